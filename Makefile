@@ -34,7 +34,7 @@ check: $(READY)  ## lint, format, types, import contracts, workflows, file lengt
 	.venv/bin/lint-imports
 	.venv/bin/zizmor --offline --no-progress --quiet action.yml .github examples/github/swe-agent.yml
 	scripts/actionlint .github/workflows/*.yml examples/github/*.yml
-	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_house.py
+	$(PYTHON_OF_VENV) -m pytest --quiet tests/test_architecture.py
 
 lock:  ## write the hash-locked requirements anew (needs uv)
 	scripts/lock

@@ -1,8 +1,8 @@
-"""The door: `main()` is the command `swe-agent`; the public names are what library users may import.
+"""The entry point: `main()` is the command `swe-agent`, and the public names are the library's API.
 
     from swe_agent import Issue, Repository, Settings, begin, reopen, solve
 
-Everything is imported when it is first used.
+Everything is imported on first use.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _PUBLIC = {
     "Verdict": "trajectories.records",
     "Trajectory": "trajectories.trajectory",
     "SweAgentError": "trajectories.errors",
-    "Repository": "aci.repository",
-    "Settings": "agent.settings",
-    "load_settings": "agent.settings",
-    "Engine": "agent.engine",
-    "begin": "agent.solve",
-    "reopen": "agent.solve",
-    "solve": "agent.solve",
-    "Result": "agent.solve",
+    "Repository": "aci.repository.user_repository",
+    "Settings": "agent.config.settings",
+    "load_settings": "agent.config.settings",
+    "Engine": "agent.engine.engine",
+    "begin": "agent.engine.run_lifecycle",
+    "reopen": "agent.engine.run_lifecycle",
+    "solve": "agent.engine.run_lifecycle",
+    "Result": "agent.engine.run_lifecycle",
 }
 __all__ = ["main", *_PUBLIC]
 
@@ -39,19 +39,19 @@ def __getattr__(name: str) -> Any:
 
 
 def main() -> None:
-    """The command line. Exits with the codes that README lists."""
-    _only_our_floors()
-    from agent.process_end import leave, prepare_streams
+    """Run the command line and exit with one of the codes that the README lists."""
+    _import_own_packages()
+    from agent.console.process_end import exit_process, prepare_streams
 
     prepare_streams()
     if isinstance(sys.stdout, TextIOWrapper) and "utf" not in sys.stdout.encoding.lower():
         sys.stdout.reconfigure(errors="replace")
     try:
         code = _run(sys.argv[1:])
-    except KeyboardInterrupt:  # while the command line itself was still being imported
-        from agent.cli import INTERRUPTED, fail
+    except KeyboardInterrupt:  # while the command line was being imported
+        from agent.console.error_report import INTERRUPTED, report_error
 
-        code = fail(sys.argv[1:], *INTERRUPTED)
+        code = report_error(sys.argv[1:], *INTERRUPTED)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
         if not isinstance(end.code, int | None):
@@ -61,28 +61,28 @@ def main() -> None:
 
         traceback.print_exc()
         code = 1
-    leave(code)
+    exit_process(code)
 
 
 def _run(arguments: list[str]) -> int:
     if not arguments:
-        from agent.bare import run_bare
+        from agent.cli.default_command import run_bare
 
         return run_bare()
-    from agent.cli import run
+    from agent.cli.command_line import run
 
     return run(arguments)
 
 
-def _only_our_floors() -> None:
-    """A foreign `agent`, `aci`, `tools` or `trajectories` found first would be imported in our place."""
+def _import_own_packages() -> None:
+    """Make sure that `agent`, `aci`, `tools` and `trajectories` are imported from here, not from other packages."""
     home = Path(__file__).resolve().parent
     sys.path[:] = [str(home), *(entry for entry in sys.path if entry not in _python_path() and entry != str(home))]
-    for floor in ("agent", "aci", "tools", "trajectories"):
-        loaded = sys.modules.get(floor)
+    for package in ("agent", "aci", "tools", "trajectories"):
+        loaded = sys.modules.get(package)
         file = getattr(loaded, "__file__", None)
         if loaded is not None and (file is None or not Path(file).resolve().is_relative_to(home)):
-            sys.exit(f"swe-agent: another package named {floor!r} ({file}) is in the way; install swe-agent with pipx.")
+            sys.exit(f"swe-agent: another package is named {package!r} ({file}); install swe-agent with pipx.")
 
 
 def _python_path() -> set[str]:

@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aci.environment import TreeFiles
-from aci.repository import Repository
-from aci.workspace import Options
-from agent.batch.instances import Gold, read_golds, read_instances
-from agent.batch.place import Instance
-from agent.evaluation.applying import files
-from agent.evaluation.specs import Way, way_of
-from agent.evaluation.venvs import venv
-from agent.settings import Settings
+from aci.environments.environment import TreeFiles
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import WorkspaceOptions
+from agent.config.settings import Settings
+from agent.evaluation.grading_files import files
+from agent.evaluation.grading_specs import GradingSpec, grading_spec
+from agent.evaluation.grading_venvs import venv
+from agent.instances.dataset_instances import Gold, read_golds, read_instances
+from agent.instances.jobs import Instance
 from trajectories.errors import UsageError
 from trajectories.trees import Trees
 
@@ -40,7 +40,7 @@ class Place:
 
     gold: Gold
     instance: Instance
-    way: Way
+    way: GradingSpec
     folder: Path
     environment: dict[str, str]
     tested: bool
@@ -100,7 +100,9 @@ def built(gold: Gold, instance: Instance, repos: Path, folder: Path, tested: boo
     with Trees(folder.with_suffix(".trees")) as trees:
         repository = Repository.open(git_dir)
         base = repository.base(trees, instance.base or None)
-        place = Options(repository, base, trees, **settings.limits, say=lambda line: print(line, file=sys.stderr))
+        place = WorkspaceOptions(
+            repository, base, trees, **settings.limits, say=lambda line: print(line, file=sys.stderr)
+        )
         setup = way.setup(TreeFiles(trees, base.tree)) if way.setup else ""
         lines = venv(way.python, setup, place) if setup else ()
     run(folder, f"git --git-dir={shlex.quote(str(git_dir))} archive {instance.base} | tar -x")
@@ -150,9 +152,9 @@ def run(folder: Path, line: str, given: str = "") -> None:
         raise subprocess.SubprocessError(f"{line[:80]}: {done.stderr[-300:]}")
 
 
-def _way(gold: Gold, instance: Instance) -> Way:
+def _way(gold: Gold, instance: Instance) -> GradingSpec:
     """How the instance is tested, by pytest where its own runner is none that templates know."""
-    way = way_of(gold, instance)
+    way = grading_spec(gold, instance)
     if "pytest" in way.command or "unittest" in way.command:
         return way
     setup = way.setup

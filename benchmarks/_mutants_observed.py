@@ -11,8 +11,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from aci.spectrum import Spectrum, spectrum_of
-from agent.repair.suspects import Read, Suspect, suspects
+from aci.repair.spectrum import Spectrum, build_spectrum
+from agent.repair.analysis.suspicious_statements import Read, Suspect, find_suspects
 from benchmarks._observing_mutants import PACKAGES, watch
 from trajectories.errors import UsageError
 
@@ -69,11 +69,11 @@ def kept(file: Path, base: Read) -> Iterator[Observed]:
         for line in lines:
             row = json.loads(line)
             failing = [one["test"] for one in row["answers"] if one["outcome"] != "passed"]
-            spectrum = spectrum_of(row["answers"], failing)
+            spectrum = build_spectrum(row["answers"], failing)
             original, mutated = row["original"].encode(), row["mutated"].encode()
             if spectrum.failing:
                 read = partial(_read, {row["path"]: mutated}, base)
-                found = suspects(spectrum, read)
+                found = find_suspects(spectrum, read)
                 yield Observed(row["package"], row["kind"], row["path"], original, mutated, spectrum, found, read)
 
 

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from aci.spectrum import of_tests
-from agent.repair.source import Source
+from aci.repair.spectrum import belongs_to_tests
+from agent.repair.analysis.source_file import Source
 from benchmarks._mutating import mutants
 from benchmarks._observing_mutants import PACKAGES, UNRUN, Package
 from benchmarks._template_streams import Case, unrun
@@ -35,7 +35,7 @@ def unrun_cases(repos: Path, wanted: int, held: Sequence[str]) -> Iterator[Case]
 def _files(package: Package, folder: Path) -> Iterator[tuple[int, str, bytes]]:
     """Number of functions, path and text of its files."""
     for path in _git(folder, "ls-tree", "-r", "--name-only", package.commit).decode().split():
-        if path.startswith(package.files) and path.endswith(".py") and not of_tests(path):
+        if path.startswith(package.files) and path.endswith(".py") and not belongs_to_tests(path):
             data = _git(folder, "show", f"{package.commit}:{path}")
             many = len(Source(path, data).functions)
             if many and len(data) < LARGEST:

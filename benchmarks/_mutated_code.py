@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from agent.repair.source import Definition, Source, own, statements
+from agent.repair.analysis.source_file import Definition, Source, own_nodes, statements
 
 Edit = tuple[int, int, str]
 Edits = tuple[Edit, ...]
@@ -26,7 +26,7 @@ class Code:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        return [node for statement in self.statements for node in own(statement)]
+        return [node for statement in self.statements for node in own_nodes(statement)]
 
     @cached_property
     def names(self) -> list[str]:

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.repair.source import Source
+from agent.repair.analysis.source_file import Source
 from benchmarks import _mutating_expressions as expressions
 from benchmarks import _mutating_statements as statements
 from benchmarks._mutated_code import Code, Edits, Operator

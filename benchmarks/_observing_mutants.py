@@ -22,11 +22,11 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from aci.candidates import Evaluator
-from aci.repository import Repository
-from aci.spectrum import of_tests
-from aci.workspace import Options, Workspace, open_workspace
-from agent.repair.source import Definition, Source
+from aci.repair.candidate_evaluator import Evaluator
+from aci.repair.spectrum import belongs_to_tests
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from agent.repair.analysis.source_file import Definition, Source
 from benchmarks._mutating import Mutant, mutants
 from trajectories.errors import UsageError
 from trajectories.trees import Trees
@@ -96,7 +96,7 @@ def watch(package: Package, repos: Path, wanted: int, file: Path, tell: Callable
         with Trees(home / "trees.git") as trees:
             repository = Repository.open(checkout)
             base = repository.base(trees)
-            workspace = open_workspace("local", Options(repository, base, trees, say=lambda text: None))
+            workspace = open_workspace("local", WorkspaceOptions(repository, base, trees, say=lambda text: None))
             try:
                 ran = workspace.run(f"{package.command} --collect-only", timeout=SECONDS).text
                 names = re.findall(r"^(\S+?::.+?)\s*$", ran, re.MULTILINE)
@@ -124,7 +124,7 @@ class Watch:
         for one in seen:
             if one["outcome"] == "passed" and one["seconds"] < SLOW:
                 for path, lines in one["lines"].items():
-                    if path.startswith(package.files) and not of_tests(path):
+                    if path.startswith(package.files) and not belongs_to_tests(path):
                         self.size[one["test"]] += len(lines)
                         for line in lines:
                             self.reach[path, line].append(one["test"])

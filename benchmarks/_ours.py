@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import agent.strategies
-from aci.kinds import kind_of
-from aci.view import show
-from aci.workspace import Workspace
-from agent.context import Reader
+from aci.observation.output_kinds import kind_of
+from aci.observation.output_text import prepare_output
+from aci.runtime.workspace import Workspace
+from agent.conversation.messages import Reader
 from agent.models.base import Message
-from agent.sent import sent
+from agent.runs.request_replay import replay_requests
 from tools.base import Context, Toolbox
 from tools.edit import _diff as edit_diff
 from trajectories.records import Action, Base, Observation, Record, Reply, Step, Turn
@@ -44,7 +44,7 @@ def requests(system: str, steps: Sequence[Step], replies: Mapping[tuple[str, int
     records: list[Record] = [Turn("", "", prompts={"coder": system})]
     for step in steps:
         records += [step] if step.reply is None else [replies[step.branch, step.reply], step]
-    return sent(Trajectory(records), steps[0].branch, lambda *_: Reader("", cached=CACHED))
+    return replay_requests(Trajectory(records), steps[0].branch, lambda *_: Reader("", cached=CACHED))
 
 
 @cache
@@ -65,7 +65,7 @@ def seen(action: Action, raw: str, steps: Sequence[Step] = ()) -> Observation:
     if action.tool == "edit" and (lines := _file(raw[raw.find("Here's the result") :])):
         return _edited(action, lines)
     kind = "view" if action.tool == "view" and _NUMBERED.match(raw) else kind_of(_command(action), raw.encode())
-    text, out = show(raw, kind, lambda _: 1)
+    text, out = prepare_output(raw, kind, lambda _: 1)
     return Observation(text or "(no output)", out=out)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from aci.repository import Repository
-from aci.workspace import Options, Workspace, open_workspace
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from trajectories.trees import Trees
 
 _LINE = "x = 1  # a line of text\n"
@@ -78,7 +78,7 @@ class Ours(Doing):
         self._trees = Trees(folder / "trees.git")
         repository = Repository.open(repo)
         base = repository.base(self._trees)
-        self._options = Options(repository, base, self._trees, image=image, say=lambda _: None)
+        self._options = WorkspaceOptions(repository, base, self._trees, image=image, say=lambda _: None)
         self._workspace: Workspace | None = None
         self._edits = 0
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aci.graph.graph import Graph
+from aci.graph.code_graph import Graph
 from aci.graph.outline import FUNCTION
-from aci.localization.candidates import Read
-from aci.localization.signals import never_an_answer
-from aci.words import WORD
+from aci.issue_text.search_terms import WORD
+from aci.localization.candidate_places import ReadFiles
+from aci.localization.signals import is_test_or_example
 from trajectories.records import Issue
 
 
-def plain_bm25(graph: Graph, read: Read, issue: Issue, top: int) -> tuple[list[str], list[str]]:
+def plain_bm25(graph: Graph, read: ReadFiles, issue: Issue, top: int) -> tuple[list[str], list[str]]:
     """The best files, and the best functions as `path:Class.method`; tests are left out as everywhere."""
     asked = [word.lower() for word in WORD.findall(f"{issue.title}\n{issue.body}")]
-    paths = [path for path in graph.paths if not never_an_answer(path)]
+    paths = [path for path in graph.paths if not is_test_or_example(path)]
     texts = read(paths)
     functions = {
         f"{path}:{symbol.name}": texts[path][symbol.start : symbol.stop]

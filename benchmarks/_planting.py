@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.repository import Repository
-from aci.testing import run_tests
-from aci.workspace import Options, Workspace, open_workspace
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
 from trajectories.trees import Trees
 
@@ -123,7 +123,7 @@ def room(repos: Path, package: Package, files: Mapping[str, bytes]) -> Iterator[
         trees = Trees(repo.parent / "trees.git")
         repository = Repository.open(repo)
         base = repository.base(trees)
-        workspace = open_workspace("local", Options(repository, base, trees, say=lambda _: None))
+        workspace = open_workspace("local", WorkspaceOptions(repository, base, trees, say=lambda _: None))
         try:
             yield Room(workspace, trees, base.tree)
         finally:

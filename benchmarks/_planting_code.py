@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from aci.target import Function, functions
+from aci.performance.target_function import Function, iter_functions
 
 Edit = tuple[int, int, str]
 BLOCKS = ("body", "orelse", "finalbody")
@@ -48,7 +48,7 @@ class Code:
         self._starts = [0]
         for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
-        self.functions = dict(functions(self.tree))
+        self.functions = dict(iter_functions(self.tree))
         for node in ast.walk(self.tree):
             for child in ast.iter_child_nodes(node):
                 self.parents[child] = node

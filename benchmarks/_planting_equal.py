@@ -6,10 +6,10 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.equivalence import answers, differences, is_telling
-from aci.inputs import Call, record, widen
-from aci.target import Function, Target, functions
-from aci.workspace import Workspace
+from aci.performance.equivalence import collect_answers, describe_differences, is_conclusive
+from aci.performance.target_function import Function, Target, iter_functions
+from aci.performance.workload_inputs import InputCall, record_calls, vary_calls
+from aci.runtime.workspace import Workspace
 from trajectories.errors import UsageError
 
 WANTED, RECORDED, VARIED, SEEDS, MOST_CALLERS = 200, 64, 220, (1, 2), 4
@@ -96,9 +96,9 @@ def changed(before: bytes, after: bytes) -> tuple[list[str], bool]:
     differs there is something else.
     """
     trees = [ast.parse(data) for data in (before, after)]
-    listed = [[name for name, _ in functions(tree)] for tree in trees]
+    listed = [[name for name, _ in iter_functions(tree)] for tree in trees]
     several = {name for names in listed for name in names if names.count(name) > 1}
-    old, new = ({name: _dump(one) for name, one in functions(tree) if name not in several} for tree in trees)
+    old, new = ({name: _dump(one) for name, one in iter_functions(tree) if name not in several} for tree in trees)
     names = [name for name in old if name in new and old[name] != new[name]]
     return names, _outside(before, several) != _outside(after, several)
 
@@ -106,7 +106,7 @@ def changed(before: bytes, after: bytes) -> tuple[list[str], bool]:
 def _outside(data: bytes, several: Collection[str]) -> str:
     """All but what the functions do that are defined once."""
     tree = ast.parse(data)
-    for name, function in functions(tree):
+    for name, function in iter_functions(tree):
         if name not in several:
             function.body = []
             function.args = ast.arguments([], [], None, [], [], None, [])
@@ -141,7 +141,7 @@ def agreement(
 def _callers(data: bytes, names: Sequence[str]) -> Iterator[tuple[str, set[str]]]:
     """Functions of the file that call some of these, each with those it calls."""
     found = 0
-    for caller, function in functions(ast.parse(data)):
+    for caller, function in iter_functions(ast.parse(data)):
         called = _called(function)
         inside = {name for name in names if name.rpartition(".")[2] in called}
         if caller not in names and inside and found < MOST_CALLERS:
@@ -158,18 +158,18 @@ def _compared(room: Workspace, command: str, target: Target, original: bytes, re
     """(calls that the original answers in the same way each time, where the repaired one differs on them)."""
     room.write(target.path, original)
     try:
-        calls: list[Call] = list(record(room, target, command, RECORDED, 120))
+        calls: list[InputCall] = list(record_calls(room, target, command, RECORDED, 120))
         for seed in SEEDS:
             if calls and len(calls) < WANTED:
-                calls += widen(room, target, calls[:RECORDED], VARIED, seed)
-        first, second = (answers(room, target, calls, SECONDS, seed) for seed in (0, 1))
-        steady = [n for n, one in enumerate(first) if is_telling(one) and one == second[n]]
+                calls += vary_calls(room, target, calls[:RECORDED], VARIED, seed)
+        first, second = (collect_answers(room, target, calls, SECONDS, seed) for seed in (0, 1))
+        steady = [n for n, one in enumerate(first) if is_conclusive(one) and one == second[n]]
         kept = list({calls[n].data: n for n in steady}.values())
         room.write(target.path, repaired)
-        after = answers(room, target, [calls[n] for n in kept], PATIENCE)
+        after = collect_answers(room, target, [calls[n] for n in kept], PATIENCE)
     except UsageError as error:
         return 0, "" if room.read(target.path) == original else error.message
     finally:
         room.write(target.path, original)
-    told = differences([first[n] for n in kept], after)
+    told = describe_differences([first[n] for n in kept], after)
     return len(kept), told[0] if told else ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from agent.session.preferences import Preferences
+from agent.config.session_preferences import Preferences
 from agent.tui.app import SessionApp
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ LINE = "    def method(self, value: int) -> int: return value * 2  # of {}\n"
 
 
 def start() -> Start:
-    from aci.repository import Repository
+    from aci.repository.user_repository import Repository
+    from agent.config.settings import Settings
     from agent.session.session import Start
-    from agent.settings import Settings
 
     return Start(Repository.open(Path(__file__).resolve().parent.parent), Settings(workspace="local"))
 
@@ -53,11 +53,11 @@ def made(number: int, characters: int) -> tuple[Step, Reply]:
 def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
     while app.session is None:
         time.sleep(0.05)
-    from agent.engine import Happening
-    from agent.session.events import Began, Happened, Stepped
+    from agent.engine.engine import ProgressEvent
+    from agent.session.session_events import ProgressReported, StepRecorded, TurnStarted
     from trajectories.records import Turn
 
-    app._heard(Began(Turn("Work", "build"), "Work"))
+    app._post_event(TurnStarted(Turn("Work", "build"), "Work"))
     memory = {"text": 0}
     for number in range(1, steps + 1):
         step, reply = made(number, characters)
@@ -65,8 +65,8 @@ def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
             memory["text"] += sum(len(seen.text) for seen in step.observations) + len(reply.text)
         if number % 10 == 0:
             for word in reply.text.split(" "):
-                app._heard(Happened(Happening("delta", "main", f"{word} ")))
-        app._heard(Stepped(step, reply))
+                app._post_event(ProgressReported(ProgressEvent("delta", "main", f"{word} ")))
+        app._post_event(StepRecorded(step, reply))
         time.sleep(0.002 if number < steps - LATE else PAUSE)
         if number == steps - LATE:
             settled(app)
@@ -80,7 +80,7 @@ def feed(app: SessionApp, log: Path, steps: int, characters: int) -> None:
 def settled(app: SessionApp) -> int:
     """Memory, once all is shown."""
     time.sleep(1.0)
-    while app.mailbox.waiting:
+    while app.event_queue.waiting:
         time.sleep(0.1)
     gc.collect()
     return resident()

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aci.graph.blobs import GitBlobs
-from aci.graph.graph import Graph, asked
-from aci.history import History
-from aci.localization.candidates import Functions, Read, Search
-from aci.localization.past import Commits
+from aci.graph.code_graph import Graph, query_graph
+from aci.history.commit_search import History
+from aci.issue_text.issue_mentions import find_mentions
+from aci.localization.candidate_places import CandidateSearch, FunctionCandidates, ReadFiles
+from aci.localization.past_changes import Commits
+from aci.localization.place_ranking import file_reader
 from aci.localization.signals import Flags, Floats, Ints, Signal
-from aci.localize import reader
-from aci.mentions import mentions
+from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance
 from trajectories.errors import UsageError
 
@@ -53,14 +53,14 @@ def judged(instance: Instance, cache: Path, folder: Path) -> Judged:
 
         def question(graph: Graph) -> Judged:
             with History.open(instance.git_dir, instance.commit, cache) as history:
-                return judge(graph, reader(graph, blobs), history, instance)
+                return judge(graph, file_reader(graph, blobs), history, instance)
 
-        _save(kept, asked(blobs, cache, question))
+        _save(kept, query_graph(blobs, cache, question))
     return _load(kept)
 
 
-def judge(graph: Graph, read: Read, commits: Commits, instance: Instance) -> Judged:
-    search = Search(graph, mentions(instance.issue), read, commits)
+def judge(graph: Graph, read: ReadFiles, commits: Commits, instance: Instance) -> Judged:
+    search = CandidateSearch(graph, find_mentions(instance.issue), read, commits)
     files = search.files()
     of_files = [graph.paths[number] for number in files.numbers]
     table = _table(files.signals, of_files, instance.files)
@@ -81,7 +81,7 @@ def look(table: Table) -> Floats:
     return found
 
 
-def _own(functions: Functions) -> Mapping[str, Signal]:
+def _own(functions: FunctionCandidates) -> Mapping[str, Signal]:
     return {name: signal for name, signal in functions.signals.items() if name not in OF_FILE}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.repair.weights import FAILURES, KINDS, Template, Weights, fitted
+from agent.repair.candidates.template_weights import FAILURES, KINDS, Template, Weights, fitted_weights
 from benchmarks._template_streams import Case
 
 Floats = NDArray[np.float64]
@@ -167,7 +167,9 @@ class Model:
             for number, name in enumerate(self.names)
         }
         share = [float(f"{value ** (1 / self.power):.2g}") for value in self.of_place]
-        return Weights(self.power, share[1], share[2], fitted().pair, templates)  # mutants say nothing of two edits
+        return Weights(
+            self.power, share[1], share[2], fitted_weights().pair, templates
+        )  # mutants say nothing of two edits
 
 
 def _told(names: Sequence[str], factors: Floats, known: set[int]) -> dict[str, float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import islice
 
-from agent.repair.order import ordered
-from agent.repair.source import Draft, Source
-from agent.repair.weights import Weights
+from agent.repair.analysis.source_file import Draft, Source
+from agent.repair.candidate_order import order_candidates
+from agent.repair.candidates.template_weights import Weights
 from benchmarks._mutants_observed import Observed
 from benchmarks._template_streams import Same
 
@@ -18,7 +18,7 @@ def rank(seen: Observed, weights: Weights) -> int:
     """From 1; FAR for what comes later or not at all."""
     same = Same(seen.original, seen.mutated)
     sources = [Source(seen.path, seen.mutated)]
-    stream = ordered(sources, seen.suspects, seen.spectrum, weights=weights)
+    stream = order_candidates(sources, seen.suspects, seen.spectrum, weights=weights)
     for number, candidate in enumerate(islice(stream, FAR - 1), 1):
         if candidate.path == seen.path and same.is_original(Draft("", candidate.edits)):
             return number

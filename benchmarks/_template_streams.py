@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from aci.spectrum import Spectrum
-from agent.repair.order import failure, templates
-from agent.repair.places import Place, places
-from agent.repair.source import Draft, Source, header
-from agent.repair.spots import Spots
-from agent.repair.suspects import Suspect
-from agent.repair.weights import Weights, fitted, kind_of
+from aci.repair.spectrum import Spectrum
+from agent.repair.analysis.source_file import Draft, Source, header
+from agent.repair.analysis.suspicious_statements import Suspect
+from agent.repair.candidate_order import failure_kind, templates
+from agent.repair.candidates.editable_statements import Place, editable_places
+from agent.repair.candidates.prepared_sites import TemplateSites
+from agent.repair.candidates.template_weights import Weights, fitted_weights, kind_of
 from benchmarks._mutants_observed import Observed
 
 NEAR_LINES = 1
@@ -59,19 +59,19 @@ def case(seen: Observed, seed: str) -> Case:
     """All streams near the change, a few by chance elsewhere."""
     source = Source(seen.path, seen.mutated)
     same = Same(seen.original, seen.mutated)
-    weights = Weights(1.0, 1.0, 1.0, 0.0, fitted().templates)
-    all_places = places([source], seen.suspects, weights)
+    weights = Weights(1.0, 1.0, 1.0, 0.0, fitted_weights().templates)
+    all_places = editable_places([source], seen.suspects, weights)
     near = [one for one in all_places if _touches(one, same.lines)]
     far = [one for one in all_places if not _touches(one, same.lines)]
     chosen = random.Random(seed).sample(far, min(len(far), FAR_PLACES))
-    spots = Spots([source], seen.spectrum)
+    spots = TemplateSites([source], seen.spectrum)
     scores = {one.line: one.score for one in seen.suspects if one.path == seen.path}
     streams: list[Stream] = []
     for place in near:
         streams += _streams(place, spots, scores, 1.0, NEAR_DRAFTS, same)
     for place in chosen:
         streams += _streams(place, spots, scores, len(far) / len(chosen), FAR_DRAFTS, None)
-    return Case(seen.package, seen.operator, failure(seen.spectrum), tuple(streams))
+    return Case(seen.package, seen.operator, failure_kind(seen.spectrum), tuple(streams))
 
 
 def unrun(package: str, path: str, original: bytes, mutated: bytes, operator: str) -> Case:
@@ -79,9 +79,9 @@ def unrun(package: str, path: str, original: bytes, mutated: bytes, operator: st
     source, same = Source(path, mutated), Same(original, mutated)
     alike = [Suspect(path, line, 1.0) for line in range(1, mutated.count(b"\n") + 2)]
     weights = Weights(1.0, 1.0, 1.0, 0.0, {})
-    spots = Spots([source], Spectrum((), (), {}))
+    spots = TemplateSites([source], Spectrum((), (), {}))
     streams: list[Stream] = []
-    for place in places([source], [one for one in alike if _close(one.line, same.lines)], weights):
+    for place in editable_places([source], [one for one in alike if _close(one.line, same.lines)], weights):
         if _touches(place, same.lines) and not place.outside:
             streams += _streams(place, spots, {}, 1.0, NEAR_DRAFTS, same)
     return Case(package, operator, "", tuple(streams))
@@ -92,7 +92,7 @@ def _close(line: int, lines: range) -> bool:
 
 
 def _streams(
-    place: Place, spots: Spots, scores: dict[int, float], times: float, most: int, same: Same | None
+    place: Place, spots: TemplateSites, scores: dict[int, float], times: float, most: int, same: Same | None
 ) -> Iterator[Stream]:
     spot = spots.at(place)
     suspected = any(scores.get(line) for line in header(place.statement))

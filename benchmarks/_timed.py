@@ -19,11 +19,11 @@ from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any, TypeVar
 
-from aci.daemon import Daemon
-from aci.posix import PosixWorkspace
-from agent.batch import driver, working
-from agent.batch.place import Job
-from agent.batch.places.local import Local
+from aci.docker.docker_daemon import Daemon
+from aci.runtime.posix_workspace import PosixWorkspace
+from agent.batch import batch_driver, batch_worker
+from agent.batch.executors.local import Local
+from agent.instances.jobs import Job
 from swe_agent import main
 
 Answer = TypeVar("Answer")
@@ -60,7 +60,7 @@ def _memory() -> int:
 
 def watch(clock: Clock) -> None:
     """Have the clock see what counts."""
-    work, solve, start, run = working.worked, Local.solve, Daemon._start, PosixWorkspace.run
+    work, solve, start, run = batch_worker.run_job, Local.solve, Daemon._start, PosixWorkspace.run
 
     def worked(job: Job, *more: Any) -> Any:
         clock.current[get_ident()] = job.instance.id
@@ -90,7 +90,7 @@ def watch(clock: Clock) -> None:
         fsync(descriptor)
 
     os.fsync = synced  # type: ignore[assignment]
-    driver.worked = worked  # type: ignore[assignment, attr-defined]
+    batch_driver.run_job = worked  # type: ignore[assignment, attr-defined]
     Local.solve = solved  # type: ignore[assignment, method-assign]
     Daemon._start = started  # type: ignore[method-assign]
     PosixWorkspace.run = ran  # type: ignore[method-assign]

@@ -34,17 +34,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aci.graph.blobs import GitBlobs
-from aci.graph.graph import Graph, asked
-from aci.graph.links import KINDS
-from aci.graph.naming import whole_name
-from aci.graph.outline import FUNCTION, Outline, Place
-from aci.graph.resolve_names import Names
-from trajectories.plumbing import QUIET, environment, git
+from aci.graph.code_graph import Graph, query_graph
+from aci.graph.edge_columns import KINDS
+from aci.graph.name_lookup import dotted_name
+from aci.graph.outline import FUNCTION, Location, Outline
+from aci.graph.scope_bindings import FileNames
+from aci.repository.file_blobs import GitBlobs
+from trajectories.git_commands import QUIET, environment, git
 
 HOWS = ("call", "attribute", "protocol", "through C")
 TESTS = frozenset(("test", "tests", "testing", "conftest.py"))
-Pair = tuple[Place, Place]
+Pair = tuple[Location, Location]
 
 
 class Seen(NamedTuple):
@@ -70,7 +70,7 @@ class Trace:
 class Observed:
     pairs: dict[Pair, str]
     """How each pair was seen: where in several ways, in the first of HOWS."""
-    ran: set[Place]
+    ran: set[Location]
     left_out: Counter[str]
 
 
@@ -126,23 +126,23 @@ class Definitions:
             path: {(symbol.line, symbol.bare): index for index, symbol in enumerate(outline.symbols)}
             for path, outline in outlines.items()
         }
-        self._names = {path: Names(outline) for path, outline in outlines.items()}
+        self._names = {path: FileNames(outline) for path, outline in outlines.items()}
 
-    def of_code(self, path: str, first: int, name: str) -> Place | None:
+    def of_code(self, path: str, first: int, name: str) -> Location | None:
         index = self._starts.get(path, {}).get((first, name))
-        return None if index is None else Place(path, index)
+        return None if index is None else Location(path, index)
 
-    def at_line(self, path: str, line: int) -> Place | None:
+    def at_line(self, path: str, line: int) -> Location | None:
         """The innermost symbol around a line. Its decorators are a function's own, as they are in an outline."""
         if path not in self.outlines:
             return None
         around = [n for n, symbol in enumerate(self.outlines[path].symbols) if symbol.line <= line <= symbol.end]
-        return Place(path, max(around, default=-1))
+        return Location(path, max(around, default=-1))
 
-    def is_function(self, place: Place) -> bool:
+    def is_function(self, place: Location) -> bool:
         return place.symbol >= 0 and self.outlines[place.path].symbols[place.symbol].kind == FUNCTION
 
-    def decorators(self, place: Place) -> set[str]:
+    def decorators(self, place: Location) -> set[str]:
         """Bare names."""
         named = self._names[place.path].decorators.get(place.symbol, set())
         return {name.rpartition(".")[2] for name in named}
@@ -152,7 +152,7 @@ class Definitions:
         everywhere = (name for names in self._names.values() for some in names.decorators.values() for name in some)
         return {name.rpartition(".")[2] for name in everywhere}
 
-    def wrapping(self, place: Place) -> set[str]:
+    def wrapping(self, place: Location) -> set[str]:
         """The functions around a nested one that are used as decorators somewhere."""
         symbols = self.outlines[place.path].symbols
         around, index = set(), symbols[place.symbol].parent if place.symbol >= 0 else -1
@@ -180,7 +180,7 @@ def observed(trace: Trace, definitions: Definitions) -> Observed:
     return Observed(found, ran, left_out)
 
 
-def _left_out(one: Seen, caller: Place | None, callee: Place | None, definitions: Definitions) -> str:
+def _left_out(one: Seen, caller: Location | None, callee: Location | None, definitions: Definitions) -> str:
     """Why a row makes no pair, if it does not."""
     if one.how == "generator":
         return "generators begun elsewhere"
@@ -240,8 +240,8 @@ OVERRIDES = "and overriding methods"
 
 def with_overriding(graph: Graph, found: set[Pair], definitions: Definitions) -> set[Pair]:
     """Also the methods that override a callee, but where a method calls what it overrides: that is `super()`."""
-    below: dict[Place, list[Place]] = defaultdict(list)
-    above: dict[Place, list[Place]] = defaultdict(list)
+    below: dict[Location, list[Location]] = defaultdict(list)
+    above: dict[Location, list[Location]] = defaultdict(list)
     for method, overridden in edges(graph, definitions.outlines, False, ("base",)):
         if definitions.is_function(method):
             below[overridden].append(method)
@@ -252,7 +252,7 @@ def with_overriding(graph: Graph, found: set[Pair], definitions: Definitions) ->
     return found | {(caller, method) for caller, callee in virtual for method in overriding[callee]}
 
 
-def _all(start: Place, next_to: Mapping[Place, Sequence[Place]]) -> list[Place]:
+def _all(start: Location, next_to: Mapping[Location, Sequence[Location]]) -> list[Location]:
     """What can be reached from a place."""
     todo = list(next_to.get(start, ()))
     reached = set(todo)
@@ -280,7 +280,7 @@ def compare(graph: Graph, trace: Trace, package: str, missed: int) -> dict[str, 
 
 
 def _shown(graph: Graph, pair: Pair, how: str) -> str:
-    caller, callee = (f"{place.path}:{whole_name(graph, place)}" for place in pair)
+    caller, callee = (f"{place.path}:{dotted_name(graph, place)}" for place in pair)
     return f"{how}: {caller} -> {callee}"
 
 
@@ -313,7 +313,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     blobs = GitBlobs.at(given.git_dir, given.commit)
-    told = asked(blobs, None, lambda graph: compare(graph, traced, package, given.missed))
+    told = query_graph(blobs, None, lambda graph: compare(graph, traced, package, given.missed))
     print(json.dumps(told) if given.json else "\n".join(show(told)))
     return 0
 

@@ -28,16 +28,16 @@ from statistics import median
 from threading import Event
 from typing import Any
 
-from aci.candidates import Candidate, Evaluator, Judged
-from aci.repository import Repository
-from aci.spectrum import observe
-from aci.testing import run_tests
-from aci.workspace import Options, open_workspace
-from agent.repair.order import ordered
-from agent.repair.search import Hunt
-from agent.repair.source import Source
-from agent.repair.suspects import suspects
-from agent.repair.tried import Forgetful, Tried
+from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator
+from aci.repair.spectrum import trace_tests
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import WorkspaceOptions, open_workspace
+from aci.testing.suite_run import run_tests
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.suspicious_statements import find_suspects
+from agent.repair.candidate_order import order_candidates
+from agent.repair.repair_search import SearchRun
+from agent.repair.search_progress import NoMemory, SearchProgress
 from benchmarks.quixbugs import build, wanted
 from trajectories.errors import SweAgentError
 from trajectories.trees import Trees
@@ -72,17 +72,17 @@ class Bench:
 
     def __init__(self, evaluator: Evaluator, trees: Trees, tree: str, tests: Tests) -> None:
         self.evaluator, self.tests = evaluator, tests
-        self.spectrum = observe(evaluator, *tests, 30.0)
-        self.hunt = Hunt(evaluator, self.spectrum, 60.0, Tried(Forgetful()))
-        self.suspects = suspects(self.spectrum)
+        self.spectrum = trace_tests(evaluator, *tests, 30.0)
+        self.hunt = SearchRun(evaluator, self.spectrum, 60.0, SearchProgress(NoMemory()))
+        self.suspects = find_suspects(self.spectrum)
         paths = dict.fromkeys(suspect.path for suspect in self.suspects)
         self.sources = [Source(path, trees.read(tree, path)) for path in paths]
         self.tried(islice(self.stream(), 1))  # the process sees which tests are steady
 
     def stream(self) -> Iterator[Candidate]:
-        return ordered(self.sources, self.suspects, self.spectrum)
+        return order_candidates(self.sources, self.suspects, self.spectrum)
 
-    def tried(self, candidates: Iterator[Candidate]) -> list[Judged]:
+    def tried(self, candidates: Iterator[Candidate]) -> list[CandidateResult]:
         hunt = self.hunt
         began = time.monotonic()
 
@@ -138,7 +138,7 @@ def opened(
     with Trees(home / f"{kind}.git") as trees:
         repository = Repository.open(folder)
         base = repository.base(trees)
-        options = Options(repository, base, trees, image=image, say=lambda text: None)
+        options = WorkspaceOptions(repository, base, trees, image=image, say=lambda text: None)
         workspace = open_workspace(kind, options)
         try:
             if tests is None:

@@ -27,10 +27,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from agent.context import Reader, conversation
-from agent.folding import Observed, Part, characters
+from agent.config.settings import load_settings
+from agent.conversation.compaction import ObservationEntry, RequestMessage, characters
+from agent.conversation.messages import Reader, conversation
 from agent.models.base import Message
-from agent.settings import load_settings
 from benchmarks._ours import CACHED, requests
 from benchmarks._recorded import Recorded, as_steps, read_run
 from trajectories.errors import SweAgentError
@@ -133,17 +133,17 @@ def cost(talk: Talk, rule: Callable[[Talk], Iterator[Request]]) -> Cost:
     return total
 
 
-def _grown(talk: Talk) -> Iterator[list[Part]]:
+def _grown(talk: Talk) -> Iterator[list[RequestMessage]]:
     """The parts of each request, whole."""
     for end in talk.asks:
         yield conversation(talk.system, talk.steps[:end], talk.replies, Reader("", cached=0.0)).parts
 
 
-def _foldable(parts: Sequence[Part]) -> list[Observed]:
-    return [part for part in parts if isinstance(part, Observed) and part.foldable]
+def _foldable(parts: Sequence[RequestMessage]) -> list[ObservationEntry]:
+    return [part for part in parts if isinstance(part, ObservationEntry) and part.foldable]
 
 
-def _stubbed(parts: Sequence[Part], old: int) -> Request:
+def _stubbed(parts: Sequence[RequestMessage], old: int) -> Request:
     """The first `old` of the observations that can be folded as stubs."""
     stubs = {id(part): part.stub for part in _foldable(parts)[: max(old, 0)]}
     return [stubs.get(id(part), part.message) for part in parts]

@@ -26,10 +26,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from aci.counting import Count, count_calls, counting_room
-from aci.repository import Repository
-from aci.target import Target, python_line
-from aci.workspace import Options, Workspace, open_workspace
+from aci.performance.instruction_count import Count, count_calls, fork_for_counting
+from aci.performance.target_function import Target, python_line
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from trajectories.trees import Trees
 
 LEAST = 0.01
@@ -193,8 +193,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         repository(tasks, Path(home) / "repo")
         found, trees = Repository.open(Path(home) / "repo"), Trees(Path(home) / "trees.git")
         base = found.base(trees)
-        workspace = open_workspace(args.workspace, Options(found, base, trees, image=args.image, say=lambda _: None))
-        room = counting_room(workspace, base.tree)
+        workspace = open_workspace(
+            args.workspace, WorkspaceOptions(found, base, trees, image=args.image, say=lambda _: None)
+        )
+        room = fork_for_counting(workspace, base.tree)
         try:
             room.run(python_line(room, ["-m", "compileall", "-q", "."]), 600.0)
             result = {"repeats": args.repeats, **repeated(room, tasks, args.repeats), **ordered(room, tasks)}

@@ -15,12 +15,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.environment import environment_for, plan_for
-from aci.repository import Repository
-from aci.testing import run_tests
-from aci.workspace import Options, open_workspace
-from agent.settings import Settings, load_settings
-from agent.surroundings import services, wishes
+from aci.environments.environment import environment_for, plan_for
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import WorkspaceOptions, open_workspace
+from aci.testing.suite_run import run_tests
+from agent.config.environment_options import environment_options, services
+from agent.config.settings import Settings, load_settings
 from trajectories.errors import SweAgentError
 from trajectories.trees import Trees
 
@@ -49,12 +49,12 @@ def row(folder: Path) -> Row:
     settings = load_settings(source.file(".swe-agent.toml") or b"")
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as place, Trees(Path(place) / "trees.git") as trees:
         base = source.base(trees)
-        options = Options(
+        options = WorkspaceOptions(
             source, base, trees, services=services(settings, source.name), say=lambda line: print(f"  {line}")
         )
-        plan = plan_for(options, wishes(settings))
+        plan = plan_for(options, environment_options(settings))
         first, second = list(_made(options, settings))
-        chosen = Options(source, base, trees, image=second[0], services=options.services, say=options.say)
+        chosen = WorkspaceOptions(source, base, trees, image=second[0], services=options.services, say=options.say)
         with closing(open_workspace("docker", chosen)) as workspace:
             report = run_tests(workspace, settings.test, timeout=settings.test_timeout)
         print(report.output.decode("utf-8", "replace")[-1500:])
@@ -62,11 +62,11 @@ def row(folder: Path) -> Row:
     return Row(folder.name, base.commit, plan.source, plan.image, len(plan.setup), first[1], second[1], came)
 
 
-def _made(options: Options, settings: Settings) -> Iterator[tuple[str, float]]:
+def _made(options: WorkspaceOptions, settings: Settings) -> Iterator[tuple[str, float]]:
     """The image, and how long it took to have it: twice."""
     for _ in range(2):
         began = time.monotonic()
-        image = environment_for(options, wishes(settings))
+        image = environment_for(options, environment_options(settings))
         yield image, time.monotonic() - began
 
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.batch.instances import Gold, read_golds, read_instances
-from agent.batch.place import Instance
+from agent.instances.dataset_instances import Gold, read_golds, read_instances
+from agent.instances.jobs import Instance
 
 WRONG = "\n\ndef _nobody_calls_this():\n    return None\n"
 RUN = "benchmark"

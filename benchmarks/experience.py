@@ -18,30 +18,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from aci.graph.blobs import TreeBlobs
-from aci.locating import Before, located
-from agent.learning import asked, learned
+from aci.localization.issue_localization import HistoryBase, localize_issue
+from aci.repository.file_blobs import TreeBlobs
+from agent.engine.lessons import experience_query, lesson_of_turn
 from benchmarks._planted import BUGS, FILES, Bug
-from trajectories.experience import Bank, Entry, Question, found_in
-from trajectories.plumbing import QUIET, decode, environment, git
+from trajectories.experience import Bank, Entry, ExperienceQuery, rank_entries
+from trajectories.git_commands import QUIET, decode, environment, git
 from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
 from trajectories.trajectory import Trajectory
 from trajectories.trees import EMPTY_TREE, Trees
 
-Way = Callable[[Bank, Question], list[Entry]]
+Way = Callable[[Bank, ExperienceQuery], list[Entry]]
 TOP = 3
 
 
-def ranked(bank: Bank, question: Question) -> list[Entry]:
+def ranked(bank: Bank, question: ExperienceQuery) -> list[Entry]:
     """The likest three, however little."""
-    return [one.entry for one in found_in(bank.entries(), question, TOP, 0.001)]
+    return [one.entry for one in rank_entries(bank.entries(), question, TOP, 0.001)]
 
 
 WAYS: dict[str, Way] = {
     "bank": lambda bank, q: [one.entry for one in bank.find(q, TOP)],
     "always three": ranked,
-    "words alone": lambda bank, q: ranked(bank, Question(q.words)),
-    "places alone": lambda bank, q: ranked(bank, Question(places=q.places)),
+    "words alone": lambda bank, q: ranked(bank, ExperienceQuery(q.words)),
+    "places alone": lambda bank, q: ranked(bank, ExperienceQuery(places=q.places)),
     "newest three": lambda bank, _: bank.entries()[:TOP],
 }
 
@@ -58,7 +58,9 @@ def measured(folder: Path, bugs: Sequence[Bug] = BUGS) -> dict[str, dict[str, fl
         commit = _committed(repository, FILES, "The shop")
         for number, bug in enumerate(bugs):
             issue = Issue(bug.title, bug.body)
-            question = asked(issue, _places(trees, tree, issue, Before(repository / ".git", commit)), number)
+            question = experience_query(
+                issue, _places(trees, tree, issue, HistoryBase(repository / ".git", commit)), number
+            )
             relevant = sum(family == bug.family for family in families.values()) if bug.family else 0
             for name, way in WAYS.items():
                 first = way(bank, question)
@@ -82,8 +84,8 @@ def _committed(folder: Path, files: Mapping[str, str], message: str) -> str:
     return decode(git("-C", str(folder), "rev-parse", "HEAD", env=environment(QUIET))).strip()
 
 
-def _places(trees: Trees, tree: str, issue: Issue, before: Before) -> list[str]:
-    hits = located(TreeBlobs(trees, tree), issue, before, 10).places
+def _places(trees: Trees, tree: str, issue: Issue, before: HistoryBase) -> list[str]:
+    hits = localize_issue(TreeBlobs(trees, tree), issue, before, 10).places
     return [f"{hit.path}:{hit.name}" for hit in hits.functions] + [hit.path for hit in hits.files]
 
 
@@ -96,7 +98,7 @@ def _solved(trees: Trees, tree: str, bug: Bug, issue: Issue, number: int) -> tup
     end = Exit(
         "verified", 0, mended, Verdict("verified", red=True, green=True, red_again=True, no_loss=True), at=number
     )
-    entry = learned(Trajectory([run, Turn("fix", "test-then-patch"), end]), trees, number)
+    entry = lesson_of_turn(Trajectory([run, Turn("fix", "test-then-patch"), end]), trees, number)
     assert entry is not None
     return mended, replace(entry, accepted=True)
 

@@ -57,7 +57,7 @@ def file_features(one: Judged, names: Sequence[str], mask: bool = False) -> Floa
 
 
 def function_features(one: Judged, names: Sequence[str], of_files: Floats, mask: bool = False) -> Floats:
-    """`of_files` are the scores of the instance's files; see `Search._judge` for what comes of them."""
+    """`of_files` are the scores of the instance's files; see `Search._add_signals` for what comes of them."""
     own = _columns(one.functions, [name for name in names if not name.startswith("file")], mask)
     order = np.empty(len(of_files))
     order[np.argsort(-of_files, kind="stable")] = np.arange(len(of_files))

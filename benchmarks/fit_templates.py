@@ -1,4 +1,4 @@
-"""Fits the weights of the order of candidates on mutants of well-tested packages (agent/repair/weights.json).
+"""Fits agent/repair/candidates/weights.json, by which candidates are ordered, on mutants of well-tested packages.
 
     python -m benchmarks.fit_templates --repos DIR --cache DIR [--mutants N] [--unrun N] [--packages A,B] [--out F]
         [--held-out C,D] [--limit N] [--json F]
@@ -26,8 +26,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, median
 
-from agent.repair.order import templates
-from agent.repair.weights import Weights, fitted, written
+from agent.repair.candidate_order import templates
+from agent.repair.candidates.template_weights import Weights, fitted_weights, format_weights
 from benchmarks._mutants_observed import Observed, observed
 from benchmarks._mutants_unrun import unrun_cases
 from benchmarks._template_fit import Model
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _tell_misses(cases)
     weights = Model(cases, templates()).fit(print)
     if options.out:
-        options.out.write_text(written(weights), "utf-8")
+        options.out.write_text(format_weights(weights), "utf-8")
     if held:
         _compare([one for one in seen if one.package in held], weights, options.limit, options.json)
     return 0
@@ -87,7 +87,7 @@ def _compare(seen: Sequence[Observed], new: Weights, limit: int, out: Path | Non
     for one in seen:
         counts[one.package] += 1
         if not limit or counts[one.package] <= limit:
-            rows.append((one, rank(one, fitted()), rank(one, new)))
+            rows.append((one, rank(one, fitted_weights()), rank(one, new)))
     for name, place in (("weights in use", 1), ("new weights", 2)):
         ranks = [int(str(row[place])) for row in rows]
         logs = mean(len(f"{found:b}") for found in ranks) if ranks else 0.0

@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aci.patch import is_test
+from aci.repository.patch import is_test
 from benchmarks._mutating import mutants
 
 SUBREAPER = 36

@@ -46,13 +46,15 @@ def parse_and_query(git_dir: str, commit: str) -> None:
     import tree_sitter_python
     from tree_sitter import Language, Parser, Query, QueryCursor
 
-    from aci.graph.blobs import GitBlobs
-    from aci.graph.choice import left_out
+    from aci.graph.file_selection import exclusion_reason
+    from aci.repository.file_blobs import GitBlobs
 
     grammar = Language(tree_sitter_python.language())
     parser, query = Parser(grammar), Query(grammar, QUERY)
     blobs = GitBlobs.at(Path(git_dir), commit)
-    ids = dict.fromkeys(id for path, mode, id in blobs.files() if path.endswith(".py") and not left_out(path, mode))
+    ids = dict.fromkeys(
+        id for path, mode, id in blobs.files() if path.endswith(".py") and not exclusion_reason(path, mode)
+    )
     found = 0
     for data in blobs.read(list(ids)):
         captures = QueryCursor(query).captures(parser.parse(data or b"").root_node)
@@ -62,21 +64,21 @@ def parse_and_query(git_dir: str, commit: str) -> None:
 
 def build(git_dir: str, commit: str, cache: str) -> None:
     """The graph of a commit, on disk."""
-    from aci.graph.blobs import GitBlobs
-    from aci.graph.graph import asked
+    from aci.graph.code_graph import query_graph
+    from aci.repository.file_blobs import GitBlobs
 
-    print(asked(GitBlobs.at(Path(git_dir), commit), Path(cache), lambda graph: len(graph.paths)))
+    print(query_graph(GitBlobs.at(Path(git_dir), commit), Path(cache), lambda graph: len(graph.paths)))
 
 
 def callers(git_dir: str, commit: str, cache: str, name: str) -> None:
     """Who calls a function, at a commit."""
-    from aci.graph.blobs import GitBlobs
-    from aci.graph.graph import Graph, asked
+    from aci.graph.code_graph import Graph, query_graph
+    from aci.repository.file_blobs import GitBlobs
 
     def question(graph: Graph) -> int:
         return sum(len(graph.callers(place)) for place in graph.defining(name))
 
-    print(asked(GitBlobs.at(Path(git_dir), commit), Path(cache), question))
+    print(query_graph(GitBlobs.at(Path(git_dir), commit), Path(cache), question))
 
 
 def bare(cache: str, *modules: str) -> None:

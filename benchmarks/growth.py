@@ -21,13 +21,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aci.counting import count_calls, counting_room
-from aci.efficiency import Growth, fit
-from aci.repository import Repository
-from aci.target import Target
-from aci.workspace import Options, Workspace, open_workspace
+from aci.performance.efficiency import Growth, fit_growth
+from aci.performance.instruction_count import count_calls, fork_for_counting
+from aci.performance.target_function import Target
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from benchmarks._growth_pairs import PAIRS, Cost, Pair
-from trajectories.plumbing import QUIET, environment
+from trajectories.git_commands import QUIET, environment
 from trajectories.trees import Trees
 
 TOLERANCE = 0.15
@@ -89,7 +89,7 @@ def measure(room: Workspace, pair: Pair, backend: str = "") -> Measured:
 
 
 def fitted(name: str, sizes: Sequence[int], counts: Sequence[int], cost: Cost) -> Fitted:
-    return Fitted(name, fit(sizes, counts), fit(sizes, [cost(size) for size in sizes]))
+    return Fitted(name, fit_growth(sizes, counts), fit_growth(sizes, [cost(size) for size in sizes]))
 
 
 @contextmanager
@@ -104,9 +104,9 @@ def room_of_pairs(workspace: str, image: str) -> Iterator[Workspace]:
             subprocess.run(["git", "-C", str(place), *words], check=True, env=environment(QUIET))
         repository, trees = Repository.open(place), Trees(Path(home, "trees.git"))
         base = repository.base(trees)
-        opened = open_workspace(workspace, Options(repository, base, trees, image=image, say=lambda _: None))
+        opened = open_workspace(workspace, WorkspaceOptions(repository, base, trees, image=image, say=lambda _: None))
         try:
-            room = counting_room(opened, base.tree)
+            room = fork_for_counting(opened, base.tree)
             try:
                 yield room
             finally:

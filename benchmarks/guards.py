@@ -23,10 +23,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from aci.guards import Doubt, doubts
-from aci.repository import Repository
-from aci.target import Target, place, python_line
-from aci.workspace import Options, Workspace, open_workspace
+from aci.performance.cheating_check import CheatingFinding, find_cheating
+from aci.performance.target_function import Target, python_line
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from trajectories.trees import Trees
 
 SUBJECT = "subject_module.py"
@@ -45,7 +45,7 @@ with open(sys.argv[4], "w") as stream:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A call as `aci.guards` takes it."""
+    """A call as `aci.performance.cheating_check` takes it."""
 
     data: bytes
 
@@ -95,10 +95,12 @@ def temporary(folder: str) -> Iterator[None]:
             os.environ["TMPDIR"] = before
 
 
-def look(case: Path, function: str, before: Workspace, after: Workspace) -> list[Doubt]:
+def look(case: Path, function: str, before: Workspace, after: Workspace) -> list[CheatingFinding]:
     """The doubts about a case whose two sides stand in these rooms."""
     target = Target(SUBJECT, function)
-    return doubts(before, after, target, calls(case, before), {SUBJECT: (case / "before.py").read_bytes()}, sides(case))
+    return find_cheating(
+        before, after, target, calls(case, before), {SUBJECT: (case / "before.py").read_bytes()}, sides(case)
+    )
 
 
 def sides(case: Path) -> dict[str, bytes]:
@@ -119,7 +121,7 @@ def rooms(case: Path, home: Path, kind: str, image: str) -> Iterator[tuple[Works
         subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)
     trees = Trees(home / "trees.git")
     repository = Repository.open(folder)
-    options = Options(repository, repository.base(trees), trees, image=image, say=lambda _: None)
+    options = WorkspaceOptions(repository, repository.base(trees), trees, image=image, say=lambda _: None)
     before = open_workspace(kind, options)
     try:
         after = before.fork(trees.write(dict(sides(case)), options.base.tree))
@@ -134,7 +136,7 @@ def rooms(case: Path, home: Path, kind: str, image: str) -> Iterator[tuple[Works
 
 def calls(case: Path, room: Workspace) -> list[Recorded]:
     """The calls of inputs.py, made in the room."""
-    folder = f"{place(room)}/inputs"
+    folder = f"{room.harness}/inputs"
     room.write(f"{folder}/inputs.py", (case / "inputs.py").read_bytes())
     room.write(f"{folder}/make.py", _MADE.encode())
     words = [f"{folder}/make.py", folder, json.dumps(SEEDS), str(EACH), f"{folder}/calls.json"]

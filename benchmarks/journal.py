@@ -23,9 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aci.repository import Repository
-from agent.settings import Settings
-from agent.solve import begin, reopen, solve
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.engine.run_lifecycle import begin, reopen, solve
 from trajectories.journal import Journal, encode, read
 from trajectories.records import Action, Hold, Issue, Observation, Record, Reply, Settle, Step, Usage
 

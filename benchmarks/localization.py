@@ -24,11 +24,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aci.graph.blobs import GitBlobs
-from aci.graph.graph import Graph, asked
-from aci.history import History
-from aci.localize import Places, places, reader
-from aci.mentions import NUMBER, SHA, URL
+from aci.graph.code_graph import Graph, query_graph
+from aci.history.commit_search import History
+from aci.issue_text.issue_mentions import NUMBER, SHA, URL
+from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
+from aci.repository.file_blobs import GitBlobs
 from benchmarks._plain_bm25 import plain_bm25
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Issue
@@ -152,7 +152,9 @@ def _outcome(instance: Instance, cache: Path, first: str) -> Outcome:
     files = [hit.path for hit in found.files]
     functions = [f"{hit.path}:{hit.name}" for hit in found.functions]
     blobs = GitBlobs.at(instance.git_dir, instance.commit)
-    plain = asked(blobs, cache, lambda graph: plain_bm25(graph, reader(graph, blobs), instance.issue, ENOUGH))
+    plain = query_graph(
+        blobs, cache, lambda graph: plain_bm25(graph, file_reader(graph, blobs), instance.issue, ENOUGH)
+    )
     return Outcome(
         instance,
         worst_rank(files, instance.files),
@@ -164,15 +166,15 @@ def _outcome(instance: Instance, cache: Path, first: str) -> Outcome:
     )
 
 
-def located(instance: Instance, cache: Path) -> Places:
+def located(instance: Instance, cache: Path) -> RankedPlaces:
     """What the product says."""
     blobs = GitBlobs.at(instance.git_dir, instance.commit)
 
-    def question(graph: Graph) -> Places:
+    def question(graph: Graph) -> RankedPlaces:
         with History.open(instance.git_dir, instance.commit, cache) as history:
-            return places(graph, instance.issue, reader(graph, blobs), history, ENOUGH)
+            return rank_places(graph, instance.issue, file_reader(graph, blobs), history, ENOUGH)
 
-    return asked(blobs, cache, question)
+    return query_graph(blobs, cache, question)
 
 
 def masked(instance: Instance) -> Instance:

@@ -27,7 +27,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from agent.folding import characters
+from agent.conversation.compaction import characters
 from agent.models.base import Message
 from benchmarks._needs import Seen, missed
 from benchmarks._ours import CACHED, facts, requests, seen, system, tools

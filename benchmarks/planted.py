@@ -23,14 +23,14 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from agent.repair.search import Found, Question, search
+from agent.repair.repair_search import RepairTask, SearchResult, search
 from benchmarks._planting import PACKAGES, Room, named, room, run_suite, sources
 from benchmarks._planting_equal import agreement, normal
 from benchmarks._planting_make import HALVES, Bug, make, read, write
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
-    from aci.candidates import Candidate
+    from aci.repair.candidate_evaluator import Candidate
 
 SECONDS = 60.0
 PROOFS = 4
@@ -81,7 +81,7 @@ def measure(repos: Path, bug: Bug, cpu_seconds: float) -> Row:
         before = run_suite(place.workspace, package)
         failing = [test for test in before.failed if test in bug.failing]
         row = Row(bug.id, bug.package, bug.operator, bug.what, len(failing))
-        question = Question(place.workspace, place.trees, place.tree, failing, before.passed, package.command)
+        question = RepairTask(place.workspace, place.trees, place.tree, failing, before.passed, package.command)
         try:
             found = search(question, cpu_seconds, Event())
         except SweAgentError as error:
@@ -100,7 +100,7 @@ def measure(repos: Path, bug: Bug, cpu_seconds: float) -> Row:
         return _proven(place, found, bug, original, {*failing, *before.passed}, row)
 
 
-def _proven(place: Room, found: Found, bug: Bug, original: bytes, wanted: set[str], row: Row) -> Row:
+def _proven(place: Room, found: SearchResult, bug: Bug, original: bytes, wanted: set[str], row: Row) -> Row:
     """Put behaviours to the whole suite; the first that passes is compared with the original."""
     package, workspace = named(bug.package), place.workspace
     for number, behaviour in enumerate(found.choice.behaviours[:PROOFS], 1):
@@ -118,14 +118,14 @@ def _proven(place: Room, found: Found, bug: Bug, original: bytes, wanted: set[st
     return row
 
 
-def _gives(found: Found, hit: Candidate, path: str, original: bytes) -> bool:
+def _gives(found: SearchResult, hit: Candidate, path: str, original: bytes) -> bool:
     try:
         return hit.path == path and normal(found.new_text(hit).encode()) == normal(original)
     except (SyntaxError, ValueError):
         return False
 
 
-def _rank(found: Found, bug: Bug, original: bytes) -> int:
+def _rank(found: SearchResult, bug: Bug, original: bytes) -> int:
     """The rank among suspected lines of the first that the bug is at, as the planted file numbers them."""
     lines: set[int] = set()
     grown = 0

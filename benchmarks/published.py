@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from agent.reporting import document
-from agent.run.show import command as show
+from agent.cli.commands.show import command as show
+from agent.runs.run_report import report_document
 from trajectories.errors import SweAgentError
-from trajectories.foreign import ENDINGS, load
-from trajectories.report.page import page
+from trajectories.importers import ENDINGS, load
+from trajectories.report.report_page import page
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def _files(folders: list[Path]) -> Iterator[Path]:
 def _rendered(path: Path) -> str:
     """The program that recorded it, once there is a page of it and it was shown on a terminal."""
     run = load(path)
-    page(document([run]))
+    page(report_document([run]))
     with redirect_stdout(io.StringIO()):
         show(str(path))
     return run.trajectory.turns[0].strategy

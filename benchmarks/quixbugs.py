@@ -28,10 +28,10 @@ from statistics import median
 from threading import Event
 from typing import Any
 
-from aci.repository import Repository
-from aci.testing import Report, run_tests
-from aci.workspace import Options, Workspace, open_workspace
-from agent.repair.search import Found, Question, search
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from aci.testing.suite_run import SuiteReport, run_tests
+from agent.repair.repair_search import RepairTask, SearchResult, search
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.trees import Trees
 
@@ -142,14 +142,14 @@ def opened(folder: Path, home: Path) -> Iterator[tuple[Workspace, Trees, str]]:
     with Trees(home / "trees.git") as trees:
         repository = Repository.open(folder)
         base = repository.base(trees)
-        workspace = open_workspace("local", Options(repository, base, trees, say=lambda text: None))
+        workspace = open_workspace("local", WorkspaceOptions(repository, base, trees, say=lambda text: None))
         try:
             yield workspace, trees, base.tree
         finally:
             workspace.close()
 
 
-def passes(workspace: Workspace, before: Report) -> bool:
+def passes(workspace: Workspace, before: SuiteReport) -> bool:
     """Whether all tests that were told of before pass now, in a fresh process. One that ends early tells of fewer."""
     after = run_tests(workspace, f"{PYTEST} --timeout=30")
     names = {*before.failed, *before.passed}
@@ -163,14 +163,20 @@ def searched(quixbugs: Path, program: str, home: Path) -> Row:
     with opened(folder, home) as (workspace, trees, tree):
         report = run_tests(workspace, COMMAND)
         before = time.process_time()
-        question = Question(workspace, trees, tree, report.failed, report.passed, COMMAND)
+        question = RepairTask(workspace, trees, tree, report.failed, report.passed, COMMAND)
         found = search(question, CPU_SECONDS, Event())
         cpu = time.process_time() - before + found.cpu
         return _judged(quixbugs, program, found, workspace, report, cpu, time.monotonic() - started)
 
 
 def _judged(
-    quixbugs: Path, program: str, found: Found, workspace: Workspace, before: Report, cpu: float, seconds: float
+    quixbugs: Path,
+    program: str,
+    found: SearchResult,
+    workspace: Workspace,
+    before: SuiteReport,
+    cpu: float,
+    seconds: float,
 ) -> Row:
     plausible = False
     scores: list[dict[str, Any]] = []

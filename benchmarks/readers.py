@@ -19,11 +19,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from agent.exporting import ending, to_file, written
-from agent.material import opened
-from agent.settings import load_settings
+from agent.config.settings import load_settings
+from agent.runs.run_export import export_runs, file_extension, write_export
+from agent.runs.run_lookup import open_run
 from trajectories.errors import SweAgentError
-from trajectories.material import Material
+from trajectories.run_data import RunView
 
 SCRIPT = Path(__file__).with_name("_reading.py")
 PAIRS = (
@@ -52,7 +52,7 @@ class Row:
     told: str
 
 
-def rows(runs: Sequence[Material], pythons: dict[str, list[str]], folder: Path) -> Iterator[Row]:
+def rows(runs: Sequence[RunView], pythons: dict[str, list[str]], folder: Path) -> Iterator[Row]:
     """Each pair's. `pythons` says how a reader is started, and what it is given before its files."""
     for form, reader in PAIRS:
         if reader not in pythons:
@@ -75,11 +75,11 @@ def rows(runs: Sequence[Material], pythons: dict[str, list[str]], folder: Path) 
             yield Row(form, told["reader"], True, told["read"])
 
 
-def _exported(runs: Sequence[Material], form: str, place: Path) -> list[Path]:
+def _exported(runs: Sequence[RunView], form: str, place: Path) -> list[Path]:
     groups = [[run] for run in runs] if form in SINGLE else [runs]
-    files = [place / f"{number}.{ending(form)}" for number, _ in enumerate(groups)]
+    files = [place / f"{number}.{file_extension(form)}" for number, _ in enumerate(groups)]
     for file, group in zip(files, groups, strict=True):
-        to_file(written(group, form, ()), file)
+        write_export(export_runs(group, form, ()), file)
     return files
 
 
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.swe_agent and given.checkout:
         pythons["swe_agent"] = [given.swe_agent, str(Path(given.checkout).absolute())]
     settings = load_settings()
-    runs = [opened(name, settings) for name in given.runs]
+    runs = [open_run(name, settings) for name in given.runs]
     with tempfile.TemporaryDirectory() as folder:
         found = list(rows(runs, pythons, Path(folder)))
     for run in runs:

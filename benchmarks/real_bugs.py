@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.evaluation.applying import files
+from agent.evaluation.grading_files import files
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 from benchmarks._instances import built, chosen
 from trajectories.errors import SweAgentError
 

@@ -12,8 +12,8 @@ import time
 import tracemalloc
 from pathlib import Path
 
-from agent.batch.place import Done
-from agent.batch.store import Store
+from agent.batch.reports.batch_results import ResultStore
+from agent.instances.jobs import JobResult
 
 PATCH = "diff --git a/pkg/module.py b/pkg/module.py\n" + "+    return first + second\n" * 38
 
@@ -24,14 +24,14 @@ def main() -> None:
     n = parser.parse_args().results
     with tempfile.TemporaryDirectory(prefix="swe-agent-records-") as name:
         out = Path(name)
-        with Store(out) as store:
+        with ResultStore(out) as store:
             tenths = [_added(store, range(n * part // 10, n * (part + 1) // 10)) for part in range(10)]
         size = {path.name: path.stat().st_size / n for path in out.iterdir() if path.suffix in (".jsonl", ".json")}
         began = time.perf_counter()
-        Store(out).close()
+        ResultStore(out).close()
         seconds = time.perf_counter() - began
         tracemalloc.start()
-        store = Store(out)
+        store = ResultStore(out)
         memory = tracemalloc.get_traced_memory()[0] / n
         store.close()
     print(f"{n:,} results: {tenths[0]:.2f} ms each in the first tenth, {tenths[-1]:.2f} ms in the last")
@@ -39,12 +39,14 @@ def main() -> None:
     print(f"opened again: {1e6 * seconds / n:,.0f} us and {memory:,.0f} bytes of memory each, {seconds:.2f} s in all")
 
 
-def _added(store: Store, numbers: range) -> float:
+def _added(store: ResultStore, numbers: range) -> float:
     """Milliseconds that each takes."""
     began = time.perf_counter()
     for number in numbers:
         run = f"owner__repository-{number}"
-        done = Done(run, 1, run, 0, "verified", "verified", PATCH, 0.1, 9_000, 5_000, 900, 4, 9, 60.0, at=time.time())
+        done = JobResult(
+            run, 1, run, 0, "verified", "verified", PATCH, 0.1, 9_000, 5_000, 900, 4, 9, 60.0, at=time.time()
+        )
         store.add(done, "openai/m")
     return 1000 * (time.perf_counter() - began) / max(1, len(numbers))
 

@@ -24,17 +24,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from aci.counting import Counts, comparable, count_calls
-from aci.equivalence import Answer, answers, differences
-from aci.inputs import Call, widen
-from aci.repository import Repository
-from aci.target import Target, place, python_line
-from aci.workspace import Options, Workspace, open_workspace
-from agent.moves.rewrites import Rewrite, rewrites
+from aci.performance.equivalence import Answer, collect_answers, describe_differences
+from aci.performance.instruction_count import Counts, count_calls, incomparable_reason
+from aci.performance.target_function import Target, python_line
+from aci.performance.workload_inputs import InputCall, vary_calls
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from agent.optimization.rewrites.rewrite_catalog import Rewrite, rewrites
 from trajectories.errors import UsageError
 from trajectories.trees import Trees
 
-SLOW = Path(__file__).resolve().parents[1] / "tests" / "agent" / "moves" / "slow"
+SLOW = Path(__file__).resolve().parents[1] / "tests" / "agent" / "optimization" / "rewrites" / "slow"
 GOAL = 3.0
 SMALL, SEEDS, UNSEEN_SEEDS, COUNTED_SEED = (0, 1, 2, 3, 5, 8, 13), range(6), range(1000, 1006), 77
 MUTATED = 60
@@ -99,27 +99,27 @@ class Trial:
     def ready(self) -> None:
         """Put the inputs' module and our maker into the harness."""
         for path in self.folder.glob("*_inputs.py"):
-            self.room.write(f"{place(self.room)}/inputs/{path.name}", path.read_bytes())
-        self.room.write(f"{place(self.room)}/inputs/made.py", _MADE.encode())
+            self.room.write(f"{self.room.harness}/inputs/{path.name}", path.read_bytes())
+        self.room.write(f"{self.room.harness}/inputs/made.py", _MADE.encode())
 
-    def calls(self, wanted: Sequence[tuple[int, int]]) -> tuple[int, list[Call]]:
+    def calls(self, wanted: Sequence[tuple[int, int]]) -> tuple[int, list[InputCall]]:
         """(the stated size, the calls for these sizes and seeds); -1 is the stated size. Raises UsageError."""
-        folder = f"{place(self.room)}/inputs"
+        folder = f"{self.room.harness}/inputs"
         words = [f"{folder}/made.py", folder, self.inputs, json.dumps(list(wanted)), f"{folder}/calls.json"]
         ran = self.room.run(f"(export PYTHONHASHSEED=0; {python_line(self.room, words)})", 120, "inputs")
         if ran.code:
             raise UsageError(f"{self.inputs}.py does not run: {ran.text.strip()[-300:]}")
         size, made, _ = json.loads(self.room.read(f"{folder}/calls.json"))
-        return size, [Call(base64.b64decode(text), "test") for text in made]
+        return size, [InputCall(base64.b64decode(text), "test") for text in made]
 
     def put(self, data: bytes) -> None:
         self.room.write(self.target.path, data)
         self.room.run("find . -name __pycache__ -exec rm -rf {} +", 60, "inputs")
 
-    def answers(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
-        return answers(self.room, self.target, calls)
+    def answers(self, calls: Sequence[InputCall]) -> tuple[Answer, ...]:
+        return collect_answers(self.room, self.target, calls)
 
-    def count(self, calls: Sequence[Call]) -> Counts:
+    def count(self, calls: Sequence[InputCall]) -> Counts:
         return count_calls(self.room, self.target, calls, backend=self.backend, timeout=300)
 
 
@@ -139,12 +139,12 @@ def measure(folder: Path, name: str, backend: str, most: int, counted: int) -> R
 def _tried(trial: Trial, data: bytes, offered: Sequence[Rewrite]) -> Row:
     trial.ready()
     size, made = trial.calls([(n, seed) for n in SMALL if n <= LONGEST for seed in SEEDS])
-    made += widen(trial.room, trial.target, made[:24], MUTATED, 1)
+    made += vary_calls(trial.room, trial.target, made[:24], MUTATED, 1)
     before = trial.answers(made)
     right, refused = [], []
     for rewrite in offered:
         trial.put(rewrite.data)
-        told = differences(before, trial.answers(made))
+        told = describe_differences(before, trial.answers(made))
         if told:
             refused.append(f"{rewrite.what}: {told[0]}")
         else:
@@ -167,7 +167,7 @@ def _cheapest(trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row) -> 
             continue
         warm, cold = sum(one.warm for one in new.calls), sum(one.cold for one in new.calls)
         ratio = sum(one.cold for one in old.calls) / cold
-        if (old.backend != "opcodes" or not comparable(old, new)) and (best is None or warm < best[0]):
+        if (old.backend != "opcodes" or not incomparable_reason(old, new)) and (best is None or warm < best[0]):
             best = (warm, ratio, rewrite.what, rewrite.data)
     trial.put(data)
     before = sum(one.warm for one in old.calls)
@@ -181,12 +181,12 @@ def _cheapest(trial: Trial, data: bytes, right: Sequence[Rewrite], row: Row) -> 
 def _unseen(trial: Trial, data: bytes, changed: bytes) -> list[str]:
     """Where the chosen rewrite answers calls differently that nothing was chosen by."""
     made = trial.calls([(n, seed) for n in (*SMALL, -1) for seed in UNSEEN_SEEDS])[1]
-    made += widen(trial.room, trial.target, made[:24], MUTATED, 2, "unseen")
+    made += vary_calls(trial.room, trial.target, made[:24], MUTATED, 2, "unseen")
     before = trial.answers(made)
     trial.put(changed)
     after = trial.answers(made)
     trial.put(data)
-    return differences(before, after)
+    return describe_differences(before, after)
 
 
 @contextmanager
@@ -203,7 +203,7 @@ def room(folder: Path) -> Iterator[Workspace]:
             subprocess.run(["git", "-C", str(repo), *command], check=True, capture_output=True)
         trees = Trees(Path(home) / "trees.git")
         repository = Repository.open(repo)
-        options = Options(repository, repository.base(trees), trees, say=lambda _: None)
+        options = WorkspaceOptions(repository, repository.base(trees), trees, say=lambda _: None)
         workspace = open_workspace("local", options)
         try:
             yield workspace

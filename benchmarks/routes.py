@@ -1,4 +1,4 @@
-"""What the ways over earlier commits (`aci/localization/routes.py`) add to `locate`.
+"""What the ways over earlier commits (`aci/localization/issue_links.py`) add to `locate`.
 
     python -m benchmarks.routes --instances F.issues.jsonl --gold F.locations.jsonl --repos DIR
         [--cache DIR] [--sixths N] [--json OUT]
@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aci.graph.blobs import GitBlobs
-from aci.graph.graph import Graph, asked
-from aci.history import History
-from aci.localization.routes import Routes, Ways, routes
-from aci.mentions import mentions
+from aci.graph.code_graph import Graph, query_graph
+from aci.history.commit_search import History
+from aci.issue_text.issue_mentions import find_mentions
+from aci.localization.issue_links import IssueGraph, Routes, rank_routes
+from aci.repository.file_blobs import GitBlobs
 from benchmarks.localization import Instance, load, located, share_within, worst_rank
 from trajectories.errors import SweAgentError, UsageError
 
@@ -72,9 +72,9 @@ def look(instance: Instance, cache: Path) -> Found:
 def _routes(instance: Instance, cache: Path) -> Routes:
     def question(graph: Graph) -> Routes:
         with History.open(instance.git_dir, instance.commit, cache) as history:
-            return routes(Ways(graph, mentions(instance.issue), history))
+            return rank_routes(IssueGraph(graph, find_mentions(instance.issue), history))
 
-    return asked(GitBlobs.at(instance.git_dir, instance.commit), cache, question)
+    return query_graph(GitBlobs.at(instance.git_dir, instance.commit), cache, question)
 
 
 def fused(share: float) -> Way:

@@ -31,8 +31,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 from benchmarks._instances import Place, built, chosen
 from trajectories.errors import SweAgentError
 

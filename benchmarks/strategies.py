@@ -22,13 +22,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from aci.repository import Repository
-from agent.ledger import Price
+from aci.repository.user_repository import Repository
+from agent.cli.strategy_table import strategy_rows
+from agent.config.settings import Settings
+from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.limits.run_budget import Price
 from agent.models import scripted
-from agent.models.base import Asking, Message, last_words
-from agent.settings import Settings
-from agent.solve import begin, reopen, solve
-from agent.strategy_table import rows
+from agent.models.base import Message, RequestOptions, messages_since_reply
 from benchmarks._planting import PERSON
 from trajectories.records import Action, Issue, Reply, Usage
 
@@ -78,7 +78,7 @@ class Player:
     sent: list[list[str]] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
+    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
         text, actions = self._answer(messages, bool(tools), asking)
         with self.lock:
             self._pay(messages, tools, text + json.dumps([action.arguments for action in actions]))
@@ -92,8 +92,10 @@ class Player:
         self.cost += (CACHED * old + new + OUTPUT * len(said)) / 4
         self.calls += 1
 
-    def _answer(self, messages: Sequence[Message], tools: bool, asking: Asking) -> tuple[str, tuple[Action, ...]]:
-        words, case = last_words(messages), self.case
+    def _answer(
+        self, messages: Sequence[Message], tools: bool, asking: RequestOptions
+    ) -> tuple[str, tuple[Action, ...]]:
+        words, case = messages_since_reply(messages), self.case
         kind = asking.branch.rpartition("/")[2].partition("-")[0]
         if asking.branch == "main" and not tools:
             return self._written(messages, asking.ask), ()
@@ -128,7 +130,7 @@ class Player:
         """What who has no tools writes: it looks, changes and tries, and hands in."""
         if ask == 1:
             return f"I look first.\n```bash\ncat {self.case.path}\n```"
-        if "Ran " in last_words(messages) and "FAILED" not in last_words(messages):
+        if "Ran " in messages_since_reply(messages) and "FAILED" not in messages_since_reply(messages):
             return "Good.\n```submit\ndone\n```"
         run = f"{sys.executable} -m unittest {TEST.removesuffix('.py').replace('/', '.')}"
         return f"Test and patch.\n```bash\n{self._change(messages, True)}\n{run}\n```"
@@ -141,7 +143,7 @@ READERS = {"main/intent", "main/explore", "main/test", "main/search"}
 TEST = "tests/test_issue.py"
 
 
-def _tested(case: Case, asking: Asking) -> tuple[str, tuple[Action, ...]]:
+def _tested(case: Case, asking: RequestOptions) -> tuple[str, tuple[Action, ...]]:
     """Only the test, and then words on it."""
     if asking.ask % 2 == 0:
         return f"{TEST} fails now, for the rule that the issue names.", ()
@@ -151,7 +153,7 @@ def _tested(case: Case, asking: Asking) -> tuple[str, tuple[Action, ...]]:
     )
 
 
-def _said(case: Case, kind: str, asking: Asking) -> str:
+def _said(case: Case, kind: str, asking: RequestOptions) -> str:
     """The answer of a role without tools."""
     if kind == "files":
         return case.path
@@ -342,7 +344,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="OUT")
     parser.add_argument("--keep", action="store_true", help="write what `swe-agent strategies` shows")
     asked = parser.parse_args(arguments)
-    names = [row.name for row in rows() if row.roles]
+    names = [row.name for row in strategy_rows() if row.roles]
     with tempfile.TemporaryDirectory() as folder:
         found = [
             measure(name, case, asked.attempts, Path(folder) / f"{name}-{number}")

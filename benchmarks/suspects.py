@@ -20,9 +20,9 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from statistics import median
 
-from agent.repair.slices import facts
-from agent.repair.source import Source
-from agent.repair.suspects import WEIGHTS, signals
+from agent.repair.analysis.dynamic_slices import statement_facts
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.suspicious_statements import WEIGHTS, collect_signals
 from benchmarks._mutants_observed import Observed, observed
 from trajectories.errors import SweAgentError
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _row(mutant: Observed) -> Row | None:
     """None where no failing test runs what is faulty."""
-    found = signals(mutant.spectrum, mutant.read)
+    found = collect_signals(mutant.spectrum, mutant.read)
     lines = changed_statements(mutant)
     faulty = [number for number, one in enumerate(found) if one.path == mutant.path and one.line in lines]
     if not faulty:
@@ -75,7 +75,7 @@ def _row(mutant: Observed) -> Row | None:
 
 def changed_statements(mutant: Observed) -> set[int]:
     """First lines of the statements with changed lines; where lines are gone, of those before and after."""
-    known = facts(Source(mutant.path, mutant.mutated).tree)
+    known = statement_facts(Source(mutant.path, mutant.mutated).tree)
     old, new = mutant.original.splitlines(), mutant.mutated.splitlines()
     lines: set[int] = set()
     for kind, _, _, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():

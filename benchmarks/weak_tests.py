@@ -26,11 +26,11 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from aci.repository import Repository
-from aci.testing import run_tests
-from aci.workspace import Options, Workspace, open_workspace
-from agent.repair.choice import SHOWN
-from agent.repair.search import Question, search
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from aci.testing.suite_run import run_tests
+from agent.repair.edit_selection import SHOWN
+from agent.repair.repair_search import RepairTask, search
 from benchmarks.quixbugs import COMMAND, build, programs, score
 from trajectories.trees import Trees
 
@@ -95,7 +95,7 @@ def cut(folder: Path, program: str, failing: list[int], count: int, chance: rand
 def opened(folder: Path, trees: Trees) -> tuple[Workspace, str]:
     repository = Repository.open(folder)
     base = repository.base(trees)
-    return open_workspace("local", Options(repository, base, trees, say=lambda text: None)), base.tree
+    return open_workspace("local", WorkspaceOptions(repository, base, trees, say=lambda text: None)), base.tree
 
 
 def measure(quixbugs: Path, program: str, count: int, seed: int, cpu_seconds: float, fix: bool) -> Row | None:
@@ -114,7 +114,7 @@ def measure(quixbugs: Path, program: str, count: int, seed: int, cpu_seconds: fl
             workspace, tree = opened(folder, trees)
             try:
                 report = run_tests(workspace, COMMAND)
-                question = Question(workspace, trees, tree, report.failed, report.passed, COMMAND)
+                question = RepairTask(workspace, trees, tree, report.failed, report.passed, COMMAND)
                 found = search(question, cpu_seconds, Event())
             finally:
                 workspace.close()

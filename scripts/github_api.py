@@ -49,8 +49,8 @@ def main() -> None:
 def used() -> dict[str, list[str]]:
     """The methods of each path that the stand-in answers."""
     sys.path.insert(0, str(HOUSE))
-    from tests.github import Hub  # noqa: F401  (all routes are registered with it)
-    from tests.github.routes import ROUTES
+    from tests.github_server import Hub  # noqa: F401  (all routes are registered with it)
+    from tests.github_server.routes import ROUTES
 
     found: dict[str, list[str]] = {}
     for route in ROUTES:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from aci.posix import PosixWorkspace
-from aci.repository import Repository
-from aci.workspace import Options, open_workspace
+from aci.repository.user_repository import Repository
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from aci.workspaces import local
-from agent.ownership import register
+from agent.run_state.run_ownership import register
 from tests.sampling import sample
 from trajectories.trees import Trees
 
@@ -150,7 +150,9 @@ def open_ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenWor
             monkeypatch.setattr(local, "KEPT", (*local.KEPT, NO_PLUGINS))
         trees = Trees(tmp_path / f"trees{len(opened)}.git")
         repository = Repository.open(repo)
-        options = Options(repository, repository.base(trees, rev), trees, **{"image": IMAGE, "say": print, **more})
+        options = WorkspaceOptions(
+            repository, repository.base(trees, rev), trees, **{"image": IMAGE, "say": print, **more}
+        )
         workspace = open_workspace(kind, options)
         assert isinstance(workspace, PosixWorkspace)
         opened.append((workspace, trees))

@@ -1,4 +1,4 @@
-"""A keyring for tests, given through keyring's own mechanism: PYTHON_KEYRING_BACKEND=filering.Keyring."""
+"""A keyring for tests, given through keyring's own mechanism: PYTHON_KEYRING_BACKEND=keyring_file.Keyring."""
 
 from __future__ import annotations
 

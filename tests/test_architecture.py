@@ -18,12 +18,11 @@ from packaging.utils import canonicalize_name
 HOUSE = Path(__file__).resolve().parent.parent
 FLOORS = ("agent", "tools", "aci", "trajectories")
 MODULES = sorted(path for floor in FLOORS for path in (HOUSE / floor).rglob("*.py"))
-INSIDE = [path for path in MODULES if "inside" in path.parts]
+INSIDE = [path for path in MODULES if "guest" in path.parts]
 EXAMPLES = sorted(issue.parent for issue in (HOUSE / "examples").glob("*/ISSUE.md"))
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
 # What a target repository has of its own: the plug-ins we put into it stand on nothing else.
-AT_THE_TARGET = sys.stdlib_module_names | {"pytest", "_pytest", "django", "swe_agent_results"}
-"""The last is the name under which our own files lie there."""
+AT_THE_TARGET = sys.stdlib_module_names | {"pytest", "_pytest", "django"}
 
 
 def relative(path: Path) -> str:
@@ -45,7 +44,7 @@ def run(*command: str | Path, cwd: Path = HOUSE, **environment: str) -> subproce
 
 
 def test_files_are_short() -> None:
-    limits = dict.fromkeys([HOUSE / "swe_agent.py", *MODULES], 450) | {HOUSE / "agent" / "loop.py": 120}
+    limits = dict.fromkeys([HOUSE / "swe_agent.py", *MODULES], 450) | {HOUSE / "agent" / "engine" / "loop.py": 120}
     lengths = {relative(path): len(path.read_text("utf-8").splitlines()) for path in limits}
     assert not {name: length for name, length in lengths.items() if length > limits[HOUSE / name]}
 
@@ -74,7 +73,8 @@ def test_what_runs_in_the_target_needs_nothing_of_ours_and_no_new_python(path: P
             else []
         )
     }
-    assert imported <= AT_THE_TARGET | {path.stem for path in INSIDE}, "of ours only what is placed beside it"
+    own = {"_swe_agent_guest"} if path.name == "site_hook.py" else set()  # copied beside the package, not into it
+    assert imported <= AT_THE_TARGET | own, "of ours only by relative imports"
 
 
 @pytest.mark.slow

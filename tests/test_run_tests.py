@@ -22,13 +22,13 @@ def files(done: subprocess.CompletedProcess[str]) -> set[str]:
 
 @pytest.mark.slow
 def test_the_tests_of_a_module_and_of_those_that_import_it() -> None:
-    done = run("trajectories/parting.py")
+    done = run("trajectories/run_comparison.py")
     assert {
-        "tests/agent/test_parted.py",
-        "tests/trajectories/test_parting.py",
-        "tests/agent/test_ownership.py",
+        "tests/agent/runs/test_comparison_view.py",
+        "tests/trajectories/test_run_comparison.py",
+        "tests/agent/run_state/test_run_ownership.py",
     } <= files(done)
-    assert "tests/aci/test_shell.py" not in files(done)
+    assert "tests/aci/runtime/test_shell_session.py" not in files(done)
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""What the agent may do: one typed function a tool, one file a tool."""
+"""The agent's tools: one module with one typed function for each."""

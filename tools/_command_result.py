@@ -1,11 +1,11 @@
-"""Running a shell command for a tool and reporting its result."""
+"""The shared part of tools that run a command in the shell and report its result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from aci.view import Kind
-from aci.workspace import Ran
+from aci.observation.output_text import Kind
+from aci.runtime.workspace import CommandResult
 from tools.base import Context
 from trajectories.records import Observation
 
@@ -17,24 +17,24 @@ def other(output: bytes) -> Kind:
 
 
 def run(ctx: Context, command: str, timeout: int, kind: Callable[[bytes], Kind] = other) -> Observation:
-    """What a command in the shell came to, within so many seconds, 1 to an hour; `kind` says what its output is."""
+    """Run a command in the shell for at most `timeout` seconds (1 to 3600); `kind` classifies its output."""
     timeout = min(max(timeout, 1), LONGEST)
     ran = ctx.workspace.run(command, timeout=timeout)
     shown, out = ctx.show(ran.output, kind(ran.output))
-    said = _said(ran, timeout, ctx.workspace.root)
-    text = "\n".join(filter(None, (shown, said))) or "(no output)"
+    remarks = _remarks(ran, timeout, ctx.workspace.root)
+    text = "\n".join(filter(None, (shown, remarks))) or "(no output)"
     return Observation(text, ok=ran.code == 0, out=out, data={"code": ran.code, "seconds": round(ran.seconds, 3)})
 
 
-def _said(ran: Ran, timeout: int, root: str) -> str:
-    """What happened beside the output, in brackets."""
+def _remarks(ran: CommandResult, timeout: int, root: str) -> str:
+    """Return remarks on the result besides the output, in brackets."""
     parts = []
     if ran.timed_out:
-        parts.append(f"ended after {timeout} s; run what takes long with a larger timeout or in the background")
+        parts.append(f"timed out after {timeout} s; run long commands with a larger timeout or in the background")
     elif ran.code:
         parts.append(f"exit code {ran.code}")
     if ran.restarted:
-        parts.append("the shell ended and was started anew with its last exported variables")
+        parts.append("the shell exited and was restarted with its last exported variables")
     if ran.cwd != root:
         parts.append(f"in {ran.cwd.removeprefix(root.rstrip('/') + '/')}")
     if ran.cut:

@@ -1,7 +1,7 @@
-"""Where the text a model wants replaced stands in a file, exactly or forgivingly.
+"""Search for the text that an edit replaces: exact, or ignoring differences of whitespace and line numbers.
 
-The forgiving steps (trailing spaces, a uniform shift of indentation, spacing within lines) follow Aider's
-`editblock_coder.py`; a place found forgivingly is used only if it is the only one.
+The lenient steps (trailing spaces, a uniform shift of indentation, spacing within lines) follow Aider's
+`editblock_coder.py`; a lenient match is used only if it is unique.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aci.cleaning import clean
+from aci.observation.sanitized_text import clean_text
 
 _NUMBERED = re.compile(r"^ *\d+\t", re.MULTILINE)
 _LONGEST_SEARCHED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
-    """The text after the replacement, and what was overlooked to find the place ("" if nothing)."""
+class Replacement:
+    """The text after the replacement, and which differences were ignored to find the place ("" if none)."""
 
     text: str
     overlooked: str = ""
@@ -27,14 +27,14 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
-    """The old text stands at several places (first line of each), or at none (`lines` is empty)."""
+class AmbiguousMatch:
+    """The first line of each match if the old text occurs several times; no lines if it does not occur."""
 
     lines: tuple[int, ...] = ()
 
 
-def replace(text: str, old: str, new: str, everywhere: bool = False) -> Replaced | Unclear:
-    """Put `new` for `old`, keeping the line endings of the file. `old` must not be empty."""
+def replace(text: str, old: str, new: str, everywhere: bool = False) -> Replacement | AmbiguousMatch:
+    """Replace `old` with `new`, keeping the line endings of the file. `old` must not be empty."""
     ending = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
     overlooked = ""
     for stripped in (False, True):
@@ -47,15 +47,15 @@ def replace(text: str, old: str, new: str, everywhere: bool = False) -> Replaced
         if exact is None and ending == "\r\n":
             exact = _exact(text, old, new, everywhere)
         if exact is not None:
-            return Replaced(exact.text, overlooked, exact.times) if isinstance(exact, Replaced) else exact
-        forgiving = _forgiving(text, old, new, ending)
-        if forgiving != Unclear():
-            return forgiving
-    return Unclear()
+            return Replacement(exact.text, overlooked, exact.times) if isinstance(exact, Replacement) else exact
+        lenient = _lenient(text, old, new, ending)
+        if lenient != AmbiguousMatch():
+            return lenient
+    return AmbiguousMatch()
 
 
 def _all_numbered(text: str) -> bool:
-    """Whether every line begins with a number and a tab, as `view` shows them."""
+    """Return whether every line begins with a number and a tab, as `view` shows lines."""
     return bool(text) and all(_NUMBERED.match(line) for line in text.strip("\n").split("\n"))
 
 
@@ -64,11 +64,11 @@ def _with_ending(text: str, ending: str) -> str:
     return text if ending == "\n" else text.replace("\n", ending)
 
 
-def _exact(text: str, old: str, new: str, everywhere: bool) -> Replaced | Unclear | None:
+def _exact(text: str, old: str, new: str, everywhere: bool) -> Replacement | AmbiguousMatch | None:
     times = text.count(old)
     if times == 1 or (times and everywhere):
-        return Replaced(text.replace(old, new), times=times)
-    return Unclear(tuple(_lines_of(text, old))) if times else None
+        return Replacement(text.replace(old, new), times=times)
+    return AmbiguousMatch(tuple(_lines_of(text, old))) if times else None
 
 
 def _lines_of(text: str, old: str) -> list[int]:
@@ -81,13 +81,13 @@ def _lines_of(text: str, old: str) -> list[int]:
     return lines
 
 
-def _forgiving(text: str, old: str, new: str, ending: str) -> Replaced | Unclear:
+def _lenient(text: str, old: str, new: str, ending: str) -> Replacement | AmbiguousMatch:
     old_lines, new_lines = _trim(_split(old), _split(new))
     if not old_lines:
-        return Unclear()
+        return AmbiguousMatch()
     lines = text.split("\n")
     spaced: Callable[[str], str] = lambda line: " ".join(line.split())
-    seen: Callable[[str], str] = lambda line: spaced(clean(line))
+    seen: Callable[[str], str] = lambda line: spaced(clean_text(line))
     for same, overlooked in (
         (str.strip, "indentation or trailing spaces"),
         (spaced, "spacing"),
@@ -95,15 +95,15 @@ def _forgiving(text: str, old: str, new: str, ending: str) -> Replaced | Unclear
     ):
         places = _places(lines, old_lines, same)
         if len(places) > 1:
-            return Unclear(tuple(first + 1 for first, _ in places))
+            return AmbiguousMatch(tuple(first + 1 for first, _ in places))
         if places:
             first, shift = places[0]
             put = [_shifted(line, shift) + ending[:-1] for line in new_lines]
             last = first + len(old_lines)
             if put and last == len(lines):
                 put[-1] = put[-1].removesuffix("\r")
-            return Replaced("\n".join([*lines[:first], *put, *lines[last:]]), overlooked)
-    return Unclear()
+            return Replacement("\n".join([*lines[:first], *put, *lines[last:]]), overlooked)
+    return AmbiguousMatch()
 
 
 def _split(text: str) -> list[str]:
@@ -111,7 +111,7 @@ def _split(text: str) -> list[str]:
 
 
 def _trim(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
-    """The old lines without blank ones at both ends, and the new without as many."""
+    """Return the old lines without the blank ones at both ends, and the new lines without as many."""
     for end in (0, -1):
         while old and not old[end].strip():
             old = old[1:] if end == 0 else old[:-1]
@@ -121,7 +121,7 @@ def _trim(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _places(lines: list[str], old: list[str], same: Callable[[str], str]) -> list[tuple[int, tuple[str, str]]]:
-    """Where all lines are the same and indented by one shift: index of the first line, and the shift."""
+    """Return each place where all lines match with one common shift of indentation: first index, and the shift."""
     wanted = [same(line) for line in old]
     keys = [same(line) for line in lines]
     found = []
@@ -134,7 +134,7 @@ def _places(lines: list[str], old: list[str], same: Callable[[str], str]) -> lis
 
 
 def _shift(there: list[str], old: list[str]) -> tuple[str, str] | None:
-    """What to put for which beginning of each line; None if the lines are not indented by one shift."""
+    """Return the indentation to remove and the one to add; None if the lines are not shifted uniformly."""
     shift = None
     for one, other in zip(there, old, strict=True):
         if not one.strip():
@@ -164,7 +164,7 @@ def _shifted(line: str, shift: tuple[str, str]) -> str:
 
 
 def nearest(text: str, old: str) -> tuple[int, int] | None:
-    """First and last line of what is most like `old`, or None if nothing is."""
+    """Return the first and last line of the text most similar to `old`, or None if nothing is similar."""
     lines = text.split("\n")[:_LONGEST_SEARCHED]
     old_lines, _ = _trim(_split(old), [])
     if not old_lines:

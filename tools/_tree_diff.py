@@ -1,25 +1,25 @@
-"""What differs between two trees, a line a file, and what no tree holds."""
+"""Summaries for the model: the files that differ between two trees, and the files that a snapshot left out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aci.patch import lines_of
+from aci.repository.patch import count_diff_lines
 
 if TYPE_CHECKING:
-    from aci.workspace import Snapshot
+    from aci.runtime.workspace import Snapshot
     from trajectories.trees import Trees
 
 MOST_FILES = 30
-WORDS = {"A": "new", "D": "deleted", "T": "of another type"}
+WORDS = {"A": "new", "D": "deleted", "T": "type changed"}
 
 
 def stat(trees: Trees, old: str, new: str) -> list[str]:
-    """Each changed file with its added and removed lines: `aci/view.py +3 -1`, `notes.txt +2 -0 (new)`."""
+    """Return the changed files with added and removed lines: `lib/text.py +3 -1`, `notes.txt +2 -0 (new)`."""
     changed = trees.changed(old, new)
     rows = []
     for change in changed[:MOST_FILES]:
-        sections = lines_of(trees.diff(old, new, [change.path]))  # two where it becomes of another type
+        sections = count_diff_lines(trees.diff(old, new, [change.path]))  # two sections if the type changes
         added, removed = sum(added for _, added, _ in sections), sum(removed for *_, removed in sections)
         word = f" ({WORDS[change.status]})" if change.status in WORDS else ""
         rows.append(f"{change.path} +{added} -{removed}{word}")
@@ -29,5 +29,5 @@ def stat(trees: Trees, old: str, new: str) -> list[str]:
 
 
 def unrecorded(snapshot: Snapshot) -> list[str]:
-    """A line on what of the files is in no tree, if anything is not."""
+    """Return a line that names the files that the snapshot left out, if there are any."""
     return [f"Not recorded, kept in its last state: {', '.join(snapshot.skipped)}"] if snapshot.skipped else []

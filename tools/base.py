@@ -1,4 +1,4 @@
-"""`@tool` turns a typed function with a docstring into a `Tool`; a `Toolbox` runs the actions of a model.
+"""Tools and the toolbox: `@tool` makes a `Tool` of a typed function, a `Toolbox` runs a model's actions.
 
     @tool(writes=False)
     def look(ctx: Context, path: str, lines: int = 20) -> str:
@@ -9,9 +9,9 @@
             lines: How many.
         \"\"\"
 
-One tool a file, named as its function; the file is all it takes. Parameters may be str, int, bool, float, Literal,
-list[str], each also `| None`. A tool answers with a text or an `Observation`. What the model got wrong is an
-observation with ok=False; UsageError and the file errors of the workspace become one.
+Each tool is one file, named like its function; it needs no registration. Parameters may be str, int, bool, float,
+Literal or list[str], each also `| None`. A tool returns a text or an `Observation`. A mistake of the model is an
+observation with ok=False; UsageError and the workspace's file errors become one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
-from aci import view
+from aci.observation import output_text
+from aci.observation.sanitized_text import clean_text
 from trajectories import plugins
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Action, Base, Observation, Step
@@ -33,23 +34,23 @@ from trajectories.records import Action, Base, Observation, Step
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from aci.workspace import Workspace
+    from aci.runtime.workspace import Workspace
     from trajectories.trees import Trees
 
 Function = Callable[..., "Observation | str"]
 FILE_ERRORS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 SLACK = 500
-"""What a tool may add to a text it has capped itself (exit codes, hints) before it is cut again."""
+"""Characters that a tool may add to a text it has capped itself (exit codes, hints) before the text is cut again."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a tool works on. `tree` is the tree before this action, `steps` are this branch's so far.
+    """The context of a tool call. `tree` is the tree before this action, `steps` are the branch's steps so far.
 
     `keep` stores a whole output durably and returns its number (17 for `out:17`), `recall` reads it back.
-    `start` is the tree the branch began with (the base's when empty). `secrets` are masked in all that is shown.
-    `before` is what was done before in the same reply, `phase` how many of the steps came before the present phase.
-    `subtree` is the folder that is looked at and tested, the whole repository if empty.
+    `start` is the tree that the branch began with (the base's if empty). `secrets` are masked in everything shown.
+    `before` holds the earlier actions of the same reply, `phase` is the number of steps before the present phase.
+    `subtree` is the folder to view and test, the whole repository if empty.
     """
 
     workspace: Workspace
@@ -68,8 +69,8 @@ class Context:
     subtree: str = ""
 
     def place(self, path: str) -> str:
-        """A path to look at: the subtree where the root is meant. Raises UsageError for what lies in the repository and
-        outside the subtree; other places of the machine are none of its business."""
+        """Return the path to view: the subtree if `path` is the root, else `path`. Raises UsageError for a path in the
+        repository but outside the subtree. Paths outside the repository are not checked."""
         plain = posixpath.normpath(path or ".")
         if plain.startswith("/"):
             plain = posixpath.relpath(plain, self.workspace.root)
@@ -82,23 +83,23 @@ class Context:
         return path
 
     def within(self, path: str) -> bool:
-        """Whether a path, as trees have it, lies in the subtree."""
+        """Return whether a path, written as in trees, lies in the subtree."""
         return not self.subtree or f"{path}/".startswith(f"{self.subtree}/")
 
-    def show(self, data: bytes | str, kind: view.Kind = "other") -> tuple[str, int | None]:
-        """The output of a command as a model sees it, and the number under which the whole is kept if it was cut."""
-        return view.show(data, kind, self.keep, self.secrets)
+    def show(self, data: bytes | str, kind: output_text.Kind = "other") -> tuple[str, int | None]:
+        """Return the output of a command as the model sees it, and the number of the stored whole if it was cut."""
+        return output_text.prepare_output(data, kind, self.keep, self.secrets)
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A function a model may call. `writes`: it may change files, so a snapshot is due after it. `asked_for`: models
-    are not told of it, it is for strategies that have a use for it."""
+    """A function that a model may call. `writes`: it may change files, so a snapshot follows it. `asked_for`: models
+    are not offered it; strategies call it themselves."""
 
     name: str
     function: Function
     writes: bool = True
-    kind: view.Kind = "other"
+    kind: output_text.Kind = "other"
     asked_for: bool = False
 
     @property
@@ -120,7 +121,7 @@ class Tool:
         return f"{self.name}({', '.join(str(parameter) for parameter in _parameters(self.function).values())})"
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """What the model gave, checked and coerced. Raises UsageError that says what is wrong and what is expected."""
+        """Return the model's arguments, checked and coerced. Raises UsageError that says what is wrong and expected."""
         from pydantic import ValidationError
 
         try:
@@ -145,11 +146,11 @@ class Tool:
         fields: dict[str, Any] = {}
         for name, parameter in _parameters(self.function).items():
             default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-            fields[name] = (_forgiving(hints[name]), Field(default, description=described[name]))
+            fields[name] = (_lenient_type(hints[name]), Field(default, description=described[name]))
         return create_model(self.name, __config__=ConfigDict(extra="forbid", coerce_numbers_to_str=True), **fields)
 
     def _blank(self, name: str, value: Any) -> bool:
-        """Whether a value stands for "not given": null, or an empty string where text is not meant."""
+        """Return whether a value means "not given": null, or an empty string for a parameter that is not text."""
         parameter = _parameters(self.function).get(name)
         if parameter is None or parameter.default is inspect.Parameter.empty:
             return False
@@ -167,11 +168,14 @@ class Tool:
 @overload
 def tool(function: Function) -> Tool: ...
 @overload
-def tool(*, writes: bool = True, kind: view.Kind = "other", asked_for: bool = False) -> Callable[[Function], Tool]: ...
 def tool(
-    function: Function | None = None, *, writes: bool = True, kind: view.Kind = "other", asked_for: bool = False
+    *, writes: bool = True, kind: output_text.Kind = "other", asked_for: bool = False
+) -> Callable[[Function], Tool]: ...
+def tool(
+    function: Function | None = None, *, writes: bool = True, kind: output_text.Kind = "other", asked_for: bool = False
 ) -> Tool | Callable[[Function], Tool]:
-    """Make a function a tool. `kind` names the cap on its answer (see `aci.view.CAPS`)."""
+    """Make a tool of a function. `kind` selects the size limit of its output (see
+    `aci.observation.output_text.CAPS`)."""
 
     def make(function: Function) -> Tool:
         return Tool(function.__name__, function, writes, kind, asked_for)
@@ -180,7 +184,7 @@ def tool(
 
 
 class Toolbox:
-    """The tools a model may call: those named (as on the command line or as functions), or all there are."""
+    """The tools that a model may call: those named (as on the command line or as functions), or all."""
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         found = plugins.names("tools").keys() - {"base"} if names is None else names
@@ -190,31 +194,31 @@ class Toolbox:
             made: Tool = plugins.find("tools", stem.replace("_", "-"), stem, "tool")
             if made.name != stem:  # otherwise a tool could pass for a built-in that needs no approval
                 raise ConfigError(
-                    f"The tool {stem} calls itself {made.name!r}.",
-                    f"Name its function {stem}, or uninstall the package whose entry point it is.",
+                    f"The function of the tool {stem} is named {made.name!r}.",
+                    f"Rename the function to {stem}, or uninstall the package that provides the tool.",
                 )
             self.tools[stem] = made
-        self._built_in = plugins.built_in("tools").keys()
+        self._built_in = plugins.built_in_plugins("tools").keys()
 
     def schemas(self) -> tuple[dict[str, Any], ...]:
-        """Every tool that models are told of, in OpenAI's function format."""
+        """Return every tool that models are offered, in OpenAI's function format."""
         return tuple(made.schema for made in self.tools.values() if not made.asked_for)
 
     def writes(self, action: Action) -> bool:
-        """Whether an action may change files; one that cannot run does not."""
+        """Return whether an action may change files; an action that cannot run does not."""
         made = self.get(action.tool)
         return made is not None and made.writes and not action.error
 
     def is_built_in(self, tool: Tool) -> bool:
-        """Whether it is one of ours, and not found through an entry point."""
+        """Return whether the tool belongs to this program and was not found through an entry point."""
         return tool.name.replace("_", "-") in self._built_in
 
     def get(self, name: str) -> Tool | None:
-        """The tool a model means: `run-tests` and `functions.run_tests` are `run_tests`."""
+        """Return the tool that a model means: `run-tests` and `functions.run_tests` are `run_tests`."""
         return self.tools.get(name.rpartition(".")[2].replace("-", "_"))
 
     def run(self, action: Action, ctx: Context) -> Observation:
-        """Do one action. WorkspaceError and Stop pass through; all that a model can get wrong is an observation."""
+        """Run one action. WorkspaceError and Stop propagate; every mistake of a model becomes an observation."""
         made = self.get(action.tool)
         if made is None:
             known = ", ".join(name for name, each in self.tools.items() if not each.asked_for)
@@ -230,17 +234,17 @@ class Toolbox:
             answer = Observation("\n".join(filter(None, (error.message, error.fix))), ok=False)
         except FILE_ERRORS as error:
             answer = Observation(_file_error(error), ok=False)
-        return _bounded(answer if isinstance(answer, Observation) else Observation(answer), made.kind, ctx)
+        return _limit_size(answer if isinstance(answer, Observation) else Observation(answer), made.kind, ctx)
 
 
-def _bounded(observation: Observation, kind: view.Kind, ctx: Context) -> Observation:
-    """The net under every tool: nothing reaches a model unclean, unmasked or over the cap."""
-    text = view.mask(view.clean(observation.text), ctx.secrets)
-    out, cap = observation.out, view.CAPS[kind] + SLACK
+def _limit_size(observation: Observation, kind: output_text.Kind, ctx: Context) -> Observation:
+    """Return the observation cleaned, masked and capped, whatever the tool did."""
+    text = output_text.mask_secrets(clean_text(observation.text), ctx.secrets)
+    out, cap = observation.out, output_text.CAPS[kind] + SLACK
     if len(text) > cap:
         whole = "" if out is None else ctx.recall(out).decode("utf-8", "replace")
         out = ctx.keep(text.encode()) if out is None else out
-        text = view.shorten(text, cap, f"out:{out}", whole)
+        text = output_text.shorten(text, cap, f"out:{out}", whole)
     return replace(observation, text=text, out=out)
 
 
@@ -270,7 +274,7 @@ class _Parameter:
 
 
 def _parameters(function: Function) -> dict[str, _Parameter]:
-    """The parameters a model gives: all but the first, which is the context."""
+    """Return the parameters that a model gives: all but the first, which is the context."""
     given = list(inspect.signature(function).parameters.values())[1:]
     return {
         each.name: _Parameter(each.name, inspect.formatannotation(each.annotation).strip("'"), each.default)
@@ -279,7 +283,7 @@ def _parameters(function: Function) -> dict[str, _Parameter]:
 
 
 def _docstring(function: Function) -> tuple[str, dict[str, str]]:
-    """Description and arguments of a Google-style docstring. Raises TypeError if a parameter is not described."""
+    """Return the description and arguments of a Google-style docstring. Raises TypeError if one is missing."""
     description, _, section = inspect.cleandoc(function.__doc__ or "").partition("\nArgs:\n")
     described: dict[str, str] = {}
     name = ""
@@ -296,8 +300,8 @@ def _docstring(function: Function) -> tuple[str, dict[str, str]]:
     return description.strip(), described
 
 
-def _forgiving(hint: Any) -> Any:
-    """The type with the coercions that models need: a lone string, or a JSON text, for a list of strings."""
+def _lenient_type(hint: Any) -> Any:
+    """Return the type with the coercions that models need: a single string, or JSON text, for a list of strings."""
     if hint not in (list[str], list[str] | None):
         return hint
     from pydantic import BeforeValidator
@@ -318,8 +322,8 @@ def _as_list(value: Any) -> Any:
 
 
 def _plain(schema: Any) -> Any:
-    """A JSON schema that every provider takes, and no more, since it is paid for at every call: no titles, no defaults
-    that say nothing, `X or null` is an optional X."""
+    """Return a schema that every provider accepts, kept short because every request pays for it: without titles and
+    empty defaults, and with `X or null` as an optional X."""
     if isinstance(schema, list):
         return [_plain(part) for part in schema]
     if not isinstance(schema, dict):
@@ -335,10 +339,12 @@ def _plain(schema: Any) -> Any:
 
 
 def _check_text(tool_name: str, name: str, value: Any) -> None:
-    """Refuse text that no file name, command or journal can hold."""
+    """Raise UsageError for text that no file name, command or journal can contain."""
     for text in value if isinstance(value, list) else [value]:
         if isinstance(text, str) and ("\0" in text or any("\ud800" <= character <= "\udfff" for character in text)):
-            raise UsageError(f"{tool_name}: `{name}` holds a NUL or half a character.", "Write it as plain UTF-8 text.")
+            raise UsageError(
+                f"{tool_name}: `{name}` contains a NUL or a lone surrogate.", "Write it as plain UTF-8 text."
+            )
 
 
 def _nearest(name: str, known: Any) -> str:

@@ -1,4 +1,4 @@
-"""`edit`: put new text for old in a file, or create one; answers with its own diff."""
+"""The `edit` tool: replaces text in a file or creates a file, and returns the diff."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import posixpath
 import re
 import shlex
 from dataclasses import dataclass
-from importlib.resources import files
 
-from aci.source import undefined
-from aci.view import clean, cut_lines, numbered
-from aci.workspace import OURS
+from aci.observation.output_text import cut_lines, number_lines
+from aci.observation.sanitized_text import clean_text
+from aci.repository.python_source import undefined_names
+from aci.runtime.guest_programs import program_source
+from aci.runtime.workspace import HARNESS_SESSION
 from tools import _matching
 from tools.base import Context, tool
 from trajectories.errors import UsageError
@@ -23,7 +24,7 @@ AROUND = 3
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """Why a file does not compile, and where (0 if unknown)."""
+    """Why a file does not compile, and in which line (0 if unknown)."""
 
     line: int
     reason: str
@@ -31,16 +32,16 @@ class _Fault:
 
 @tool
 def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Observation:
-    """Put `new` for `old` in a file; with `old` empty, create the file.
+    """Replace `old` with `new` in a file. With an empty `old`, create the file. Returns the diff.
 
-    `old` must stand there once (spacing is overlooked where the place is clear): give just enough of it. Answers with
-    the diff. An edit that breaks a Python file's syntax is taken back.
+    `old` must occur exactly once; whitespace may differ if the match is unambiguous. An edit that breaks syntax is
+    reverted.
 
     Args:
         path: Relative to the repository.
         old: Without line numbers.
         new: Empty to delete.
-        all: Replace every place.
+        all: Replace every occurrence.
     """
     _refuse_links(ctx, _in_repository(ctx, path), path)
     try:
@@ -50,21 +51,21 @@ def edit(ctx: Context, path: str, old: str, new: str, all: bool = False) -> Obse
             raise UsageError(f"There is no file {path}.", "To create it, leave `old` empty.") from None
         return _create(ctx, path, new)
     if not old and before:
-        raise UsageError(f"{path} exists already.", "Give the text to replace in `old`.")
+        raise UsageError(f"{path} already exists.", "Give the text to replace in `old`.")
     if old == new:
         raise UsageError("`old` and `new` are the same.", "Nothing was changed.")
     text = before.decode("utf-8", "surrogateescape")
     if not new.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise UsageError(f"{path} is not UTF-8, so only ASCII can be put into it.", "Use escapes, or the shell.")
-    done = _matching.replace(text, old, new, all) if old else _matching.Replaced(new)
-    if isinstance(done, _matching.Unclear):
+        raise UsageError(f"{path} is not UTF-8, so only ASCII text can be added.", "Use escapes, or the shell.")
+    done = _matching.replace(text, old, new, all) if old else _matching.Replacement(new)
+    if isinstance(done, _matching.AmbiguousMatch):
         return _not_found(path, text, old, new, done)
     return _write(ctx, path, before, text, done)
 
 
 def _in_repository(ctx: Context, path: str) -> str:
-    """The path relative to the repository. Raises UsageError for one outside of it, such as that of our own programs in
-    the workspace."""
+    """Return the path relative to the repository. Raises UsageError for a path outside it, such as that of this
+    program's own files in the workspace."""
     root = ctx.workspace.root
     full = posixpath.normpath(posixpath.join(root, path))
     if not full.startswith(f"{root}/"):
@@ -73,12 +74,12 @@ def _in_repository(ctx: Context, path: str) -> str:
 
 
 def _refuse_links(ctx: Context, relative: str, path: str) -> None:
-    """Raises UsageError if the path goes through a symbolic link: what would change is another file than it names."""
+    """Raise UsageError if the path goes through a symbolic link: a file other than the named one would change."""
     root = ctx.workspace.root
     parts = relative.split("/")
     places = [shlex.quote("/".join(["./" + parts[0], *parts[1:end]])) for end in range(1, len(parts) + 1)]
     links = " || ".join(f"[ -L {place} ]" for place in places)
-    if ctx.workspace.run(f"cd {shlex.quote(root)} && {{ {links}; }}", 30, OURS).code == 0:
+    if ctx.workspace.run(f"cd {shlex.quote(root)} && {{ {links}; }}", 30, HARNESS_SESSION).code == 0:
         raise UsageError(f"{path} is, or goes through, a symbolic link.", "Edit the file that it points to.")
 
 
@@ -86,76 +87,76 @@ def _create(ctx: Context, path: str, text: str) -> Observation:
     ctx.workspace.write(path, text.encode())
     notes = []
     if fault := _fault(ctx, path, text):
-        notes.append(f"It has a syntax error: {fault.reason}\n{_around(text, fault.line)}")
+        notes.append(f"The file has a syntax error: {fault.reason}\n{_around(text, fault.line)}")
     notes += _undefined(path, "", text)
     return Observation("\n".join([f"Created {path} ({len(text.splitlines())} lines).", *notes]), data={"path": path})
 
 
-def _write(ctx: Context, path: str, before: bytes, text: str, done: _matching.Replaced) -> Observation:
+def _write(ctx: Context, path: str, before: bytes, text: str, done: _matching.Replacement) -> Observation:
     after = done.text.encode("utf-8", "surrogateescape")
     if after == before:
-        return Observation(f"{path} has that text already; nothing was changed.", ok=False)
+        return Observation(f"{path} already has that text; nothing was changed.", ok=False)
     ctx.workspace.write(path, after)
     fault = _fault(ctx, path, done.text)
     if fault:
         ctx.workspace.write(path, before)
         if not _fault(ctx, path, text):
             return Observation(
-                f"The edit was taken back: with it {path} has a syntax error: {fault.reason}\n"
+                f"The edit was rejected and rolled back: syntax error in {path}, {fault.reason}\n"
                 f"{_around(done.text, fault.line)}",
                 ok=False,
             )
         ctx.workspace.write(path, after)
     notes = []
     if done.overlooked:
-        notes.append(f"(found by overlooking {done.overlooked})")
+        notes.append(f"(matched ignoring {done.overlooked})")
     if done.times > 1:
-        notes.append(f"({done.times} places)")
+        notes.append(f"({done.times} occurrences)")
     if fault:
-        notes.append(f"(it still has a syntax error, as before: {fault.reason})")
+        notes.append(f"(the file still has a syntax error, as before: {fault.reason})")
     head = " ".join([f"Edited {path}", *notes])
     return Observation(
         "\n".join([head, _diff(text, done.text), *_undefined(path, text, done.text)]), data={"path": path}
     )
 
 
-def _not_found(path: str, text: str, old: str, new: str, where: _matching.Unclear) -> Observation:
+def _not_found(path: str, text: str, old: str, new: str, where: _matching.AmbiguousMatch) -> Observation:
     if where.lines:
         shown = ", ".join(map(str, where.lines[:20])) + ", …" * (len(where.lines) > 20)
-        hint = "Add lines around it to name one, or set `all`."
-        return Observation(f"`old` stands {len(where.lines)} times in {path}, at lines {shown}. {hint}", ok=False)
-    parts = [f"`old` does not stand in {path}; nothing was changed."]
+        hint = "Add surrounding lines to select one, or set `all`."
+        return Observation(f"`old` occurs {len(where.lines)} times in {path}, at lines {shown}. {hint}", ok=False)
+    parts = [f"`old` does not occur in {path}; nothing was changed."]
     if len(new.strip()) > 10 and new.strip() in text:
-        parts.append(f"`new` stands there already, at line {text[: text.index(new.strip())].count(chr(10)) + 1}.")
+        parts.append(f"`new` is already there, at line {text[: text.index(new.strip())].count(chr(10)) + 1}.")
     elif near := _matching.nearest(text, old):
         first, last = near
         lines = text.split("\n")[first - 1 : min(last, first + 40)]
-        parts.append(f"The nearest is lines {first}-{last}:\n{_shown(lines, first)}")
+        parts.append(f"The most similar lines are {first}-{last}:\n{_shown(lines, first)}")
     return Observation("\n".join(parts), ok=False)
 
 
 def _fault(ctx: Context, path: str, text: str) -> _Fault | None:
-    """What the target's Python says is wrong with the file; None also where there is no Python to ask."""
+    """Return the syntax error that the target's Python finds; None if there is no error, or no Python."""
     if not path.endswith((".py", ".pyi")) and not re.match(r"#!.*\bpython", text):
         return None
-    script = shlex.quote(files("aci.inside").joinpath("syntax.py").read_text())
+    script = shlex.quote(program_source("syntax_check.py").decode())
     full = shlex.quote(path if path.startswith("/") else f"{ctx.workspace.root}/{path}")
     ran = ctx.workspace.run(
         "for python in python3 python; do command -v $python >/dev/null && break; done; "
         f"$python -I -S -c {script} {full}",
         timeout=30,
-        session=OURS,
+        session=HARNESS_SESSION,
     )
-    said = re.fullmatch(r"(\d+) (\w+: .*)", clean(ran.output).strip())
+    said = re.fullmatch(r"(\d+) (\w+: .*)", clean_text(ran.output).strip())
     return _Fault(int(said[1]), f"line {said[1]}: {said[2]}" if said[1] != "0" else said[2]) if said else None
 
 
 def _undefined(path: str, before: str, after: str) -> list[str]:
-    """A remark on names that are read but defined nowhere, and were not before."""
+    """Return a remark on names that the file uses without defining them, and did not before."""
     if not path.endswith((".py", ".pyi")):
         return []
-    known = undefined(before)
-    new = [f"{name} (line {line})" for name, line in undefined(after).items() if name not in known]
+    known = undefined_names(before)
+    new = [f"{name} (line {line})" for name, line in undefined_names(after).items() if name not in known]
     return [f"Not defined anywhere in the file: {', '.join(new[:10])}."] if new else []
 
 
@@ -168,11 +169,11 @@ def _around(text: str, line: int) -> str:
 
 
 def _shown(lines: list[str], first: int) -> str:
-    return numbered((cut_lines(line, LONGEST_LINE) for line in lines), first)
+    return number_lines((cut_lines(line, LONGEST_LINE) for line in lines), first)
 
 
 def _diff(before: str, after: str) -> str:
-    """A unified diff without its header. Equal lines at both ends are set aside first: difflib is slow on them."""
+    """Return a unified diff without its header. Equal lines at both ends are cut first: difflib is slow on them."""
     old, new = before.split("\n"), after.split("\n")
     shorter = min(len(old), len(new))
     head = next((index for index in range(shorter) if old[index] != new[index]), shorter)
@@ -185,5 +186,5 @@ def _diff(before: str, after: str) -> str:
 
 
 def _moved(header: str, by: int) -> str:
-    """A hunk's header with its line numbers moved."""
+    """Return a hunk's header with its line numbers shifted."""
     return re.sub(r"([-+])(\d+)", lambda found: f"{found[1]}{int(found[2]) + by}", header)

@@ -1,4 +1,4 @@
-"""`run_tests`: the repository's tests, with the true status and a digest of what failed."""
+"""The `run_tests` tool: runs the repository's tests and reports their status and a digest of the failures."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import zlib
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from aci.digest import MOST_FAILURES, digest, says_more
-from aci.evidence import innermost, missing_name
-from aci.patch import is_test
-from aci.testing import Report, TestResult
-from aci.testing import run_tests as run
-from aci.trial import some
-from aci.view import clean
+from aci.observation.sanitized_text import clean_text
+from aci.proof.evidence import innermost_file, missing_name
+from aci.proof.proof_run import format_names
+from aci.repository.patch import is_test
+from aci.testing.failure_digest import MOST_FAILURES, format_failures, has_more_output
+from aci.testing.suite_run import SuiteReport, TestResult
+from aci.testing.suite_run import run_tests as run
 from tools.base import Context, tool
 from trajectories.errors import RunBroken
 from trajectories.records import Observation
@@ -21,24 +21,24 @@ from trajectories.trees import Trees
 LONGEST = 3600
 MOST_IDS = 8
 MOST_KEPT, LONGEST_MESSAGE, SHORT_MESSAGE = 500, 1000, 100
-"""Failures that are kept for strategies, and characters of the message of the first few and of the rest."""
+"""Failures kept for strategies; characters of the message of the first few and of the others."""
 SLOW, MOST_FOLDERS = 30.0, 3
-"""Seconds from which on a run is told where its time went, and to how many folders."""
+"""Seconds after which a run reports where its time went, and the most folders that it names."""
 MOST_NAMED = 64 << 20
-"""Bytes of the names of passing tests."""
+"""Largest size of the names of passing tests, in bytes."""
 NOTHING_CHOSEN = (0, 5)
-"""Exit codes of a run that ended well and had no test."""
+"""Exit codes of a run that ended normally without a test."""
 _CHANGED: WeakKeyDictionary[Trees, dict[tuple[str, str], frozenset[str]]] = WeakKeyDictionary()
 
 
 @tool
 def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", timeout: int = 600) -> Observation:
-    """Run tests and wait for their end; answers with true status, counts, and each failure's message.
+    """Run tests and wait; returns status, counts and each failure.
 
     Args:
-        nodes: pytest node ids, unittest names, files or folders; all tests when left out.
+        nodes: pytest node ids, unittest names, files or folders; default: all tests.
         command: If not the repository's usual one.
-        timeout: Seconds, up to 3600.
+        timeout: Seconds, at most 3600.
     """
     nodes = nodes or [ctx.subtree] * bool(ctx.subtree and not command)
     report = run(ctx.workspace, command or ctx.test_command, nodes or (), min(max(timeout, 1), LONGEST))
@@ -53,11 +53,11 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         "tree": ctx.workspace.snapshot().tree,
         "passing": keep_names(ctx, report.passed) if report.granularity == "test" else None,
     }
-    head = [report.summary(), *report.notes, *_slow(report, timeout)]
+    head = [report.summary(), *report.notes, *_slowness_notes(report, timeout)]
     if nodes and report.granularity == "command":
-        head.append("This command cannot be narrowed to what was named: everything was run.")
+        head.append("This command cannot be narrowed to the named tests, so all tests were run.")
     if nodes and report.granularity == "test":
-        head += [f"No such test: {node}" for node in nodes[:MOST_IDS] if not _ran(node, report)]
+        head += [f"No such test: {node}" for node in nodes[:MOST_IDS] if not _has_result(node, report)]
     if nodes and report.granularity == "test" and not report.results and report.code in NOTHING_CHOSEN:
         return Observation("\n".join(head), ok=False, data=data)
     if not report.results:
@@ -66,17 +66,21 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
     failed = [result for result in report.results if result.bad]
     if not failed and report.ok:
         return Observation("\n".join(head), data=data)
-    known = _failed_before(ctx, [result for result in failed if not _is_named(result, nodes or ())])
-    head += [f"Failed before the source was changed, too: {some(known)}."] if known else []
-    told, output = [*head, *digest([result for result in failed if result.id not in known])], clean(report.output)
-    if failed and not says_more(output, "\n".join(told)):
+    known = _failed_before(ctx, [result for result in failed if not _is_requested(result, nodes or ())])
+    head += [f"Already failed before the source was changed: {format_names(known)}."] if known else []
+    told, output = (
+        [*head, *format_failures([result for result in failed if result.id not in known])],
+        clean_text(report.output),
+    )
+    if failed and not has_more_output(output, "\n".join(told)):
         return Observation("\n".join(told), ok=report.ok, data=data)
     out = ctx.keep(output.encode())
-    return Observation("\n".join([*told, f"The whole output is out:{out}."]), ok=report.ok, out=out, data=data)
+    return Observation("\n".join([*told, f"Full output: out:{out}"]), ok=report.ok, out=out, data=data)
 
 
 def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
-    """Which of these failed alike in a run of this branch on the base's source; not what is new since the base."""
+    """Return the tests that failed the same way in a run of this branch on the base's source, if their file is as in
+    the base."""
     runs = [seen.data for step in ctx.steps for seen in step.observations if "failed" in seen.data]
     trees = dict.fromkeys(str(data["tree"]) for data in runs if data.get("tree"))
     changes = {tree: _changed(ctx, tree) for tree in trees}
@@ -91,14 +95,16 @@ def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
     return [
         result.id
         for result in failed
-        if (result.id, result.error, clean(result.message)[:SHORT_MESSAGE]) in before and result.path not in touched
+        if (result.id, result.error, clean_text(result.message)[:SHORT_MESSAGE]) in before
+        and result.path not in touched
     ]
 
 
 def _changed(ctx: Context, tree: str) -> frozenset[str]:
-    """The paths in which a tree differs from the base; asked of git once, though each failing run asks for all trees.
+    """Return the paths in which a tree differs from the base.
 
-    What two trees hold never changes, so it is known as long as the store that holds them is open.
+    Each failing run asks for all trees, so git's answers are cached. Trees never change, so the cache is valid as long
+    as their store is open.
     """
     known = _CHANGED.setdefault(ctx.trees, {})
     pair = ctx.base.tree, tree
@@ -107,13 +113,13 @@ def _changed(ctx: Context, tree: str) -> frozenset[str]:
     return known[pair]
 
 
-def _is_named(result: TestResult, nodes: Sequence[str]) -> bool:
-    """Whether the test itself, or all of its parameters, was asked for."""
+def _is_requested(result: TestResult, nodes: Sequence[str]) -> bool:
+    """Return whether the test itself was requested, or all of its parameters."""
     return any(result.id == node or result.id.startswith(f"{node}[") for node in nodes)
 
 
-def _slow(report: Report, timeout: int) -> list[str]:
-    """Where the time went, of a suite that takes long; what to do about one that did not end."""
+def _slowness_notes(report: SuiteReport, timeout: int) -> list[str]:
+    """Return where the time of a slow suite went, and what to do about a run that timed out."""
     if report.seconds < SLOW and not report.timed_out:
         return []
     spent: dict[str, float] = {}
@@ -122,20 +128,20 @@ def _slow(report: Report, timeout: int) -> list[str]:
         spent[folder] = spent.get(folder, 0.0) + result.seconds
     most = sorted(spent, key=lambda folder: -spent[folder])[:MOST_FOLDERS]
     longest = [f"{folder} {spent[folder]:.0f} s" for folder in most if spent[folder] >= 1]
-    told = [f"Longest: {', '.join(longest)}."] if len(spent) > 1 and longest else []
+    told = [f"Slowest: {', '.join(longest)}."] if len(spent) > 1 and longest else []
     if report.timed_out and timeout < LONGEST:
-        told.append(f"Name folders or tests, or give a timeout of up to {LONGEST} s: it is waited for.")
+        told.append(f"Name folders or tests, or set a timeout of up to {LONGEST} s.")
     return told
 
 
 def keep_names(ctx: Context, names: Sequence[str]) -> int:
-    """Tests' names as an output of the run, since a suite may have 50,000; `recall_names` reads them."""
+    """Store the names of tests as an output of the run, since a suite may have 50,000; `recall_names` reads them."""
     return ctx.keep(zlib.compress("\n".join(names).encode("utf-8", "surrogatepass"), 1))
 
 
 def recall_names(data: bytes) -> list[str]:
-    """What `keep_names` kept. Raises RunBroken for what it did not, or more than MOST_NAMED bytes: who wrote it is not
-    known."""
+    """Return the names that `keep_names` stored. Raises RunBroken for other data, or more than MOST_NAMED bytes: the
+    record may have been written by someone else."""
     try:
         unpacking = zlib.decompressobj()
         names = unpacking.decompress(data, MOST_NAMED)
@@ -143,31 +149,31 @@ def recall_names(data: bytes) -> list[str]:
             raise ValueError
         return names.decode("utf-8", "surrogatepass").split("\n")
     except (zlib.error, ValueError):
-        raise RunBroken("A recorded list of passing tests is damaged or too long.", "Begin a new run.") from None
+        raise RunBroken("A recorded list of passing tests is damaged or too long.", "Start a new run.") from None
 
 
 def _failures(failed: Sequence[TestResult]) -> list[dict[str, str]]:
-    """Failures as strategies judge them: where each is, what was raised, and the name that the test itself lacks."""
+    """Return failures as strategies judge them: the place, the exception, and the missing name if there is one."""
     return [
         {
             "id": result.id,
             "path": result.path or _file(result.id.partition("::")[0]),
             "error": result.error,
-            "at": innermost(result),
+            "at": innermost_file(result),
             "missing": missing_name(result),
-            "message": clean(result.message)[: LONGEST_MESSAGE if number < MOST_FAILURES else SHORT_MESSAGE],
+            "message": clean_text(result.message)[: LONGEST_MESSAGE if number < MOST_FAILURES else SHORT_MESSAGE],
         }
         for number, result in enumerate(failed[:MOST_KEPT])
     ]
 
 
 def _file(name: str) -> str:
-    """The file of a module that unittest could not load."""
+    """Return the file of a module that unittest could not load."""
     return name if "/" in name or name.endswith(".py") else f"{name.replace('.', '/')}.py"
 
 
-def _ran(node: str, report: Report) -> bool:
-    """Whether a result belongs to what was asked for."""
+def _has_result(node: str, report: SuiteReport) -> bool:
+    """Return whether the report has a result for a requested node."""
     name = node.rstrip("/").removeprefix("./")
     return name in ("", ".") or any(
         result.id.startswith(name) or result.path.startswith(name) or result.id.endswith(name)

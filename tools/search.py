@@ -1,4 +1,4 @@
-"""`search`: git grep over the repository's files, grouped by file."""
+"""The `search` tool: git grep over the repository's files, grouped by file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from aci.view import CAPS, clean
-from aci.workspace import OURS, Ran
+from aci.observation.output_text import CAPS
+from aci.observation.sanitized_text import clean_text
+from aci.runtime.workspace import HARNESS_SESSION, CommandResult
 from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -30,7 +31,7 @@ class _File:
 
     @property
     def rank(self) -> tuple[bool, bool, str]:
-        """Files that define what is searched first, tests last."""
+        """The sort key: files with definitions first, tests last."""
         defines = any(_DEFINES.match(line) for _, line in self.lines)
         return ("test" in self.path.lower(), not defines, self.path)
 
@@ -39,14 +40,14 @@ class _File:
 def search(
     ctx: Context, pattern: str, path: str = ".", glob: str = "", fixed: bool = False, ignore_case: bool = False
 ) -> Observation:
-    """Search the repository's files; answers with matching lines by file, files that define it first.
+    """Search the repository's files; returns matching lines by file, files with definitions first.
 
     Args:
-        pattern: Extended regular expression; it matches within a line.
+        pattern: Extended regular expression, matched within a line.
         path: File or directory.
         glob: Like `*.py` or `src/**/*.js`.
         fixed: The pattern is plain text.
-        ignore_case: Upper and lower case alike.
+        ignore_case: Ignore case.
     """
     if not pattern or "\n" in pattern:
         raise UsageError("The pattern must be one line of text.", "Search for one line of it.")
@@ -57,7 +58,7 @@ def search(
         if ran.code <= 1 or ran.code == NO_PATH or ran.timed_out:
             break
     if kind == "-F" and not fixed:
-        notes.append("not a regular expression, taken as plain text")
+        notes.append("not a valid regular expression, so searched as plain text")
     if ran.code == 1 and not ignore_case:
         ran = _grep(ctx, kind, pattern, path, glob, ignore_case=True)
         notes.append("ignoring case")
@@ -66,7 +67,7 @@ def search(
     if ran.code == NO_PATH:
         raise UsageError(f"There is no {path}.")
     if ran.code > 1:
-        raise UsageError(f"The search failed: {clean(ran.output)[-300:] or f'exit code {ran.code}'}.")
+        raise UsageError(f"The search failed: {clean_text(ran.output)[-300:] or f'exit code {ran.code}'}.")
     files = sorted(_files(ran), key=lambda file: file.rank)
     where = "".join(f" in {place}" for place in (path, glob) if place not in ("", "."))
     if not files:
@@ -78,13 +79,13 @@ def search(
 
 
 def _kinds(pattern: str, fixed: bool) -> list[str]:
-    """The readings of a pattern to try until git takes one; not every git knows Perl's."""
+    """Return the pattern types to try until git accepts one; not every git supports Perl's."""
     if fixed:
         return ["-F"]
     return ["-P", "-E", "-F"] if _PERL.search(pattern) else ["-E", "-F"]
 
 
-def _grep(ctx: Context, kind: str, pattern: str, path: str, glob: str, ignore_case: bool) -> Ran:
+def _grep(ctx: Context, kind: str, pattern: str, path: str, glob: str, ignore_case: bool) -> CommandResult:
     pattern = pattern.replace("\\d", "[0-9]") if kind == "-E" else pattern
     options = [kind, "-i"] if ignore_case else [kind]
     words = ["grep", "-nIz", "--untracked", "--full-name", "--no-color", *options, "-e", pattern, "--"]
@@ -92,7 +93,7 @@ def _grep(ctx: Context, kind: str, pattern: str, path: str, glob: str, ignore_ca
     root, place = shlex.quote(ctx.workspace.root), shlex.quote(_relative(ctx, path))
     there = f"cd {root} && {{ [ -e {place} ] || (exit {NO_PATH}); }}"
     git = f"GIT_LITERAL_PATHSPECS=0 git {_OPTIONS} {shlex.join(words)} 2>&1"
-    return ctx.workspace.run(f"{there} && {git}", timeout=SECONDS, session=OURS)
+    return ctx.workspace.run(f"{there} && {git}", timeout=SECONDS, session=HARNESS_SESSION)
 
 
 def _ignored(ctx: Context, path: str) -> bool:
@@ -100,11 +101,11 @@ def _ignored(ctx: Context, path: str) -> bool:
     if place == "./.":
         return False
     asked = f"cd {shlex.quote(ctx.workspace.root)} && git {_OPTIONS} check-ignore -q {shlex.quote(place)}"
-    return ctx.workspace.run(asked, timeout=SECONDS, session=OURS).code == 0
+    return ctx.workspace.run(asked, timeout=SECONDS, session=HARNESS_SESSION).code == 0
 
 
 def _relative(ctx: Context, path: str) -> str:
-    """The path below the root. Raises UsageError for one that leaves it."""
+    """Return the path below the root. Raises UsageError for a path outside it."""
     plain = posixpath.normpath(path or ".")
     if plain.startswith("/"):
         plain = posixpath.relpath(plain, ctx.workspace.root)
@@ -121,19 +122,19 @@ def _spec(ctx: Context, path: str, glob: str) -> str:
     return f":(top,glob){folder}{'' if '/' in glob else '**/'}{glob.lstrip('/')}"
 
 
-def _files(ran: Ran) -> list[_File]:
-    """The matches of an output of `git grep -nz`, in its order; lines torn by a cut are left out."""
+def _files(ran: CommandResult) -> list[_File]:
+    """Return the matches of an output of `git grep -nz`, in its order, without lines that a cut has damaged."""
     found: dict[str, _File] = {}
     for line in ran.output.decode("utf-8", "replace").split("\n"):
         if match := re.match(r"([^\0]+)\0(\d+)[:\0](.*)", line):
-            text = clean(match[3])
+            text = clean_text(match[3])
             shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
             found.setdefault(match[1], _File(match[1])).lines.append((int(match[2]), shown))
     return list(found.values())
 
 
 def _grouped(files: list[_File]) -> str:
-    """As many lines of each file as let most files be seen, and counts of the rest."""
+    """Return as many lines of each file as still show most files, and counts of the rest."""
     room = CAPS["search"] - 400
     for most in (10_000, 20, 10, 5, 3, 2, 1):
         blocks = [_block(file, most) for file in files]
@@ -152,11 +153,11 @@ def _grouped(files: list[_File]) -> str:
 
 
 def _block(file: _File, most: int) -> str:
-    """A file's matches, definitions before others where not all are shown."""
+    """Return a file's matches; if there are too many, definitions are preferred."""
     chosen = sorted(file.lines, key=lambda line: not _DEFINES.match(line[1]))[:most]
     rows = [f"{number}\t{text}" for number, text in sorted(chosen)]
     if len(rows) < len(file.lines):
-        rows.append(f"… {len(file.lines) - len(rows)} more here")
+        rows.append(f"… {len(file.lines) - len(rows)} more in this file")
     return "\n".join([file.path, *rows])
 
 

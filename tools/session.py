@@ -1,8 +1,8 @@
-"""`session`: a program at a terminal, beside the shell."""
+"""The `session` tool: programs in a terminal, beside the shell."""
 
 from __future__ import annotations
 
-from aci.workspace import Seen
+from aci.runtime.workspace import TerminalOutput
 from tools.base import Context, tool
 from trajectories.records import Observation
 
@@ -11,27 +11,27 @@ LONGEST = 600
 
 @tool
 def session(ctx: Context, name: str, input: str = "", wait: int = 10) -> Observation:
-    """Type into a named side session with a terminal (pdb, REPLs, editors) and see what appears; a shell to begin with.
+    """Type into a named terminal session (pdb, REPLs, editors) and see its output. A new session starts with a shell.
 
     Args:
-        name: Any; a new one starts a session.
+        name: A new name starts a session.
         input: Newline is Enter; <ctrl-c>, <esc>, <up> are keys.
         wait: Seconds at most.
     """
     wait = min(max(wait, 1), LONGEST)
     seen = ctx.workspace.type(name, input, wait)
     shown, out = ctx.show(seen.text)
-    text = "\n".join(filter(None, (shown, _said(seen, input)))) or "(nothing appeared)"
+    text = "\n".join(filter(None, (shown, _remarks(seen, input)))) or "(no new output)"
     return Observation(text, out=out, data={"code": seen.code})
 
 
-def _said(seen: Seen, typed: str) -> str:
-    """What is to be known beside the text, in brackets."""
+def _remarks(seen: TerminalOutput, typed: str) -> str:
+    """Return remarks on the session besides the text, in brackets."""
     parts = []
     if seen.cut:
         parts.append(f"{seen.cut} bytes before this were dropped")
     if seen.code is not None:
         parts.append(f"the session has ended with exit code {seen.code}")
     elif typed and not typed.endswith(("\n", ">")) and not seen.painted:
-        parts.append("typed without Enter, which is a newline at the end of `input`")
+        parts.append("typed without Enter; to press it, end `input` with a newline")
     return f"[{'; '.join(parts)}]" if parts else ""

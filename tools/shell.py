@@ -1,20 +1,20 @@
-"""`shell`: a command in the repository's persistent shell."""
+"""The `shell` tool: runs a command in the repository's persistent shell."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from aci.kinds import kind_of
-from tools._ran import run
+from aci.observation.output_kinds import kind_of
+from tools._command_result import run
 from tools.base import Context, tool
 from trajectories.records import Observation
 
 
 @tool(kind="view")
 def shell(ctx: Context, command: str, timeout: int = 120) -> Observation:
-    """Run a command in one persistent shell; directory and exported variables last. No terminal, empty input.
+    """Run a command in a persistent shell. Working directory and exported variables persist. No TTY; stdin is empty.
 
-    Prefer the other tools for what they do.
+    Prefer the other tools where they apply.
 
     Args:
         command: A command line or a script.

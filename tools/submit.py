@@ -1,36 +1,36 @@
-"""`submit`: the work is done; the changes against the base are the patch."""
+"""The `submit` tool: ends the work, with the changes against the base as the patch."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
 
-from tools._stat import stat, unrecorded
+from tools._tree_diff import stat, unrecorded
 from tools.base import Context, Toolbox, tool
 from trajectories.errors import UsageError
 from trajectories.records import Action, Observation
 
 CHANGING = ("edit", "undo")
-"""Tools that do nothing but change files."""
+"""Tools that only change files."""
 
-UNCHANGED = "Nothing is changed against the base, so there is no patch."
-CHANGE = "Change files before you submit. If no fix is to be made, submit again and say why in `summary`."
+UNCHANGED = "No file differs from the base, so there is no patch."
+CHANGE = "Change files before you submit. If no change is needed, submit again and say why in `summary`."
 
 
 @tool(writes=False)
 def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
-    """Hand in the repository's changes as the patch. Does not count where new tests fail in the same reply.
+    """Submit the repository's changes as the patch. Ignored if your new tests fail in the same reply.
 
     Args:
-        summary: What was wrong, then what the change does: a sentence each.
-        title: The change, as a commit's title.
+        summary: What was wrong, then what the change does, one sentence each.
+        title: Title of the change, as for a commit.
     """
     snapshot = ctx.workspace.snapshot()
     tree, left_out = snapshot.tree, unrecorded(snapshot)
     if doubt := _doubt(ctx.before, {c.path for c in ctx.trees.changed(ctx.base.tree, tree) if c.status == "A"}, tree):
         return Observation(f"Not submitted: {doubt}", ok=False)
     if tree == ctx.base.tree and left_out:
-        raise UsageError("\n".join([UNCHANGED, *left_out]), "Remove or ignore these, then submit again.")
+        raise UsageError("\n".join([UNCHANGED, *left_out]), "Remove them or have git ignore them, then submit again.")
     if tree == ctx.base.tree:
         return Observation(f"{UNCHANGED}\n{CHANGE}", ok=False, data={"unchanged": summary})
     rows = [*stat(ctx.trees, ctx.base.tree, tree), *left_out]
@@ -39,20 +39,20 @@ def submit(ctx: Context, summary: str = "", title: str = "") -> Observation:
 
 
 def _doubt(before: Sequence[tuple[Action, Observation]], new: set[str], tree: str) -> str:
-    """Why work is not handed in that the same reply has just found wanting.
+    """Return why the work is not submitted, if the same reply has shown a problem; "" otherwise.
 
-    What was to be changed and was not is missing, whatever was changed besides: who wrote the reply did not know. What
-    tests said holds as long as the files are those they ran on. Those of the base may have failed there already: the
-    proof will tell. A run that found no test is forgotten beside one that did.
+    A failed edit is a problem whatever else was changed, because the reply was written before its result was known.
+    Test results count only if the files have not changed since. Tests of the base may have failed before: the proof
+    decides about them. A run without tests is ignored if another run had tests.
     """
     tools = Toolbox()
     runs: list[Observation] = []
     for action, seen in before:
         made = tools.get(action.tool)
         if made is None or action.error:
-            return f"a call of {action.tool[:40]} in this reply could not be read."
+            return f"a call of {action.tool[:40]} in this reply was not valid."
         if made.name in CHANGING and not seen.ok:
-            return f"the {made.name} of {_path(action)} in this reply was not made."
+            return f"the {made.name} of {_path(action)} in this reply failed."
         if made.name == "run_tests" and seen.data.get("tree", tree) == tree:
             runs.append(seen)
     failing = [failure["id"] for seen in runs for failure in seen.data.get("failures", ()) if failure["path"] in new]

@@ -1,4 +1,4 @@
-"""`symbols`: what the code graph knows of a definition or file, at the tree as it is now."""
+"""The `symbols` tool: describes a definition or a file from the code graph of the present tree."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aci.view import cut_lines, numbered
+from aci.observation.output_text import cut_lines, number_lines
 from tools.base import Context, Toolbox, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph
-    from aci.graph.naming import Meant
-    from aci.graph.outline import Place
-    from aci.graph.surroundings import Seen
+    from aci.graph.code_graph import Graph
+    from aci.graph.name_lookup import NameMatch
+    from aci.graph.outline import Location
+    from aci.graph.symbol_context import PlaceView
 
 ROOM, SOURCE_ROOM = 3_600, 11_500
-"""Characters of an answer, and of one that shows source."""
-MOST_OF_EACH, MOST_MEANT = 6, 3
-"""Rows of each relation where all are asked for; definitions of one name that are told whole."""
+"""Characters of an answer, and of an answer that shows source."""
+MOST_OF_EACH, MOST_DESCRIBED = 6, 3
+"""Rows of each relation if all are requested; definitions of one name that are described in full."""
 LONGEST_LINE = 500
 
 ASKS = {
@@ -34,7 +34,7 @@ ASKS = {
     "outline": ("members",),
     "all": ("bases", "subclasses", "overrides", "overridden", "callers", "tests", "callees", "members"),
 }
-UNDERSTOOD = {
+QUESTION_PATTERNS = {
     "subclasses": r"sub[ _-]?class|child|derived|overridden|extended|who (?:extends|inherits|overrides)",
     "bases": r"base|super|parent|ancestor|overrid|inherit|extends",
     "tests": r"test",
@@ -44,82 +44,84 @@ UNDERSTOOD = {
     "outline": r"outline|member|method",
     "where": r"where|defin",
 }
-"""In what words a question may be asked; of several the first is meant."""
+"""Patterns of the words in which a question may be asked; the first that matches counts."""
 LONGEST_NAME = 100
 
 
 @tool(writes=False, kind="view")
 def symbols(ctx: Context, name: str, ask: str = "all") -> Observation:
-    """Who calls, tests, extends or uses a function, class or file, and where it is; follows your edits.
+    """Find a function, class or file, and what calls, tests, extends or uses it. Includes your edits.
 
     Args:
-        name: Like `func`, `Class.method`, `path.py:func` or `path.py`; nearly right will do.
+        name: Like `func`, `Class.method`, `path.py:func` or `path.py`; similar names match too.
         ask: where, show (source), callers, callees, bases, subclasses, tests, outline, or all.
     """
-    from aci.graph.blobs import TreeBlobs
-    from aci.locating import ask_graph
+    from aci.localization.issue_localization import query_tree_graph
+    from aci.repository.file_blobs import TreeBlobs
 
     wanted = _wanted(ask)
     tree = _tree(ctx)
-    text = ask_graph(TreeBlobs(ctx.trees, tree), lambda graph: _answer(ctx, tree, graph, name, wanted), ctx.notify)
+    text = query_tree_graph(
+        TreeBlobs(ctx.trees, tree), lambda graph: _answer(ctx, tree, graph, name, wanted), ctx.notify
+    )
     if not text:
-        raise UsageError(f"Nothing is called `{name[:LONGEST_NAME]}`, nor much like it.", "Look with `search`.")
-    return _shown(ctx, text, SOURCE_ROOM if wanted == "show" else ROOM)
+        raise UsageError(f"Nothing is named `{name[:LONGEST_NAME]}` or similar.", "Use `search`.")
+    return _fit_answer(ctx, text, SOURCE_ROOM if wanted == "show" else ROOM)
 
 
 def _wanted(ask: str) -> str:
-    """The question that is meant; all where it is not understood."""
-    return next((known for known, words in UNDERSTOOD.items() if re.search(words, ask.lower()[:200])), "all")
+    """Return the question that is meant; `all` if it is not understood."""
+    return next((known for known, words in QUESTION_PATTERNS.items() if re.search(words, ask.lower()[:200])), "all")
 
 
 def _tree(ctx: Context) -> str:
-    """The tree as it is now: a snapshot is due only where this very reply may have written."""
+    """Return the present tree. A snapshot is needed only if this reply may already have changed files."""
     toolbox = Toolbox()
     return ctx.workspace.snapshot().tree if any(toolbox.writes(action) for action, _ in ctx.before) else ctx.tree
 
 
 def _answer(ctx: Context, tree: str, graph: Graph, name: str, wanted: str) -> str:
-    from aci.graph.naming import meant
+    from aci.graph.name_lookup import look_up_name
 
-    said = meant(graph, name)
-    if not said.places and not said.near:
+    match = look_up_name(graph, name)
+    if not match.places and not match.near:
         return ""
-    places = [place for place in said.places or said.near[:1] if ctx.within(place.path)]
+    places = [place for place in match.places or match.near[:1] if ctx.within(place.path)]
     if not places:
         return f"It is outside {ctx.subtree}/, to which this session is limited."
-    head = _nearest(graph, name, said)
-    if len(places) > MOST_MEANT:
+    head = _nearest(graph, name, match)
+    if len(places) > MOST_DESCRIBED:
         rows = [_heading(graph, place) for place in places]
         return "\n".join(
-            [f"{len(places)} are called so; name one with its path, like {_full(graph, places[0])}:", *rows]
+            [f"{len(places)} have this name; give one with its path, like {_full(graph, places[0])}:", *rows]
         )
-    parts = [_told(ctx, tree, graph, place, wanted) for place in places]
+    parts = [_describe(ctx, tree, graph, place, wanted) for place in places]
     return "\n\n".join([*head, *parts])
 
 
-def _nearest(graph: Graph, name: str, said: Meant) -> list[str]:
-    """That nothing is called so, and what else may be meant."""
-    if said.places:
+def _nearest(graph: Graph, name: str, match: NameMatch) -> list[str]:
+    """Return a line that says that nothing has this name, and what else may be meant."""
+    if match.places:
         return []
-    others = ", ".join(_full(graph, place) for place in said.near[1:])
-    return [f"Nothing is called `{name[:LONGEST_NAME]}`. The nearest is told{f'; others: {others}' if others else ''}."]
+    others = ", ".join(_full(graph, place) for place in match.near[1:])
+    return [f"Nothing is named `{name[:LONGEST_NAME]}`. This is the nearest{f'; others: {others}' if others else ''}."]
 
 
-def _full(graph: Graph, place: Place) -> str:
+def _full(graph: Graph, place: Location) -> str:
     symbol = graph.symbol(place)
     return f"{place.path}:{symbol.name}" if symbol else place.path
 
 
-def _heading(graph: Graph, place: Place) -> str:
+def _heading(graph: Graph, place: Location) -> str:
     symbol = graph.symbol(place)
     return f"{place.path}:{symbol.header} {symbol.name} — {symbol.signature}" if symbol else place.path
 
 
-def _told(ctx: Context, tree: str, graph: Graph, place: Place, wanted: str) -> str:
-    """One place: where it is, then what was asked for."""
-    from aci.graph.surroundings import TITLES, surroundings
+def _describe(ctx: Context, tree: str, graph: Graph, place: Location, wanted: str) -> str:
+    """Describe one place: where it is, then what was asked for."""
+    from aci.graph.symbol_context import TITLES, find_context
 
-    one = surroundings(graph, place, wanted=ASKS[wanted])
+    one = find_context(graph, place, wanted=ASKS[wanted])
     where = f"{one.path}:{one.line}-{one.end} {one.name}" if one.line else one.path
     lines = [where, *([f"  {one.signature}"] if one.signature else []), *([f"  {one.doc}"] if one.doc else [])]
     if wanted == "show":
@@ -135,22 +137,22 @@ def _told(ctx: Context, tree: str, graph: Graph, place: Place, wanted: str) -> s
     return "\n".join(lines)
 
 
-def _rows(found: Sequence[Seen], relation: str, most: int) -> list[str]:
+def _rows(found: Sequence[PlaceView], relation: str, most: int) -> list[str]:
     rows = [_row(one, relation) for one in found[:most]]
     word = "outline" if relation == "members" else relation
     return [*rows, f"  … {len(found) - most} more: ask {word}"] if len(found) > most else rows
 
 
-def _row(one: Seen, relation: str) -> str:
-    """`shop/till.py:12 Till.sum`: the line of the reference if it is he who refers, else of the definition."""
+def _row(one: PlaceView, relation: str) -> str:
+    """Return `shop/till.py:12 Till.sum`: the line of the reference if `one` refers, else of its definition."""
     if relation == "members":
         return f"  {one.line}-{one.end} {one.signature}"
     name = one.name if one.line else "(module level)"
     return f"  {one.told_at(relation)} {name}{' (perhaps)' if one.unsure else ''}"
 
 
-def _source(ctx: Context, tree: str, graph: Graph, place: Place) -> str:
-    """The lines of a definition, decorators included; of a file its beginning."""
+def _source(ctx: Context, tree: str, graph: Graph, place: Location) -> str:
+    """Return the lines of a definition with its decorators, or the beginning of a file."""
     lines = ctx.trees.read(tree, place.path).decode("utf-8", "replace").split("\n")
     symbol = graph.symbol(place)
     first, last = (symbol.line, symbol.end) if symbol else (1, len(lines))
@@ -161,14 +163,14 @@ def _source(ctx: Context, tree: str, graph: Graph, place: Place) -> str:
         if room < 0 and shown:
             break
         shown.append(cut_lines(line, LONGEST_LINE))
-    text = numbered(shown, first)
+    text = number_lines(shown, first)
     if first + len(shown) <= last:
-        text += f"\n… goes on to line {last}: view {place.path} start={first + len(shown)}"
+        text += f"\n… continues to line {last}: view {place.path} start={first + len(shown)}"
     return text
 
 
-def _shown(ctx: Context, text: str, room: int) -> Observation:
-    """The answer, cut between its lines; all of it is kept under an address then."""
+def _fit_answer(ctx: Context, text: str, room: int) -> Observation:
+    """Return the answer, cut after a whole line if it is too long; the full text is then stored."""
     if len(text) <= room:
         return Observation(text)
     lines, shown = text.split("\n"), 0

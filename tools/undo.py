@@ -1,22 +1,22 @@
-"""`undo`: back to an earlier step of the phase, files and conversation."""
+"""The `undo` tool: takes files and conversation back to an earlier step of the phase."""
 
 from __future__ import annotations
 
-from tools._stat import stat, unrecorded
+from tools._tree_diff import stat, unrecorded
 from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
 
-FURTHER = "Further back is the user's to decide; `edit` can change anything."
+FURTHER = "Only the user can go back further; `edit` can change any file."
 
 
 @tool
 def undo(ctx: Context, steps: int = 1) -> Observation:
-    """Go back to before the last replies that changed files: in files, but for those that git ignores, and in this
-    conversation. Cannot be undone.
+    """Undo the last replies that changed files, in the files (except those that git ignores) and in this conversation.
+    Cannot be undone.
 
     Args:
-        steps: How many such replies.
+        steps: Number of such replies.
     """
     snapshot = ctx.workspace.snapshot()
     now, left_out = snapshot.tree, unrecorded(snapshot)
@@ -30,13 +30,13 @@ def undo(ctx: Context, steps: int = 1) -> Observation:
         )
     tree, number = states[-1 - steps]
     ctx.workspace.restore(tree)
-    head = "Taken back, but for ignored files:"
+    head = "Reverted, except for ignored files:"
     rows = [head, *stat(ctx.trees, tree, now), *left_out]
     return Observation("\n".join(rows), data={"back_to": number})
 
 
 def _states(ctx: Context, now: str) -> list[tuple[str, int]]:
-    """The trees of this phase, each with the last step that had it; going back to one takes off what came after."""
+    """Return the trees of this phase, each with the last step that had it; a recurring tree drops those after it."""
     before = ctx.steps[: ctx.phase]
     states = [(before[-1].tree, before[-1].n) if before else (ctx.start or ctx.base.tree, 0)]
     for tree, number in [*((step.tree, step.n) for step in ctx.steps[ctx.phase :]), (now, 0)]:

@@ -1,4 +1,4 @@
-"""`view`: windows of files with line numbers, definitions by name, directories, stored outputs and observations."""
+"""The `view` tool: files with line numbers, definitions by name, directories, stored outputs and observations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from aci.source import Definition, definitions
-from aci.view import CAPS, cut_lines, numbered
-from aci.workspace import OURS
-from tools._stat import unrecorded
+from aci.observation.output_text import CAPS, cut_lines, number_lines
+from aci.repository.python_source import Definition, definitions
+from aci.runtime.workspace import HARNESS_SESSION
+from tools._tree_diff import unrecorded
 from tools.base import Context, tool
 from trajectories.errors import UsageError
 from trajectories.records import Observation
@@ -29,16 +29,15 @@ PYTHON = (".py", ".pyi", ".pyx")
 def view(
     ctx: Context, path: str, start: int | None = None, end: int | None = None, symbol: str | None = None
 ) -> Observation:
-    """Show a file with line numbers, or a part; a directory; a stored output (`out:17`); a folded one (`step:7.2`).
+    """Show a file with line numbers, or a part; a directory; a stored output (`out:17`); a shortened one (`step:7.2`).
 
-    Of a Python file, name a function or class with `symbol` to see it whole. A long file without a window is
-    answered with its beginning and, for Python, the lines of its definitions.
+    Without a range, a long file is shown from the start, with the lines of its definitions if it is Python.
 
     Args:
         path: File or directory, relative to the repository, or `out:N`.
         start: First line.
         end: Last line; -1 for the end of the file.
-        symbol: Dotted name of a function or class in the file, like `Class.method`.
+        symbol: Dotted name of a function or class in a Python file, like `Class.method`, to show it whole.
     """
     if address := re.fullmatch(r"out:(\d{1,9})", path):
         return _window(path, _recall(ctx, int(address[1])).split("\n"), start, end)
@@ -56,14 +55,14 @@ def view(
     if not data:
         return Observation(f"{path} is empty.")
     if symbol:
-        return _symbol(path, text, lines, symbol, _spoken(ctx))
+        return _symbol(path, text, lines, symbol, _mentioned_names(ctx))
     if start is None and end is None and not _fits(lines) and path.endswith(PYTHON):
-        return _outline(path, lines, definitions(text), _spoken(ctx))
+        return _outline(path, lines, definitions(text), _mentioned_names(ctx))
     return _window(path, lines, start, end)
 
 
 def _read(ctx: Context, path: str, start: int | None, end: int | None) -> tuple[str, bytes, int | None, int | None]:
-    """A file and the lines of it that are asked for, which may stand in its name, as places do: `path.py:7-9`."""
+    """Return a file and the requested lines, which may be part of its name: `path.py:7-9`."""
     try:
         return path, ctx.workspace.read(path), start, end
     except FileNotFoundError:
@@ -82,7 +81,7 @@ def _recall(ctx: Context, number: int) -> str:
 
 
 def _observed(ctx: Context, step: int, number: int) -> str:
-    """Observation `number` of a step of this branch, both from 1."""
+    """Return observation `number` of a step of this branch, both counted from 1."""
     found = next((each.observations[number - 1 : number] for each in ctx.steps if each.n == step and number), ())
     if not found:
         raise UsageError(f"There is no observation step:{step}.{number}.")
@@ -90,36 +89,36 @@ def _observed(ctx: Context, step: int, number: int) -> str:
 
 
 def _window(path: str, lines: Sequence[str], start: int | None, end: int | None) -> Observation:
-    """The lines from `start` to `end`, as many as there is room for."""
+    """Return the lines from `start` to `end`, as many as fit."""
     total = len(lines)
     first = max(start or 1, 1)
     last = total if end is None or end < 0 else min(end, total)
     if first > total:
         return Observation(f"{path} has {total} lines; there is no line {first}.", ok=False)
     if first > last:
-        return Observation(f"The window ends (line {end}) before it starts (line {first}).", ok=False)
+        return Observation(f"The range ends (line {end}) before it starts (line {first}).", ok=False)
     wanted = lines[first - 1 : last]
     count = _count(wanted)
     text = f"{path}, lines {first}-{first + count - 1} of {total}\n{_numbered(wanted[:count], first)}"
     if count < len(wanted):
-        text += f"\n… goes on at start={first + count}"
+        text += f"\n… continues at start={first + count}"
     return Observation(text)
 
 
-def _spoken(ctx: Context) -> frozenset[str]:
-    """The names in what started the conversation, and in what the model has asked for since."""
+def _mentioned_names(ctx: Context) -> frozenset[str]:
+    """Return the names in the text that started the conversation and in the model's calls since."""
     said = [observation.text for step in ctx.steps if step.reply is None for observation in step.observations]
     asked = [*(action for step in ctx.steps for action in step.actions), *(action for action, _ in ctx.before)]
     said += [str(value) for action in asked for value in action.arguments.values()]
     return frozenset(word for text in said for word in _NAME.findall(text))
 
 
-def _symbol(path: str, text: str, lines: Sequence[str], symbol: str, spoken: frozenset[str]) -> Observation:
-    """The definitions of that name, whole where there is room."""
+def _symbol(path: str, text: str, lines: Sequence[str], symbol: str, mentioned: frozenset[str]) -> Observation:
+    """Return the definitions of that name, in full if they fit."""
     if not path.endswith(PYTHON):
         named = [f"{at}\t{line}" for at, line in enumerate(lines, 1) if re.search(rf"\b{re.escape(symbol)}\b", line)]
         shown = cut_lines("\n".join(named[:40]), LONGEST_LINE) or "none"
-        return Observation(f"`symbol` is for Python files. Lines of {path} with {symbol}:\n{shown}", ok=False)
+        return Observation(f"`symbol` works only for Python files. Lines of {path} with {symbol}:\n{shown}", ok=False)
     known = definitions(text)
     found = [one for one in known if one.name == symbol] or [
         one for one in known if f".{one.name}".endswith(f".{symbol}")
@@ -128,10 +127,10 @@ def _symbol(path: str, text: str, lines: Sequence[str], symbol: str, spoken: fro
         return _no_symbol(path, symbol, known)
     if len(found) == 1 and not _fits(lines[found[0].line - 1 : found[0].end]):
         one = found[0]
-        return _outline(path, lines, [each for each in known if one.line <= each.line <= one.end], spoken, one)
+        return _outline(path, lines, [each for each in known if one.line <= each.line <= one.end], mentioned, one)
     if len(found) > 1 and not _fits([line for one in found for line in lines[one.line - 1 : one.end]]):
         places = "\n".join(f"{one.line}-{one.end}\t{one.name}" for one in found)
-        return Observation(f"{path} has several {symbol}; view one by its lines:\n{places}", ok=False)
+        return Observation(f"{path} defines {symbol} more than once; view one by its lines:\n{places}", ok=False)
     parts = [f"{path}, {one.name}, lines {one.line}-{one.end} of {len(lines)}" for one in found]
     bodies = [_numbered(lines[one.line - 1 : one.end], one.line) for one in found]
     return Observation("\n".join(f"{part}\n{body}" for part, body in zip(parts, bodies, strict=True)))
@@ -142,7 +141,7 @@ def _no_symbol(path: str, symbol: str, known: Sequence[Definition]) -> Observati
     near = [one.name for one in known if one.name.rpartition(".")[2] == last][:5]
     near = near or difflib.get_close_matches(symbol, [one.name for one in known], n=5, cutoff=0.5)
     has = (
-        f"Near: {', '.join(near)}."
+        f"Similar: {', '.join(near)}."
         if near
         else f"It defines: {', '.join(one.name for one in known[:40]) or 'nothing'}."
     )
@@ -153,27 +152,29 @@ def _outline(
     path: str,
     lines: Sequence[str],
     known: Sequence[Definition],
-    spoken: frozenset[str],
+    mentioned: frozenset[str],
     inside: Definition | None = None,
 ) -> Observation:
-    """The first lines of a long file or definition, where its definitions stand, and those that were spoken of."""
+    """Return the first lines of a long file or definition, its outline, and the definitions mentioned so far."""
     first, last = (inside.line, inside.end) if inside else (1, len(lines))
     head = lines[first - 1 : min(first - 1 + HEAD_LINES, last)]
     count = _count(head, ROOM - OUTLINE_ROOM)
     what = f"{path}, {inside.name}" if inside else path
     parts = [f"{what}, lines {first}-{first + count - 1} of {last if inside else len(lines)}"]
-    parts += [_numbered(head[:count], first), "… and then, by definition (view one with `symbol`, or a window):"]
+    parts += [_numbered(head[:count], first), "… its definitions (view one with `symbol`, or a range of lines):"]
     rows = [row for row in map(_row, known) if row]
     parts += _within(rows, OUTLINE_ROOM)
     room = ROOM - sum(len(part) + 1 for part in parts)
-    for one in _opened([each for each in known if each.line >= first + count], spoken, lines, room):
+    for one in _mentioned_definitions([each for each in known if each.line >= first + count], mentioned, lines, room):
         parts += [f"… {one.name}, lines {one.line}-{one.end}", _numbered(lines[one.line - 1 : one.end], one.line)]
     return Observation("\n".join(parts))
 
 
-def _opened(known: Sequence[Definition], spoken: frozenset[str], lines: Sequence[str], room: int) -> list[Definition]:
-    """The definitions that were spoken of, as many as there is room for, those of rarer names first."""
-    named = [one for one in known if _last(one) in spoken]
+def _mentioned_definitions(
+    known: Sequence[Definition], mentioned: frozenset[str], lines: Sequence[str], room: int
+) -> list[Definition]:
+    """Return the definitions mentioned so far, as many as fit, those with rarer names first."""
+    named = [one for one in known if _last(one) in mentioned]
     often = Counter(map(_last, known))
     chosen: list[Definition] = []
     for one in sorted(named, key=lambda one: (often[_last(one)], one.end - one.line)):
@@ -194,7 +195,7 @@ def _row(definition: Definition) -> str:
 
 
 def _within(rows: list[str], room: int) -> list[str]:
-    """The rows if there is room, else first without the most deeply nested, then as many as fit."""
+    """Return the rows if they fit, else without the most deeply nested, else as many as fit."""
     for depth in (4, 2, 1, 0):
         kept = [row for row in rows if len(row) - len(row.lstrip()) <= 2 * depth]
         if sum(len(row) + 1 for row in kept) <= room:
@@ -206,7 +207,7 @@ def _within(rows: list[str], room: int) -> list[str]:
 
 
 def _listing(ctx: Context, path: str) -> Observation:
-    """The files of a directory, its subdirectories with the number of files in them."""
+    """Return the files of a directory, and its subdirectories with the number of files in each."""
     snapshot = ctx.workspace.snapshot()
     names = ctx.trees.files(snapshot.tree)
     inside = _inside(names, _prefix(ctx, path)) or _inside(names, _prefix(ctx, _real(ctx, path)))
@@ -216,7 +217,7 @@ def _listing(ctx: Context, path: str) -> Observation:
     if not rows:
         if _prefix(ctx, _real(ctx, path)).startswith("../"):
             return Observation(f"{path} is outside the repository; use `ls` in the shell.", ok=False)
-        nothing = f"{path} holds no file that git sees (ignored files: `ls` in the shell)."
+        nothing = f"{path} contains no file that git sees (ignored files: `ls` in the shell)."
         return Observation("\n".join([nothing, *unrecorded(snapshot)]))
     room, shown = CAPS["listing"], 0
     while shown < len(rows) and room > len(rows[shown]):
@@ -231,9 +232,9 @@ def _inside(names: Iterable[str], prefix: str) -> list[str]:
 
 
 def _real(ctx: Context, path: str) -> str:
-    """The directory that a path leads to through symbolic links."""
+    """Return the directory that a path leads to through symbolic links."""
     command = f"cd {shlex.quote(ctx.workspace.root)} && readlink -f -- {shlex.quote(path)}"
-    return ctx.workspace.run(command, timeout=30, session=OURS).text.rstrip("\n") or path
+    return ctx.workspace.run(command, timeout=30, session=HARNESS_SESSION).text.rstrip("\n") or path
 
 
 def _files(count: int) -> str:
@@ -241,7 +242,7 @@ def _files(count: int) -> str:
 
 
 def _prefix(ctx: Context, path: str) -> str:
-    """The directory as names in a tree begin; "" for the root."""
+    """Return the directory as the prefix of names in a tree; "" for the root."""
     import posixpath
 
     plain = posixpath.normpath(path)
@@ -254,7 +255,7 @@ def _fits(lines: Sequence[str]) -> bool:
 
 
 def _count(lines: Sequence[str], room: int = ROOM) -> int:
-    """How many of the lines there is room for; one always."""
+    """Return how many of the lines fit, at least 1."""
     for count, line in enumerate(lines):
         room -= min(len(line), LONGEST_LINE) + 7
         if room < 0:
@@ -263,4 +264,4 @@ def _count(lines: Sequence[str], room: int = ROOM) -> int:
 
 
 def _numbered(lines: Sequence[str], first: int) -> str:
-    return numbered((cut_lines(line, LONGEST_LINE) for line in lines), first)
+    return number_lines((cut_lines(line, LONGEST_LINE) for line in lines), first)

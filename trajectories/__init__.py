@@ -1,1 +1,1 @@
-"""What happened: the records of a run, its journal, its trees. Imports nothing of ours."""
+"""The records of a run, its journal and its trees. Imports no other package of this project."""

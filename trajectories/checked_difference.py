@@ -1,4 +1,5 @@
-"""Checks that the objects of two trees have the content that their ids name, before git computes with them."""
+"""Verified differences between trees: the objects that differ are hashed and compared with their ids before git reads
+them."""
 
 from __future__ import annotations
 
@@ -10,41 +11,41 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trajectories.errors import RunBroken
-from trajectories.objects import Reader
-from trajectories.packing import parsed
+from trajectories.object_reader import Reader
+from trajectories.pack_writer import parse_tree
 from trajectories.tree_size import FOLDER
 
 SUBMODULE = "160000"
 TREE_LIMIT = 1 << 28
-"""Bytes of one tree object that is read."""
+"""Maximum size in bytes of a tree object that is read."""
 FILE_LIMIT = 1 << 28
 
 
 class CheckedDifference:
-    """Reads what differs between trees of one store. Safe for threads."""
+    """Reads the objects that differ between trees of one store. Thread-safe."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._blobs: set[str] = set()
 
     def check_folders(self, old: str, new: str) -> None:
-        """Read all folders that differ. Raises RunBroken for one that is missing, or whose content has another id."""
+        """Read all folders that differ. Raises RunBroken if one is missing or its content does not match its id."""
         for _ in self._differing(old, new):
             pass
 
     def check(self, old: str, new: str) -> None:
-        """Read all folders and files that differ, each file once. Raises RunBroken as `check_folders` does; a file that
-        is missing is left to git."""
+        """Read all folders and files that differ, each file once. Raises RunBroken as `check_folders` does. A missing
+        file is not reported here, but by git."""
         for id, folder in self._differing(old, new):
             if folder is None and id not in self._blobs:
                 self._reader.check(id)
                 self._blobs.add(id)
 
     def copy(self, old: str, new: str, objects: Path) -> None:
-        """Write both trees, and all folders and files that differ, into a folder of objects, for a git that is to read
-        nothing else: a store may hold two copies of one object, and git can read another one than was checked.
+        """Write both trees, and all folders and files that differ, into an object folder.
 
-        Raises RunBroken as `check` does, UsageError for a file of more than FILE_LIMIT bytes, and OSError.
+        Let git read this folder only: a store may hold two copies of one object, and git could read a copy that was not
+        checked. Raises RunBroken as `check` does, UsageError for a file of more than FILE_LIMIT bytes, and OSError.
         """
         for id, folder in chain(self._differing(old, new), [(new, None)]):  # a tree does not differ from itself
             file = objects / id[:2] / id[2:]
@@ -58,7 +59,7 @@ class CheckedDifference:
             file.write_bytes(zlib.compress(b"%b %d\0%b" % (kind.encode(), len(data), data), 1))
 
     def _differing(self, old: str, new: str) -> Iterator[tuple[str, bytes | None]]:
-        """The ids of the folders and files that differ, of both sides; with the content of a folder."""
+        """Yield the id of each folder and file that differs, of both sides, with its content if it is a folder."""
         left, seen = [(old, new)], set[tuple[str, str]]()
         while left:
             pair = left.pop()
@@ -67,7 +68,7 @@ class CheckedDifference:
             seen.add(pair)
             contents = [self._folder(id) if id else b"" for id in pair]
             yield from ((id, content) for id, content in zip(pair, contents, strict=True) if id)
-            before, after = map(parsed, contents)
+            before, after = map(parse_tree, contents)
             for name in before.keys() | after.keys():
                 sides = [entries.get(name, ("", "")) for entries in (before, after)]
                 if sides[0] == sides[1]:
@@ -79,14 +80,14 @@ class CheckedDifference:
     def _folder(self, tree: str) -> bytes:
         found = self._reader.get(tree, TREE_LIMIT)
         if found is None or found[0] != "tree":
-            raise RunBroken(f"The tree {tree[:10]} is not in the store.", "The run cannot be used any more.")
+            raise RunBroken(f"The tree {tree[:10]} is not in the store.", "The run can no longer be used.")
         return found[1]
 
 
 @contextmanager
-def only_objects(env: Mapping[str, str], store: Path | None = None) -> Iterator[tuple[Path, dict[str, str]]]:
-    """An empty folder of objects, in a store if it may be written, and an environment in which git sees no others.
-    Raises OSError."""
+def object_folder(env: Mapping[str, str], store: Path | None = None) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Provide an empty object folder, in the store if one is given, and an environment in which git sees no other
+    objects. Raises OSError."""
     with TemporaryDirectory(prefix="new-" if store else "swe-agent-", dir=store) as name:
         rest = {key: value for key, value in env.items() if key != "GIT_ALTERNATE_OBJECT_DIRECTORIES"}
         yield Path(name), {**rest, "GIT_OBJECT_DIRECTORY": name}

@@ -1,25 +1,25 @@
-"""Everything that can go wrong and is not the model's fault, in one tree.
+"""Exceptions for every failure that is not the model's.
 
-What a model gets wrong is an observation. What a user, the machine or we get wrong is raised:
+A model's mistake becomes an observation. Mistakes of the user, the machine or this program are raised:
 
     SweAgentError                   message: what is wrong; fix: what to do; code: the exit code
     ├── UsageError            2     a flag, path, revision or text of the user's that cannot be used
-    │   ├── NewerRun          2     a run that a newer version of this program wrote
+    │   ├── NewerRun          2     a run written by a newer version of this program
     │   └── NoRepository      2     a folder without a git repository, or with one that has no commit
     ├── ConfigError           3     configuration, credentials, price
     ├── WorkspaceError        5     Docker missing or stopped, no image, disk full, container gone
     │   ├── RunBroken         5     a run's journal or trees cannot be read
-    │   └── GitFailed         5     git on the host ended with an error (`trajectories/plumbing.py`)
-    ├── PackRefused           1     what came from a workspace is not taken; becomes an observation (`packs.py`)
-    ├── TryLater             75     another process works on this run; the provider asks to wait
+    │   └── GitFailed         5     git on the host ended with an error (`trajectories/git_commands.py`)
+    ├── PackRefused           1     objects from a workspace were rejected; an observation (`pack_reader.py`)
+    ├── TryLater             75     another process works on this run, or the provider asks to wait
     ├── ModelError            1     a request to a model failed
-    │   └── Refused           3     credentials, rights or the model's name: the user mends it and resumes
+    │   └── Refused           3     credentials, permissions or the model's name: the user fixes them and resumes
     └── Stop                        ends an attempt; raised through strategies, caught by `solve` and `map`
-        ├── BudgetStop        4     the purse (dollars or tokens) is empty
+        ├── BudgetStop        4     the budget (dollars or tokens) is used up
         ├── LimitStop         1     steps or time are used up
-        ├── Stuck             1     the conversation goes round in circles, or only talks
-        ├── GivenUp           1     the model says, asked again, that no fix is to be made
-        └── Cancelled       130     the user interrupted; the run is resumable
+        ├── Stuck             1     the model repeats itself, or replies without acting
+        ├── GivenUp           1     the model confirmed, when asked again, that there is no fix to make
+        └── Cancelled       130     the user interrupted; the run can be resumed
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class SweAgentError(Exception):
-    """`message` says in one sentence what is wrong, `fix` what to do about it."""
+    """Base class. `message` says in one sentence what is wrong, `fix` what to do about it."""
 
     code = 1
 
@@ -70,11 +70,11 @@ class TryLater(SweAgentError):
 
 
 class ModelError(SweAgentError):
-    """A request failed. `retryable`: another try may succeed, after `wait` seconds if given.
+    """A request to a model failed. `retryable`: a retry may succeed, after `wait` seconds if given.
 
-    `billed`: the provider may have charged for it (a stream that was cut, a time-out); then the
-    whole hold is charged unless `usage` is known. `overflow`: the request is longer than the model takes.
-    `limited`: it was one too many, so that others to the same model would be, too.
+    `billed`: the provider may have charged for it (a stream that was cut, a timeout); then the whole
+    reservation is charged unless `usage` is known. `overflow`: the request exceeds the model's context window.
+    `limited`: the provider is rate limiting or busy, so other requests to the same model would fail too.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Refused(ModelError):
 
 
 class Stop(SweAgentError):
-    """Ends an attempt. `kind` is what the exit record says."""
+    """Ends an attempt. `kind` is the kind of the exit record."""
 
     kind = "stopped"
 

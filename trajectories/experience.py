@@ -1,7 +1,8 @@
-"""What runs have come to, kept for later runs of the same repository: small files that people read, edit and delete.
+"""The experience bank: outcomes of runs, kept for later runs of the same repository as small files that people can
+read, edit and delete.
 
-What worked and what failed are kept apart (SWE-Exp, arXiv 2507.23361; ExpeRepair, arXiv 2506.10484), and an entry says
-what happened, not what somebody makes of it: no model writes here. Text in it is somebody's words, so data.
+Successes and failures are kept apart (SWE-Exp, arXiv 2507.23361; ExpeRepair, arXiv 2506.10484). An entry records facts,
+not conclusions: no model writes it. Its texts come from other people, so they are treated as data.
 """
 
 from __future__ import annotations
@@ -19,36 +20,37 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trajectories.errors import UsageError, WorkspaceError
+from trajectories.file_limits import open_regular
 from trajectories.journal import write_durably
-from trajectories.limits import open_regular
 from trajectories.records import Trust
 
 Outcome = Literal["worked", "failed"]
 MOST, LARGEST = 300, 50_000
-"""Entries of a repository that are kept, the newest, and as many that wait for `accept`; bytes of one that is read."""
+"""Number of accepted entries that are kept for a repository, the newest, and of those that wait for `accept`; maximum
+bytes of an entry that is read."""
 MOST_FILES = 10_000
-"""Entries that are read at all: those of other machines may have been copied here."""
+"""Maximum number of entries that are read: entries of other machines may have been copied here."""
 SHORT = 40
-"""Characters of texts that stand beside each other in a line of a file, however many."""
+"""Texts shorter than this share one line of a file, however many they are."""
 NAME = re.compile(r"[\w.-]{1,100}")
 TEXT, PLACE, KIND, ERROR = 0.45, 0.35, 0.10, 0.10
-"""What each likeness counts."""
+"""Weights of the similarities."""
 LATEST = 1 << 36
-"""Seconds since the epoch; later is no time that a calendar has."""
+"""Latest valid time, in seconds since the epoch; calendars cannot represent much later ones."""
 LEAST = 0.36
-"""Below it nothing is told: an entry that has nothing to do with the issue costs tokens and misleads."""
+"""Minimum score of an entry that is used: an unrelated entry costs tokens and misleads."""
 FILE = 0.6
-"""What the same file counts, where the same definition counts 1."""
+"""Similarity of places in the same file; that of the same definition is 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One run, or one turn of a session. `trust` is that of the least trusted who had a say in the issue; what a
-    stranger had a say in waits until it is `accepted`. `committed` is when the run's base was made, in seconds
-    since the epoch.
+    """The outcome of one run, or of one turn of a session. `trust` is that of the least trusted author of the issue; an
+    entry to which a stranger contributed waits until it is `accepted`. `committed` is the time of the run's base
+    commit, in seconds since the epoch.
 
-    `places` are `path` or `path:Class.method`, `kinds` those of `aci/fix_kinds.py`, `change` the source diff, cut;
-    `dead_ends` what was handed in and not proven before the end, and what then failed.
+    `places` are `path` or `path:Class.method`, `kinds` those of `aci/history/fix_kinds.py`, `change` the source diff,
+    cut. `dead_ends` are earlier patches that were submitted and not proven, with what failed.
     """
 
     id: str
@@ -75,10 +77,12 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is looked for: the words of a symptom and how often each is said, what was raised, the likeliest places (the
-    likeliest first) and kinds of fix. Nothing is found of a base that is later than `committed`, nor what solved the
-    issue itself (`issue`, `url`): that would be the answer. Nor of the run that asks, which knows it."""
+class ExperienceQuery:
+    """A query: the words of a symptom with their frequencies, the errors raised, the likeliest places (best first) and
+    the kinds of fix.
+
+    Excluded are entries with a base later than `committed`, entries that solved the issue itself (`issue`, `url`),
+    since they would give away the answer, and entries of the querying `run`."""
 
     words: Mapping[str, float] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
@@ -91,8 +95,8 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An entry, how like the question it is (0 to 1), and by what: `symptom`, `place`, `kind`."""
+class ExperienceMatch:
+    """An entry, its similarity to the query (0 to 1), and what they have in common: `symptom`, `place`, `kind`."""
 
     entry: Entry
     score: float
@@ -100,8 +104,8 @@ class Found:
 
 
 class Bank:
-    """The entries of one repository, in `folder`, which need not be there. Processes may share it: each entry is a file
-    that is written whole or not at all."""
+    """The entries of one repository, in `folder`, which need not exist. Processes may share it: each entry is a file
+    that is written atomically."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -110,7 +114,7 @@ class Bank:
         return any(True for _ in self._files())
 
     def entries(self, trouble: list[str] | None = None) -> list[Entry]:
-        """All of them, newest first. What cannot be read is passed over, and told in `trouble`."""
+        """Return all entries, newest first. Unreadable ones are skipped and reported in `trouble`."""
         found = []
         for count, file in enumerate(self._files()):
             if count >= MOST_FILES:
@@ -121,13 +125,14 @@ class Bank:
                 found.append(_read(file))
             except (OSError, ValueError, TypeError, RecursionError) as error:
                 if trouble is not None:
-                    trouble.append(f"{file} cannot be read: {error}. Mend it, or remove it.")
+                    trouble.append(f"{file} cannot be read: {error}. Fix it, or remove it.")
         return sorted(found, key=lambda entry: (-entry.at, entry.id))
 
     def add(self, entry: Entry, about: Mapping[str, str] | None = None) -> None:
-        """Keep an entry, in the place of an earlier one of this id; `about` says to readers what repository it is. What
-        says the same as one that may be read already is not kept. Raises WorkspaceError where it cannot be written."""
-        same = [other for other in self.entries() if other.id != entry.id and _says(other) == _says(entry)]
+        """Save an entry, which replaces an earlier one with this id. `about` describes the repository to readers. An
+        entry with the same content as one that is usable already is not saved. Raises WorkspaceError if it cannot be
+        written."""
+        same = [other for other in self.entries() if other.id != entry.id and _facts(other) == _facts(entry)]
         known = any(other.accepted or not entry.accepted for other in same)
         file = self._file(entry)
         try:
@@ -142,10 +147,10 @@ class Bank:
             for other in (*gone, *map(self._file, old)):
                 other.unlink(missing_ok=True)
         except OSError as error:
-            raise WorkspaceError(f"{file} cannot be written: {error.strerror}.", "Nothing was kept of it.") from None
+            raise WorkspaceError(f"{file} cannot be written: {error.strerror}.", "The entry was not saved.") from None
 
     def named(self, name: str) -> Entry:
-        """The entry of this id, or of the only one that begins so. Raises UsageError."""
+        """Return the entry with this id, or the only one whose id begins so. Raises UsageError."""
         known = [entry for entry in self.entries() if name and entry.id.startswith(name)]
         exact = [entry for entry in known if entry.id == name]
         if len(exact or known) != 1:
@@ -154,41 +159,45 @@ class Bank:
         return (exact or known)[0]
 
     def accept(self, entry: Entry) -> Entry:
-        """Let later runs read it. Raises WorkspaceError."""
+        """Let later runs use an entry. Raises WorkspaceError."""
         accepted = replace(entry, accepted=True)
         self.add(accepted)
         return accepted
 
     def forget(self, entry: Entry) -> None:
-        """Raises WorkspaceError."""
+        """Delete an entry. Raises WorkspaceError."""
         try:
             self._file(entry).unlink(missing_ok=True)
         except OSError as error:
             raise WorkspaceError(f"{self._file(entry)} cannot be removed: {error.strerror}.", "") from None
 
-    def find(self, question: Question, most: int = 3) -> list[Found]:
-        """The entries that may be used and are most like the question, the likest first."""
-        return found_in([entry for entry in self.entries() if is_open(entry, question)], question, most)
+    def find(self, question: ExperienceQuery, most: int = 3) -> list[ExperienceMatch]:
+        """Return the usable entries that are most similar to the query, best first."""
+        return rank_entries([entry for entry in self.entries() if is_usable_entry(entry, question)], question, most)
 
     def _file(self, entry: Entry) -> Path:
         return self.folder / entry.outcome / f"{entry.id}.toml"
 
     def _files(self, id: str = "") -> Iterator[Path]:
-        """Those of an id, or all."""
+        """Yield the files of entries with this id, or of all entries."""
         for outcome in ("worked", "failed"):
             yield from self.folder.glob(f"{outcome}/{escape(id) or '*'}.toml")
 
 
-def is_open(entry: Entry, question: Question) -> bool:
-    """Whether a run may read it: accepted, another's, of no later base, and no solution of the very issue."""
+def is_usable_entry(entry: Entry, question: ExperienceQuery) -> bool:
+    """Whether a run may use an entry: it is accepted, from another run, of no later base, and does not solve this same
+    issue."""
     later = question.committed is not None and entry.committed > question.committed
     same = bool(entry.url and entry.url == question.url) or _plain(entry.issue) == _plain(question.issue)
     own = bool(question.run) and entry.run == question.run
     return entry.accepted and not own and not later and not (same and entry.outcome == "worked")
 
 
-def found_in(entries: Sequence[Entry], question: Question, most: int = 3, least: float = LEAST) -> list[Found]:
-    """The likest of these entries, from a score of `least` on. Words are weighed by how few entries have them."""
+def rank_entries(
+    entries: Sequence[Entry], question: ExperienceQuery, most: int = 3, least: float = LEAST
+) -> list[ExperienceMatch]:
+    """Return the most similar of these entries with a score of `least` or more. Rare words weigh more than common
+    ones."""
     have = Counter(word for entry in entries for word in set(entry.words))
     rare = {word: math.log(1 + len(entries) / count) for word, count in have.items()}
     unknown = math.log(1 + len(entries))
@@ -200,8 +209,8 @@ def found_in(entries: Sequence[Entry], question: Question, most: int = 3, least:
 
 
 def _compared(
-    entry: Entry, question: Question, asked: Mapping[str, float], length: float, rare: Mapping[str, float]
-) -> Found:
+    entry: Entry, question: ExperienceQuery, asked: Mapping[str, float], length: float, rare: Mapping[str, float]
+) -> ExperienceMatch:
     own = math.sqrt(sum(rare[word] ** 2 for word in entry.words))
     shared = sum(asked.get(word, 0.0) * rare[word] for word in entry.words)
     text = shared / (length * own) if length and own else 0.0
@@ -210,11 +219,11 @@ def _compared(
     error = max((_alike(one, other) for one in entry.errors for other in question.errors), default=0.0)
     score = TEXT * math.sqrt(text) + PLACE * place + KIND * kind + ERROR * error
     by = {"symptom": text > 0.1 or error > 0.5, "place": place > 0.3, "kind": kind > 0}
-    return Found(entry, round(score, 4), tuple(name for name, holds in by.items() if holds))
+    return ExperienceMatch(entry, round(score, 4), tuple(name for name, holds in by.items() if holds))
 
 
 def _same_place(places: Sequence[str], likely: Sequence[str]) -> float:
-    """1 where the likeliest definition is the same; less the further down it stands, or if only the file is."""
+    """Return 1 if the likeliest definition is the same, and less if it ranks lower or only the file is the same."""
     own, files = set(places), {_file(place) for place in places}
     best = 0.0
     for rank, place in enumerate(likely):
@@ -228,7 +237,7 @@ def _file(place: str) -> str:
 
 
 def _alike(error: str, other: str) -> float:
-    """The share of words that two messages have in common; the class of the error is one of them."""
+    """Return the share of words that two error messages have in common; the error's class is one of them."""
     one, two = set(re.findall(r"\w+", error.lower())), set(re.findall(r"\w+", other.lower()))
     return len(one & two) / len(one | two) if one and two else 0.0
 
@@ -237,7 +246,7 @@ def _plain(title: str) -> str:
     return " ".join(title.lower().split())
 
 
-def _says(entry: Entry) -> tuple[object, ...]:
+def _facts(entry: Entry) -> tuple[object, ...]:
     return entry.outcome, entry.issue, entry.url, entry.places, entry.change, entry.dead_ends
 
 
@@ -247,7 +256,7 @@ _KINDS = {each.name: str(each.type) for each in fields(Entry)}
 
 
 def _written(table: Mapping[str, Any]) -> str:
-    """TOML; JSON's strings are TOML's but for one character, and for halves of pairs, which are no text."""
+    """Return a table as TOML. JSON strings are valid TOML, except for DEL (escaped) and lone surrogates (replaced)."""
     return "".join(f"{name} = {_value(value)}\n" for name, value in table.items())
 
 
@@ -268,24 +277,24 @@ def _value(value: Any) -> str:
 
 
 def _block(text: str) -> str:
-    """Lines as lines, where nothing in them has to be escaped."""
+    """Return a text as a multi-line literal string, or "" if something in it would have to be escaped."""
     plain = "'''" not in text and not text.endswith("'") and re.fullmatch(r"[^\x00-\x08\x0b-\x1f\x7f]*", text)
     return f"'''\n{text}'''" if plain else ""
 
 
 def _read(file: Path) -> Entry:
-    """Raises ValueError, TypeError or OSError for what is no entry."""
+    """Return the entry in a file. Raises ValueError, TypeError or OSError if there is no valid one."""
     with open_regular(file) as opened:
         if os.fstat(opened.fileno()).st_size > LARGEST:
             raise ValueError(f"it has more than {LARGEST} bytes")
         table = tomllib.loads(opened.read(LARGEST + 1).decode("utf-8"))
     if strange := sorted(table.keys() - _KINDS.keys()):
-        raise ValueError(f"an entry has no {strange[0]!r}")
+        raise ValueError(f"unknown field {strange[0]!r}")
     entry = Entry(**{name: _checked(name, value) for name, value in table.items()})
     if entry.id != file.stem or not NAME.fullmatch(entry.id) or entry.outcome != file.parent.name:
-        raise ValueError("it is not where an entry of its id and outcome lies")
+        raise ValueError("its id and outcome do not match its path")
     if not 0 <= entry.at <= LATEST:
-        raise ValueError("at is no time")
+        raise ValueError("at is not a valid time")
     return entry
 
 
@@ -293,19 +302,19 @@ def _checked(name: str, value: Any) -> Any:
     kind = _KINDS[name]
     if kind.startswith("tuple"):
         if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-            raise ValueError(f"{name} is no list of texts")
+            raise ValueError(f"{name} is not a list of strings")
         return tuple(value)
     if kind == "Trust" and value not in ("user", "member", "stranger"):
         raise ValueError(f"trust cannot be {value!r}")
     kinds: dict[str, tuple[type, ...]] = {"float": (float, int), "int": (int,), "bool": (bool,)}
     wanted = kinds.get(kind, (str,))
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind != "bool"):
-        raise ValueError(f"{name} is no {kind.lower()}")
+        raise ValueError(f"{name} is not of type {kind.lower()}")
     return value
 
 
-def by_words(texts: Iterable[Counter[str]], weights: Sequence[float]) -> dict[str, float]:
-    """Counted words of several texts as one question's, each text with its weight."""
+def combine_word_counts(texts: Iterable[Counter[str]], weights: Sequence[float]) -> dict[str, float]:
+    """Combine the word counts of several texts into those of one query, each text with its weight."""
     together: Counter[str] = Counter()
     for counts, weight in zip(texts, weights, strict=True):
         for word, count in counts.items():

@@ -1,4 +1,4 @@
-"""Limits for files that other people or programs wrote: kind of file, bytes, lines, values.
+"""Limits for files that other people or programs wrote: kind of file, bytes, line lengths, JSON values.
 
 Depth needs no limit here: Python's JSON parser raises RecursionError, which every reader reports.
 """
@@ -16,24 +16,24 @@ from typing import BinaryIO
 from trajectories.errors import UsageError
 
 MOST_BYTES = 256 << 20
-"""Bytes of a file that is read whole, and of a line of one that is read line by line."""
+"""Bytes of a file that is read whole, and of a line of a file that is read line by line."""
 MOST_CONFIG = 10 << 20
 """Bytes of a configuration file."""
 MOST_VALUES = 2_000_000
 """Values in one JSON text. Three bytes of JSON can take sixty bytes of memory."""
 MOST_PLAIN = 2_000
-"""Separators up to which it does not matter whether they are in strings; leaving strings out takes time."""
+"""Number of separators up to which strings are not removed before counting, since that takes time."""
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 def is_in(path: Path, directory: Path) -> bool:
-    """Whether it lies there once links are followed."""
+    """Whether a path is inside a directory once links are resolved."""
     return path.resolve().is_relative_to(directory.resolve())
 
 
 def open_regular(path: Path, inside: Path | None = None) -> BinaryIO:
-    """Open a file to read bytes. Raises OSError, also for a device or a pipe, which may never end: it does not wait.
-    With `inside` given, a folder that somebody else may have made, for a link too, and a file that lies elsewhere."""
+    """Open a regular file to read bytes, without blocking. Raises OSError, also for a device or a pipe, which may never
+    end. `inside` is a folder that someone else may have made: links, and files outside of it, raise OSError too."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     if inside is not None:
         if not is_in(path.parent, inside):
@@ -50,9 +50,9 @@ def open_regular(path: Path, inside: Path | None = None) -> BinaryIO:
 
 
 def open_stream(path: Path) -> BinaryIO:
-    """Open a file, a pipe (as in `<(command)`), or a device to read bytes; read a limited number. Raises OSError.
+    """Open a file, a pipe (as in `<(command)`) or a device to read bytes. The caller limits how many it reads.
 
-    A pipe is read until its writers close it; one without a writer ends at once, instead of waiting for one.
+    A pipe is read until its writers close it; a pipe without a writer is at its end at once. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     os.set_blocking(descriptor, True)
@@ -60,13 +60,13 @@ def open_stream(path: Path) -> BinaryIO:
 
 
 def read_config(path: Path) -> bytes:
-    """The content of a configuration file; nothing of the null device. Raises OSError, UsageError as `read_limited`."""
+    """Return the content of a configuration file; of the null device, nothing. Raises as `read_limited` does."""
     return b"" if path.resolve() == Path(os.devnull) else read_limited(path, MOST_CONFIG)
 
 
 def read_limited(path: Path, most: int = MOST_BYTES, inside: Path | None = None) -> bytes:
-    """The content of a regular file. Raises OSError as `open_regular` does, UsageError where it has more than `most`
-    bytes."""
+    """Return the content of a regular file. Raises OSError as `open_regular` does, and UsageError if it has more than
+    `most` bytes."""
     with open_regular(path, inside) as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(most + 1) if size <= most else b""
@@ -76,7 +76,7 @@ def read_limited(path: Path, most: int = MOST_BYTES, inside: Path | None = None)
 
 
 def limited_lines(file: BinaryIO, name: Path, most: int = MOST_BYTES) -> Iterator[bytes]:
-    """The lines of a file. Raises UsageError for one of more than `most` bytes."""
+    """Yield the lines of a file. Raises UsageError for a line of more than `most` bytes."""
     number = 0
     while line := file.readline(most + 1):
         number += 1
@@ -86,14 +86,14 @@ def limited_lines(file: BinaryIO, name: Path, most: int = MOST_BYTES) -> Iterato
 
 
 def count_values(text: bytes) -> int:
-    """At least as many values as a JSON text holds. A small result may include commas and brackets in strings."""
+    """Return an upper bound of the values in a JSON text. A small result may count commas and brackets in strings."""
     if (count := _separators(text)) > MOST_PLAIN:
         count = _separators(_STRING.sub(b"", text))
     return count + 1
 
 
 def check_values(text: bytes, place: str, most: int = MOST_VALUES) -> None:
-    """Raises UsageError where a JSON text, which is at `place`, holds more than `most` values."""
+    """Raise UsageError if a JSON text, which was read from `place`, holds more than `most` values."""
     if len(text) > most and count_values(text) > most:
         raise UsageError(f"{place} holds more than {most:,} values.", "Name a smaller file.")
 

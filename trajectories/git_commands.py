@@ -1,4 +1,4 @@
-"""git as we run it: bytes in and out, no hooks, prompts, pager or network, no configuration but the store's own."""
+"""git subprocesses: bytes in and out, no hooks, prompts, pager or network, no configuration but the store's own."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ QUIET = {
 OWN = {**QUIET, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
 
 EXACT = "* -text -eol -crlf -ident -filter -working-tree-encoding !diff !merge\n"
-"""Attributes under which a file's bytes are a blob's, both ways; nothing in a tree overrides `info/attributes`."""
+"""Attributes that turn off all conversion between files and blobs; nothing in a tree overrides `info/attributes`."""
 
 DURABLE = "objects,derived-metadata"
-"""`core.fsync`: what git writes is on disk when it answers."""
+"""Value of `core.fsync` with which git's objects are on disk when the command ends."""
 
 CONFIG = f"""[core]
 \trepositoryformatversion = 0
@@ -51,36 +51,36 @@ CONFIG = f"""[core]
 
 
 class GitFailed(WorkspaceError):
-    """A git command that we expected to work did not: its exit `status`, what it said (`stderr`) and the `reason`."""
+    """A git command failed that was expected to succeed: its exit `status`, its `stderr`, and the `reason` in it."""
 
     def __init__(self, command: str, status: int, stderr: bytes) -> None:
         self.command, self.status = command, status
         self.stderr = stderr.decode("utf-8", "replace").strip()
         lines = self.stderr.splitlines() or [f"status {status}"]
-        telling = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])
-        self.reason = telling.removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
+        line_with_reason = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[-1])
+        self.reason = line_with_reason.removeprefix("fatal: ").removeprefix("error: ").rstrip(".")
         super().__init__(f"git {command} failed: {self.reason}.")
 
     def named(self, copy: str, index: Path) -> GitFailed:
-        """The same failure with the user's `index` named in the place of our `copy` of it."""
-        said = self.stderr.replace(copy, str(index))
-        if str(index) not in said and ("index file corrupt" in said or "cache entry" in said):
-            said = f"fatal: {index} is damaged\n{said}"
-        return GitFailed(self.command, self.status, said.encode())
+        """Return the same failure naming the user's `index` instead of the `copy` of it."""
+        stderr = self.stderr.replace(copy, str(index))
+        if str(index) not in stderr and ("index file corrupt" in stderr or "cache entry" in stderr):
+            stderr = f"fatal: {index} is damaged\n{stderr}"
+        return GitFailed(self.command, self.status, stderr.encode())
 
     @property
     def reasons(self) -> str:
-        """What `git apply` said, one clause a file."""
+        """The errors of `git apply`, one clause per file."""
         lines = [
             line.removeprefix("error: ") for line in self.stderr.splitlines() if line.startswith(("error:", "fatal:"))
         ]
-        telling = [line for line in lines if not line.startswith("patch failed:")] or lines or ["git apply failed"]
-        more = f"; and {len(telling) - 10} more" if len(telling) > 10 else ""
-        return "; ".join(telling[:10]) + more
+        errors = [line for line in lines if not line.startswith("patch failed:")] or lines or ["git apply failed"]
+        more = f"; and {len(errors) - 10} more" if len(errors) > 10 else ""
+        return "; ".join(errors[:10]) + more
 
 
 def encode(text: str) -> bytes:
-    """A path or diff as git's bytes; the inverse of `decode`, whatever the bytes were."""
+    """Return a path or diff as git's bytes; the inverse of `decode` for any bytes."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -89,9 +89,15 @@ def decode(data: bytes) -> str:
 
 
 def environment(own: Mapping[str, str], keep: tuple[str, ...] = ()) -> dict[str, str]:
-    """Ours without anyone's GIT_* (except names that start with one of `keep`), plus `own`."""
+    """Return this process's environment without GIT_* variables (except names that start with one of `keep`), plus
+    `own`."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith(keep or ("\0",))}
     return {**inherited, **own}
+
+
+def git_environ(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for git commands in a store of this program, which reads no one's configuration."""
+    return environment({**OWN, **own})
 
 
 def git(
@@ -105,7 +111,7 @@ def git(
 ) -> bytes:
     """Run git and return its stdout. Raises GitFailed for a status not in `ok`, or after `timeout` seconds.
 
-    `index` is the user's, of which the index that `env` gives is a copy: a failure names the user's.
+    `index` is the user's index, of which the one in `env` is a copy; errors name the user's.
     """
     name = _command(args)
     try:
@@ -117,7 +123,7 @@ def git(
             timeout=timeout,
             capture_output=True,
             check=False,
-            start_new_session=True,  # Ctrl-C at the terminal is for us, who end the run in order
+            start_new_session=True,  # Ctrl-C in the terminal must reach only this process, which ends the run cleanly
         )
     except FileNotFoundError:
         raise no_git() from None
@@ -142,7 +148,7 @@ def no_git() -> WorkspaceError:
 def exclusive(path: Path, seconds: float, busy: Exception) -> Iterator[None]:
     """Hold an inter-process lock at `path`, and remove the file afterwards.
 
-    Raises `busy` after `seconds`, and WorkspaceError where no lock can be had.
+    Raises `busy` after `seconds`, and WorkspaceError if the file cannot be locked at all.
     """
     end = time.monotonic() + seconds
     while not (lock := _acquired(path)):
@@ -157,7 +163,7 @@ def exclusive(path: Path, seconds: float, busy: Exception) -> Iterator[None]:
 
 
 def _acquired(path: Path) -> int:
-    """The descriptor of the locked file; 0 while another process has it, or has just removed it."""
+    """Return the descriptor of the locked file, or 0 if another process holds it or has just removed it."""
     try:
         lock, locked = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), False
         try:
@@ -174,9 +180,9 @@ def _acquired(path: Path) -> int:
 
 
 def create_store(path: Path, config: str = CONFIG, branch: str = "main", durable: bool = False) -> None:
-    """Make `path` an empty bare repository of exact bytes; one that is there already stays as it is.
+    """Create an empty bare repository at `path` that does not convert files; an existing one is left as it is.
 
-    A `durable` one is on disk when this returns; after a crash it is there whole, or made again.
+    With `durable`, it is on disk when this returns; after a crash it is either complete or created again.
     """
     if (path / "HEAD").exists():
         return
@@ -195,7 +201,7 @@ def create_store(path: Path, config: str = CONFIG, branch: str = "main", durable
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable; git syncs the files it writes, not their folders. Of a file: its bytes."""
+    """Sync a folder's entries to disk, or a file's bytes. git syncs the files it writes, but not their folders."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -204,7 +210,7 @@ def sync_folder(path: Path) -> None:
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make a folder, and those above it that are missing; their names are durable when this returns. Raises OSError."""
+    """Create a folder and its missing parents; their names are on disk when this returns. Raises OSError."""
     missing = [each for each in (path, *path.parents) if not each.exists()]
     path.mkdir(mode=mode, parents=True, exist_ok=True)
     for each in reversed(missing):
@@ -212,7 +218,7 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 
 def folders(*paths: Path) -> str:
-    """A list of folders as GIT_ALTERNATE_OBJECT_DIRECTORIES takes it: one with a separator or quote in it is quoted."""
+    """Join folders for GIT_ALTERNATE_OBJECT_DIRECTORIES; those with a separator or quote in them are quoted."""
     return os.pathsep.join(map(_quoted, map(str, paths)))
 
 

@@ -1,6 +1,6 @@
-"""The journal: a run's one source of truth, append-only, one record a line, durable in order.
+"""The journal: a run's single source of truth, append-only, one record per line, written to disk in order.
 
-Full outputs lie beside it under `out/` and are on disk before the record that names them.
+Full outputs are stored beside it in `out/` and are on disk before the record that names them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from trajectories.errors import NewerRun, RunBroken, TryLater, UsageError, WorkspaceError
+from trajectories.file_limits import count_values, open_regular, read_limited
+from trajectories.git_commands import make_folder, sync_folder
 from trajectories.journal_digest import JournalDigest, digest_of, known_lines
-from trajectories.limits import count_values, open_regular, read_limited
-from trajectories.migrations import check_not_newer, goes_on, migrated, version_after, version_of
-from trajectories.plumbing import make_folder, sync_folder
+from trajectories.migrations import check_not_newer, migrate_line, version_after, version_note, version_of
 from trajectories.records import VERSION, Note, Record, Run
 from trajectories.trajectory import Trajectory
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 
 MOST_BYTES, MOST_RECORDS, MOST_VALUES = 1 << 30, 500_000, 50_000_000
-"""Of a journal that is read, which another person may have written: a step makes some five records."""
+"""Limits for reading a journal, which another person may have written. A step makes about five records."""
 JOINED = "joined"
-"""Said on disk by a record that was written together with the one before it."""
+"""Field of a line on disk whose record was written together with the one before it."""
 _JOINED = re.compile(rb'"joined":true,"type":"[a-z]+"}\n?\Z')
 
 
@@ -47,7 +47,7 @@ def adapter() -> TypeAdapter[Any]:
 
 def _fields(value: object) -> dict[str, Any]:
     if not is_dataclass(value) or isinstance(value, type):
-        raise TypeError(f"{type(value).__name__} is no JSON")
+        raise TypeError(f"{type(value).__name__} cannot be written as JSON")
     return {field: getattr(value, field) for field in type(value).__dataclass_fields__}
 
 
@@ -55,28 +55,28 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_
 
 
 def encode(record: Record, joined: bool = False) -> bytes:
-    """One line of the journal. What is not Unicode (half a surrogate pair from a model) is replaced.
+    """Return one line of the journal. Invalid Unicode (a lone surrogate from a model) is replaced.
 
-    Raises ValueError or TypeError for what is not JSON.
+    Raises ValueError or TypeError for values that are not JSON.
     """
     line = _fields(record)
     if joined:
-        line |= {JOINED: True, "type": line.pop("type")}  # what a record is stands last in every line
+        line |= {JOINED: True, "type": line.pop("type")}  # `type` is the last field of every line
     return _ENCODER.encode(line).encode("utf-8", "replace") + b"\n"
 
 
 def decode(line: bytes) -> Record:
-    """The record of a line of today's version. Raises ValueError for anything else."""
+    """Return the record of a line of the current version. Raises ValueError for anything else."""
     record: Record = adapter().validate_json(line)
     return record
 
 
-def never(line: bytes) -> bool:
+def skip_nothing(line: bytes) -> bool:
     return False
 
 
 def open_journal(path: Path) -> BinaryIO:
-    """Open a journal for reading. Raises OSError, and RunBroken if it is larger than the journal of any run."""
+    """Open a journal for reading. Raises OSError, and RunBroken if it is larger than MOST_BYTES."""
     file = open_regular(path, inside=path.parent)
     if os.fstat(file.fileno()).st_size > MOST_BYTES:
         file.close()
@@ -89,8 +89,8 @@ def _too_large(path: Path, limit: str) -> RunBroken:
 
 
 class Lines:
-    """Reads a journal line by line, also one that grows. `version` is that of the lines to come, `end` the bytes and
-    `count` the number of the whole records."""
+    """Reads a journal line by line, including one that is still growing. `version` is that of the next lines. `end` is
+    the number of bytes of the complete records, `count` their number."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -99,9 +99,9 @@ class Lines:
         self.count = 0
         self._values = 0
 
-    def new(self, skip: Callable[[bytes], bool] = never) -> Iterator[Record]:
-        """Those that the file has got since the last look. Raises UsageError where there is no file, WorkspaceError for
-        one that cannot be read, and as `records` does."""
+    def new(self, skip: Callable[[bytes], bool] = skip_nothing) -> Iterator[Record]:
+        """Yield the records added to the file since the last call. Raises UsageError if there is no file,
+        WorkspaceError if it cannot be read, and as `records` does."""
         try:
             with open_journal(self.path) as file:
                 file.seek(self.end)
@@ -112,13 +112,13 @@ class Lines:
         except OSError as error:
             raise _unread(self.path, error) from error
 
-    def records(self, file: Iterable[bytes], skip: Callable[[bytes], bool] = never) -> Iterator[Record]:
-        """The whole records, but for lines to `skip`. What a crash left of the last write is left out; damage before
-        it is RunBroken."""
+    def records(self, file: Iterable[bytes], skip: Callable[[bytes], bool] = skip_nothing) -> Iterator[Record]:
+        """Yield the complete records, except lines to `skip`. An incomplete last write, left by a crash, is ignored.
+        Raises RunBroken for damage before it."""
         lines = iter(file)
         for line in lines:
             if not line.endswith(b"\n"):
-                return  # torn, or being written: what the file gives behind it came since
+                return  # torn, or being written: whatever can be read after it was written later
             if skip(line):
                 self._have(line)
                 continue
@@ -147,7 +147,7 @@ class Lines:
         if self.version == VERSION:
             record = decode(line)
         else:
-            record = adapter().validate_python(migrated(json.loads(line), self.version))
+            record = adapter().validate_python(migrate_line(json.loads(line), self.version))
         if isinstance(record, Note):
             self._set(version_after(record, self.version))
         return record
@@ -158,27 +158,26 @@ class Lines:
 
 
 def _is_unfinished(damaged: bytes, after: Iterator[bytes]) -> bool:
-    """Whether no record behind the damage was ever reported as written.
+    """Whether no record after the damage was ever reported as written.
 
-    It is the last line, or parts of the last write never reached the disk: they read as zeros, which no line holds,
-    and all that follows was written together with them, the last line perhaps in part.
+    Then the damaged line is the last one, or parts of the last write never reached the disk. Such parts read as zeros,
+    which no valid line contains, and all later lines belong to the same write; the last one may be incomplete.
     """
     is_torn = b"\0" in damaged
     return all(is_torn and (b"\0" in line or _JOINED.search(line) or not line.endswith(b"\n")) for line in after)
 
 
 def records(directory: Path) -> Iterator[Record]:
-    """The records of a run one by one, also while another process writes it.
+    """Yield the records of a run one by one, even while another process writes it.
 
-    Raises UsageError where there is none, RunBroken for a damaged one, WorkspaceError for one that cannot be read,
-    NewerRun.
+    Raises UsageError if there is no run, RunBroken if it is damaged, WorkspaceError if it cannot be read, and NewerRun.
     """
     yield from Lines(directory / "journal.jsonl").new()
 
 
 def is_as_written(directory: Path, digest: Path) -> bool:
-    """Whether the run's journal holds what its digest file says; what a crash left of the last write does not count.
-    Raises OSError for a journal that cannot be read, and as `records` does."""
+    """Whether the run's journal matches its digest file, apart from an incomplete last write left by a crash. Raises
+    OSError if the journal cannot be read, and as `records` does."""
     known = known_lines(digest)
     with open_journal(directory / "journal.jsonl") as file:
         size = os.fstat(file.fileno()).st_size
@@ -191,12 +190,12 @@ def is_as_written(directory: Path, digest: Path) -> bool:
 
 
 def read(directory: Path) -> Trajectory:
-    """The run as it stands on disk. Raises as `records` does."""
+    """Return the run as it is on disk. Raises as `records` does."""
     return Trajectory(records(directory))
 
 
-def begun(directory: Path) -> bool:
-    """Whether the first records of a run lie there whole. Raises RunBroken and NewerRun."""
+def is_started(directory: Path) -> bool:
+    """Whether the first records of a run are complete. Raises RunBroken and NewerRun."""
     try:
         trajectory = read(directory)
     except NewerRun:
@@ -207,10 +206,11 @@ def begun(directory: Path) -> bool:
 
 
 class Journal:
-    """A run that this process writes; safe to share between threads. Raises TryLater when another process has it."""
+    """The journal of a run that this process writes. Thread-safe. Raises TryLater if another process has locked the
+    run."""
 
     def __init__(self, directory: Path, digest: Path | None = None) -> None:
-        """`digest` is the file in which the journal's digest is kept, if any."""
+        """Lock and open the run. `digest` is the file for the journal's digest, if any."""
         self.directory = directory
         self._digest_path = digest
         self.path = directory / "journal.jsonl"
@@ -219,7 +219,7 @@ class Journal:
             make_folder(directory, 0o700)
             make_folder(self.outputs, 0o700)
             directory.chmod(0o700)
-            self._file_lock = locked(directory)
+            self._file_lock = lock_run(directory)
         except OSError as error:
             raise _unwritten(directory, error) from error
         try:
@@ -245,22 +245,23 @@ class Journal:
         self._next_output = 1 + max((int(f.name) for f in self.outputs.iterdir() if f.name.isdigit()), default=0)
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         os.ftruncate(self._file, self._end)
-        os.fsync(self._file)  # also of what a process wrote that was killed before it did so
+        os.fsync(self._file)  # also for data of a process that was killed before it synced
         sync_folder(self.directory)
         self._digest = JournalDigest(self._digest_path, self.path, self._end) if self._digest_path else None
         if 0 < lines.version < VERSION:
-            self.append(goes_on())
+            self.append(version_note())
 
     def append(self, *records: Record) -> None:
-        """Write the records, in order, and return when they are on disk.
+        """Write the records in order, and return when they are on disk.
 
-        Raises WorkspaceError when they cannot be; ValueError or TypeError, with nothing written, for what is no record.
+        Raises WorkspaceError if they cannot be written. Raises ValueError or TypeError, with nothing written, for
+        invalid records.
         """
         lines = [encode(record, joined=number > 0) for number, record in enumerate(records)]
-        read_back = [decode(line) for line in lines]  # what could not be read again is not written
+        read_back = [decode(line) for line in lines]  # only write what can be read again
         with self._lock:
             try:
-                if os.fstat(self._file).st_size > self._end:  # of a write that failed, and could not be taken back
+                if os.fstat(self._file).st_size > self._end:  # rest of a failed write that could not be undone
                     os.ftruncate(self._file, self._end)
                 self._append(b"".join(lines))
             except OSError as error:
@@ -277,7 +278,7 @@ class Journal:
             append_durably(self._file, data)
 
     def keep(self, output: bytes) -> int:
-        """Store a full output and return its address; on disk when this returns."""
+        """Store a full output and return its number; it is on disk when this returns."""
         with self._lock:
             number = self._next_output
             self._next_output += 1
@@ -289,9 +290,9 @@ class Journal:
         return number
 
     def recall(self, number: int) -> bytes:
-        """The output at `out:number`. Raises FileNotFoundError where there is none, RunBroken for what is no number,
-        UsageError where it is too large."""
-        if type(number) is not int:  # as somebody else may have recorded it: joined to a path, it could name any file
+        """Return the output at `out:number`. Raises FileNotFoundError if there is none, RunBroken if `number` is not a
+        number, and UsageError if the output is too large."""
+        if type(number) is not int:  # it may come from someone else's record: as part of a path it could name any file
             raise RunBroken(
                 f"{str(number)[:60]!r} in the record of {self.directory.name} is not the number of an output."
             )
@@ -306,20 +307,20 @@ class Journal:
             self._file_lock.release()
 
 
-def locked(directory: Path) -> FileLock:
-    """The lock of a run's folder, held until it is released. Raises TryLater when another process has it, OSError
-    where there is no such folder, RunBroken as `hold` does."""
-    if not directory.is_dir():  # removed meanwhile; a lock makes the folder it lies in
+def lock_run(directory: Path) -> FileLock:
+    """Acquire the lock of a run's folder, held until released. Raises TryLater if another process has it, OSError if
+    there is no such folder, and RunBroken as `hold` does."""
+    if not directory.is_dir():  # removed meanwhile; locking would create it again
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
     what = f"Another process is working on the run {directory.name}."
-    return hold(directory / "lock", what, "Wait for it, or stop it, then try again.")
+    return acquire_lock(directory / "lock", what, "Wait for it, or stop it, then try again.")
 
 
-def hold(path: Path, message: str, fix: str) -> FileLock:
-    """A lock between processes at `path`, held until it is released, by whatever thread.
+def acquire_lock(path: Path, message: str, fix: str) -> FileLock:
+    """Acquire a lock between processes at `path`, held until released by any thread.
 
-    Raises TryLater, in these words, when another process has it; OSError where the file cannot be made; RunBroken where
-    it is another file, which locking would empty.
+    Raises TryLater with this `message` and `fix` if another process has it, OSError if the file cannot be created, and
+    RunBroken if the file is something else, which locking would truncate.
     """
     from filelock import FileLock, Timeout
 
@@ -336,14 +337,14 @@ def hold(path: Path, message: str, fix: str) -> FileLock:
 
 
 def first_record(trajectory: Trajectory, directory: Path) -> Run:
-    """The record every run begins with. Raises RunBroken where a crash came before it was whole."""
+    """Return the first record of a run. Raises RunBroken if a crash came before it was complete."""
     if trajectory.run is None or not trajectory.turns:
-        raise RunBroken(f"The run {directory.name} was not begun.", "Start it again with `swe-agent fix`.")
+        raise RunBroken(f"The run {directory.name} was not started.", "Start it again with `swe-agent fix`.")
     return trajectory.run
 
 
 def append_durably(descriptor: int, data: bytes) -> None:
-    """Add `data` to an open file, whole and on disk when this returns, or not at all. Raises OSError."""
+    """Append `data` to an open file and sync it, or leave the file unchanged. Raises OSError."""
     end = os.fstat(descriptor).st_size
     try:
         write_whole(descriptor, data)
@@ -355,8 +356,8 @@ def append_durably(descriptor: int, data: bytes) -> None:
 
 
 def write_durably(target: Path, data: bytes) -> None:
-    """Make `target` hold `data`, whole and on disk when this returns, or as it was before. A link is replaced, and what
-    it leads to stays. Raises OSError."""
+    """Replace the content of `target` with `data` atomically and sync it, or leave it unchanged. A link is replaced,
+    and its target is left alone. Raises OSError."""
     beside = target.with_name(f".{target.name}.new")
     try:
         descriptor = open_new(beside)
@@ -367,33 +368,33 @@ def write_durably(target: Path, data: bytes) -> None:
             os.close(descriptor)
         beside.replace(target)
     except OSError:
-        beside.unlink(missing_ok=True)  # half of it would take the room that is missing
+        beside.unlink(missing_ok=True)  # a partial file would take up the space that is missing
         raise
     sync_folder(target.parent)
 
 
 def open_new(path: Path) -> int:
-    """Open a new file to write in the place of any other, which a crash left, or of a link. Raises OSError."""
+    """Create and open a file for writing, replacing a link or a file that a crash left. Raises OSError."""
     path.unlink(missing_ok=True)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _unread(path: Path, error: OSError) -> WorkspaceError:
-    return WorkspaceError(f"{path} cannot be read: {error.strerror}.", "See that it is a file that you may read.")
+    return WorkspaceError(f"{path} cannot be read: {error.strerror}.", "Check that it is a file that you may read.")
 
 
 def _unwritten(path: Path, error: OSError) -> WorkspaceError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        fix = "Make it writable for you, or set SWE_AGENT_STATE to a folder of yours."
+        fix = "Make it writable for your user, or set SWE_AGENT_STATE to a folder that is."
     elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        fix = "Make room, then resume the run."
+        fix = "Free some disk space, then resume the run."
     else:
-        fix = "See what is wrong with that disk, then resume the run."
+        fix = "Check the disk, then resume the run."
     return WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix)
 
 
 def write_whole(descriptor: int, data: bytes) -> None:
-    """Write all of it, in as many parts as it takes. Raises OSError."""
+    """Write all of `data`, in as many parts as needed. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

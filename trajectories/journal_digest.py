@@ -1,8 +1,8 @@
-"""Digests of a journal, kept outside of the run's folder: whether it holds what the user's processes wrote. The
-results of a batch are such a journal too.
+"""Digest files of journals, kept outside of the run's folder. They show whether a journal is as the user's own
+processes wrote it. The results of a batch are such a journal too.
 
-The file has two lines, each a length in bytes and the SHA-256 of that many bytes of the journal: before the last write,
-and after it. So one of them fits whenever the process is killed.
+The file has two lines, one for the state before the last write and one for the state after it. Each is a length in
+bytes and the SHA-256 of that many bytes of the journal. So one line matches whenever the process is killed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHUNK = 1 << 20
 
 
 def write_digest(path: Path, data: bytes) -> None:
-    """Create or replace the file for a journal that holds `data`, or is to hold it. Raises OSError."""
+    """Create or replace the digest file of a journal that contains `data`, or will contain it. Raises OSError."""
     descriptor = _opened(path)
     try:
         _write(descriptor, 2 * _line(len(data), sha256(data).hexdigest()))
@@ -28,7 +28,7 @@ def write_digest(path: Path, data: bytes) -> None:
 
 
 def known_lines(path: Path) -> dict[int, bytes]:
-    """The digests in the file at `path` by the size of what they are of; none for a file that is not there."""
+    """Return the digests in the file at `path`, by the number of bytes they cover; none if there is no file."""
     try:
         with path.open("rb") as file:
             lines = file.read(LINES_SIZE).splitlines()
@@ -38,7 +38,7 @@ def known_lines(path: Path) -> dict[int, bytes]:
 
 
 def digest_of(file: BinaryIO, size: int) -> bytes:
-    """The digest of the first `size` bytes of a file; "" if it has fewer."""
+    """Return the digest of the first `size` bytes of a file; "" if it has fewer."""
     digest = sha256()
     while size and (data := file.read(min(CHUNK, size))):
         digest.update(data)
@@ -47,7 +47,7 @@ def digest_of(file: BinaryIO, size: int) -> bytes:
 
 
 def matches(file: BinaryIO, path: Path, *sizes: int) -> bool:
-    """Whether the file at `path` has the digest of one of the first so many bytes of `file`."""
+    """Whether the digest file at `path` has a matching digest of the first bytes of `file`, for one of these sizes."""
     known = known_lines(path)
     for size in sizes:
         file.seek(0)
@@ -57,7 +57,8 @@ def matches(file: BinaryIO, path: Path, *sizes: int) -> bool:
 
 
 class JournalDigest:
-    """Keeps the file at `path` up to date for a journal, of whose bytes the first `size` count. Raises OSError."""
+    """Keeps the digest file at `path` up to date for a journal, of which the first `size` bytes are valid. Raises
+    OSError."""
 
     def __init__(self, path: Path, journal: Path, size: int) -> None:
         self._hash, self._size = sha256(), 0
@@ -69,7 +70,8 @@ class JournalDigest:
 
     @contextmanager
     def extended(self, data: bytes) -> Iterator[None]:
-        """For the time in which `data` is added to the journal; it is not there if an error is raised."""
+        """Context in which `data` is appended to the journal. On an error the digest is that of the journal without
+        it."""
         before, known = self._line(), (self._hash.copy(), self._size)
         self._add(data)
         try:

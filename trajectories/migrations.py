@@ -1,11 +1,11 @@
-"""What earlier versions of this program wrote into a journal, in the form of today.
+"""Migrations of journal lines from earlier format versions to the current one.
 
-A journal says its version in the first line. One that an earlier version began and a later one goes on with has a note
-where the later one's lines begin, so each line is read as what it is and no line is ever written anew. A version more
-is needed where a line would be read wrongly without it; a new field with a default needs none.
+The first line of a journal states its version. If a later version of the program continues the journal, a note marks
+where its lines begin. So each line is read in its own version, and no line is ever rewritten. A new version is needed
+if a line would otherwise be misread; a new field with a default needs none.
 
-    2   of records that are written together all but the first say `joined`; `settings` of a run hold no `timeout`
-    1   the first; it had no number
+    2   records written together have `joined`, except the first; `settings` of a run have no `timeout`
+    1   the first version, without a number
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ GOES_ON = "version"
 """In the data of a `life` note: the version of the lines after it."""
 
 
-def migrated(line: object, version: int) -> Line:
-    """A line of that version in the form of today. Raises ValueError for what is no line."""
+def migrate_line(line: object, version: int) -> Line:
+    """Convert a line of this version to the current version. Raises ValueError if it is not an object."""
     if not isinstance(line, dict):
         raise ValueError("not an object")
     for number in range(version, VERSION):
@@ -32,29 +32,30 @@ def migrated(line: object, version: int) -> Line:
 
 
 def version_of(line: object) -> int:
-    """The version that a journal's first line says; that of today where it is no run's. Raises ValueError."""
+    """Return the version in a journal's first line; the current one if that is no run record. Raises ValueError."""
     if not isinstance(line, dict) or line.get("type") != "run":
         return VERSION
     return _number(line.get("version", 1))
 
 
 def version_after(note: Note, version: int) -> int:
-    """The version of the lines after a note. Raises ValueError."""
-    return _number(note.data[GOES_ON]) if is_goes_on(note) else version
+    """Return the version of the lines after a note. Raises ValueError."""
+    return _number(note.data[GOES_ON]) if is_version_note(note) else version
 
 
-def is_goes_on(note: Note) -> bool:
-    """Whether it says so; in another journal, whose first line does, it would be wrong."""
+def is_version_note(note: Note) -> bool:
+    """Whether a note changes the version of the lines after it. Do not copy such a note to another journal, whose first
+    line states its version."""
     return note.kind == "life" and GOES_ON in note.data
 
 
-def goes_on() -> Note:
-    """The note before the first line of today's version in an earlier one's journal."""
+def version_note() -> Note:
+    """Return the note that precedes the first line of the current version in a journal of an earlier one."""
     return Note("main", "life", f"goes on in version {VERSION} of the journal", {GOES_ON: VERSION})
 
 
 def check_not_newer(version: int, name: str) -> None:
-    """Raises NewerRun for a version whose lines this program may not understand."""
+    """Raise NewerRun for a version whose lines this program may not understand."""
     if version > VERSION:
         raise NewerRun(
             f"The run {name} was made by a newer swe-agent: its journal has version {version}, not {VERSION}.",
@@ -64,12 +65,12 @@ def check_not_newer(version: int, name: str) -> None:
 
 def _number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{value!r} is no version")
+        raise ValueError(f"{value!r} is not a version")
     return value
 
 
 def _second(line: Line) -> Line:
-    """`timeout`, of one command, was a setting of the first days, and settings that nobody knows are refused."""
+    """Remove the former setting `timeout` (of one command), since unknown settings are rejected."""
     if line.get("type") == "run" and isinstance(settings := line.get("settings"), dict):
         line = {**line, "settings": {name: value for name, value in settings.items() if name != "timeout"}}
     return line if line.get("type") != "run" else {**line, "version": 2}

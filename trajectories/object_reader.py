@@ -1,4 +1,5 @@
-"""Objects of a git store by id, through one process that stays. Their content is compared with the id."""
+"""A reader for objects of a git store by id, through one long-running process. Contents are checked against their
+ids."""
 
 from __future__ import annotations
 
@@ -15,18 +16,18 @@ from secrets import token_hex
 from typing import IO
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.plumbing import no_git
+from trajectories.git_commands import no_git
 
 CHUNK = 1 << 20
 LONGEST_LINE = 200
 RESTORE = "Restore the folder from a copy of your own."
 SILENCE = 60.0
-"""Seconds in which git must write something."""
+"""Seconds without output from git after which reading fails."""
 
 
 class _Answers:
-    """What git writes, in lines and in blocks of known size. Each raises ValueError for another form than git's, and
-    for an object that ends early: git then waits for the next question."""
+    """git's output, read as lines and as blocks of known size. Both methods raise ValueError for output that git does
+    not produce, and for an object that ends early, after which git waits for the next request."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe, self._read = pipe, bytearray()
@@ -34,7 +35,7 @@ class _Answers:
     def line(self) -> bytes:
         while (end := self._read.find(b"\n")) < 0:
             if len(self._read) > LONGEST_LINE:
-                raise ValueError("a line that git does not write")
+                raise ValueError("a longer line than git writes")
             self._more()
         line = bytes(self._read[:end])
         del self._read[: end + 1]
@@ -61,9 +62,10 @@ class _Answers:
 
 
 class Reader:
-    """Objects of a store by id, through one `git cat-file --batch` that starts at the first question. Thread-safe.
-    Errors name the `store`. git does not compare the content of an object with its id when it reads one: unless
-    `compare` is false, an object whose content has another id is RunBroken."""
+    """Reads objects of a store by id, through one `git cat-file --batch` that starts at the first read. Thread-safe.
+
+    Errors name the `store`. git does not check the content of an object against its id when it reads one. Unless
+    `compare` is false, an object whose content does not match raises RunBroken."""
 
     def __init__(self, env: Mapping[str, str], store: Path, compare: bool = True) -> None:
         self._env, self._store, self._compare = dict(env), store, compare
@@ -73,7 +75,7 @@ class Reader:
         self._end: weakref.finalize[..., Reader] | None = None
 
     def get(self, id: str, limit: int = 1 << 62) -> tuple[str, bytes] | None:
-        """(type, bytes), or None for an object that is not there. UsageError for one of more than `limit` bytes."""
+        """Return (type, bytes), or None if there is no such object. Raises UsageError above `limit` bytes."""
         found = self._ask(id, limit)
         if found is None:
             return None
@@ -87,17 +89,17 @@ class Reader:
         self._ask(id, 0)
 
     def _ask(self, id: str, limit: int) -> tuple[str, int, bytes | None] | None:
-        """(type, size, bytes); no bytes if there are more than `limit`."""
+        """Return (type, size, bytes), with None for bytes if there are more than `limit`."""
         with self._lock:
             ask, answer = self._pipes()
-            # git writes all bytes of a loose object, whatever size it states. No one can guess the name that ends it.
+            # git writes all bytes of a loose object, whatever size it states: an unguessable name marks the end
             end = f"..{token_hex(8)}"
             try:
                 ask.write(f"{id}\n{end}\n".encode())
                 ask.flush()
                 found = self._answer(answer, id, limit)
                 if answer.line() != f"{end} missing".encode():
-                    raise ValueError("an object of another size than it states")
+                    raise ValueError("the object does not have the stated size")
             except (OSError, ValueError) as error:
                 self._stop()
                 raise RunBroken(f"Object {id[:10]} of {self._store} cannot be read.", RESTORE) from error
@@ -110,13 +112,13 @@ class Reader:
         return kind, size, data
 
     def _answer(self, answer: _Answers, id: str, limit: int) -> tuple[str, int, bytes | None, str] | None:
-        """(type, size, bytes, id of the content). Raises OSError and ValueError."""
+        """Return (type, size, bytes, id of the content). Raises OSError and ValueError."""
         header = answer.line()
         if header == f"{id} missing".encode():
             return None
         name, kind, size = header.decode("ascii").split()
         if self._compare and name != id:
-            raise ValueError("an answer to another question")
+            raise ValueError("an answer to another request")
         digest = (sha1 if len(name) == 40 else sha256)(f"{kind} {size}\0".encode())
         kept = bytearray()
         for chunk in answer.take(int(size)):
@@ -149,7 +151,7 @@ class Reader:
 
 
 def cat_file(env: Mapping[str, str], *options: str) -> subprocess.Popen[bytes]:
-    """A `git cat-file --batch` on pipes, for the store that `env` names. Raises WorkspaceError without git."""
+    """Start `git cat-file --batch` with pipes, for the store that `env` names. Raises WorkspaceError without git."""
     try:
         return subprocess.Popen(
             ["git", "cat-file", "--batch", *options],

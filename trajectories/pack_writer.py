@@ -1,4 +1,4 @@
-"""Packs and trees made here: of a few small objects, which a `git` each would take many times as long for."""
+"""Packs and trees made in Python, for a few small objects: a `git` process for each would take many times as long."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha1
 from pathlib import Path
 
-from trajectories.plumbing import decode, encode, sync_folder
+from trajectories.git_commands import decode, encode, sync_folder
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 Objects = Mapping[str, tuple[str, bytes]]
-"""By id: (`blob` or `tree`, bytes)."""
+"""id -> (`blob` or `tree`, bytes)."""
 
 Entries = dict[bytes, tuple[str, str]]
-"""Of a folder: name -> (mode, id)."""
+"""The entries of a folder: name -> (mode, id)."""
 
 _KINDS = {"tree": 2, "blob": 3}
 _FOLDER = "040000"
 _PLAIN = re.compile(r"\.git(?:ignore|attributes|keep|hub)|(?!\.\.?$|\.git)[\w.+-]+", re.ASCII | re.IGNORECASE)
-"""Names that mean the same on every file system. Of all others git is to judge."""
+"""Names that mean the same on every file system. All others are left to git to check."""
 
 
 def is_plain(path: str) -> bool:
@@ -35,25 +35,25 @@ def object_id(kind: str, data: bytes) -> str:
     return sha1(f"{kind} {len(data)}\0".encode() + data).hexdigest()
 
 
-def packed(objects: Objects) -> bytes:
-    """A pack of the objects, none of them a delta."""
+def build_pack(objects: Objects) -> bytes:
+    """Return a pack of the objects, without deltas."""
     return _packed(objects)[0]
 
 
-def keep(objects: Objects, folder: Path) -> None:
-    """Write a pack and its index into the folder; durable when this returns. Raises OSError."""
+def write_pack(objects: Objects, folder: Path) -> None:
+    """Write a pack and its index into the folder; both are on disk when this returns. Raises OSError."""
     pack, places = _packed(objects)
     name = folder / f"pack-{pack[-20:].hex()}"
     for end, data in (
         (".pack", pack),
         (".idx", _index(pack[-20:], places)),
-    ):  # the .idx last: with it the pack is there
+    ):  # the .idx last: git sees the pack once its index exists
         _keep(data, name.with_name(name.name + end))
     sync_folder(folder)
 
 
 def _keep(data: bytes, file: Path) -> None:
-    # a name of its own, since others may write the same pack now; git clears away what is called tmp_
+    # a unique name, since other processes may write the same pack; git cleans up files called tmp_*
     with tempfile.NamedTemporaryFile(prefix="tmp_", dir=file.parent, delete=False) as out:
         new = Path(out.name)
         try:
@@ -68,7 +68,7 @@ def _keep(data: bytes, file: Path) -> None:
 
 
 def _packed(objects: Objects) -> tuple[bytes, dict[str, tuple[int, int]]]:
-    """The pack, and of each object its (CRC, offset)."""
+    """Return the pack, and the (CRC, offset) of each object."""
     parts = [struct.pack(">4sLL", b"PACK", 2, len(objects))]
     at, places = len(parts[0]), {}
     for id, (kind, data) in objects.items():
@@ -103,12 +103,12 @@ def _index(checksum: bytes, places: Mapping[str, tuple[int, int]]) -> bytes:
     return data + sha1(data).digest()
 
 
-def edited(
+def edit_tree(
     tree: str, lines: Iterable[tuple[str | None, str, str]], entries: Callable[[str], Entries]
 ) -> tuple[str, dict[str, tuple[str, bytes]]]:
-    """The tree after (mode or None to remove, id, path) lines in turn, and the objects of its folders that are new.
+    """Apply (mode or None to remove, id, path) lines in order. Return the new tree, and the objects of new folders.
 
-    A file that is set removes what is in its way; a folder that holds nothing is none.
+    Setting a file removes entries that are in its way; empty folders are removed.
     """
     inside: dict[bytes, list[tuple[str | None, str, bytes]]] = {}
     here: Entries = dict(entries(tree)) if tree else {}
@@ -127,8 +127,8 @@ def edited(
     for name, changes in inside.items():
         kind, below = here.get(name, (_FOLDER, ""))
         if kind != _FOLDER:
-            continue  # all of them remove what is not there
-        child, new = edited(below, [(mode, id, decode(rest)) for mode, id, rest in changes], entries)
+            continue  # all of them remove entries that do not exist
+        child, new = edit_tree(below, [(mode, id, decode(rest)) for mode, id, rest in changes], entries)
         here.pop(name, None)
         if child != EMPTY_TREE:
             here[name] = _FOLDER, child
@@ -141,13 +141,13 @@ def edited(
 
 
 def _folder(entries: Entries) -> bytes:
-    """A tree object: in git's order a folder stands as if its name ended in a slash."""
+    """Return a tree object. git sorts a folder as if its name ended in a slash."""
     order = sorted(entries.items(), key=lambda item: item[0] + b"/" * (item[1][0] == _FOLDER))
     return b"".join(b"%b %b\0%b" % (mode.lstrip("0").encode(), name, bytes.fromhex(id)) for name, (mode, id) in order)
 
 
-def parsed(raw: bytes) -> Entries:
-    """What a tree object says."""
+def parse_tree(raw: bytes) -> Entries:
+    """Return the entries of a tree object."""
     at, found = 0, {}
     while at < len(raw):
         space = raw.index(b" ", at)

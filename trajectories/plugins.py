@@ -1,6 +1,6 @@
-"""Parts found by file name: `find("tools", "shell", "shell", "tool")`. Nothing is imported to list them.
+"""Plugins found by file name: `find("tools", "shell", "shell", "tool")`. Listing them imports nothing.
 
-Adding a model, tool, strategy, workspace or export is one new file; outsiders add theirs through an entry point
+A new model, tool, strategy, workspace or export is one new file; other packages add theirs through an entry point
 in the group `swe_agent.<package>`.
 """
 
@@ -16,17 +16,23 @@ from typing import Any
 
 from trajectories.errors import UsageError
 
+FORMER_PACKAGES = {
+    "agent.batch.executors": ("agent.batch.places",),
+    "trajectories.importers": ("trajectories.foreign",),
+}
+"""Package -> its names before 0.2, whose groups of entry points are still read."""
+
 
 def names(package: str) -> dict[str, str]:
-    """Name on the command line -> module, for every part of a package. An entry point cannot take a built-in's name."""
-    found = built_in(package)
+    """Map command-line names to modules, for every plugin of a package. An entry point cannot replace a built-in."""
+    found = built_in_plugins(package)
     for name, module in _outsiders(package, tuple(sys.path)):
         found.setdefault(name.replace("_", "-"), module)
     return found
 
 
-def built_in(package: str) -> dict[str, str]:
-    """Name on the command line -> module, for the parts that are files of the package itself."""
+def built_in_plugins(package: str) -> dict[str, str]:
+    """Map command-line names to modules, for the plugins that are files of the package itself."""
     spec = find_spec(package)
     folders = (spec.submodule_search_locations if spec else None) or []
     return {
@@ -38,18 +44,19 @@ def built_in(package: str) -> dict[str, str]:
 
 @cache
 def _outsiders(package: str, path: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """The entry points of the packages on `path`, each of whose metadata is a file to read."""
-    return tuple((entry.name, entry.value) for entry in _entries(path).select(group=f"swe_agent.{package}"))
+    """Return the entry points of the packages on `path`. Cached, since each package's metadata is a file to read."""
+    groups = [package, *FORMER_PACKAGES.get(package, ())]
+    return tuple((one.name, one.value) for group in groups for one in _entries(path).select(group=f"swe_agent.{group}"))
 
 
 @cache
 def _entries(path: tuple[str, ...]) -> Any:
-    """All of them, whatever their group; has `select`, which takes milliseconds."""
+    """Return the entry points of all groups; `select` on the result takes milliseconds."""
     return entry_points()
 
 
 def find(package: str, name: str, attribute: str, what: str) -> Any:
-    """The `attribute` of the part `name`. Raises UsageError that lists the parts there are."""
+    """Return the `attribute` of the plugin `name`. Raises UsageError, which lists the existing plugins."""
     known = names(package)
     name = name.replace("_", "-")
     if name not in known:

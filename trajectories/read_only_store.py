@@ -1,7 +1,7 @@
-"""Stores that are read and never written: git sees their objects, and a configuration of ours.
+"""Read-only access to stores: git sees their objects, with a configuration of this program.
 
-A run folder may come from somebody else. Its `config` can name commands and servers, and its links and alternates lead
-to other files of the user's.
+A run folder may come from someone else. Its `config` can name commands and servers, and its links and alternates can
+point to other files of the user.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from trajectories.errors import RunBroken
-from trajectories.limits import is_in
-from trajectories.plumbing import create_store
+from trajectories.file_limits import is_in
+from trajectories.git_commands import create_store
 
 _LOCK = Lock()
 ALTERNATES = frozenset({"alternates", "http-alternates"})
 
 
 def read_only_environment(store: Path) -> dict[str, str]:
-    """Variables with which git reads the objects of a store, and nothing else in it. Raises RunBroken for a store whose
-    objects are not all regular files in it, and OSError."""
+    """Return variables with which git reads the objects of a store, and nothing else in it. Raises RunBroken if not all
+    objects are regular files inside the store, and OSError."""
     check_objects(store)
     return objects_environment(store)
 
 
 def objects_environment(store: Path) -> dict[str, str]:
-    """Variables with which git uses the objects of a store, and a configuration of ours, which names no hooks."""
+    """Return variables with which git uses the objects of a store, and a configuration of this program, without
+    hooks."""
     return {"GIT_DIR": _empty_store(), "GIT_OBJECT_DIRECTORY": str(store / "objects")}
 
 
 def check_objects(store: Path) -> None:
-    """Raises RunBroken for a store whose objects are not all regular files in it, and OSError."""
+    """Raise RunBroken if not all objects of a store are regular files inside it. Raises OSError."""
     objects = store / "objects"
     if store.is_symlink() or not is_in(objects, store) or not objects.is_dir():
         raise RunBroken(f"{store} holds no objects of its own.", "Copy the whole folder of the run, without links.")
@@ -46,7 +47,7 @@ def check_objects(store: Path) -> None:
 
 
 def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
-    """All below a folder but the folders."""
+    """Yield every entry below a folder except the folders."""
     left = [folder]
     while left:
         with os.scandir(left.pop()) as entries:
@@ -59,7 +60,7 @@ def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
 
 @cache
 def _made_store() -> TemporaryDirectory[str]:
-    """Removed when this process ends."""
+    """Create an empty store, which is removed when this process ends."""
     folder = TemporaryDirectory(prefix="swe-agent-")
     create_store(Path(folder.name))
     return folder

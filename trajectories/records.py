@@ -1,6 +1,6 @@
-"""The records of a run: frozen, plain, one JSON object a line in the journal.
+"""The records of a run: frozen dataclasses, each one JSON object on a line of the journal.
 
-A record never changes once written; everything else (messages for a model, the best patch, what was spent)
+A record never changes once it is written. Everything else (messages for a model, the best patch, the costs)
 is a pure function of the records. Times are seconds since the epoch. Paths are repository-relative and POSIX.
 """
 
@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 VERSION = 2
-"""Of the journal's form; `trajectories/migrations.py` tells what each changed."""
+"""Version of the journal's format; `trajectories/migrations.py` lists what each version changed."""
 
 PROVEN = frozenset({"verified", "faster"})
-"""Kinds of verdicts, and of endings with such a verdict, for a patch that a proof backs."""
+"""Kinds of verdicts, and of exits with such a verdict, for a patch that a proof backs."""
 
 Trust = Literal["user", "member", "stranger"]
-"""Who wrote something: the user of this program, somebody who may write to the repository, anybody on the internet."""
+"""Who wrote a text: the user of this program, someone with write access to the repository, anyone on the internet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """Somebody's words beside an issue. `at` is ISO 8601 in UTC, `role` what the place calls the author (`OWNER`,
-    `NONE`; "" where nobody knows). `about` is "" for a comment; else what it is: `#12, closed pull request: Title`,
-    `src/a.py:10` for a line under review."""
+    """A comment on an issue, or a text linked from it. `at` is ISO 8601 in UTC. `role` is the author's role on the
+    platform (`OWNER`, `NONE`; "" if unknown). `about` is "" for a comment; otherwise it says what the text is:
+    `#12, closed pull request: Title`, or `src/a.py:10` for a line under review."""
 
     author: str
     body: str
@@ -37,7 +37,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What is to be solved. `comments` are the discussion and what is linked, oldest first; `images` data: URLs."""
+    """The issue to solve. `comments` are the discussion and linked texts, oldest first; `images` are data: URLs."""
 
     title: str
     body: str = ""
@@ -55,7 +55,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where a run starts: `commit` as HEAD, `tree` as the user saw it (with `changes` not committed)."""
+    """The state that a run starts from: `commit` is HEAD, `tree` the user's files with `changes` uncommitted edits."""
 
     commit: str
     tree: str
@@ -68,7 +68,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One call of a tool. `id` is the provider's name for it; `error` says why it could not be read."""
+    """One tool call. `id` is the provider's id for it; `error` says why the call could not be parsed."""
 
     tool: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -78,9 +78,9 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What an action answered, as the model sees it.
+    """The result of an action, as the model sees it.
 
-    `out` is the address of the whole output (`out:17` is 17), if it was cut. `data` is for programs:
+    `out` is the address of the full output (`out:17` is 17) if the text was cut. `data` is for programs:
     strategies and front ends read it, models do not.
     """
 
@@ -92,10 +92,10 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request as billed. `input_tokens` counts those read from the provider's cache (`cached_tokens`)
+    """Tokens of one request as billed. `input_tokens` includes those read from the provider's cache (`cached_tokens`)
     and those written to it (`written_tokens`); `dollars` is the provider's own figure.
 
-    `stated_output` is the provider's count of output tokens where it is too small for the text that arrived; then
+    `stated_output` is the provider's count of output tokens if it is too small for the text that arrived; then
     `output_tokens` is an estimate, and the settle's source is `estimate`. Otherwise it is null."""
 
     input_tokens: int = 0
@@ -108,7 +108,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a run came to; `dollars` is null when a request had no price."""
+    """The total cost of a run; `dollars` is null if a request had no price."""
 
     dollars: float | None
     input_tokens: int
@@ -116,14 +116,14 @@ class Spent:
     output_tokens: int
     calls: int
     held_tokens: int = 0
-    """Of requests in flight, or whose answer was never seen: they count against `max_tokens` and the budget."""
+    """Tokens of requests in flight or never answered: they count against `max_tokens` and the budget."""
     held_dollars: float = 0.0
-    """Of requests in flight, which `dollars` holds too; a request whose answer was never seen counts as spent."""
+    """Dollars of requests in flight; `dollars` includes them. A request that was never answered counts as spent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A diff against the base in two parts; predictions carry `source` only."""
+    """A diff against the base in two parts; predictions contain `source` only."""
 
     source: str = ""
     tests: str = ""
@@ -139,11 +139,11 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the proof found. Each part is true, false, or null where it could not be judged.
+    """The result of the proof. Each part is true, false, or null if it could not be judged.
 
-    `tests` reproduce the issue; `lost` passed before and do not now; `contradicted` are expected to, with the
-    sentence of the issue; `flaky` were left out; `commands` repeat the proof; `failures` is a digest of what failed
-    with the patch; `notes` say in words what limits it.
+    `tests` reproduce the issue. `lost` passed before and do not pass now. `contradicted` are expected to fail now, each
+    with the sentence of the issue that says so. `flaky` were excluded. `commands` repeat the proof. `failures` is a
+    digest of what failed with the patch. `notes` state the limits of the proof.
     """
 
     kind: Literal["verified", "faster", "unproven", "none"] = "none"
@@ -167,13 +167,13 @@ class Verdict:
 
     @property
     def rank(self) -> int:
-        """Orders trees of a run: verified > green > no loss > the rest."""
+        """The rank of a tree among those of a run: verified > green > no loss > the rest."""
         return 3 if self.verified else 2 if self.green and self.no_loss else 1 if self.no_loss else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The first record of every journal. `version` is that of the journal's form, 1 where the line names none."""
+    """The first record of every journal. `version` is that of the journal's format, 1 if the line names none."""
 
     id: str
     issue: Issue
@@ -190,10 +190,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a user asked for; `fix` is a run of one turn, a session one of many.
+    """One user request and the work on it; `fix` is a run of one turn, a session has many.
 
-    `request` is the user's words; those of the first turn are the run's issue. `prompts` are the strategy's where they
-    are not the run's, `settings` what the user changed since the turn before, `images` data: URLs.
+    `request` is the user's text; that of the first turn is the run's issue. `prompts` are the strategy's, if they
+    differ from the run's. `settings` are those that the user changed since the previous turn, `images` data: URLs.
     """
 
     request: str
@@ -208,7 +208,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The worst case of one request, durable before it is sent. `attempt` counts the tries of ask number `ask`."""
+    """The reservation for one request: its worst case, on disk before it is sent. `attempt` counts the attempts at ask
+    number `ask`."""
 
     branch: str
     ask: int
@@ -226,7 +227,8 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What the request of a hold came to, and where the figure is from. A hold without settle is charged whole."""
+    """The settlement of a hold: what its request cost, and the source of the figure. A hold without a settle is charged
+    in full."""
 
     hold: str
     usage: Usage
@@ -238,7 +240,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model answered to ask number `ask` of a branch; durable before its actions run.
+    """A model's answer to ask number `ask` of a branch; on disk before its actions run.
 
     `blocks` are the provider's own (signed thinking, encrypted reasoning), byte for byte, for the same `model` only.
     """
@@ -257,7 +259,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One turn of the loop, written when its last action is done.
+    """One iteration of the loop, written when its last action is done.
 
     `author` is who acted (`coder`, `reviewer`, `user`, a strategy's name). `reply` is the number of the ask it
     answers; null for a step without a model, whose `actions` may be empty (then its observations are a message).
@@ -282,7 +284,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A named result of a branch, computed once: answers from here for ever after."""
+    """A named result of a branch, computed once and read from here afterwards."""
 
     branch: str
     name: str
@@ -293,8 +295,8 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """How a strategy makes its structure visible (`phase`, `candidate`, `score`, `vote`, `prune`, `summary`),
-    a user's message on receipt (`message`), an effect's intent and its result (`intent`, `done`)."""
+    """An annotation: a strategy's structure (`phase`, `candidate`, `score`, `vote`, `prune`, `summary`), a user's
+    message on receipt (`message`), or the intent and the result of an effect (`intent`, `done`)."""
 
     branch: str
     kind: str
@@ -306,9 +308,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a run (or a turn of it) ended. `code` is the process's exit code; `tree` the best tree.
+    """The end of a run, or of one of its turns. `code` is the process's exit code; `tree` is the best tree.
 
-    Only a verdict makes it `verified` or `faster`: a record that says so without one is read as `unproven`.
+    `kind` is `verified` or `faster` only if the verdict agrees: without such a verdict it is read as `unproven`.
     """
 
     kind: str

@@ -1,7 +1,7 @@
-"""What candidates of one group are worth, for training: the rewards of correct ones, and advantages over the others.
+"""Rewards and advantages of candidates of one group, for training.
 
-Rewards are those of "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124), advantages those
-of RLOO ("Back to Basics", arXiv 2402.14740).
+Rewards follow "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124), advantages RLOO ("Back
+to Basics", arXiv 2402.14740).
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from trajectories.errors import UsageError
 
 WRONG, MISSING_ENTITY, UNFORMATTED = 0.0, -0.5, -1.5
-"""Rewards of a wrong answer, of one without what was asked for, and of one whose form cannot be used."""
+"""Rewards of a wrong answer, of one that lacks the requested code, and of one whose format is invalid."""
 
 
 def rewards(counts: Sequence[int]) -> list[float]:
-    """The reward of each correct candidate of one group, by its instruction count N, in the order given.
+    """Return the reward of each correct candidate of one group, from its instruction count N, in the order given.
 
-    With C = -log N: F = 1 + (C - min C)(Smax - 1)/(max C - min C), Smax = min(2, 1 + max C - min C). One candidate, or
-    equal ones: 1. Raises UsageError for a count below 1.
+    With C = -log N: F = 1 + (C - min C)(Smax - 1)/(max C - min C), Smax = min(2, 1 + max C - min C). A single candidate
+    and equal ones get 1. Raises UsageError for a count below 1.
     """
     if any(count < 1 for count in counts):
-        raise UsageError("An instruction count is at least 1.", "Leave out what could not be counted.")
+        raise UsageError("An instruction count must be at least 1.", "Leave out candidates that could not be counted.")
     savings = [-math.log(count) for count in counts]
     if not savings or (spread := max(savings) - (least := min(savings))) == 0:
         return [1.0] * len(savings)
@@ -31,8 +31,9 @@ def rewards(counts: Sequence[int]) -> list[float]:
 
 
 def advantages(earned: Sequence[float]) -> list[float]:
-    """Of each of a group over the mean of all the others. Raises UsageError for a group of one, which has none."""
+    """Return the advantage of each reward over the mean of all others in the group. Raises UsageError for a group of
+    one."""
     if len(earned) < 2:
-        raise UsageError("An advantage is over others.", "Give two rewards or more.")
+        raise UsageError("An advantage needs other rewards to compare with.", "Give two rewards or more.")
     whole = math.fsum(earned)
     return [each - (whole - each) / (len(earned) - 1) for each in earned]

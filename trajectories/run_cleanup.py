@@ -1,8 +1,8 @@
-"""A run's folder without what nothing on its record needs: outputs that no record names, what a crash left half done,
-packs by the hundred. Nobody may work on the run meanwhile.
+"""Clean-up of a run's folder: outputs that no record names, unfinished files of a crash, large numbers of packs. No
+process may work on the run meanwhile.
 
-No tree is ever given up: packing keeps every object there is, reachable or not, since only the record knows which trees
-it names and no reference of git's does.
+No tree is ever removed: packing keeps every object, reachable or not, since the records name the trees and no git
+reference does.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from trajectories.limits import is_in
-from trajectories.plumbing import OWN, create_store, environment, git, sync_folder
+from trajectories.file_limits import is_in
+from trajectories.git_commands import create_store, git, git_environ, sync_folder
 from trajectories.read_only_store import check_objects
 from trajectories.records import Note, Observation, Once, Record, Reply, Step
 
 MANY_PACKS, MANY_LOOSE = 8, 64
-"""More of them are made one pack: each git command opens them all."""
+"""Numbers above which they are merged into one pack, since each git command opens them all."""
 ADDRESS = re.compile(r"\bout:(\d{1,12})\b")
 HALF_DONE = (
     "out/.*.new",
@@ -32,11 +32,11 @@ HALF_DONE = (
     "trees.git/objects/pack/.tmp-*",
     "trees.git/objects/??/tmp_*",
 )
-"""What is renamed once it is whole, or removed at its end."""
+"""Temporary files, which are renamed when complete or removed at the end; a crash leaves them behind."""
 
 
-class Weight:
-    """Bytes on the disk that are free once these files are gone; what other runs share (hard links) is not."""
+class DiskUsage:
+    """Counts the disk space that removing files would free. Files shared with other runs (hard links) free none."""
 
     def __init__(self) -> None:
         self._seen: Counter[tuple[int, int]] = Counter()
@@ -60,19 +60,19 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names)
 
 
-def unneeded(directory: Path, records: Iterable[Record]) -> list[Path]:
-    """What may go: what a crash left, and outputs whose number stands in no record. Nothing that lies elsewhere, where
-    a folder that somebody sent has links."""
+def removable_files(directory: Path, records: Iterable[Record]) -> list[Path]:
+    """Return the files that may be removed: remains of a crash, and outputs whose number is in no record. Files outside
+    of the run's folder, to which links in a folder from someone else may lead, are never included."""
     found = [path for pattern in HALF_DONE for path in directory.glob(pattern)]
-    needed = {str(number) for number in outputs_named(records)}
+    needed = {str(number) for number in referenced_outputs(records)}
     outputs = directory / "out"
     if outputs.is_dir():
         found += [file for file in outputs.iterdir() if file.name.isdecimal() and file.name not in needed]
     return sorted(path for path in found if is_in(path.parent, directory))
 
 
-def outputs_named(records: Iterable[Record]) -> set[int]:
-    """The numbers that may be those of outputs: addresses, and every whole number that programs left for programs."""
+def referenced_outputs(records: Iterable[Record]) -> set[int]:
+    """Return the numbers that may name outputs: addresses, and every integer in data that is meant for programs."""
     found: set[int] = set()
     for record in records:
         match record:
@@ -118,7 +118,7 @@ def _numbers(value: Any) -> Iterator[int]:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Raises OSError."""
+    """Remove files and folders. Raises OSError."""
     for path in paths:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -126,9 +126,9 @@ def remove(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def is_scattered(store: Path) -> bool:
-    """Whether a run's trees lie in so many files that one pack is worth it. Packs that another run has too stay: a copy
-    of its own would take more room."""
+def needs_packing(store: Path) -> bool:
+    """Whether a run's trees are spread over so many files that one pack is worthwhile. Packs shared with another run
+    are left alone: a separate copy would take more space."""
     folder = store / "objects" / "pack"
     if store.is_symlink() or not is_in(folder, store):
         return False
@@ -138,23 +138,23 @@ def is_scattered(store: Path) -> bool:
     return (len(packs) > MANY_PACKS or loose > MANY_LOOSE) and not shared
 
 
-def pack(store: Path) -> None:
-    """All objects in one pack, none of them lost, whenever the machine stops. Raises GitFailed, OSError, and RunBroken
-    for a store with links: git would remove the objects that they lead to.
+def merge_packs(store: Path) -> None:
+    """Merge all objects into one pack; none is lost, even if the machine crashes meanwhile.
 
-    git reads a configuration of ours, since that of a store which somebody sent may name commands. What is packed anew
-    goes only when the new pack and its name are on the disk, which `git repack` does not wait for.
+    git uses a configuration of this program, since that of a store from someone else may name commands. The old packs
+    are removed only when the new one and its name are on disk, which `git repack` does not wait for. Raises GitFailed,
+    OSError, and RunBroken for a store with links: git would remove the objects that they point to.
     """
     check_objects(store)
     folder = store / "objects" / "pack"
     with TemporaryDirectory(prefix="swe-agent-") as own:
         create_store(Path(own) / "git")
         where = {"GIT_DIR": f"{own}/git", "GIT_OBJECT_DIRECTORY": str(store / "objects")}
-        env = environment({**OWN, **where})
+        env = git_environ(where)
         old = [file for file in folder.iterdir() if file.name.startswith("pack-")]
         objects = git("cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)", env=env)
         name = f"pack-{git('pack-objects', '-q', str(folder / 'pack'), env=env, input=objects).decode().strip()}"
         sync_folder(folder)
         remove(folder.glob("multi-pack-index*"))
-        remove(file for file in sorted(old) if file.stem != name)  # an index goes before its pack
+        remove(file for file in sorted(old) if file.stem != name)  # an index is removed before its pack
         git("prune-packed", "-q", env=env)

@@ -1,5 +1,5 @@
-"""Where two runs part: their steps compared in pairs. Trees, success and exit codes count exactly; text counts after
-masking what no two runs share (times, durations, addresses, temporary paths, process ids, ports).
+"""Comparison of two runs, step by step. Trees, success and exit codes are compared exactly. Text is compared after
+masking what differs in every run (times, durations, addresses, temporary paths, process ids, ports).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from trajectories.trajectory import Trajectory
 
 What = Literal["tree", "ok", "exit", "text", "action", "reply", "missing"]
 REPLAY = "replay"
-"""Kind of the note that names the run of which this one is a replay."""
+"""Kind of the note that names the run that this one replays."""
 PARTED = "parted"
-"""Kind of the note after a step of a replay that differs: what follows goes on from the recorded tree."""
+"""Kind of the note after a step of a replay that differs: the next step continues from the recorded tree."""
 MOST = 2_000
-"""Characters of a side that a difference shows."""
+"""Characters of each side that a difference shows."""
 AROUND = 200
-"""Of them, those before the first that differs."""
+"""How many of them precede the first that differs."""
 BEFORE, AFTER = 3, 40
-"""Lines of a long text that are looked at around the first that differs."""
+"""Lines of a long text that are compared, before and after the first that differs."""
 PARTS = ("red", "green", "red_again", "no_loss")
-"""Of a verdict they are compared exactly, with its kind."""
+"""Fields of a verdict that are compared exactly, with its kind."""
 TOLD = {True: "yes", False: "no"}
 PROOF = "proof"
 MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -55,13 +55,13 @@ MASKS = tuple(
         (r"\bout:\d+", "out:<n>"),
     )
 )
-"""In turn: earlier ones hide what later ones would take for something else."""
+"""Applied in this order: earlier masks hide text that later ones would misread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of step `n` of `branch`; a side is empty where the run has no such step. Of `ok` and `exit` the first line is
-    what was compared, below it is the text. Text is as recorded: clean it before a terminal."""
+    """A difference at step `n` of `branch`; a side is empty if its run has no such step. For `ok` and `exit` the first
+    line is what was compared, followed by the text. Text is as recorded: clean it before printing it to a terminal."""
 
     branch: str
     n: int
@@ -75,9 +75,9 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
-    """`same` steps agree in all but masked text; `first` of the `differences` in the order of the left run. `texts` are
-    of steps where nothing but text differs."""
+class RunComparison:
+    """The result of a comparison. `same` is the number of steps that agree, masked text aside. `first` is the first of
+    the `differences`, in the order of the left run. `texts` are those of steps where only text differs."""
 
     same: int
     first: Difference | None
@@ -86,15 +86,15 @@ class Parting:
 
 
 def replay_of(trajectory: Trajectory) -> str:
-    """The run of which this one is a replay; "" for any other."""
+    """Return the run that this one replays; "" if it is no replay."""
     return next((str(note.data.get("run", "")) for note in trajectory.notes if note.kind == REPLAY), "")
 
 
-def parting(left: Trajectory, right: Trajectory) -> Parting:
+def compare_runs(left: Trajectory, right: Trajectory) -> RunComparison:
     """Compare step `branch#n` with step `branch#n`.
 
-    A branch is compared up to where its runs do different things: from there on numbers mean nothing. A tree that
-    differs and stays so is told once; but each step of a replay begins at the recorded tree.
+    A branch is compared up to the first step with different actions: after it, equal numbers mean nothing. A tree
+    that differs and stays the same is reported once, except in a replay, where each step starts from the recorded tree.
     """
     again = bool(replay_of(right))
     same = 0
@@ -112,7 +112,7 @@ def parting(left: Trajectory, right: Trajectory) -> Parting:
             continue
         before = None if again else trees.get(branch)
         trees[branch] = a.tree, b.tree
-        exact, loose = compared(a, b, _reply(left, a), _reply(right, b))
+        exact, loose = compare_steps(a, b, _reply(left, a), _reply(right, b))
         exact = [each for each in exact if each.what != "tree" or before != (a.tree, b.tree)]
         differences += exact
         if any(each.what in ("action", "reply") for each in exact):
@@ -120,63 +120,64 @@ def parting(left: Trajectory, right: Trajectory) -> Parting:
         elif not exact:
             same += 1
             texts += loose
-    return Parting(same, differences[0] if differences else None, tuple(differences), tuple(texts))
+    return RunComparison(same, differences[0] if differences else None, tuple(differences), tuple(texts))
 
 
-def compared(a: Step, b: Step, one: Reply | None = None, two: Reply | None = None) -> tuple[list[Difference], ...]:
-    """(what differs, where only text does) of two steps with their replies; of other actions nothing more is told."""
+def compare_steps(a: Step, b: Step, one: Reply | None = None, two: Reply | None = None) -> tuple[list[Difference], ...]:
+    """Return the exact differences of two steps with their replies, and those of text alone. If the actions differ,
+    nothing else is reported."""
     exact: list[Difference] = []
     loose: list[Difference] = []
 
     def differs(what: What, left: str, right: str, into: list[Difference] | None = None) -> None:
         (exact if into is None else into).append(Difference(a.branch, a.n, what, *_short(left, right)))
 
-    words = _unlike(one.text if one else "", two.text if two else "")
+    words = _masked_difference(one.text if one else "", two.text if two else "")
     if (a.author, _acts(a.actions), a.error) != (b.author, _acts(b.actions), b.error):
-        differs("action", _told(a), _told(b))
+        differs("action", _step_summary(a), _step_summary(b))
         return exact, loose
     if words:
         differs("reply", *words, loose if a.actions else exact)
     if a.tree != b.tree:
         differs("tree", a.tree, b.tree)
     for seen, met in zip_longest(a.observations, b.observations):
-        sides = _judged(a, seen), _judged(b, met)
+        sides = _exact_part(a, seen), _exact_part(b, met)
         if sides[0] != sides[1]:
             both = seen is not None and met is not None and "code" in seen.data and "code" in met.data
             differs("exit" if both else "ok", _with_text(sides[0], seen), _with_text(sides[1], met))
-        elif seen and met and (texts := _unlike(seen.text, met.text)):
+        elif seen and met and (texts := _masked_difference(seen.text, met.text)):
             differs("text", *texts, loose)
     return exact, loose
 
 
-def _unlike(left: str, right: str) -> tuple[str, str] | None:
-    """Both texts masked, if they differ then. Of long ones only lines that are not the same are masked, as a mask is
-    within a line, and what is returned begins shortly before the first that differs."""
+def _masked_difference(left: str, right: str) -> tuple[str, str] | None:
+    """Return both texts masked, or None if they are then equal. A mask never spans lines, so in long texts only
+    different lines are masked; what is returned begins shortly before the first that differs."""
     if left == right:
         return None
     lines, others = left.split("\n"), right.split("\n")
     begin = ""
     if len(lines) == len(others) and max(len(left), len(right)) > MOST:
         pairs = enumerate(zip(lines, others, strict=True))
-        at = next((n for n, (a, b) in pairs if a != b and masked(a) != masked(b)), None)
+        at = next((n for n, (a, b) in pairs if a != b and mask_variable_parts(a) != mask_variable_parts(b)), None)
         if at is None:
             return None
         shown = slice(max(0, at - BEFORE), at + AFTER)
         left, right = "\n".join(lines[shown]), "\n".join(others[shown])
         begin = "…\n" if shown.start else ""
-    one, two = masked(left), masked(right)
+    one, two = mask_variable_parts(left), mask_variable_parts(right)
     return None if one == two else (begin + one, begin + two)
 
 
-def masked(text: str) -> str:
-    """The text with a placeholder for each of what no two runs share."""
+def mask_variable_parts(text: str) -> str:
+    """Return the text with placeholders for parts that differ in every run."""
     for pattern, put in MASKS:
         text = pattern.sub(put, text)
     return text
 
 
 def _pairs(left: Trajectory, right: Trajectory) -> Iterator[tuple[Step | None, Step | None]]:
-    """Steps of the same branch and number, in the left run's order, then what only the right one has."""
+    """Yield pairs of steps with the same branch and number, in the left run's order, then those only in the right."""
     others = {(step.branch, step.n): step for step in right.all_steps()}
     for step in left.all_steps():
         yield step, others.pop((step.branch, step.n), None)
@@ -188,8 +189,8 @@ def _reply(trajectory: Trajectory, step: Step) -> Reply | None:
     return None if step.reply is None else trajectory.replies.get((step.branch, step.reply))
 
 
-def _judged(step: Step, seen: Observation | None) -> str:
-    """What of an observation is compared exactly, in words."""
+def _exact_part(step: Step, seen: Observation | None) -> str:
+    """Describe the part of an observation that is compared exactly."""
     if seen is None:
         return "not done"
     verdict = seen.data.get("verdict") if step.author == PROOF else None
@@ -201,16 +202,16 @@ def _judged(step: Step, seen: Observation | None) -> str:
 
 
 def _with_text(judged: str, seen: Observation | None) -> str:
-    """What was judged in the first line, the masked text below."""
-    return f"{judged}\n{masked(seen.text)}" if seen else judged
+    """Return the compared part as the first line, with the masked text below."""
+    return f"{judged}\n{mask_variable_parts(seen.text)}" if seen else judged
 
 
 def _acts(actions: Sequence[Action]) -> list[tuple[str, str]]:
-    return [(action.tool, masked(repr(sorted(action.arguments.items())))) for action in actions]
+    return [(action.tool, mask_variable_parts(repr(sorted(action.arguments.items())))) for action in actions]
 
 
-def _told(step: Step) -> str:
-    """Who did what."""
+def _step_summary(step: Step) -> str:
+    """Describe who did what in a step."""
     done = "; ".join(f"{action.tool} {action.arguments}" for action in step.actions)
     return f"{step.author}: {done or step.error or 'no action'}"
 
@@ -220,11 +221,11 @@ def _head(trajectory: Trajectory, step: Step | None) -> str:
         return ""
     reply = _reply(trajectory, step)
     said = reply.text if reply and not step.actions else ""
-    return _cut(f"{_told(step)}{f': {said}' if said else ''}", 0)
+    return _cut(f"{_step_summary(step)}{f': {said}' if said else ''}", 0)
 
 
 def _short(left: str, right: str) -> tuple[str, str]:
-    """Both sides from shortly before where they begin to differ."""
+    """Cut both sides to start shortly before the first difference."""
     if max(len(left), len(right)) <= MOST:
         return left, right
     at = next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))

@@ -1,4 +1,4 @@
-"""A run as reports, exports and comparisons read it: its records, its files, and what a model was sent."""
+"""The read-only view of a run for reports, exports and comparisons: records, files, and requests to models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trajectories.limits import read_limited
+from trajectories.file_limits import read_limited
 from trajectories.records import Patch, Spent, Step
 from trajectories.trajectory import Trajectory
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from trajectories.trees import Trees
 
 Message = dict[str, Any]
-"""One of a conversation, in OpenAI's chat form."""
+"""A message of a conversation, in OpenAI's chat format."""
 HAND = "hand"
-"""The author of what the user does by hand."""
-NOT_CHECKED = "Recorded by somebody else; not checked here."
-"""Of the results of a run that is not the user's own."""
+"""The author of actions that the user runs by hand."""
+NOT_CHECKED = "Recorded by someone else; not verified here."
+"""Remark on the results of a run that is not the user's own."""
 Requests = Callable[[str], Iterator[Sequence[Message]]]
 Answers = Callable[[str], Iterator[Message | None]]
 
 
-def nothing_sent(branch: str) -> Iterator[Sequence[Message]]:
-    """Of a run in which no model was asked."""
+def no_requests(branch: str) -> Iterator[Sequence[Message]]:
+    """Return the requests of a run that called no model: none."""
     return iter(())
 
 
-def by_the_record(branch: str) -> Iterator[None]:
+def no_answers(branch: str) -> Iterator[None]:
     return repeat(None)
 
 
 def call_id(given: str, other: str, taken: set[str]) -> str:
-    """What a call is known by, added to what is `taken`: the provider's own id, or the `other` where that is none or
-    names another call (some servers begin anew with each reply, and others refuse an id twice)."""
+    """Return a unique id for a tool call, and add it to `taken`. It is the provider's id, or `other` if that is empty
+    or in use: some servers restart their numbering with each reply, and others reject a duplicate id."""
     name = given if given and given not in taken else other
     while name in taken:
         name += "_"
@@ -45,29 +45,29 @@ def call_id(given: str, other: str, taken: set[str]) -> str:
     return name
 
 
-def told(step: Step) -> str:
-    """What a step without a model's tool calls says to the next ask. Actions that a reply has written as text stand
-    there already."""
+def observation_message(step: Step) -> str:
+    """Return the text of a step without native tool calls, as the next request contains it. Actions that the model
+    wrote as text in its reply are not repeated."""
     who = "The user" if step.author == HAND else step.author
     own = step.actions if step.reply is None else ()
     done = [f"{who} called {action.tool}({json.dumps(action.arguments)})" for action in own]
     return "\n".join([*done, *(observation.text for observation in step.observations)])
 
 
-def nothing_changed() -> Patch:
+def empty_patch() -> Patch:
     return Patch()
 
 
 @dataclass(frozen=True)
-class Material:
-    """A run to be read, never written to. `name` is the run's, or the file's of a trajectory of another program's,
+class RunView:
+    """A run that is read and never written. `name` is the run's name, or the file name of another program's trajectory,
     which has neither `directory` nor `trees`.
 
-    `requests(branch)` gives what each ask of the branch was sent, in the order of its replies, no message where nobody
-    knows it; the last reply is not in them. The messages are shared between them: nobody changes one.
-    `answers(branch)` gives each reply as another program sent it later, None where the record says all of it.
-    `patch()` is what was handed in, or what a run that has not ended has come to.
-    An `untrusted` run is not the user's own: its verdicts are shown as claims, and prove nothing.
+    `requests(branch)` yields the messages of each request of the branch, in the order of its replies; none if they are
+    unknown. The last reply is not among them. The requests share their messages, so do not modify them.
+    `answers(branch)` yields each reply in the form in which another program sent it later, or None if the record is
+    complete. `patch()` is the submitted patch, or the current one of a run that has not ended.
+    An `untrusted` run is not the user's own: its verdicts are shown as claims and prove nothing.
     """
 
     name: str
@@ -75,9 +75,9 @@ class Material:
     spent: Spent
     directory: Path | None = None
     trees: Trees | None = None
-    requests: Requests = nothing_sent
-    answers: Answers = by_the_record
-    patch: Callable[[], Patch] = nothing_changed
+    requests: Requests = no_requests
+    answers: Answers = no_answers
+    patch: Callable[[], Patch] = empty_patch
     untrusted: bool = False
 
     @property
@@ -85,12 +85,12 @@ class Material:
         return self.directory is not None
 
     def output(self, number: int) -> bytes:
-        """The whole output at `out:number`. Raises OSError where it cannot be read, UsageError if it is too large."""
+        """Return the full output at `out:number`. Raises OSError if it cannot be read, UsageError if too large."""
         if self.directory is None:
             raise FileNotFoundError(f"out:{number}")
         return read_limited(self.directory / "out" / str(number), inside=self.directory)
 
     def close(self) -> None:
-        """End what reads its trees."""
+        """Stop the process that reads its trees."""
         if self.trees is not None:
             self.trees.close()

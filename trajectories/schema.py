@@ -1,6 +1,6 @@
-"""The JSON Schema of a journal's line, made from the records' types.
+"""The JSON Schema of a line of the journal, generated from the record types.
 
-`docs/journal.schema.json` is what `python -m trajectories.schema` says.
+`python -m trajectories.schema` prints it; `docs/journal.schema.json` is its output.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from trajectories.records import VERSION
 
 
 def schema() -> dict[str, Any]:
-    """Of a line of today's version or an earlier one. What a record may lack has its default there; other fields are
-    ignored."""
+    """Return the schema of a line of the current version or an earlier one. Fields that a record may omit have a
+    default; unknown fields are ignored."""
     made = adapter().json_schema(ref_template="#/$defs/{model}")
     definitions = made.pop("$defs")
     for name, of in definitions.items():
@@ -29,11 +29,11 @@ def schema() -> dict[str, Any]:
         of["required"] = [*of.get("required", []), "type"]
         of["properties"][JOINED] = {
             "const": True,
-            "description": "Written together with the record before it; the first of them does not say so.",
+            "description": "Written together with the record before it; the first record of a group has no such field.",
         }
     version = definitions["Run"]["properties"]["version"]
     version["default"] = 1
-    version["description"] = "Of this line and those after it; a line without one is of version 1."
+    version["description"] = "Version of this line and those after it; 1 if the line names none."
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"A line of a run's journal.jsonl, version {VERSION}",

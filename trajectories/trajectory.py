@@ -1,4 +1,4 @@
-"""The records of one run, indexed: what strategies resume from and reports read."""
+"""The indexed records of one run, which strategies resume from and reports read."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Iterable
 from trajectories.records import Exit, Hold, Note, Once, Record, Reply, Run, Settle, Step, Turn
 
 ANEW = ("life", "forked")
-"""Notes before which no time passed: the run was not worked on."""
+"""Notes before which no time is counted: no process was working on the run."""
 
 
 class Trajectory:
-    """Grows by `add`, never forgets. Reading it costs no file access."""
+    """The records of a run in memory. `add` appends one; none is removed."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.records: list[Record] = []
         self.run: Run | None = None
         self.exit: Exit | None = None
-        """How the last turn ended; None while it has not."""
+        """The end of the last turn; None while it is still open."""
         self.turns: list[Turn] = []
         self.turns_at: list[int] = []
-        """Where each stands among the records."""
+        """The index of each turn among the records."""
         self.holds: dict[str, Hold] = {}
         self.attempts: Counter[tuple[str, int]] = Counter()
         """Requests sent for an ask number of a branch, answered or not."""
         self.settles: dict[str, Settle] = {}
         self.replies: dict[tuple[str, int], Reply] = {}
         self.last_replies: dict[str, Reply] = {}
-        """Of each branch."""
+        """The last reply of each branch."""
         self.steps: dict[str, list[Step]] = defaultdict(list)
         self.results: dict[tuple[str, str], Once] = {}
         self.notes: list[Note] = []
@@ -62,29 +62,30 @@ class Trajectory:
 
     @property
     def before_turn(self) -> list[Record]:
-        """The records of the turns before the present one; none in a run of one turn."""
+        """The records of the turns before the current one; none in a run of one turn."""
         return self.records[: self.turns_at[-1]] if len(self.turns) > 1 else []
 
     @property
     def of_turn(self) -> list[Record]:
-        """The records of the present turn; all of a run of one turn."""
+        """The records of the current turn; all records in a run of one turn."""
         return self.records[self.turns_at[-1] :] if len(self.turns) > 1 else self.records
 
     def all_steps(self) -> list[Step]:
-        """The steps of every branch in the order they were written."""
+        """Return the steps of every branch in the order they were written."""
         return [record for record in self.records if isinstance(record, Step)]
 
     def live_seconds(self) -> float:
-        """How long processes worked on the run: time between stopping and resuming, or between turns, is not."""
+        """Return how long processes worked on the run, without the time between stop and resume or between turns."""
         return _live(self.records)
 
     def turn_seconds(self) -> float:
-        """As `live_seconds`, of the present turn."""
+        """Return what `live_seconds` does, for the current turn."""
         return _live(self.of_turn)
 
 
 def _live(records: Iterable[Record]) -> float:
-    """What comes after a turn's end, up to the next turn, is done in no time of the run's: a user asked for it."""
+    """Sum up the seconds of work. Records between a turn's end and the next turn do not count: a user asked for
+    them."""
     total, start, last, turns, ended = 0.0, None, 0.0, 0, False
     for record in records:
         turns += isinstance(record, Turn)

@@ -1,19 +1,47 @@
-"""Answers about trees are kept, as trees never change: strategy, proof and exit ask git for the same ones."""
+"""Caches of tree listings and of answers about trees, which never change."""
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from threading import Lock
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
+from trajectories.tree_listing import Entry
+
 MOST, LARGEST = 64, 1_000_000
-"""Answers, and characters (or items) of all together."""
+"""Maximum number of answers, and of characters (or items) in all of them."""
+LISTINGS, LISTED_FILES = 16, 20_000
+"""Number of trees whose listings are kept in memory, and of their files in all; the latest two are always kept."""
 
 Answer = TypeVar("Answer", bound=Sized)
 
 
-class Answers(Generic[Answer]):
-    """The latest answers by what was asked. Thread-safe."""
+class Listings:
+    """The latest listings of trees: path -> entry."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Mapping[str, Entry]] = {}
+
+    def get(self, tree: str) -> Mapping[str, Entry] | None:
+        return self._known.get(tree)
+
+    def entries(self) -> dict[str, Entry]:
+        """Return the entries of all cached listings by id."""
+        return {entry.id: entry for listing in self._known.values() for entry in listing.values()}
+
+    def keep(self, tree: str, listing: dict[str, Entry]) -> Mapping[str, Entry]:
+        """Cache a listing, drop old ones, and return a read-only view of it."""
+        found = MappingProxyType(listing)
+        others = [(id, listing) for id, listing in self._known.items() if id != tree][1 - LISTINGS :]
+        while len(others) > 1 and len(found) + sum(len(listing) for _, listing in others) > LISTED_FILES:
+            del others[0]
+        self._known = dict([*others, (tree, found)])
+        return found
+
+
+class AnswerCache(Generic[Answer]):
+    """The most recent answers, by question. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], Answer] = {}
@@ -24,7 +52,7 @@ class Answers(Generic[Answer]):
         return self._known.get(asked)
 
     def keep(self, asked: tuple[str, ...], answer: Answer) -> Answer:
-        """The answer, kept unless it is too large."""
+        """Cache the answer unless it is too large, and return it."""
         with self._lock:
             if asked not in self._known and len(answer) + len(asked) <= LARGEST:
                 self._known[asked] = answer

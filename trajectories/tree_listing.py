@@ -1,11 +1,11 @@
-"""The files of a tree, and what differs between two."""
+"""File entries of a tree, and the changes between two trees."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from trajectories.plumbing import encode
+from trajectories.git_commands import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Change:
 
 
 def changes(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[Change]:
-    """The paths that differ, in git's order."""
+    """Yield the paths that differ, in git's order."""
     for path in sorted(old.keys() | new.keys(), key=encode):
         before, after = old.get(path), new.get(path)
         if before is None or after is None:

@@ -1,4 +1,4 @@
-"""Ids of objects and paths in trees, checked before git gets them."""
+"""Validation of object ids and tree paths before they are passed to git."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from trajectories.errors import RunBroken, UsageError
 
 
 def checked_id(id: str) -> str:
-    """Ids come from records and containers, and go on command lines. Raises RunBroken for what is none."""
+    """Return the id of an object, which may come from a record or a container and is passed on command lines. Raises
+    RunBroken if it is not an id."""
     if not re.fullmatch(r"[0-9a-f]{40}", id):
         raise RunBroken(f"{id[:60]!r} is not the id of a tree or blob.")
     return id
 
 
 def checked_path(path: str) -> str:
-    """Raises UsageError for a path that no tree may hold."""
+    """Return the path. Raises UsageError if a tree may not contain it."""
     parts = path.split("/")
     if "\0" in path or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise UsageError(f"A tree cannot hold the path {path!r}.", "Use a path inside the repository, outside .git.")
@@ -23,7 +24,7 @@ def checked_path(path: str) -> str:
 
 
 def is_under(path: str, wanted: set[str]) -> bool:
-    """Whether a path is one of those `wanted`, or below one."""
+    """Whether a path is one of those `wanted`, or below one of them."""
     return path in wanted or any(path[:at] in wanted for at in _slashes(path))
 
 

@@ -1,25 +1,25 @@
-"""How much a listing of a tree takes, and what a tree of a container or a repository may take."""
+"""Sizes of tree listings, and limits for trees from containers and repositories."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from trajectories.packing import Entries
-from trajectories.packs import PackRefused
+from trajectories.pack_reader import PackRefused
+from trajectories.pack_writer import Entries
 
 FOLDER = "040000"
 
 DEPTH_LIMIT = 500
 FILES_LIMIT = 2_000_000
 PATH_LIMIT = 4096
-"""Bytes of a path: Linux's PATH_MAX."""
+"""Maximum bytes of a path: Linux's PATH_MAX."""
 LISTING_LIMIT = 256_000_000
-"""Bytes of all paths together."""
+"""Maximum bytes of all paths together."""
 
 
 class TreeSize(NamedTuple):
-    """Files, levels of folders, bytes of the longest path, and bytes of all paths."""
+    """Number of files, levels of folders, bytes of the longest path, and bytes of all paths."""
 
     files: int = 0
     depth: int = 1
@@ -31,7 +31,7 @@ FILE = TreeSize(1, 0)
 
 
 def combine(entries: Iterable[tuple[bytes, TreeSize]]) -> TreeSize:
-    """The size of a folder with entries of these names and sizes."""
+    """Return the size of a folder with entries of these names and sizes."""
     files, depth, longest, listing = TreeSize()
     for name, size in entries:
         prefix = len(name) + (size is not FILE)
@@ -41,8 +41,8 @@ def combine(entries: Iterable[tuple[bytes, TreeSize]]) -> TreeSize:
 
 
 def measure(tree: str, entries: Callable[[str], Entries], known: dict[str, TreeSize], level: int = 0) -> TreeSize:
-    """The size of a tree; `entries` reads a folder by its id, and each is read once. The sizes go to `known`. Raises
-    PackRefused for too many levels."""
+    """Return the size of a tree. `entries` reads a folder by its id; each is read once. The sizes are added to `known`.
+    Raises PackRefused for too many levels."""
     if level > DEPTH_LIMIT:
         raise PackRefused(f"The tree has more than {DEPTH_LIMIT} levels.")
     if tree not in known:
@@ -54,8 +54,8 @@ def measure(tree: str, entries: Callable[[str], Entries], known: dict[str, TreeS
 
 
 def check_size(size: TreeSize) -> None:
-    """Raises PackRefused for a tree whose listing would take too much: a few nested folders can stand for billions of
-    files, or for few files with paths of megabytes."""
+    """Raise PackRefused if a tree's listing would be too large: a few nested folders can represent billions of files,
+    or a few files with paths of megabytes."""
     if size.files > FILES_LIMIT or size.depth > DEPTH_LIMIT or size.listing > LISTING_LIMIT:
         raise PackRefused(f"The tree is too large: {size.files:,} files, {size.depth} levels deep.")
     if size.longest > PATH_LIMIT:

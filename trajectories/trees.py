@@ -1,8 +1,8 @@
 """The trees of a run: a bare `trees.git` that holds the repository's files after each step, byte for byte.
 
-Everything that looks at a tree (diff, undo, fork, resume, reports) reads it here and never asks a container. What comes
-from a container is untrusted: it enters as a pack through `add_pack` only. Paths and diffs are str with
-surrogateescape, so that bytes that are not UTF-8 survive.
+Everything that needs a tree (diff, undo, fork, resume, reports) reads it here and never asks a container. Objects from
+a container are untrusted: they enter only as a pack, through `add_pack`. Paths and diffs are str with surrogateescape,
+so that bytes that are not UTF-8 survive.
 """
 
 from __future__ import annotations
@@ -16,15 +16,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-from trajectories.answers import Answers
-from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference, only_objects
+from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference, object_folder
 from trajectories.errors import RunBroken, UsageError
-from trajectories.listing import Change, Entry, changes
-from trajectories.objects import Reader
-from trajectories.packing import EMPTY_TREE, Entries, Objects, edited, is_plain, keep, object_id, packed, parsed
-from trajectories.packs import PACK_LIMIT, PackRefused, index_pack, pack_objects
-from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, environment, folders, git, sync_folder
+from trajectories.git_commands import GitFailed, create_store, decode, encode, folders, git, git_environ, sync_folder
+from trajectories.object_reader import Reader
+from trajectories.pack_reader import PACK_LIMIT, PackRefused, index_pack, pack_objects
+from trajectories.pack_writer import (
+    EMPTY_TREE,
+    Entries,
+    Objects,
+    build_pack,
+    edit_tree,
+    is_plain,
+    object_id,
+    parse_tree,
+    write_pack,
+)
 from trajectories.read_only_store import objects_environment, read_only_environment
+from trajectories.tree_cache import AnswerCache, Listings
+from trajectories.tree_listing import Change, Entry, changes
 from trajectories.tree_paths import checked_id, checked_path, is_under
 from trajectories.tree_size import FOLDER, TreeSize, check_size, measure
 
@@ -32,28 +42,25 @@ __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 
 PATHS_PER_CALL = 500
 STORE_LIMIT = 2_000_000_000
-"""Bytes that may be taken from another run's store."""
+"""Maximum bytes that are taken from another run's store."""
 IN_FULL = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 """How `git diff-tree` writes a diff that applies anywhere."""
 SPECIAL = (".gitattributes", ".gitmodules")
 PACKS_PER_INDEX = 32
 FEW_FILES, FEW_BYTES = 500, 1_000_000
-"""Of so small a tree, and so few bytes, packs, folders and listings are made here: each `git` costs milliseconds."""
+"""Limits up to which packs, folders and listings are made in Python, since each `git` process costs milliseconds."""
 LITTLE = 20_000
-"""Bytes of files that need not be sent as what differs from earlier ones."""
-LISTINGS, LISTED_FILES = 16, 20_000
-"""Trees whose files are kept in memory: so many while they have no more files together, always the latest two."""
-SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anybody counts on them
-
+"""Bytes of files up to which they are sent whole instead of as deltas against earlier ones."""
+SOON = ("-c", "core.fsync=none")  # for drafts, which are packed before anything depends on them
 
 Line = tuple[str | None, str, str]
 
 
 class Trees:
-    """The store at `path`, made if missing. Safe for threads. Raises RunBroken for a tree that is not in it.
+    """The store at `path`, created if missing. Thread-safe. Raises RunBroken for a tree that is not in it.
 
-    With `read_only`, nothing is made or written there, and nothing but its objects is used: somebody else may have made
-    it. Raises RunBroken, and OSError, for one that cannot be used so.
+    With `read_only`, nothing is created or written, and only the store's objects are used: someone else may have made
+    it. Raises RunBroken and OSError if the store cannot be used this way.
     """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
@@ -61,17 +68,17 @@ class Trees:
         if not read_only:
             create_store(self.path, durable=True)
         place = read_only_environment(self.path) if read_only else objects_environment(self.path)
-        self.env = environment({**OWN, **place})
+        self.env = git_environ(place)
         self._reader = Reader(self.env, self.path)
         self._difference = CheckedDifference(self._reader)
         self._sizes: dict[str, TreeSize] = {}
-        self._listed: dict[str, Mapping[str, Entry]] = {}
-        self._changed: Answers[list[Change]] = Answers()
-        self._diffs: Answers[str] = Answers()
+        self._listings = Listings()
+        self._changed: AnswerCache[list[Change]] = AnswerCache()
+        self._diffs: AnswerCache[str] = AnswerCache()
         self._packs = 0
 
     def close(self) -> None:
-        """End the process that reads objects; the next read starts another."""
+        """Stop the process that reads objects; the next read starts another."""
         self._reader.close()
 
     def __enter__(self) -> Trees:
@@ -87,22 +94,13 @@ class Trees:
         return found is not None and found[0] == "tree"
 
     def files(self, tree: str) -> Mapping[str, Entry]:
-        """Every file of a tree, in git's order; submodules are among them, with size 0."""
-        found = self._listed.get(tree)
-        return found if found is not None else self._list(tree, self._walked(tree) or self._listing(tree))
-
-    def _list(self, tree: str, listing: dict[str, Entry]) -> Mapping[str, Entry]:
-        """Keep a listing in memory, and let go of old ones."""
-        found = MappingProxyType(listing)
-        others = [(id, listing) for id, listing in self._listed.items() if id != tree][1 - LISTINGS :]
-        while len(others) > 1 and len(found) + sum(len(listing) for _, listing in others) > LISTED_FILES:
-            del others[0]
-        self._listed = dict([*others, (tree, found)])
-        return found
+        """Return every file of a tree, in git's order, including submodules, with size 0."""
+        found = self._listings.get(tree)
+        return found if found is not None else self._listings.keep(tree, self._walked(tree) or self._listing(tree))
 
     def _walked(self, tree: str) -> dict[str, Entry] | None:
-        """The listing of a tree that is like one that is known and small."""
-        known = {entry.id: entry for listing in self._listed.values() for entry in listing.values()}
+        """Return the listing of a small tree that resembles known ones; None if it is too large or none is known."""
+        known = self._listings.entries()
         if not known or len(known) > FEW_FILES:
             return None
         found = {}
@@ -122,7 +120,7 @@ class Trees:
         return dict(sorted(found.items(), key=lambda item: encode(item[0])))
 
     def _few(self, *trees: str) -> list[Mapping[str, Entry]]:
-        """The files of these trees; nothing where they are many."""
+        """Return the files of these trees, or nothing if one has more than FEW_FILES."""
         found = [self.files(tree) for tree in trees]
         return found if all(len(files) <= FEW_FILES for files in found) else []
 
@@ -136,7 +134,7 @@ class Trees:
         return found
 
     def entry(self, tree: str, path: str) -> tuple[str, str] | None:
-        """(mode, id) of a file or folder, or None where there is nothing."""
+        """Return (mode, id) of a file or folder, or None if it does not exist."""
         mode, id = FOLDER, checked_id(tree)
         for name in path.split("/"):
             if mode != FOLDER:
@@ -148,9 +146,9 @@ class Trees:
         return mode, id
 
     def read(self, tree: str, path: str, limit: int = 50_000_000) -> bytes:
-        """A file's bytes; a symbolic link's are its target.
+        """Return a file's bytes; those of a symbolic link are its target.
 
-        Raises FileNotFoundError, IsADirectoryError (a submodule too), and UsageError above `limit` bytes.
+        Raises FileNotFoundError, IsADirectoryError (also for a submodule), and UsageError above `limit` bytes.
         """
         found = self.entry(tree, path)
         if found is None:
@@ -164,7 +162,7 @@ class Trees:
         return self._object(id, "blob", limit)
 
     def diff(self, old: str, new: str, paths: Sequence[str] = ()) -> str:
-        """The diff from one tree to another, of `paths` (files or folders) only if given; applies anywhere.
+        """Return the diff from one tree to another, of `paths` (files or folders) only if given; it applies anywhere.
 
         Encode it with `surrogateescape` to get git's bytes.
         """
@@ -175,15 +173,15 @@ class Trees:
 
     def _diff(self, old: str, new: str, paths: Sequence[str]) -> str:
         options = ["-r", "-p", *IN_FULL]
-        size = "core.bigFileThreshold=64m"  # above the threshold git takes text for binary
+        size = "core.bigFileThreshold=64m"  # above the threshold git treats text as binary
         chunks = [paths[at : at + PATHS_PER_CALL] for at in range(0, len(paths), PATHS_PER_CALL)] or [()]
-        with only_objects(self.env, None if self._read_only else self.path) as (folder, env):
+        with object_folder(self.env, None if self._read_only else self.path) as (folder, env):
             self.copy_difference(old, new, folder)
             command = ("-c", size, "diff-tree", *options, checked_id(old), checked_id(new), "--")
             return "".join(decode(self._git(*command, *chunk, env=env)) for chunk in chunks)
 
     def changed(self, old: str, new: str) -> list[Change]:
-        """The paths that differ, in git's order; a rename is a deletion and an addition."""
+        """Return the paths that differ, in git's order; a rename is a deletion and an addition."""
         if (known := self._changed.get((old, new))) is None and self._few(old, new):
             known = self._changed.keep((old, new), list(changes(self.files(old), self.files(new))))
         if known is None:
@@ -195,8 +193,8 @@ class Trees:
         return list(known)
 
     def check_difference(self, old: str, new: str) -> None:
-        """Raises RunBroken where an object that differs between two trees has content that its id does not stand for.
-        Call this before git computes with them: it does not compare."""
+        """Raise RunBroken if the content of an object that differs between two trees does not match its id. Call this
+        before git uses the objects: git does not check them."""
         self._difference.check(checked_id(old), checked_id(new))
 
     def copy_difference(self, old: str, new: str, objects: Path) -> None:
@@ -206,10 +204,10 @@ class Trees:
     # Writing
 
     def write(self, files: Mapping[str, bytes | None], tree: str) -> str:
-        """The tree with these files set, or removed where None. A file keeps its mode; a new one has 100644.
+        """Return the tree with these files set, or removed if None. A file keeps its mode; a new one has 100644.
 
-        Setting a file removes what is in its way: a folder of that name, a file where it needs a folder.
-        Raises UsageError for a path that no tree may hold (`..`, `.git`, absolute, empty).
+        Setting a file removes what is in its way: a folder of that name, or a file where it needs a folder.
+        Raises UsageError for a path that a tree may not contain (`..`, `.git`, absolute, empty).
         """
         kept = {path: data for path, data in files.items() if data is not None}
         if all(map(is_plain, files)):
@@ -222,7 +220,7 @@ class Trees:
             return self._keep(self._edit(tree, lines, draft), draft, [tree])
 
     def overlay(self, tree: str, other: str, paths: Sequence[str]) -> str:
-        """The tree with those paths (files or folders) as they are in `other`: absent there is removed here."""
+        """Return the tree with these paths (files or folders) as in `other`; what is missing there is removed."""
         wanted = {path.rstrip("/") for path in paths}
         lines: list[Line] = [(None, "", path) for path in self.files(tree) if is_under(path, wanted)]
         lines += [(entry.mode, entry.id, path) for path, entry in self.files(other).items() if is_under(path, wanted)]
@@ -232,10 +230,10 @@ class Trees:
             return self._keep(self._edit(tree, lines, draft), draft, [tree, other])
 
     def adopt(self, listing: bytes, stores: Sequence[Path]) -> str:
-        """The tree of a listing (`ls-files --stage -z` or `ls-tree -r -z`) whose blobs lie in other object folders.
+        """Return the tree of a listing (`ls-files --stage -z` or `ls-tree -r -z`) with blobs in other object folders.
 
-        Its folders are written anew in canonical form, and all its objects are here afterwards. Raises GitFailed if a
-        blob is missing or a path is one that no tree may hold.
+        Its folders are rewritten in canonical form, and all its objects are copied into this store. Raises GitFailed if
+        a blob is missing or a tree may not contain a path.
         """
         with self._draft(*stores) as draft:
             if tree := self._adopted(listing, draft):
@@ -244,7 +242,7 @@ class Trees:
             return self._keep(git(*SOON, "write-tree", env=draft).decode().strip(), draft)
 
     def _adopted(self, listing: bytes, draft: Mapping[str, str]) -> str:
-        """`adopt` of a few plain files that are there; empty for what git is to do."""
+        """Do what `adopt` does for a few plain files that exist. Return "" if this has to be done by git."""
         lines: list[Line] = []
         files: dict[str, Entry] = {}
         objects: dict[str, tuple[str, bytes]] = {}
@@ -265,16 +263,16 @@ class Trees:
         if not lines:
             return ""
         tree = self._edited("", lines, objects)
-        self._list(tree, files)
+        self._listings.keep(tree, files)
         return tree
 
     def _edited(self, tree: str, lines: Sequence[Line], blobs: Objects = MappingProxyType({})) -> str:
-        """The tree after (mode or None to remove, id, path) lines in turn, durable, with the blobs that it needs."""
-        made, objects = edited(tree and checked_id(tree), lines, self._entries)
+        """Apply (mode or None to remove, id, path) lines in order. Return the tree, which is on disk with its blobs."""
+        made, objects = edit_tree(tree and checked_id(tree), lines, self._entries)
         if not self.has(made):
             assert not self._read_only
             try:
-                keep({**objects, **blobs}, self.path / "objects" / "pack")
+                write_pack({**objects, **blobs}, self.path / "objects" / "pack")
             except OSError as error:
                 raise RunBroken(f"The trees at {self.path} cannot be used: {error}.") from error
             self._pack_came()
@@ -295,7 +293,7 @@ class Trees:
             return self._git(*SOON, *command, env=draft, input=names.encode(), cwd=folder).decode().split()
 
     def _edit(self, tree: str, lines: Sequence[Line], draft: Mapping[str, str]) -> str:
-        """The tree after (mode or None to remove, id, path) lines in turn."""
+        """Apply (mode or None to remove, id, path) lines in order, with git, and return the tree."""
         feed = b"".join(
             f"{mode or 0} {id or '0' * 40}\t".encode() + encode(checked_path(path)) + b"\0" for mode, id, path in lines
         )
@@ -307,14 +305,15 @@ class Trees:
             raise UsageError(f"A tree cannot hold these paths: {error.reason}.") from error
         return self._git(*SOON, "write-tree", env=draft).decode().strip()
 
-    # Packs: objects on their way from and to a container, or from the user's repository
+    # Packs: objects from and to a container, or from the user's repository
 
     def add_pack(self, pack: bytes | BinaryIO, tree: str = "", limit: int = PACK_LIMIT, before: str = "") -> None:
-        """Take the objects of an untrusted (thin) pack; they are durable when this returns.
+        """Import the objects of an untrusted (thin) pack; they are on disk when this returns.
 
-        With `tree` given, that tree must be whole then and of sane size. Raises PackRefused, with the store as it was,
-        for a pack that is broken, dangerous, or takes more than `limit` bytes, too much memory or time. What git
-        dislikes in files that are so in the tree `before` is no reason.
+        If `tree` is given, that tree must then be complete and within the size limits. Raises PackRefused, with the
+        store unchanged, for a pack that is broken or dangerous, or takes more than `limit` bytes, too much memory or
+        too much time. Problems in git's own files (`.gitattributes`, `.gitmodules`) that the tree `before` contains
+        already are accepted.
         """
         try:
             self._take(pack, limit)
@@ -328,8 +327,8 @@ class Trees:
             self._check(tree)
 
     def take_all(self, objects: Path) -> None:
-        """Take every file and tree from the object folder of an untrusted store, each under the id that its content
-        has. Raises PackRefused as `add_pack` does, and RunBroken for a store that git cannot read."""
+        """Import every file and tree from the object folder of an untrusted store, each under the id of its content.
+        Raises PackRefused as `add_pack` does, and RunBroken for a store that git cannot read."""
         env = {**self.env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(objects, self.path / "objects")}
         known = self._git("cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)", env=env)
         kinds = (line.split() for line in known.splitlines())
@@ -346,19 +345,19 @@ class Trees:
             index_pack(stream, folder, self.path, self.env, limit, spared)
 
     def _special(self, tree: str) -> list[str]:
-        """The ids of the files that git reads for itself."""
+        """Return the ids of the files that configure git."""
         return [entry.id for path, entry in self.files(tree).items() if path.rpartition("/")[2].lower() in SPECIAL]
 
     def pack(self, tree: str, have: Sequence[str] = ()) -> bytes:
-        """A thin pack of what `tree` holds and no tree of `have` does."""
+        """Return a thin pack of the objects in `tree` that no tree of `have` contains."""
         if (few := self._few(tree, *have)) and (new := self._new(tree, have, few)):
-            return packed(new)
-        bases = "".join(f"-{other}\n" for other in have).encode()  # deltas may lean on these; --thin knows commits only
+            return build_pack(new)
+        bases = "".join(f"-{other}\n" for other in have).encode()  # bases for deltas; --thin only accepts commits
         objects = self._objects(tree, have, self.env)
         return self._git("pack-objects", "-q", "--stdout", "--delta-base-offset", input=bases + objects)
 
     def _new(self, tree: str, have: Sequence[str], few: Sequence[Mapping[str, Entry]]) -> Objects:
-        """The objects that `tree` holds and no tree of `have` does; none where they are too large to be packed here."""
+        """Return the objects in `tree` that no tree of `have` contains; none if they are too large to pack here."""
         old = {entry.id for files in few[1:] for entry in files.values()}
         for other in have:
             old |= self._folders(other).keys()
@@ -369,12 +368,12 @@ class Trees:
         return {**folders, **{id: ("blob", self.read_blob(id)) for id in blobs}}
 
     def _folders(self, tree: str) -> dict[str, bytes]:
-        """A tree and all folders in it: id -> bytes."""
+        """Return a tree and all folders in it: id -> bytes."""
         found, left = {}, [checked_id(tree)]
         while left:
             id = left.pop()
             found[id] = self._object(id, "tree", TREE_LIMIT)
-            left += [below for mode, below in parsed(found[id]).values() if mode == FOLDER and below not in found]
+            left += [below for mode, below in parse_tree(found[id]).values() if mode == FOLDER and below not in found]
         return found
 
     def _objects(self, tree: str, have: Sequence[str], env: Mapping[str, str]) -> bytes:
@@ -388,21 +387,21 @@ class Trees:
             raise PackRefused(str(error)) from error
 
     def _check_folders(self, tree: str) -> None:
-        """Read all folders of a tree, each once. Raises RunBroken for one whose content has another id."""
+        """Read all folders of a tree, each once. Raises RunBroken if the content of one does not match its id."""
         try:
             measure(checked_id(tree), self._entries, self._sizes)
         except PackRefused as error:
             raise RunBroken(str(error)) from error
 
-    # Beneath
+    # Git and object access
 
     def _entries(self, tree: str) -> Entries:
-        return parsed(self._object(tree, "tree", TREE_LIMIT))
+        return parse_tree(self._object(tree, "tree", TREE_LIMIT))
 
     def _object(self, id: str, kind: str, limit: int) -> bytes:
         found = self._reader.get(checked_id(id), limit)
         if found is None or found[0] != kind:
-            raise RunBroken(f"The {kind} {id[:10]} is not in {self.path}.", "The run cannot be used any more.")
+            raise RunBroken(f"The {kind} {id[:10]} is not in {self.path}.", "The run can no longer be used.")
         return found[1]
 
     def _git(
@@ -424,7 +423,7 @@ class Trees:
 
     @contextmanager
     def _draft(self, *stores: Path) -> Iterator[Mapping[str, str]]:
-        """An environment where git has an index and new objects of its own, which are gone unless kept."""
+        """Provide an environment with a temporary index and object folder, discarded unless `_keep` is called."""
         with self._scratch() as folder:
             yield {
                 **self.env,
@@ -434,7 +433,7 @@ class Trees:
             }
 
     def _keep(self, tree: str, draft: Mapping[str, str], have: Sequence[str] = ()) -> str:
-        """Bring a draft's tree in, durable, as one pack: that is four syncs, however many objects."""
+        """Import a draft's tree as one pack, which takes four syncs for any number of objects."""
         if not self.has(tree):
             packs = self.path / "objects" / "pack"
             objects = self._objects(tree, have, draft)
@@ -444,7 +443,7 @@ class Trees:
         return tree
 
     def _pack_came(self) -> None:
-        """Index all packs together now and then, since git opens each of them in every command otherwise."""
+        """Write a multi-pack index from time to time; otherwise git opens every pack in each command."""
         self._packs += 1
         if self._packs % PACKS_PER_INDEX == 0:
             git("multi-pack-index", "write", env=self.env, ok=range(256))  # nothing depends on it

@@ -1,5 +1,7 @@
-"""Ways to count instructions: one file a way, found by name, with `ORDER` (the lowest that works is taken) and
-`ready(desk)`, which gives the tool that runs ahead of what is counted, or raises Unusable with the reason.
+"""Backends that count instructions, one module each, found by name.
+
+Each has `ORDER` (the usable backend with the lowest is taken) and `ready(host)`, which returns the tool that runs the
+counted command, or raises Unusable with the reason.
 """
 
 from __future__ import annotations
@@ -8,14 +10,17 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
-class Desk(Protocol):
-    """Where something is counted: a room, or this machine as it is. `folder` holds our own files, and exists."""
+class CountHost(Protocol):
+    """The place where instructions are counted: a container, or this machine.
+
+    `folder` exists and holds the agent's own files.
+    """
 
     @property
     def folder(self) -> str: ...
 
     def run(self, line: str, timeout: float) -> tuple[int, str]:
-        """(exit status, output) of a shell line of ours."""
+        """Run a shell line of the agent; return (exit status, output)."""
         ...
 
     def write(self, path: str, data: bytes) -> None: ...
@@ -25,12 +30,12 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """The words before a command that count it, the variables it needs, and what it says of itself."""
+    """A counting tool: the words to put before a command, the variables it needs, and its entries in a report."""
 
     words: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)
 
 
-class Unusable(Exception):
-    """Why there is no counting in this way here, in one sentence."""
+class CounterUnusable(Exception):
+    """The reason why a backend cannot be used here, in one sentence."""

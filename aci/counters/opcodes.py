@@ -1,11 +1,11 @@
-"""Opcode events of the interpreter: always there, and blind to what C does; a sort of any length is one event."""
+"""Opcode events of the interpreter: always available, but blind to work done in C (sorting a list is one event)."""
 
 from __future__ import annotations
 
-from aci.counters import Desk, Tool
+from aci.counters import CountHost, Tool
 
 ORDER = 2
 
 
-def ready(desk: Desk) -> Tool:
+def ready(host: CountHost) -> Tool:
     return Tool(conditions={"tool": "opcode events of the interpreter", "child processes": "not counted"})

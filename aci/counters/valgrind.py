@@ -1,7 +1,7 @@
-"""Valgrind's callgrind: exact, in any machine, about 26 times as slow as the work itself.
+"""Valgrind's callgrind: exact on any machine, and about 26 times slower than the command alone.
 
-What it counts are instructions of user mode as the processor would execute them, of all threads and all processes.
-The tool is linked statically, so a container whose C library is as old or new as can be runs that of this machine.
+It counts the user-mode instructions of all threads and processes as the processor would execute them. The tool is
+linked statically, so the one of this machine runs in containers with any C library.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from aci.counters import Desk, Tool, Unusable
+from aci.counters import CounterUnusable, CountHost, Tool
 
 ORDER = 1
 FORKS = ("fork", "__fork", "__libc_fork", "vfork")
-"""Before these callgrind writes what a process has cost: a fork would have it all over again, and say so as its own."""
+"""Callgrind writes a process's count before it calls one of these; otherwise the fork would report it a second time."""
 
 OPTIONS = ("-q", "--tool=callgrind", *(f"--dump-before={name}" for name in FORKS))
 FOLLOW = "--trace-children=yes"
@@ -31,53 +31,53 @@ PLATFORMS = {"x86_64": "amd64-linux", "aarch64": "arm64-linux"}
 SECONDS = 60.0
 
 
-def ready(desk: Desk) -> Tool:
-    """The valgrind of the place, else this machine's put there. Raises Unusable."""
-    tried = []
-    for words, environment, about in itertools.chain(_there(desk), _brought(desk)):
+def ready(host: CountHost) -> Tool:
+    """Return the tool: valgrind as installed on the host, else this machine's, copied there. Raises Unusable."""
+    errors = []
+    for words, environment, about in itertools.chain(_installed(host), _copied(host)):
         line = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
         probe = (*words, *OPTIONS, "--callgrind-out-file=/dev/null", "/bin/sh", "-c", ":")
-        code, said = desk.run(f"env {line} {shlex.join(probe)}", SECONDS)
+        code, output = host.run(f"env {line} {shlex.join(probe)}", SECONDS)
         if code == 0:
             return Tool((*words, *OPTIONS), environment, about)
-        tried.append(said.strip().rpartition("\n")[2][:200])
-    raise Unusable(f"valgrind cannot run there: {tried[-1]}" if tried else "there is no valgrind")
+        errors.append(output.strip().rpartition("\n")[2][:200])
+    raise CounterUnusable(f"valgrind cannot run there: {errors[-1]}" if errors else "valgrind is not installed")
 
 
-Way = tuple[tuple[str, ...], dict[str, str], dict[str, str]]
+Launch = tuple[tuple[str, ...], dict[str, str], dict[str, str]]
 
 
-def _there(desk: Desk) -> list[Way]:
-    code, said = desk.run("command -v valgrind && valgrind --version", SECONDS)
-    lines = said.split()
+def _installed(host: CountHost) -> list[Launch]:
+    code, output = host.run("command -v valgrind && valgrind --version", SECONDS)
+    lines = output.split()
     if code or len(lines) < 2:
         return []
     return [((lines[0], FOLLOW), {}, {"tool": lines[-1], "child processes": "counted"})]
 
 
-def _brought(desk: Desk) -> Iterator[Way]:
-    """Put there once it is asked for, as it is 2.4 MB.
+def _copied(host: CountHost) -> Iterator[Launch]:
+    """Copy this machine's valgrind (2.4 MB) to the host on demand; yield the ways to start it.
 
-    By its launcher, which follows into programs that are started but needs a C library like this machine's; else by
-    the tool itself, which stays with the first program and its forks.
+    The launcher comes first: it also counts programs that the command starts, but needs a C library like this
+    machine's. The tool without it counts the first program and its forks only.
     """
     library, machine = _library(), platform.machine()
     if library is None:
         return
-    code, said = desk.run("uname -m", SECONDS)
-    if code or said.strip() != machine:
+    code, output = host.run("uname -m", SECONDS)
+    if code or output.strip() != machine:
         return
-    folder = f"{desk.folder}/valgrind"
+    folder = f"{host.folder}/valgrind"
     tool = f"callgrind-{PLATFORMS[machine]}"
     launcher = next((Path(each) for each in LAUNCHERS if _is_program(Path(each))), None)
     for name in (tool, f"vgpreload_core-{PLATFORMS[machine]}.so", "default.supp"):
-        desk.write(f"{folder}/{name}", (library / name).read_bytes())
+        host.write(f"{folder}/{name}", (library / name).read_bytes())
     if launcher:
-        desk.write(f"{folder}/valgrind", launcher.read_bytes())
-    desk.run(f"chmod +x {shlex.quote(folder)}/*", SECONDS)
+        host.write(f"{folder}/valgrind", launcher.read_bytes())
+    host.run(f"chmod +x {shlex.quote(folder)}/*", SECONDS)
     home = {"VALGRIND_LIB": folder}
     alone = {**home, "VALGRIND_LAUNCHER": f"{folder}/{tool}"}
-    about = {"tool": "valgrind of the machine outside"}
+    about = {"tool": "valgrind copied from the machine outside"}
     if launcher:
         yield (f"{folder}/valgrind", FOLLOW), home, {**about, "child processes": "counted"}
     yield (f"{folder}/{tool}",), alone, {**about, "child processes": "counted as far as they are forks"}
@@ -85,7 +85,7 @@ def _brought(desk: Desk) -> Iterator[Way]:
 
 @cache
 def _library() -> Path | None:
-    """This machine's folder of valgrind's tools."""
+    """Return this machine's folder of valgrind's tools."""
     wanted = f"callgrind-{PLATFORMS.get(platform.machine(), '')}"
     known = [os.environ.get("VALGRIND_LIB", ""), *LIBRARIES]
     return next((Path(each) for each in known if each and (Path(each) / wanted).exists()), None)

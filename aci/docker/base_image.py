@@ -1,10 +1,12 @@
-"""Base images: what runs, forks and proofs of one base start from, made once for an image, a commit and a tree.
+"""Base images, from which the runs, forks and proofs of a base start. One is made for each image, commit and tree.
 
-The history that an image has of its own goes first, with what lies outside: the directory that a `.git` file names and
-what it borrows objects from. So do the `.git` of repositories inside it; a submodule's files stay.
+First, all history that the image already has in the repository's place is removed. That includes directories outside
+it: the one that a `.git` file names, and those with borrowed objects. The `.git` of nested repositories is removed too;
+a submodule's files stay.
 
-A layer holds the repository with our store. Its indexes know their files only once these lie in an image: of a small
-repository each container renews them as it begins (`RENEW`), for others a second layer holds them.
+A layer then adds the repository and the snapshot store. Stat data of files changes when they are saved in an image, so
+git's indexes must be renewed afterwards: in a small repository each container does so as it starts (`RENEW`), for
+others a second layer holds the renewed indexes.
 """
 
 from __future__ import annotations
@@ -17,40 +19,47 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.aside import Aside
-from aci.base_files import base_files, send
-from aci.confinement import preparation
-from aci.daemon import BASE, Daemon, said
-from aci.disk_watch import BYTES_A_FILE
-from aci.preparing import LAYOUT, ROOT, run_as, started, watched
-from aci.service import LONG, NoAnswer
-from aci.shell import quote
-from aci.store import adoption, checkout, creation, environment, refresh, seconds_for
-from aci.workspace import Options
+from aci.docker.base_image_files import base_files, send_files
+from aci.docker.container_limits import preparation_limits
+from aci.docker.disk_quota import BYTES_PER_FILE
+from aci.docker.docker_daemon import BASE, Daemon, error_message
+from aci.docker.image_builder import LAYOUT_TIMEOUT, ROOT_USER, run_as, start_container, watch_disk
+from aci.runtime.background_task import BackgroundTask
+from aci.runtime.control_shell import LONG, CommandTimeout
+from aci.runtime.shell_session import quote
+from aci.runtime.snapshots import (
+    checkout_script,
+    create_store_script,
+    estimate_git_seconds,
+    refresh_script,
+    reset_index_script,
+    store_environment,
+)
+from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import Cancelled, WorkspaceError
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.images import Image
 
-IMAGE = "python:3.12"
-"""What is used when no image is named; it has git."""
+DEFAULT_IMAGE = "python:3.12"
+"""The default image. It has git."""
 
 HOME = "/swe-agent"
 SCRATCH, HARNESS = "/workspace/scratch", f"{HOME}/harness"
 STORE, INBOX = f"{HOME}/store.git", f"{HOME}/inbox"
-RENEW = f"{HOME}/renew"
-"""A script there in an image whose containers renew the indexes; it is run once, before anything else."""
-MADE = "/opt/swe-agent/made-in-repository"
-"""There in an image whose repository holds only what a set-up made; that counts as ignored."""
+RENEW_SCRIPT = f"{HOME}/renew"
+"""A script in an image whose containers renew the indexes. It runs once, before any other program."""
+MADE_MARKER = "/opt/swe-agent/made-in-repository"
+"""Exists in an image whose repository folder holds only files that a set-up made; these are treated as ignored."""
 
 _USER = "swe-agent.user"
-_RECIPE = "6"  # part of a base image's name: raise it when they are made differently
+_RECIPE = "6"  # part of a base image's name: increase it when base images are made differently
 _OTHER = "other files"
-_TICK = 0.5  # seconds between looks at whether a wait was cancelled
-_FEW_FILES, _FEW_BYTES = 500, 5_000_000  # a container renews the indexes of so many files in some milliseconds
-_COPIES = 4  # at most, of the repository's files and history, while a base is made: pack, store, history, files
-_KEPT = 30  # base images; an old one costs disk, a missing one a few seconds
+_TICK = 0.5  # seconds between checks whether a wait was cancelled
+_FEW_FILES, _FEW_BYTES = 500, 5_000_000  # a container renews the indexes of so many files within milliseconds
+_COPIES = 4  # of the repository's files and history, at most, while a base is made: pack, store, history, files
+_MAX_IMAGES = 30  # base images; an old one costs disk, a missing one a few seconds
 _LAYOUT = f"""\
 set -e
 root=/workspace/repo
@@ -82,43 +91,45 @@ printf '\\n%s' "$root"
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """`image` holds the repository in the folder `root`, owned by `user` (`uid:gid`), who runs the sessions."""
+class BaseImage:
+    """A base image with the repository in `root`. Its owner `user` (`uid:gid`) runs the sessions."""
 
     image: str
     user: str
     root: str
 
 
-def base_image(daemon: Daemon, options: Options) -> Base:
-    """The base image, made if it is not there; processes that need it at the same time make it once."""
+def base_image(daemon: Daemon, options: WorkspaceOptions) -> BaseImage:
+    """Return the base image and make it if necessary. A lock keeps concurrent processes from making it twice."""
     from docker.errors import ImageNotFound
     from platformdirs import user_cache_path
 
-    start = source(daemon, options)
+    start = source_image(daemon, options)
     inputs = " ".join([_RECIPE, str(start.id), options.base.commit, options.base.tree])
     key = hashlib.sha256(inputs.encode()).hexdigest()[:24]
     locks = user_cache_path("swe-agent") / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with alone(locks / f"{key}.lock", options):
+    with exclusive_lock(locks / f"{key}.lock", options):
         try:
             image = daemon.client.images.get(f"swe-agent-base/{key}:latest")
         except ImageNotFound:
-            options.say("Preparing the base: the repository goes into an image, once.")
+            options.say("Preparing a base image with the repository. Later runs reuse it.")
             image = _make(daemon, start, f"swe-agent-base/{key}", options)
             daemon.later(_remove_old)
-    return Base(str(image.id), image.labels[_USER], image.labels[BASE])
+    return BaseImage(str(image.id), image.labels[_USER], image.labels[BASE])
 
 
 @contextmanager
-def alone(path: Path, options: Options) -> Iterator[None]:
-    """Hold a lock between processes. Raises Cancelled while it waits."""
+def exclusive_lock(path: Path, options: WorkspaceOptions) -> Iterator[None]:
+    """Hold a lock between processes. Raises Cancelled if cancelled while it waits."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
     while not lock.is_locked:
         if options.cancel.is_set():
-            raise Cancelled("Interrupted while another run prepared the base.", "`swe-agent resume` goes on from here.")
+            raise Cancelled(
+                "Interrupted while another run prepared the base.", "`swe-agent resume` continues from here."
+            )
         with suppress(Timeout):
             lock.acquire(timeout=_TICK)
     try:
@@ -128,110 +139,114 @@ def alone(path: Path, options: Options) -> Iterator[None]:
 
 
 def _remove_old(daemon: Daemon) -> None:
-    """Keep the newest base images; one that a container uses stays too."""
+    """Remove all but the newest base images and those that a container uses."""
     from docker.errors import APIError
 
-    api = daemon.client.api  # `client.images.list` asks for each anew, and fails where another process removes one
+    api = daemon.client.api  # `client.images.list` inspects each image, and fails if another process removes one
     found = sorted(api.images(filters={"label": BASE}), key=lambda image: int(image["Created"]), reverse=True)
-    for image in found[_KEPT:]:
+    for image in found[_MAX_IMAGES:]:
         with suppress(APIError):
             api.remove_image(image["Id"])
 
 
-def source(daemon: Daemon, options: Options) -> Image:
-    """The image that the base is made from, pulled if it is not here."""
+def source_image(daemon: Daemon, options: WorkspaceOptions) -> Image:
+    """Return the image from which the base is made, and pull it if it does not exist locally."""
     from docker.errors import APIError, ImageNotFound
 
-    name = options.image or IMAGE
+    name = options.image or DEFAULT_IMAGE
     try:
         return daemon.client.images.get(name)
     except ImageNotFound:
         options.say(f"Pulling the image {name}.")
     except APIError as error:
-        raise WorkspaceError(f"{name!r} cannot name an image: {said(error)}.", "Give another --image.") from error
+        raise WorkspaceError(
+            f"{name!r} is not a valid image name: {error_message(error)}.", "Use another --image."
+        ) from error
     try:
-        found = Aside(lambda: daemon.client.images.pull(name), "pull").answer(options.cancel)  # the rest may come later
+        found = BackgroundTask(lambda: daemon.client.images.pull(name), "pull").answer(
+            options.cancel
+        )  # after a cancellation, the pull continues in its thread
         return found[0] if isinstance(found, list) else found
     except APIError as error:
         raise WorkspaceError(
-            f"The image {name} is not here and cannot be pulled: {said(error)}.",
+            f"The image {name} does not exist locally and cannot be pulled: {error_message(error)}.",
             "Build or load it, or name another with --image.",
         ) from error
 
 
-def _make(daemon: Daemon, source: Image, name: str, options: Options) -> Image:
+def _make(daemon: Daemon, source: Image, name: str, options: WorkspaceOptions) -> Image:
     _refuse_volumes(source, options)
     small = _is_small(options) and not source.attrs["Config"].get("Volumes")
     with (
-        base_files(daemon, options) as folder,  # while the container starts
-        started(daemon, source, options.image or IMAGE, options) as (with_git, as_root, watch),
+        base_files(daemon, options) as folder,  # written while the container starts
+        start_container(daemon, source, options.image or DEFAULT_IMAGE, options) as (with_git, as_root, watch),
     ):
         user = _session_user(daemon, with_git, source, options)
         watch.allow(_COPIES * _size(options, folder()))
-        send(with_git, as_root, folder(), HOME)
-        root = as_root(_LAYOUT, {"SESSION_USER": user}, LAYOUT, "chown").rpartition("\n")[2]
-        store = creation(STORE, f"{HOME}/base.pack", f"{root}/.git")
-        files = [store, _ignoring(root, options.base.tree), checkout(root, options.base.tree)]
-        renewing = [_renewing(root, options.base.tree)] if small else []
-        seconds = _seconds(options)
-        made = _script(*files, adoption(root), *renewing, b"rm -f %b/base.pack" % HOME.encode())
-        if user == ROOT:
+        send_files(with_git, as_root, folder(), HOME)
+        root = as_root(_LAYOUT, {"SESSION_USER": user}, LAYOUT_TIMEOUT, "chown").rpartition("\n")[2]
+        store = create_store_script(STORE, f"{HOME}/base.pack", f"{root}/.git")
+        files = [store, _ignore_script(root, options.base.tree), checkout_script(root, options.base.tree)]
+        renewing = [_renew_script(root, options.base.tree)] if small else []
+        seconds = _git_seconds(options)
+        made = _script(*files, reset_index_script(root), *renewing, b"rm -f %b/base.pack" % HOME.encode())
+        if user == ROOT_USER:
             as_root(made, _env(root), seconds, "git")
         else:
             run_as(daemon, with_git, options, made, user, _env(root), seconds, "git")
-        base = Base(name, user, root)
+        base = BaseImage(name, user, root)
         if small:
             return _commit(with_git, base)
         repository = with_git.commit(pause=False)
     try:
         return _with_indexes(daemon, repository, base, options)
     except BaseException:
-        with suppress(Exception):  # whatever it is, the first trouble is to be told
+        with suppress(Exception):  # so that the first error is reported
             daemon.client.images.remove(str(repository.id))
         raise
 
 
-def _is_small(options: Options) -> bool:
+def _is_small(options: WorkspaceOptions) -> bool:
     files = options.trees.files(options.base.tree)
     return len(files) <= _FEW_FILES and sum(entry.size for entry in files.values()) <= _FEW_BYTES
 
 
-def _size(options: Options, folder: Path) -> int:
-    """What the repository's files and history take, with what each file costs besides its bytes."""
+def _size(options: WorkspaceOptions, folder: Path) -> int:
+    """Return the size of the repository's files and history, including the overhead of each file."""
     history = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return history + sum(entry.size + BYTES_A_FILE for entry in options.trees.files(options.base.tree).values())
+    return history + sum(entry.size + BYTES_PER_FILE for entry in options.trees.files(options.base.tree).values())
 
 
-def _seconds(options: Options) -> float:
-    """For git, which also looks at what a set-up left in the repository."""
-    return LONG + seconds_for(options.trees.files(options.base.tree).values())
+def _git_seconds(options: WorkspaceOptions) -> float:
+    """Return the time limit for git, which also scans the files that a set-up left in the repository."""
+    return LONG + estimate_git_seconds(options.trees.files(options.base.tree).values())
 
 
-def _renewing(root: str, tree: str) -> bytes:
-    """The shell commands that write `RENEW`: it fails if the files are not those of the base."""
+def _renew_script(root: str, tree: str) -> bytes:
+    """Return the shell commands that write the script `RENEW`, which fails if the files are not those of the base."""
     same = f'[ "$(git write-tree)" = {tree} ] && git diff-files --quiet'
     own = b"(unset GIT_DIR GIT_WORK_TREE; cd %b && git update-index -q --refresh || :)" % quote(root)
-    script = b"\n".join([b"set -e", refresh(root), own, same.encode()])
-    return b"printf '%%s\\n' %b > %b" % (quote(script), RENEW.encode())
+    script = b"\n".join([b"set -e", refresh_script(root), own, same.encode()])
+    return b"printf '%%s\\n' %b > %b" % (quote(script), RENEW_SCRIPT.encode())
 
 
-def _commit(container: Container, base: Base) -> Image:
+def _commit(container: Container, base: BaseImage) -> Image:
     labels = [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in ((_USER, base.user), (BASE, base.root))]
     return container.commit(repository=base.image, tag="latest", changes=labels, pause=False)
 
 
-def _with_indexes(daemon: Daemon, repository: Image, base: Base, options: Options) -> Image:
-    """The second layer, named `base.image`. Raises WorkspaceError if the files are not those of the base."""
-    container = daemon.start(str(repository.id), user=base.user, **preparation(options))
+def _with_indexes(daemon: Daemon, repository: Image, base: BaseImage, options: WorkspaceOptions) -> Image:
+    """Make the second layer, named `base.image`. Raises WorkspaceError if the files are not those of the base."""
+    container = daemon.start(str(repository.id), user=base.user, **preparation_limits(options))
     try:
         same = f'[ "$(git write-tree)" = {options.base.tree} ] && git diff-files --quiet || echo {_OTHER}'
-        renew = _script(refresh(base.root), adoption(base.root), same.encode())
-        with watched(daemon, container, repository, options):
-            seconds = _seconds(options)
-            said = run_as(daemon, container, options, renew, base.user, _env(base.root), seconds, "git")
-        if said.endswith(_OTHER):
+        renew = _script(refresh_script(base.root), reset_index_script(base.root), same.encode())
+        with watch_disk(daemon, container, repository, options):
+            seconds = _git_seconds(options)
+            output = run_as(daemon, container, options, renew, base.user, _env(base.root), seconds, "git")
+        if output.endswith(_OTHER):
             raise WorkspaceError(
-                f"The image {options.image or IMAGE} does not keep the repository's files as they are put into it.",
+                f"The image {options.image or DEFAULT_IMAGE} does not keep the repository's files as they were copied.",
                 "Name another with --image.",
             )
         return _commit(container, base)
@@ -239,8 +254,8 @@ def _with_indexes(daemon: Daemon, repository: Image, base: Base, options: Option
         container.remove(force=True, v=True)
 
 
-def _ignoring(root: str, tree: str) -> bytes:
-    """The shell commands after which all that a set-up left in the repository is ignored, and so stays."""
+def _ignore_script(root: str, tree: str) -> bytes:
+    """Return the shell commands that make git ignore all files that a set-up left in the repository."""
     return (
         b"if [ -e %(made)b ]; then\n"
         b"git -C %(root)b read-tree %(tree)b\n"
@@ -250,37 +265,37 @@ def _ignoring(root: str, tree: str) -> bytes:
         b"cat %(home)b/ignored >> %(root)b/.git/info/exclude\n"
         b"rm %(home)b/ignored\n"
         b"fi"
-    ) % {b"made": MADE.encode(), b"root": quote(root), b"tree": tree.encode(), b"home": HOME.encode()}
+    ) % {b"made": MADE_MARKER.encode(), b"root": quote(root), b"tree": tree.encode(), b"home": HOME.encode()}
 
 
-def _refuse_volumes(source: Image, options: Options) -> None:
-    """A volume is in no image: what we put there would be lost, and a repository there would not be seen."""
+def _refuse_volumes(source: Image, options: WorkspaceOptions) -> None:
+    """Raise WorkspaceError for a volume at the repository's or the harness's folders: images do not save volumes."""
     for volume in source.attrs["Config"].get("Volumes") or {}:
         if any(f"{path}/".startswith(f"{volume.rstrip('/')}/") for path in ("/testbed", "/workspace", HOME)):
             raise WorkspaceError(
-                f"The image {options.image or IMAGE} declares {volume} a volume, so nothing there can be prepared.",
+                f"The image {options.image or DEFAULT_IMAGE} declares {volume} a volume, so a base cannot be saved.",
                 f"Build it without `VOLUME {volume}`, or name another with --image.",
             )
 
 
-def _session_user(daemon: Daemon, container: Container, source: Image, options: Options) -> str:
-    """`uid:gid` of the image's user, who need not have a name."""
+def _session_user(daemon: Daemon, container: Container, source: Image, options: WorkspaceOptions) -> str:
+    """Return `uid:gid` of the image's user, who need not have a name."""
     named = str(source.attrs["Config"].get("User") or "0")
-    if named in ("0", "root", ROOT):
-        return ROOT
+    if named in ("0", "root", ROOT_USER):
+        return ROOT_USER
     try:
         return ":".join(run_as(daemon, container, options, "id -u && id -g", named, {}).split())
-    except NoAnswer:
+    except CommandTimeout:
         raise
     except WorkspaceError as error:
         raise WorkspaceError(
-            f"The image {options.image or IMAGE} has no user {named}, as whom it is to run.",
+            f"The image {options.image or DEFAULT_IMAGE} has no user {named}, whom its USER names.",
             "Build it with a USER that exists, or name another with --image.",
         ) from error
 
 
 def _env(root: str) -> dict[str, str]:
-    return environment(STORE, root)
+    return store_environment(STORE, root)
 
 
 def _script(*parts: bytes) -> str:

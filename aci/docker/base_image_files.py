@@ -1,4 +1,5 @@
-"""What a base image is given from the host: the repository's quarantined history, and the pack of the base tree."""
+"""The files that a base image gets from the host: the repository's history up to the base commit, and the base tree's
+pack."""
 
 from __future__ import annotations
 
@@ -10,24 +11,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.aside import Aside
-from aci.daemon import Daemon
-from aci.preparing import AsRoot
-from aci.service import printing
-from aci.shell import quote
-from aci.workspace import Options
-from trajectories.plumbing import decode
+from aci.docker.docker_daemon import Daemon
+from aci.docker.image_builder import RootShell
+from aci.runtime.background_task import BackgroundTask
+from aci.runtime.control_shell import print_command
+from aci.runtime.shell_session import quote
+from aci.runtime.workspace import WorkspaceOptions
+from trajectories.git_commands import decode
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
 HISTORY, PACK = "history.git", "base.pack"
-_LITTLE = 30_000  # bytes that go through a shell
+_SMALL = 30_000  # bytes that are sent through a shell
 
 
 @contextmanager
-def base_files(daemon: Daemon, options: Options) -> Iterator[Callable[[], Path]]:
-    """A folder with the quarantined history and the pack of the base tree, made meanwhile and gone afterwards."""
+def base_files(daemon: Daemon, options: WorkspaceOptions) -> Iterator[Callable[[], Path]]:
+    """Create a temporary folder with the history up to the base commit and the base tree's pack, in a thread.
+
+    Yields a function that waits for the folder.
+    """
     folder = Path(tempfile.mkdtemp(prefix="swe-agent-base-"))
 
     def make() -> Path:
@@ -35,41 +39,41 @@ def base_files(daemon: Daemon, options: Options) -> Iterator[Callable[[], Path]]
         (folder / PACK).write_bytes(options.trees.pack(options.base.tree))
         return folder
 
-    made = Aside(make, "base")
+    task = BackgroundTask(make, "base")
     try:
-        yield made.answer
+        yield task.answer
     finally:
-        made.wait()
-        daemon.later(lambda _: shutil.rmtree(folder, ignore_errors=True))  # a folder takes milliseconds to go
+        task.wait()
+        daemon.later(lambda _: shutil.rmtree(folder, ignore_errors=True))  # removing a folder takes milliseconds
 
 
-def send(container: Container, as_root: AsRoot, folder: Path, home: str) -> None:
-    """Put what lies in the folder into the container's `home`.
+def send_files(container: Container, as_root: RootShell, folder: Path, home: str) -> None:
+    """Copy the folder's files to the container's `home`.
 
-    Little is written by its shell, as the daemon takes 40 ms to unpack an archive.
+    Small files are written by its shell, since the daemon takes 40 ms to unpack an archive.
     """
     files = [path for path in folder.rglob("*") if path.is_file()]
-    if sum(path.stat().st_size for path in files) <= _LITTLE:
-        as_root(_writing({f"{home}/{path.relative_to(folder)}": path.read_bytes() for path in files}), {})
+    if sum(path.stat().st_size for path in files) <= _SMALL:
+        as_root(_write_script({f"{home}/{path.relative_to(folder)}": path.read_bytes() for path in files}), {})
         return
     archive = folder / "all.tar"
     with tarfile.open(archive, "w") as tar:
         for name in (HISTORY, PACK):
-            tar.add(folder / name, f"{home[1:]}/{name}", filter=_of_root)
+            tar.add(folder / name, f"{home[1:]}/{name}", filter=_owned_by_root)
     with archive.open("rb") as stream:
         container.put_archive("/", stream)
 
 
-def _writing(files: Mapping[str, bytes]) -> str:
-    """The shell commands that write the files, and make the folders that every git directory has."""
+def _write_script(files: Mapping[str, bytes]) -> str:
+    """Return the shell commands that write the files and create the folders that every git directory needs."""
     folders = {name.rpartition("/")[0] for name in files}
     folders |= {f"{folder}/refs/heads" for folder in folders if folder.endswith(f"/{HISTORY}")}
     lines = [b"set -e", b"umask 022", b"mkdir -p " + b" ".join(map(quote, sorted(folders)))]
-    lines += [b"%b > %b" % (printing(data), quote(name)) for name, data in files.items()]
+    lines += [b"%b > %b" % (print_command(data), quote(name)) for name, data in files.items()]
     return decode(b"\n".join(lines))
 
 
-def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mode |= 0o700 if entry.isdir() else 0o400

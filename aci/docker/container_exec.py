@@ -1,4 +1,4 @@
-"""A command in a container whose image nobody vouches for: bounded in time and in what is kept of its output."""
+"""Commands in containers with untrusted images, with limits on time and on the output that is kept."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
 
-from aci.daemon import Daemon
+from aci.docker.docker_daemon import Daemon
 from trajectories.errors import Cancelled
 
-KEPT = 64_000
-"""Bytes of a command's output that are kept, from its end: that is where it says why it failed."""
+MAX_OUTPUT_BYTES = 64_000
+"""The bytes kept from the end of a command's output, where errors are reported."""
 
 _TICK = 0.2
 _LINE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """The exit `code` of a command (124 if it was `late`) and the end of what it said, on both streams."""
+class ExecResult:
+    """The exit `code` of a command (124 if it was `late`) and the end of its output on both streams."""
 
     code: int
     output: bytes
@@ -33,7 +33,7 @@ class Ran:
         return self.output.decode("utf-8", "replace")
 
 
-def _nothing(line: str) -> None:
+def _ignore(line: str) -> None:
     pass
 
 
@@ -47,17 +47,16 @@ def execute(
     user: str = "",
     where: str = "",
     env: Mapping[str, str] | None = None,
-    heard: Callable[[str], None] = _nothing,
-) -> Ran:
-    """Run a shell script in the container with this id; the latest whole line of its output is `heard`, now and then.
+    on_line: Callable[[str], None] = _ignore,
+) -> ExecResult:
+    """Run a shell script in the container with this id, and call `on_line` with lines of its output, but not each.
 
-    One that is late or cancelled leaves processes behind: the container is then good for nothing but its removal.
-    Raises Cancelled.
+    A late or cancelled script leaves processes behind, so the container should only be removed then. Raises Cancelled.
     """
     deadline = time.monotonic() + seconds
     variables = [word for name, value in (env or {}).items() for word in ("-e", f"{name}={value}")]
     place = [*(["-u", user] if user else []), *(["-w", where] if where else [])]
-    command = ["sh", "-c", f"exec 2>&1\n{script}"]  # two streams would lose their order
+    command = ["sh", "-c", f"exec 2>&1\n{script}"]  # separate streams would lose their order
     process = subprocess.Popen(
         ["docker", "exec", *place, *variables, container, *command],
         stdin=subprocess.DEVNULL,
@@ -67,39 +66,39 @@ def execute(
         start_new_session=True,
     )
     try:
-        output, late = _listen(process, cancel, deadline, heard)
+        output, late = _listen(process, cancel, deadline, on_line)
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
         assert process.stdout
         process.stdout.close()
-    return Ran(124 if late else process.returncode, output, late)
+    return ExecResult(124 if late else process.returncode, output, late)
 
 
 def _listen(
-    process: subprocess.Popen[bytes], cancel: Event, deadline: float, heard: Callable[[str], None]
+    process: subprocess.Popen[bytes], cancel: Event, deadline: float, on_line: Callable[[str], None]
 ) -> tuple[bytes, bool]:
-    """The end of what a process says until it ends, and whether it was too late. Raises Cancelled."""
+    """Return the end of a process's output and whether it was too late. Raises Cancelled."""
     assert process.stdout
     pipe = process.stdout.fileno()
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
-    kept, line = bytearray(), b""
+    output, line = bytearray(), b""
     while True:
         if cancel.is_set():
-            raise Cancelled("Interrupted while a container was prepared.", "Start again: it is prepared anew.")
+            raise Cancelled("Interrupted while a container was prepared.", "Start again to prepare a new one.")
         left = deadline - time.monotonic()
         if left <= 0:
-            return bytes(kept), True
+            return bytes(output), True
         if not poll.poll(min(_TICK, left) * 1000):
             continue
         data = os.read(pipe, 65536)
         if not data:
-            return bytes(kept), False
-        kept += data
-        del kept[:-KEPT]
+            return bytes(output), False
+        output += data
+        del output[:-MAX_OUTPUT_BYTES]
         *whole, line = (line + data).split(b"\n")
         line = line[-_LINE:]
         for one in whole[-1:]:
-            heard(one[-_LINE:].decode("utf-8", "replace"))
+            on_line(one[-_LINE:].decode("utf-8", "replace"))

@@ -1,10 +1,10 @@
-"""A bound on what a container's files take together; storage drivers with a quota are rare, so a thread looks.
+"""A limit on the total size of a container's files, which a thread checks, since few storage drivers have quotas.
 
-The daemon counts what the container has written (not what its image holds), so nothing that runs inside can lie about
-it. Past the limit all that runs is ended and the session is told; who goes on to twice the limit loses the container.
+The daemon counts what the container has written (not its image), so no program inside can falsify it. Beyond the limit
+all processes are ended, and the session reports it. At twice the limit the container is removed.
 
-The free space of the daemon's disk bounds what the daemon does not count: below a floor all processes in the container
-are ended, which frees the files that were removed while open. If the disk goes on to fill up, the container is removed,
+The free space of the daemon's disk limits what the daemon does not count: below a floor all processes in the container
+are ended, which frees removed files that were still open. If the disk continues to fill up, the container is removed,
 which frees directories (those of ext4 never shrink) and extended attributes.
 """
 
@@ -14,105 +14,106 @@ import time
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from aci.disk_space import DiskSpace, data_folders
+from aci.docker.disk_space import DiskSpace, data_folders
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from aci.daemon import Daemon
+    from aci.docker.docker_daemon import Daemon
 
-TICK = 1.0
-"""Seconds between two looks, or four times what a look takes: counting costs a fifth of a processor at most."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks, or four times the duration of a check, so that they use a fifth of a processor at most.
+"""
 
-BYTES_A_FILE = 10 << 10
-"""So many bytes of the limit allow one file more: 10 GiB go with a million files, empty ones too."""
+BYTES_PER_FILE = 10 << 10
+"""The bytes of the limit for each file: a limit of 10 GiB allows a million files, including empty ones."""
 
-_GLANCE = 0.1  # seconds between two checks of the free space, each takes some microseconds
-_SLOW = 1e-6  # seconds a file takes to count on a quick machine; files are counted when a look takes longer
+_SPACE_INTERVAL = 0.1  # seconds between two checks of the free space, which take microseconds
+_SLOW = 1e-6  # seconds to count a file on a fast machine; files are counted if a check takes longer
 _GROWN = 1.2
-_BEYOND = 1.05  # of what was there when it ended: who removes files may write a little
-_LATELY = 10.0
+_BEYOND = 1.05  # of the usage when processes were ended: removing files may need to write a little
+_RECENTLY = 10.0
 _PATH = b'"Path"'
 
 _freeing_space = Lock()
-"""Held while one container is ended for lack of space: it may free enough for the others to go on."""
+"""Held while one container is stopped for lack of space: that may free enough space for the others."""
 
 
 class DiskWatch:
-    """Looks after the container `id` until it is stopped."""
+    """A thread that limits the disk usage of the container `id`."""
 
     def __init__(self, daemon: Daemon, id: str, limit: int) -> None:
-        self.limit, self.most_files = limit, limit // BYTES_A_FILE
+        self.limit, self.most_files = limit, limit // BYTES_PER_FILE
         self._daemon, self._id = daemon, id
-        self._allowed = 1.0  # of the limit; more while what lies there has not been removed yet
+        self._allowed = 1.0  # of the limit; more while the excess files have not been removed yet
         self._space = DiskSpace(data_folders(daemon))
-        self._shortage = 0  # the floor below which space fell; 0 again once that much space came back
+        self._shortage = 0  # the floor that free space fell below; 0 again once that much is free
         self._counted, self._slowest = 0, 0.0
-        self._ended = self._ended_short = -_LATELY
+        self._ended = self._ended_short = -_RECENTLY
         self._notice = b""
         self._ending, self._stop = Lock(), Event()
         self._thread = Thread(target=self._watch, name="disk-watch", daemon=True)
         self._thread.start()
 
     def allow(self, more: int) -> None:
-        """Raise the limit by so many bytes."""
+        """Raise the limit by `more` bytes."""
         self.limit += more
-        self.most_files = self.limit // BYTES_A_FILE
+        self.most_files = self.limit // BYTES_PER_FILE
 
     def notice(self) -> bytes:
-        """What the session is to be told, once; empty if there is nothing."""
+        """Return what the session should report, once; empty if there is nothing."""
         with self._ending:
             notice, self._notice = self._notice, b""
         return notice
 
     def has_just_ended_all(self) -> bool:
-        """Whether everything in the container was ended a moment ago; waits for that to be done."""
+        """Return whether all processes in the container were ended a moment ago; waits while that is under way."""
         with self._ending:
-            return time.monotonic() - self._ended < _LATELY
+            return time.monotonic() - self._ended < _RECENTLY
 
     def was_short(self, since: float) -> bool:
-        """Whether everything in the container was ended after `since` because the daemon's disk was short of space."""
+        """Return whether all processes were ended after `since` because the daemon's disk was short of space."""
         with self._ending:
             return self._ended_short >= since
 
     @property
     def is_full(self) -> bool:
-        """Whether the last look found the limit passed."""
+        """Whether usage was beyond the limit at the last check."""
         return self._allowed > 1.0
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(_LATELY)
+        self._thread.join(_RECENTLY)
 
     def _watch(self) -> None:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
-        pause = TICK
+        pause = CHECK_INTERVAL
         while self._wait(pause):
             began = time.monotonic()
             try:
-                other = self._daemon.again()  # the run's own client serves another thread
+                other = self._daemon.again()  # another thread uses the run's own client
                 try:
                     self._check_space(other.client.api)
-                    self._look(other.client.api)
+                    self._check_usage(other.client.api)
                 finally:
                     other.rest()
             except (DockerException, RequestException, WorkspaceError):
-                pass  # the container is gone, or the daemon is: whoever uses it next is told
-            pause = max(TICK, 4 * (time.monotonic() - began))
+                pass  # the container or the daemon is gone: its next use reports it
+            pause = max(CHECK_INTERVAL, 4 * (time.monotonic() - began))
 
     def _wait(self, seconds: float) -> bool:
-        """Wait for so long, or until the disk is short of space. False if the watch was stopped."""
+        """Wait `seconds`, or until the disk is short of space. Return false if the watch was stopped."""
         end = time.monotonic() + seconds
-        while not self._stop.wait(_GLANCE):
+        while not self._stop.wait(_SPACE_INTERVAL):
             if time.monotonic() >= end or self._space.is_short():
                 return True
         return False
 
     def _check_space(self, api: APIClient) -> None:
-        """End everything if the disk is short of space, and remove the container if that has not helped for long."""
+        """End all processes if the disk is short of space; remove the container if it is still short afterwards."""
         space = self._space
         if not space.is_short():
             if space.floor >= self._shortage:
@@ -132,7 +133,7 @@ class DiskWatch:
                 self._shortage = shortage
                 space.lower_floor()
 
-    def _look(self, api: APIClient) -> None:
+    def _check_usage(self, api: APIClient) -> None:
         began = time.monotonic()
         found = api.containers(all=True, size=True, filters={"id": self._id})
         taken = int(found[0].get("SizeRw") or 0) if found else 0
@@ -142,12 +143,12 @@ class DiskWatch:
             self._allowed = 1.0
         elif share > max(2.0, self._allowed) and self._allowed > 1.0:
             self._stop.set()
-            self._remove(api, _said(taken, files, self.limit, self.most_files))
+            self._remove(api, _usage_text(taken, files, self.limit, self.most_files))
         elif share > self._allowed:
-            self._end(api, _said(taken, files, self.limit, self.most_files), share * _BEYOND)
+            self._end(api, _usage_text(taken, files, self.limit, self.most_files), share * _BEYOND)
 
     def _files(self, api: APIClient, seconds: float) -> int:
-        """How many files were written: counted when a look has begun to take long, and again when longer still."""
+        """Return how many files were written. They are counted only if checks begin to take long, or even longer."""
         if seconds > max(self.most_files * _SLOW, self._slowest * _GROWN) or self._allowed > 1.0:
             address = f"{api.base_url}/v{api.api_version}/containers/{self._id}/changes"
             with api.get(address, stream=True, timeout=600) as answer:
@@ -158,7 +159,7 @@ class DiskWatch:
             self._slowest = seconds
         return self._counted
 
-    def _end(self, api: APIClient, said: str, allowed: float, short: bool = False) -> None:
+    def _end(self, api: APIClient, reason: str, allowed: float, short: bool = False) -> None:
         with self._ending:
             try:
                 api.restart(self._id, timeout=0)
@@ -166,16 +167,16 @@ class DiskWatch:
                 if short:
                     self._ended_short = time.monotonic()
             self._allowed, self._ended = allowed, time.monotonic()
-            told = f"[The disk is full: {said}. All processes were ended. Remove files before you go on.]\n"
-            self._notice = told.encode()
+            notice = f"[The disk is full: {reason}. All processes were ended. Remove files before you continue.]\n"
+            self._notice = notice.encode()
 
-    def _remove(self, api: APIClient, said: str) -> None:
+    def _remove(self, api: APIClient, reason: str) -> None:
         with self._ending:
             api.remove_container(self._id, force=True, v=True)
-            self._ended = -_LATELY
-            self._notice = f"[The disk is full: {said}. The workspace was removed.]\n".encode()
+            self._ended = -_RECENTLY
+            self._notice = f"[The disk is full: {reason}. The workspace was removed.]\n".encode()
 
 
-def _said(taken: int, files: int, limit: int, most_files: int) -> str:
+def _usage_text(taken: int, files: int, limit: int, most_files: int) -> str:
     what = f"{taken / 2**20:,.0f} MiB" if taken > limit else f"{files:,} files"
     return f"{what} were written, {limit / 2**20:,.0f} MiB and {most_files:,} files may be"

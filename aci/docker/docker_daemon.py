@@ -1,4 +1,4 @@
-"""The Docker daemon: how it is found, what its errors become, and containers of ours in it."""
+"""The Docker daemon: finding it, converting its errors, and starting and removing containers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aci import owner
-from aci.network_files import HOSTNAME, VOLUME, network_files
+from aci.docker.network_files import HOSTNAME, VOLUME_PREFIX, network_files
+from aci.repository import process_owner
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -26,55 +26,55 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.types import Mount
 
-LABEL, OWNER = "swe-agent", "swe-agent.owner"
+LABEL, OWNER_LABEL = "swe-agent", "swe-agent.owner"
 BASE = "swe-agent.root"
-"""The label that base images have, and no other: where their repository lies."""
+"""The label of base images only. Its value is the folder of the repository."""
 
 _SOCKET = "unix:///var/run/docker.sock"
-_PATIENCE = 600  # seconds for one answer: a large image takes its time to commit
-_AT_A_TIME = 4
-_SELDOM = 10.0  # seconds between two looks for leftovers
+_TIMEOUT = 600  # seconds for one answer: committing a large image takes long
+_MAX_THREADS = 4
+_TIDY_INTERVAL = 10.0  # seconds between two searches for leftovers
 _IDLE = ["sh", "-c", "while :; do sleep 3600; done"]
 _OPEN_FILES = "rlimit type 7"
-_VOLUME = "exec,size=1g"  # memory, so what is written there counts against the container's
+_VOLUME = "exec,size=1g"  # in memory, so its files count towards the container's memory limit
 _FIX = "Start Docker, or use --workspace local."
 
 
-_under_way: set[Future[None]] = set()
-_looked: dict[str, float] = {}
+_pending_tasks: set[Future[None]] = set()
+_last_tidied: dict[str, float] = {}
 _podman: dict[str, bool] = {}
-_spoken: dict[str, str] = {}
-"""What version of its protocol the daemon at an address speaks: asked for it, a daemon starts programs of its own."""
+_api_versions: dict[str, str] = {}
+"""The API versions of daemons by address. They are cached, since the request makes a daemon start programs."""
 
 
 @cache
 def _background() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="docker")
+    return ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="docker")
 
 
 def all_discarded(seconds: float | None = None) -> None:
-    """Wait until all that was left for later is done: every container that this process discarded is gone."""
-    wait(list(_under_way), seconds)
+    """Wait until all background tasks are done, so that every container that this process discarded is removed."""
+    wait(list(_pending_tasks), seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """A daemon that answers at `address`."""
+    """The daemon at `address`."""
 
     client: DockerClient
     address: str
 
     def environment(self) -> dict[str, str]:
-        """The environment in which the `docker` command talks to this daemon."""
+        """Return the environment in which the `docker` command uses this daemon."""
         return {**{k: v for k, v in os.environ.items() if k != "DOCKER_CONTEXT"}, "DOCKER_HOST": self.address}
 
     def start(self, image: str, names: Sequence[str] = (), **more: Any) -> Container:
-        """A container of `image` that idles without network, labelled as this process's.
+        """Start an idle container of `image` without network, labelled as this process's.
 
-        Its loopback also has these `names`. The files that a daemon mounts into every container cannot be written.
-        What the image declares a volume lies in memory, empty at first: no limit holds for a volume on the disk.
-        A daemon that may itself open fewer files than `more` allows has a lower limit already: theirs is dropped. One
-        that takes a seccomp profile for a file's name, as Podman does, has its own.
+        Its loopback also has these `names`. The files that a daemon mounts into every container are read-only. The
+        image's volumes are empty folders in memory, because limits do not apply to volumes on the disk. If the daemon
+        itself may open fewer files than the limit in `more`, that limit is dropped. If it expects a file name instead
+        of a seccomp profile, as Podman does, its own profile is used.
         """
         from docker.errors import APIError
 
@@ -82,10 +82,10 @@ class Daemon:
             return self._start(image, names, more)
         except APIError as error:
             profiles = [each for each in more.get("security_opt", ()) if each.startswith("seccomp={")]
-            if profiles and "seccomp" in said(error):
-                kept = [each for each in more["security_opt"] if each not in profiles]
-                return self.start(image, names, **{**more, "security_opt": kept})
-            if _OPEN_FILES not in said(error):
+            if profiles and "seccomp" in error_message(error):
+                options = [each for each in more["security_opt"] if each not in profiles]
+                return self.start(image, names, **{**more, "security_opt": options})
+            if _OPEN_FILES not in error_message(error):
                 raise
             fewer = [limit for limit in more.pop("ulimits") if limit.name != "nofile"]
             return self._start(image, names, {**more, "ulimits": fewer})
@@ -94,28 +94,29 @@ class Daemon:
         from docker.errors import APIError
 
         try:
-            return self._started(image, network_files(self, image, names), more)
+            return self._create_and_start(image, network_files(self, image, names), more)
         except APIError as error:
-            if VOLUME not in said(error):
+            if VOLUME_PREFIX not in error_message(error):
                 raise
-            return self._started(image, network_files(self, image, names, anew=True), more)  # it was incomplete
+            mounts = network_files(self, image, names, anew=True)  # the volume was incomplete
+            return self._create_and_start(image, mounts, more)
 
-    def _started(self, image: str, mounts: list[Mount], more: dict[str, Any]) -> Container:
+    def _create_and_start(self, image: str, mounts: list[Mount], more: dict[str, Any]) -> Container:
         idle: dict[str, Any] = {
             "entrypoint": _IDLE,
             "command": [],
             "working_dir": "/",
             "network_mode": "none",
-            "log_config": {"type": "none", "config": {}},  # what is said in it cannot fill this machine's disk
+            "log_config": {"type": "none", "config": {}},  # output cannot fill this machine's disk
         }
         own = [posixpath.normpath(path) for path in more.get("volumes", ())]
-        volumes = {path: _VOLUME for path in self._declared(image) if path not in own}
-        if not more.get("network_mode", "").startswith("container:"):  # it has the other's
+        volumes = {path: _VOLUME for path in self._declared_volumes(image) if path not in own}
+        if not more.get("network_mode", "").startswith("container:"):  # it has the host name of the other container
             idle["hostname"] = HOSTNAME
         container = self.client.containers.create(
             image,
             tty=False,
-            use_config_proxy=False,  # of `docker login`'s file; they may hold a password
+            use_config_proxy=False,  # the proxies in Docker's configuration file may contain a password
             name=f"swe-agent-{uuid.uuid4().hex[:12]}",
             labels=self.labels(),
             mounts=mounts,
@@ -129,17 +130,17 @@ class Daemon:
             raise
         return container
 
-    def _declared(self, image: str) -> list[str]:
-        """The folders that an image wants to be volumes."""
+    def _declared_volumes(self, image: str) -> list[str]:
+        """Return the folders that an image declares as volumes."""
         config = self.client.images.get(image).attrs.get("Config") or {}
         return [posixpath.normpath(path) for path in config.get("Volumes") or ()]
 
     def labels(self) -> dict[str, str]:
-        """The labels of this process's containers, by which they are removed if it does not live to do it."""
-        return {LABEL: "1", OWNER: owner.me()}
+        """Return the labels of this process's containers. If it dies, another process removes them by these labels."""
+        return {LABEL: "1", OWNER_LABEL: process_owner.own_mark()}
 
     def is_podman(self) -> bool:
-        """Whether the daemon is Podman's, as its answers say."""
+        """Return whether the daemon is Podman's, by the headers of its answers."""
         if self.address not in _podman:
             api = self.client.api
             headers = api.head(f"{api.base_url}/_ping", timeout=api.timeout).headers
@@ -147,22 +148,25 @@ class Daemon:
         return _podman[self.address]
 
     def again(self) -> Daemon:
-        """Another client of the same daemon, for another thread. Raises WorkspaceError where it does not answer."""
-        if other := _at(self.address):
+        """Return another client of the same daemon, for another thread. Raises WorkspaceError if it does not answer."""
+        if other := _open_client(self.address):
             return other
         raise WorkspaceError("Docker is not running any more: its daemon does not answer.", _FIX)
 
     def discard(self, container: str) -> None:
-        """Remove the container with this id, `later`; what cannot be removed is a leftover."""
+        """Remove the container with this id `later`. If that fails, it is a leftover."""
         self.later(lambda other: other.client.api.remove_container(container, force=True, v=True))
 
     def later(self, do: Callable[[Daemon], object]) -> None:
-        """Have it done in a thread, with a client of its own, whether it succeeds or not: to remove a container takes
-        the kernel 50 ms that nobody has to wait for. A process that ends waits for what it left to be done."""
+        """Run `do` in a thread with its own client, and ignore errors of the daemon.
+
+        Removing a container takes the kernel 50 ms, for which no caller needs to wait. A process waits for its
+        background tasks before it ends.
+        """
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
-        def done() -> None:
+        def run() -> None:
             with suppress(WorkspaceError, DockerException, RequestException):
                 other = self.again()
                 try:
@@ -171,88 +175,88 @@ class Daemon:
                     other.rest()
 
         try:
-            task = _background().submit(done)
-        except RuntimeError:  # the interpreter ends
-            done()
+            task = _background().submit(run)
+        except RuntimeError:  # the interpreter is shutting down
+            run()
         else:
-            _under_way.add(task)
-            task.add_done_callback(_under_way.discard)
+            _pending_tasks.add(task)
+            task.add_done_callback(_pending_tasks.discard)
 
     def rest(self) -> None:
-        """Close the connections to the daemon; the next request opens one again."""
+        """Close the connections to the daemon. The next request opens a new one."""
         self.client.close()
 
     def tidy(self) -> None:
-        """`remove_leftovers`, `later`, and now and then only, however many workspaces a process opens."""
-        if time.monotonic() >= _looked.get(self.address, -_SELDOM) + _SELDOM:
-            _looked[self.address] = time.monotonic()
+        """Run `remove_leftovers` `later`, but not more often than every 10 seconds."""
+        if time.monotonic() >= _last_tidied.get(self.address, -_TIDY_INTERVAL) + _TIDY_INTERVAL:
+            _last_tidied[self.address] = time.monotonic()
             self.later(Daemon.remove_leftovers)
 
     def remove_leftovers(self) -> None:
-        """Remove the containers, and half-made images, of processes that did not live to do it."""
+        """Remove the containers and half-made images of dead processes."""
         from docker.errors import APIError
 
-        ours = {"label": [f"{LABEL}=1", OWNER]}
-        for found in self.client.api.containers(all=True, filters=ours):
-            if owner.gone(found["Labels"][OWNER]):
-                with suppress(APIError):  # another process was faster
+        owned = {"label": [f"{LABEL}=1", OWNER_LABEL]}
+        for found in self.client.api.containers(all=True, filters=owned):
+            if process_owner.has_ended(found["Labels"][OWNER_LABEL]):
+                with suppress(APIError):  # another process may have removed it
                     self.client.api.remove_container(found["Id"], force=True, v=True)
-        for found in self.client.api.images(filters={**ours, "dangling": True}):
-            if owner.gone(found["Labels"][OWNER]):
+        for found in self.client.api.images(filters={**owned, "dangling": True}):
+            if process_owner.has_ended(found["Labels"][OWNER_LABEL]):
                 with suppress(APIError):
                     self.client.api.remove_image(found["Id"])
 
 
 def connect() -> Daemon:
-    """The daemon that the `docker` command talks to. Raises WorkspaceError where there is none."""
+    """Return the daemon that the `docker` command uses. Raises WorkspaceError if there is none."""
     if not shutil.which("docker"):
         raise WorkspaceError("Docker is not installed: there is no `docker` command.", _FIX)
-    addresses = [os.environ["DOCKER_HOST"]] if os.environ.get("DOCKER_HOST") else [_of_context(), _SOCKET]
+    addresses = [os.environ["DOCKER_HOST"]] if os.environ.get("DOCKER_HOST") else [_context_address(), _SOCKET]
     for address in filter(None, addresses):
-        if daemon := _at(address):
+        if daemon := _open_client(address):
             return daemon
     raise WorkspaceError("Docker is not running: its daemon does not answer.", _FIX)
 
 
 @contextmanager
-def trouble(fix: str = "See `swe-agent doctor`, then try again.") -> Iterator[None]:
-    """What the daemon complains of, as a WorkspaceError."""
+def docker_errors(fix: str = "See `swe-agent doctor`, then try again.") -> Iterator[None]:
+    """Convert errors of the daemon in the context into WorkspaceError."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
     try:
         yield
     except (DockerException, RequestException) as error:
-        raise WorkspaceError(f"Docker failed: {said(error)}.", fix) from error
+        raise WorkspaceError(f"Docker failed: {error_message(error)}.", fix) from error
 
 
-def said(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     return str(getattr(error, "explanation", None) or error).strip().rstrip(".")[:500]
 
 
 def _refuse_volumes(container: Container, own: list[str]) -> None:
-    """An image may declare a folder by a name of which its daemon makes another."""
+    """Raise WorkspaceError if a volume is left: the daemon may have resolved the declared name to another folder."""
     for mount in container.attrs["Mounts"]:
         if mount["Type"] == "volume" and mount["Destination"] not in own:
             raise WorkspaceError(
-                f"The image declares {mount['Destination']} a volume, by a name that is not its own.",
-                "Build it with that folder's real path behind VOLUME, or name another with --image.",
+                f"The image declares {mount['Destination']} a volume, by a path that is not its real path.",
+                "Build it with that folder's real path after VOLUME, or name another with --image.",
             )
 
 
-def _of_context() -> str:
-    """The address in use by `docker context`: Docker Desktop, Colima and rootless daemons have their own."""
+def _context_address() -> str:
+    """Return the address of the current `docker context`, as Docker Desktop, Colima and rootless daemons have one."""
     if not os.environ.get("DOCKER_CONTEXT") and not _has_chosen_context():
         return ""
-    asked = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     try:
-        return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
 
 def _has_chosen_context() -> bool:
-    """Whether the user's configuration names a context; asking `docker` takes a process of 30 ms."""
+    """Return whether the user's configuration names a context. This saves a `docker` process of 30 ms."""
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
         return '"currentContext"' in (folder / "config.json").read_text("utf-8", "replace")
@@ -261,7 +265,7 @@ def _has_chosen_context() -> bool:
 
 
 def _listens(address: str) -> bool:
-    """False if `address` is a socket that nobody listens at; docker-py would leak one in finding out."""
+    """Return false if `address` is a Unix socket without a listener; docker-py would leak a socket in this case."""
     scheme, _, path = address.partition("://")
     if scheme != "unix":
         return True
@@ -269,24 +273,24 @@ def _listens(address: str) -> bool:
         return probe.connect_ex(path) == 0
 
 
-def _at(address: str) -> Daemon | None:
+def _open_client(address: str) -> Daemon | None:
     import docker
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
     if not _listens(address):
         return None
-    version = _spoken.get(address)
+    version = _api_versions.get(address)
     try:
-        client = docker.from_env(version=version, timeout=_PATIENCE, environment={**os.environ, "DOCKER_HOST": address})
+        client = docker.from_env(version=version, timeout=_TIMEOUT, environment={**os.environ, "DOCKER_HOST": address})
     except (DockerException, RequestException):
         return None
     try:
-        client.api.trust_env = not address.startswith("unix:")  # no proxy leads to a socket, and others may change it
+        client.api.trust_env = not address.startswith("unix:")  # proxies do not apply to a Unix socket
         client.ping()
     except (DockerException, RequestException):
         client.close()
-        _spoken.pop(address, None)  # it may come back as another one
+        _api_versions.pop(address, None)  # another version may run there later
         return None
-    _spoken[address] = client.api.api_version
+    _api_versions[address] = client.api.api_version
     return Daemon(client, address)

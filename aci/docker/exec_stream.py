@@ -1,6 +1,6 @@
-"""A program in a container, spoken to through the daemon's own connection: no `docker` process stands between.
+"""Programs in containers, connected through the daemon's API instead of a `docker` process.
 
-That process costs 40 ms to start, and copies what is sent a fifth as fast.
+A `docker` process takes 40 ms to start, and copies data at a fifth of the speed.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from aci.channel import BLOCK
-from aci.daemon import Daemon, trouble
+from aci.docker.docker_daemon import Daemon, docker_errors
+from aci.runtime.process_channel import BLOCK_BYTES
 from trajectories.errors import WorkspaceError
 
 _HEAD = 8
 """Bytes before each part of a program's output: which stream, three zeros, and the part's length."""
 
-_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
-_FIX = "`swe-agent resume` goes on in a new workspace."
+_FIX = "`swe-agent resume` continues in a new workspace."
 _FIRST = """\
 exec 3<&0 4>&1
 (
@@ -34,33 +34,34 @@ exec </dev/null >/dev/null 2>&1 3<&- 4>&-
 wait $! || exit
 while :; do sleep 3600; done
 """
-"""What the container begins with holds none of the program's pipes, which every command could find at process 1. Who
-waits for the program says a word of ours when it has ended; where that is ended too, so is the container."""
+"""The container's first process. It holds none of the program's pipes, since every command could find them at process
+1. A subshell waits for the program and prints a secret word when it has ended. If the subshell is killed, the container
+ends."""
 
 
-def first(words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
-    """Arguments for `Daemon.start`: the container begins with a program, and idles when that has ended.
+def first_program_arguments(words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
+    """Return arguments for `Daemon.start` for a container that starts with a program and idles when it has ended.
 
-    It saves the 30 ms that a daemon takes to bring one more process into a container; see `First`.
+    This saves the 30 ms that a daemon takes to start another process in a container; see `FirstProgram`.
     """
     variables = [f"{name}={value}" for name, value in env.items()]
-    begun = ["sh", "-c", _FIRST, "sh", "env", *variables, *words]
-    return {"entrypoint": begun, "stdin_open": True, "init": False}  # an init would hold the pipes
+    command = ["sh", "-c", _FIRST, "sh", "env", *variables, *words]
+    return {"entrypoint": command, "stdin_open": True, "init": False}  # an init would hold the pipes
 
 
-class Stream:
-    """A connection of the daemon's that has become a program's. The `last` word says that the program has ended."""
+class ProgramStream:
+    """A connection to a program through the daemon. The word `last` marks the end of the program's output."""
 
     def __init__(self, stream: Any, last: bytes = b"") -> None:
         self._stream, self._last = stream, last
-        self._socket: Any = getattr(stream, "_sock", stream)  # below what would read ahead of `poll`
+        self._socket: Any = getattr(stream, "_sock", stream)  # without the buffers above it, which `poll` does not see
         self._socket.settimeout(0)
-        if self._socket.family in (socket.AF_INET, socket.AF_INET6):  # a network may forget who is silent for long
+        if self._socket.family in (socket.AF_INET, socket.AF_INET6):  # networks may drop idle connections
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._rest = bytearray()
         self._left = 0
-        self._over = False
-        self._early = self._unpacked(_ahead(stream))
+        self._at_end = False
+        self._early = self._unpack(_read_ahead(stream))
         self._tail = b""
 
     def fileno(self) -> int:
@@ -72,46 +73,46 @@ class Stream:
     def offer(self, data: memoryview) -> int:
         try:
             return int(self._socket.send(data))
-        except _NOT_NOW:
+        except _WOULD_BLOCK:
             return 0
         except OSError:
             return len(data)
 
     def receive(self) -> bytes | None:
-        said, self._early = bytearray(self._early), b""
-        while len(said) < BLOCK:
+        output, self._early = bytearray(self._early), b""
+        while len(output) < BLOCK_BYTES:
             try:
-                data = self._socket.recv(BLOCK)
-            except _NOT_NOW:
+                data = self._socket.recv(BLOCK_BYTES)
+            except _WOULD_BLOCK:
                 break
             except OSError:
                 data = b""
             if not data:
-                self._over = True
+                self._at_end = True
                 break
-            said += self._unpacked(data)
-        return self._without_last(bytes(said)) if said or self._over else None
+            output += self._unpack(data)
+        return self._strip_last(bytes(output)) if output or self._at_end else None
 
-    def _without_last(self, said: bytes) -> bytes:
+    def _strip_last(self, output: bytes) -> bytes:
         if not self._last:
-            return said
-        self._tail = (self._tail + said)[-len(self._last) :]
+            return output
+        self._tail = (self._tail + output)[-len(self._last) :]
         if self._tail == self._last:
-            self._over = True
-        return said.removesuffix(self._last)
+            self._at_end = True
+        return output.removesuffix(self._last)
 
-    def _unpacked(self, data: bytes) -> bytes:
-        """What the program said, out of the parts that the daemon sends."""
+    def _unpack(self, data: bytes) -> bytes:
+        """Return the program's output from the parts that the daemon sends."""
         if len(data) <= self._left:  # the middle of a long part
             self._left -= len(data)
             return data
         self._rest += data
-        said = []
+        output = []
         at = 0
         while True:
             if self._left:
                 part = self._rest[at : at + self._left]
-                said.append(part)
+                output.append(part)
                 at += len(part)
                 self._left -= len(part)
             if len(self._rest) - at < _HEAD:
@@ -119,10 +120,10 @@ class Stream:
             self._left = int.from_bytes(self._rest[at + 4 : at + _HEAD], "big")
             at += _HEAD
         del self._rest[:at]
-        return b"".join(said)
+        return b"".join(output)
 
     def ended(self) -> bool:
-        return self._over
+        return self._at_end
 
     def close(self, group: bool) -> None:
         with suppress(OSError):
@@ -133,24 +134,24 @@ class Stream:
         self._socket.close()
 
 
-def _ahead(stream: Any) -> bytes:
-    """What was read already, with the head of the daemon's answer, from a connection that does not block."""
+def _read_ahead(stream: Any) -> bytes:
+    """Return what was already read from a non-blocking connection together with the daemon's response headers."""
     reader = getattr(getattr(getattr(getattr(stream, "_response", None), "raw", None), "_fp", None), "fp", None)
     try:
         return bytes(reader.peek()) if reader else b""
-    except _NOT_NOW:
+    except _WOULD_BLOCK:
         return b""
 
 
-class Exec(Stream):
+class ExecProgram(ProgramStream):
     """The program `words` in the container with this id, with `env` added to its environment.
 
-    Closing it closes the program's stdin; nothing in the container is ended. Raises WorkspaceError.
+    Closing it closes the program's stdin; no process in the container is ended. Raises WorkspaceError.
     """
 
     def __init__(self, daemon: Daemon, container: str, words: Sequence[str], env: Mapping[str, str]) -> None:
         self._api = daemon.client.api
-        with trouble(_FIX):
+        with docker_errors(_FIX):
             made = self._api.exec_create(container, list(words), stdin=True, environment=dict(env))
             self._id = made["Id"]
             super().__init__(self._api.exec_start(self._id, socket=True))
@@ -159,25 +160,25 @@ class Exec(Stream):
         deadline = time.monotonic() + seconds
         while True:
             try:
-                with trouble():
+                with docker_errors():
                     found = self._api.exec_inspect(self._id)
             except WorkspaceError:
                 return None
-            if not found["Running"] and found["ExitCode"] is not None:  # it has none where it did not begin
+            if not found["Running"] and found["ExitCode"] is not None:  # None if it did not start
                 return int(found["ExitCode"])
             if time.monotonic() >= deadline:
                 return None
             time.sleep(0.02)
 
 
-class First(Stream):
-    """The program that the container with this id began with. Raises WorkspaceError."""
+class FirstProgram(ProgramStream):
+    """The first program of the container with this id. Raises WorkspaceError."""
 
     def __init__(self, daemon: Daemon, container: str) -> None:
         word = secrets.token_hex(16).encode()
-        with trouble(_FIX):
-            asked = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            super().__init__(daemon.client.api.attach_socket(container, params=asked), word)
+        with docker_errors(_FIX):
+            parameters = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            super().__init__(daemon.client.api.attach_socket(container, params=parameters), word)
         self.offer(memoryview(word + b"\n"))
 
     def code(self, seconds: float) -> int | None:

@@ -1,4 +1,4 @@
-"""A container in which an image is prepared: a shell of the user root, and commands of other users."""
+"""Containers in which images are prepared, with a shell of root and commands of other users."""
 
 from __future__ import annotations
 
@@ -6,82 +6,88 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aci.channel import Channel
-from aci.confinement import preparation, size
-from aci.daemon import Daemon, said
-from aci.disk_watch import DiskWatch
-from aci.exec_channel import Exec, First, first
-from aci.execution import execute
-from aci.service import QUICK, NoAnswer, Service
-from aci.shell import quote, words
-from aci.view import clean
-from aci.workspace import Options
+from aci.docker.container_exec import execute
+from aci.docker.container_limits import parse_size, preparation_limits
+from aci.docker.disk_quota import DiskWatch
+from aci.docker.docker_daemon import Daemon, error_message
+from aci.docker.exec_stream import ExecProgram, FirstProgram, first_program_arguments
+from aci.observation.sanitized_text import clean_text
+from aci.runtime.control_shell import QUICK, CommandTimeout, ControlShell
+from aci.runtime.process_channel import Channel
+from aci.runtime.shell_session import quote, shell_arguments
+from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
     from docker.models.images import Image
 
-ROOT = "0:0"
-LAYOUT = 1800.0
-"""Seconds for what is done with all files that an image has in its repository: their number is not known before."""
+ROOT_USER = "0:0"
+LAYOUT_TIMEOUT = 1800.0
+"""The time limit in seconds for work on all files in an image's repository folder, whose number is not known."""
 
-_SAID = 64_000  # bytes of what a step says that are kept
+_MAX_OUTPUT = 64_000  # bytes of a step's output that are kept
 
 
-class AsRoot:
-    """A shell in a container of preparation: no process stands between, as `docker exec` would cost 50 ms a step."""
+class RootShell:
+    """A shell of root in a container, used without `docker exec`, which would take 50 ms for each step."""
 
-    def __init__(self, daemon: Daemon, container: Container, options: Options) -> None:
+    def __init__(self, daemon: Daemon, container: Container, options: WorkspaceOptions) -> None:
         self._daemon, self._id = daemon, str(container.id)
-        self._begun: list[str] | None = words("sh")
-        self._service = Service(self._start, "/", options.cancel, shared=False)
+        self._first_words: list[str] | None = shell_arguments("sh")
+        self._service = ControlShell(self._start, "/", options.cancel, shared=False)
 
     def _start(self, program: Sequence[str]) -> Channel:
-        if program == self._begun:
-            self._begun = None
-            return First(self._daemon, self._id)
-        return Exec(self._daemon, self._id, program, {})
+        if program == self._first_words:
+            self._first_words = None
+            return FirstProgram(self._daemon, self._id)
+        return ExecProgram(self._daemon, self._id, program, {})
 
     def __call__(self, script: str, env: Mapping[str, str], seconds: float = QUICK, program: str = "sh") -> str:
-        """What the script says, in which `program` does the work for at most `seconds`. Raises WorkspaceError,
-        Cancelled."""
+        """Run a script for at most `seconds` and return its output. `program` is named in the error of a time-out.
+
+        Raises WorkspaceError and Cancelled.
+        """
         exports = b"".join(b"export %b=%b\n" % (name.encode(), quote(value)) for name, value in env.items())
         body = b"(exec 2>&1\n%b%b)" % (exports, script.encode("utf-8", "surrogateescape"))
         try:
-            ran = self._service.run(body, _SAID, seconds)
-        except NoAnswer:
-            raise _late(program, seconds) from None
-        return _said(ran.code, ran.text)
+            ran = self._service.run(body, _MAX_OUTPUT, seconds)
+        except CommandTimeout:
+            raise _timeout_error(program, seconds) from None
+        return _checked_output(ran.code, ran.text)
 
     def close(self) -> None:
         self._service.close()
 
 
 @contextmanager
-def started(
-    daemon: Daemon, source: Image, name: str, options: Options
-) -> Iterator[tuple[Container, AsRoot, DiskWatch]]:
-    """A container of the image, which users call `name`, known to have a shell and git, while the context lasts."""
+def start_container(
+    daemon: Daemon, source: Image, name: str, options: WorkspaceOptions
+) -> Iterator[tuple[Container, RootShell, DiskWatch]]:
+    """Start a container of the image `name`, and check that it has a shell and git. The context removes it."""
     from docker.errors import APIError
 
-    another = "Use an image that has both git and a POSIX shell, such as python:3.12."
+    advice = "Use an image that has both git and a POSIX shell, such as python:3.12."
     try:
-        container = daemon.start(str(source.id), user="0", **(preparation(options) | first(words("sh"), {})))
+        container = daemon.start(
+            str(source.id),
+            user="0",
+            **(preparation_limits(options) | first_program_arguments(shell_arguments("sh"), {})),
+        )
     except APIError as error:
-        if "executable file not found" in said(error) or "no such file" in said(error):
-            raise WorkspaceError(f"The image {name} has no POSIX shell.", another) from error
+        if "executable file not found" in error_message(error) or "no such file" in error_message(error):
+            raise WorkspaceError(f"The image {name} has no POSIX shell.", advice) from error
         raise
     try:
-        with watched(daemon, container, source, options) as watch:
-            as_root = AsRoot(daemon, container, options)
+        with watch_disk(daemon, container, source, options) as watch:
+            as_root = RootShell(daemon, container, options)
             try:
                 try:
                     as_root("command -v git", {})
-                except NoAnswer:
+                except CommandTimeout:
                     raise
                 except WorkspaceError as error:
-                    raise WorkspaceError(f"The image {name} has no git.", another) from error
+                    raise WorkspaceError(f"The image {name} has no git.", advice) from error
                 yield container, as_root, watch
             finally:
                 as_root.close()
@@ -90,13 +96,13 @@ def started(
 
 
 @contextmanager
-def watched(daemon: Daemon, container: Container, image: Image, options: Options) -> Iterator[DiskWatch]:
-    """The watch of a container of preparation: its programs are those of an image that a set-up may have made.
+def watch_disk(daemon: Daemon, container: Container, image: Image, options: WorkspaceOptions) -> Iterator[DiskWatch]:
+    """Limit the disk usage of a container while an image is prepared: its programs may come from an untrusted set-up.
 
-    A change of owners may copy all that the image holds, so its size comes on top of the limit. Raises WorkspaceError
-    if more than both is written.
+    Changing owners may copy all files of the image, so its size is added to the limit. Raises WorkspaceError if more is
+    written.
     """
-    watch = DiskWatch(daemon, str(container.id), size(options.disk) + int(image.attrs["Size"]))
+    watch = DiskWatch(daemon, str(container.id), parse_size(options.disk) + int(image.attrs["Size"]))
     try:
         yield watch
     except WorkspaceError as error:
@@ -117,30 +123,31 @@ def _refuse_full(watch: DiskWatch, error: WorkspaceError | None = None) -> None:
 def run_as(
     daemon: Daemon,
     container: Container,
-    options: Options,
+    options: WorkspaceOptions,
     script: str,
     user: str,
     env: Mapping[str, str],
     seconds: float = QUICK,
     program: str = "sh",
 ) -> str:
-    """What a script of that user says; see `AsRoot`. Raises WorkspaceError, Cancelled."""
+    """Run a script as the user and return its output; see `RootShell`. Raises WorkspaceError and Cancelled."""
     ran = execute(daemon, str(container.id), script, options.cancel, seconds, user=user, env=env)
     if ran.late:
-        raise _late(program, seconds)
-    return _said(ran.code, ran.text)
+        raise _timeout_error(program, seconds)
+    return _checked_output(ran.code, ran.text)
 
 
-def _late(program: str, seconds: float) -> NoAnswer:
-    return NoAnswer(
+def _timeout_error(program: str, seconds: float) -> CommandTimeout:
+    return CommandTimeout(
         f"The base could not be prepared: `{program}` of the image did not end within {seconds:.0f} s.",
-        "See that it works there, or name another image with --image.",
+        "Check that it works there, or name another image with --image.",
     )
 
 
-def _said(code: int, text: str) -> str:
+def _checked_output(code: int, text: str) -> str:
     if code:
         raise WorkspaceError(
-            f"The base could not be prepared: {clean(text.strip()[-500:])}", "See that Docker's disk is not full."
+            f"The base could not be prepared: {clean_text(text.strip()[-500:])}",
+            "Check that Docker's disk is not full.",
         )
     return text.strip()

@@ -1,8 +1,7 @@
-"""What dead processes left behind, and what is kept to be quick: found, and removed when the user asks for it.
+"""Clean-up of leftovers of dead processes and of unused caches, at the user's request.
 
-A workspace that is opened removes what processes of this boot left. `doctor --clean` also removes what is older, and
-base images and volumes that nothing uses: the next run makes its own anew within seconds. Environments stay: see
-`env prune`.
+Opening a workspace removes what processes of this boot left. `doctor --clean` also removes older leftovers, and unused
+base images and volumes, which the next run makes again within seconds. Environments stay: see `env prune`.
 """
 
 from __future__ import annotations
@@ -19,120 +18,122 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aci import owner
-from aci.daemon import BASE, LABEL, OWNER, Daemon, trouble
-from aci.network_files import unused_volumes
+from aci.docker.docker_daemon import BASE, LABEL, OWNER_LABEL, Daemon, docker_errors
+from aci.docker.network_files import unused_volumes
+from aci.repository import process_owner
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-LOCAL = "swe-agent-local-"
-"""What folders of local workspaces begin with; each has a file `owner`."""
+LOCAL_PREFIX = "swe-agent-local-"
+"""The prefix of the folders of local workspaces. Each has a file `owner`."""
 
-_ANY = re.compile(r"swe-agent-(?:base-|history-)?[a-z0-9_]{8}")
+_TEMPORARY_NAME = re.compile(r"swe-agent-(?:base-|history-)?[a-z0-9_]{8}")
 _HOUR, _DAY = 3600.0, 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
-    """So many of `what` are gone, and so many bytes with them."""
+class CleanupResult:
+    """The number of removed things of the kind `what`, and the bytes that they took."""
 
     what: str
     count: int
     bytes: int
 
 
-def clean_daemon(daemon: Daemon) -> list[Removed]:
-    """Remove containers of dead processes, half-made images, and base images and volumes that nothing uses.
+def clean_daemon(daemon: Daemon) -> list[CleanupResult]:
+    """Remove containers of dead processes, half-made images, and unused base images and volumes.
 
-    Raises WorkspaceError where the daemon cannot be asked.
+    Raises WorkspaceError if the daemon fails.
     """
     api = daemon.client.api
-    with trouble():
-        containers = api.containers(all=True, size=True, filters={"label": [f"{LABEL}=1", OWNER]})
-        abandoned = [(each["Id"], int(each.get("SizeRw") or 0)) for each in containers if _abandoned(each)]
-        removed = _removed("containers", abandoned, lambda id: api.remove_container(id, force=True, v=True))
+    with docker_errors():
+        containers = api.containers(all=True, size=True, filters={"label": [f"{LABEL}=1", OWNER_LABEL]})
+        abandoned = [(each["Id"], int(each.get("SizeRw") or 0)) for each in containers if _is_abandoned(each)]
+        removed = _remove_all("containers", abandoned, lambda id: api.remove_container(id, force=True, v=True))
         sizes = _own_sizes(api)
         half_made = [
             (each["Id"], sizes.get(each["Id"], 0))
-            for each in api.images(filters={"dangling": True, "label": [f"{LABEL}=1", OWNER]})
-            if _unowned(each["Labels"][OWNER], float(each["Created"]))
+            for each in api.images(filters={"dangling": True, "label": [f"{LABEL}=1", OWNER_LABEL]})
+            if _is_unowned(each["Labels"][OWNER_LABEL], float(each["Created"]))
         ]
-        removed_images = _removed("half-made images", half_made, api.remove_image)
+        removed_images = _remove_all("half-made images", half_made, api.remove_image)
         used = {each["ImageID"] for each in api.containers(all=True)}
         old = [
             (each["Id"], sizes.get(each["Id"], 0))
             for each in api.images(filters={"label": BASE})
             if each["Id"] not in used and time.time() - each["Created"] > _HOUR
         ]
-        removed_bases = _removed("base images", old, lambda id: api.remove_image(id, force=True))
-        volumes = [(name, 0) for name in unused_volumes(api)]  # of a few hundred bytes
-        return [removed, removed_images, removed_bases, _removed("volumes", volumes, api.remove_volume)]
+        removed_bases = _remove_all("base images", old, lambda id: api.remove_image(id, force=True))
+        volumes = [(name, 0) for name in unused_volumes(api)]  # each has a few hundred bytes
+        return [removed, removed_images, removed_bases, _remove_all("volumes", volumes, api.remove_volume)]
 
 
-def clean_folders(locks: Path) -> list[Removed]:
-    """Temporary folders of dead processes, and lock files that nobody has held for a day."""
+def clean_folders(locks: Path) -> list[CleanupResult]:
+    """Remove temporary folders of dead processes, and lock files that were not held for a day."""
     folders = [*dead_workspaces(), *_old_folders(Path(tempfile.gettempdir()))]
     held = [(file, file.stat().st_size) for file in locks.glob("*.lock") if _is_free(file)]
     return [
-        _removed("temporary folders", [(folder, _size(folder)) for folder in folders], remove_folder),
-        _removed("locks", held, Path.unlink),
+        _remove_all("temporary folders", [(folder, _size(folder)) for folder in folders], remove_folder),
+        _remove_all("locks", held, Path.unlink),
     ]
 
 
 def dead_workspaces() -> Iterator[Path]:
-    """The folders of local workspaces whose process has ended."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{LOCAL}*"):
+    """Yield the folders of local workspaces whose process has ended."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{LOCAL_PREFIX}*"):
         with suppress(OSError, ValueError):
-            if _is_private(folder.lstat()) and owner.gone((folder / "owner").read_text()):
+            if _is_private(folder.lstat()) and process_owner.has_ended((folder / "owner").read_text()):
                 yield folder
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder that may hold read-only folders, or thousands of them in each other (rm does not recurse)."""
+    """Remove a folder that may hold read-only or thousands of nested folders (for which rm needs no recursion)."""
     open_up = ["find", str(folder), "-type", "d", "!", "-perm", "-700", "-exec", "chmod", "u+rwx", "{}", ";"]
     for command in (["rm", "-rf", "--", str(folder)], open_up, ["rm", "-rf", "--", str(folder)]):
         if folder.exists():
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True)
 
 
-def _abandoned(container: dict[str, Any]) -> bool:
-    """A container in use runs; one of an earlier boot, or of another machine's dead process, does not."""
-    return _unowned(container["Labels"][OWNER], float(container["Created"]), container["State"] != "running")
+def _is_abandoned(container: dict[str, Any]) -> bool:
+    """Return whether a container's owner is gone. Containers in use run; those of an earlier boot do not."""
+    return _is_unowned(container["Labels"][OWNER_LABEL], float(container["Created"]), container["State"] != "running")
 
 
-def _unowned(name: str, created: float, still: bool = True) -> bool:
-    return owner.gone(name) or (still and not owner.lives(name) and time.time() - created > _HOUR)
+def _is_unowned(name: str, created: float, idle: bool = True) -> bool:
+    return process_owner.has_ended(name) or (
+        idle and not process_owner.is_running(name) and time.time() - created > _HOUR
+    )
 
 
 def _own_sizes(api: APIClient) -> dict[str, int]:
-    """What would be free without each image: what it shares with others stays."""
+    """Return the bytes that removing each image would free, without what it shares with others."""
     images = api.df().get("Images") or ()
     return {each["Id"]: max(int(each["Size"]) - max(int(each.get("SharedSize") or 0), 0), 0) for each in images}
 
 
-def _removed(what: str, found: Iterable[tuple[Any, int]], remove: Callable[[Any], object]) -> Removed:
+def _remove_all(what: str, found: Iterable[tuple[Any, int]], remove: Callable[[Any], object]) -> CleanupResult:
     from docker.errors import APIError
 
     sizes = []
     for one, size in found:
-        with suppress(APIError, OSError):  # somebody uses it after all, or was faster
+        with suppress(APIError, OSError):  # it is in use after all, or another process has removed it
             remove(one)
             sizes.append(size)
-    return Removed(what, len(sizes), sum(sizes))
+    return CleanupResult(what, len(sizes), sum(sizes))
 
 
 def _old_folders(parent: Path) -> Iterator[Path]:
-    """Folders as only we name them, private and of this user, in which nothing was put or removed for a day."""
+    """Yield this user's private folders with swe-agent's names in which no file was added or removed for a day."""
     for folder in parent.glob("swe-agent-*"):
         with suppress(OSError):
             found = folder.lstat()
-            if _is_private(found) and _ANY.fullmatch(folder.name) and time.time() - found.st_mtime > _DAY:
+            if _is_private(found) and _TEMPORARY_NAME.fullmatch(folder.name) and time.time() - found.st_mtime > _DAY:
                 yield folder
 
 
 def _is_private(found: os.stat_result) -> bool:
-    """Whether this is a folder of this user, no link, in which no other user can have put anything."""
+    """Return whether this is a folder of this user, not a link, to which no other user can have added files."""
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
 
 

@@ -2,8 +2,8 @@
 
 Both mount /etc/hosts, /etc/resolv.conf and /etc/hostname from a folder of their own; Podman also mounts
 /run/.containerenv. These files are writable, and no size that the daemon reports includes them, so a program could fill
-the disk through them. Neither daemon mounts a file for which the container has a mount already. Ours lie in a volume,
-which is written once for each set of host names.
+the disk through them. Neither daemon mounts a file for which the container has a mount already. The replacements are in
+a volume, which is written once for each set of host names.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from docker import APIClient
     from docker.types import Mount
 
-    from aci.daemon import Daemon
+    from aci.docker.docker_daemon import Daemon
 
 HOSTNAME = "workspace"
 """The host name of every container."""
 
-VOLUME = "swe-agent-network-"
-"""What the volumes' names begin with."""
+VOLUME_PREFIX = "swe-agent-network-"
+"""The prefix of the volumes' names."""
 
 LABEL = "swe-agent.network-files"
-"""The label that the volumes have."""
+"""The label of the volumes."""
 
 _INSIDE = "/swe-agent-network-files"
 _HOSTS = """\
@@ -38,11 +38,11 @@ ff00::0\tip6-mcastprefix
 ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
-_RESOLV = "nameserver 127.0.0.1\n"  # there is no network to ask; some programs refuse to start without a name server
+_RESOLV = "nameserver 127.0.0.1\n"  # there is no network; some programs refuse to start without a name server
 
 
 def network_files(daemon: Daemon, image: str, names: Sequence[str], anew: bool = False) -> list[Mount]:
-    """The mounts for a container whose loopback also has these `names`.
+    """Return the mounts for a container whose loopback also has these `names`.
 
     If their volume is missing, or if `anew`, it is written through a container of `image` that never starts. Raises
     docker.errors.DockerException.
@@ -54,7 +54,7 @@ def network_files(daemon: Daemon, image: str, names: Sequence[str], anew: bool =
     if daemon.is_podman():
         files["/run/.containerenv"] = ""
     api = daemon.client.api
-    volume = f"{VOLUME}{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
+    volume = f"{VOLUME_PREFIX}{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
     try:
         folder = api.inspect_volume(volume)["Mountpoint"]
     except NotFound:
@@ -65,12 +65,12 @@ def network_files(daemon: Daemon, image: str, names: Sequence[str], anew: bool =
 
 
 def unused_volumes(api: APIClient) -> list[str]:
-    """The names of volumes whose files no container mounts. Their next use writes them again.
+    """Return the names of volumes whose files no container mounts. Their next use writes them again.
 
     Raises docker.errors.DockerException.
     """
     volumes = api.volumes(filters={"label": LABEL})["Volumes"] or ()
-    # containers mount single files of a volume, which a daemon does not count as its use
+    # containers mount single files of a volume, which a daemon does not count as using it
     containers = api.containers(all=True)
     used = {mount.get("Source", "").rpartition("/")[0] for each in containers for mount in each.get("Mounts") or ()}
     return [each["Name"] for each in volumes if each["Mountpoint"] not in used]

@@ -1,8 +1,8 @@
-"""Services that the user approved (Postgres, Redis, …), beside a workspace and reached on its loopback.
+"""Services that the user approved (Postgres, Redis, …), which run beside a workspace and listen on its loopback.
 
-They share one network namespace with the workspace, and it has nothing but loopback: no bridge, no way out. A holder
-that only idles owns the namespace, so that a workspace which is restarted finds its services again. Each workspace and
-each fork has its own; all of them go with it, and those of a process that died are removed as its workspaces are.
+They share a network namespace with the workspace, which has only loopback and no connection to other networks. An idle
+holder container owns the namespace, so that a restarted workspace still reaches its services. Each workspace and each
+fork has its own services, which are removed with it; those of dead processes are removed like their workspaces.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from aci.base_image import source
-from aci.confinement import RIGHTS, confinement, size
-from aci.daemon import Daemon, trouble
-from aci.disk_watch import DiskWatch
-from aci.execution import Ran, execute
-from aci.view import clean
+from aci.docker.base_image import source_image
+from aci.docker.container_exec import ExecResult, execute
+from aci.docker.container_limits import SETUP_CAPABILITIES, container_limits, parse_size
+from aci.docker.disk_quota import DiskWatch
+from aci.docker.docker_daemon import Daemon, docker_errors
+from aci.observation.sanitized_text import clean_text
 from trajectories.errors import Cancelled, WorkspaceError
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-    from aci.workspace import Options
+    from aci.runtime.workspace import WorkspaceOptions
 
 _HOLDER_MEMORY = "64m"
 _TICK = 0.2
-_LISTENS = re.compile(r"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A ", re.MULTILINE)
+_LISTENING = re.compile(r"^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A ", re.MULTILINE)
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?/tcp")
 _SOCKETS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null"
 _LINES = 12
@@ -38,10 +38,11 @@ _LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`command` empty: the image's own. It is ready when the shell command `ready` succeeds in it, within `seconds`;
-    without one, when one of its `ports` (if not given: those that the image exposes) is listened to.
+    """A service. If `command` is empty, the image's own command runs.
 
-    `env` is the service's environment; `variables` are set in the sessions of the workspace, to say where it is.
+    It is ready when the shell command `ready` succeeds in it within `seconds`; without one, when it listens on one of
+    its `ports` (default: those that the image exposes). `env` is the service's environment. `variables` are set in the
+    sessions of the workspace, for example with the service's address.
     """
 
     name: str
@@ -54,14 +55,14 @@ class Service:
     seconds: float = 60.0
 
 
-class Beside:
-    """The services of one workspace, running and ready; `joined` is for the start of the container beside them.
+class ServiceGroup:
+    """The running services of a workspace. `joined` has the arguments for starting the workspace's own container.
 
-    Each can be reached on loopback, also by its name. Raises WorkspaceError for one that cannot be started, wants the
-    port of another or is not ready in time; none is left then. Raises Cancelled.
+    Each service can be reached on loopback, also by its name. Raises WorkspaceError if one cannot be started, uses the
+    port of another or is not ready in time, and Cancelled; all are removed then.
     """
 
-    def __init__(self, daemon: Daemon, image: str, options: Options) -> None:
+    def __init__(self, daemon: Daemon, image: str, options: WorkspaceOptions) -> None:
         self._daemon, self._options = daemon, options
         self._containers: list[Container] = []
         self._watches: list[DiskWatch] = []
@@ -83,17 +84,17 @@ class Beside:
         for watch in self._watches:
             watch.stop()
         for container in reversed(self._containers):
-            with suppress(WorkspaceError), trouble():  # gone already, or a leftover that the next run removes
+            with suppress(WorkspaceError), docker_errors():  # already removed, or the next run removes it
                 container.remove(force=True, v=True)
 
     def _start_holder(self, image: str) -> Container:
-        """It writes nothing, so its root is read-only, and its disk needs no watch."""
+        """Start the holder container. Its root file system is read-only, so its disk usage needs no watch."""
         small = replace(self._options, memory=_HOLDER_MEMORY, processes=16, read_only=False)
-        return self._kept(image, read_only=True, **confinement(small))
+        return self._start_container(image, read_only=True, **container_limits(small))
 
     def _start(self, service: Service, image: str) -> Container:
         self._options.say(f"Starting the service {service.name}.")
-        container = self._kept(
+        container = self._start_container(
             image,
             entrypoint=None,
             command=shlex.split(service.command) or None,
@@ -101,14 +102,14 @@ class Beside:
             environment=dict(service.env),
             **self.joined,
             log_config={"type": "json-file", "config": {"max-size": "5m", "max-file": "1"}},
-            cap_add=list(RIGHTS),
-            **confinement(replace(self._options, read_only=False)),
+            cap_add=list(SETUP_CAPABILITIES),
+            **container_limits(replace(self._options, read_only=False)),
         )
-        self._watches.append(DiskWatch(self._daemon, str(container.id), size(self._options.disk)))
+        self._watches.append(DiskWatch(self._daemon, str(container.id), parse_size(self._options.disk)))
         return container
 
-    def _kept(self, image: str, **more: Any) -> Container:
-        with trouble():
+    def _start_container(self, image: str, **more: Any) -> Container:
+        with docker_errors():
             container = self._daemon.start(image, **more)
         self._containers.append(container)
         return container
@@ -117,31 +118,31 @@ class Beside:
         end = time.monotonic() + service.seconds
         while not self._is_ready(service, container, holder, ports, end - time.monotonic()):
             if self._options.cancel.is_set():
-                raise Cancelled("Interrupted while services started.", "`swe-agent resume` goes on from here.")
+                raise Cancelled("Interrupted while services started.", "`swe-agent resume` continues from here.")
             if time.monotonic() > end:
-                raise _failed(service, container, f"was not ready within {service.seconds:.0f} s")
+                raise _service_error(service, container, f"was not ready within {service.seconds:.0f} s")
             time.sleep(_TICK)
 
     def _is_ready(
         self, service: Service, container: Container, holder: Container, ports: Sequence[int], seconds: float
     ) -> bool:
-        with trouble():
+        with docker_errors():
             container.reload()
             if container.status != "running":
                 code = container.attrs["State"]["ExitCode"]
-                raise _failed(service, container, f"ended with status {code} instead of getting ready")
+                raise _service_error(service, container, f"ended with status {code} before it was ready")
         if service.ready:
             return self._run(container, service.ready, seconds).code == 0
-        return not ports or bool(set(ports) & set(_listening(self._run(holder, _SOCKETS, seconds).text)))
+        return not ports or bool(set(ports) & set(_listening_ports(self._run(holder, _SOCKETS, seconds).text)))
 
-    def _run(self, container: Container, script: str, seconds: float) -> Ran:
+    def _run(self, container: Container, script: str, seconds: float) -> ExecResult:
         return execute(self._daemon, str(container.id), script, self._options.cancel, seconds)
 
 
-def _image(daemon: Daemon, service: Service, options: Options) -> tuple[str, tuple[int, ...]]:
-    """Its id and the ports that it will listen at."""
-    with trouble():
-        image = source(daemon, replace(options, image=service.image))
+def _image(daemon: Daemon, service: Service, options: WorkspaceOptions) -> tuple[str, tuple[int, ...]]:
+    """Return the image's id and the ports on which the service will listen."""
+    with docker_errors():
+        image = source_image(daemon, replace(options, image=service.image))
     config = image.attrs.get("Config") or {}
     exposed = filter(None, map(_PORTS.fullmatch, config.get("ExposedPorts") or ()))
     ranges = [range(int(each[1]), int(each[2] or each[1]) + 1) for each in exposed]
@@ -149,26 +150,29 @@ def _image(daemon: Daemon, service: Service, options: Options) -> tuple[str, tup
 
 
 def _check_ports(wanted: Sequence[tuple[Service, Sequence[int]]]) -> None:
-    """A service with a command of its own may listen elsewhere than its image says; then it says so in its log."""
+    """Raise WorkspaceError if two services use the same port.
+
+    The ports of a service with its own command are not known from its image; a conflict shows in its log.
+    """
     owner: dict[int, str] = {}
     for service, ports in wanted:
         for port in ports if service.ports or not service.command else ():
             if port in owner:
                 raise WorkspaceError(
-                    f"The services {owner[port]} and {service.name} both want port {port}.",
-                    f"Give one of them another: services.{service.name}.command and services.{service.name}.ports.",
+                    f"The services {owner[port]} and {service.name} both use port {port}.",
+                    f"Change one with services.{service.name}.command and services.{service.name}.ports.",
                 )
             owner[port] = service.name
 
 
-def _listening(sockets: str) -> Iterator[int]:
-    """The ports that anything in the namespace listens at, as the kernel tells them."""
-    return (int(found[1], 16) for found in _LISTENS.finditer(sockets))
+def _listening_ports(sockets: str) -> Iterator[int]:
+    """Return all ports with a listener in the namespace, from the kernel's tables."""
+    return (int(found[1], 16) for found in _LISTENING.finditer(sockets))
 
 
-def _failed(service: Service, container: Container, how: str) -> WorkspaceError:
-    with suppress(WorkspaceError), trouble():
-        said = clean(container.logs(tail=_LINES)).strip()[-1500:]
-        last = "Its last lines:\n" + said if said else "It said nothing."
-        return WorkspaceError(f"The service {service.name} {how}. {last}", f"See to services.{service.name}.")
-    return WorkspaceError(f"The service {service.name} {how}.", f"See to services.{service.name}.")
+def _service_error(service: Service, container: Container, how: str) -> WorkspaceError:
+    with suppress(WorkspaceError), docker_errors():
+        log = clean_text(container.logs(tail=_LINES)).strip()[-1500:]
+        last = "Its last lines:\n" + log if log else "It printed nothing."
+        return WorkspaceError(f"The service {service.name} {how}. {last}", f"Check services.{service.name}.")
+    return WorkspaceError(f"The service {service.name} {how}.", f"Check services.{service.name}.")

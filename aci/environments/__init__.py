@@ -1,1 +1,1 @@
-"""Where a repository's environment comes from: one file a source, and how it is built and mended."""
+"""The environments of repositories: their sources, their planning, set-up and repair."""

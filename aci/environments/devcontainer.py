@@ -1,7 +1,7 @@
-"""A devcontainer's configuration: what of it makes an environment, and what is refused because it reaches for more.
+"""Devcontainer configurations: the settings that are used for an environment, and those that are refused.
 
-Its image or Dockerfile, its variables, and the commands that it runs once inside are taken. What would run on this
-machine, mount its files or raise the container's rights is refused by name; so is what is fetched from elsewhere.
+The image or Dockerfile, the variables and the commands that run once inside the container are used. Settings that would
+run commands on this machine, mount its files, extend the container's rights or fetch programs are refused by name.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aci.environments.jsonc import loads
-from aci.environments.plan import Command, Dockerfile, Files
-from aci.environments.room import ROOT
+from aci.environments.environment_plan import Command, Dockerfile, Files
+from aci.environments.json_comments import parse_json_comments
+from aci.environments.setup_container import ROOT
 
-PLACES = (".devcontainer/devcontainer.json", ".devcontainer.json")
+DEVCONTAINER_PATHS = (".devcontainer/devcontainer.json", ".devcontainer.json")
 COMMANDS = ("onCreateCommand", "updateContentCommand", "postCreateCommand")
 REFUSED = {
     "initializeCommand": "it would run on this machine",
@@ -26,21 +26,21 @@ REFUSED = {
     "workspaceMount": "it would mount files of this machine",
     "privileged": "it would give the container this machine's rights",
     "capAdd": "it would give the container more rights",
-    "securityOpt": "it would take protection off the container",
-    "features": "they are programs from elsewhere, run as root",
-    "dockerComposeFile": "its containers are not ours to limit",
+    "securityOpt": "it would remove protection from the container",
+    "features": "they are programs from elsewhere that run as root",
+    "dockerComposeFile": "its containers would run without limits",
     "runServices": "services are approved in your own settings",
-    "secrets": "set-up has none",
-    "appPort": "nothing from outside reaches the container",
-    "hostRequirements": "limits are those of your settings",
+    "secrets": "set-up has no secrets",
+    "appPort": "the container cannot be reached from outside",
+    "hostRequirements": "your settings define the limits",
     "gpu": "no device is given to the container",
 }
-"""What is not taken, and why."""
+"""The settings that are not used, and why."""
 
 IGNORED = ("postStartCommand", "postAttachCommand", "remoteUser", "containerUser", "workspaceFolder")
-"""What has no part in making an environment, though it may seem so."""
+"""Settings that are not part of set-up, though they may seem so."""
 
-PUBLIC = frozenset(
+PUBLIC_REGISTRIES = frozenset(
     {
         "docker.io",
         "ghcr.io",
@@ -52,19 +52,19 @@ PUBLIC = frozenset(
         "docker.elastic.co",
     }
 )
-"""Registries that anybody's images may come from: whoever names another chooses what this machine connects to."""
+"""Public registries. A repository may name no other, since this machine would connect to it."""
 
 _IMAGE = re.compile(r"[a-z0-9][\w.-]*(?:/[\w.-]+)*(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 _PLACE = re.compile(r"\$\{(?:containerWorkspaceFolder|localWorkspaceFolder)\}")
-_OTHERS = re.compile(r"\$\{(?:localEnv|containerEnv|localWorkspaceFolderBasename|devcontainerId|secret)\b[^}]*\}")
+_HOST_VALUES = re.compile(r"\$\{(?:localEnv|containerEnv|localWorkspaceFolderBasename|devcontainerId|secret)\b[^}]*\}")
 _LONGEST, _LONGEST_NAME = 10_000, 500
 _MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Devcontainer:
-    """What is taken from the file at `path`: an image or a Dockerfile to start from, or neither."""
+    """The settings that are used of the file at `path`: an image or a Dockerfile to start from, or neither."""
 
     path: str
     image: str = ""
@@ -74,62 +74,63 @@ class Devcontainer:
     refused: tuple[str, ...] = ()
 
 
-def find(files: Files) -> Devcontainer | None:
-    """The repository's devcontainer, None if it has none; one that cannot be read is one that says why."""
+def find_devcontainer(files: Files) -> Devcontainer | None:
+    """Return the repository's devcontainer, or None. If it cannot be read, `refused` says why."""
     others = sorted(path for path in files if re.fullmatch(r"\.devcontainer/[^/]+/devcontainer\.json", path))
-    path = next((path for path in (*PLACES, *others) if path in files), "")
-    return read(path, files) if path else None
+    path = next((path for path in (*DEVCONTAINER_PATHS, *others) if path in files), "")
+    return read_devcontainer(path, files) if path else None
 
 
-def read(path: str, files: Files) -> Devcontainer:
-    """What the file at `path` says, as far as it is taken."""
+def read_devcontainer(path: str, files: Files) -> Devcontainer:
+    """Read the file at `path` and return the settings that are used."""
     try:
-        said = loads(files[path].decode("utf-8", "replace"))
+        config = parse_json_comments(files[path].decode("utf-8", "replace"))
     except ValueError as error:
-        return Devcontainer(path, refused=(f"{path} is no JSON: {error}.",))
-    if not isinstance(said, dict):
-        return Devcontainer(path, refused=(f"{path} is no JSON object.",))
-    refused = [f"{name} in {path}: {why}." for name, why in REFUSED.items() if said.get(name)]
-    refused += [f"{name} in {path} has no part in it." for name in IGNORED if said.get(name)]
-    image = _image(said, path, refused)
-    dockerfile = _dockerfile(said, path, files, refused)
+        return Devcontainer(path, refused=(f"{path} is not valid JSON: {error}.",))
+    if not isinstance(config, dict):
+        return Devcontainer(path, refused=(f"{path} is not a JSON object.",))
+    refused = [f"{name} in {path}: {why}." for name, why in REFUSED.items() if config.get(name)]
+    refused += [f"{name} in {path} is not part of set-up." for name in IGNORED if config.get(name)]
+    image = _image(config, path, refused)
+    dockerfile = _dockerfile(config, path, files, refused)
     return Devcontainer(
         path,
         "" if dockerfile else image,
         dockerfile,
-        tuple(_commands(said, path, refused)),
-        dict(_variables(said, path, refused)),
+        tuple(_commands(config, path, refused)),
+        dict(_variables(config, path, refused)),
         tuple(refused),
     )
 
 
-def image_of_strangers(name: str) -> str:
-    """Why an image that a repository names is not taken; empty if it is. A name without a registry is Docker Hub's.
+def image_refusal(name: str) -> str:
+    """Return why an image that a repository names is refused; empty if it is accepted.
 
-    What Docker takes for a registry has a dot, a colon or a capital letter, or is `localhost`.
+    A name without a registry is Docker Hub's. Docker regards the first part of a name as a registry if it has a dot, a
+    colon or a capital letter, or is `localhost`.
     """
     first = name.partition("/")[0] if "/" in name else ""
     registry = first == "localhost" or bool(re.search(r"[.:]", first)) or first != first.lower()
-    if registry and first not in PUBLIC and re.fullmatch(r"[\w.-]+(?::\d+)?", first):
-        return f"its registry {first[:80]} is no public one; name it with --image"
-    return "" if len(name) <= _LONGEST_NAME and _IMAGE.fullmatch(name) else "it cannot name an image"
+    if registry and first not in PUBLIC_REGISTRIES and re.fullmatch(r"[\w.-]+(?::\d+)?", first):
+        return f"its registry {first[:80]} is not a known public one; name the image with --image"
+    return "" if len(name) <= _LONGEST_NAME and _IMAGE.fullmatch(name) else "it is not a valid image name"
 
 
-def _image(said: Mapping[str, Any], path: str, refused: list[str]) -> str:
-    image = said.get("image")
+def _image(config: Mapping[str, Any], path: str, refused: list[str]) -> str:
+    image = config.get("image")
     if image is None:
         return ""
-    why = image_of_strangers(image) if isinstance(image, str) else "it is no text"
+    why = image_refusal(image) if isinstance(image, str) else "it is not a string"
     if why:
         refused.append(f"image {str(image)[:80]!r} in {path}: {why}.")
         return ""
     return str(image)
 
 
-def _dockerfile(said: Mapping[str, Any], path: str, files: Files, refused: list[str]) -> Dockerfile | None:
-    table = said.get("build")
+def _dockerfile(config: Mapping[str, Any], path: str, files: Files, refused: list[str]) -> Dockerfile | None:
+    table = config.get("build")
     build = table if isinstance(table, dict) else {}
-    name = build.get("dockerfile") or build.get("dockerFile") or said.get("dockerFile")
+    name = build.get("dockerfile") or build.get("dockerFile") or config.get("dockerFile")
     if not isinstance(name, str):
         return None
     refused.extend(
@@ -138,39 +139,39 @@ def _dockerfile(said: Mapping[str, Any], path: str, files: Files, refused: list[
         if build.get(key)
     )
     folder = posixpath.dirname(path)
-    context = build.get("context") or said.get("context") or "."
-    place, around = inside(folder, name), inside(folder, context if isinstance(context, str) else ".")
+    context = build.get("context") or config.get("context") or "."
+    place, around = path_inside(folder, name), path_inside(folder, context if isinstance(context, str) else ".")
     if place is None or around is None:
         refused.append(f"The Dockerfile {name[:80]!r} of {path}, or its context, lies outside the repository.")
         return None
     if place not in files:
-        refused.append(f"The Dockerfile {place} of {path} is not there.")
+        refused.append(f"The Dockerfile {place} of {path} does not exist.")
         return None
     args, target = build.get("args"), build.get("target")
     literal = {key: value for key, value in args.items() if isinstance(value, str)} if isinstance(args, dict) else {}
     return Dockerfile(place, around, target if isinstance(target, str) else "", literal)
 
 
-def inside(folder: str, name: str) -> str | None:
-    """A path of the tree, relative to `folder`; None where it leaves the tree."""
+def path_inside(folder: str, name: str) -> str | None:
+    """Return a name relative to `folder` as a path of the tree; None if it leaves the tree."""
     if name.startswith("/") or "\0" in name:
         return None
     path = posixpath.normpath(posixpath.join(folder, name))
     return None if path == ".." or path.startswith("../") else "" if path == "." else path
 
 
-def _commands(said: Mapping[str, Any], path: str, refused: list[str]) -> Iterator[Command]:
+def _commands(config: Mapping[str, Any], path: str, refused: list[str]) -> Iterator[Command]:
     for name in COMMANDS:
-        for text in _texts(said.get(name)):
+        for text in _texts(config.get(name)):
             filled = _PLACE.sub(ROOT, text)
-            if _OTHERS.search(filled) or len(filled) > _LONGEST or "\0" in filled:
-                refused.append(f"A command of {name} in {path}: it asks for what is only known on this machine.")
+            if _HOST_VALUES.search(filled) or len(filled) > _LONGEST or "\0" in filled:
+                refused.append(f"A command of {name} in {path}: it is too long, or refers to values of this machine.")
             else:
                 yield Command(filled, f"{name} of {path}", optional=True)
 
 
 def _texts(value: Any) -> list[str]:
-    """A command in its three forms: a line for the shell, a list of words, a table of either."""
+    """Return the shell commands of a value in any of its three forms: a line, a list of words, a table of either."""
     if isinstance(value, str):
         return [value] if value.strip() else []
     if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
@@ -180,13 +181,13 @@ def _texts(value: Any) -> list[str]:
     return []
 
 
-def _variables(said: Mapping[str, Any], path: str, refused: list[str]) -> Iterator[tuple[str, str]]:
-    for table in (said.get("containerEnv"), said.get("remoteEnv")):
+def _variables(config: Mapping[str, Any], path: str, refused: list[str]) -> Iterator[tuple[str, str]]:
+    for table in (config.get("containerEnv"), config.get("remoteEnv")):
         for name, value in (table if isinstance(table, dict) else {}).items():
             text = _PLACE.sub(ROOT, value) if isinstance(value, str) else None
             if value is None:
                 continue
             if text is None or "${" in text or not _VARIABLE.fullmatch(name) or name == "PATH" or "\0" in text:
-                refused.append(f"The variable {name[:80]!r} in {path}: only plain values are taken, and no PATH.")
+                refused.append(f"The variable {name[:80]!r} in {path}: only plain values are used, and no PATH.")
             else:
                 yield name, text

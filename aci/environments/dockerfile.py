@@ -1,7 +1,7 @@
-"""A Dockerfile, read as set-up: its last stage's image, variables and commands, which then run under our limits.
+"""Dockerfiles, read as set-up: the last stage's image, variables and commands, which run under the limits of set-up.
 
-`docker build` is not used: it gives what runs there more rights and fewer limits than set-up has. What cannot be done
-so (several stages that copy from each other, files from the network) is said, and the environment is found otherwise.
+`docker build` is not used, because its commands have more rights and fewer limits. A Dockerfile that cannot be read in
+this way (stages that copy from each other, files from the network) is reported, and another source is used.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from aci.environments.devcontainer import image_of_strangers, inside
-from aci.environments.plan import Command, Dockerfile, Files
-from aci.environments.room import ROOT
+from aci.environments.devcontainer import image_refusal, path_inside
+from aci.environments.environment_plan import Command, Dockerfile, Files
+from aci.environments.setup_container import ROOT
 
-_NOTHING = (
+_IGNORED = (
     "CMD",
     "ENTRYPOINT",
     "EXPOSE",
@@ -33,21 +33,21 @@ _HEREDOC = re.compile(r"<<-?\s*['\"]?\w+")
 _REFERENCE = re.compile(r"\\(.)|\$(?:(\w+)|\{(\w+)(?:(:[-+])([^}]*))?\})")
 _PAIR = re.compile(r"""(?<!\w)([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|'[^']*'|(?:[^\s\\]|\\.)*)""")
 _MOST, _MOST_VARIABLES = 1000, 200
-"""Instructions of a Dockerfile, and variables of a stage."""
+"""The maximum number of instructions of a Dockerfile, and of variables of a stage."""
 
 _LONGEST, _ALL = 10_000, 1_000_000
-"""Characters of a value, or of an instruction but RUN; of all values and commands together."""
+"""The maximum characters of a value or of an instruction other than RUN, and of all values and commands together."""
 
 _FLAG = re.compile(r"--(\w[\w-]*)(?:=(\S+))?\s+")
 
 
-class Unusable(Exception):
-    """Why a Dockerfile cannot be read as set-up, in words that follow its name."""
+class UnusableDockerfile(Exception):
+    """A Dockerfile cannot be read as set-up. The message completes a sentence that starts with its name."""
 
 
 @dataclass
-class Reading:
-    """What was read of a Dockerfile's stage."""
+class DockerfileStage:
+    """A stage of a Dockerfile, as it was read."""
 
     image: str = ""
     stage: str = ""
@@ -57,26 +57,26 @@ class Reading:
     commands: list[Command] = field(default_factory=list)
     copied: list[str] = field(default_factory=list)
     untaken: list[str] = field(default_factory=list)
-    """What was not taken, in sentences."""
+    """The parts that are not used, as sentences."""
 
     args: dict[str, str] = field(default_factory=dict)
 
 
-def read(where: Dockerfile, files: Files) -> Reading:
-    """The stage that is asked for, or the last. Raises Unusable."""
+def read_dockerfile(where: Dockerfile, files: Files) -> DockerfileStage:
+    """Return the target stage, or the last one. Raises Unusable."""
     reader = _Reader(where, files)
     text = files[where.path].decode("utf-8", "replace")
     if len(text) > _ALL:
-        raise Unusable("is too long")
+        raise UnusableDockerfile("is too long")
     for number, (word, rest) in enumerate(instructions(text)):
         if number == _MOST:
-            raise Unusable(f"has more than {_MOST} instructions")
+            raise UnusableDockerfile(f"has more than {_MOST} instructions")
         reader.take(word, rest)
     return reader.result()
 
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:
-    """Each instruction, its continued lines joined and comments out. Raises Unusable for here-documents."""
+    """Yield each instruction, with continued lines joined and without comments. Raises Unusable for here-documents."""
     escape = "`" if re.search(r"^#\s*escape\s*=\s*`", text, re.MULTILINE | re.IGNORECASE) else "\\"
     whole = ""
     for line in text.splitlines():
@@ -93,7 +93,7 @@ def instructions(text: str) -> Iterator[tuple[str, str]]:
         whole = ""
         if word:
             if word.upper() in ("RUN", "COPY", "ADD") and _HEREDOC.search(rest):
-                raise Unusable("has a here-document")
+                raise UnusableDockerfile("has a here-document")
             yield word.upper(), rest.strip()
 
 
@@ -101,28 +101,28 @@ class _Reader:
     def __init__(self, where: Dockerfile, files: Files) -> None:
         self._where, self._files = where, files
         self._global: dict[str, str] = {}
-        self._stages: list[Reading] = []
+        self._stages: list[DockerfileStage] = []
         self._size = 0
 
-    def result(self) -> Reading:
+    def result(self) -> DockerfileStage:
         if not self._stages:
-            raise Unusable("has no FROM")
+            raise UnusableDockerfile("has no FROM")
         if not self._where.target:
             return self._stages[-1]
         for stage in self._stages:
             if stage.stage == self._where.target.lower():
                 return stage
-        raise Unusable(f"has no stage {self._where.target[:60]!r}")
+        raise UnusableDockerfile(f"has no stage {self._where.target[:60]!r}")
 
     def take(self, word: str, rest: str) -> None:
         if len(rest) > (_LONGEST * 10 if word == "RUN" else _LONGEST):
-            raise Unusable(f"has a {word[:20]} that is too long")
+            raise UnusableDockerfile(f"has a {word[:20]} that is too long")
         if word == "FROM":
             self._from(rest)
         elif word == "ARG":
             self._arg(rest)
         elif not self._stages:
-            raise Unusable(f"begins with {word[:20]!r}, not with FROM")
+            raise UnusableDockerfile(f"begins with {word[:20]!r}, not with FROM")
         elif word in ("COPY", "ADD"):
             self._copy(word, rest)
         elif word == "RUN":
@@ -131,22 +131,22 @@ class _Reader:
             self._env(rest)
         elif word == "WORKDIR":
             self._workdir(rest)
-        elif word not in (*_NOTHING, "SHELL"):
-            raise Unusable(f"has the unknown instruction {word[:20]!r}")
+        elif word not in (*_IGNORED, "SHELL"):
+            raise UnusableDockerfile(f"has the unknown instruction {word[:20]!r}")
 
     @property
-    def _stage(self) -> Reading:
+    def _stage(self) -> DockerfileStage:
         return self._stages[-1]
 
     def _from(self, rest: str) -> None:
         words = [self._value(word, self._global) for word in _without_flags(rest)[0].split()]
         if not words:
-            raise Unusable("has a FROM without an image")
+            raise UnusableDockerfile("has a FROM without an image")
         name = words[2].lower() if len(words) == 3 and words[1].upper() == "AS" else ""
         before = next((stage for stage in self._stages if stage.stage and stage.stage == words[0].lower()), None)
-        if before:  # goes on where another stage ended
+        if before:  # continues another stage
             self._stages.append(
-                Reading(
+                DockerfileStage(
                     before.image,
                     name,
                     before.workdir,
@@ -158,32 +158,32 @@ class _Reader:
                 )
             )
             return
-        if words[0] != "scratch" and (why := image_of_strangers(words[0])):
-            raise Unusable(f"starts from {words[0][:80]!r}: {why}")
-        self._stages.append(Reading(words[0], name))
+        if words[0] != "scratch" and (why := image_refusal(words[0])):
+            raise UnusableDockerfile(f"starts from {words[0][:80]!r}: {why}")
+        self._stages.append(DockerfileStage(words[0], name))
 
     def _arg(self, rest: str) -> None:
         for name, _, default in (word.partition("=") for word in _words(rest)):
             known = self._stage.args if self._stages else self._global
             value = self._where.args.get(name, default or self._global.get(name, ""))
-            known[name] = self._value(value, self._known() if self._stages else self._global)
+            known[name] = self._value(value, self._variables() if self._stages else self._global)
             if len(known) > _MOST_VARIABLES:
-                raise Unusable("has too many variables")
+                raise UnusableDockerfile("has too many variables")
 
     def _value(self, text: str, known: Mapping[str, str]) -> str:
-        """A value with what it refers to: neither it nor all of them together may grow without end."""
-        found = filled(text, known) if len(text) <= _LONGEST else text
+        """Return a value with its references replaced. Raises Unusable if it, or all values together, grow too long."""
+        found = expand_variables(text, known) if len(text) <= _LONGEST else text
         if len(found) > _LONGEST:
-            raise Unusable("has a value that is too long")
-        self._grow(found)
+            raise UnusableDockerfile("has a value that is too long")
+        self._add_size(found)
         return found
 
-    def _grow(self, text: str) -> None:
+    def _add_size(self, text: str) -> None:
         self._size += len(text)
         if self._size > _ALL:
-            raise Unusable("comes to more than a million characters")
+            raise UnusableDockerfile("has more than a million characters")
 
-    def _known(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         return {**self._stage.args, **self._stage.variables}
 
     def _env(self, rest: str) -> None:
@@ -192,63 +192,61 @@ class _Reader:
             name, _, value = rest.partition(" ")
             pairs = [(name, value.strip())]
         for name, raw in pairs:
-            value = self._value(_bare(raw), {**self._known(), "PATH": "$PATH"})
+            value = self._value(_bare(raw), {**self._variables(), "PATH": "$PATH"})
             if name == "PATH":
                 self._path(value)
                 continue
             self._stage.variables[name] = value
             if len(self._stage.variables) > _MOST_VARIABLES:
-                raise Unusable("has too many variables")
+                raise UnusableDockerfile("has too many variables")
 
     def _path(self, value: str) -> None:
-        """Folders that come before those that were there; which an image had, nobody knows before it is built."""
+        """Add the folders before $PATH. The image's own PATH is not known before the container runs."""
         before, own, after = value.partition("$PATH")
         first = tuple(part for part in before.split(":") if part.startswith("/")) if own else ()
         self._stage.paths = (*first, *self._stage.paths)
         if after.strip(":") or not own:
-            self._stage.untaken.append(
-                f"PATH={value[:200]} in {self._where.path}: only folders before $PATH are taken."
-            )
+            self._stage.untaken.append(f"PATH={value[:200]} in {self._where.path}: only folders before $PATH are used.")
 
     def _workdir(self, rest: str) -> None:
-        place = posixpath.normpath(posixpath.join(self._stage.workdir, self._value(_bare(rest), self._known())))
+        place = posixpath.normpath(posixpath.join(self._stage.workdir, self._value(_bare(rest), self._variables())))
         self._stage.workdir = place
-        self._do(f"mkdir -p {shlex.quote(place)}", "WORKDIR", "/")
+        self._add_command(f"mkdir -p {shlex.quote(place)}", "WORKDIR", "/")
 
     def _run(self, rest: str) -> None:
         rest, _ = _without_flags(rest)
-        self._do(_exec_form(rest) or rest, "RUN")
+        self._add_command(_exec_form(rest) or rest, "RUN")
 
     def _copy(self, word: str, rest: str) -> None:
         rest, flags = _without_flags(rest)
         if "from" in flags:
-            raise Unusable("copies from another stage or image")
-        form, known = _exec_form(rest), self._known()
+            raise UnusableDockerfile("copies from another stage or image")
+        form, known = _exec_form(rest), self._variables()
         *sources, target = [self._value(name, known) for name in _words(form or rest)] or [""]
         if not sources:
-            raise Unusable(f"has a {word} without a source")
+            raise UnusableDockerfile(f"has a {word} without a source")
         if any("://" in name or name.startswith("git@") for name in sources):
-            raise Unusable("adds files from the network")
-        found = [inside(self._where.context, name.lstrip("/")) for name in sources]
+            raise UnusableDockerfile("adds files from the network")
+        found = [path_inside(self._where.context, name.lstrip("/")) for name in sources]
         places = [place for place in found if place is not None]
         if len(places) < len(found):
-            raise Unusable("copies from outside the repository")
+            raise UnusableDockerfile("copies from outside the repository")
         self._stage.copied += [place for place in places if place in self._files]
-        self._do(_copying(places, target, self._stage.workdir, self._files), word, "/")
+        self._add_command(_copying(places, target, self._stage.workdir, self._files), word, "/")
 
-    def _do(self, command: str, word: str, place: str = "") -> None:
-        """A command as the stage would run it: there, with its arguments and variables."""
+    def _add_command(self, command: str, word: str, place: str = "") -> None:
+        """Add a command, with the stage's working directory, arguments and variables."""
         known = {**self._stage.args, **self._stage.variables}
         exports = "".join(f"export {name}={shlex.quote(value)}; " for name, value in known.items())
         paths = f"export PATH={shlex.quote(':'.join(self._stage.paths))}:$PATH; " if self._stage.paths else ""
         where = f"cd {shlex.quote(place or self._stage.workdir)} && " if (place or self._stage.workdir) != "/" else ""
         text = f"{exports}{paths}{where}{command}" if word == "RUN" else command
-        self._grow(text)
+        self._add_size(text)
         self._stage.commands.append(Command(text, f"{word} in {self._where.path}"))
 
 
 def _copying(sources: list[str], target: str, workdir: str, files: Files) -> str:
-    """`cp` of the tree's files as COPY has it: of a folder its contents; `--` and quotes keep names what they are."""
+    """Return the `cp` commands for COPY, which copies a folder's contents. `--` and quotes protect unusual names."""
     folder = "/" if target.endswith("/") or target in (".", "..") or len(sources) > 1 else ""
     place = posixpath.normpath(posixpath.join(workdir, target)).rstrip("/") + folder or "/"
     lines = []
@@ -265,8 +263,8 @@ def _copying(sources: list[str], target: str, workdir: str, files: Files) -> str
     return " && ".join(lines)
 
 
-def filled(text: str, known: Mapping[str, str]) -> str:
-    """`$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` by what is known, else empty."""
+def expand_variables(text: str, known: Mapping[str, str]) -> str:
+    """Replace `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` by known values; unknown names are empty."""
 
     def value(match: re.Match[str]) -> str:
         if match[1]:
@@ -280,7 +278,7 @@ def filled(text: str, known: Mapping[str, str]) -> str:
 
 
 def _without_flags(rest: str) -> tuple[str, list[str]]:
-    """What follows `--name=value` and the like at the beginning, and their names."""
+    """Return what follows the flags (`--name=value`) at the beginning, and the names of the flags."""
     place, names = 0, []
     while flag := _FLAG.match(rest, place):
         place = flag.end()
@@ -289,7 +287,7 @@ def _without_flags(rest: str) -> tuple[str, list[str]]:
 
 
 def _exec_form(rest: str) -> str:
-    """`["a", "b c"]` as a line for the shell; empty where it is none."""
+    """Return the exec form `["a", "b c"]` as a shell command; empty if it is not in that form."""
     try:
         words = json.loads(rest) if rest.startswith("[") else None
     except (ValueError, RecursionError):
@@ -301,7 +299,7 @@ def _words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise Unusable(f"has a line that cannot be read: {error}") from None
+        raise UnusableDockerfile(f"has a line that cannot be read: {error}") from None
 
 
 def _bare(text: str) -> str:

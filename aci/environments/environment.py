@@ -1,8 +1,8 @@
-"""The environment in which a repository's tests run: how it is found, made once, kept as an image, and pruned.
+"""Environments, the images in which a repository's tests run: planning, building, listing and pruning.
 
-plan_for(options, wishes)          what would be done, and why; nothing is built
-environment_for(options, wishes)   the image, built if it is not there
-kept(daemon), prune(daemon, …)     what there is, and making room
+plan_for(options, wishes)                    the plan and its reasons, without building anything
+environment_for(options, wishes)             the image, built if it does not exist
+list_environments(daemon), prune(daemon, …)  existing environments, and removing old ones
 """
 
 from __future__ import annotations
@@ -17,31 +17,40 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci import owner
-from aci.cache import folder
-from aci.daemon import LABEL, OWNER, Daemon, all_discarded, connect, trouble
-from aci.environments.plan import Plan, Wishes
-from aci.workspace import Options
+from aci.docker.docker_daemon import LABEL, OWNER_LABEL, Daemon, all_discarded, connect, docker_errors
+from aci.environments.environment_plan import EnvironmentOptions, Plan
+from aci.repository import process_owner
+from aci.repository.disk_cache import cache_folder
+from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.trees import Trees
 
 if TYPE_CHECKING:
-    from aci.environments.building import Built
-    from aci.environments.proposals import Proposal
+    from aci.environments.environment_build import BuildResult
+    from aci.environments.service_proposals import ServiceProposal
 
-__all__ = ["Environment", "Plan", "Wishes", "environment_for", "kept", "plan_for", "proposed", "prune"]
+__all__ = [
+    "Environment",
+    "Plan",
+    "EnvironmentOptions",
+    "environment_for",
+    "list_environments",
+    "plan_for",
+    "propose_services",
+    "prune",
+]
 
 NAME, BASES = "swe-agent-environment", "swe-agent-base"
-KEY, ABOUT = "swe-agent.environment", "swe-agent.about"
-_RECIPE = "2"  # part of an environment's name: raise it when they are made differently
-_NAMED = re.compile(r"[0-9a-f]{24}")
+KEY_LABEL, ABOUT_LABEL = "swe-agent.environment", "swe-agent.about"
+_RECIPE = "2"  # part of an environment's name: increase it when environments are built differently
+_KEY_FORMAT = re.compile(r"[0-9a-f]{24}")
 _LARGEST = 2_000_000
 _FILE = ("100644", "100755")
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An image that is there. `about` tells how it came to be: repository, source, language, tests, mends, seconds."""
+    """An existing image. `about` describes how it was built: repository, source, language, tests, mends, seconds."""
 
     key: str
     image: str
@@ -52,7 +61,7 @@ class Environment:
 
 
 class TreeFiles(Mapping[str, bytes]):
-    """The regular files of a tree, read when they are asked for; a very large one is as if it were empty."""
+    """The regular files of a tree, read on demand. A very large file appears as empty."""
 
     def __init__(self, trees: Trees, tree: str) -> None:
         self._trees = trees
@@ -72,51 +81,55 @@ class TreeFiles(Mapping[str, bytes]):
         return len(self.entries)
 
 
-def plan_for(options: Options, wishes: Wishes) -> Plan:
-    """How the environment of the base is made. Raises UsageError for a file of it that cannot be used."""
-    from aci.environments.dated import chooses, date_of
-    from aci.environments.sources import planned
+def plan_for(options: WorkspaceOptions, settings: EnvironmentOptions) -> Plan:
+    """Return the plan for the environment of the base. Raises UsageError for a file of it that cannot be used."""
+    from aci.environments.environment_sources import plan_environment
+    from aci.environments.package_dates import chooses_versions, code_date
 
-    version = wishes.version or options.repository.release(options.base.commit)
-    plan = planned(TreeFiles(options.trees, options.base.tree), replace(wishes, version=version))
-    when = date_of(options, plan.language) if chooses(plan.language, [command.text for command in plan.setup]) else None
+    version = settings.version or options.repository.release(options.base.commit)
+    plan = plan_environment(TreeFiles(options.trees, options.base.tree), replace(settings, version=version))
+    when = (
+        code_date(options, plan.language)
+        if chooses_versions(plan.language, [command.text for command in plan.setup])
+        else None
+    )
     if when is None:
         return plan
-    said = f"Where the base's tests fail with today's packages, those of its code's day, {when:%Y-%m-%d}, are tried."
-    return replace(plan, reasons=(*plan.reasons, said))
+    reason = f"If the base's tests fail with today's packages, those of {when:%Y-%m-%d}, its code's date, are tried."
+    return replace(plan, reasons=(*plan.reasons, reason))
 
 
-def proposed(options: Options) -> list[Proposal]:
-    """The services that the base's files ask for and the user has not approved."""
-    from aci.environments.proposals import proposals
+def propose_services(options: WorkspaceOptions) -> list[ServiceProposal]:
+    """Return the services that the base's files ask for and the user has not approved."""
+    from aci.environments.service_proposals import find_proposals
 
     approved = {each.image.partition(":")[0] for each in options.services} | {each.name for each in options.services}
-    found = proposals(TreeFiles(options.trees, options.base.tree))
+    found = find_proposals(TreeFiles(options.trees, options.base.tree))
     return [each for each in found if not {each.name, each.image.partition(":")[0]} & approved]
 
 
-def environment_for(options: Options, wishes: Wishes) -> str:
-    """The name of the image in which the base's tests run, made if it is not there.
+def environment_for(options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
+    """Return the name of the image in which the base's tests run, and build it if it does not exist.
 
-    Raises UsageError for what cannot be planned, WorkspaceError for what cannot be built, Cancelled.
+    Raises UsageError if it cannot be planned, WorkspaceError if it cannot be built, and Cancelled.
     """
-    plan = plan_for(options, wishes)
+    plan = plan_for(options, settings)
     if not plan.built and plan.instead is None:
         return plan.image
-    options = _as_committed(options, wishes, plan)
+    options = _as_committed(options, settings, plan)
     daemon = connect()
     try:
-        with trouble():
+        with docker_errors():
             daemon.remove_leftovers()
-            return _made(daemon, plan, options, wishes)
+            return _build_if_missing(daemon, plan, options, settings)
     finally:
         daemon.rest()
 
 
-def _as_committed(options: Options, wishes: Wishes, plan: Plan) -> Options:
-    """The options with the files of the base's commit, if its uncommitted changes change nothing of the plan.
+def _as_committed(options: WorkspaceOptions, settings: EnvironmentOptions, plan: Plan) -> WorkspaceOptions:
+    """Return the options with the files of the base's commit, if its uncommitted changes do not change the plan.
 
-    So an edit that is not committed yet takes no new environment, and none is made of files of which no commit tells.
+    So an uncommitted edit needs no new environment, and environments are built from committed files if possible.
     """
     if not options.base.changes:
         return options
@@ -124,96 +137,107 @@ def _as_committed(options: Options, wishes: Wishes, plan: Plan) -> Options:
         committed = replace(options, base=options.repository.base(options.trees, options.base.commit))
     except UsageError:  # the commit is gone
         return options
-    same = _inputs(plan, committed) == _inputs(plan, options) and plan_for(committed, wishes) == plan
+    same = _inputs(plan, committed) == _inputs(plan, options) and plan_for(committed, settings) == plan
     return committed if same else options
 
 
-def _inputs(plan: Plan, options: Options) -> list[tuple[str, str]]:
+def _inputs(plan: Plan, options: WorkspaceOptions) -> list[tuple[str, str]]:
     entries = TreeFiles(options.trees, options.base.tree).entries
     return [(path, entries[path].id) for path in sorted(set(plan.inputs) & entries.keys())]
 
 
-def _made(daemon: Daemon, plan: Plan, options: Options, wishes: Wishes) -> str:
+def _build_if_missing(daemon: Daemon, plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
     from docker.errors import ImageNotFound
 
-    from aci.base_image import alone, source
+    from aci.docker.base_image import exclusive_lock, source_image
 
     if not plan.built and plan.instead is None:
         return plan.image
     try:
-        start = source(daemon, replace(options, image=plan.image))
+        start = source_image(daemon, replace(options, image=plan.image))
     except WorkspaceError as error:
         if plan.instead is None:
             raise
-        options.say(f"{error.message} Going on with what the repository's files imply.")
-        return _made(daemon, plan.instead, options, wishes)
+        options.say(f"{error.message} Continuing with what the repository's files imply.")
+        return _build_if_missing(daemon, plan.instead, options, settings)
     if not plan.built:
         return plan.image
-    key = _key(plan, str(start.id), options, wishes)
+    key = _key(plan, str(start.id), options, settings)
     name = f"{NAME}/{key}"
-    if not _may_be_made(daemon, name, plan, options, wishes):
-        options.say(f"Set-up was refused: going on in {plan.image} as it is, where tests may not run.")
+    if not _may_build(daemon, name, plan, options, settings):
+        options.say(f"Set-up was refused: continuing in {plan.image} as it is, where tests may not run.")
         return plan.image
-    locks = folder() / "locks"
+    locks = cache_folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with alone(locks / f"environment-{key}.lock", options):
+    with exclusive_lock(locks / f"environment-{key}.lock", options):
         try:
             daemon.client.images.get(f"{name}:latest")
         except ImageNotFound:
             options.say(f"Setting up the environment, once: {' '.join(plan.reasons)}")
-            for each in proposed(options):
+            for each in propose_services(options):
                 options.say(str(each))
-            _build(daemon, plan, options, wishes, name)
+            _build(daemon, plan, options, settings, name)
     _used(key).touch()
     return f"{name}:latest"
 
 
-def _may_be_made(daemon: Daemon, name: str, plan: Plan, options: Options, wishes: Wishes) -> bool:
-    """Whether it is there already, reaches nothing, or the user lets it reach what it asks for."""
+def _may_build(daemon: Daemon, name: str, plan: Plan, options: WorkspaceOptions, settings: EnvironmentOptions) -> bool:
+    """Return whether set-up may run: if the image exists, if no host is reachable, or if the user agrees."""
     from docker.errors import ImageNotFound
 
     try:
         daemon.client.images.get(f"{name}:latest")
     except ImageNotFound:
-        return not wishes.hosts or options.may_set_up(plan.image, [each.text for each in plan.setup], wishes.hosts)
+        return not settings.hosts or options.may_set_up(plan.image, [each.text for each in plan.setup], settings.hosts)
     return True
 
 
-def _build(daemon: Daemon, plan: Plan, options: Options, wishes: Wishes, name: str, began: float | None = None) -> None:
-    """Build the plan, from other images where its own proves wrong; at last what is implied, where that is another.
+def _build(
+    daemon: Daemon,
+    plan: Plan,
+    options: WorkspaceOptions,
+    settings: EnvironmentOptions,
+    name: str,
+    began: float | None = None,
+) -> None:
+    """Build the plan, if necessary from its alternative images; if all fail, build `plan.instead`.
 
-    The time of set-up is that of all of them, from `began`.
+    The time limit of set-up, from `began`, holds for all of them together.
     """
-    from aci.base_image import source
-    from aci.environments.building import Build, HoldsRepository, NetworkFailed, OtherImage
+    from aci.docker.base_image import source_image
+    from aci.environments.environment_build import Build, HoldsRepository, NetworkFailed, OtherImage
 
     began = began or time.monotonic()
     images = [plan.image, *plan.alternatives]
     try:
         for place, image in enumerate(images):
             here = replace(plan, alternatives=plan.alternatives[place:])
-            start = source(daemon, replace(options, image=image))
+            start = source_image(daemon, replace(options, image=image))
             try:
-                Build(here, str(start.id), options, wishes, daemon, began=began).run(name, _labels(here, options, name))
+                Build(here, str(start.id), options, settings, daemon, began=began).run(
+                    name, _labels(here, options, name)
+                )
                 return
             except OtherImage as error:
                 options.say(f"{str(error).capitalize()}.")
             except HoldsRepository:
                 options.say(f"The image {image} holds the repository at /testbed: it is used as it is.")
-                _as_it_is(daemon, str(start.id), name, _about(here, options, "not run: the image is used as it is"))
+                _save_unchanged(
+                    daemon, str(start.id), name, _about(here, options, "not run: the image is used as it is")
+                )
                 return
     except NetworkFailed:
         raise
     except WorkspaceError as error:
-        if plan.instead is None or time.monotonic() - began > wishes.seconds:
+        if plan.instead is None or time.monotonic() - began > settings.seconds:
             raise
-        options.say(f"{plan.source} does not serve: {error.message} Going on with what the files imply.")
-        _build(daemon, plan.instead, options, wishes, name, began)
+        options.say(f"{plan.source} cannot be used: {error.message} Continuing with what the files imply.")
+        _build(daemon, plan.instead, options, settings, name, began)
 
 
-def _as_it_is(daemon: Daemon, start: str, name: str, about: Mapping[str, object]) -> None:
-    """The image under an environment's name, with labels of ours over those that it came with."""
-    labels = _ours(name, about) | {OWNER: owner.me()}
+def _save_unchanged(daemon: Daemon, start: str, name: str, about: Mapping[str, object]) -> None:
+    """Save the image under an environment's name, with its labels in addition to those of the image."""
+    labels = _environment_labels(name, about) | {OWNER_LABEL: process_owner.own_mark()}
     container = daemon.client.containers.create(start, ["true"], labels=labels)  # it never starts
     try:
         container.commit(name, "latest", pause=False)
@@ -221,38 +245,38 @@ def _as_it_is(daemon: Daemon, start: str, name: str, about: Mapping[str, object]
         container.remove(v=True)
 
 
-def _labels(plan: Plan, options: Options, name: str) -> Callable[[Built], dict[str, str]]:
-    def labels(built: Built) -> dict[str, str]:
+def _labels(plan: Plan, options: WorkspaceOptions, name: str) -> Callable[[BuildResult], dict[str, str]]:
+    def labels(built: BuildResult) -> dict[str, str]:
         packages = f", packages of {built.packages}" if built.packages else ""
         about = _about(plan, options, built.tests.summary + packages) | {
             "language": f"{plan.language} {built.version}".strip(),
             "collected": built.tests.collected,
             "passed": built.tests.passed,
             "failed": built.tests.failed,
-            "mends": list(built.mends),
+            "mends": list(built.repairs),
             "packages": built.packages or "today's",
             "seconds": round(built.seconds, 1),
         }
-        return _ours(name, about)
+        return _environment_labels(name, about)
 
     return labels
 
 
-def _about(plan: Plan, options: Options, tests: str) -> dict[str, object]:
+def _about(plan: Plan, options: WorkspaceOptions, tests: str) -> dict[str, object]:
     names = {"repository": options.repository.name, "source": plan.source, "language": plan.language}
     return {**names, "tests": tests}
 
 
-def _ours(name: str, about: Mapping[str, object]) -> dict[str, str]:
-    return {LABEL: "1", KEY: name.rpartition("/")[2], ABOUT: json.dumps(about)}
+def _environment_labels(name: str, about: Mapping[str, object]) -> dict[str, str]:
+    return {LABEL: "1", KEY_LABEL: name.rpartition("/")[2], ABOUT_LABEL: json.dumps(about)}
 
 
-def _key(plan: Plan, start: str, options: Options, wishes: Wishes) -> str:
-    """The name of the result: a hash of all that it is made from. Who named the image is no part of it.
+def _key(plan: Plan, start: str, options: WorkspaceOptions, settings: EnvironmentOptions) -> str:
+    """Return the key of the environment: a hash of all its inputs. Where the image was named is not one of them.
 
     Set-up runs the repository's code (scripts, build backends, tests), which can read every file and write anything to
-    the image, and the tests decide what is mended. So an environment is only for the commit and the tree that it was
-    made from: a commit's id also holds its history, by which packages are dated.
+    the image, and the tests decide what is repaired. So an environment is only used for the commit and tree from which
+    it was built. A commit's id also covers its history, from which the date of packages is taken.
     """
     made = {
         "recipe": _RECIPE,
@@ -260,16 +284,16 @@ def _key(plan: Plan, start: str, options: Options, wishes: Wishes) -> str:
         "base": [options.base.commit, options.base.tree],
         "plan": asdict(replace(plan, source="", reasons=(), refused=(), inputs=(), setup=(), instead=None)),
         "setup": [command.text for command in plan.setup],
-        "test": wishes.test,
-        "environment": dict(wishes.set_up_environment),
-        "registries": sorted(wishes.hosts),
-        "certificates": _digest(wishes.certificates),
+        "test": settings.test,
+        "environment": dict(settings.set_up_environment),
+        "registries": sorted(settings.hosts),
+        "certificates": _digest(settings.certificates),
     }
     return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _digest(path: str) -> str:
-    """Of a file's content; empty where none is named, or it cannot be read, which set-up then reports."""
+    """Return a hash of a file's content; empty if no file is named, or if it cannot be read (set-up reports that)."""
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
     except OSError:
@@ -277,65 +301,65 @@ def _digest(path: str) -> str:
 
 
 def _used(key: str) -> Path:
-    """A file whose time says when an environment was used last."""
-    place = folder() / "environments"
+    """Return the path of the file whose modification time is the last use of an environment."""
+    place = cache_folder() / "environments"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     return place / key
 
 
-def kept(daemon: Daemon) -> list[Environment]:
-    """The environments that are there, the latest used first.
+def list_environments(daemon: Daemon) -> list[Environment]:
+    """Return the existing environments, the most recently used first.
 
-    An image may have come with labels of anybody's: which environment it is, its name alone tells.
+    Only an image's name identifies its environment: its labels may come from the image that it was built from.
     """
     found = []
-    with trouble():
-        for image in daemon.client.api.images(name=f"{NAME}/*", filters={"label": KEY}):
+    with docker_errors():
+        for image in daemon.client.api.images(name=f"{NAME}/*", filters={"label": KEY_LABEL}):
             made = int(image["Created"])
             created = datetime.fromtimestamp(made, UTC).isoformat()
             for key in _keys(image["RepoTags"] or ()):
                 used = _used(key)
                 at = used.stat().st_mtime if used.exists() else made
-                about = _told(image["Labels"])
+                about = _parse_about(image["Labels"])
                 found.append(Environment(key, f"{NAME}/{key}:latest", about, int(image["Size"]), created, at))
     return sorted(found, key=lambda one: one.used, reverse=True)
 
 
 def _keys(tags: Iterable[str]) -> list[str]:
-    """The keys of environments among an image's names."""
-    ours = (tag.removeprefix(f"{NAME}/").removesuffix(":latest") for tag in tags if tag.startswith(f"{NAME}/"))
-    return [key for key in ours if _NAMED.fullmatch(key)]
+    """Return the keys of environments among an image's names."""
+    names = (tag.removeprefix(f"{NAME}/").removesuffix(":latest") for tag in tags if tag.startswith(f"{NAME}/"))
+    return [key for key in names if _KEY_FORMAT.fullmatch(key)]
 
 
-def _told(labels: Mapping[str, str]) -> dict[str, object]:
+def _parse_about(labels: Mapping[str, str]) -> dict[str, object]:
     try:
-        about = json.loads(labels.get(ABOUT) or "{}")
+        about = json.loads(labels.get(ABOUT_LABEL) or "{}")
     except (ValueError, RecursionError):
         return {}
     return about if isinstance(about, dict) else {}
 
 
 def prune(daemon: Daemon, keep: int, days: float) -> list[Environment]:
-    """Remove environments not used for so many days, and all but the `keep` latest; with them the bases made of them.
+    """Remove environments that were not used for `days`, and all but the `keep` latest, with their base images.
 
-    One that a container uses stays. Returns those that went.
+    An environment that a container uses stays. Return the removed ones.
     """
     since = time.time() - days * 86400
     gone = []
-    all_discarded()  # a container that is about to go keeps its image, too
-    for place, one in enumerate(kept(daemon)):
-        if (place >= keep or one.used < since) and _removed(daemon, one):
+    all_discarded()  # an image cannot be removed before its last container
+    for place, one in enumerate(list_environments(daemon)):
+        if (place >= keep or one.used < since) and _remove_environment(daemon, one):
             _used(one.key).unlink(missing_ok=True)
             gone.append(one)
     return gone
 
 
-def _removed(daemon: Daemon, one: Environment) -> bool:
+def _remove_environment(daemon: Daemon, one: Environment) -> bool:
     from docker.errors import APIError
 
-    made_of_it = daemon.client.api.images(filters={"label": f"{KEY}={one.key}"})
-    ours = (f"{NAME}/{one.key}:", f"{BASES}/")
-    names = [tag for image in made_of_it for tag in image["RepoTags"] or () if tag.startswith(ours)]
+    images = daemon.client.api.images(filters={"label": f"{KEY_LABEL}={one.key}"})
+    prefixes = (f"{NAME}/{one.key}:", f"{BASES}/")
+    names = [tag for image in images for tag in image["RepoTags"] or () if tag.startswith(prefixes)]
     try:
         for name in sorted(names, key=lambda name: name.startswith(NAME)):  # children first
             daemon.client.images.remove(name)

@@ -1,4 +1,4 @@
-"""What is planned before anything is built: the image to start from, the set-up, and the reason of each in words."""
+"""The plan of an environment: the image to start from, the set-up commands, and the reasons for them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 HOME = "/opt/swe-agent"
-"""Where set-up puts what it installs for this repository: outside of it, and the same in each image."""
+"""The folder for what set-up installs: outside the repository, and the same in each image."""
 
 VENV = f"{HOME}/venv"
 
 
 Files = Mapping[str, bytes]
-"""A tree's regular files by path, read when they are asked for."""
+"""A tree's regular files by path, read on demand."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user's settings say. `image` and `setup` may be the repository's `.swe-agent.toml`'s: `named` tells.
+class EnvironmentOptions:
+    """The user's settings for environments.
 
-    `images` maps a language, or a language with its version (`python3.9`), to an image. `hosts` are the names that
-    set-up may reach, `certificates` is a file on the host, `set_up_environment` is there during set-up only. `seconds`
-    is what the whole set-up may take. `version` is the last release before the base.
+    `image` and `setup` may come from the repository's `.swe-agent.toml`; `named` says where each was named. `images`
+    maps a language, or a language with its version (`python3.9`), to an image. `hosts` are the names that set-up may
+    reach, `certificates` is a file on this machine, `set_up_environment` holds variables for set-up only. `seconds` is
+    the time limit of the whole set-up. `version` is the last release before the base.
     """
 
     image: str = ""
@@ -38,7 +39,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One set-up command, run by a shell in the repository, and why it is there. An `optional` one may fail."""
+    """A set-up command, run by a shell in the repository, and its reason. An `optional` command may fail."""
 
     text: str
     why: str
@@ -47,7 +48,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """What `docker build` would be told; paths are the tree's."""
+    """A Dockerfile with the options of `docker build`. Paths are relative to the tree."""
 
     path: str
     context: str = ""
@@ -57,11 +58,11 @@ class Dockerfile:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an environment is made. Nothing is built where `image` stands alone.
+    """How an environment is made. If it has only an `image`, nothing is built.
 
-    `source` says where it was found, `variables` are in every session, `reasons` are sentences, and so is what was
-    `refused`. `inputs` are the files that decide what is installed: while only others have uncommitted changes, the
-    environment of the base's commit is used.
+    `source` names where the plan was found, and `variables` are set in every session. `reasons` and `refused` are
+    sentences. `inputs` are the files that decide what is installed: while only other files have uncommitted changes,
+    the environment of the base's commit is used.
     """
 
     source: str
@@ -73,18 +74,18 @@ class Plan:
     """Folders that come first on the PATH."""
 
     alternatives: tuple[str, ...] = ()
-    """Images for other versions of the language, to be tried where this one turns out to be wrong."""
+    """Images with other versions of the language, which are tried if this one turns out to be wrong."""
 
     reasons: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     folder: str = ""
-    """Where the manifests lie, if not at the top."""
+    """The folder of the manifests, if not the top."""
 
     instead: Plan | None = None
-    """What is done where this cannot be built; none where somebody asked for this one."""
+    """The plan to use if this one cannot be built; None if the settings name this one."""
 
     @property
     def built(self) -> bool:
-        """Whether there is anything to do beyond taking the image."""
+        """Whether an image must be built, as opposed to using `image` as it is."""
         return bool(self.setup or self.variables or self.paths)

@@ -1,7 +1,7 @@
-"""Where an environment is found, in order: settings, devcontainer, Dockerfile, what the repository's files imply.
+"""The sources of environments, in order: settings, devcontainer, Dockerfile, what the repository's files imply.
 
-What a repository names is an image to start from and commands to run there; what its files imply comes on top, since a
-devcontainer or a Dockerfile rarely holds what the tests need. Where it cannot be built, the implied plan stands alone.
+A devcontainer or Dockerfile names an image to start from and commands to run there. The plan implied by the manifests
+is added, since it rarely installs what the tests need. If the result cannot be built, the implied plan is used alone.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aci.environments import derive_other, derive_python, devcontainer, dockerfile
+from aci.environments import devcontainer, dockerfile, other_environments, python_environment
 from aci.environments.devcontainer import Devcontainer
-from aci.environments.dockerfile import Reading, Unusable
-from aci.environments.images import DEFAULTS
-from aci.environments.plan import VENV, Command, Dockerfile, Files, Plan, Wishes
+from aci.environments.dockerfile import DockerfileStage, UnusableDockerfile
+from aci.environments.environment_plan import VENV, Command, Dockerfile, EnvironmentOptions, Files, Plan
+from aci.environments.language_images import DEFAULTS
 
 _MANIFESTS = r"pyproject\.toml|setup\.py|setup\.cfg|requirements\.txt|package\.json|go\.mod|Cargo\.toml|pom\.xml"
 DOCKERFILES = ("Dockerfile", "Dockerfile.dev", "Dockerfile.test", "docker/Dockerfile", ".docker/Dockerfile")
 
 
-def planned(files: Files, wishes: Wishes) -> Plan:
-    """How the environment of these files is made; nothing is run and nobody is asked."""
-    implied = derived(files, wishes)
-    if wishes.image:
-        whose = wishes.named.get("image", "the settings")
-        why = f"The image {wishes.image} is named by {whose}."
-        plan = Plan(whose, wishes.image, implied.language, reasons=(why,))
-        return _with_own_setup(plan, files, wishes) if wishes.setup else plan
-    if wishes.setup:
-        return _with_own_setup(implied, files, wishes)
+def plan_environment(files: Files, settings: EnvironmentOptions) -> Plan:
+    """Return the plan for the environment of these files, without running or asking anything."""
+    implied = derive_plan(files, settings)
+    if settings.image:
+        whose = settings.named.get("image", "the settings")
+        why = f"The image {settings.image} is named by {whose}."
+        plan = Plan(whose, settings.image, implied.language, reasons=(why,))
+        return _with_own_setup(plan, files, settings) if settings.setup else plan
+    if settings.setup:
+        return _with_own_setup(implied, files, settings)
     refused: list[str] = []
     return (
         _of_devcontainer(files, implied, refused)
@@ -39,28 +39,28 @@ def planned(files: Files, wishes: Wishes) -> Plan:
     )
 
 
-def derived(files: Files, wishes: Wishes) -> Plan:
-    """What the files imply: those at the top, else those of the folder that has a manifest and most of the tests.
+def derive_plan(files: Files, settings: EnvironmentOptions) -> Plan:
+    """Return the plan that the files imply: those at the top, or else in the folder with a manifest and most tests.
 
-    Of several languages one whose manifest lies there, Python's first.
+    Of several languages, one with a manifest there is chosen; Python comes first.
     """
-    top = _of_folder(files, wishes, "")
+    top = _of_folder(files, settings, "")
     declared = any(re.fullmatch(f"{_MANIFESTS}|tox.ini|Gemfile|composer.json", path) for path in files)
     below = "" if declared else _folder(files)
-    return (_of_folder(files, wishes, below) if below else None) or top or _nothing(wishes)
+    return (_of_folder(files, settings, below) if below else None) or top or _fallback_plan(settings)
 
 
-def _of_folder(files: Files, wishes: Wishes, folder: str) -> Plan | None:
-    python = derive_python.derive(files, wishes, folder)
-    if python and derive_python.declares(files, folder):
-        return _within(python, folder)
-    others = [plan for derive in derive_other.DERIVED if (plan := derive(files, wishes, folder))]
+def _of_folder(files: Files, settings: EnvironmentOptions, folder: str) -> Plan | None:
+    python = python_environment.plan_python(files, settings, folder)
+    if python and python_environment.declares_package(files, folder):
+        return _in_folder(python, folder)
+    others = [plan for derive in other_environments.PLANNERS if (plan := derive(files, settings, folder))]
     found = others[0] if others else python
-    return _within(found, folder) if found else None
+    return _in_folder(found, folder) if found else None
 
 
-def _within(plan: Plan, folder: str) -> Plan:
-    """The plan with its commands run in the folder; the environment for packages is the same anywhere."""
+def _in_folder(plan: Plan, folder: str) -> Plan:
+    """Return the plan with its commands run in the folder, except for the one that creates the environment."""
     if not folder:
         return plan
     place = f"cd {shlex.quote(folder.rstrip('/'))} && "
@@ -71,7 +71,7 @@ def _within(plan: Plan, folder: str) -> Plan:
 
 
 def _folder(files: Files) -> str:
-    """The folder below the top that has a manifest, of several the one with the most test files."""
+    """Return the folder below the top that has a manifest; of several, the one with the most test files."""
     found = {path.partition("/")[0] for path in files if re.fullmatch(rf"[^/]+/(?:{_MANIFESTS})", path)}
     tests = [
         path.partition("/")[0] for path in files if re.search(r"(?:^|/)(?:test[^/]*|[^/]*[._-]test\.[^/]*)$", path)
@@ -79,37 +79,40 @@ def _folder(files: Files) -> str:
     return f"{max(sorted(found), key=tests.count)}/" if found else ""
 
 
-def _nothing(wishes: Wishes) -> Plan:
-    return Plan("nothing in the repository", wishes.images.get("python", DEFAULTS["python"]))
+def _fallback_plan(settings: EnvironmentOptions) -> Plan:
+    return Plan("nothing in the repository", settings.images.get("python", DEFAULTS["python"]))
 
 
-def _with_own_setup(plan: Plan, files: Files, wishes: Wishes) -> Plan:
-    """The commands that somebody wrote down take the place of derived ones; files that they name are inputs."""
-    whose = wishes.named.get("setup", "the settings")
-    words = set(wishes.setup.replace("'", " ").replace('"', " ").replace("=", " ").split())
+def _with_own_setup(plan: Plan, files: Files, settings: EnvironmentOptions) -> Plan:
+    """Return the plan with the set-up commands of the settings instead of derived ones.
+
+    Files that these commands name are inputs.
+    """
+    whose = settings.named.get("setup", "the settings")
+    words = set(settings.setup.replace("'", " ").replace('"', " ").replace("=", " ").split())
     named = tuple(path for path in files if path in words or f"./{path}" in words)
-    commands = (Command(wishes.setup, f"{whose} names this set-up"),)
+    commands = (Command(settings.setup, f"{whose} names this set-up"),)
     keep = plan.setup[:1] if plan.paths else ()
     return replace(plan, setup=(*keep, *commands), inputs=(*plan.inputs, *named))
 
 
 def _of_devcontainer(files: Files, implied: Plan, refused: list[str]) -> Plan | None:
-    found = devcontainer.find(files)
+    found = devcontainer.find_devcontainer(files)
     if found is None:
         return None
     refused.extend(found.refused)
-    reading = Reading(found.image)
+    reading = DockerfileStage(found.image)
     if found.dockerfile:
-        reading = _read(found.dockerfile, files, refused) or Reading()
+        reading = _read(found.dockerfile, files, refused) or DockerfileStage()
     if not reading.image:
         return None
-    plan = _on(found.path, reading, implied, refused)
-    venv, rest = _shared(implied)
+    plan = _on_image(found.path, reading, implied, refused)
+    venv, rest = _split_venv(implied)
     return replace(
         plan,
         setup=(*reading.commands, *venv, *found.commands, *rest),
         variables={**plan.variables, **found.variables},
-        inputs=(*plan.inputs, found.path, *_named(files, found)),
+        inputs=(*plan.inputs, found.path, *_named_files(files, found)),
     )
 
 
@@ -118,23 +121,23 @@ def _of_dockerfile(files: Files, implied: Plan, refused: list[str]) -> Plan | No
     reading = _read(Dockerfile(path), files, refused) if path else None
     if reading is None or not reading.image:
         return None
-    plan = _on(path, reading, implied, refused)
-    venv, rest = _shared(implied)
+    plan = _on_image(path, reading, implied, refused)
+    venv, rest = _split_venv(implied)
     return replace(plan, setup=(*reading.commands, *venv, *rest), inputs=(*plan.inputs, path))
 
 
-def _read(where: Dockerfile, files: Files, refused: list[str]) -> Reading | None:
+def _read(where: Dockerfile, files: Files, refused: list[str]) -> DockerfileStage | None:
     try:
-        found = dockerfile.read(where, files)
+        found = dockerfile.read_dockerfile(where, files)
         refused.extend(found.untaken)
         return found
-    except Unusable as error:
-        refused.append(f"{where.path} {error}: it is passed over.")
+    except UnusableDockerfile as error:
+        refused.append(f"{where.path} {error}: it is ignored.")
         return None
 
 
-def _on(source: str, reading: Reading, implied: Plan, refused: Sequence[str]) -> Plan:
-    """The implied plan on somebody's own image."""
+def _on_image(source: str, reading: DockerfileStage, implied: Plan, refused: Sequence[str]) -> Plan:
+    """Return the implied plan with the image of the devcontainer or Dockerfile."""
     return replace(
         implied,
         source=source,
@@ -149,8 +152,8 @@ def _on(source: str, reading: Reading, implied: Plan, refused: Sequence[str]) ->
     )
 
 
-def _shared(implied: Plan) -> tuple[tuple[Command, ...], tuple[Command, ...]]:
-    """The command that makes an environment, which here sees what the image has installed already; and the others."""
+def _split_venv(implied: Plan) -> tuple[tuple[Command, ...], tuple[Command, ...]]:
+    """Split off the command that creates the virtual environment, changed so that it sees the image's packages."""
     if f"{VENV}/bin" not in implied.paths:
         return (), implied.setup
     made, *rest = implied.setup
@@ -158,7 +161,7 @@ def _shared(implied: Plan) -> tuple[tuple[Command, ...], tuple[Command, ...]]:
     return (Command(text, f"{made.why}, beside what the image has"),), tuple(rest)
 
 
-def _named(files: Files, found: Devcontainer) -> list[str]:
-    """Files that its commands name, and the Dockerfile."""
+def _named_files(files: Files, found: Devcontainer) -> list[str]:
+    """Return the files that its commands name, and the Dockerfile."""
     words = {word.removeprefix("./") for command in found.commands for word in command.text.split()}
     return [path for path in files if path in words or (found.dockerfile and path == found.dockerfile.path)]

@@ -1,4 +1,4 @@
-"""JSON as editors write it: with comments, and commas before a closing bracket."""
+"""JSON with comments and trailing commas, as editors write it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 import re
 from typing import Any
 
-_STRING = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?'  # in which nothing else is looked for
+_STRING = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?'  # comments and commas within it are part of the string
 _COMMENT = re.compile(rf"{_STRING}|//[^\n]*|/\*(?:.*?\*/|.*)", re.DOTALL)
 _COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
 
 
-def loads(text: str) -> Any:
-    """The value. Raises ValueError that says in which line it is none.
+def parse_json_comments(text: str) -> Any:
+    """Return the parsed value. Raises ValueError, which names the line.
 
-    What is not closed goes to the end, so that the time is proportional to the text.
+    An unclosed string ends with its line and an unclosed comment with the text, so that the time is linear.
     """
     plain = _COMMA.sub(_without, _COMMENT.sub(_without, text.removeprefix("\ufeff")))
     try:
@@ -26,6 +26,6 @@ def loads(text: str) -> Any:
 
 
 def _without(match: re.Match[str]) -> str:
-    """Strings stay; the lines of a comment stay lines, so that errors name the right one."""
+    """Return strings unchanged, and a comment's line breaks, so that errors name the right line."""
     found = match.group()
     return found if found.startswith('"') else "" if found == "," else "\n" * found.count("\n") or " "

@@ -1,4 +1,4 @@
-"""Which package brings a header, a program, a module, an option or a fixture: what mending knows by heart."""
+"""Tables of the packages that provide headers, programs, modules, options and fixtures, for repairs of set-up."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEADERS = {
     "dbus/": "libdbus-1-dev",
     "sodium.h": "libsodium-dev",
 }
-"""A header, or the folder of some, and Debian's package that has it."""
+"""Headers, or folders of headers, and the Debian packages that provide them."""
 
 PROGRAMS = {
     "pg_config": "libpq-dev",
@@ -62,7 +62,7 @@ PROGRAMS = {
     "bison": "bison",
     "flex": "flex",
 }
-"""A program that builds call, and Debian's package that has it."""
+"""Programs that builds call, and the Debian packages that provide them."""
 
 MODULES = {
     "yaml": "PyYAML",
@@ -91,7 +91,7 @@ MODULES = {
     "pytest_asyncio": "pytest-asyncio",
     "_pytest": "pytest",
 }
-"""A module whose package on the index is called otherwise."""
+"""Modules whose packages have other names in the index."""
 
 OPTIONS = {
     "--cov": "pytest-cov",
@@ -123,7 +123,7 @@ OPTIONS = {
     "--pspec": "pytest-pspec",
     "--durations-path": "pytest-split",
 }
-"""How an option of pytest begins that a plug-in brings."""
+"""Prefixes of pytest's options, and the plug-ins that provide them."""
 
 FIXTURES = {
     "mocker": "pytest-mock",
@@ -150,4 +150,4 @@ FIXTURES = {
     "cases": "pytest-cases",
     "lazy_fixture": "pytest-lazy-fixture",
 }
-"""A fixture and the package that brings it."""
+"""Fixtures, and the packages that provide them."""

@@ -1,4 +1,4 @@
-"""Which image a language starts from: the user's own, or the official ones, by the version that is asked for."""
+"""The image for a language and version: the user's own or an official one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aci.base_image import IMAGE
+from aci.docker.base_image import DEFAULT_IMAGE
 
 Version = tuple[int, ...]
 
 DEFAULTS = {
-    "python": IMAGE,
+    "python": DEFAULT_IMAGE,
     **{f"python3.{minor}": f"python:3.{minor}" for minor in range(7, 15)},
     "node": "node:22",
     **{f"node{major}": f"node:{major}" for major in (14, 16, 18, 20, 22, 24)},
@@ -21,7 +21,7 @@ DEFAULTS = {
     "ruby": "ruby:3.4",
     "php": "composer:2",
 }
-"""An image for a language, and for a version of it; each has git and is overridden by the user's `images`."""
+"""The images for languages and their versions. Each has git. The user's `images` override them."""
 
 _KEY = re.compile(r"(?P<language>[a-z+]+)(?P<version>\d{1,9}(?:\.\d{1,9})*)?$")
 _NUMBER = r"\d{1,9}(?:\.\d{1,9})*"
@@ -29,49 +29,49 @@ _TAG = re.compile(rf":({_NUMBER})")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The versions that a repository is for: those that `fits`, and among them the `best`, where it says one."""
+class WantedVersion:
+    """The versions that a repository supports, by `fits`, and the `best` of them, if it names one."""
 
     fits: Callable[[Version], bool] = lambda version: True
     best: Version = ()
     why: str = "the repository names no version"
 
 
-def version_of(text: str) -> Version:
-    """`3.9` as (3, 9); what is no number is nothing."""
+def parse_version(text: str) -> Version:
+    """Return `3.9` as (3, 9); empty if the text has no number."""
     found = re.search(_NUMBER, text)
     return tuple(int(part) for part in found.group().split(".")[:2]) if found else ()
 
 
-def chosen(language: str, wanted: Wanted, images: Mapping[str, str]) -> tuple[str, str]:
-    """The image, and why it is this one."""
+def choose_image(language: str, wanted: WantedVersion, images: Mapping[str, str]) -> tuple[str, str]:
+    """Return the image and the reason for it."""
     known = _known(language, images)
     plain = known.pop("", "")
     tag = _TAG.search(plain)
-    numbered = {version_of(version): image for version, image in known.items()}
+    numbered = {parse_version(version): image for version, image in known.items()}
     if plain:
-        numbered.setdefault(version_of(tag[1]) if tag else (), plain)
+        numbered.setdefault(parse_version(tag[1]) if tag else (), plain)
     fitting = sorted(version for version in numbered if version and wanted.fits(version))
     upto = [version for version in fitting if not wanted.best or version <= wanted.best]
-    if plain and (not tag or (not wanted.best and wanted.fits(version_of(tag[1])))):
+    if plain and (not tag or (not wanted.best and wanted.fits(parse_version(tag[1])))):
         exact = numbered.get(wanted.best, "") if wanted.best else ""
-        return (exact or plain), _said(language, exact or plain, wanted, images)
+        return (exact or plain), _reason(language, exact or plain, wanted, images)
     if fitting:
         image = numbered[upto[-1] if upto else fitting[0]]
-        return image, _said(language, image, wanted, images)
+        return image, _reason(language, image, wanted, images)
     image = plain or next(iter(numbered.values()))
-    return image, f"The image {image} is what there is for {language}, though {wanted.why}."
+    return image, f"The image {image} is the only one for {language}, though {wanted.why}."
 
 
-def others(language: str, wanted: Wanted, images: Mapping[str, str], tried: str) -> list[str]:
-    """The images for other versions that fit, the nearest to what was tried last, newest first."""
+def alternative_images(language: str, wanted: WantedVersion, images: Mapping[str, str], tried: str) -> list[str]:
+    """Return the images for other supported versions, newest first."""
     known = _known(language, images)
-    fitting = sorted((version_of(version), image) for version, image in known.items() if version)
+    fitting = sorted((parse_version(version), image) for version, image in known.items() if version)
     return [image for version, image in reversed(fitting) if wanted.fits(version) and image != tried]
 
 
 def _known(language: str, images: Mapping[str, str]) -> dict[str, str]:
-    """Version (empty for the plain entry) -> image; the user's own entries for a language take the place of ours."""
+    """Return the images by version (empty for the plain entry). The user's entries replace all defaults."""
     for table in (images, DEFAULTS):
         matches = [(match, image) for key, image in table.items() if (match := _KEY.match(key.lower()))]
         if found := {match["version"] or "": image for match, image in matches if match["language"] == language}:
@@ -79,6 +79,6 @@ def _known(language: str, images: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
-def _said(language: str, image: str, wanted: Wanted, images: Mapping[str, str]) -> str:
+def _reason(language: str, image: str, wanted: WantedVersion, images: Mapping[str, str]) -> str:
     own = any(key.lower().startswith(language) for key in images)
-    return f"The image {image} is {'your' if own else 'the official'} one for {language}: {wanted.why}."
+    return f"The image {image} is {'your own' if own else 'the official one'} for {language}: {wanted.why}."

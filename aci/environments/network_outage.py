@@ -1,4 +1,4 @@
-"""Whether a command failed because the network did: another run may then succeed, and what is made now is no answer."""
+"""Detection of network failures in a command's output. Another run may then succeed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _OUTAGE = re.compile(
     re.IGNORECASE,
 )
 _FOR_GOOD = re.compile(r"\b403\b|not among the registries|has a private address|said HTTP/\S+ 4|Retry\(total=[1-9]")
-"""What another run would not change, and what pip tried again."""
+"""Errors that another run would not change, and lines of pip's own retries."""
 
 _LONGEST = 1000
 
 
-def outage(output: str) -> str:
-    """The line that says that the network failed; empty if none does.
+def find_outage(output: str) -> str:
+    """Return the line of the output that reports a network failure; empty if none does.
 
-    That a name is not found is none of these: nothing in the container finds any, only the proxy outside does, and it
-    answers 502.
+    A host name that a program cannot resolve is no sign: names are only resolved by the proxy outside the container,
+    which answers 502.
     """
     lines = (line.strip()[:_LONGEST] for line in output.splitlines())
     return next((line for line in lines if _OUTAGE.search(line) and not _FOR_GOOD.search(line)), "")

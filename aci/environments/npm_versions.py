@@ -1,4 +1,4 @@
-"""Versions that npm's registry no longer has: any other is taken, and all else stays as the lock has it."""
+"""Replacing versions that npm's registry no longer has; all other versions stay as in the lock file."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ for (const file of ['package-lock.json', 'npm-shrinkwrap.json']) edit(file, (loc
 """
 
 
-def gone(output: str) -> str:
-    """The package of which a version is asked for that is not there; empty if none is named."""
+def unavailable_package(output: str) -> str:
+    """Return the package whose required version does not exist, by npm's output; empty if it names none."""
     match = _GONE.search(output)
     return (match[1] or match[2]) if match else ""
 
 
-def relaxing(package: str) -> str:
-    """A command that takes the package's version out of the manifest and the lock in its folder."""
+def relax_command(package: str) -> str:
+    """Return the command that removes the package's version from the manifest and the lock file in its folder."""
     return f"node -e {shlex.quote(_RELAX.strip())} {shlex.quote(package)}"

@@ -1,4 +1,4 @@
-"""Repositories of other languages: their own package manager knows what to fetch; it is only told when."""
+"""Environments for other languages than Python, with commands of their own package managers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from aci.environments.images import Version, Wanted, chosen, version_of
-from aci.environments.plan import HOME, Command, Files, Plan, Wishes
+from aci.environments.environment_plan import HOME, Command, EnvironmentOptions, Files, Plan
+from aci.environments.language_images import Version, WantedVersion, choose_image, parse_version
 
 _NODE_LOCKS = {
     "pnpm-lock.yaml": "npm install --global pnpm && pnpm install --frozen-lockfile",
@@ -19,23 +19,23 @@ _NODE_LOCKS = {
 }
 _NODE = f"{HOME}/node"
 _RELEASES = (18, 20, 22, 24)
-"""Of Node, with long support; an image that has an older one than the first was chosen to have it."""
+"""Node's releases with long-term support. Images with an older one than the first are used on purpose."""
 
 _GO_VERSION = re.compile(r"^go\s+(\d{1,9}\.\d{1,9})", re.MULTILINE)
 
 _LONGEST = 200
-"""Characters of a range of versions."""
+"""The maximum characters of a version range."""
 
 
-def node(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
-    """`package.json`, by the lock that lies beside it."""
+def node(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
+    """Return the plan for a `package.json`, with the package manager of the lock file beside it."""
     manifest = folder + "package.json"
     if manifest not in files:
         return None
     lock = next((name for name in _NODE_LOCKS if folder + name in files), "")
     install = _NODE_LOCKS.get(lock, "npm install --no-audit --no-fund")
     wanted = _node_version(_json(files[manifest]))
-    image, why = chosen("node", wanted, wishes.images)
+    image, why = choose_image("node", wanted, settings.images)
     newer = _newer_node(wanted)
     commands = [*newer, Command(install, f"{lock or 'package.json'} says which packages")]
     inputs = ("package.json", *_NODE_LOCKS, ".npmrc", ".yarnrc", ".yarnrc.yml", "pnpm-workspace.yaml")
@@ -43,8 +43,8 @@ def node(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
     return replace(plan, paths=(f"{_NODE}/bin",)) if newer else plan
 
 
-def _newer_node(wanted: Wanted) -> list[Command]:
-    """Node from npm's registry, where the image's may be older than what the repository is for."""
+def _newer_node(wanted: WantedVersion) -> list[Command]:
+    """Return the commands that install Node from npm's registry, if the image's may be too old for the repository."""
     fitting = [major for major in _RELEASES if wanted.fits((major,))]
     if not fitting or fitting[0] == _RELEASES[0]:
         return []
@@ -54,17 +54,17 @@ def _newer_node(wanted: Wanted) -> list[Command]:
     return [Command(f"{old} || {get}", f"package.json: {wanted.why}", optional=True)]
 
 
-def go(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
-    """`go.mod`: modules are fetched, and tests compiled once, which keeps what was compiled."""
+def go(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
+    """Return the plan for a `go.mod`: it fetches modules and compiles the tests once, which fills the build cache."""
     if folder + "go.mod" not in files:
         return None
     named = _GO_VERSION.search(files[folder + "go.mod"].decode("utf-8", "replace"))
-    least = version_of(named[1]) if named else ()
-    wanted = Wanted(lambda version: version >= least, (), f"go.mod asks for {named[1] if named else 'none'}")
-    image, why = chosen("go", wanted, wishes.images)
+    least = parse_version(named[1]) if named else ()
+    wanted = WantedVersion(lambda version: version >= least, (), f"go.mod asks for {named[1] if named else 'none'}")
+    image, why = choose_image("go", wanted, settings.images)
     commands = [
         Command("go mod download", "go.mod says which modules"),
-        Command("go test -run '^$' ./... || true", "tests compile faster when all else is compiled"),
+        Command("go test -run '^$' ./... || true", "tests compile faster with a filled build cache"),
     ]
     variables = {
         "GOMODCACHE": f"{HOME}/go",
@@ -73,11 +73,11 @@ def go(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
     return _plan("go", image, why, commands, files, folder, ("go.mod", "go.sum", "go.work"), variables)
 
 
-def rust(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
-    """`Cargo.toml`: crates are fetched and compiled with the tests; solving is told that there is no network."""
+def rust(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
+    """Return the plan for a `Cargo.toml`: it fetches the crates and compiles them with the tests."""
     if folder + "Cargo.toml" not in files:
         return None
-    image, why = chosen("rust", Wanted(), wishes.images)
+    image, why = choose_image("rust", WantedVersion(), settings.images)
     commands = [
         Command("cargo fetch", "Cargo.toml says which crates"),
         Command("cargo test --no-run", "crates are compiled once"),
@@ -86,34 +86,34 @@ def rust(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
     return _plan("rust", image, why, commands, files, folder, ("Cargo.toml", "Cargo.lock"), variables)
 
 
-def java(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
-    """`pom.xml`: Maven fetches plug-ins only when it runs them, so the tests are compiled."""
+def java(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
+    """Return the plan for a `pom.xml`. Maven fetches plug-ins only when it runs them, so the tests are compiled."""
     if folder + "pom.xml" not in files:
         return None
-    image, why = chosen("java", Wanted(), wishes.images)
+    image, why = choose_image("java", WantedVersion(), settings.images)
     command = Command("mvn -B -ntp -DskipTests test-compile surefire:help", "pom.xml says which artifacts")
     return _plan("java", image, why, [command], files, folder, ("pom.xml",))
 
 
-def ruby(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
-    """`Gemfile`."""
+def ruby(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
+    """Return the plan for a `Gemfile`."""
     if folder + "Gemfile" not in files:
         return None
-    image, why = chosen("ruby", Wanted(), wishes.images)
+    image, why = choose_image("ruby", WantedVersion(), settings.images)
     command = Command("bundle install", "Gemfile says which gems")
     return _plan("ruby", image, why, [command], files, folder, ("Gemfile", "Gemfile.lock"))
 
 
-def php(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
-    """`composer.json`."""
+def php(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
+    """Return the plan for a `composer.json`."""
     if folder + "composer.json" not in files:
         return None
-    image, why = chosen("php", Wanted(), wishes.images)
+    image, why = choose_image("php", WantedVersion(), settings.images)
     command = Command("composer install --no-interaction", "composer.json says which packages")
     return _plan("php", image, why, [command], files, folder, ("composer.json", "composer.lock"))
 
 
-DERIVED: tuple[Callable[[Files, Wishes, str], Plan | None], ...] = (go, rust, node, java, ruby, php)
+PLANNERS: tuple[Callable[[Files, EnvironmentOptions, str], Plan | None], ...] = (go, rust, node, java, ruby, php)
 
 
 def _plan(
@@ -137,18 +137,22 @@ def _plan(
     )
 
 
-def _node_version(manifest: dict[str, Any]) -> Wanted:
-    """`engines.node` in its usual forms: a range is judged by its majors."""
+def _node_version(manifest: dict[str, Any]) -> WantedVersion:
+    """Return the wanted version by `engines.node` in its usual forms; only major versions are compared."""
     engines = manifest.get("engines")
-    said = engines.get("node") if isinstance(engines, dict) else None
-    if not isinstance(said, str) or len(said) > _LONGEST:
-        return Wanted(why="package.json names no version of Node")
-    return Wanted(lambda version: any(_within(version, one) for one in said.split("||")), (), f"it asks for {said}")
+    wanted_range = engines.get("node") if isinstance(engines, dict) else None
+    if not isinstance(wanted_range, str) or len(wanted_range) > _LONGEST:
+        return WantedVersion(why="package.json names no version of Node")
+    return WantedVersion(
+        lambda version: any(_in_range(version, one) for one in wanted_range.split("||")),
+        (),
+        f"it asks for {wanted_range}",
+    )
 
 
-def _within(version: Version, said: str) -> bool:
-    """Whether a major is in one range: `>=14`, `^18.2 `, `14.x`, `>=14 <19`."""
-    for sign, number in re.findall(r"([<>=^~]*)\s*v?(\d{1,9})", re.sub(r"\.\d+|\.x", "", said)):
+def _in_range(version: Version, wanted_range: str) -> bool:
+    """Return whether a major version is in a range such as `>=14`, `^18.2 `, `14.x` or `>=14 <19`."""
+    for sign, number in re.findall(r"([<>=^~]*)\s*v?(\d{1,9})", re.sub(r"\.\d+|\.x", "", wanted_range)):
         major = int(number)
         if sign.startswith(">") and version[0] < major:
             return False

@@ -1,8 +1,8 @@
-"""Packages as of the day of the base's code: what set-up is told so that it installs none that is newer.
+"""Packages as of the date of the base's code: options of package managers against newer versions.
 
-An old base may not know what its requirements without upper bounds bring today. npm has an option for it; pip, whose
-own asks more of an index than many tell, is given an index of ours (`aci/inside/dated_index.py`) that leaves out what
-came later; uv has a variable.
+An old base may fail with the versions that its unbounded requirements resolve to today. npm has an option and uv a
+variable. pip's own option needs data that many indexes lack, so pip uses a local index (`aci/guest/dated_index.py`)
+that leaves out later versions.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 
-from aci.environments.room import Room
-from aci.workspace import Options
+from aci.environments.setup_container import SetupContainer
+from aci.runtime.guest_programs import program_source
+from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
-_YOUNG = timedelta(days=7)
-"""Of a base that is younger, packages are what they were."""
+_RECENT = timedelta(days=7)
+"""For a younger base, packages are assumed to be unchanged."""
 
 _PROGRAM = "/tmp/.swe-agent-dated-index.py"
 _INDEX = "https://pypi.org/simple"
@@ -26,40 +26,40 @@ _CODE = {
     "python": ("*.py", "*.pyx", "*.c", "*.cpp", "*.rs", "*.toml", "*.cfg", "*.ini", "*require*.txt"),
     "node": ("*.js", "*.cjs", "*.mjs", "*.jsx", "*.ts", "*.cts", "*.mts", "*.tsx", "*package.json"),
 }
-_CHOOSES = {"python": ("pip install", "uv "), "node": ("npm install",)}
-"""What chooses versions by itself, by language; what is locked is as old as the lock."""
+_CHOOSING_COMMANDS = {"python": ("pip install", "uv "), "node": ("npm install",)}
+"""The commands that choose versions, by language. Locked versions are as old as the lock file."""
 
 
-def date_of(options: Options, language: str) -> datetime | None:
-    """When the base's code was last changed, if packages may have changed since; prose is written at any time."""
-    from aci.history_git import Commits
+def code_date(options: WorkspaceOptions, language: str) -> datetime | None:
+    """Return when the base's code was last changed, or None if it was recently. Changes of prose do not count."""
+    from aci.history.git_log import GitLog
 
-    commits = Commits(options.repository.git_dir)
+    commits = GitLog(options.repository.git_dir)
     commit = options.base.commit
     seconds = commits.time(commit, *_CODE.get(language, ())) or commits.time(commit)
     when = datetime.fromtimestamp(seconds, UTC) if seconds else None
-    return when if when and datetime.now(UTC) - when > _YOUNG else None
+    return when if when and datetime.now(UTC) - when > _RECENT else None
 
 
-def chooses(language: str, commands: Iterable[str]) -> bool:
-    """Whether a set-up takes versions as they come, and can be told otherwise."""
+def chooses_versions(language: str, commands: Iterable[str]) -> bool:
+    """Return whether the commands of a set-up choose versions that can be limited by date."""
     of_the_project = [command for command in commands if " --global " not in command]
-    return any(word in command for command in of_the_project for word in _CHOOSES.get(language, ()))
+    return any(word in command for command in of_the_project for word in _CHOOSING_COMMANDS.get(language, ()))
 
 
-def dated(room: Room, when: datetime, language: str, env: Mapping[str, str]) -> dict[str, str]:
-    """The variables with which commands in `room` install nothing newer. Raises WorkspaceError where that fails."""
+def index_as_of(container: SetupContainer, when: datetime, language: str, env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which commands in `container` install nothing newer. Raises WorkspaceError."""
     if language != "python":
         return {}
     indexes = [env.get("PIP_INDEX_URL") or _INDEX, *env.get("PIP_EXTRA_INDEX_URL", "").split()]
-    room.write(_PROGRAM, files("aci.inside").joinpath("dated_index.py").read_bytes())
-    done = room.run(f"python3 {_PROGRAM} {when:%Y-%m-%dT%H:%M:%S} {shlex.join(indexes)}", env, 60)
+    container.write(_PROGRAM, program_source("dated_index.py"))
+    done = container.run(f"python3 {_PROGRAM} {when:%Y-%m-%dT%H:%M:%S} {shlex.join(indexes)}", env, 60)
     if done.code or not done.output.strip().isdigit():
-        raise WorkspaceError(f"No index of older packages could be started: {done.last}", "Today's are used.")
+        raise WorkspaceError(f"The index of older packages did not start: {done.last}", "Today's packages are used.")
     own = f"http://127.0.0.1:{done.output.strip()}/simple"
     return {"PIP_INDEX_URL": own, "PIP_EXTRA_INDEX_URL": "", "UV_EXCLUDE_NEWER": f"{when:%Y-%m-%dT%H:%M:%SZ}"}
 
 
-def told(command: str, when: datetime) -> str:
-    """A command with the option of npm; as a variable, older ones of npm misread it."""
+def add_date_option(command: str, when: datetime) -> str:
+    """Return a command with npm's option. It is not set as a variable, which older versions of npm misread."""
     return re.sub(r"\bnpm install(?! --global)\b", f"npm install --before={when:%Y-%m-%dT%H:%M:%SZ}", command)

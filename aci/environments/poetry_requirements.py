@@ -1,4 +1,4 @@
-"""Poetry's way to write a requirement, as everybody else writes it (PEP 508)."""
+"""Conversion of Poetry's requirements to PEP 508."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 _VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9})*")
 
 
-def as_requirements(dependencies: Mapping[str, Any]) -> list[str]:
-    """The lines for pip; what comes from git, a path or a URL is left out, and so is Python itself."""
+def convert_requirements(dependencies: Mapping[str, Any]) -> list[str]:
+    """Return the requirements for pip, without those from git, a path or a URL and without Python itself."""
     found = []
     for name, wanted in dependencies.items():
         for one in wanted if isinstance(wanted, list) else [wanted]:
@@ -20,13 +20,13 @@ def as_requirements(dependencies: Mapping[str, Any]) -> list[str]:
                 continue
             extras = ",".join(extra for extra in table.get("extras") or () if isinstance(extra, str))
             marker = table.get("markers")
-            line = f"{name}{f'[{extras}]' if extras else ''}{specifier(version)}"
+            line = f"{name}{f'[{extras}]' if extras else ''}{convert_specifier(version)}"
             found.append(f"{line}; {marker}" if isinstance(marker, str) else line)
     return found
 
 
-def specifier(written: str) -> str:
-    """`^1.2` is `>=1.2,<2`, `~1.2.3` is `>=1.2.3,<1.3`, `1.2` is `==1.2`, `*` is anything."""
+def convert_specifier(written: str) -> str:
+    """Return a PEP 440 specifier: `^1.2` is `>=1.2,<2`, `~1.2.3` is `>=1.2.3,<1.3`, `1.2` is `==1.2`, `*` is empty."""
     return ",".join(filter(None, (_part(part.strip()) for part in written.split("||")[0].split(","))))
 
 

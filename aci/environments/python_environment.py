@@ -1,4 +1,4 @@
-"""A Python repository: which image, and what pip installs so that its tests run."""
+"""Environments for Python repositories: the image, and the packages that tests need."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from aci.environments.images import chosen, others
-from aci.environments.plan import VENV, Command, Files, Plan, Wishes
-from aci.environments.python_manifests import PYPROJECT, SETUP_CFG, SETUP_PY, TOX, Manifests, wanted
+from aci.environments.environment_plan import VENV, Command, EnvironmentOptions, Files, Plan
+from aci.environments.language_images import alternative_images, choose_image
+from aci.environments.python_manifests import PYPROJECT, SETUP_CFG, SETUP_PY, TOX, Manifests, select_test_groups
 from aci.environments.python_version import wanted_version
 
 LANGUAGE = "python"
@@ -22,14 +22,14 @@ _FALLBACK = "1.0.0"
 _COMPILED = (".c", ".cc", ".cpp", ".cxx", ".h", ".hpp", ".pyx", ".pxd", ".rs", ".f", ".f90")
 
 
-def derive(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
-    """The plan, or None for a repository that is not Python's."""
+def plan_python(files: Files, settings: EnvironmentOptions, folder: str = "") -> Plan | None:
+    """Return the plan, or None if the repository is not a Python one."""
     found = Manifests(files, folder)
     lists = _requirement_files(files, folder)
     if not (found.installable or lists or any(path.endswith(".py") for path in files)):
         return None
     version = wanted_version(found)
-    image, why = chosen(LANGUAGE, version, wishes.images)
+    image, why = choose_image(LANGUAGE, version, settings.images)
     install = [*_project(found), *_lists(lists, folder), *_groups(found, bool(lists))]
     install += _runner(files, install)
     setup = (Command(f"python3 -m venv {VENV}", "packages go into an environment of their own"), *install)
@@ -40,16 +40,16 @@ def derive(files: Files, wishes: Wishes, folder: str = "") -> Plan | None:
         image=image,
         language=LANGUAGE,
         setup=setup,
-        variables=_variables(found, wishes) if setup else {},
+        variables=_variables(found, settings) if setup else {},
         paths=(f"{VENV}/bin",) if setup else (),
-        alternatives=tuple(others(LANGUAGE, version, wishes.images, image))[:2],
+        alternatives=tuple(alternative_images(LANGUAGE, version, settings.images, image))[:2],
         reasons=(why,),
         inputs=tuple(_inputs(files, found, lists)),
     )
 
 
-def declares(files: Files, folder: str = "") -> bool:
-    """Whether a manifest at the top, or at a folder, says that this is a Python package."""
+def declares_package(files: Files, folder: str = "") -> bool:
+    """Return whether a manifest at the top, or in a folder, declares a Python package."""
     return Manifests(files, folder).installable
 
 
@@ -57,7 +57,7 @@ def _project(found: Manifests) -> Iterator[Command]:
     if not found.installable:
         return
     extras = sorted(found.extras())
-    names = list(dict.fromkeys([*wanted(extras), *(name for name in extras if name in found.tox_extras())]))
+    names = list(dict.fromkeys([*select_test_groups(extras), *(name for name in extras if name in found.tox_extras())]))
     place = f".[{','.join(names)}]" if names else "."
     why = f"with its extras {', '.join(names)}" if names else "which names no extra for tests"
     where = next((name for name in (PYPROJECT, SETUP_PY, SETUP_CFG) if found.text(name)), PYPROJECT)
@@ -70,13 +70,13 @@ def _lists(lists: Sequence[str], folder: str) -> Iterator[Command]:
 
 
 def _groups(found: Manifests, listed: bool) -> Iterator[Command]:
-    """What the manifests say that tests need; tox is asked only where nobody else knows."""
+    """Yield commands for the test requirements of the manifests; tox.ini is used only if no other names any."""
     known = False
     for where, requirements in found.groups():
         if requirements:
             known = True
             yield Command(f"pip install {shlex.join(requirements)}", f"{where} says what tests need")
-    extras = known or listed or bool(wanted(found.extras()))
+    extras = known or listed or bool(select_test_groups(found.extras()))
     requirements = [] if extras else found.tox_requirements()
     if requirements:
         words = [word for line in requirements for word in _pip_words(line)]
@@ -84,14 +84,14 @@ def _groups(found: Manifests, listed: bool) -> Iterator[Command]:
 
 
 def _pip_words(line: str) -> list[str]:
-    """A line of tox's `deps` as words for pip: `-rfile` is an option with its value."""
+    """Split a line of tox's `deps` into words for pip: `-rfile` is an option with its value."""
     if match := re.match(r"(-r|-c|-e)\s*(\S+)$", line):
         return [match[1], match[2]]
     return [line]
 
 
 def _runner(files: Files, install: Sequence[Command]) -> Iterator[Command]:
-    """pytest, unless it is installed already or the tests are plainly unittest's."""
+    """Yield a command that installs pytest, unless it is installed already or the tests clearly use unittest."""
     if any(re.search(r"install .*\bpytest(?![\w-])", command.text) for command in install):
         return
     names = [
@@ -100,13 +100,13 @@ def _runner(files: Files, install: Sequence[Command]) -> Iterator[Command]:
         if path.endswith(".py") and re.search(r"(?:^|/)(?:test[^/]*|[^/]*_test|conftest)\.py$", path)
     ]
     if any(path.rpartition("/")[2] == "conftest.py" or b"pytest" in files[path] for path in names[:200]):
-        yield Command("pip install pytest", "its tests are pytest's")
+        yield Command("pip install pytest", "its tests use pytest")
     elif any(b"unittest" not in files[path] for path in names[:200]):
         yield Command("pip install pytest", "its tests are functions, which pytest runs")
 
 
 def _requirement_files(files: Files, folder: str) -> list[str]:
-    """The plain list, and those that say what tests need, or else developers."""
+    """Return the plain requirements file, and those for tests, or else for development."""
     here = [path for path in files if path.startswith(folder) and path[len(folder) :].count("/") <= 1]
     plain = [path for name in _PLAIN if (path := folder + name) in files][:1]
     for kind in (_OF_TESTS, _OF_DEVELOPMENT):
@@ -117,12 +117,12 @@ def _requirement_files(files: Files, folder: str) -> list[str]:
     return plain
 
 
-def _variables(found: Manifests, wishes: Wishes) -> dict[str, str]:
-    """What stands for the version that a build would ask git for: the history is cut, and has no tags."""
+def _variables(found: Manifests, settings: EnvironmentOptions) -> dict[str, str]:
+    """Return variables with the version that builds would get from git: the workspace's history has no tags."""
     texts = found.text(PYPROJECT) + found.text(SETUP_PY) + found.text(SETUP_CFG)
     if not any(name in texts for name in _SCM):
         return {}
-    version = wishes.version or _FALLBACK
+    version = settings.version or _FALLBACK
     return {
         "SETUPTOOLS_SCM_PRETEND_VERSION": version,
         "PBR_VERSION": version,
@@ -132,7 +132,7 @@ def _variables(found: Manifests, wishes: Wishes) -> dict[str, str]:
 
 
 def _inputs(files: Files, found: Manifests, lists: Sequence[str]) -> Iterator[str]:
-    """Files that decide what is installed; a package that is compiled is built from all its sources."""
+    """Yield the files that decide what is installed, including all sources of a compiled package."""
     named = {found.folder + name for name in (PYPROJECT, SETUP_PY, SETUP_CFG, TOX, "MANIFEST.in", ".python-version")}
     for path in files:
         name = path.rpartition("/")[2]

@@ -1,6 +1,6 @@
-"""What a Python repository says about itself in its many files: extras, requirements of its tests, versions it is for.
+"""The manifests of Python repositories: extras, test requirements and supported versions.
 
-Nothing is run: setup.py is read as a syntax tree, and what is computed there is not seen.
+Nothing is run: setup.py is parsed as a syntax tree, so computed values are not found.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from aci.environments.plan import Files
-from aci.environments.poetry import as_requirements
+from aci.environments.environment_plan import Files
+from aci.environments.poetry_requirements import convert_requirements
 
 PYPROJECT, SETUP_CFG, SETUP_PY, TOX = "pyproject.toml", "setup.cfg", "setup.py", "tox.ini"
 TESTS, DEVELOPMENT = ("test", "tests", "testing", "unittest", "pytest"), ("dev", "develop", "development")
-"""Names of extras and groups that hold what tests need; the latter where there is none of the former."""
+"""Names of extras and groups with test requirements. The latter are used if there is none of the former."""
 
 _SETTINGS = re.compile(r"\{\[(?P<section>[^\[\]{}]+)\](?P<key>\w+)\}")
 _LONGEST = 10_000
-"""Characters of a setting of tox that refers to others, and of one that is referred to."""
+"""The maximum characters of a tox setting that refers to others, and of a referenced setting."""
 _FACTOR = re.compile(r"^(?P<factor>[\w!,.{}-]+):\s*(?P<rest>\S.*)$")
 
 
@@ -38,7 +38,7 @@ class Manifests:
 
     @cached_property
     def pyproject(self) -> dict[str, Any]:
-        """What `pyproject.toml` says; nothing where it is none, or no TOML."""
+        """The content of `pyproject.toml`; empty if it does not exist or is not valid TOML."""
         try:
             return tomllib.loads(self.text(PYPROJECT))
         except (ValueError, RecursionError):
@@ -55,7 +55,7 @@ class Manifests:
 
     @cached_property
     def setup_call(self) -> dict[str, Any]:
-        """The keywords of the call of `setup` that can be told without running it."""
+        """The keywords of the call of `setup` that can be determined without running it."""
         return _setup_call(self.text(SETUP_PY))
 
     def text(self, name: str) -> str:
@@ -63,7 +63,7 @@ class Manifests:
         return self.files[path].decode("utf-8", "replace") if path in self.files else ""
 
     def tool(self, name: str) -> dict[str, Any]:
-        """The table `[tool.name]` of pyproject.toml."""
+        """Return the table `[tool.name]` of pyproject.toml."""
         return _table(_table(self.pyproject, "tool"), name)
 
     @property
@@ -78,7 +78,7 @@ class Manifests:
         return bool(self.setup_call) or "setup(" in self.text(SETUP_PY) or self.setup_cfg.has_section("metadata")
 
     def extras(self) -> set[str]:
-        """Names of the extras that are there to be asked for."""
+        """Return the names of the extras."""
         tables = [
             _table(self.project, "optional-dependencies"),
             _table(self.tool("poetry"), "extras"),
@@ -91,22 +91,22 @@ class Manifests:
         return found
 
     def groups(self) -> Iterator[tuple[str, list[str]]]:
-        """Requirements of tests that are no extra, each list with the place it is from."""
+        """Yield the lists of test requirements outside extras, each with its place in the manifests."""
         groups = _table(self.pyproject, "dependency-groups")
-        for name in wanted(groups):
+        for name in select_test_groups(groups):
             yield f"[dependency-groups] {name}", _group(groups, name)
         poetry = self.tool("poetry")
         own = _table(poetry, "group")
-        for name in wanted(own):
-            yield f"[tool.poetry.group.{name}]", as_requirements(_table(_table(own, name), "dependencies"))
+        for name in select_test_groups(own):
+            yield f"[tool.poetry.group.{name}]", convert_requirements(_table(_table(own, name), "dependencies"))
         if old := _table(poetry, "dev-dependencies"):
-            yield "[tool.poetry.dev-dependencies]", as_requirements(old)
+            yield "[tool.poetry.dev-dependencies]", convert_requirements(old)
         pdm = _table(self.tool("pdm"), "dev-dependencies")
-        for name in wanted(pdm):
+        for name in select_test_groups(pdm):
             yield f"[tool.pdm.dev-dependencies] {name}", _strings(pdm[name])
         yield "[tool.uv] dev-dependencies", _strings(self.tool("uv").get("dev-dependencies"))
         envs = _table(self.tool("hatch"), "envs")
-        for name in dict.fromkeys((*wanted(envs), *(["default"] if "default" in envs else []))):
+        for name in dict.fromkeys((*select_test_groups(envs), *(["default"] if "default" in envs else []))):
             env = _table(envs, name)
             yield (
                 f"[tool.hatch.envs.{name}]",
@@ -117,7 +117,7 @@ class Manifests:
             yield "setup.cfg's tests_require", _lines(self.setup_cfg.get("options", "tests_require"))
 
     def tox_requirements(self) -> list[str]:
-        """The lines of `deps` in `[testenv]`, as tox would hand them to pip; conditions on factors are not met."""
+        """Return the lines of `deps` in `[testenv]` for pip; of conditional ones, those for Python 3 or tests."""
         if not self.tox.has_option("testenv", "deps"):
             return []
         found = []
@@ -156,8 +156,8 @@ def _lines(text: str) -> list[str]:
     return [line for raw in text.splitlines() if (line := raw.partition(" #")[0].strip()) and not line.startswith("#")]
 
 
-def wanted(groups: Iterable[str]) -> list[str]:
-    """The groups that hold what tests need, under the likeliest names that there are."""
+def select_test_groups(groups: Iterable[str]) -> list[str]:
+    """Return the groups with test requirements, by the most likely names."""
     for known in (TESTS, DEVELOPMENT):
         if found := [name for name in groups if name.lower() in known]:
             return found
@@ -165,7 +165,7 @@ def wanted(groups: Iterable[str]) -> list[str]:
 
 
 def _group(groups: Mapping[str, Any], name: str) -> list[str]:
-    """A group's requirements with those of the groups that it includes (PEP 735), each group once."""
+    """Return a group's requirements with those of the groups that it includes (PEP 735), each group once."""
     found: list[str] = []
     seen, left = {name}, _reversed(groups.get(name))
     while left:
@@ -183,7 +183,7 @@ def _reversed(value: Any) -> list[Any]:
 
 
 def _parser(text: str) -> ConfigParser:
-    """An INI file; what is no INI is empty."""
+    """Parse an INI file; an invalid one is empty."""
     parser = ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     try:
@@ -194,10 +194,10 @@ def _parser(text: str) -> ConfigParser:
 
 
 def _setup_call(source: str) -> dict[str, Any]:
-    """The keywords of `setup(...)` whose values are literals, or names of variables that are."""
+    """Return the keywords of `setup(...)` whose values are literals or names of variables with literal values."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the repository's own escapes are its own affair
+            warnings.simplefilter("ignore")  # such as invalid escape sequences in the repository's code
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
@@ -212,12 +212,12 @@ def _setup_call(source: str) -> dict[str, Any]:
 
 
 def _name(node: ast.expr) -> str:
-    """The last part of a name with dots."""
+    """Return the last part of a dotted name."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _literal(node: ast.expr, known: Mapping[str, Any]) -> Any:
-    """The value of a literal; of a dict or list at least the parts that are literals."""
+    """Return the value of a literal; of a dict or list, the parts that are literals."""
     if isinstance(node, ast.Name):
         return known.get(node.id)
     if isinstance(node, ast.Dict):

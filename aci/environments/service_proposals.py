@@ -1,6 +1,6 @@
-"""Services that a repository's own files ask for. They are only named to the user, who may approve them; none starts.
+"""Services that a repository's own files ask for. They are proposed to the user; none starts without approval.
 
-Compose files and workflows are read line by line as far as it takes: the names under `services:` and their images.
+Of Compose files and workflows, only the names under `services:` and their images are read, line by line.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aci.environments.devcontainer import image_of_strangers
-from aci.environments.plan import Files
+from aci.environments.devcontainer import image_refusal
+from aci.environments.environment_plan import Files
 
 _FILES = re.compile(
     r"(?:[\w-]+/)?(?:docker-)?compose(?:[.-][\w.-]*)?\.ya?ml|\.devcontainer/.*compose[\w.-]*\.ya?ml"
@@ -23,7 +23,7 @@ _NO_HOST = re.compile(r"[^a-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ServiceProposal:
     """A service `name` of `image`, which the file at `path` asks for."""
 
     name: str
@@ -32,24 +32,24 @@ class Proposal:
 
     def __str__(self) -> str:
         return (
-            f"{self.path} asks for a service, {self.name} ({self.image}). None is started unasked; "
-            f"approve it with `swe-agent config set services.{self.name}.image {self.image}`."
+            f"{self.path} asks for the service {self.name} ({self.image}). It is not started unless you approve it "
+            f"with `swe-agent config set services.{self.name}.image {self.image}`."
         )
 
 
-def proposals(files: Files) -> list[Proposal]:
-    """One for each image, of the first file that asks for it; what the repository builds itself is none."""
-    found: dict[str, Proposal] = {}
+def find_proposals(files: Files) -> list[ServiceProposal]:
+    """Return one proposal for each image, from the first file that names it. Images that are built are left out."""
+    found: dict[str, ServiceProposal] = {}
     for path in sorted(path for path in files if _FILES.fullmatch(path)):
         for name, image in _services(files[path].decode("utf-8", "replace")):
             plain = _NO_HOST.sub("-", name.lower()).strip("-")
-            if plain and not image_of_strangers(image):
-                found.setdefault(image.partition(":")[0], Proposal(plain[:63], image, path))
+            if plain and not image_refusal(image):
+                found.setdefault(image.partition(":")[0], ServiceProposal(plain[:63], image, path))
     return list(found.values())[:_MOST]
 
 
 def _services(text: str) -> Iterator[tuple[str, str]]:
-    """Names and images of what stands under a `services:`."""
+    """Yield the names and images under each `services:`."""
     under, child, inner, name = -1, -1, -1, ""
     for line in text.splitlines()[:5000]:
         match = _KEY.fullmatch(line.partition(" #")[0].rstrip()[:1000])

@@ -1,8 +1,8 @@
-"""The container in which a repository is set up: its files, root with few of root's rights, no network of its own.
+"""The container in which a repository is set up, by root with few capabilities and without a network of its own.
 
-What it may do that solving may not: change owners and drop to other users, which package managers do (CHOWN,
-DAC_OVERRIDE, FOWNER, SETGID, SETUID). All else is as when solving: no other capability, no new privileges, limits on
-memory, processes, files and disk, no mount, no socket.
+Unlike a workspace, it may change owners and switch to other users, as package managers do (CHOWN, DAC_OVERRIDE, FOWNER,
+SETGID, SETUID). All else is as in a workspace: no other capability, no new privileges, limits on memory, processes,
+files and disk, no mount, no socket.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.confinement import RIGHTS, confinement, size
-from aci.daemon import Daemon, trouble
-from aci.disk_watch import DiskWatch
-from aci.execution import execute
-from aci.services import Beside
-from aci.workspace import Options
+from aci.docker.container_exec import execute
+from aci.docker.container_limits import SETUP_CAPABILITIES, container_limits, parse_size
+from aci.docker.disk_quota import DiskWatch
+from aci.docker.docker_daemon import Daemon, docker_errors
+from aci.docker.service_containers import ServiceGroup
+from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -36,25 +36,25 @@ ROOT = "/workspace/repo"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LINK = "120000"
 SUBMODULE = "160000"
-MARK = "SWE_AGENT_SET_UP"
-"""In the environment of all that a command starts."""
+SETUP_VARIABLE = "SWE_AGENT_SET_UP"
+"""The variable in the environment of all processes that a command starts."""
 
 _END = f"""\
 for round in 1 2 3 4 5; do
-    found=$(grep -lF {MARK}={{mark}} /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
+    found=$(grep -lF {SETUP_VARIABLE}={{mark}} /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3)
     [ "$found" ] && kill -KILL $found 2>/dev/null || break
 done
 """
 _END_TIME = 20.0
 
 
-def _nothing(line: str) -> None:
+def _ignore(line: str) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A set-up command that ended, or was ended."""
+class SetupResult:
+    """The result of a set-up command."""
 
     command: str
     code: int
@@ -64,32 +64,35 @@ class Done:
 
     @property
     def last(self) -> str:
-        """The last lines, for people."""
+        """The last lines, to show to users."""
         return "\n".join(self.output.strip().splitlines()[-12:])[-1500:]
 
 
-class Room:
-    """An idle container of `image`, under the limits of `options`; `remove` it in the end.
+class SetupContainer:
+    """An idle container of `image` under the limits of `options`. The caller must `remove` it.
 
-    With its `services` if tests are to run in it.
+    With `services`, the approved services run beside it, for tests.
     """
 
-    def __init__(self, daemon: Daemon, image: str, options: Options, services: bool = False) -> None:
+    def __init__(self, daemon: Daemon, image: str, options: WorkspaceOptions, services: bool = False) -> None:
         self.daemon, self.cancel = daemon, options.cancel
-        self._beside = Beside(daemon, image, options) if services and options.services else None
-        limits = {**(self._beside.joined if self._beside else {}), **confinement(replace(options, read_only=False))}
+        self._services = ServiceGroup(daemon, image, options) if services and options.services else None
+        limits = {
+            **(self._services.joined if self._services else {}),
+            **container_limits(replace(options, read_only=False)),
+        }
         try:
-            self.container: Container = daemon.start(image, user="0", **limits, cap_add=list(RIGHTS))
+            self.container: Container = daemon.start(image, user="0", **limits, cap_add=list(SETUP_CAPABILITIES))
         except BaseException:
-            self._leave()
+            self._remove_services()
             raise
-        self._watch = DiskWatch(daemon, str(self.container.id), size(options.disk))
+        self._watch = DiskWatch(daemon, str(self.container.id), parse_size(options.disk))
         entries = self.container.attrs["Config"]["Env"] or ()
         self.variables: dict[str, str] = dict(entry.partition("=")[::2] for entry in entries)
-        self.told: Mapping[str, str] = self._beside.variables if self._beside else {}
+        self.service_variables: Mapping[str, str] = self._services.variables if self._services else {}
 
     def path(self, first: Sequence[str]) -> str:
-        """The image's PATH with these folders before it."""
+        """Return the image's PATH with these folders before it."""
         return ":".join((*first, self.variables.get("PATH") or PATH))
 
     def run(
@@ -97,12 +100,12 @@ class Room:
         command: str,
         env: Mapping[str, str],
         seconds: float,
-        heard: Callable[[str], None] = _nothing,
+        on_line: Callable[[str], None] = _ignore,
         where: str = ROOT,
-    ) -> Done:
-        """Run a shell command in the repository; each line of its output is `heard`. Raises Cancelled.
+    ) -> SetupResult:
+        """Run a shell command in the repository and call `on_line` with lines of its output. Raises Cancelled.
 
-        Of one that does not end in time, what it has started is ended too, but for what became another user's.
+        If it does not end in time, its processes are ended too, except for those of other users.
         """
         began = time.monotonic()
         mark = uuid.uuid4().hex
@@ -114,16 +117,16 @@ class Room:
             seconds,
             user="0",
             where=where,
-            env={**env, MARK: mark},
-            heard=heard,
+            env={**env, SETUP_VARIABLE: mark},
+            on_line=on_line,
         )
         if ran.late:
             execute(self.daemon, str(self.container.id), _END.format(mark=mark), self.cancel, _END_TIME, user="0")
         text = ran.text + self._watch.notice().decode()
-        return Done(command, ran.code, text, time.monotonic() - began, ran.late)
+        return SetupResult(command, ran.code, text, time.monotonic() - began, ran.late)
 
     def put(self, trees: Trees, tree: str) -> None:
-        """The tree's files, where sessions will find them; nothing of their history."""
+        """Copy the tree's files, without history, to the folder in which sessions will find them."""
         with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder:
             archive = Path(folder, "tree.tar")
             with tarfile.open(archive, "w") as tar:
@@ -131,34 +134,34 @@ class Room:
                 for path, entry in trees.files(tree).items():
                     if entry.mode != SUBMODULE:
                         _add(tar, f"{ROOT}/{path}", entry.mode, trees.read_blob(entry.id))
-            with trouble(), archive.open("rb") as stream:
+            with docker_errors(), archive.open("rb") as stream:
                 self.container.put_archive("/", stream)
 
     def write(self, path: str, data: bytes) -> None:
-        """One file at an absolute path; its folder need not be there."""
+        """Write a file at an absolute path; its folder need not exist."""
         with io.BytesIO() as archive:
             with tarfile.open(fileobj=archive, mode="w") as tar:
                 _add(tar, path, "100644", data)
-            with trouble():
+            with docker_errors():
                 self.container.put_archive("/", archive.getvalue())
 
     def commit(self, name: str, changes: Sequence[str]) -> str:
-        """The container as an image of that name, or of none; its id."""
-        with trouble():
+        """Save the container as an image with this name, or without one; return the image's id."""
+        with docker_errors():
             made = self.container.commit(name or None, "latest" if name else None, changes=list(changes), pause=False)
         return str(made.id)
 
     def remove(self) -> None:
         self._watch.stop()
-        with suppress(WorkspaceError), trouble():  # gone already, or a leftover that the next run removes
+        with suppress(WorkspaceError), docker_errors():  # already removed, or the next run removes it
             self.container.remove(force=True, v=True)
-        self._leave()
+        self._remove_services()
 
-    def _leave(self) -> None:
-        if self._beside:
-            self._beside.remove()
+    def _remove_services(self) -> None:
+        if self._services:
+            self._services.remove()
 
-    def __enter__(self) -> Room:
+    def __enter__(self) -> SetupContainer:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,1 +1,1 @@
-"""The code graph: what each blob defines and refers to, parsed once, and how the files of a tree hang together."""
+"""The code graph: the definitions and references of each blob, parsed once, and the links between a tree's files."""

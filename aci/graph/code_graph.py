@@ -1,6 +1,6 @@
-"""One tree's view of the code graph: its files and definitions, who refers to whom, and which of them hold a term.
+"""The code graph of one tree: files, definitions, the references between them, and the terms that they contain.
 
-Nodes are numbers: a file's node, then those of its definitions in the order of its outline.
+Nodes are numbers: a file's node is followed by those of its definitions, in the order of its outline.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from aci.cache import Damaged
-from aci.graph.blobs import Blobs
-from aci.graph.build import Outlines, manifest
-from aci.graph.links import KINDS, Bundle
-from aci.graph.outline import BASE, Outline, Place, Symbol
-from aci.graph.postings import DEFINES, Documents, Postings
-from aci.graph.store import Manifest, Store
+from aci.graph.edge_columns import KINDS, Bundle
+from aci.graph.graph_build import Outlines, load_manifest
+from aci.graph.graph_store import Manifest, Store
+from aci.graph.outline import BASE, Location, Outline, Symbol
+from aci.graph.term_postings import DEFINES, Documents, Postings
+from aci.repository.disk_cache import Damaged
+from aci.repository.file_blobs import Blobs
 
 if TYPE_CHECKING:
     from networkx import DiGraph
 
 Answer = TypeVar("Answer")
 Nodes = npt.NDArray[np.int64]
-MOST_MEANT = 12
-"""An attribute of a receiver nobody knows may mean every method of that name; of more than these it says nothing."""
+MAX_METHODS = 12
+"""An attribute of an unknown receiver is linked to every method of that name, unless there are more than these."""
 FAMILY = {"typescript": "javascript", "tsx": "javascript", "cpp": "c"}
-"""Languages whose code calls another's: the others of a family stand for that."""
+"""The family of languages whose code calls each other's; a language that is missing here is its own family."""
 
 
 class Link(NamedTuple):
-    """What refers to a place, or what it refers to. `weight` is below 1 where others may be meant as well."""
+    """A place that refers to another, or that it refers to. `weight` is below 1 if the reference is ambiguous."""
 
-    place: Place
+    place: Location
     kind: str
     line: int
-    """Of the reference, in the file that refers."""
+    """The line of the reference, in the referring file."""
     weight: float
 
 
 class Edges(NamedTuple):
-    """Edges as columns; `kind` counts in `KINDS`."""
+    """Edges as columns; `kind` is an index in `KINDS`."""
 
     source: Nodes
     target: Nodes
@@ -52,20 +52,20 @@ class Edges(NamedTuple):
     weight: npt.NDArray[np.float32]
 
 
-def asked(blobs: Blobs, folder: Path | None, question: Callable[[Graph], Answer]) -> Answer:
-    """What the graph of a tree answers; made again where the cache proves to be damaged meanwhile.
+def query_graph(blobs: Blobs, folder: Path | None, question: Callable[[Graph], Answer]) -> Answer:
+    """Return the answer of a tree's graph, which is built first if it is not in the cache, or if that is damaged.
 
-    `folder` is the cache's; without one the graph lives in memory. Raises WorkspaceError where it cannot be written.
+    `folder` is the cache's; without one the graph is kept in memory. Raises WorkspaceError if it cannot be written.
     """
     store = Store(folder)
     try:
-        return store.cache.mended(lambda: question(Graph(manifest(blobs, store), store)))
+        return store.cache.run_repairing(lambda: question(Graph(load_manifest(blobs, store), store)))
     finally:
         store.close()
 
 
-def _in_order(parts: Sequence[Postings]) -> Postings:
-    """The postings of several segments as one; which tree came into the store when makes no difference."""
+def _merged_postings(parts: Sequence[Postings]) -> Postings:
+    """Merge the postings of several segments in the order of their nodes, whatever order they were stored in."""
     if len(parts) == 1 and (np.diff(parts[0].documents) > 0).all():
         return parts[0]
     order = np.argsort(np.concatenate([one.documents for one in parts]))
@@ -73,7 +73,7 @@ def _in_order(parts: Sequence[Postings]) -> Postings:
 
 
 class Graph:
-    """Made by `asked`. Its methods raise Damaged, which is for `asked` to catch."""
+    """The code graph of a tree. `query_graph` makes it, and catches Damaged, which its methods may raise."""
 
     def __init__(self, manifest: Manifest, store: Store) -> None:
         self.paths = manifest.paths
@@ -91,7 +91,7 @@ class Graph:
 
     @cached_property
     def first(self) -> Nodes:
-        """The node of each file, and the number of all nodes at the end."""
+        """The node of each file, followed by the total number of nodes."""
         sizes = {segment: np.bincount(documents.blob) for segment, documents in self._segments.items()}
         spots = zip(self._manifest.segments, self._manifest.numbers, strict=True)
         counts = [int(sizes[segment][number]) for segment, number in spots]
@@ -99,21 +99,21 @@ class Graph:
 
     @cached_property
     def _nodes(self) -> dict[int, Nodes]:
-        """By segment: the node of each document, -1 for those of other trees."""
+        """The node of each document, by segment; -1 for documents of other trees."""
         segments = np.array(self._manifest.segments, np.int64)
         numbers = np.array(self._manifest.numbers, np.int64)
         found = {}
         for segment, documents in self._segments.items():
             begins = np.concatenate(([0], np.cumsum(np.bincount(documents.blob))))
             shift = np.full(len(begins), np.iinfo(np.int64).min, np.int64)
-            files = np.flatnonzero(segments == segment)[::-1]  # of two files with one blob the first stands for both
+            files = np.flatnonzero(segments == segment)[::-1]  # of two files with the same blob the first is used
             shift[numbers[files]] = self.first[files] - begins[numbers[files]]
             nodes = np.arange(len(documents.blob)) + shift[documents.blob]
             found[segment] = np.where(nodes >= 0, nodes, -1)
         return found
 
-    def _column(self, of: Callable[[Documents], npt.NDArray[np.int64]]) -> Nodes:
-        """A value of each node, from its document; files with one blob have the same."""
+    def _column(self, read: Callable[[Documents], npt.NDArray[np.int64]]) -> Nodes:
+        """Return a value for each node, read from its document; files with the same blob have the same values."""
         column = np.zeros(int(self.first[-1]), np.int64)
         segments = np.array(self._manifest.segments, np.int64)
         numbers = np.array(self._manifest.numbers, np.int64)
@@ -121,7 +121,7 @@ class Graph:
             begins = np.concatenate(([0], np.cumsum(np.bincount(documents.blob))))
             nodes = np.flatnonzero(segments[self.file] == segment)
             files = self.file[nodes]
-            column[nodes] = of(documents)[begins[numbers[files]] + nodes - self.first[files]]
+            column[nodes] = read(documents)[begins[numbers[files]] + nodes - self.first[files]]
         return column
 
     @cached_property
@@ -131,49 +131,52 @@ class Graph:
 
     @cached_property
     def parent(self) -> Nodes:
-        """The node around each; a file's is itself."""
+        """The node around each node; that of a file is the file itself."""
         around = self._column(lambda documents: documents.parent.astype(np.int64) - np.arange(len(documents.parent)))
         return around + np.arange(len(around))
 
     @cached_property
     def is_method(self) -> npt.NDArray[np.bool_]:
-        """Whether a node stands in another definition."""
+        """Whether each node is inside another definition."""
         around: npt.NDArray[np.bool_] = self.parent != self.first[self.file]
         return around
 
     @cached_property
     def code_length(self) -> Nodes:
-        """Words in the code of each node, definitions inside it not counted."""
+        """Number of words in the code of each node, without the definitions inside it."""
         return self._column(lambda documents: documents.code.astype(np.int64))
 
     @cached_property
     def prose_length(self) -> Nodes:
-        """Words in its comments and docstrings."""
+        """Number of words in the comments and docstrings of each node."""
         return self._column(lambda documents: documents.prose.astype(np.int64))
 
-    def node(self, place: Place) -> int:
+    def node(self, place: Location) -> int:
         return int(self.first[self.number[place.path]]) + 1 + place.symbol
 
-    def place(self, node: int) -> Place:
+    def place(self, node: int) -> Location:
         file = int(self.file[node])
-        return Place(self.paths[file], int(node - self.first[file]) - 1)
+        return Location(self.paths[file], int(node - self.first[file]) - 1)
 
     # Files and definitions
 
     def outline(self, path: str) -> Outline:
-        """Raises KeyError for a path that is not indexed."""
+        """Return the outline of a file. Raises KeyError for a path that is not indexed."""
         return self._outlines[path]
 
     def blob(self, path: str) -> str:
-        """The id of a file's blob."""
+        """Return the id of a file's blob."""
         return self._manifest.keys[self.number[path]].partition(":")[0]
 
-    def symbol(self, place: Place) -> Symbol | None:
-        """None for a file."""
+    def symbol(self, place: Location) -> Symbol | None:
+        """Return the symbol at a place; None for a file."""
         return self.outline(place.path).symbols[place.symbol] if place.symbol >= 0 else None
 
-    def defining(self, name: str) -> list[Place]:
-        """The definitions with that name, as bare as it stands, or dotted: `Class.method`, `module.function`."""
+    def defining(self, name: str) -> list[Location]:
+        """Return the definitions with a bare or a dotted name: `Class.method`, `module.function`.
+
+        If no definition matches the whole qualifier, its end decides, and at last the bare name alone.
+        """
         *before, bare = name.replace("::", ".").replace("#", ".").strip(".").split(".")
         found = [self.place(node) for node in self.nodes_defining([bare]).get(bare, np.zeros(0, np.int64)).tolist()]
         for depth in range(len(before)):
@@ -182,56 +185,57 @@ class Graph:
                 return narrowed
         return found
 
-    def _is_inside(self, place: Place, tail: Sequence[str]) -> bool:
-        """Whether the dotted name of a place, its module's included, ends with these parts before its bare name."""
+    def _is_inside(self, place: Location, tail: Sequence[str]) -> bool:
+        """Return whether the qualifier of a definition (its module and classes) ends with these parts."""
         symbol = self.symbol(place)
         assert symbol
         whole = [*place.path.rpartition(".")[0].removesuffix("/__init__").split("/"), *symbol.name.split(".")[:-1]]
         return whole[-len(tail) :] == list(tail)
 
     def nodes_defining(self, names: Iterable[str]) -> dict[str, Nodes]:
-        """Nodes by exact bare name."""
+        """Return the nodes that define each of these exact bare names."""
         found = self.holding([DEFINES + name for name in names])
         return {name.removeprefix(DEFINES): postings.documents.astype(np.int64) for name, postings in found.items()}
 
     def names(self) -> set[str]:
-        """All bare names that are defined in the tree; some are other trees' whose files were indexed with these."""
+        """Return all bare names that are defined in the tree, and some of other trees that were indexed with it."""
         return {name for segment in self._segments for name in self._store.names(segment)}
 
     # Terms
 
     def holding(self, terms: Sequence[str]) -> dict[str, Postings]:
-        """For each term that the tree holds, the nodes that do and how often; see `aci/graph/postings.py`."""
+        """Return, for each term in the tree, the nodes that contain it and how often; see `term_postings.py`."""
         parts: dict[str, list[Postings]] = {}
         for segment, nodes in self._nodes.items():
             for term, postings in self._store.postings(segment, terms).items():
                 mapped = nodes[postings.documents]
-                there = mapped >= 0
-                if there.any():
-                    columns = (column[there] for column in postings[1:])
-                    parts.setdefault(term, []).append(Postings(mapped[there], *columns))
-        return {term: _in_order(parts[term]) for term in terms if term in parts}
+                in_tree = mapped >= 0
+                if in_tree.any():
+                    columns = (column[in_tree] for column in postings[1:])
+                    parts.setdefault(term, []).append(Postings(mapped[in_tree], *columns))
+        return {term: _merged_postings(parts[term]) for term in terms if term in parts}
 
     # Edges
 
-    def edges(self, files: Iterable[int] | None = None, loose: bool = True, into: Place | None = None) -> Edges:
-        """The edges out of some files (indices of `paths`), or of all; with what attributes of unknowns may mean.
+    def edges(self, files: Iterable[int] | None = None, loose: bool = True, into: Location | None = None) -> Edges:
+        """Return the edges out of some files (indices of `paths`), or out of all.
 
-        With `into` the edges to that place, and what attributes of its name may mean.
+        With `loose`, attributes of unknown receivers are linked to the methods of that name, if those are few. With
+        `into`, only edges to that place are returned.
         """
         symbol = self.symbol(into) if into else None
-        meant = symbol.bare if symbol else ""
+        bare = symbol.bare if symbol else ""
         wanted = range(len(self.paths)) if files is None else sorted(set(files))
         by_bundle: dict[int, list[int]] = {}
         for file in wanted:
             by_bundle.setdefault(self._manifest.edges[file], []).append(file)
-        parts = [self._known(number, mine, into) for number, mine in by_bundle.items()]
-        if loose and (meant or not into):
-            parts += [self._meant(number, mine, meant) for number, mine in by_bundle.items()]
+        parts = [self._resolved_edges(number, its_files, into) for number, its_files in by_bundle.items()]
+        if loose and (bare or not into):
+            parts += [self._loose_edges(number, its_files, bare) for number, its_files in by_bundle.items()]
         empty = np.zeros(0, np.int64)
         columns = zip(*parts, strict=True) if parts else [[empty]] * len(Edges._fields)
         edges = Edges(*map(np.concatenate, columns))
-        order = np.argsort(edges.source, kind="stable")  # whatever tree the bundles were made for
+        order = np.argsort(edges.source, kind="stable")  # the same order for any bundles
         return Edges._make(column[order] for column in edges)
 
     def _bundle(self, number: int) -> Bundle:
@@ -239,22 +243,22 @@ class Graph:
             self._bundles[number] = self._store.bundle(number)
         return self._bundles[number]
 
-    def _known(self, number: int, files: Sequence[int], into: Place | None) -> Edges:
-        """The edges of a bundle's files whose targets are known."""
-        bundle, mine, nodes = self._in_bundle(number, files)
-        rows = bundle.edges(mine, into)
+    def _resolved_edges(self, number: int, files: Sequence[int], into: Location | None) -> Edges:
+        """Return the edges of a bundle's files whose targets were resolved."""
+        bundle, numbers, nodes = self._in_bundle(number, files)
+        rows = bundle.edges(numbers, into)
         target = nodes[rows.path] + 1 + rows.target
         source = self.first[[self.number.get(path, 0) for path in bundle.files]][rows.file] + 1 + rows.symbol
         return Edges(source, target, rows.kind, rows.line, rows.weight)
 
     def _in_bundle(self, number: int, files: Sequence[int]) -> tuple[Bundle, list[int], Nodes]:
-        """The bundle, the files' numbers in it, and the node of each of its paths."""
+        """Return a bundle, the files' numbers in it, and the node of each of its paths."""
         bundle = self._bundle(number)
         try:
-            mine = [bundle.number[self.paths[file]] for file in files]
+            numbers = [bundle.number[self.paths[file]] for file in files]
         except KeyError as error:
             raise Damaged(f"Bundle {number} has no {error}") from error
-        return bundle, mine, self.first[[self.number.get(path, 0) for path in bundle.paths]]
+        return bundle, numbers, self.first[[self.number.get(path, 0) for path in bundle.paths]]
 
     @cached_property
     def _family(self) -> Nodes:
@@ -264,15 +268,15 @@ class Graph:
         numbers = {family: number for number, family in enumerate(sorted(set(families)))}
         return np.fromiter(map(numbers.__getitem__, families), np.int64, len(families))
 
-    def _meant(self, number: int, files: Sequence[int], only: str) -> Edges:
-        """What the attributes of unknown receivers may mean: the methods of that name, if they are few."""
-        bundle, mine, _ = self._in_bundle(number, files)
-        rows = bundle.loose(mine, only)
+    def _loose_edges(self, number: int, files: Sequence[int], only: str) -> Edges:
+        """Return edges from attributes of unknown receivers to the methods of that name, if those are few."""
+        bundle, numbers, _ = self._in_bundle(number, files)
+        rows = bundle.loose(numbers, only)
         file = np.fromiter((self.number.get(path, 0) for path in bundle.files), np.int64, len(bundle.files))[rows.file]
-        # Each name as each family of languages means it, by the numbers of both.
+        # A name is looked up once for each family of languages that uses it.
         families = int(self._family.max(initial=0)) + 1
-        asked, which = np.unique(rows.name * families + self._family[file], return_inverse=True)
-        methods = self._methods([(bundle.names[one // families], one % families) for one in asked.tolist()])
+        lookups, which = np.unique(rows.name * families + self._family[file], return_inverse=True)
+        methods = self._methods([(bundle.names[one // families], one % families) for one in lookups.tolist()])
         sizes = np.fromiter(map(len, methods), np.int64, len(methods))
         each = sizes[which]
         offset = np.arange(int(each.sum())) - np.repeat(np.cumsum(each) - each, each)
@@ -283,47 +287,47 @@ class Graph:
         source, kind, line = (np.repeat(column, each) for column in columns)
         return Edges(source, target, kind, line, weight)
 
-    def _methods(self, asked: Sequence[tuple[str, int]]) -> list[Nodes]:
-        """The methods of each name in each family of languages; none if they are too many."""
-        found = self.nodes_defining({name for name, _ in asked})
+    def _methods(self, lookups: Sequence[tuple[str, int]]) -> list[Nodes]:
+        """Return the methods for each pair of a name and a family of languages; none if there are too many."""
+        found = self.nodes_defining({name for name, _ in lookups})
         none = np.zeros(0, np.int64)
         methods = []
-        for name, family in asked:
+        for name, family in lookups:
             nodes = found.get(name, none)
             nodes = nodes[self.is_method[nodes] & (self._family[self.file[nodes]] == family)]
-            methods.append(nodes if len(nodes) <= MOST_MEANT else none)
+            methods.append(nodes if len(nodes) <= MAX_METHODS else none)
         return methods
 
-    def callees(self, place: Place) -> list[Link]:
-        """What a definition refers to (a class: its methods too), surest first."""
-        return self._out(place, lambda kind: kind != KINDS.index(BASE))
+    def callees(self, place: Location) -> list[Link]:
+        """Return what a definition refers to (for a class also its methods), the surest first."""
+        return self._links_from(place, lambda kind: kind != KINDS.index(BASE))
 
-    def bases(self, place: Place) -> list[Link]:
-        return self._out(place, lambda kind: kind == KINDS.index(BASE))
+    def bases(self, place: Location) -> list[Link]:
+        return self._links_from(place, lambda kind: kind == KINDS.index(BASE))
 
-    def callers(self, place: Place) -> list[Link]:
-        """Who refers to a definition, surest first."""
-        return self._into(place, lambda kind: kind != KINDS.index(BASE))
+    def callers(self, place: Location) -> list[Link]:
+        """Return the places that refer to a definition, the surest first."""
+        return self._links_to(place, lambda kind: kind != KINDS.index(BASE))
 
-    def subclasses(self, place: Place) -> list[Link]:
-        return self._into(place, lambda kind: kind == KINDS.index(BASE))
+    def subclasses(self, place: Location) -> list[Link]:
+        return self._links_to(place, lambda kind: kind == KINDS.index(BASE))
 
-    def _out(self, place: Place, wanted: Callable[[int], bool]) -> list[Link]:
+    def _links_from(self, place: Location, wanted: Callable[[int], bool]) -> list[Link]:
         node = self.node(place)
         edges = self.edges([self.number[place.path]])
-        mine = (edges.source == node) | (self.parent[edges.source] == node if place.symbol >= 0 else False)
-        return self._links(edges, mine & (edges.target != node), edges.target, wanted)
+        own = (edges.source == node) | (self.parent[edges.source] == node if place.symbol >= 0 else False)
+        return self._links(edges, own & (edges.target != node), edges.target, wanted)
 
-    def _into(self, place: Place, wanted: Callable[[int], bool]) -> list[Link]:
+    def _links_to(self, place: Location, wanted: Callable[[int], bool]) -> list[Link]:
         node = self.node(place)
         edges = self.edges(into=place)
         return self._links(edges, (edges.target == node) & (edges.source != node), edges.source, wanted)
 
     def _links(
-        self, edges: Edges, mine: npt.NDArray[np.bool_], ends: Nodes, wanted: Callable[[int], bool]
+        self, edges: Edges, selected: npt.NDArray[np.bool_], ends: Nodes, wanted: Callable[[int], bool]
     ) -> list[Link]:
         found: dict[tuple[int, int], Link] = {}
-        for row in np.flatnonzero(mine).tolist():
+        for row in np.flatnonzero(selected).tolist():
             kind = int(edges.kind[row])
             if wanted(kind):
                 link = Link(self.place(int(ends[row])), KINDS[kind], int(edges.line[row]), float(edges.weight[row]))
@@ -332,13 +336,16 @@ class Graph:
                     found[int(ends[row]), kind] = link
         return sorted(found.values(), key=lambda link: (-link.weight, link.place, link.line))
 
-    def neighbourhood(self, places: Sequence[Place], most: int = 60) -> DiGraph[Place]:
-        """What is linked with these places, in both directions, surest first; edges have `kind` and `weight`."""
+    def neighbourhood(self, places: Sequence[Location], most: int = 60) -> DiGraph[Location]:
+        """Return the graph of these places and those linked with them in both directions, the surest first.
+
+        It has at most `most` nodes; its edges have `kind` and `weight`.
+        """
         from networkx import DiGraph
 
-        graph: DiGraph[Place] = DiGraph()
+        graph: DiGraph[Location] = DiGraph()
         graph.add_nodes_from(places)
-        links: list[tuple[Place, Place, Link]] = []
+        links: list[tuple[Location, Location, Link]] = []
         for place in places:
             links += [(place, link.place, link) for link in (*self.callees(place), *self.bases(place))]
             links += [(link.place, place, link) for link in (*self.callers(place), *self.subclasses(place))]

@@ -1,4 +1,4 @@
-"""Edges as columns: those of files that were resolved together, a bundle."""
+"""Edges as columns. A bundle holds the edges of files that were resolved together."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aci.graph.postings import Numbers
-from aci.graph.resolve import Resolved
+from aci.graph.name_resolution import ResolvedReferences
+from aci.graph.term_postings import Numbers
 
 Ints = npt.NDArray[np.int32]
 KINDS = ("call", "base", "use", "import")
 
 
 class Rows(NamedTuple):
-    """The edges of some of a bundle's files: `path` counts in the bundle's paths, `file` in its files."""
+    """Edges of some of a bundle's files; `path` is an index in the bundle's paths, `file` one in its files."""
 
     file: Ints
     symbol: Ints
@@ -31,7 +31,7 @@ class Rows(NamedTuple):
 
 
 class LooseRows(NamedTuple):
-    """Attributes of receivers nobody knows; `name` counts in the bundle's names."""
+    """Attributes of unknown receivers; `name` is an index in the bundle's names."""
 
     file: Ints
     symbol: Ints
@@ -41,7 +41,10 @@ class LooseRows(NamedTuple):
 
 
 class Bundle:
-    """`paths` are all that it speaks of: `files` of them were resolved, the others had a say."""
+    """The edges of files that were resolved together.
+
+    `paths` are all paths that were involved: `files` are those that were resolved, the others affected the result.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.paths, self.names, files, edges, weights, loose, reached = marshal.loads(data)
@@ -52,43 +55,43 @@ class Bundle:
 
     @cached_property
     def number(self) -> dict[str, int]:
-        """Of each of its files."""
+        """The number of each file, by path."""
         return {path: number for number, path in enumerate(self.files)}
 
     def edges(self, files: Sequence[int], into: tuple[str, int] | None = None) -> Rows:
-        """Those to one definition, by its path and index, if that is given."""
-        taken = self._taken(files)[self._edges.file]
+        """Return the edges of these files; with `into` only those to one definition (path and index)."""
+        taken = self._flags(files)[self._edges.file]
         if into:
             path = self.paths.index(into[0]) if into[0] in self.paths else -1
             taken &= (self._edges.path == path) & (self._edges.target == into[1])
         return Rows._make(column[taken] for column in self._edges)
 
     def loose(self, files: Sequence[int], name: str = "") -> LooseRows:
-        """Those of one name, if that is given."""
-        taken = self._taken(files)[self._loose.file]
+        """Return the loose references of these files, or only those with one name."""
+        taken = self._flags(files)[self._loose.file]
         if name:
             taken &= self._loose.name == (self.names.index(name) if name in self.names else -1)
         return LooseRows._make(column[taken] for column in self._loose)
 
     def reaching(self, paths: Iterable[str]) -> set[str]:
-        """Its files in whose resolution one of these paths had a say."""
+        """Return the files whose resolution depends on one of these paths."""
         wanted = set(paths)
-        meant = np.fromiter((path in wanted for path in self.paths), np.bool_, len(self.paths))
+        flags = np.fromiter((path in wanted for path in self.paths), np.bool_, len(self.paths))
         file, path = self._reached
-        return {self.files[number] for number in np.flatnonzero(np.bincount(file[meant[path]])).tolist()}
+        return {self.files[number] for number in np.flatnonzero(np.bincount(file[flags[path]])).tolist()}
 
-    def _taken(self, files: Sequence[int]) -> npt.NDArray[np.bool_]:
-        taken = np.zeros(len(self.files), np.bool_)
-        taken[list(files)] = True
-        return taken
+    def _flags(self, files: Sequence[int]) -> npt.NDArray[np.bool_]:
+        flags = np.zeros(len(self.files), np.bool_)
+        flags[list(files)] = True
+        return flags
 
 
 def _columns(data: bytes, count: int) -> list[Any]:
     return [*np.frombuffer(data, np.int32).reshape(count, -1)]
 
 
-def packed(resolved: Mapping[str, Resolved]) -> bytes:
-    """A bundle's bytes."""
+def pack_edges(resolved: Mapping[str, ResolvedReferences]) -> bytes:
+    """Return the bytes of a bundle with the edges of these files, by path."""
     paths, names = Numbers(), Numbers()
     kinds = {kind: number for number, kind in enumerate(KINDS)}.__getitem__
     files = [paths[path] for path in resolved]
@@ -119,7 +122,7 @@ def packed(resolved: Mapping[str, Resolved]) -> bytes:
 
 
 def _owners(lists: Sequence[Sequence[object]]) -> Ints:
-    """For each member of all the lists, the number of its list."""
+    """Return, for each member of all the lists, the number of its list."""
     return np.repeat(np.arange(len(lists), dtype=np.int32), [len(one) for one in lists])
 
 

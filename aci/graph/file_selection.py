@@ -1,12 +1,12 @@
-"""Which files of a tree are indexed, and why others are left out, in words for the user."""
+"""Selection of the files of a tree that are indexed, with the reasons for which others are left out."""
 
 from __future__ import annotations
 
 import re
 
-from aci.graph.parse import by_file_name
+from aci.graph.parser import languages_by_file_name
 
-NO_SOURCE = "in no language that is understood"
+NO_SOURCE = "not in a supported language"
 VENDORED = "vendored"
 GENERATED = "generated"
 MINIFIED = "minified"
@@ -14,8 +14,8 @@ TOO_LARGE = "too large to be source"
 
 _MODES = {"120000": "a symbolic link", "160000": "a submodule"}
 
-# A folder named `vendor` may as well hold an application's own code about vendors: it is other people's at the root,
-# among a page's assets, and where it holds modules by the host they come from, as Go's does.
+# A folder named `vendor` may also contain an application's own code about vendors. It counts as third-party
+# code if it is at the root, among web assets, or if its modules are in folders named after hosts, as in Go.
 _VENDORED = re.compile(
     r"(?:^|/)(?:node_modules|bower_components|jspm_packages|_vendor|_vendored|third[_-]?party|site-packages|Godeps)/"
     r"|^(?:[^/]+/)?c?extern/|^vendors?/|(?:^|/)(?:static|public|assets|js|css|lib|libs)/vendors?/"
@@ -35,28 +35,28 @@ _CODE = re.compile(
     re.MULTILINE,
 )
 MOST_COMMENTS = 5000
-"""Lines in a row, for which Python's grammar takes the square of their number."""
+"""Consecutive lines of comments; the time of Python's grammar grows with the square of their number."""
 
 HEAD = 1000
-"""Bytes in which a file says, before its first code, that a program made it."""
+"""Bytes at the start of a file that are searched for a note that it was generated, up to the first code."""
 
 LONG_LINES = 1000
-"""Bytes a line on the average: nobody writes so."""
+"""Mean bytes per line above which a file is taken for minified."""
 
 
 def language_of(path: str) -> str:
-    """The name of the file in `aci/graph/languages`, or "" if there is none for it."""
+    """Return the name of a file's module in `aci/graph/languages`, or "" if its language is not supported."""
     stem, dot, extension = path.rpartition("/")[2].rpartition(".")
-    return by_file_name().get(f".{extension.lower()}" if dot else extension, "") if stem or not dot else ""
+    return languages_by_file_name().get(f".{extension.lower()}" if dot else extension, "") if stem or not dot else ""
 
 
-def left_out(path: str, mode: str) -> str:
-    """Why a file is not read, or ""; `mode` is git's.
+def exclusion_reason(path: str, mode: str) -> str:
+    """Return why a file is not read, or ""; `mode` is git's.
 
-    Symbolic links are blobs of their own for git and are never followed.
+    Symbolic links, which are blobs in git, are never followed.
     """
     if not mode.startswith("100"):
-        return _MODES.get(mode, "no file")
+        return _MODES.get(mode, "not a file")
     if not language_of(path):
         return NO_SOURCE
     if _VENDORED.search(path):
@@ -66,8 +66,8 @@ def left_out(path: str, mode: str) -> str:
     return GENERATED if _GENERATED_PATH.search(path) else ""
 
 
-def unreadable(data: bytes) -> str:
-    """Why a file's content is not source, or ""; what is not UTF-8 is."""
+def unreadable_reason(data: bytes) -> str:
+    """Return why a file's content is not source code, or "". A file that is not UTF-8 may be source code."""
     if b"\0" in data:
         return "binary"
     if len(data) > 10 * LONG_LINES and len(data) > LONG_LINES * (data.count(b"\n") + data.count(b"\r") + 1):

@@ -1,4 +1,4 @@
-"""Brings a tree into the store: parses the blobs that are new, resolves the files that a change may have reached."""
+"""Building of a tree's graph in the store: new blobs are parsed, and files that a change may affect are resolved."""
 
 from __future__ import annotations
 
@@ -13,58 +13,58 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from aci.graph.blobs import Blobs
-from aci.graph.choice import TOO_LARGE, language_of, left_out, unreadable
+from aci.graph.file_selection import TOO_LARGE, exclusion_reason, language_of, unreadable_reason
+from aci.graph.graph_store import BlobPosition, Manifest, ParsedBlob, Store
+from aci.graph.name_resolution import Resolver
 from aci.graph.outline import Outline
-from aci.graph.parse import load
-from aci.graph.postings import Builder
-from aci.graph.resolve import Resolver
-from aci.graph.store import Manifest, Parsed, Spot, Store
-from aci.words import WORD, split
+from aci.graph.parser import load_language
+from aci.graph.term_postings import Builder
+from aci.issue_text.search_terms import WORD, split_identifier
+from aci.repository.file_blobs import Blobs
 
-MISSING = "missing from the repository"
-_FOLDER_S = re.compile(r"(?:^|/)(?:__init__\.\w+|index(?:\.d)?\.\w+|(?:mod|lib|main)\.rs)$")
-"""Files that stand for their folder: who is led otherwise by one that comes or goes may mention neither."""
+MISSING_BLOB = "missing from the repository"
+_FOLDER_MODULE = re.compile(r"(?:^|/)(?:__init__\.\w+|index(?:\.d)?\.\w+|(?:mod|lib|main)\.rs)$")
+"""Files that are imported under the name of their folder: files that depend on one need not mention its name."""
 MOST_PARTS = 40
-"""Of a tree's segments, and of its bundles: a query looks into each segment."""
+"""Greatest number of a tree's segments, and of its bundles, since a query searches each segment."""
 
 
-def manifest(blobs: Blobs, store: Store) -> Manifest:
-    """What the tree is made of; made if it is not known yet. Raises Damaged."""
+def load_manifest(blobs: Blobs, store: Store) -> Manifest:
+    """Return the manifest of a tree, which is built if it is not stored yet. Raises Damaged."""
     found = store.manifest(blobs.key)
     if found is None:
-        with _no_collections():
-            found = _made(blobs, store)
-        # Another clone may have what this one lacks.
-        store.keep(f"{blobs.key} in part" if MISSING in found.left_out.values() else blobs.key, found)
+        with _garbage_collection_disabled():
+            found = _build(blobs, store)
+        # Another clone may have the blobs that this one lacks.
+        store.keep(f"{blobs.key} in part" if MISSING_BLOB in found.left_out.values() else blobs.key, found)
     return found
 
 
 @contextmanager
-def _no_collections() -> Iterator[None]:
-    """Millions of small objects are made and kept, in no circles: looking for these takes a third of the time."""
-    was_on = gc.isenabled()
+def _garbage_collection_disabled() -> Iterator[None]:
+    """Disable garbage collection: it would take a third of the time, and the objects made here have no cycles."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_on:
+        if was_enabled:
             gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree on its way into the store: the key of each path's blob, and where these are."""
+    """A tree that is being stored: the key of each path's blob, and the place of each key in the store."""
 
     keys: Mapping[str, str]
-    spots: Mapping[str, Spot]
+    spots: Mapping[str, BlobPosition]
 
 
-def _made(blobs: Blobs, store: Store) -> Manifest:
+def _build(blobs: Blobs, store: Store) -> Manifest:
     reasons: dict[str, str] = {}
     wanted: dict[str, str] = {}
     for path, mode, id in blobs.files():
-        if reason := left_out(path, mode):
+        if reason := exclusion_reason(path, mode):
             reasons[path] = reason
         else:
             wanted[path] = f"{id}:{language_of(path)}"
@@ -76,7 +76,7 @@ def _made(blobs: Blobs, store: Store) -> Manifest:
         parsed = list(_parse(blobs, missing, builder))
         spots |= store.add(parsed, builder.segment(), spots)
         fresh = {blob.key: blob.outline for blob in parsed}
-    why = {path: spots[key].reason if key in spots else MISSING for path, key in wanted.items()}
+    why = {path: spots[key].reason if key in spots else MISSING_BLOB for path, key in wanted.items()}
     reasons |= {path: reason for path, reason in why.items() if reason}
     tree = Tree({path: key for path, key in sorted(wanted.items()) if path not in reasons}, spots)
     edges = _edges(tree, store, Outlines(tree.keys, store, fresh))
@@ -90,41 +90,44 @@ def _made(blobs: Blobs, store: Store) -> Manifest:
     )
 
 
-def _scattered(spots: Mapping[str, Spot]) -> list[str]:
-    """The blobs of small segments, where there are too many of these: they are indexed together again."""
-    small = _small(Counter(spot.segment for spot in spots.values()))
+def _scattered(spots: Mapping[str, BlobPosition]) -> list[str]:
+    """Return the blobs of small segments if there are too many, to be indexed again in one segment."""
+    small = _small_parts(Counter(spot.segment for spot in spots.values()))
     return [key for key, spot in spots.items() if spot.segment in small]
 
 
-def _small(sizes: Counter[int]) -> set[int]:
-    """The parts, but for the largest few, if they are too many."""
+def _small_parts(sizes: Counter[int]) -> set[int]:
+    """Return all parts except the largest few, if there are too many of them."""
     return set() if len(sizes) <= MOST_PARTS else {part for part, _ in sizes.most_common()[MOST_PARTS // 4 :]}
 
 
-def _parse(blobs: Blobs, keys: Sequence[str], builder: Builder) -> Iterator[Parsed]:
-    """The blobs of these keys, but for those that the repository lacks."""
+def _parse(blobs: Blobs, keys: Sequence[str], builder: Builder) -> Iterator[ParsedBlob]:
+    """Parse the blobs of these keys, except those that the repository lacks."""
     ids = [key.partition(":")[0] for key in keys]
     for key, id, data in zip(keys, ids, blobs.read(ids), strict=True):
-        if id in blobs.absent or (data is not None and not _is_named(data, id)):
+        if id in blobs.absent or (data is not None and not _has_id(data, id)):
             blobs.absent.add(id)
             continue
-        reason = TOO_LARGE if data is None else unreadable(data)
+        reason = TOO_LARGE if data is None else unreadable_reason(data)
         if data is None or reason:
             builder.add(b"", (), [])
-            yield Parsed(key, Outline(), reason)
+            yield ParsedBlob(key, Outline(), reason)
             continue
-        outline, prose = load(key.partition(":")[2]).parse(data)
+        outline, prose = load_language(key.partition(":")[2]).parse(data)
         builder.add(data, outline.symbols, prose)
-        yield Parsed(key, outline)
+        yield ParsedBlob(key, outline)
 
 
-def _is_named(data: bytes, id: str) -> bool:
-    """Whether that is the blob's id. git does not look, and trees of other repositories may name the same blob."""
+def _has_id(data: bytes, id: str) -> bool:
+    """Return whether this is the id of the data.
+
+    Git does not check it, and the store shares a blob with the trees of other repositories.
+    """
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == id
 
 
 class Outlines(Mapping[str, Outline]):
-    """The outlines of a tree's files by path, read from the store when asked for."""
+    """The outlines of a tree's files by path, read from the store on demand."""
 
     def __init__(self, keys: Mapping[str, str], store: Store, fresh: Mapping[str, Outline] | None = None) -> None:
         self._keys, self._store = keys, store
@@ -147,18 +150,18 @@ class Outlines(Mapping[str, Outline]):
 
 
 def _edges(tree: Tree, store: Store, outlines: Outlines) -> dict[str, int]:
-    """The bundles of all files' edges: those of the nearest known tree where they still hold."""
-    bundles = _kept(tree, store)
+    """Return the bundle of each file's edges; those of the most similar stored tree are reused if still valid."""
+    bundles = _reusable_bundles(tree, store)
     stale = [path for path in tree.keys if path not in bundles]
     if stale:
         resolver = Resolver(outlines)
-        made = store.link({path: resolver.resolve(path) for path in stale})
-        bundles |= dict.fromkeys(stale, made)
+        bundle = store.link({path: resolver.resolve(path) for path in stale})
+        bundles |= dict.fromkeys(stale, bundle)
     return bundles
 
 
-def _kept(tree: Tree, store: Store) -> dict[str, int]:
-    """The bundles of files whose own blob, and those of all files that had a say, are as they were in a known tree."""
+def _reusable_bundles(tree: Tree, store: Store) -> dict[str, int]:
+    """Return the bundles of the files that are as in a stored tree, as are all files that they depend on."""
     recent = store.recent(tree.keys)
     known = [dict(zip(one.paths, one.keys, strict=True)) for one in recent]
     common = [len(one.items() & tree.keys.items()) for one in known]
@@ -168,13 +171,13 @@ def _kept(tree: Tree, store: Store) -> dict[str, int]:
     before = known[common.index(max(common))]
     changed = {path for path, _ in before.items() ^ tree.keys.items()}
     moved = before.keys() ^ tree.keys.keys()
-    if any(_FOLDER_S.search(path) for path in moved):
+    if any(_FOLDER_MODULE.search(path) for path in moved):
         return {}
     unsure = changed | (_mentioning(tree, store, moved, _folders(before) ^ _folders(tree.keys)) if moved else set())
-    kept = {path: number for path, number in zip(nearest.paths, nearest.edges, strict=True) if path not in unsure}
-    reaching = {number: store.bundle(number).reaching(unsure) for number in set(kept.values())} if unsure else {}
-    small = _small(Counter(kept.values()))
-    return {path: n for path, n in kept.items() if n not in small and path not in reaching.get(n, ())}
+    reusable = {path: number for path, number in zip(nearest.paths, nearest.edges, strict=True) if path not in unsure}
+    reaching = {number: store.bundle(number).reaching(unsure) for number in set(reusable.values())} if unsure else {}
+    small = _small_parts(Counter(reusable.values()))
+    return {path: n for path, n in reusable.items() if n not in small and path not in reaching.get(n, ())}
 
 
 def _folders(paths: Iterable[str]) -> set[str]:
@@ -188,15 +191,15 @@ def _folders(paths: Iterable[str]) -> set[str]:
 
 
 def _mentioning(tree: Tree, store: Store, moved: Set[str], folders: Set[str]) -> set[str]:
-    """The files for which it may matter that files or folders are there or not any more: those beside a file, and those
-    that have a word of its name.
+    """Return the files that may depend on files or folders that were added or removed.
 
-    What they import, and what led nowhere or elsewhere, may mean it now.
+    These are the files in the same folder and those that contain a word of the name: their imports may now resolve to
+    something else.
     """
     beside = {path.rpartition("/")[0] for path in moved}
     names = {PurePosixPath(path).stem for path in moved} | {PurePosixPath(path).name for path in beside | folders}
     terms = [_first_terms(name) for name in names if name]
-    if not all(terms):  # a name of stop words and single letters, which no posting has
+    if not all(terms):  # a name of stop words and single letters, which are not indexed
         return set(tree.keys)
     wanted = sorted(set().union(*terms))
     found: set[tuple[int, int]] = set()
@@ -212,4 +215,4 @@ def _mentioning(tree: Tree, store: Store, moved: Set[str], folders: Set[str]) ->
 
 
 def _first_terms(name: str) -> set[str]:
-    return {term for word in WORD.findall(name) for term in split(word)[:1]}
+    return {term for word in WORD.findall(name) for term in split_identifier(word)[:1]}

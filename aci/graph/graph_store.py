@@ -1,6 +1,7 @@
-"""The graph on disk: outlines by blob, postings by segment, edges by file, and which of them make up a tree.
+"""The graph on disk: outlines by blob, postings by segment, edges by file, and the manifest of each tree.
 
-Blobs are shared by all trees, commits and clones; two trees share the edges of files whose imports reach the same.
+All trees, commits and clones share blobs. Two trees share the edges of a file if everything that these depend on is
+the same.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from aci.cache import Cache, Damaged, Gone, sealed, unsealed
-from aci.graph.links import Bundle, packed
-from aci.graph.outline import Outline, decode, encode
-from aci.graph.postings import Bucket, Documents, Postings, Segment, bucket_of
-from aci.graph.resolve import Resolved
-from aci.version import file_of, version_of
+from aci.graph.edge_columns import Bundle, pack_edges
+from aci.graph.name_resolution import ResolvedReferences
+from aci.graph.outline import Outline, decode_outline, encode_outline
+from aci.graph.term_postings import Bucket, Documents, Postings, Segment, bucket_of
+from aci.repository.code_version import cache_file, version_of
+from aci.repository.disk_cache import Cache, Damaged, EntryEvicted, add_checksum, remove_checksum
 from trajectories.errors import WorkspaceError
 
-MADE_BY = ("graph/**/*.py", "words.py")
-"""The code that decides what is stored."""
+CODE_PATTERNS = ("graph/**/*.py", "issue_text/search_terms.py")
+"""The code that determines what is stored."""
 SCHEMA = """
 CREATE TABLE segments (id INTEGER PRIMARY KEY AUTOINCREMENT, buckets INTEGER NOT NULL, documents BLOB NOT NULL,
     names BLOB NOT NULL);
@@ -35,15 +36,15 @@ CREATE TABLE edges (id INTEGER PRIMARY KEY AUTOINCREMENT, bundle BLOB NOT NULL);
 CREATE TABLE trees (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, used REAL NOT NULL,
     kin INTEGER NOT NULL, manifest BLOB NOT NULL)
 """
-AT_ONCE = 500
+BATCH = 500
 HOUR = 3600.0
-"""Seconds between two notes that a tree was used."""
+"""Seconds between two updates of the time at which a tree was used."""
 LARGEST = 2_000_000_000
-"""Bytes; above it the trees that were used longest ago make room."""
+"""Bytes of the cache above which the least recently used trees are removed."""
 
 
-class Spot(NamedTuple):
-    """Where a blob's documents are: its number in a segment; `reason` says why it has none."""
+class BlobPosition(NamedTuple):
+    """The place of a blob's documents: its number in a segment; `reason` says why it has none."""
 
     segment: int
     number: int
@@ -52,7 +53,7 @@ class Spot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a tree is made of: for each indexed path, in order, its blob, where that is, and the bundle of its edges."""
+    """The parts of a tree: for each indexed path, in order, its blob, the blob's place, and the bundle of its edges."""
 
     paths: tuple[str, ...]
     keys: tuple[str, ...]
@@ -70,8 +71,8 @@ class Manifest:
         return Manifest(*marshal.loads(zlib.decompress(data)))
 
 
-class Parsed(NamedTuple):
-    """A blob that was not known; one that is left out has a reason and an empty outline."""
+class ParsedBlob(NamedTuple):
+    """A newly parsed blob; one that is left out has a reason and an empty outline."""
 
     key: str
     outline: Outline
@@ -79,10 +80,10 @@ class Parsed(NamedTuple):
 
 
 class Store:
-    """Without a folder it lives in memory."""
+    """The store of graphs in a folder, or in memory if there is no folder."""
 
     def __init__(self, folder: Path | None) -> None:
-        self.cache = Cache(file_in(folder) if folder else None, SCHEMA, version_of(*MADE_BY))
+        self.cache = Cache(file_in(folder) if folder else None, SCHEMA, version_of(*CODE_PATTERNS))
 
     def close(self) -> None:
         self.cache.close()
@@ -95,67 +96,72 @@ class Store:
             if used < time.time() - HOUR:
                 with suppress(WorkspaceError), self.cache.writing() as write:
                     write.execute("UPDATE trees SET used = ? WHERE key = ?", (time.time(), key))
-            return Manifest.unpacked(unsealed(manifest, f"tree {key}"))
+            return Manifest.unpacked(remove_checksum(manifest, f"tree {key}"))
         return None
 
     def recent(self, paths: Iterable[str], most: int = 8) -> list[Manifest]:
-        """The manifests made last, those of trees like one with these paths first."""
+        """Return the newest manifests; those of trees with the same top-level names as these paths come first."""
         query = "SELECT key, manifest FROM trees ORDER BY kin = ? DESC, id DESC LIMIT ?"
-        rows = self.cache.read(query, (_kin(paths), most))
-        return [Manifest.unpacked(unsealed(data, f"tree {key}")) for key, data in rows]
+        rows = self.cache.read(query, (_top_level_hash(paths), most))
+        return [Manifest.unpacked(remove_checksum(data, f"tree {key}")) for key, data in rows]
 
     def keep(self, key: str, manifest: Manifest) -> None:
-        """Raises Gone where another process has dropped some of it meanwhile, to make room."""
-        row = (key, time.time(), _kin(manifest.paths), sealed(manifest.packed(), f"tree {key}"))
+        """Store a manifest. Raises Gone if another process has meanwhile removed some of its parts to free space."""
+        row = (key, time.time(), _top_level_hash(manifest.paths), add_checksum(manifest.packed(), f"tree {key}"))
         with self.cache.writing() as write:
-            _insist(write, "segments", manifest.segments)
-            _insist(write, "edges", manifest.edges)
+            _require_rows(write, "segments", manifest.segments)
+            _require_rows(write, "edges", manifest.edges)
             write.execute("INSERT OR REPLACE INTO trees (key, used, kin, manifest) VALUES (?, ?, ?, ?)", row)
         if self.cache.size() > LARGEST:
-            make_room(self.cache, LARGEST // 2)
+            drop_old_trees(self.cache, LARGEST // 2)
 
     # Blobs
 
-    def known(self, keys: Iterable[str]) -> dict[str, Spot]:
+    def known(self, keys: Iterable[str]) -> dict[str, BlobPosition]:
         wanted = list(dict.fromkeys(keys))
         rows = self._many("SELECT key, segment, number, reason, seal FROM blobs WHERE key IN (%s)", wanted)
-        if any(_seal(*row) != seal for *row, seal in rows):
+        if any(_checksum(*row) != seal for *row, seal in rows):
             raise Damaged("A blob's row is not what was stored")
-        return {key: Spot(segment, number, reason) for key, segment, number, reason, _ in rows}
+        return {key: BlobPosition(segment, number, reason) for key, segment, number, reason, _ in rows}
 
     def outline(self, key: str) -> Outline:
-        return decode(unsealed(self._one("SELECT outline FROM blobs WHERE key = ?", key)[0], f"outline {key}"))
+        return decode_outline(
+            remove_checksum(self._one("SELECT outline FROM blobs WHERE key = ?", key)[0], f"outline {key}")
+        )
 
-    def add(self, blobs: Sequence[Parsed], segment: Segment, before: Mapping[str, Spot]) -> dict[str, Spot]:
-        """Write a segment, unless all of its blobs are elsewhere than before; returns where they are.
+    def add(
+        self, blobs: Sequence[ParsedBlob], segment: Segment, before: Mapping[str, BlobPosition]
+    ) -> dict[str, BlobPosition]:
+        """Store parsed blobs and their segment; return the places of the blobs.
 
-        Then another process has just written them.
+        If all of them have a place that differs from `before`, another process has just written them, and nothing is
+        written.
         """
-        outlines = [sealed(encode(blob.outline), f"outline {blob.key}") for blob in blobs]
+        outlines = [add_checksum(encode_outline(blob.outline), f"outline {blob.key}") for blob in blobs]
         with self.cache.writing() as write:
-            there = self.known(blob.key for blob in blobs)
-            if all(blob.key in there and there[blob.key] != before.get(blob.key) for blob in blobs):
-                return there
-            id = _written(write, segment)
+            stored = self.known(blob.key for blob in blobs)
+            if all(blob.key in stored and stored[blob.key] != before.get(blob.key) for blob in blobs):
+                return stored
+            id = _write_segment(write, segment)
             spots = [(blob.key, id, number, blob.reason) for number, blob in enumerate(blobs)]
-            rows = [(*spot, _seal(*spot), outline) for spot, outline in zip(spots, outlines, strict=True)]
+            rows = [(*spot, _checksum(*spot), outline) for spot, outline in zip(spots, outlines, strict=True)]
             write.executemany("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", sorted(rows))
-        return {key: Spot(segment, number, reason) for key, segment, number, reason in spots}
+        return {key: BlobPosition(segment, number, reason) for key, segment, number, reason in spots}
 
     # Segments
 
     def documents(self, segment: int) -> Documents:
         found = self._one("SELECT documents FROM segments WHERE id = ?", segment)
-        return Documents.unpacked(unsealed(found[0], f"documents {segment}"))
+        return Documents.unpacked(remove_checksum(found[0], f"documents {segment}"))
 
     def names(self, segment: int) -> list[str]:
-        """All bare names that its blobs define."""
+        """Return all bare names that the blobs of a segment define."""
         found = self._one("SELECT names FROM segments WHERE id = ?", segment)
-        names: list[str] = marshal.loads(unsealed(found[0], f"names {segment}"))
+        names: list[str] = marshal.loads(remove_checksum(found[0], f"names {segment}"))
         return names
 
     def postings(self, segment: int, terms: Sequence[str]) -> dict[str, Postings]:
-        """Of the terms that are in it."""
+        """Return the postings of those terms that are in a segment."""
         buckets = self._one("SELECT buckets FROM segments WHERE id = ?", segment)[0]
         wanted = {term: bucket_of(term, buckets) for term in terms}
         query = f"SELECT bucket, data FROM postings WHERE segment = {segment} AND bucket IN (%s)"
@@ -165,74 +171,76 @@ class Store:
 
     # Edges
 
-    def link(self, resolved: Mapping[str, Resolved]) -> int:
-        """Write the edges of files, by path; returns the bundle's number."""
-        data = packed(resolved)
+    def link(self, resolved: Mapping[str, ResolvedReferences]) -> int:
+        """Store the edges of files, by path, as a bundle; return its number."""
+        data = pack_edges(resolved)
         with self.cache.writing() as write:
             id = write.execute("INSERT INTO edges (bundle) VALUES (x'')").lastrowid or 0
-            write.execute("UPDATE edges SET bundle = ? WHERE id = ?", (sealed(data, f"bundle {id}"), id))
+            write.execute("UPDATE edges SET bundle = ? WHERE id = ?", (add_checksum(data, f"bundle {id}"), id))
         return id
 
     def bundle(self, number: int) -> Bundle:
-        return Bundle(unsealed(self._one("SELECT bundle FROM edges WHERE id = ?", number)[0], f"bundle {number}"))
+        return Bundle(
+            remove_checksum(self._one("SELECT bundle FROM edges WHERE id = ?", number)[0], f"bundle {number}")
+        )
 
-    # Beneath
+    # Queries
 
     def _one(self, query: str, key: object) -> tuple[Any, ...]:
-        """The row, which must be there."""
+        """Return the row of a key. Raises Gone if there is none."""
         for row in self.cache.read(query, (key,)):
             return row
-        raise Gone(f"No row for {key}: {query}")
+        raise EntryEvicted(f"No row for {key}: {query}")
 
     def _all(self, query: str, keys: Iterable[Any]) -> list[tuple[Any, ...]]:
-        """The rows of these keys, all of which must be there."""
+        """Return the rows of these keys. Raises Gone if one is missing."""
         wanted = sorted(set(keys))
         rows = self._many(query, wanted)
         if len(rows) != len(wanted):
-            raise Gone(f"Rows are missing: {query}")
+            raise EntryEvicted(f"Rows are missing: {query}")
         return rows
 
     def _many(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
-        for at in range(0, len(values), AT_ONCE):
-            some = values[at : at + AT_ONCE]
+        for at in range(0, len(values), BATCH):
+            some = values[at : at + BATCH]
             rows += self.cache.read(query % ",".join("?" * len(some)), some)
         return rows
 
 
 def file_in(folder: Path) -> Path:
-    return file_of(folder, "graph", version_of(*MADE_BY))
+    return cache_file(folder, "graph", version_of(*CODE_PATTERNS))
 
 
-def _insist(write: Connection, table: str, ids: Iterable[int]) -> None:
+def _require_rows(write: Connection, table: str, ids: Iterable[int]) -> None:
     wanted = set(ids)
     numbers = ",".join(map(str, wanted))
     (found,) = write.execute(f"SELECT count(*) FROM {table} WHERE id IN ({numbers})").fetchone()
     if found < len(wanted):
-        raise Gone(f"Rows of {table} are missing")
+        raise EntryEvicted(f"Rows of {table} are missing")
 
 
-def _kin(paths: Iterable[str]) -> int:
-    """Most commits of a project have the same."""
+def _top_level_hash(paths: Iterable[str]) -> int:
+    """Return a hash of the top-level names, which most commits of a project share."""
     return zlib.crc32("/".join(sorted({path.partition("/")[0] for path in paths})).encode("utf-8", "surrogateescape"))
 
 
-def _seal(key: object, segment: object, number: object, reason: object) -> int:
+def _checksum(key: object, segment: object, number: object, reason: object) -> int:
     return zlib.crc32(f"{key} {segment} {number} {reason}".encode("utf-8", "replace"))
 
 
 def _bucket(segment: int, number: int, data: object) -> Bucket:
-    return Bucket.unpacked(unsealed(data, f"bucket {segment} {number}"))
+    return Bucket.unpacked(remove_checksum(data, f"bucket {segment} {number}"))
 
 
-def make_room(cache: Cache, most: int) -> None:
-    """Drop the trees used longest ago, and what only they need, until so many bytes are left, or one tree."""
+def drop_old_trees(cache: Cache, most: int) -> None:
+    """Remove the least recently used trees and their parts until `most` bytes, or one tree, are left."""
     with cache.writing() as write:
         trees = write.execute("SELECT key, manifest FROM trees ORDER BY used, id").fetchall()
         while len(trees) > 1 and cache.size() > most:
             dropped, trees = trees[: len(trees) // 2], trees[len(trees) // 2 :]
             write.executemany("DELETE FROM trees WHERE key = ?", [(key,) for key, _ in dropped])
-            _drop_orphans(write, [Manifest.unpacked(unsealed(data, f"tree {key}")) for key, data in trees])
+            _drop_orphans(write, [Manifest.unpacked(remove_checksum(data, f"tree {key}")) for key, data in trees])
 
 
 def _drop_orphans(write: Connection, manifests: Sequence[Manifest]) -> None:
@@ -246,15 +254,15 @@ def _drop_orphans(write: Connection, manifests: Sequence[Manifest]) -> None:
     write.execute(f"DELETE FROM edges WHERE id NOT IN ({','.join(map(str, sorted(bundles)))})")
 
 
-def _written(write: Connection, segment: Segment) -> int:
+def _write_segment(write: Connection, segment: Segment) -> int:
     buckets = len(segment.buckets)
     id = (
         write.execute("INSERT INTO segments (buckets, documents, names) VALUES (?, x'', x'')", (buckets,)).lastrowid
         or 0
     )
-    documents = sealed(segment.documents.packed(), f"documents {id}")
-    names = sealed(marshal.dumps(segment.names, 4), f"names {id}")
+    documents = add_checksum(segment.documents.packed(), f"documents {id}")
+    names = add_checksum(marshal.dumps(segment.names, 4), f"names {id}")
     write.execute("UPDATE segments SET documents = ?, names = ? WHERE id = ?", (documents, names, id))
-    rows = ((id, n, sealed(bucket.packed(), f"bucket {id} {n}")) for n, bucket in enumerate(segment.buckets))
+    rows = ((id, n, add_checksum(bucket.packed(), f"bucket {id} {n}")) for n, bucket in enumerate(segment.buckets))
     write.executemany("INSERT INTO postings VALUES (?, ?, ?)", rows)
     return id

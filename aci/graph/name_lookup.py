@@ -1,4 +1,4 @@
-"""From a name as somebody writes it to the places that it means, and to the nearest where nothing is called so.
+"""Lookup of names as users write them: the places that a name means, or else those with similar names.
 
 Forms: `name`, `Class.method`, `module.name`, `module::name`, `Class#method`, `path.py`, `path.py:name`, `path.py:12`.
 """
@@ -10,70 +10,71 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from aci.graph.graph import Graph, Link
-from aci.graph.outline import CLASS, Place
-from aci.patch import is_test
+from aci.graph.code_graph import Graph, Link
+from aci.graph.outline import CLASS, Location
+from aci.repository.patch import is_test
 
-ALIKE = 0.65
+CUTOFF = 0.65
 MOST_RANKED = 500
-"""Definitions of which those that stand in the like of what was asked for come first."""
+"""Greatest number of definitions that are ranked by their similarity to a dotted name."""
 LONGEST = 500
-"""Characters of a name; what comes behind is not read."""
+"""Characters of a name that are read."""
 DEEPEST = 10
-"""Levels of base classes that are looked through for a method."""
+"""Levels of base classes that are searched for a method."""
 
 _AT = re.compile(r"(?P<path>[^:#]+\.[A-Za-z]\w{0,4}|[^:#]*/[^:#]*)(?:(?:::?|#)(?P<rest>.+))?")
 _MARKS = re.compile(r"::|#|->|/")
 _AROUND = re.compile(r"^(?:async |def |class |function |fn |func )+|\(.*\)$")
 
 
-class Meant(NamedTuple):
-    """`places` are called so; where there are none, `near` are called much like it, nearest first."""
+class NameMatch(NamedTuple):
+    """The `places` that a name means; if there are none, `near` has those with similar names, the nearest first."""
 
-    places: tuple[Place, ...] = ()
-    near: tuple[Place, ...] = ()
+    places: tuple[Location, ...] = ()
+    near: tuple[Location, ...] = ()
 
 
-def meant(graph: Graph, name: str, most: int = 6) -> Meant:
-    """What a name means in a tree: definitions, source before tests, or a file."""
+def look_up_name(graph: Graph, name: str, most: int = 6) -> NameMatch:
+    """Return what a name means in a tree: definitions, source before tests, or files."""
     name = _AROUND.sub("", name.strip().strip("`'\"")[:LONGEST]).strip()
     at = _AT.fullmatch(name)
     files = _files(graph, at["path"]) if at else []
     if at and files:
-        return _inside(graph, files, at["rest"], most) if at["rest"] else Meant(tuple(map(Place, files)))
+        return _find_in_files(graph, files, at["rest"], most) if at["rest"] else NameMatch(tuple(map(Location, files)))
     rest = at["rest"] if at and at["rest"] else name
     parts = [part for part in _MARKS.sub(".", rest).split(".") if part]
     if not parts:
-        return Meant()
-    found = _defining(graph, parts) or _inherited(graph, parts) or [Place(path) for path in _modules(graph, parts)]
-    return Meant(ordered(graph, found)) if found else Meant(near=nearest(graph, parts, most))
+        return NameMatch()
+    found = _defining(graph, parts) or _inherited(graph, parts) or [Location(path) for path in _modules(graph, parts)]
+    return NameMatch(sort_places(graph, found)) if found else NameMatch(near=find_similar_names(graph, parts, most))
 
 
-def whole_name(graph: Graph, place: Place) -> str:
-    """The dotted name in its file; the path of a file."""
+def dotted_name(graph: Graph, place: Location) -> str:
+    """Return the dotted name of a definition in its file, or the path of a file."""
     symbol = graph.symbol(place)
     return symbol.name if symbol else place.path
 
 
-def ordered(graph: Graph, places: Iterable[Place]) -> tuple[Place, ...]:
-    """Source before tests, what stands outermost first."""
+def sort_places(graph: Graph, places: Iterable[Location]) -> tuple[Location, ...]:
+    """Sort places: source before tests, outer definitions before inner ones."""
 
-    def rank(place: Place) -> tuple[bool, int, Place]:
-        return is_test_file(graph, place.path), whole_name(graph, place).count(".") if place.symbol >= 0 else 0, place
+    def rank(place: Location) -> tuple[bool, int, Location]:
+        return is_test_file(graph, place.path), dotted_name(graph, place).count(".") if place.symbol >= 0 else 0, place
 
     return tuple(sorted(dict.fromkeys(places), key=rank))
 
 
-def child(graph: Graph, place: Place, name: str) -> Place | None:
-    """What stands directly in a definition under that name."""
+def find_member(graph: Graph, place: Location, name: str) -> Location | None:
+    """Return the direct member of a definition with this name, if there is one."""
     symbols = graph.outline(place.path).symbols
     return next(
-        (Place(place.path, n) for n, one in enumerate(symbols) if one.parent == place.symbol and one.bare == name), None
+        (Location(place.path, n) for n, one in enumerate(symbols) if one.parent == place.symbol and one.bare == name),
+        None,
     )
 
 
 def is_test_file(graph: Graph, path: str) -> bool:
-    """Whether a path is a test's; a module that only looks so by its name, and holds no test, is none."""
+    """Return whether a path is a test file; a module with such a name that contains no test is not one."""
     if not is_test(path):
         return False
     folder, _, name = path.rpartition("/")
@@ -84,59 +85,59 @@ def is_test_file(graph: Graph, path: str) -> bool:
     )
 
 
-def base_classes(graph: Graph, place: Place) -> list[Link]:
-    """The base classes of a class, without the methods that its own override."""
+def base_classes(graph: Graph, place: Location) -> list[Link]:
+    """Return links to the base classes of a class, without links to methods that it overrides."""
     return [link for link in graph.bases(place) if _is_class(graph, link.place)]
 
 
-def subclasses(graph: Graph, place: Place) -> list[Link]:
+def subclasses(graph: Graph, place: Location) -> list[Link]:
     return [link for link in graph.subclasses(place) if _is_class(graph, link.place)]
 
 
-def _is_class(graph: Graph, place: Place) -> bool:
+def _is_class(graph: Graph, place: Location) -> bool:
     symbol = graph.symbol(place)
     return symbol is not None and symbol.kind == CLASS
 
 
-def at_line(graph: Graph, path: str, line: int) -> Place:
-    """The innermost definition that holds a line, else the file."""
-    holding = [
+def definition_at_line(graph: Graph, path: str, line: int) -> Location:
+    """Return the innermost definition around a line, or the file."""
+    around = [
         (one.line, -one.end, n) for n, one in enumerate(graph.outline(path).symbols) if one.line <= line <= one.end
     ]
-    return Place(path, max(holding)[2] if holding else -1)
+    return Location(path, max(around)[2] if around else -1)
 
 
-def nearest(graph: Graph, parts: Sequence[str], most: int) -> tuple[Place, ...]:
-    """What is called much like a dotted name: in another case, with more around it, or written alike."""
-    names = _alike(parts[-1], graph.names(), 4 * most)
-    there = graph.nodes_defining(names)
-    places = [ordered(graph, map(graph.place, there[name].tolist())) for name in names if name in there]
+def find_similar_names(graph: Graph, parts: Sequence[str], most: int) -> tuple[Location, ...]:
+    """Return places with similar names: in a different case, containing the name, or with a similar spelling."""
+    names = _similar_names(parts[-1], graph.names(), 4 * most)
+    nodes = graph.nodes_defining(names)
+    places = [sort_places(graph, map(graph.place, nodes[name].tolist())) for name in names if name in nodes]
     first = [some[0] for some in places]
     found = list(dict.fromkeys([*first, *(place for some in places for place in some)]))
     if len(parts) > 1:
-        found = sorted(found[:MOST_RANKED], key=lambda place: -_likeness(graph, place, parts))
+        found = sorted(found[:MOST_RANKED], key=lambda place: -_similarity(graph, place, parts))
     return tuple(found[:most])
 
 
-def _alike(name: str, names: Iterable[str], most: int) -> list[str]:
-    """The names that are most like one."""
+def _similar_names(name: str, names: Iterable[str], most: int) -> list[str]:
+    """Return the names that are most similar to one, those that are equal but for case and underscores first."""
     wanted = _folded(name)
     folded: dict[str, list[str]] = {}
     for one in sorted(names):
         folded.setdefault(_folded(one), []).append(one)
     partial = [one for one in folded if len(wanted) > 2 and wanted in one]
     partial.sort(key=lambda one: (not one.startswith(wanted), len(one), one))
-    alike = difflib.get_close_matches(wanted, folded, most, ALIKE)
-    ranked = dict.fromkeys([*[wanted] * (wanted in folded), *alike[:1], *partial, *alike])
+    close = difflib.get_close_matches(wanted, folded, most, CUTOFF)
+    ranked = dict.fromkeys([*[wanted] * (wanted in folded), *close[:1], *partial, *close])
     return [name for one in list(ranked)[:most] for name in folded[one]]
 
 
-def _likeness(graph: Graph, place: Place, parts: Sequence[str]) -> float:
-    """How much a definition is written like a dotted name, what it stands in included."""
-    bare = difflib.SequenceMatcher(None, _folded(parts[-1]), _folded(whole_name(graph, place).rpartition(".")[2]))
+def _similarity(graph: Graph, place: Location, parts: Sequence[str]) -> float:
+    """Return how similar the name of a definition and its qualifier are to a dotted name, from 0 to 2."""
+    bare = difflib.SequenceMatcher(None, _folded(parts[-1]), _folded(dotted_name(graph, place).rpartition(".")[2]))
     wanted = _folded(parts[-2])
-    around = (difflib.SequenceMatcher(None, wanted, _folded(one)).ratio() for one in _around(graph, place))
-    return bare.ratio() + max(around, default=0.0)
+    qualifier = (difflib.SequenceMatcher(None, wanted, _folded(one)).ratio() for one in _qualifier(graph, place))
+    return bare.ratio() + max(qualifier, default=0.0)
 
 
 def _folded(name: str) -> str:
@@ -144,48 +145,48 @@ def _folded(name: str) -> str:
 
 
 def _files(graph: Graph, path: str) -> list[str]:
-    """The files that a path means: itself, those whose paths end with it, or with its last parts."""
+    """Return the file with this path, or else the files whose paths end with it."""
     path = path.strip("/").removeprefix("./")
     if path in graph.number:
         return [path]
     return [one for one in graph.paths if one.endswith(f"/{path}")]
 
 
-def _inside(graph: Graph, files: Sequence[str], rest: str, most: int) -> Meant:
-    """What a name or a line means in these files."""
+def _find_in_files(graph: Graph, files: Sequence[str], rest: str, most: int) -> NameMatch:
+    """Return what a name or a line means in these files."""
     if rest.isdecimal():
-        return Meant(tuple(at_line(graph, path, int(rest)) for path in files))
+        return NameMatch(tuple(definition_at_line(graph, path, int(rest)) for path in files))
     dotted = ".".join(part for part in _MARKS.sub(".", rest).split(".") if part)
-    inside = [(Place(path, n), one) for path in files for n, one in enumerate(graph.outline(path).symbols)]
+    inside = [(Location(path, n), one) for path in files for n, one in enumerate(graph.outline(path).symbols)]
     found = [place for place, one in inside if f".{one.name}".endswith(f".{dotted}")]
     if found:
-        return Meant(ordered(graph, found))
-    names: dict[str, Place] = {}
+        return NameMatch(sort_places(graph, found))
+    names: dict[str, Location] = {}
     for place, one in inside:
         names.setdefault(_folded(one.name), place)
         names.setdefault(_folded(one.bare), place)
     wanted = _folded(dotted)
-    close = [one for one in names if wanted in one] + difflib.get_close_matches(wanted, names, most, ALIKE)
-    there = dict.fromkeys(names[one] for one in close)
-    return Meant(near=tuple(there)[:most] or nearest(graph, dotted.split("."), most))
+    close = [one for one in names if wanted in one] + difflib.get_close_matches(wanted, names, most, CUTOFF)
+    near = dict.fromkeys(names[one] for one in close)
+    return NameMatch(near=tuple(near)[:most] or find_similar_names(graph, dotted.split("."), most))
 
 
-def _defining(graph: Graph, parts: Sequence[str]) -> list[Place]:
-    """The definitions of that name; with a qualifier only those that stand in what it names."""
+def _defining(graph: Graph, parts: Sequence[str]) -> list[Location]:
+    """Return the definitions with a name; a qualifier must name something around them."""
     found = graph.defining(".".join(parts))
     if len(parts) == 1:
         return found
-    return [place for place in found if parts[-2] in _around(graph, place)]
+    return [place for place in found if parts[-2] in _qualifier(graph, place)]
 
 
-def _around(graph: Graph, place: Place) -> list[str]:
-    """The names of what a definition stands in, from the outermost folder to the innermost class."""
+def _qualifier(graph: Graph, place: Location) -> list[str]:
+    """Return the names around a definition, from the outermost folder to the innermost class."""
     module = place.path.rpartition(".")[0].removesuffix("/__init__")
-    return [*module.split("/"), *whole_name(graph, place).split(".")[:-1]]
+    return [*module.split("/"), *dotted_name(graph, place).split(".")[:-1]]
 
 
-def _inherited(graph: Graph, parts: Sequence[str]) -> list[Place]:
-    """`Class.method` where a base class defines the method."""
+def _inherited(graph: Graph, parts: Sequence[str]) -> list[Location]:
+    """Return the methods that `Class.method` means if a base class defines the method."""
     if len(parts) < 2:
         return []
     level = [place for place in graph.defining(".".join(parts[:-1])) if place.symbol >= 0]
@@ -193,13 +194,13 @@ def _inherited(graph: Graph, parts: Sequence[str]) -> list[Place]:
     for _ in range(DEEPEST):
         level = [link.place for place in level for link in base_classes(graph, place) if link.place not in seen]
         seen.update(level)
-        found = [method for place in level if (method := child(graph, place, parts[-1]))]
+        found = [method for place in level if (method := find_member(graph, place, parts[-1]))]
         if found or not level:
             return found
     return []
 
 
 def _modules(graph: Graph, parts: Sequence[str]) -> list[str]:
-    """The files that a dotted module name means."""
+    """Return the files that a dotted module name means."""
     wanted = "/".join(["", *parts])
     return [path for path in graph.paths if f"/{path.rpartition('.')[0].removesuffix('/__init__')}".endswith(wanted)]

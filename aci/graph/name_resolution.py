@@ -1,4 +1,4 @@
-"""From the names of one file to the symbols they mean, in the other files of the same tree too."""
+"""Resolution of the names in one file to the symbols that they mean, in any file of the tree."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from aci.graph.outline import BASE, CALL, CLASS, USE, Outline
-from aci.graph.resolve_names import MODULE, SELF
-from aci.graph.resolve_values import DEEP, MOST_PARTS, PLAIN, PYTHON, Meanings, Value, Values
+from aci.graph.scope_bindings import MODULE, SELF
+from aci.graph.value_inference import FULL_DEPTH, MOST_PARTS, PYTHON, UNTYPED_DEPTH, Value, ValueInference, Values
 
 IMPORT = "import"
 NOT_VIRTUAL = frozenset(("__init__", "__new__", "__init_subclass__", "__class_getitem__"))
-OF_STRINGS = frozenset(dir(str)).difference(dir(list), dir(dict))
-CONVENTIONAL = SELF | {"super()", "super"}
+STRING_METHODS = frozenset(dir(str)).difference(dir(list), dir(dict))
+RECEIVER_NAMES = SELF | {"super()", "super"}
 Target: TypeAlias = tuple[str, int, float]
-NEW: list[Target] = []
-"""Stands for what was not looked up yet."""
+NOT_LOOKED_UP: list[Target] = []
+"""A marker for a name that was not looked up yet."""
 
 
 class Edge(NamedTuple):
-    """A reference whose meaning is known, or one of the few that it may have."""
+    """A reference to its target, or to one of the few that it may mean."""
 
     symbol: int
     """Index of the referring symbol in its file's outline, -1 for the module."""
     kind: str
-    """`call`, `use`, `import`, or `base`: of a class what it inherits from, of a method what it overrides."""
+    """`call`, `use`, `import`, or `base`: from a class to its base, or from a method to the one that it overrides."""
     path: str
     target: int
     """Index in the outline of `path`, -1 for the file itself."""
     weight: float
-    """0 to 1: targets between which nothing decides share it."""
+    """From 0 to 1; the possible targets of an ambiguous reference share 1."""
     line: int
 
 
-class Loose(NamedTuple):
-    """An attribute of something nobody knows: any definition in the tree with that bare name may be meant."""
+class LooseReference(NamedTuple):
+    """An attribute of an unknown receiver, which may mean any definition in the tree with that bare name."""
 
     symbol: int
     kind: str
@@ -42,31 +42,33 @@ class Loose(NamedTuple):
     line: int
 
 
-class Resolved(NamedTuple):
+class ResolvedReferences(NamedTuple):
+    """The resolved references of one file."""
+
     edges: tuple[Edge, ...]
-    loose: tuple[Loose, ...]
+    loose: tuple[LooseReference, ...]
     reached: frozenset[str]
-    """Paths whose outlines had a say: as long as none of them changes, nor the set of paths, the result stands."""
+    """Paths whose outlines were used: the result is valid until one of them, or the set of paths, changes."""
 
 
 class Resolver:
-    """Resolves the files of one tree. `outlines` may be lazy: only outlines that are reached are asked for."""
+    """Resolves the files of one tree. `outlines` may be lazy: only the outlines that are needed are read."""
 
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
-        self._meanings = Meanings(outlines)
+        self._meanings = ValueInference(outlines)
         self._paths = frozenset(outlines)
-        self._held: dict[tuple[int, str], Values] = {}
+        self._values_by_name: dict[tuple[int, str], Values] = {}
 
-    def resolve(self, path: str) -> Resolved:
-        """What the references of the file at `path` mean. Raises KeyError for a path that the tree has not."""
-        self._meanings.seen = set()
-        self._held = {}
-        edges = [*self._imports(path), *self._overridden(path)]
-        loose: list[Loose] = []
-        self._references(path, edges, loose)
-        return Resolved(tuple(edges), tuple(loose), frozenset(self._meanings.seen))
+    def resolve(self, path: str) -> ResolvedReferences:
+        """Resolve the references of the file at `path`. Raises KeyError for a path that is not in the tree."""
+        self._meanings.dependencies = set()
+        self._values_by_name = {}
+        edges = [*self._import_edges(path), *self._override_edges(path)]
+        loose: list[LooseReference] = []
+        self._add_references(path, edges, loose)
+        return ResolvedReferences(tuple(edges), tuple(loose), frozenset(self._meanings.dependencies))
 
-    def _imports(self, path: str) -> Iterator[Edge]:
+    def _import_edges(self, path: str) -> Iterator[Edge]:
         for one in self._meanings.names(path).outline.imports:
             ends = self._meanings.imported(path, one)
             targets = dict.fromkeys(
@@ -75,35 +77,35 @@ class Resolver:
             for at, target in targets:
                 yield Edge(one.symbol, IMPORT, at, target, 1 / len(targets), one.line)
 
-    def _overridden(self, path: str) -> Iterator[Edge]:
-        """From each method to the one it overrides, if that is in the tree: a call of this may mean that."""
+    def _override_edges(self, path: str) -> Iterator[Edge]:
+        """Yield an edge from each method to the one in the tree that it overrides."""
         names = self._meanings.names(path)
         for index, symbol in enumerate(names.symbols):
             if symbol.kind == CLASS or symbol.parent not in names.bases or symbol.bare in NOT_VIRTUAL:
                 continue
-            for at, target, instance in self._meanings.inherited(path, symbol.parent, symbol.bare, PLAIN)[0]:
+            for at, target, instance in self._meanings.inherited(path, symbol.parent, symbol.bare, UNTYPED_DEPTH)[0]:
                 if target >= 0 and not instance and (at, target) != (path, index):
                     yield Edge(index, BASE, at, target, 1.0, symbol.header)
 
-    def _references(self, path: str, edges: list[Edge], loose: list[Loose]) -> None:
+    def _add_references(self, path: str, edges: list[Edge], loose: list[LooseReference]) -> None:
         names = self._meanings.names(path)
         known: dict[tuple[str, str, int], list[Target] | None] = {}
         read: dict[tuple[str, int], list[Target]] = {}
-        members_are_seen = not path.endswith(PYTHON)
-        new = tuple.__new__  # most of the time goes into these rows
+        members_in_scope = not path.endswith(PYTHON)
+        new = tuple.__new__  # faster; making these rows takes most of the time
         for kind, name, line, symbol in names.outline.references:
             head, _, rest = name.partition(".")
-            scope = names.class_around(symbol) if head in CONVENTIONAL else names.scope_of(head, symbol)
-            if scope == MODULE and members_are_seen:
+            scope = names.class_around(symbol) if head in RECEIVER_NAMES else names.scope_of(head, symbol)
+            if scope == MODULE and members_in_scope:
                 scope = names.class_around(symbol)
             key = kind, name, scope
-            targets = known.get(key, NEW)
-            if targets is NEW:
+            targets = known.get(key, NOT_LOOKED_UP)
+            if targets is NOT_LOOKED_UP:
                 targets = known[key] = self._targets(path, *key)
             if targets is None:
                 bare = name.rpartition(".")[2]
                 if not (bare.startswith("__") and bare.endswith("__")):
-                    loose.append(new(Loose, (symbol, kind, bare, line)))
+                    loose.append(new(LooseReference, (symbol, kind, bare, line)))
             else:
                 for at, target, weight in targets:
                     edges.append(new(Edge, (symbol, kind, at, target, weight, line)))
@@ -115,60 +117,60 @@ class Resolver:
                     edges.append(Edge(symbol, USE, at, target, weight, line))
 
     def _properties(self, path: str, name: str, scope: int) -> list[Target]:
-        """The properties that are read on the way along a dotted name."""
+        """Return the properties that evaluating a dotted name reads."""
         receiver, dot, last = name.rpartition(".")
         if not dot:
             return []
         found = self._properties(path, receiver, scope)
         meanings = self._meanings
         for value in self._values(path, scope, receiver):
-            held = meanings.raw_attribute(value, last, DEEP)[0] if value[2] else ()
-            found += [(one[0], one[1], 1 / len(held)) for one in held if meanings.is_property(one)]
+            members = meanings.raw_attribute(value, last, FULL_DEPTH)[0] if value[2] else ()
+            found += [(one[0], one[1], 1 / len(members)) for one in members if meanings.is_property(one)]
         return found
 
     def _targets(self, path: str, kind: str, name: str, scope: int) -> list[Target] | None:
-        """What a reference means, with weights; None if an attribute of something unknown."""
+        """Return the targets of a reference, with weights; None for an attribute of an unknown receiver."""
         receiver, dot, last = name.rpartition(".")
         meanings = self._meanings
-        if receiver == "?" and last in OF_STRINGS:
+        if receiver == "?" and last in STRING_METHODS:
             return []
         if not dot:
-            return self._weighed(kind, self._values(path, scope, name))
+            return self._weighted_targets(kind, self._values(path, scope, name))
         if receiver in ("super()", "super"):
-            found, there = meanings.inherited(path, scope, last, DEEP) if scope >= 0 else ((), False)
-            return self._weighed(kind, found) if there else None
+            found, is_known = meanings.inherited(path, scope, last, FULL_DEPTH) if scope >= 0 else ((), False)
+            return self._weighted_targets(kind, found) if is_known else None
         values: list[Value] = []
-        anywhere = False
+        any_known = False
         for value in self._values(path, scope, receiver):
-            found, there = meanings.raw_attribute(value, last, DEEP)
+            found, is_known = meanings.raw_attribute(value, last, FULL_DEPTH)
             values += found
-            anywhere = anywhere or there
-        return self._weighed(kind, values) if anywhere else None
+            any_known = any_known or is_known
+        return self._weighted_targets(kind, values) if any_known else None
 
     def _values(self, path: str, scope: int, dotted: str) -> Values:
-        """What a dotted name holds in the file that is being resolved."""
-        found = self._held.get((scope, dotted))
+        """Return the values of a dotted name in the file that is being resolved."""
+        found = self._values_by_name.get((scope, dotted))
         if found is None:
             before, dot, last = dotted.rpartition(".")
             meanings = self._meanings
             if dotted.count(".") > MOST_PARTS:
                 found = ()
             elif dot:
-                found = meanings.attribute(self._values(path, scope, before), last, DEEP)
+                found = meanings.attribute(self._values(path, scope, before), last, FULL_DEPTH)
             else:
-                found = meanings.named(path, scope, last, DEEP)
-            self._held[scope, dotted] = found
+                found = meanings.named(path, scope, last, FULL_DEPTH)
+            self._values_by_name[scope, dotted] = found
         return found
 
-    def _weighed(self, kind: str, values: Sequence[Value]) -> list[Target]:
+    def _weighted_targets(self, kind: str, values: Sequence[Value]) -> list[Target]:
         if not values:
             return []
-        groups = [group for value in dict.fromkeys(values) if (group := self._meant(kind, value))]
+        groups = [group for value in dict.fromkeys(values) if (group := self._definitions_run(kind, value))]
         share = 1 / len(groups) if groups else 0.0
         return [(path, index, share) for group in groups for path, index in group]
 
-    def _meant(self, kind: str, value: Value) -> list[tuple[str, int]]:
-        """The definitions that a call or use of a value runs."""
+    def _definitions_run(self, kind: str, value: Value) -> list[tuple[str, int]]:
+        """Return the definitions that a call or use of a value runs."""
         path, index, instance = value
         if index < 0:
             return []
@@ -178,6 +180,11 @@ class Resolver:
         if kind != CALL:
             return []
         makers = ("__call__",) if instance else ("__init__", "__new__")
-        run = [one[:2] for name in makers for one in self._meanings.in_class(path, index, name, DEEP)[0] if not one[2]]
+        run = [
+            one[:2]
+            for name in makers
+            for one in self._meanings.in_class(path, index, name, FULL_DEPTH)[0]
+            if not one[2]
+        ]
         run = [one for one in run if one[1] >= 0]
         return run if instance else [(path, index), *run]

@@ -1,6 +1,6 @@
-"""Which file or folder of a tree a module's name means in languages other than Python, from paths alone.
+"""Resolution of module names to files or folders of a tree in all languages, from paths alone.
 
-A folder whose files share their names, a package of Go or Java, is written `folder/*.go`.
+A folder whose files share their names, such as a package of Go or Java, is written `folder/*.go`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 
-from aci.graph.modules import PythonModules, folder, join
+from aci.graph.python_modules import PythonModules, folder, join
 
 SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".jsx", ".mjs", ".cjs")
 PACKAGES = (".go", ".java")
 MOST_PARTS = 20
-"""Of the name of a package of Go or Java."""
+"""Greatest number of parts of a Go or Java package's name."""
 
 
-class Modules:
-    """Of all languages, by the ending of the importer's path."""
+class ModuleResolver:
+    """The modules of a tree in all languages; the language is that of the importing file."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset(paths)
@@ -31,7 +31,7 @@ class Modules:
                 self._packages[self.around(path)].append(path)
 
     def find(self, module: str, importer: str) -> str:
-        """The file or folder that `importer` calls that; "" if the tree has none."""
+        """Return the file or folder that `importer` means by a module's name; "" if the tree has none."""
         if importer.endswith(".py"):
             return self.python.find(module, importer)
         ending = importer[importer.rfind(".") :]
@@ -44,18 +44,18 @@ class Modules:
         return self._script(module, importer) if ending in SCRIPTS else self.python.find(module, importer)
 
     def inside(self, module: str, name: str) -> str:
-        """The module of that name in another, "" if there is none."""
+        """Return the module of that name inside another; "" if there is none."""
         if module.endswith(".java"):
             found = join(folder(module), f"{name}.java")
             return found if module.endswith("*.java") and found in self._paths else ""
         return self._rust_inside(module, name) if module.endswith(".rs") else self.python.inside(module, name)
 
     def around(self, path: str) -> str:
-        """The folder whose names a file sees without importing them, "" for none."""
+        """Return the folder whose names a file can use without importing them; "" for none."""
         return join(folder(path), f"*{path[path.rfind('.') :]}") if path.endswith(PACKAGES) else ""
 
     def files(self, package: str) -> list[str]:
-        """Of a folder whose files share their names."""
+        """Return the files of a folder whose files share their names."""
         return self._packages.get(package, [])
 
     def _script(self, module: str, importer: str) -> str:
@@ -65,29 +65,29 @@ class Modules:
         bare = stem.rpartition(".")[0] if stem.endswith((".js", ".jsx", ".mjs", ".cjs")) else stem
         if stem in self._paths:
             return stem
-        tried = (one + ending for one in (stem, bare, f"{stem}/index") for ending in SCRIPTS)
-        return next((one for one in tried if one in self._paths), "")
+        candidates = (one + ending for one in (stem, bare, f"{stem}/index") for ending in SCRIPTS)
+        return next((one for one in candidates if one in self._paths), "")
 
     def _java(self, module: str) -> str:
-        """A class by its file; a package by its folder. Of several sources' roots the first."""
-        return self._java_ends.get(module.replace(".", "/"), "")
+        """Return the file of a class or the folder of a package, from the first source root that has it."""
+        return self._java_suffixes.get(module.replace(".", "/"), "")
 
     @cached_property
-    def _java_ends(self) -> dict[str, str]:
-        """By the last parts of its path, however many: each class, and each package that is not called as one."""
+    def _java_suffixes(self) -> dict[str, str]:
+        """Classes, and packages without a class of the same name, by every suffix of their paths."""
         ends: dict[str, str] = {}
         packages = {one: files for one, files in self._packages.items() if one.endswith(".java")}
         for file in chain.from_iterable(packages.values()):
-            for end in _ends(file.removesuffix(".java")):
+            for end in _suffixes(file.removesuffix(".java")):
                 ends.setdefault(end, file)
         for package in packages:
-            for end in _ends(folder(package)):
+            for end in _suffixes(folder(package)):
                 ends.setdefault(end, package)
         return ends
 
     def _go(self, module: str) -> str:
-        """The package whose folder ends like the import's path, or is the end of it; the longest."""
-        return next((one for end in _ends(module) if (one := f"{end}/*.go") in self._packages), "")
+        """Return the package whose folder is the longest suffix of the import's path."""
+        return next((one for end in _suffixes(module) if (one := f"{end}/*.go") in self._packages), "")
 
     def _rust(self, module: str, importer: str) -> str:
         parts = module.split("::")
@@ -118,11 +118,11 @@ class Modules:
         above = folder(path)
         if path.endswith("/mod.rs"):
             above = folder(above)
-        tried = (f"{above}.rs", join(above, "mod.rs"), join(above, "lib.rs"), join(above, "main.rs"))
-        return next((one for one in tried if one in self._paths and one != path), "")
+        candidates = (f"{above}.rs", join(above, "mod.rs"), join(above, "lib.rs"), join(above, "main.rs"))
+        return next((one for one in candidates if one in self._paths and one != path), "")
 
 
-def _ends(path: str) -> Iterator[str]:
-    """The path itself and what is left of it without its first folders, longest first."""
+def _suffixes(path: str) -> Iterator[str]:
+    """Yield the path, then the path without its first folder, its first two and so on."""
     parts = path.split("/")[-MOST_PARTS:] if path else []
     return ("/".join(parts[first:]) for first in range(len(parts)))

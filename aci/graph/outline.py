@@ -1,6 +1,7 @@
-"""What one blob holds, whatever file and commit it stands in: its definitions, and what it refers to by which names.
+"""The outline of one blob: its definitions and references, independent of files and commits that contain it.
 
-Paths and meanings of names are not in it: those depend on the other files of a tree, see `aci/graph/resolve.py`.
+Paths and the meaning of names are not part of it, since they depend on the tree's other files: see
+`name_resolution.py`.
 """
 
 from __future__ import annotations
@@ -11,25 +12,25 @@ from typing import NamedTuple
 FUNCTION, CLASS = "function", "class"
 CALL, BASE, USE = "call", "base", "use"
 DEFAULT = "export default"
-"""The target of a binding, wherever it is written: what is imported as `default`."""
+"""The target of the binding of what other files import as `default`."""
 
 
 class Symbol(NamedTuple):
-    """A function, method or class; structs, interfaces, traits and their kin count as classes."""
+    """A function, method or class; structs, interfaces, traits and similar types count as classes."""
 
     name: str
     """Dotted within the file: `Class.method`, `function.inner`."""
     kind: str
     line: int
-    """The first, decorators included; lines count from 1."""
+    """The first line, including decorators; lines count from 1."""
     end: int
     header: int
-    """The line that has the name."""
+    """The line with the name."""
     start: int
     stop: int
-    """Bytes, decorators included."""
+    """The range of bytes, including decorators."""
     parent: int
-    """Index of the symbol it stands in, or -1."""
+    """Index of the symbol around it, or -1."""
     signature: str
     """The header in one line, without body: `def f(a, b=1) -> int`, `class A(B)`."""
     doc: str
@@ -40,7 +41,7 @@ class Symbol(NamedTuple):
         return self.name.rpartition(".")[2]
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """A definition, by its index in its file's outline, or the file itself (-1)."""
 
     path: str
@@ -48,10 +49,11 @@ class Place(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """`kind` is `call`, `base` (of the class `symbol`) or `use` (a name or attribute read where it is not called).
+    """A reference by name.
 
-    `name` is as written if that is dotted (`self.close`, `json.dumps`, `Base`; `A(x).b` is `A().b`), else `?.` and
-    the last attribute (`make()[0].close()` is `?.close`).
+    `kind` is `call`, `base` (a base class of the class `symbol`) or `use` (a name or attribute that is read but not
+    called). `name` is as written if it is dotted (`self.close`, `json.dumps`, `Base`; `A(x).b` is `A().b`), else `?.`
+    and the last attribute (`make()[0].close()` is `?.close`).
     """
 
     kind: str
@@ -62,39 +64,42 @@ class Reference(NamedTuple):
 
 
 class Import(NamedTuple):
-    """`from .a.b import c as d` binds `d` to `c` of `.a.b`; `import a.b` binds `a` to module `a`, and says `a.b`.
+    """An import of one name.
 
-    A star binds `*`. In other languages `module` is what the statement names, a path for JavaScript's.
+    `from .a.b import c as d` binds `d` to `c` of `.a.b`. `import a.b` binds `a` with the module `a.b`. A star binds
+    `*`. In other languages `module` is what the statement names, which is a path in JavaScript.
     """
 
     bound: str
     module: str
     name: str
-    """Empty where the module itself is bound."""
+    """Empty if the module itself is bound."""
     line: int
     symbol: int
 
 
 class Binding(NamedTuple):
-    """What a name or attribute was seen to hold: `x = Foo()`, `self.x = Foo()`, `x: Foo` bind it to `Foo`."""
+    """A value or type of a name or attribute: `x = Foo()`, `self.x = Foo()` and `x: Foo` bind it to `Foo`."""
 
     target: str
     source: str
     symbol: int
     called: bool
-    """Whether `source` was called, so that the target holds what it returns (a class: an instance)."""
+    """Whether `source` was called, so that the target is its result (for a class an instance)."""
 
 
 class Outline(NamedTuple):
+    """The definitions, references, imports and bindings of a blob."""
+
     symbols: tuple[Symbol, ...] = ()
     references: tuple[Reference, ...] = ()
     imports: tuple[Import, ...] = ()
     bindings: tuple[Binding, ...] = ()
     broken: bool = False
-    """The parser found errors; the rest is as far as it understood."""
+    """Whether the parser found errors; the rest is what it could read."""
 
 
-def encode(outline: Outline) -> bytes:
+def encode_outline(outline: Outline) -> bytes:
     parts = (
         [tuple(one) for one in outline.symbols],
         [tuple(one) for one in outline.references],
@@ -105,7 +110,7 @@ def encode(outline: Outline) -> bytes:
     return marshal.dumps(parts, 4)
 
 
-def decode(data: bytes) -> Outline:
+def decode_outline(data: bytes) -> Outline:
     symbols, references, imports, bindings, broken = marshal.loads(data)
     return Outline(
         tuple(map(Symbol._make, symbols)),

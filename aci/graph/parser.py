@@ -1,4 +1,4 @@
-"""From bytes to an outline, with tree-sitter and one file a language."""
+"""Parsing of source code to outlines, with tree-sitter and one module per language."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any, NamedTuple
 from tree_sitter import Language as Grammar
 from tree_sitter import Node, Parser, Query, QueryCursor
 
-from aci.graph.definitions import Captures, symbols
 from aci.graph.outline import BASE, CALL, USE, Binding, Import, Outline, Reference, Symbol
+from aci.graph.symbol_definitions import Captures, find_symbols
 from trajectories.plugins import names
 
 PACKAGE = "aci.graph.languages"
 LONGEST_NAME = 200
-"""Bytes; of a longer expression only the end is read."""
+"""Bytes of an expression that are read; of a longer one only the end."""
 
 DEEPEST = 1000
-"""Levels of the syntax tree that are looked at: a query takes the square of the depth, and code by hand has few."""
+"""Levels of the syntax tree that are searched: a query takes quadratic time in the depth, and real code has few."""
 
 WIDEST = 10_000
-"""Tokens side by side without a name among them: a query takes the square of their number too."""
+"""Adjacent tokens without a name above which a file is skipped: a query takes quadratic time in their number."""
 
 _OWN = frozenset(("self", "cls", "super()", "this", "super"))
 _NO_USE = _OWN | {""}
@@ -40,11 +40,11 @@ _JOINTS = re.compile(r"\$?(\w*)(?:::|\??->)|\?\.|&\.|\\")
 _start = attrgetter("start_byte")
 _start_and_name = itemgetter(1, 0)
 Span = tuple[int, int]
-"""First byte, and the one behind."""
+"""The first byte, and the one after the last."""
 
 
 class Parsed(NamedTuple):
-    """An outline, and the byte ranges of comments and docstrings, in order: words there are prose."""
+    """An outline, and the byte ranges of comments and docstrings (prose), in order."""
 
     outline: Outline
     prose: list[tuple[int, int]]
@@ -52,43 +52,49 @@ class Parsed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What a file of `aci/graph/languages` says.
+    """The definition of a language, made by a module of `aci/graph/languages`.
 
-    The query captures whole definitions as `@function` and `@class`; as `@decorated` a node around a definition that is
-    its last child, as `@before` one that stands before it, such as Rust's attributes; `@comment`, and `@doc`, a
-    docstring where a body begins (without any, the comments right above a definition are its docs); callees as `@call`,
-    calls whose callee ends with their field `name` or `method` as `@invocation`, base types as `@base`, names in other
-    places as `@use`, or as `@name` where one counts only if its first part is imported, defined in the file, or `self`
-    and the like; as `@member` what is a call where a parenthesis follows, else such a name; and what `imports` and
-    `bindings` read as `@import` and `@binding`.
+    The query captures:
+
+    - `@function`, `@class`: whole definitions.
+    - `@decorated`: a node whose last child is a definition; `@before`: a node before a definition, such as an attribute
+      in Rust.
+    - `@comment`; `@doc`: a docstring at the start of a body. If a query has no `@doc`, the comments right above a
+      definition are its documentation.
+    - `@call`: callees; `@invocation`: calls whose callee ends with their field `name` or `method`.
+    - `@base`: base types.
+    - `@use`: names in other places; `@name`: names that count only if their first part is imported, defined in the
+      file, or `self` or the like.
+    - `@member`: a call if a parenthesis follows, else as `@name`.
+    - `@import`, `@binding`: nodes that `imports` and `bindings` read.
     """
 
     name: str
     extensions: tuple[str, ...]
-    """Of file names, in lower case, without the dot."""
+    """Extensions of file names, in lower case, without the dot."""
     grammar: Callable[[], object]
     """Imports the grammar and returns its pointer."""
     query: str
     imports: Callable[[Node, bytes], Iterator[tuple[str, str, str]]] | None = None
-    """(bound, module, name) of an `@import`."""
+    """Yields (bound, module, name) for an `@import`."""
     bindings: Callable[[Node, bytes], Iterator[tuple[str, str, bool]]] | None = None
-    """(target, source, called) of a `@binding`."""
+    """Yields (target, source, called) for a `@binding`."""
     named: Callable[[Node, bytes], str] | None = None
-    """The name of a definition that has no field `name` or belongs to a type named elsewhere; else ""."""
+    """Returns the name of a definition that has no field `name` or belongs to a type named elsewhere, else ""."""
     files: tuple[str, ...] = ()
-    """Whole file names that mean the language too."""
+    """Whole file names of the language, in addition to its extensions."""
 
     def parse(self, data: bytes) -> Parsed:
-        """The outline of a file's bytes. Never fails: what the grammar does not understand is left out."""
+        """Parse a file's bytes. Never fails: code that the grammar does not understand is left out."""
         parser, query = _tools(self.name)
         root = parser.parse(data).root_node
-        if len(data) > WIDEST and (_is_punctuation(data) or (root.has_error and _is_rubble(root))):
+        if len(data) > WIDEST and (_is_punctuation(data) or (root.has_error and _has_wide_node(root))):
             return Parsed(Outline(broken=True), [])
         cursor = QueryCursor(query)
         cursor.set_max_start_depth(DEEPEST)
         found = cursor.captures(root)
-        defined = symbols(found, data, self.named, "@doc" in self.query)
-        around = changes(defined)
+        defined = find_symbols(found, data, self.named, "@doc" in self.query)
+        around = symbol_boundaries(defined)
         imports = list(self._imports(found, data, around))
         known = _OWN.union((one.bound for one in imports), (one.name for one in defined if one.parent < 0))
         bindings = tuple(self._bindings(found, data, around))
@@ -98,18 +104,18 @@ class Language:
         prose = [(node.start_byte, node.end_byte) for kind in ("comment", "doc") for node in found.get(kind, ())]
         return Parsed(outline, sorted(prose))
 
-    def _imports(self, found: Captures, data: bytes, around: Around) -> Iterator[Import]:
+    def _imports(self, found: Captures, data: bytes, around: SymbolBoundaries) -> Iterator[Import]:
         if self.imports:
             for node in sorted(found.get("import", ()), key=_start):
-                line, symbol = node.start_point[0] + 1, _at(node.start_byte, around)
+                line, symbol = node.start_point[0] + 1, _symbol_at(node.start_byte, around)
                 for bound, module, name in self.imports(node, data):
                     yield Import(bound, module, name, line, symbol)
 
-    def _bindings(self, found: Captures, data: bytes, around: Around) -> Iterator[Binding]:
+    def _bindings(self, found: Captures, data: bytes, around: SymbolBoundaries) -> Iterator[Binding]:
         if self.bindings:
             new = tuple.__new__
             for node in sorted(found.get("binding", ()), key=_start):
-                symbol = _at(node.start_byte, around)
+                symbol = _symbol_at(node.start_byte, around)
                 for target, source, called in self.bindings(node, data):
                     yield new(Binding, (target, source, symbol, called))
 
@@ -118,12 +124,12 @@ _KINDS = bytes(32 if not (chr(byte).isalnum() or byte == 95 or byte > 127) else 
 
 
 def _is_punctuation(data: bytes) -> bool:
-    """Whether so many tokens that name nothing follow one another."""
+    """Return whether more than WIDEST tokens without a name follow one another."""
     return b" " * WIDEST in data.translate(_KINDS, b" \t\r\n\f")
 
 
-def _is_rubble(root: Node) -> bool:
-    """Whether the parser gave up, and left so many tokens side by side."""
+def _has_wide_node(root: Node) -> bool:
+    """Return whether a node with errors has more than WIDEST children."""
     open_ = [root]
     while open_:
         node = open_.pop()
@@ -133,11 +139,12 @@ def _is_rubble(root: Node) -> bool:
     return False
 
 
-Around = tuple[list[int], list[int]]
-"""Where the innermost symbol changes, and what it is from there on (-1: none)."""
+SymbolBoundaries = tuple[list[int], list[int]]
+"""The positions at which the innermost symbol changes, and the symbol from each position on (-1: none)."""
 
 
-def changes(symbols: Sequence[Symbol]) -> Around:
+def symbol_boundaries(symbols: Sequence[Symbol]) -> SymbolBoundaries:
+    """Return the positions at which the innermost symbol changes, with the symbols."""
     positions, owners = [0], [-1]
 
     def change(position: int, owner: int) -> None:
@@ -160,19 +167,19 @@ def changes(symbols: Sequence[Symbol]) -> Around:
     return positions, owners
 
 
-def _at(byte: int, around: Around) -> int:
+def _symbol_at(byte: int, around: SymbolBoundaries) -> int:
     return around[1][bisect_right(around[0], byte) - 1]
 
 
-def _references(found: Captures, data: bytes, around: Around, known: frozenset[str]) -> list[Reference]:
-    """In order of their lines; of those that are alike in one symbol the first.
+def _references(found: Captures, data: bytes, around: SymbolBoundaries, known: frozenset[str]) -> list[Reference]:
+    """Return the references in the order of their lines; equal ones in a symbol are given once, by the first.
 
-    This is where most of the time goes that is ours, hence its plain loops.
+    Apart from tree-sitter, most of the time is spent here, hence the plain loops.
     """
     positions, owners = around
     first: dict[tuple[str, str, int], int] = {}
     taken = set()
-    members, names = _called(found.get("member", ()), data)
+    members, names = _split_calls(found.get("member", ()), data)
     for kind, spans in ((CALL, _spans(found.get(CALL, ()))), (CALL, members), (BASE, _spans(found.get(BASE, ())))):
         for start, stop in spans:
             taken.add(start)
@@ -184,7 +191,7 @@ def _references(found: Captures, data: bytes, around: Around, known: frozenset[s
         last = node.child_by_field_name("name") or node.child_by_field_name("method")
         if last and (name := _name(_end(data, node.start_byte, last.end_byte))):
             taken.add(node.start_byte)
-            key = name, CALL, _at(node.start_byte, around)
+            key = name, CALL, _symbol_at(node.start_byte, around)
             first[key] = min(first.get(key, last.start_byte), last.start_byte)
     roots = {root.encode() for root in known}
     for spans, only in ((_spans(found.get(USE, ())), None), (_spans(found.get("name", ())) + names, roots)):
@@ -195,15 +202,15 @@ def _references(found: Captures, data: bytes, around: Around, known: frozenset[s
                 key = name, USE, owners[bisect_right(positions, start) - 1]
                 if first.setdefault(key, start) > start:
                     first[key] = start
-    return _placed(sorted(first.items(), key=_start_and_name), data)
+    return _with_lines(sorted(first.items(), key=_start_and_name), data)
 
 
 def _spans(nodes: Sequence[Node]) -> list[Span]:
     return [(node.start_byte, node.end_byte) for node in nodes]
 
 
-def _called(members: Sequence[Node], data: bytes) -> tuple[list[Span], list[Span]]:
-    """Those that a parenthesis follows, and the others."""
+def _split_calls(members: Sequence[Node], data: bytes) -> tuple[list[Span], list[Span]]:
+    """Return the spans that a parenthesis follows, and the others."""
     called, others = [], []
     data += b"\n"
     for node in members:
@@ -217,7 +224,7 @@ def _called(members: Sequence[Node], data: bytes) -> tuple[list[Span], list[Span
 
 
 def _longest(spans: Iterable[Span], taken: set[int]) -> dict[int, int]:
-    """Of those with one start the longest (`a.b.c`, not `a.b`): start -> stop."""
+    """Return the longest span for each start (`a.b.c`, not `a.b`), as a map from start to stop."""
     longest: dict[int, int] = {}
     for start, stop in spans:
         if start not in taken and longest.get(start, 0) < stop:
@@ -225,25 +232,25 @@ def _longest(spans: Iterable[Span], taken: set[int]) -> dict[int, int]:
     return longest
 
 
-def _placed(rows: Iterable[tuple[tuple[str, str, int], int]], data: bytes) -> list[Reference]:
-    """References from their names, kinds and symbols, and their bytes, in order."""
-    placed = []
+def _with_lines(rows: Iterable[tuple[tuple[str, str, int], int]], data: bytes) -> list[Reference]:
+    """Return references from rows of ((name, kind, symbol), first byte), which are in order."""
+    references = []
     line, at, new, count = 1, 0, tuple.__new__, data.count
     for (name, kind, symbol), start in rows:
         line += count(b"\n", at, start)
         at = start
-        placed.append(new(Reference, (kind, name, line, symbol)))
-    return placed
+        references.append(new(Reference, (kind, name, line, symbol)))
+    return references
 
 
 def _end(data: bytes, start: int, stop: int) -> bytes:
-    """An expression, or where it is long its end, in a form that is no name."""
+    """Return an expression, or the end of a long one, in a form that is not a name."""
     return data[start:stop] if stop - start <= LONGEST_NAME else b"?" + data[stop - LONGEST_NAME : stop]
 
 
 @lru_cache(maxsize=100_000)
 def _name(written: bytes) -> str:
-    """An expression as a reference's name, or "": `a::b` and `a->b` are `a.b`, `A(x).b` is `A().b`."""
+    """Return a reference's name for an expression, or "": `a::b` and `a->b` are `a.b`, `A(x).b` is `A().b`."""
     text = written.decode("utf-8", "replace")
     if text.replace(".", "_").isidentifier():
         return text
@@ -267,25 +274,25 @@ def _name(written: bytes) -> str:
 
 @cache
 def _tools(name: str) -> tuple[Parser, Query]:
-    language = load(name)
+    language = load_language(name)
     grammar = Grammar(language.grammar())
     return Parser(grammar), Query(grammar, language.query)
 
 
 @cache
-def load(name: str) -> Language:
-    """Raises KeyError for a language nobody wrote a file for."""
+def load_language(name: str) -> Language:
+    """Return a language by name. Raises KeyError for one that is not supported."""
     found: Any = import_module(names(PACKAGE)[name])
     language: Language = found.language
     return language
 
 
 @cache
-def by_file_name() -> dict[str, str]:
-    """Extension with its dot, or whole file name -> language, of all languages. Imports their files, no grammar."""
+def languages_by_file_name() -> dict[str, str]:
+    """Return the language of each extension (with its dot) and whole file name. Imports no grammar."""
     table: dict[str, str] = {}
     for name in names(PACKAGE):
-        language = load(name)
+        language = load_language(name)
         table |= dict.fromkeys([f".{extension}" for extension in language.extensions], name)
         table |= dict.fromkeys(language.files, name)
     return table

@@ -1,6 +1,6 @@
-"""What a patch touches, seen from the tree before it: lines, definitions, and who calls what it changes.
+"""The effect of a patch on the tree before it: changed lines and definitions, and the callers of what it changes.
 
-Lines that are named are those of the tree after the patch; the graph that is asked is that of the tree before.
+The graph is that of the tree before the patch. The lines of callers are those after it.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from aci.graph.blobs import Blobs
-from aci.graph.outline import Place
-from aci.graph.signatures import breaking_changes
+from aci.graph.outline import Location
+from aci.graph.signature_changes import breaking_changes
+from aci.repository.file_blobs import Blobs
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph, Link
+    from aci.graph.code_graph import Graph, Link
 
-SURE = 0.3
-"""The weight of a reference from which on it is told: below it too many others may be meant."""
+LEAST_WEIGHT = 0.3
+"""Least weight of a reference that is reported; below it the reference is too ambiguous."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A file before and after; empty where there is none."""
+    """A file before and after the patch; a missing file is empty."""
 
     path: str
     before: str
@@ -32,10 +32,10 @@ class Edit:
 
     @cached_property
     def _pieces(self) -> list[tuple[str, int, int, int, int]]:
-        """What is equal and what is not, as difflib says it; what both share at their ends is left out of the work."""
+        """The opcodes of difflib; equal lines at the start and the end are not given to it, to save time."""
         old, new = self.before.splitlines(), self.after.splitlines()
-        head = _shared(old, new)
-        tail = _shared(old[head:][::-1], new[head:][::-1])
+        head = _common_prefix(old, new)
+        tail = _common_prefix(old[head:][::-1], new[head:][::-1])
         matcher = difflib.SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail])
         middle = [(tag, a + head, b + head, c + head, d + head) for tag, a, b, c, d in matcher.get_opcodes()]
         ends = ("equal", len(old) - tail, len(old), len(new) - tail, len(new))
@@ -43,12 +43,12 @@ class Edit:
 
     @cached_property
     def lines(self) -> list[tuple[int, int]]:
-        """The spans of lines, from 1 and inclusive, that change; an insertion is the lines on both sides of it."""
+        """The changed spans of lines, from 1 and inclusive; that of an insertion is the lines on both sides of it."""
         spans = [(a + 1, b) if b > a else (a, a + 1) for tag, a, b, _, _ in self._pieces if tag != "equal"]
         return [(max(first, 1), last) for first, last in spans]
 
     def moved(self, line: int) -> int:
-        """Where a line stands now; 0 for one that was changed or taken out."""
+        """Return the number of a line after the patch; 0 for one that was changed or removed."""
         for tag, first, last, now, _ in self._pieces:
             if tag == "equal" and first < line <= last:
                 return now + line - first
@@ -56,7 +56,7 @@ class Edit:
 
 
 def edits_between(before: Blobs, after: Blobs) -> list[Edit]:
-    """The files that differ, links and what is too large or no text left out."""
+    """Return the files that differ, without links and files that are too large or not text."""
     old, new = _files(before), _files(after)
     paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
     read = {id: data for blobs, ids in ((before, old), (after, new)) for id, data in _read(blobs, ids, paths)}
@@ -74,25 +74,25 @@ def _read(blobs: Blobs, ids: Mapping[str, str], paths: Iterable[str]) -> Iterato
         yield id, None if data is None or b"\0" in data else data.decode("utf-8", "replace")
 
 
-def _shared(old: Sequence[str], new: Sequence[str]) -> int:
-    """How many lines both begin with."""
+def _common_prefix(old: Sequence[str], new: Sequence[str]) -> int:
+    """Return the number of equal lines at the start of both."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((n for n, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
-class Broken(NamedTuple):
-    """A definition whose callers may have to follow: what changes, in words, and those that the patch leaves alone."""
+class BreakingChange(NamedTuple):
+    """A definition with a breaking change (`words` describe it), and the callers that the patch does not change."""
 
-    place: Place
+    place: Location
     name: str
     words: str
     callers: tuple[Link, ...]
-    """With their lines after the patch."""
+    """Links with their lines after the patch."""
 
 
-def touched(graph: Graph, edits: Iterable[Edit]) -> list[Place]:
-    """The definitions whose lines a patch changes, the innermost of each line; else the file."""
-    found: dict[Place, None] = {}
+def changed_definitions(graph: Graph, edits: Iterable[Edit]) -> list[Location]:
+    """Return the innermost definitions around the lines that a patch changes; the file for lines outside of all."""
+    found: dict[Location, None] = {}
     for edit in edits:
         if edit.path not in graph.number:
             continue
@@ -100,14 +100,14 @@ def touched(graph: Graph, edits: Iterable[Edit]) -> list[Place]:
         for first, last in edit.lines:
             inside = [n for n, one in enumerate(symbols) if one.line <= last and first <= one.end]
             parents = {symbols[n].parent for n in inside}
-            found.update(dict.fromkeys(Place(edit.path, n) for n in inside if n not in parents))
+            found.update(dict.fromkeys(Location(edit.path, n) for n in inside if n not in parents))
             if not inside:
-                found[Place(edit.path)] = None
+                found[Location(edit.path)] = None
     return list(found)
 
 
-def broken_callers(graph: Graph, edits: Sequence[Edit]) -> list[Broken]:
-    """Functions whose signature changes so that a call may break, with who calls them outside the patch."""
+def broken_callers(graph: Graph, edits: Sequence[Edit]) -> list[BreakingChange]:
+    """Return functions whose new signature may break a call, with their callers outside the patch."""
     by_path = {edit.path: edit for edit in edits}
     found = []
     for edit in edits:
@@ -115,23 +115,23 @@ def broken_callers(graph: Graph, edits: Sequence[Edit]) -> list[Broken]:
         known = graph.outline(edit.path).symbols if edit.path in graph.number else ()
         for n, symbol in enumerate(known):
             if words := changes.pop(symbol.name, ""):
-                callers = _untouched(by_path, _callers(graph, Place(edit.path, n)))
-                found += [Broken(Place(edit.path, n), symbol.name, words, callers)] if callers else []
+                callers = _unchanged_callers(by_path, _callers(graph, Location(edit.path, n)))
+                found += [BreakingChange(Location(edit.path, n), symbol.name, words, callers)] if callers else []
     return found
 
 
-def _callers(graph: Graph, place: Place) -> list[Link]:
-    """Who calls a function; who makes an instance of its class, if it is the constructor."""
+def _callers(graph: Graph, place: Location) -> list[Link]:
+    """Return the callers of a function; for a constructor also those that create an instance of its class."""
     links = [link for link in graph.callers(place) if link.kind in ("call", "use")]
     symbol = graph.symbol(place)
     if symbol and symbol.bare == "__init__" and symbol.parent >= 0:
         known = {(link.place, link.line) for link in links}
-        made = [link for link in graph.callers(Place(place.path, symbol.parent)) if link.kind == "call"]
-        links += [link for link in made if (link.place, link.line) not in known]
-    return [link for link in links if link.weight >= SURE]
+        creations = [link for link in graph.callers(Location(place.path, symbol.parent)) if link.kind == "call"]
+        links += [link for link in creations if (link.place, link.line) not in known]
+    return [link for link in links if link.weight >= LEAST_WEIGHT]
 
 
-def _untouched(edits: dict[str, Edit], links: Iterable[Link]) -> tuple[Link, ...]:
+def _unchanged_callers(edits: dict[str, Edit], links: Iterable[Link]) -> tuple[Link, ...]:
     moved = (
         link._replace(line=edits[link.place.path].moved(link.line)) if link.place.path in edits else link
         for link in links

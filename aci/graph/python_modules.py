@@ -1,4 +1,4 @@
-"""Which file of a tree a module's name means, from its paths alone."""
+"""Resolution of Python module names to files of a tree, from paths alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 
 INIT = "__init__.py"
 SOURCES = frozenset(("", "src", "lib", "python"))
-"""Folders that hold top-level modules without being anybody's ancestor."""
+"""Folders with top-level modules that files outside of them can import."""
 
 
 def folder(path: str) -> str:
@@ -21,13 +21,17 @@ def join(*parts: str) -> str:
 
 
 class PythonModules:
-    """A module is the path of its file; of a package that of its `__init__.py`, without one its folder and `/`."""
+    """The Python modules of a tree.
+
+    A module is given as the path of its file, a package as that of its `__init__.py` or, without one, as its folder
+    followed by `/`.
+    """
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = frozenset(path for path in paths if path.endswith((".py", ".pyi", ".pyx")))
         self._known: dict[tuple[str, str], str] = {}
         self._far: dict[str, str] = {}
-        """By name: the module of that name that importers from elsewhere mean."""
+        """The module that importers outside its folder mean, by name."""
 
     @cached_property
     def _folders(self) -> frozenset[str]:
@@ -41,7 +45,7 @@ class PythonModules:
 
     @cached_property
     def _roots(self) -> dict[str, set[str]]:
-        """By first part of a dotted name: the folders, packages not, that hold a module or package of that name."""
+        """The folders, except packages, with a module or package of a name, by that name."""
         roots: dict[str, set[str]] = defaultdict(set)
         for path in self._paths:
             above, _, file = path.rpartition("/")
@@ -53,7 +57,7 @@ class PythonModules:
         return {name: found - packages for name, found in roots.items()}
 
     def find(self, module: str, importer: str) -> str:
-        """The module that `importer` calls that; "" if the tree has none. Leading dots make it relative."""
+        """Return the module that `importer` means by a name; "" if the tree has none. Leading dots make it relative."""
         above = folder(importer)
         known = self._known.get((module, above))
         if known is None:
@@ -69,27 +73,27 @@ class PythonModules:
                 above = folder(above)
             return self.at(join(above, *name.split("."))) if name else self._package(above)
         first = name.partition(".")[0]
-        for root in self._around(above):
+        for root in self._folders_above(above):
             if root in self._roots.get(first, ()) and (found := self._below(root, name)):
                 return found
         if name not in self._far:
-            self._far[name] = next((one for root in self._known_from(first) if (one := self._below(root, name))), "")
+            self._far[name] = next((one for root in self._import_roots(first) if (one := self._below(root, name))), "")
         return self._far[name]
 
     def _below(self, root: str, name: str) -> str:
-        """The module of that dotted name in a folder; a mere folder is not what one of Python's own modules means."""
+        """Return the module of a dotted name in a folder; a plain folder does not hide a standard library module."""
         found = self.at(join(root, *name.split(".")))
         return "" if found.endswith("/") and name.partition(".")[0] in sys.stdlib_module_names else found
 
-    def _around(self, above: str) -> Iterator[str]:
-        """The folders that are on the path of an importer in `above`, innermost first."""
+    def _folders_above(self, above: str) -> Iterator[str]:
+        """Yield a folder and those around it, innermost first, ending with the root of the tree."""
         while above:
             yield above
             above = folder(above)
         yield ""
 
-    def _known_from(self, first: str) -> list[str]:
-        """The folders that may be on anybody's path for what they hold under that name, likeliest first."""
+    def _import_roots(self, first: str) -> list[str]:
+        """Return the folders that may be on the import path for a top-level name, the likeliest first."""
         if first in sys.stdlib_module_names:
             return []
         ranked = [(not self.is_package(join(root, first)), root) for root in self._roots.get(first, ())]
@@ -102,7 +106,7 @@ class PythonModules:
         return join(folder, INIT) in self._paths
 
     def at(self, stem: str) -> str:
-        """The module at a path without its ending."""
+        """Return the module at a path without its extension; "" if there is none."""
         if self.is_package(stem):
             return join(stem, INIT)
         for ending in (".py", ".pyi", ".pyx"):
@@ -116,7 +120,7 @@ class PythonModules:
         return f"{folder}/" if not folder or folder in self._folders else ""
 
     def inside(self, package: str, name: str) -> str:
-        """The module of that name in a package, "" if there is none."""
+        """Return the module of that name in a package; "" if there is none."""
         if package.endswith(("/", f"/{INIT}")) or package == INIT:
             return self.at(join(folder(package), name))
         return ""

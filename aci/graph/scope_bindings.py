@@ -1,4 +1,4 @@
-"""Which names a file binds in which of its scopes, by definitions, imports and assignments."""
+"""The names that a file binds in each of its scopes, by definitions, imports and assignments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 from aci.graph.outline import BASE, CALL, CLASS, DEFAULT, Binding, Import, Outline
 
 Source: TypeAlias = int | Import | Binding
-"""What binds a name: a definition (its index), an import or an assignment."""
+"""A source of a name: a definition (its index), an import or an assignment."""
 Table: TypeAlias = dict[str, list[Source]]
 
 MODULE = -1
@@ -24,22 +24,22 @@ _ON_CLASS = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
 EMPTY: Table = {}
 
 
-class Names:
-    """The tables of one file."""
+class FileNames:
+    """The tables of names of one file."""
 
     def __init__(self, outline: Outline) -> None:
         self.symbols = outline.symbols
         self.outline = outline
         self.scopes: dict[int, Table] = {MODULE: {}}
-        """By the symbol whose body it is: names bound there."""
+        """The names bound in the body of each symbol."""
         self.attributes: dict[int, Table] = {}
-        """By class: what methods assign to attributes of `self`."""
+        """The attributes of `self` that the methods of each class assign."""
         self.returns: dict[int, list[Binding]] = {}
         self.stars: list[Import] = []
         self.bases: dict[int, list[str]] = {}
         self.decorators: dict[int, set[str]] = {}
         self._members: dict[int, Table] = {}
-        self._seen_from: dict[int, list[tuple[int, Table, str]]] = {MODULE: []}
+        self._visible_scopes: dict[int, list[tuple[int, Table, str]]] = {MODULE: []}
         self._parameters: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self._default = ""
         self._read()
@@ -68,7 +68,7 @@ class Names:
         self._drop_variants()
 
     def _drop_variants(self) -> None:
-        """Setters, deleters and overloads stand beside the definition that a name means."""
+        """Remove setters, deleters and overloads: a name means the definition beside them."""
         for index, decorators in self.decorators.items():
             if any(name.rpartition(".")[2] in _VARIANTS for name in decorators):
                 symbol = self.symbols[index]
@@ -92,7 +92,7 @@ class Names:
 
     @cached_property
     def apart(self) -> dict[str, Table]:
-        """By a type's bare name: its members, wherever in the file they are written."""
+        """The members of each type, by its bare name, wherever in the file they are written."""
         found: dict[str, Table] = {}
         for index, symbol in enumerate(self.symbols):
             before, _, bare = symbol.name.rpartition(".")
@@ -101,7 +101,7 @@ class Names:
         return found
 
     def class_around(self, index: int) -> int:
-        """The innermost class that a symbol is or stands in, -1 for none."""
+        """Return the innermost class that a symbol is or is inside of; -1 for none."""
         symbols = self.symbols
         for _ in range(MOST_NESTED):
             if index < 0 or symbols[index].kind == CLASS:
@@ -110,7 +110,7 @@ class Names:
         return MODULE
 
     def members(self, index: int) -> Table:
-        """What a class has: what its body binds, then what its methods assign to attributes of `self`."""
+        """Return the members of a class: names bound in its body, then attributes of `self` that its methods assign."""
         known = self._members.get(index)
         if known is None:
             bound, assigned = self.scopes.get(index, EMPTY), self.attributes.get(index, EMPTY)
@@ -125,26 +125,26 @@ class Names:
         return known
 
     def parameters(self, index: int) -> tuple[frozenset[str], frozenset[str]]:
-        """The names of a function's parameters, and which of them collect several arguments."""
+        """Return the names of a function's parameters, and of those that collect several arguments."""
         known = self._parameters.get(index)
         if known is None:
-            known = self._parameters[index] = parameters(self.symbols[index].signature)
+            known = self._parameters[index] = parameter_names(self.symbols[index].signature)
         return known
 
     def scope_of(self, name: str, index: int) -> int:
-        """The symbol around `index` (or that itself) in whose scope the name is bound, -1 for the module's.
+        """Return the innermost symbol, `index` or around it, that binds the name; -1 for the module.
 
-        Bodies of classes are seen from themselves only.
+        Names in the body of a class are visible only in that body itself.
         """
-        seen = self._seen_from.get(index)
-        for around, bound, signature in self._scopes_around(index) if seen is None else seen:
+        scopes = self._visible_scopes.get(index)
+        for around, bound, signature in self._scopes_around(index) if scopes is None else scopes:
             if name in bound or (name in signature and name in self.parameters(around)[0]):
                 return around
         return MODULE
 
     def _scopes_around(self, index: int) -> list[tuple[int, Table, str]]:
-        """The symbols whose names are seen in the body of one: what they bind, and their signatures if functions'."""
-        found = self._seen_from[index] = []
+        """Return the symbols whose names are visible in a body, with their bindings and the signatures of functions."""
+        found = self._visible_scopes[index] = []
         around = index
         for _ in range(MOST_NESTED):
             if around < 0:
@@ -157,7 +157,10 @@ class Names:
         return found
 
     def receiver(self, name: str, index: int) -> tuple[int, bool] | None:
-        """The class, and whether an instance of it, that a parameter of the method `index` holds by convention."""
+        """Return the class of `self` or `cls` in the method `index`, and whether the name holds an instance of it.
+
+        None if the name is not the receiver.
+        """
         symbol = self.symbols[index]
         around = symbol.parent
         if around < 0 or self.symbols[around].kind != CLASS or symbol.kind == CLASS:
@@ -170,8 +173,8 @@ class Names:
         return around, not on_class
 
 
-def parameters(signature: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The names of a function's parameters, from a header that may be cut short; those with a star also apart."""
+def parameter_names(signature: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of a function's parameters, and of those with a star; the signature may be truncated."""
     found, starred = [], []
     depth, fresh = 0, False
     for part in _PIECES.findall(signature):

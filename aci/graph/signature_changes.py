@@ -1,4 +1,4 @@
-"""What changed in the signatures of a file, as far as it can break who calls them. For Python."""
+"""Breaking changes of signatures in a Python file: those that may break a correct call."""
 
 from __future__ import annotations
 
@@ -6,52 +6,56 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from aci.source import parse
+from aci.repository.python_source import parse
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-BY_PLACE = ("positional", "either")
-GONE = "is gone"
+POSITIONAL = ("positional", "either")
+REMOVED = "was removed"
 
 
 class Parameter(NamedTuple):
+    """A parameter of a function."""
+
     name: str
     kind: str
-    """`positional` (by place only), `either`, `keyword` (by name only), `rest` (`*args`), `names` (`**kwargs`)."""
+    """`positional` (only), `either`, `keyword` (only), `rest` (`*args`) or `names` (`**kwargs`)."""
     required: bool
 
 
 def breaking_changes(before: str, after: str) -> dict[str, str]:
-    """By dotted name: what of a function's new header may break a call that was right, in words.
+    """Return descriptions of the breaking changes of functions, by dotted name.
 
-    Nothing of what this interpreter cannot parse, nor of a function that stands elsewhere now and is imported.
+    The result is empty if this interpreter cannot parse a file. A function that was moved and is imported now is not
+    reported.
     """
     old, new = parse(before), parse(after)
     if old is None or new is None:
         return {}
     now = dict(_functions(new, ""))
-    bound = _bound(new)
-    told = {}
+    bound = _bound_names(new)
+    found = {}
     for name, function in _functions(old, ""):
         if name in now:
-            told[name] = "; ".join(breaking(function, now[name]))
+            found[name] = "; ".join(breaking_differences(function, now[name]))
         elif name.rpartition(".")[2] not in bound:
-            told[name] = GONE
-    return {name: words for name, words in told.items() if words}
+            found[name] = REMOVED
+    return {name: words for name, words in found.items() if words}
 
 
-def breaking(before: Function, after: Function) -> list[str]:
-    """What of a change from one header to another may break a call that was right."""
+def breaking_differences(before: Function, after: Function) -> list[str]:
+    """Return descriptions of the breaking changes from one header to another."""
     old, new = parameters(before.args), parameters(after.args)
-    told = [*_lost(old, new), *_moved(old, new), *_demanded(old, new)]
+    found = [*_removed(old, new), *_moved(old, new), *_newly_required(old, new)]
     if isinstance(after, ast.AsyncFunctionDef) != isinstance(before, ast.AsyncFunctionDef):
-        told.append("must be awaited" if isinstance(after, ast.AsyncFunctionDef) else "is no longer awaited")
-    return told
+        found.append("must be awaited" if isinstance(after, ast.AsyncFunctionDef) else "must no longer be awaited")
+    return found
 
 
 def parameters(given: ast.arguments) -> list[Parameter]:
-    by_place = [*((one, "positional") for one in given.posonlyargs), *((one, "either") for one in given.args)]
-    required = len(by_place) - len(given.defaults)
-    found = [Parameter(one.arg, kind, n < required) for n, (one, kind) in enumerate(by_place)]
+    """Return the parameters of a function in order."""
+    positional = [*((one, "positional") for one in given.posonlyargs), *((one, "either") for one in given.args)]
+    required = len(positional) - len(given.defaults)
+    found = [Parameter(one.arg, kind, n < required) for n, (one, kind) in enumerate(positional)]
     found += [Parameter(given.vararg.arg, "rest", False)] if given.vararg else []
     pairs = zip(given.kwonlyargs, given.kw_defaults, strict=True)
     found += [Parameter(one.arg, "keyword", default is None) for one, default in pairs]
@@ -60,7 +64,7 @@ def parameters(given: ast.arguments) -> list[Parameter]:
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
-    """Functions and methods by dotted name; those inside functions are nobody else's."""
+    """Yield functions and methods with their dotted names, except those inside functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Function):
             yield f"{prefix}{child.name}", child
@@ -70,8 +74,8 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
             yield from _functions(child, prefix)
 
 
-def _bound(tree: ast.Module) -> set[str]:
-    """All names that something in a file is bound to: by definition, import or assignment, wherever it stands."""
+def _bound_names(tree: ast.Module) -> set[str]:
+    """Return all names that a file binds anywhere, by definition, import or assignment."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, Function | ast.ClassDef):
@@ -84,7 +88,7 @@ def _bound(tree: ast.Module) -> set[str]:
 
 
 def _renamed(old: Sequence[Parameter], new: Sequence[Parameter]) -> dict[str, str]:
-    """Old to new names of parameters that stand where another stood of which nothing is left."""
+    """Return the new names of parameters that were renamed: the old one is gone and the new one in its position."""
     before, after = {one.name for one in old}, {one.name for one in new}
     pairs = zip(old, new, strict=False)
     return {
@@ -94,47 +98,49 @@ def _renamed(old: Sequence[Parameter], new: Sequence[Parameter]) -> dict[str, st
     }
 
 
-def _lost(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[str]:
+def _removed(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[str]:
+    """Describe the parameters that were removed or renamed."""
     kept, renamed = {one.name for one in new}, _renamed(old, new)
-    takes = {one.kind for one in new}
-    told = []
+    kinds = {one.kind for one in new}
+    found = []
     for one in old:
         if one.kind in ("rest", "names"):
-            told += [] if one.kind in takes else [f"{'*' if one.kind == 'rest' else '**'}{one.name} is gone"]
+            found += [] if one.kind in kinds else [f"{'*' if one.kind == 'rest' else '**'}{one.name} was removed"]
         elif one.name in renamed:
-            told += [f"{one.name} is now {renamed[one.name]}"] if one.kind != "positional" else []
-        elif one.name not in kept and not (one.kind == "keyword" and "names" in takes):
-            told.append(f"{one.name} is gone")
-    return told
+            found += [f"{one.name} is now {renamed[one.name]}"] if one.kind != "positional" else []
+        elif one.name not in kept and not (one.kind == "keyword" and "names" in kinds):
+            found.append(f"{one.name} was removed")
+    return found
 
 
 def _moved(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[str]:
-    """Parameters that may no longer be given as they could be, or stand behind others than before."""
+    """Describe the parameters that must be passed differently, or whose positions changed."""
     now = {one.name: one for one in new}
-    told = []
+    found = []
     for one in old:
         kind = now[one.name].kind if one.name in now else one.kind
-        if one.kind in BY_PLACE and kind == "keyword":
-            told.append(f"{one.name} is by name only")
+        if one.kind in POSITIONAL and kind == "keyword":
+            found.append(f"{one.name} is keyword-only")
         elif one.kind in ("either", "keyword") and kind == "positional":
-            told.append(f"{one.name} is by place only")
+            found.append(f"{one.name} is positional-only")
     renamed = _renamed(old, new)
-    places = [renamed.get(one.name, one.name) for one in old if one.kind in BY_PLACE]
-    kept = [one.name for one in new if one.kind in BY_PLACE and one.name in places]
+    places = [renamed.get(one.name, one.name) for one in old if one.kind in POSITIONAL]
+    kept = [one.name for one in new if one.kind in POSITIONAL and one.name in places]
     order = [one for one in places if one in kept]
     moved = [name for name, other in zip(kept, order, strict=True) if name != other]
     inserted = [
         one.name
         for at, one in enumerate(new)
-        if one.kind in BY_PLACE and one.name not in places and any(later.name in kept for later in new[at:])
+        if one.kind in POSITIONAL and one.name not in places and any(later.name in kept for later in new[at:])
     ]
-    told += [f"{', '.join(moved)} stand in another order"] if moved else []
-    told += [f"{', '.join(inserted)} stands before others that were there"] if inserted else []
-    return told
+    found += [f"{', '.join(moved)} are in a different order"] if moved else []
+    verb = "were" if len(inserted) > 1 else "was"
+    found += [f"{', '.join(inserted)} {verb} inserted before existing parameters"] if inserted else []
+    return found
 
 
-def _demanded(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[str]:
-    """Parameters that must be given now and did not have to be."""
-    must = {one.name for one in old if one.required}
-    must |= {other for name, other in _renamed(old, new).items() if name in must}
-    return [f"{one.name} must be given" for one in new if one.required and one.name not in must]
+def _newly_required(old: Sequence[Parameter], new: Sequence[Parameter]) -> list[str]:
+    """Describe the parameters that are required now and were not before."""
+    required = {one.name for one in old if one.required}
+    required |= {other for name, other in _renamed(old, new).items() if name in required}
+    return [f"{one.name} is required" for one in new if one.required and one.name not in required]

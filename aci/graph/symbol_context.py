@@ -1,13 +1,13 @@
-"""What the graph knows of a definition or file: where it stands, who refers to it, what it refers to, what tests it."""
+"""The context of a definition or file in the graph: its place, what refers to it, what it refers to, its tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from aci.graph.graph import Graph, Link
-from aci.graph.naming import base_classes, is_test_file, subclasses
-from aci.graph.outline import CLASS, Place
+from aci.graph.code_graph import Graph, Link
+from aci.graph.name_lookup import base_classes, is_test_file, subclasses
+from aci.graph.outline import CLASS, Location
 
 TITLES = {
     "bases": "base classes",
@@ -17,20 +17,20 @@ TITLES = {
     "callers": "callers",
     "tests": "tests",
     "callees": "refers to",
-    "members": "holds",
+    "members": "contains",
 }
 RELATIONS = tuple(TITLES)
 REFERRING = ("callers", "tests", "subclasses")
-"""The relations whose lines are those of the reference, not of a definition."""
+"""The relations that are shown with the line of the reference, not of a definition."""
 DEEPENED = ("bases", "subclasses", "callers", "callees")
-"""The relations that are followed further."""
+"""The relations that are followed for more than one level."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A place as others may be shown it. `at` is the line of the reference by which it was found, in `at_path`."""
+class PlaceView:
+    """A place with what is shown of it. `at` is the line, in `at_path`, of the reference by which it was found."""
 
-    place: Place
+    place: Location
     name: str
     kind: str
     line: int
@@ -40,8 +40,8 @@ class Seen:
     at: int = 0
     at_path: str = ""
     weight: float = 1.0
-    """Below 1 where the reference may mean others as well."""
-    related: dict[str, list[Seen]] = field(default_factory=dict)
+    """Below 1 if the reference is ambiguous."""
+    related: dict[str, list[PlaceView]] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -49,18 +49,18 @@ class Seen:
 
     @property
     def unsure(self) -> bool:
-        """Whether others may be meant as well."""
+        """Whether the reference is ambiguous."""
         return self.weight < 1
 
     @property
     def heading(self) -> str:
-        """The signature, behind the dotted name where that says more."""
+        """The signature, after the dotted name if that is longer than the bare name."""
         if not self.signature or "." not in self.name:
             return self.signature or self.name
         return f"{self.name}  {self.signature}"
 
     def told_at(self, relation: str) -> str:
-        """`path:line`, of the reference where it is this place that refers, else of the definition."""
+        """Return `path:line` of the reference if this place is the referring one, else of the definition."""
         line = self.at if relation in REFERRING else self.line
         return f"{self.path}:{line}" if line else self.path
 
@@ -69,85 +69,89 @@ class Seen:
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
-def seen(graph: Graph, place: Place, link: Link | None = None, at_path: str = "") -> Seen:
-    """A place without what is around it."""
+def describe_place(graph: Graph, place: Location, link: Link | None = None, at_path: str = "") -> PlaceView:
+    """Return a place without related places."""
     symbol = graph.symbol(place)
     if symbol is None:
         described = (place.path, "file", 0, 0, "", "")
     else:
         described = (symbol.name, symbol.kind, symbol.header, symbol.end, symbol.signature, symbol.doc)
-    return Seen(place, *described, link.line if link else 0, at_path, link.weight if link else 1.0)
+    return PlaceView(place, *described, link.line if link else 0, at_path, link.weight if link else 1.0)
 
 
-def surroundings(graph: Graph, place: Place, depth: int = 1, wanted: Sequence[str] = RELATIONS) -> Seen:
-    """A place with what is related to it, in `related`; callers, callees and classes so many levels deep."""
-    return _grown(graph, seen(graph, place), depth, wanted, frozenset({place}))
+def find_context(graph: Graph, place: Location, depth: int = 1, wanted: Sequence[str] = RELATIONS) -> PlaceView:
+    """Return a place with its related places; callers, callees and classes are followed for `depth` levels."""
+    return _add_related(graph, describe_place(graph, place), depth, wanted, frozenset({place}))
 
 
-def _grown(graph: Graph, one: Seen, depth: int, wanted: Sequence[str], known: frozenset[Place]) -> Seen:
+def _add_related(
+    graph: Graph, one: PlaceView, depth: int, wanted: Sequence[str], known: frozenset[Location]
+) -> PlaceView:
     for relation in wanted:
         found = list(_related(graph, one.place, relation))
         if relation in DEEPENED and depth > 1:
             for other in found:
                 if other.place not in known and other.place.symbol >= 0:
-                    _grown(graph, other, depth - 1, [relation], known | {other.place})
+                    _add_related(graph, other, depth - 1, [relation], known | {other.place})
         if found:
             one.related[relation] = found
     return one
 
 
-def _related(graph: Graph, place: Place, relation: str) -> Iterator[Seen]:
+def _related(graph: Graph, place: Location, relation: str) -> Iterator[PlaceView]:
     symbol = graph.symbol(place)
     if relation in ("bases", "subclasses") and symbol is not None and symbol.kind != CLASS:
-        return  # of a method that is said by what it overrides
+        return  # the relations `overrides` and `overridden` show those of a method
     if relation in ("callers", "tests"):
-        links = _referring(graph, place)
+        links = _referring_links(graph, place)
         yield from (
-            seen(graph, link.place, link, link.place.path)
+            describe_place(graph, link.place, link, link.place.path)
             for link in links
             if is_test_file(graph, link.place.path) == (relation == "tests" or is_test_file(graph, place.path))
         )
     elif relation == "callees":
-        yield from (seen(graph, link.place, link, place.path) for link in _once(graph.callees(place)))
+        yield from (
+            describe_place(graph, link.place, link, place.path) for link in _unique_places(graph.callees(place))
+        )
     elif relation == "bases":
-        yield from (seen(graph, link.place, link, place.path) for link in base_classes(graph, place))
+        yield from (describe_place(graph, link.place, link, place.path) for link in base_classes(graph, place))
     elif relation == "subclasses":
-        yield from (seen(graph, link.place, link, link.place.path) for link in subclasses(graph, place))
+        yield from (describe_place(graph, link.place, link, link.place.path) for link in subclasses(graph, place))
     elif relation == "members":
-        yield from (seen(graph, one) for one in members(graph, place))
+        yield from (describe_place(graph, one) for one in members(graph, place))
     else:
-        yield from (seen(graph, one) for one in kin(graph, place, up=relation == "overrides"))
+        yield from (describe_place(graph, one) for one in related_methods(graph, place, up=relation == "overrides"))
 
 
-def _referring(graph: Graph, place: Place) -> list[Link]:
-    """Who refers to a place; of files that only import it, those that do nothing else with it."""
+def _referring_links(graph: Graph, place: Location) -> list[Link]:
+    """Return the links from places that refer to a place; a file's import is left out if the file also uses it."""
     links = graph.callers(place)
     symbol = graph.symbol(place)
     if symbol and symbol.bare == "__init__" and symbol.parent >= 0:
-        links += [link for link in graph.callers(Place(place.path, symbol.parent)) if link.kind == "call"]
+        links += [link for link in graph.callers(Location(place.path, symbol.parent)) if link.kind == "call"]
     using = {link.place.path for link in links if link.kind != "import"}
-    return _once(link for link in links if link.kind != "import" or link.place.path not in using)
+    return _unique_places(link for link in links if link.kind != "import" or link.place.path not in using)
 
 
-def _once(links: Iterable[Link]) -> list[Link]:
-    """Each place once, by its surest link."""
-    found: dict[Place, Link] = {}
+def _unique_places(links: Iterable[Link]) -> list[Link]:
+    """Return each place once, with its surest link."""
+    found: dict[Location, Link] = {}
     for link in links:
         found.setdefault(link.place, link)
     return list(found.values())
 
 
-def members(graph: Graph, place: Place) -> list[Place]:
-    """What stands directly in a class or file."""
+def members(graph: Graph, place: Location) -> list[Location]:
+    """Return the direct members of a class or file."""
     symbol = graph.symbol(place)
     if symbol is not None and symbol.kind != CLASS:
         return []
     symbols = graph.outline(place.path).symbols
-    return [Place(place.path, n) for n, one in enumerate(symbols) if one.parent == place.symbol]
+    return [Location(place.path, n) for n, one in enumerate(symbols) if one.parent == place.symbol]
 
 
-def kin(graph: Graph, place: Place, up: bool) -> list[Place]:
-    """The methods that a method overrides (`up`), or that override it."""
+def related_methods(graph: Graph, place: Location, up: bool) -> list[Location]:
+    """Return the methods that a method overrides (`up`), or those that override it."""
     symbol = graph.symbol(place)
     if symbol is None or symbol.kind == CLASS:
         return []

@@ -1,4 +1,4 @@
-"""From captured nodes to symbols: what each is called, where it begins and ends, its signature and its docs."""
+"""Symbols from captured syntax nodes: names, extents, signatures and documentation."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ Named = Callable[[Node, bytes], str]
 
 LONGEST_SIGNATURE = 200
 DEEPEST = 30
-"""Symbols nested deeper are left out: nobody wrote them by hand, and dotted names would grow with the square."""
+"""Symbols nested deeper are left out: real code has none, and the dotted names would take quadratic space."""
 
 _MARKS = re.compile(r"^\s*(?:/\*[*!]*|\*(?!/)|//[/!]*|#+)?\s?|\s*\*+/\s*$")
 _place = itemgetter(0, 1)
 _start = attrgetter("start_byte")
 
 
-def symbols(found: Captures, data: bytes, named: Named | None, docstrings: bool) -> list[Symbol]:
-    """In order of their beginnings, so that a parent comes before its children.
+def find_symbols(found: Captures, data: bytes, named: Named | None, docstrings: bool) -> list[Symbol]:
+    """Return the symbols in the order of their starts, so that a parent comes before its children.
 
-    Without `docstrings` the comments right above a definition say what it is for.
+    Without `docstrings`, the comments right above a definition are its documentation.
     """
-    begins, remarks = _begins(found), _Remarks(found, data, docstrings)
-    made: list[Symbol] = []
+    begins, comments = _begins(found), _Comments(found, data, docstrings)
+    result: list[Symbol] = []
     open_: list[int] = []
     for start, _, row, node, kind in sorted(_ranges(found, begins), key=_place):
-        while open_ and made[open_[-1]].stop <= start:
+        while open_ and result[open_[-1]].stop <= start:
             open_.pop()
         title = _title(node)
         name = (named(node, data) if named else "") or (_text(title, data).replace("::", ".") if title else "")
-        if not name or len(open_) >= DEEPEST or (open_ and made[open_[-1]].start == start):
+        if not name or len(open_) >= DEEPEST or (open_ and result[open_[-1]].start == start):
             continue
         body = _body(node)
-        stop = remarks.without_tail(node.end_byte)
+        stop = comments.without_tail(node.end_byte)
         parent = -1
         if open_:
             parent = open_[-1]
-            name = f"{made[parent].name}.{name}"
-            stop = min(stop, made[parent].stop)
+            name = f"{result[parent].name}.{name}"
+            stop = min(stop, result[parent].stop)
         end = node.end_point[0] + 1 - data.count(b"\n", stop, node.end_byte)
-        header_end = remarks.before(body.start_byte) if body else node.end_byte
-        signature, doc = _signature(data[node.start_byte : header_end], body is None), remarks.doc(body, row)
+        header_end = comments.before(body.start_byte) if body else node.end_byte
+        signature, doc = _signature(data[node.start_byte : header_end], body is None), comments.doc(body, row)
         header = (title or node).start_point[0] + 1
-        open_.append(len(made))
-        made.append(Symbol(name, kind, row + 1, end, header, start, stop, parent, signature, doc))
-    return made
+        open_.append(len(result))
+        result.append(Symbol(name, kind, row + 1, end, header, start, stop, parent, signature, doc))
+    return result
 
 
 def _ranges(found: Captures, begins: dict[int, tuple[int, int]]) -> Iterator[tuple[int, int, int, Node, str]]:
-    """(start, -stop, row, node, kind) of each definition: sorted by the first two, what contains comes first."""
+    """Yield (start, -stop, row, node, kind) of each definition; sorting puts a parent before its children."""
     for kind in (FUNCTION, CLASS):
         for node in found.get(kind, ()):
             start, row = begins.get(node.start_byte) or (node.start_byte, node.start_point[0])
@@ -62,7 +62,7 @@ def _ranges(found: Captures, begins: dict[int, tuple[int, int]]) -> Iterator[tup
 
 
 def _begins(found: Captures) -> dict[int, tuple[int, int]]:
-    """Where definitions begin, with what is written around or before them: first byte of the bare one -> byte, row."""
+    """Return the start (byte and row) of definitions with decorators or attributes, by the first byte without them."""
     begins: dict[int, tuple[int, int]] = {}
     around = [(node, node.named_child(node.named_child_count - 1)) for node in found.get("decorated", ())]
     before = [(node, node.next_named_sibling) for node in found.get("before", ())]
@@ -72,8 +72,8 @@ def _begins(found: Captures) -> dict[int, tuple[int, int]]:
     return begins
 
 
-class _Remarks:
-    """A file's comments and docstrings, and which definition they are about."""
+class _Comments:
+    """A file's comments and docstrings, and their relation to definitions."""
 
     def __init__(self, found: Captures, data: bytes, docstrings: bool) -> None:
         self._data, self._docstrings = data, docstrings
@@ -83,7 +83,7 @@ class _Remarks:
         self._by_last_row: dict[int, Node] | None = None
 
     def doc(self, body: Node | None, row: int) -> str:
-        """The first line of the docstring that opens `body`, or else of the comments right above `row`."""
+        """Return the first line of the docstring at the start of `body`, or of the comments right above `row`."""
         if self._docstrings:
             node = self._docs.get(body.start_byte) if body else None
             return _first_line(_unquoted(_text(node, self._data))) if node else ""
@@ -96,14 +96,14 @@ class _Remarks:
         return _first_line("\n".join(_MARKS.sub("", line) for line in text.split("\n", 20)))
 
     def without_tail(self, stop: int) -> int:
-        """Where a definition ends without the comments after its last statement, which a grammar may take for its."""
+        """Return the end of a definition without trailing comments, which a grammar may include."""
         stop = self._stripped(stop)
         while (comment := self._by_end.get(stop)) and self._is_alone(comment):
             stop = self._stripped(comment.start_byte)
         return stop
 
     def before(self, stop: int) -> int:
-        """Where what stands before `stop` ends, without the comments between."""
+        """Return the end of the code before `stop`, without the comments between."""
         stop = self._stripped(stop)
         while comment := self._by_end.get(stop):
             stop = self._stripped(comment.start_byte)
@@ -116,7 +116,7 @@ class _Remarks:
         return stop
 
     def _is_alone(self, comment: Node) -> bool:
-        """On its lines."""
+        """Return whether a comment is the only text on its lines."""
         start = comment.start_byte
         return not self._data[start - comment.start_point[1] : start].strip()
 
@@ -127,7 +127,7 @@ def _last_row(node: Node) -> int:
 
 
 def _title(node: Node) -> Node | None:
-    """The node of the name; in C it lies within declarators: `char **name(int a)`."""
+    """Return the node of the name, which is inside declarators in C: `char **name(int a)`."""
     if title := node.child_by_field_name("name"):
         return title
     title = node.child_by_field_name("declarator")
@@ -138,7 +138,7 @@ def _title(node: Node) -> Node | None:
 
 
 def _body(node: Node) -> Node | None:
-    """That of the definition, or of the function that it gives a name: `const f = (a) => { ... }`."""
+    """Return the body of a definition, or of the function that it assigns to a name: `const f = (a) => { ... }`."""
     while (body := node.child_by_field_name("body")) is None:
         value = node.child_by_field_name("value") or node.child_by_field_name("right")
         if value is None:

@@ -1,8 +1,8 @@
-"""Which definitions hold which terms: built once for the blobs that are indexed together, a segment.
+"""Postings of the terms in definitions, built once for a segment: the blobs that are indexed together.
 
-A document is a definition without those inside it, or what of a file stands outside of all (the file's own document,
-the first). Three counts are kept of a term in a document: in code, in comments and docstrings, in its own name.
-Postings lie in buckets, by the hash of their term.
+A document is a definition without those inside it. The first document of a file is its text outside of all definitions.
+A term has three counts in a document: in code, in comments and docstrings, and in its own name. Postings are stored in
+buckets, by the hash of their term.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ import numpy as np
 import numpy.typing as npt
 
 from aci.graph.outline import Symbol
-from aci.graph.parse import changes
-from aci.words import WORD, split
+from aci.graph.parser import symbol_boundaries
+from aci.issue_text.search_terms import WORD, split_identifier
 
 Ints = npt.NDArray[np.uint32]
 CODE, PROSE, NAME = 0, 1, 2
 FIELDS = 3
 DEFINES = "="
-"""Before a bare name: the documents of what is so named, case kept."""
-MARK = "\0"
-_TOKEN = re.compile(rf"{MARK}|\w+")
+"""The prefix of a bare name, in its original case, for the postings of the definitions with that name."""
+SEPARATOR = "\0"
+_TOKEN = re.compile(rf"{SEPARATOR}|\w+")
 _SPACED = bytes(byte if _TOKEN.match(chr(byte)) else 32 for byte in range(256))
 AT_ONCE = 2_000_000
-"""Bytes whose words are counted together."""
+"""Bytes of text whose words are counted together."""
 IN_A_BUCKET = 4096
-"""Postings, about: so many are read for each term that is asked for."""
+"""Approximate number of postings in a bucket, all of which are read to look up one term."""
 
 
 class Postings(NamedTuple):
-    """Documents that hold a term, in order, and how often, at most 255, in each field."""
+    """The documents that contain a term, in order, and how often it occurs in each field (at most 255)."""
 
     documents: npt.NDArray[np.unsignedinteger[Any] | np.signedinteger[Any]]
     code: npt.NDArray[np.uint8]
@@ -47,7 +47,7 @@ class Postings(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """The postings of some terms, one after the other; those of `terms[n]` begin at `begins[n]`."""
+    """The postings of several terms, one after the other; those of `terms[n]` begin at `begins[n]`."""
 
     terms: list[str]
     begins: Ints
@@ -63,6 +63,7 @@ class Bucket(NamedTuple):
         return Bucket(terms, np.frombuffer(begins, np.uint32), columns)
 
     def of(self, term: str) -> Postings | None:
+        """Return the postings of a term; None if it is not in the bucket."""
         if term not in self.terms:
             return None
         at = self.terms.index(term)
@@ -76,12 +77,12 @@ def _hash(term: str) -> int:
 
 
 def bucket_of(term: str, buckets: int) -> int:
-    """In which of so many buckets a term is, a power of two. They follow the order of the terms' hashes."""
+    """Return the bucket of a term; `buckets` is a power of two. Buckets are in the order of the terms' hashes."""
     return _hash(term) * buckets >> 32
 
 
 class Documents(NamedTuple):
-    """The documents of a segment: of which blob each is, the document around it (itself if none), how long it is."""
+    """The documents of a segment: the blob of each, the document around it (itself if none), and its lengths."""
 
     blob: Ints
     parent: Ints
@@ -98,16 +99,16 @@ class Documents(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """What is indexed together, ready to be stored."""
+    """Blobs that were indexed together, ready to be stored."""
 
     documents: Documents
     names: list[str]
-    """All bare names that are defined."""
+    """All bare names that the blobs define."""
     buckets: list[Bucket]
 
 
 class Numbers(dict[str, int]):
-    """Of texts, in the order in which they are asked for first."""
+    """Consecutive numbers of texts; a new text gets the next number on its first look-up."""
 
     def __missing__(self, text: str) -> int:
         self[text] = number = len(self)
@@ -115,20 +116,20 @@ class Numbers(dict[str, int]):
 
 
 class Builder:
-    """Takes blobs one by one; `segment` is asked once at the end."""
+    """Builds a segment: blobs are added one by one, and `segment` is called once at the end."""
 
     def __init__(self) -> None:
-        self._tokens = Numbers({MARK: 0})
+        self._tokens = Numbers({SEPARATOR: 0})
         self._found = array("I")
-        """The tokens of one piece of text after the other, a mark behind each."""
+        """The tokens of all pieces of text, with a mark after each piece."""
         self._pieces: array[int] = array("I")
-        """Document and field of each piece, as one number."""
+        """The document and field of each piece, as one number."""
         self._defined: list[tuple[str, int]] = []
         self._blob, self._parent = array("I"), array("I")
         self._blobs = 0
         self._texts: list[bytes] = []
-        """Not counted yet: done for many at once, or the parser would sweep the table from the caches each time."""
-        self._waiting = 0
+        """Texts whose words are not counted yet. Many are counted at once to use the CPU's caches better."""
+        self._uncounted = 0
 
     def add(self, data: bytes, symbols: tuple[Symbol, ...], prose: list[tuple[int, int]]) -> None:
         first = len(self._blob)
@@ -144,8 +145,8 @@ class Builder:
             pieces.append(data[start:stop])
             self._pieces.append((first + 1 + owner) * FIELDS + field)
         self._texts.append(b" \0 ".join([*pieces, b""]))
-        self._waiting += len(data)
-        if self._waiting > AT_ONCE:
+        self._uncounted += len(data)
+        if self._uncounted > AT_ONCE:
             self._count()
 
     def _count(self) -> None:
@@ -153,7 +154,7 @@ class Builder:
         for text in self._texts:
             self._found.extend(map(number, _tokens(text)))
         self._texts.clear()
-        self._waiting = 0
+        self._uncounted = 0
 
     def segment(self) -> Segment:
         self._count()
@@ -168,8 +169,11 @@ class Builder:
         defined = np.fromiter((self._tokens[DEFINES + name] for name, _ in self._defined), np.uint32)
         owners = np.fromiter((number * FIELDS + NAME for _, number in self._defined), np.uint32)
         names = list(dict.fromkeys(name for name, _ in self._defined))
-        parts = [split(mine[0]) if len(mine) == 1 else tuple(chain.from_iterable(map(split, mine))) for mine in words]
-        parts += [(token,) for token in islice(self._tokens, len(words), None)]  # what is defined
+        parts = [
+            split_identifier(some[0]) if len(some) == 1 else tuple(chain.from_iterable(map(split_identifier, some)))
+            for some in words
+        ]
+        parts += [(token,) for token in islice(self._tokens, len(words), None)]  # the defined names
         buckets = self._buckets(parts, np.concatenate((found, defined)), np.concatenate((places, owners)))
         return Segment(documents, names, buckets)
 
@@ -178,11 +182,11 @@ class Builder:
         return Documents(_ints(self._blob), _ints(self._parent), lengths[:, CODE], lengths[:, PROSE])
 
     def _buckets(self, parts: list[tuple[str, ...]], found: Ints, places: Ints) -> list[Bucket]:
-        """From the terms of each token, and which tokens are found in which documents and fields."""
+        """Return the buckets, from the terms of each token and the documents and fields of the tokens found."""
         numbers = Numbers()
         sizes = np.fromiter(map(len, parts), np.int64, len(parts))
         flat = np.fromiter(map(numbers.__getitem__, chain.from_iterable(parts)), np.int64, int(sizes.sum()))
-        terms, hashes, place = _ordered(list(numbers))
+        terms, hashes, place = _sort_by_hash(list(numbers))
         flat = place[flat]
         begins = np.cumsum(sizes) - sizes
         each = sizes[found]
@@ -196,18 +200,18 @@ class Builder:
         slots = np.cumsum(np.diff(cells, prepend=-1) != 0) - 1
         table = np.zeros((FIELDS, slots[-1] + 1 if len(slots) else 0), np.uint8)
         table[fields, slots] = np.minimum(counts, 255)
-        return _cut(terms, hashes, cells[np.diff(cells, prepend=-1) != 0], len(self._blob), table)
+        return _split_buckets(terms, hashes, cells[np.diff(cells, prepend=-1) != 0], len(self._blob), table)
 
 
 def _tokens(data: bytes) -> list[str]:
-    """The longest runs of word characters, and marks."""
+    """Return the longest runs of word characters, and the marks."""
     if data.isascii():
         return data.translate(_SPACED).decode("ascii").split()
     return _TOKEN.findall(data.decode("utf-8", "replace"))
 
 
-def _ordered(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The terms by their hash, so that those of a bucket stand together; the hashes, and the new place of each."""
+def _sort_by_hash(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the terms sorted by hash, so that those of a bucket are adjacent; their hashes; each one's new index."""
     hashes = np.fromiter(map(_hash, terms), np.int64, len(terms))
     order = np.argsort(hashes, kind="stable")
     place = np.empty(len(terms), np.int64)
@@ -215,23 +219,23 @@ def _ordered(terms: list[str]) -> tuple[list[str], npt.NDArray[np.int64], npt.ND
     return [terms[at] for at in order.tolist()], hashes[order], place
 
 
-def _cut(
+def _split_buckets(
     terms: list[str],
     hashes: npt.NDArray[np.int64],
     cells: npt.NDArray[np.int64],
     documents: int,
     counts: npt.NDArray[np.uint8],
 ) -> list[Bucket]:
-    """Buckets from postings in order: each one's term and document as one number, and its counts."""
-    of_term, held = np.divmod(cells, max(documents, 1))
-    begins = np.searchsorted(of_term, np.arange(len(terms) + 1))
-    held = held.astype(np.uint32)
+    """Return buckets from sorted postings: `cells` has the term and document of each as one number."""
+    term, document = np.divmod(cells, max(documents, 1))
+    begins = np.searchsorted(term, np.arange(len(terms) + 1))
+    document = document.astype(np.uint32)
     buckets = 1 << (len(cells) // IN_A_BUCKET).bit_length()
     ends = np.searchsorted(hashes * buckets >> 32, np.arange(buckets), "right").tolist()
     found, first = [], 0
     for last in ends:
         start, stop = begins[first], begins[last]
-        columns = Postings(held[start:stop], *(column[start:stop] for column in counts))
+        columns = Postings(document[start:stop], *(column[start:stop] for column in counts))
         found.append(Bucket(terms[first:last], (begins[first : last + 1] - start).astype(np.uint32), columns))
         first = last
     return found
@@ -240,8 +244,8 @@ def _cut(
 def _pieces(
     symbols: tuple[Symbol, ...], prose: list[tuple[int, int]], size: int
 ) -> Iterator[tuple[int, int, int, int]]:
-    """(start, stop, symbol, field) of all bytes, in order."""
-    positions, owners = changes(symbols)
+    """Yield (start, stop, symbol, field) for all bytes, in order."""
+    positions, owners = symbol_boundaries(symbols)
     at = 0
 
     def code(until: int) -> Iterator[tuple[int, int, int, int]]:

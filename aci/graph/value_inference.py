@@ -1,7 +1,8 @@
-"""What names and attributes hold: definitions, modules, instances of classes; found through imports and assignments.
+"""Inference of the values of names and attributes: definitions, modules and instances of classes.
 
-Nothing recurses without end, and no answer depends on which question was asked first: chains of imports are walked with
-a list of those seen, and what an assignment holds is followed to a fixed depth, which is part of every remembered key.
+Imports and assignments are followed. The recursion always ends, and no result depends on the order of the queries:
+chains of imports are followed with a list of visited names, and assignments to a fixed depth, which is part of every
+key of the cache.
 """
 
 from __future__ import annotations
@@ -10,32 +11,32 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
-from aci.graph.modules_other import Modules
+from aci.graph.annotations import BUILTINS, DOTTED_TYPE, UNINFORMATIVE_TYPES
+from aci.graph.other_modules import ModuleResolver
 from aci.graph.outline import CLASS, Binding, Import, Outline
-from aci.graph.resolve_annotations import BUILTIN, DOTTED, UNTOLD
-from aci.graph.resolve_names import EMPTY, MODULE, SELF, Names, Source, Table
+from aci.graph.scope_bindings import EMPTY, MODULE, SELF, FileNames, Source, Table
 
 Value: TypeAlias = tuple[str, int, bool]
-"""Path, symbol (-1: the module), and whether an instance of that class is meant."""
+"""Path, symbol (-1: the module), and whether the value is an instance of that class."""
 Values: TypeAlias = tuple[Value, ...]
 End: TypeAlias = tuple[str, int | Binding]
-"""Where a chain of imports ends: a definition of that file, the file itself (-1) or an assignment in it."""
+"""The end of a chain of imports: a definition in a file, the file itself (-1) or an assignment in it."""
 Name: TypeAlias = tuple[str, str]
-"""Of a module, by its path."""
+"""The path of a module, and a name in it."""
 Step: TypeAlias = tuple[str, str | int | Binding]
-"""An end, or a name of a module from which it goes on."""
+"""A step of a chain of imports: an end, or a name in another module."""
 Ends: TypeAlias = tuple[list[End], str]
-"""Of a chain of imports, and the submodule that is meant where there are none."""
+"""The ends of a chain of imports, and the submodule that is meant if there are none."""
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
-OUTSIDE: Value = ("", MODULE, False)
+EXTERNAL: Value = ("", MODULE, False)
 """Something that is not defined in the tree."""
 NOTHING: Values = ()
-DEEP = 7
-"""So many assignments and returns are followed from a reference."""
-PLAIN = 2
-"""From this depth down only what needs no types: no inheritance, no calls. Bases are looked up so."""
+FULL_DEPTH = 7
+"""Number of assignments and returns that are followed from a reference."""
+UNTYPED_DEPTH = 2
+"""At this depth and below, inheritance and calls are not followed. Base classes are looked up at this depth."""
 PYTHON = (".py", ".pyi", ".pyx", ".pxd", "/")
 MOST_PARTS = 10
 MOST_SOURCES = 8
@@ -44,53 +45,53 @@ MOST_HOPS = 16
 MOST_ANCESTORS = 60
 
 
-def remembered(
-    method: Callable[Concatenate[Meanings, Parameters], Answer],
-) -> Callable[Concatenate[Meanings, Parameters], Answer]:
-    """Answers once. The paths that had a say in an answer have it again whenever it is given."""
+def memoised(
+    method: Callable[Concatenate[ValueInference, Parameters], Answer],
+) -> Callable[Concatenate[ValueInference, Parameters], Answer]:
+    """Cache the results of a method, with the paths that each depends on; a cached result adds its paths again."""
     name = method.__name__
 
-    def ask(self: Meanings, /, *key: Parameters.args, **no: Parameters.kwargs) -> Answer:
+    def ask(self: ValueInference, /, *key: Parameters.args, **no: Parameters.kwargs) -> Answer:
         answers = self.answers[name]
         known = answers.get(key)
         if known is None:
-            before, self.seen = self.seen, set()
+            before, self.dependencies = self.dependencies, set()
             try:
-                known = answers[key] = (method(self, *key, **no), frozenset(self.seen))
+                known = answers[key] = (method(self, *key, **no), frozenset(self.dependencies))
             finally:
-                self.seen = before
-        self.seen |= known[1]
+                self.dependencies = before
+        self.dependencies |= known[1]
         answer: Answer = known[0]
         return answer
 
     return ask
 
 
-class Meanings:
-    """`seen` collects the paths whose outlines had a say since it was last set."""
+class ValueInference:
+    """The values of names in one tree; `dependencies` collects the paths whose outlines were used since it was set."""
 
     def __init__(self, outlines: Mapping[str, Outline]) -> None:
         self._outlines = outlines
-        self._modules = Modules(outlines)
-        self._names: dict[str, Names] = {}
+        self._modules = ModuleResolver(outlines)
+        self._names: dict[str, FileNames] = {}
         self.answers: defaultdict[str, dict[tuple[Any, ...], tuple[Any, frozenset[str]]]] = defaultdict(dict)
         self._chains: dict[Name, tuple[Ends, frozenset[str], int]] = {}
-        """Where names of modules lead, the paths that had a say, and how many modules only hand them on."""
-        self._only: dict[str, frozenset[str]] = {}
-        self.seen: set[str] = set()
+        """The ends of names in modules, the paths that they depend on, and the number of re-exports on the way."""
+        self._single_paths: dict[str, frozenset[str]] = {}
+        self.dependencies: set[str] = set()
 
-    def names(self, path: str) -> Names:
-        self.seen.add(path)
+    def names(self, path: str) -> FileNames:
+        self.dependencies.add(path)
         found = self._names.get(path)
         if found is None:
-            found = self._names[path] = Names(self._outlines[path])
+            found = self._names[path] = FileNames(self._outlines[path])
         return found
 
     # Expressions
 
-    @remembered
+    @memoised
     def evaluate(self, path: str, scope: int, dotted: str, depth: int) -> Values:
-        """What a dotted name means in the body of a symbol; empty if nobody knows."""
+        """Return the values of a dotted name in the body of a symbol; empty if they are unknown."""
         before, dot, last = dotted.rpartition(".")
         if dot:
             if before.count(".") >= MOST_PARTS:
@@ -99,108 +100,111 @@ class Meanings:
         return self.named(path, scope, last, depth)
 
     def named(self, path: str, scope: int, last: str, depth: int) -> Values:
-        """The same of a name without dots."""
+        """Return the values of a name without dots in the body of a symbol; empty if they are unknown."""
         names = self.names(path)
         if last.endswith("()"):
-            return self._made(self.evaluate(path, scope, last[:-2], depth), last[:-2], depth)
+            return self._call_result(self.evaluate(path, scope, last[:-2], depth), last[:-2], depth)
         if last in SELF:
             around = names.class_around(scope)
             return ((path, around, True),) if around >= 0 else NOTHING
         owner = names.scope_of(last, scope)
         if owner == MODULE:
-            return self.in_module(path, last, depth) or self._implied(path, scope, last, depth)
+            return self.in_module(path, last, depth) or self._unbound_values(path, scope, last, depth)
         if sources := names.scopes.get(owner, EMPTY).get(last):
-            return self._held(path, sources, depth)
+            return self._source_values(path, sources, depth)
         if last in names.parameters(owner)[1]:
-            return (OUTSIDE,)
+            return (EXTERNAL,)
         receiver = names.receiver(last, owner)
         return ((path, *receiver),) if receiver else NOTHING
 
-    def _implied(self, path: str, scope: int, name: str, depth: int) -> Values:
-        """What a name means that nothing binds: a builtin; in other languages a member of the class around."""
+    def _unbound_values(self, path: str, scope: int, name: str, depth: int) -> Values:
+        """Return the values of an unbound name: a builtin or, in other languages, a member of the class around."""
         if path.endswith(PYTHON):
-            return (OUTSIDE,) if name in BUILTIN else NOTHING
+            return (EXTERNAL,) if name in BUILTINS else NOTHING
         if name == "crate":
             root = self._modules.find(name, path)
             return ((root, MODULE, False),) if root else NOTHING
         around = self.names(path).class_around(scope)
-        return self.in_class(path, around, name, depth)[0] if around >= 0 and depth > PLAIN else NOTHING
+        return self.in_class(path, around, name, depth)[0] if around >= 0 and depth > UNTYPED_DEPTH else NOTHING
 
-    def _held(self, path: str, sources: Sequence[Source], depth: int) -> Values:
+    def _source_values(self, path: str, sources: Sequence[Source], depth: int) -> Values:
         ends: list[End] = []
         for source in sources[-MOST_SOURCES:]:
             if isinstance(source, Import):
                 ends += self.imported(path, source)
             else:
                 ends.append((path, source))
-        return self._at(ends, depth)
+        return self._end_values(ends, depth)
 
-    def _at(self, ends: Iterable[End], depth: int) -> Values:
-        """What the ends hold; one that nobody knows may be of the tree, whatever is outside."""
+    def _end_values(self, ends: Iterable[End], depth: int) -> Values:
+        """Return the values of the ends; empty if one is unknown and the others are outside of the tree."""
         found: list[Value] = []
         unknown = False
         for path, end in ends:
-            held = ((path, end, False),) if isinstance(end, int) else self._assigned(path, end, depth)
-            found += held
-            unknown = unknown or not held
+            values_of_end = ((path, end, False),) if isinstance(end, int) else self._binding_values(path, end, depth)
+            found += values_of_end
+            unknown = unknown or not values_of_end
         values = _distinct(found)
-        return NOTHING if unknown and values == (OUTSIDE,) else values
+        return NOTHING if unknown and values == (EXTERNAL,) else values
 
-    def _assigned(self, path: str, binding: Binding, depth: int) -> Values:
-        if depth <= 0 or (depth <= PLAIN and binding.called):
+    def _binding_values(self, path: str, binding: Binding, depth: int) -> Values:
+        if depth <= 0 or (depth <= UNTYPED_DEPTH and binding.called):
             return NOTHING
         last = binding.source.rpartition(".")[2]
-        if last in UNTOLD or not (binding.source.isidentifier() or DOTTED.fullmatch(binding.source)):
+        if last in UNINFORMATIVE_TYPES or not (binding.source.isidentifier() or DOTTED_TYPE.fullmatch(binding.source)):
             return NOTHING
         if last == "Self":
             around = self.names(path).class_around(binding.symbol)
             return ((path, around, True),) if around >= 0 else NOTHING
         values = self.evaluate(path, binding.symbol, binding.source, depth - 1)
-        return self._made(values, last, depth - 1) if binding.called else values
+        return self._call_result(values, last, depth - 1) if binding.called else values
 
-    def _made(self, values: Values, name: str, depth: int) -> Values:
-        """What calling these by that name returns: of functions from outside nobody knows, they may hand on ours."""
-        if values == (OUTSIDE,):
-            return values if name[:1].isupper() or name in BUILTIN else NOTHING
-        return self.called(values, depth)
+    def _call_result(self, values: Values, name: str, depth: int) -> Values:
+        """Return the results of calling values by this name; those of external functions are unknown.
 
-    def called(self, values: Values, depth: int) -> Values:
-        """What calling these returns."""
+        An external function may return objects of the tree, but calling an external class or a builtin does not.
+        """
+        if values == (EXTERNAL,):
+            return values if name[:1].isupper() or name in BUILTINS else NOTHING
+        return self.call_results(values, depth)
+
+    def call_results(self, values: Values, depth: int) -> Values:
+        """Return the results of calling these values."""
         if len(values) == 1:
-            return self._returned(*values[0], depth)
-        return _distinct([one for value in values for one in self._returned(*value, depth)])
+            return self._call_values(*values[0], depth)
+        return _distinct([one for value in values for one in self._call_values(*value, depth)])
 
-    @remembered
-    def _returned(self, path: str, index: int, instance: bool, depth: int) -> Values:
+    @memoised
+    def _call_values(self, path: str, index: int, instance: bool, depth: int) -> Values:
         if index < 0:
-            return NOTHING if path else (OUTSIDE,)
+            return NOTHING if path else (EXTERNAL,)
         names = self.names(path)
         if names.symbols[index].kind != CLASS:
             bindings = names.returns.get(index, ())
-            return _distinct([one for binding in bindings for one in self._assigned(path, binding, depth)])
+            return _distinct([one for binding in bindings for one in self._binding_values(path, binding, depth)])
         if not instance:
             return ((path, index, True),)
-        if depth <= PLAIN:
+        if depth <= UNTYPED_DEPTH:
             return NOTHING
         makers = self.in_class(path, index, "__call__", depth - 1)[0]
-        return self.called(tuple(one for one in makers if not one[2]), depth - 1)
+        return self.call_results(tuple(one for one in makers if not one[2]), depth - 1)
 
     # Attributes
 
     def attribute(self, values: Values, name: str, depth: int) -> Values:
-        """What an attribute of these holds; a property's: what it returns."""
+        """Return the values of an attribute; for a property the results of its function."""
         found: list[Value] = []
         for value in values:
-            for held in self.raw_attribute(value, name, depth)[0]:
-                is_read = value[1] >= 0 and value[2] and self.is_property(held)
-                found += self.called((held,), depth - 1) if is_read else (held,)
+            for member in self.raw_attribute(value, name, depth)[0]:
+                is_read = value[1] >= 0 and value[2] and self.is_property(member)
+                found += self.call_results((member,), depth - 1) if is_read else (member,)
         return _distinct(found)
 
     def raw_attribute(self, value: Value, name: str, depth: int) -> tuple[Values, bool]:
-        """What an attribute is, and whether it is known to be there, so that no other of that name is meant."""
+        """Return the values of an attribute, and whether it is known to exist, so that no other is meant."""
         path, index, _ = value
         if not path:
-            return (OUTSIDE,), True
+            return (EXTERNAL,), True
         if index < 0:
             found = self.in_module(path, name, depth)
             return found, bool(found)
@@ -216,16 +220,19 @@ class Meanings:
             return False
         return any(name.endswith("property") for name in self.names(path).decorators.get(index, ()))
 
-    @remembered
+    @memoised
     def in_class(self, path: str, index: int, name: str, depth: int) -> tuple[Values, bool]:
-        """What a class, or an instance of it, has under that name, and whether it has it; inherited ones too."""
-        found, there = self._own(path, index, name, depth)
-        if found or depth <= PLAIN:
-            return found, there
-        return self.inherited(path, index, name, depth, there)
+        """Return the values of a member of a class, own or inherited, and whether it exists."""
+        found, exists = self._own_member(path, index, name, depth)
+        if found or depth <= UNTYPED_DEPTH:
+            return found, exists
+        return self.inherited(path, index, name, depth, exists)
 
-    def inherited(self, path: str, index: int, name: str, depth: int, there: bool = False) -> tuple[Values, bool]:
-        """The same, without the class itself: what `super()` has. What the tree has not, a base from outside has."""
+    def inherited(self, path: str, index: int, name: str, depth: int, exists: bool = False) -> tuple[Values, bool]:
+        """Return the values of an inherited member, as `super()` finds it, and whether it exists.
+
+        A member that no class in the tree has is taken to be that of an external base class, if there is one.
+        """
         outside = False
         for at, ancestor, members in self._family(path, index):
             if members is not None and name not in members:
@@ -233,36 +240,38 @@ class Meanings:
             if not at:
                 outside = True
                 continue
-            found, here = self._own(at, ancestor, name, depth)
+            found, exists_here = self._own_member(at, ancestor, name, depth)
             if found:
                 return found, True
-            there = there or here
-        return ((OUTSIDE,), True) if outside and not there else (NOTHING, there)
+            exists = exists or exists_here
+        return ((EXTERNAL,), True) if outside and not exists else (NOTHING, exists)
 
-    @remembered
+    @memoised
     def _family(self, path: str, index: int) -> list[tuple[str, int, Table | None]]:
-        """The ancestors without the class, and all members of each; None where these are not in one place."""
+        """Return the ancestors of a class and the members of each; None for members that may be in several places."""
         return [
             (at, ancestor, self.names(at).members(ancestor) if at.endswith(PYTHON) else None)
             for at, ancestor in self.ancestors(path, index)[1:]
         ]
 
-    def _own(self, path: str, index: int, name: str, depth: int) -> tuple[Values, bool]:
+    def _own_member(self, path: str, index: int, name: str, depth: int) -> tuple[Values, bool]:
         names = self.names(path)
         if sources := names.members(index).get(name):
-            return self._held(path, sources, depth), True
-        return (NOTHING, False) if path.endswith(PYTHON) else self._elsewhere(path, names.symbols[index].bare, name)
+            return self._source_values(path, sources, depth), True
+        if path.endswith(PYTHON):
+            return NOTHING, False
+        return self._detached_member(path, names.symbols[index].bare, name)
 
-    def _elsewhere(self, path: str, owner: str, name: str) -> tuple[Values, bool]:
-        """A member that is written apart from its type: in another block of the file, in another of the package."""
+    def _detached_member(self, path: str, owner: str, name: str) -> tuple[Values, bool]:
+        """Return a member that is defined apart from its type: in another block or in another file of the package."""
         for file in self._modules.files(self._modules.around(path)) or [path]:
             if found := self.names(file).apart.get(owner, EMPTY).get(name):
-                return self._held(file, found, PLAIN), True
+                return self._source_values(file, found, UNTYPED_DEPTH), True
         return NOTHING, False
 
-    @remembered
+    @memoised
     def ancestors(self, path: str, index: int) -> tuple[tuple[str, int], ...]:
-        """The class and those it inherits from, none before one derived from it; ("", -1) among them: others too."""
+        """Return a class and its ancestors, subclasses first; ("", -1) stands for external ancestors."""
         start = (path, index)
         seen, order = {start}, []
         stack = [(start, iter(self.bases(path, index)[::-1]))]
@@ -277,13 +286,13 @@ class Meanings:
                 stack.append((base, iter(self.bases(*base)[::-1] if base[0] else ())))
         return tuple(order[::-1])
 
-    @remembered
+    @memoised
     def bases(self, path: str, index: int) -> tuple[tuple[str, int], ...]:
         names = self.names(path)
         found: dict[tuple[str, int], None] = {}
         for name in names.bases.get(index, ()):
-            values = self.evaluate(path, names.symbols[index].parent, name, PLAIN)
-            for at, base, instance in values or (OUTSIDE,):
+            values = self.evaluate(path, names.symbols[index].parent, name, UNTYPED_DEPTH)
+            for at, base, instance in values or (EXTERNAL,):
                 if not at or (base >= 0 and not instance and self.names(at).symbols[base].kind == CLASS):
                     found[at, base] = None
         return tuple(found)
@@ -291,74 +300,74 @@ class Meanings:
     # Modules
 
     def in_module(self, path: str, name: str, depth: int) -> Values:
-        """What a module has under that name: its own, what it imports, its submodules."""
-        return self._at(self.chased(path, name), depth)
+        """Return the values of a name in a module: its own names, imported ones and submodules."""
+        return self._end_values(self.find_ends(path, name), depth)
 
-    def chased(self, path: str, name: str) -> list[End]:
-        """Where a name of a module leads, however often it is imported on."""
+    def find_ends(self, path: str, name: str) -> list[End]:
+        """Return the ends of a name in a module, through any number of re-exports."""
         chain = self._chains.get((path, name))
         if chain is None:
-            self._chase((path, name))
+            self._follow_chain((path, name))
             chain = self._chains[path, name]
-        ends, seen, _ = chain
-        self.seen |= seen
-        return _or_module(ends)
+        ends, dependencies, _ = chain
+        self.dependencies |= dependencies
+        return _ends_or_submodule(ends)
 
-    def _chase(self, first: Name) -> None:
-        """What modules hand on one to the next is followed once for all of them."""
+    def _follow_chain(self, first: Name) -> None:
+        """Follow a chain of re-exports, and store the ends for every name in it."""
         path, name = first
         if path.endswith(".py") and not (names := self.names(path)).stars and name not in names.scopes[MODULE]:
-            self._chains[first] = ([], self._modules.inside(path, name)), self._alone(path), 0
+            self._chains[first] = ([], self._modules.inside(path, name)), self._single_path(path), 0
             return
         line: list[tuple[Name, list[Step], Name | None]] = []
         node: Name | None = first
         while node and node not in self._chains and len(line) < MOST_HOPS:
             steps = self._steps(*node)
-            line.append((node, steps, self._following(node, steps)))
+            line.append((node, steps, self._next_name(node, steps)))
             node = line[-1][2]
         for at, steps, following in reversed(line):
             onward = self._chains.get(following) if following else None
             if onward and onward[2] < MOST_HOPS:
-                (ends, submodule), seen, hops = onward
+                (ends, submodule), dependencies, hops = onward
                 submodule = self._modules.inside(*at) or submodule
-                self._chains[at] = (ends, submodule), seen | {at[0]}, hops + 1
+                self._chains[at] = (ends, submodule), dependencies | {at[0]}, hops + 1
             elif at[0] in self._names and not any(isinstance(what, str) for _, what in steps):
                 ends = [(module, what) for module, what in dict.fromkeys(steps) if not isinstance(what, str)]
-                self._chains[at] = (ends, self._modules.inside(*at)), self._alone(at[0]), 0
+                self._chains[at] = (ends, self._modules.inside(*at)), self._single_path(at[0]), 0
             elif at == first or not following:
-                # In a circle, or a line that is too long, no place is like another.
-                walked = self._walked_from(*at)
-                seen = self.answers["_walked_from"][at][1]
-                self._chains[at] = walked, seen, MOST_HOPS if following else 0
+                # In a cycle, or a chain that is too long, the ends of one name are not those of the next.
+                found = self._search_from(*at)
+                dependencies = self.answers["_search_from"][at][1]
+                self._chains[at] = found, dependencies, MOST_HOPS if following else 0
 
-    def _alone(self, path: str) -> frozenset[str]:
-        """That path, kept once."""
-        known = self._only.get(path)
+    def _single_path(self, path: str) -> frozenset[str]:
+        """Return the set of one path; equal sets are one object, to save memory."""
+        known = self._single_paths.get(path)
         if known is None:
-            known = self._only[path] = frozenset((path,))
+            known = self._single_paths[path] = frozenset((path,))
         return known
 
-    def _following(self, node: Name, steps: Sequence[Step]) -> Name | None:
-        """The only name to which a module's leads."""
+    def _next_name(self, node: Name, steps: Sequence[Step]) -> Name | None:
+        """Return the name to which a name's only step leads; None if there is none or more than one."""
         if len(steps) == 1 and node[0] in self._names:
             module, name = steps[0]
             return (module, name) if isinstance(name, str) else None
         return None
 
-    @remembered
-    def _walked_from(self, path: str, name: str) -> Ends:
-        starred = self._starred(path)
+    @memoised
+    def _search_from(self, path: str, name: str) -> Ends:
+        starred = self._star_modules(path)
         if starred and not any(
             name in self._names[at].scopes[MODULE] or self._modules.inside(at, name) for at in starred
         ):
             return [], ""
-        return self._walked([(path, name)])
+        return self._search([(path, name)])
 
-    @remembered
-    def _starred(self, path: str) -> tuple[str, ...]:
-        """A module and those whose stars lead into it, so that a name which none of them has need not be walked after.
+    @memoised
+    def _star_modules(self, path: str) -> tuple[str, ...]:
+        """Return a module and those that it imports with stars: a name that none of them has need not be searched.
 
-        () where not all that has a say is a module.
+        The result is () if something else than modules is involved.
         """
         found = {path: None}
         todo = [path]
@@ -371,11 +380,11 @@ class Meanings:
         return tuple(found)
 
     def imported(self, path: str, one: Import) -> list[End]:
-        """Where an import leads."""
-        module, name = self._lead(path, one)
-        return self.chased(module, name) if isinstance(name, str) else [(module, name)]
+        """Return the ends of an import."""
+        module, name = self._import_step(path, one)
+        return self.find_ends(module, name) if isinstance(name, str) else [(module, name)]
 
-    def _walked(self, starts: Iterable[Step]) -> Ends:
+    def _search(self, starts: Iterable[Step]) -> Ends:
         ends: dict[End, None] = {}
         submodules: list[str] = []
         hops = dict.fromkeys(starts, 0)
@@ -394,7 +403,7 @@ class Meanings:
         return list(ends), next(iter(submodules), "")
 
     def _steps(self, path: str, name: str) -> list[Step]:
-        """What a module binds a name to: ends, or names of other modules."""
+        """Return the steps from a name in a module: ends, or names in other modules."""
         if path.endswith("/") or "*" in path:
             file = self._modules.inside(path, name) if path.endswith(".java") else ""
             files = [one for one in self._modules.files(path) if not one.endswith(".java")]
@@ -402,12 +411,13 @@ class Meanings:
         names = self.names(path)
         if sources := names.scopes[MODULE].get(name):
             return [
-                self._lead(path, one) if isinstance(one, Import) else (path, one) for one in sources[-MOST_SOURCES:]
+                self._import_step(path, one) if isinstance(one, Import) else (path, one)
+                for one in sources[-MOST_SOURCES:]
             ]
         found = [self._modules.find(star.module, path) for star in names.stars]
         return [(one, name) for one in [*found, self._modules.around(path)] if one]
 
-    def _lead(self, path: str, one: Import) -> Step:
+    def _import_step(self, path: str, one: Import) -> Step:
         module, first = one.module, one.module.partition(".")[0]
         if not one.name and first == one.bound:  # `import a.b` binds `a`
             module = first
@@ -418,16 +428,16 @@ class Meanings:
         return (found, name) if found and name else (found, MODULE)
 
 
-def _or_module(found: Ends) -> list[End]:
+def _ends_or_submodule(found: Ends) -> list[End]:
     ends, submodule = found
     return ends or ([(submodule, MODULE)] if submodule else [])
 
 
 def _distinct(found: list[Value]) -> Values:
-    """Without repetitions; what is outside counts only if there is nothing else."""
+    """Return the values without duplicates; an external value counts only if there is no other."""
     if len(found) < 2:
         return tuple(found)
     unique = dict.fromkeys(found)
     if len(unique) > 1:
-        unique.pop(OUTSIDE, None)
+        unique.pop(EXTERNAL, None)
     return tuple(unique)

@@ -1,7 +1,7 @@
-"""Calls as pickles that any process of the same Python can load, started in the repository's root, with pickle alone.
+"""Recorded calls as pickles that any process of the same Python in the repository's root can load with pickle alone.
 
-A pickle brings its own start: the folders of the repository that were on sys.path, and the module that was `__main__`.
-Functions that have no name of their own (lambdas, those inside others) are kept by their code.
+A pickle contains its own set-up: the folders of the repository that were on sys.path, and the module that was
+`__main__`. Functions that cannot be found by name (lambdas, nested functions) are stored by their code.
 """
 
 import io
@@ -32,8 +32,8 @@ FUNCTION = (
 )
 
 
-class Kept:
-    """What a kept call begins with."""
+class RecordedCall:
+    """A pickled call with the code that loads it."""
 
     def __init__(self, data, path, main, bare):
         self.names = {"code": LOAD, "data": data, "path": path, "main": main, "bare": bare}
@@ -42,8 +42,8 @@ class Kept:
         return eval, (START, self.names)
 
 
-class Bare:
-    """Stands for an object that is not yet initialised: it cannot be asked how it would be pickled."""
+class Uninitialised:
+    """A stand-in for an object that is not yet initialised, which cannot be pickled itself."""
 
     def __init__(self, value):
         self.kind = type(value)
@@ -53,7 +53,7 @@ class Bare:
 
 
 class Pickler(pickle.Pickler):
-    """Keeps functions that cannot be found by their name; before Python 3.8 it does not."""
+    """A pickler that also stores functions that cannot be found by name (from Python 3.8 on)."""
 
     main = ""
 
@@ -88,39 +88,42 @@ def _is_named(function):
 
 
 def dumps(args, kwargs, path=(), main="", bare=False):
-    """Raises what pickling raises, which may be anything. `bare`: the first argument is yet to be initialised."""
+    """Return the pickle of a call. `bare`: the first argument is not yet initialised.
+
+    Raises what pickling raises, which may be anything.
+    """
     if bare and args and hasattr(args[0], "__dict__"):
-        args = (Bare(args[0]), *args[1:])
+        args = (Uninitialised(args[0]), *args[1:])
     stream = io.BytesIO()
     pickler = Pickler(stream, 4)
     pickler.main = main
     pickler.dump((args, kwargs))
-    return pickle.dumps(Kept(stream.getvalue(), list(path), main, bare), 4)
+    return pickle.dumps(RecordedCall(stream.getvalue(), list(path), main, bare), 4)
 
 
 def loads(data):
-    """(args, kwargs), made anew."""
+    """Return (args, kwargs) as new objects."""
     return pickle.loads(data)
 
 
-def start_of(data):
-    """(path, main, bare) of a kept call, without loading it: nothing of the repository runs."""
+def read_setup(data):
+    """Return (path, main, bare) of a recorded call without loading it, so that no code of the repository runs."""
 
     class Reader(pickle.Unpickler):
         def find_class(self, module, name):
             if (module, name) not in (("builtins", "eval"), ("__builtin__", "eval")):
-                raise pickle.UnpicklingError("not a kept call")
+                raise pickle.UnpicklingError("not a recorded call")
             return lambda text, names: names
 
     try:
         names = Reader(io.BytesIO(data)).load()
         return list(names["path"]), str(names["main"]), bool(names["bare"])
-    except Exception:  # noqa: BLE001 - a pickle that somebody else kept
+    except Exception:  # noqa: BLE001 - a pickle that was written by other code
         return [], "", False
 
 
-def folders(root):
-    """The folders of the repository on sys.path, as seen from its root."""
+def repository_folders(root):
+    """Return the folders of the repository on sys.path, relative to its root."""
     found = []
     for folder in sys.path:
         folder = os.path.realpath(folder or os.getcwd())
@@ -136,7 +139,7 @@ def write_all(file, parts):
 
 
 def read_all(file):
-    """The whole parts of a file; a last one that was cut off is none."""
+    """Return the complete parts of a file; a truncated last one is ignored."""
     with open(file, "rb") as stream:
         data = stream.read()
     found, place = [], 0

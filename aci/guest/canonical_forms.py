@@ -1,8 +1,8 @@
-"""Values in a form that JSON can hold and that is the same in every process if the values are.
+"""Canonical forms of values: JSON data that is equal in every process for equal values.
 
-None, booleans, texts and small ints stand for themselves; all else is a list that begins with what it is. Sets are in
-the order of their forms, all else in its own. What was met before and can be changed is ["same", number]: so aliases
-and circles show. Floats are repr's shortest text, which reads back as the same float.
+None, booleans, texts and small ints are their own form; everything else is a list that starts with its kind. Sets are
+sorted by the forms of their members; other values keep their order. A mutable object that occurs again is
+["same", number], which shows aliases and cycles. Floats are given by `repr`, which reads back as the same float.
 """
 
 import collections
@@ -17,10 +17,10 @@ import types
 from collections import abc
 
 DEEPEST, ITEMS, NODES, MOST_ITEMS = 120, 400, 300000, 1000000
-"""How deep a value is looked into, how many items of what is lazy are told whole, how many nodes a form may have, and
-how many items what is lazy may have: a digest stands for those behind the ITEMS first ones."""
+"""Limits: levels of nesting, items of an iterator in full, nodes of a form, and items of an iterator. Items after the
+first ITEMS are replaced by a digest."""
 HEAP = 1 << 9
-"""The flag of classes that were made by a class statement, and of few others."""
+"""The flag `Py_TPFLAGS_HEAPTYPE`, which classes made by a class statement have, and few others."""
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 ATOMS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type, types.ModuleType)
 VIEWS = tuple(type(view) for one in ({}, collections.OrderedDict()) for view in (one.keys(), one.values(), one.items()))
@@ -29,29 +29,29 @@ PLAIN = (*PAYLOADS, object, collections.deque, collections.OrderedDict, collecti
 
 
 class TooLarge(Exception):
-    """The form would have more than NODES nodes or MOST_ITEMS items, or could not tell what differs."""
+    """The form would have more than NODES nodes or MOST_ITEMS items, or could not show differences."""
 
 
-def text(value):
-    """A text without addresses."""
+def address_free_text(value):
+    """Return the text of a value without addresses."""
     return ADDRESS.sub("0x", str(value))
 
 
-def named(value):
-    """Module and qualified name of a class or function."""
+def qualified_name(value):
+    """Return the module and qualified name of a class or function."""
     return "%s.%s" % (getattr(value, "__module__", None), getattr(value, "__qualname__", type(value).__name__))
 
 
-class Forms:
-    """Gives forms of values that may share parts. `consume`: iterators are run, else only told of.
+class FormBuilder:
+    """Builder of the forms of values that may share parts. `consume`: run iterators, else give only their kind.
 
-    With `cut`, what is too deep or too much is left out instead of raising TooLarge.
+    With `cut`, parts that are too deep or too many are left out instead of raising TooLarge.
     """
 
     def __init__(self, consume=True, nodes=NODES, cut=False):
         self.consume, self.left, self.cut = consume, nodes, cut
         self.seen = {}
-        self.met_lazy = False
+        self.has_lazy = False
 
     def of(self, value, depth=0):
         kind = type(value)
@@ -69,7 +69,7 @@ class Forms:
         if self.left < 0 and not self.cut:
             raise TooLarge("a value of more than %d parts" % NODES)
         if depth > DEEPEST or self.left < 0:
-            return ["deep", named(kind)]
+            return ["deep", qualified_name(kind)]
         return self.compound(value, kind, depth + 1)
 
     def compound(self, value, kind, depth):
@@ -80,7 +80,7 @@ class Forms:
         if isinstance(value, ATOMS):
             return self.atom(value, depth)
         if isinstance(value, enum.Enum):
-            return ["enum", named(kind), value.name]
+            return ["enum", qualified_name(kind), value.name]
         if kind is range or kind is slice or value is Ellipsis or value is NotImplemented:
             return ["constant", repr(value)]
         if id(value) in self.seen:
@@ -106,32 +106,37 @@ class Forms:
         return [[self.of(key, depth), self.of(one, depth)] for key, one in kind.items(value)]
 
     def unordered(self, values, depth):
-        """In the order of forms that each has alone: no number of an alias may depend on a set's own order."""
+        """Return the forms in the order of each member's own form: alias numbers must not depend on the set's order."""
         alone = []
         for value in values:
-            forms = Forms(self.consume, 10000, True)
-            alone.append((json.dumps(forms.of(value)), forms.met_lazy, value))
-            self.met_lazy = self.met_lazy or forms.met_lazy
+            forms = FormBuilder(self.consume, 10000, True)
+            alone.append((json.dumps(forms.of(value)), forms.has_lazy, value))
+            self.has_lazy = self.has_lazy or forms.has_lazy
         alone.sort(key=lambda one: one[0])
         return [json.loads(form) if lazy else self.of(value, depth) for form, lazy, value in alone]
 
     def atom(self, value, depth):
         if isinstance(value, type):
-            return ["class", named(value)]
+            return ["class", qualified_name(value)]
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
         owner = getattr(value, "__self__", None)
         if owner is None or isinstance(owner, types.ModuleType):
-            return ["function", named(value)]
-        return ["method", named(value), self.of(owner, depth)]
+            return ["function", qualified_name(value)]
+        return ["method", qualified_name(value), self.of(owner, depth)]
 
     def lazy(self, value, kind, depth):
-        """A generator, map, zip, ...: its kind, and what comes out of it."""
-        self.met_lazy = True
+        """Return the kind of a generator, map, zip, ..., and the items that it yields."""
+        self.has_lazy = True
         if not self.consume:
-            return ["lazy", named(kind)]
+            return ["lazy", qualified_name(kind)]
         if kind is itertools.count:
-            return ["lazy", named(kind), [], text(repr(value))]  # it has no end, and this is all of its state
+            return [
+                "lazy",
+                qualified_name(kind),
+                [],
+                address_free_text(repr(value)),
+            ]  # it is endless, and this is all of its state
         items, number, rest = [], 0, hashlib.sha256()
         while number <= MOST_ITEMS:
             try:
@@ -147,27 +152,27 @@ class Forms:
                 else:
                     left = self.left
                     rest.update(json.dumps(self.of(one, depth)).encode() + b"\n")
-                    self.left = left  # the form of a digested item takes no room
+                    self.left = left  # digested items do not count against the limit
                 continue
             more = [number, ["digest", rest.hexdigest()]] if number > ITEMS else []
-            return ["lazy", named(kind), items, *ending, *more]
-        raise TooLarge("a lazy result of more than %d items" % MOST_ITEMS)
+            return ["lazy", qualified_name(kind), items, *ending, *more]
+        raise TooLarge("an iterator of more than %d items" % MOST_ITEMS)
 
     def error(self, error, depth=0):
-        """What an exception says; where the stack ended, the text depends on where that happened to be."""
+        """Return type, text, arguments and cause of an exception; a RecursionError's text differs between runs."""
         if isinstance(error, RecursionError):
             return ["error", "builtins.RecursionError", "", ["tuple", []], None]
         cause = error.__cause__
         return [
             "error",
-            named(type(error)),
-            text(error),
+            qualified_name(type(error)),
+            address_free_text(error),
             ["tuple", self.all(error.args, depth + 1)],
-            cause and ["cause", named(type(cause)), text(cause)],
+            cause and ["cause", qualified_name(type(cause)), address_free_text(cause)],
         ]
 
     def array(self, value, depth):
-        """An array or a scalar of numpy's."""
+        """Return the form of a numpy array or scalar."""
         shape = list(getattr(value, "shape", ()))
         if value.dtype.hasobject or value.dtype.names or (value.dtype.kind in "fc" and value.size <= ITEMS * 10):
             parts = self.of(value.tolist(), depth)
@@ -176,7 +181,7 @@ class Forms:
         return ["array", type(value).__name__, value.dtype.str, shape, parts]
 
     def thing(self, value, kind, depth):
-        """An object: what it holds as a subclass of something built in, its attributes, or how it would be copied."""
+        """Return the form of an object: its built-in contents (of a subclass), attributes, or how it is copied."""
         attributes = dict(getattr(value, "__dict__", None) or {})
         for one in kind.__mro__:
             slots = one.__dict__.get("__slots__", ())
@@ -185,15 +190,15 @@ class Forms:
                 if name not in ("__dict__", "__weakref__") and hasattr(value, inner):
                     attributes[inner] = getattr(value, inner)
         if isinstance(value, BaseException):
-            held = self.error(value, depth)
+            contents = self.error(value, depth)
         elif isinstance(value, abc.Iterator) and not attributes:
             return self.lazy(value, kind, depth)
         else:
-            held = self.held(value, kind, depth, bool(attributes))
+            contents = self.contents(value, kind, depth, bool(attributes))
         named_parts = [[name, self.of(attributes[name], depth)] for name in sorted(attributes, key=str)]
-        return ["object", named(kind), held, named_parts]
+        return ["object", qualified_name(kind), contents, named_parts]
 
-    def held(self, value, kind, depth, told):
+    def contents(self, value, kind, depth, has_attributes):
         if isinstance(value, collections.deque):
             return ["deque", self.all(collections.deque.__iter__(value), depth), value.maxlen]
         if isinstance(value, dict):
@@ -210,12 +215,12 @@ class Forms:
         for one in (str, int, float, complex):
             if isinstance(value, one):
                 return self.of(one.__str__(value) if one is str else one.__pos__(value), depth)
-        if told and all(one.__flags__ & HEAP for one in kind.__mro__ if one not in PLAIN):
+        if has_attributes and all(one.__flags__ & HEAP for one in kind.__mro__ if one not in PLAIN):
             return None
         return self.copied(value, kind, depth)
 
     def copied(self, value, kind, depth):
-        """How pickle would make another one."""
+        """Return how pickle would copy the object."""
         if isinstance(value, functools.partial):
             return ["made", "functools.partial", self.all([value.func, value.args, value.keywords], depth)]
         if isinstance(value, memoryview):
@@ -225,8 +230,8 @@ class Forms:
             parts = made(value) if made else value.__reduce_ex__(4)
         except Exception:  # noqa: BLE001 - any object may refuse, in any way
             if isinstance(value, (abc.Awaitable, abc.AsyncIterator)) and not self.cut:
-                raise TooLarge("what %s does cannot be told: nobody awaits it" % named(kind)) from None
-            return ["opaque", text(repr(value))[:ITEMS] if not kind.__flags__ & HEAP else ""]
+                raise TooLarge("the result of %s is unknown, as it is never awaited" % qualified_name(kind)) from None
+            return ["opaque", address_free_text(repr(value))[:ITEMS] if not kind.__flags__ & HEAP else ""]
         if isinstance(parts, str):
             return ["made", parts]
         parts = [list(part) if isinstance(part, abc.Iterator) else part for part in parts]

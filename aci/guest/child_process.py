@@ -1,7 +1,7 @@
-"""Runs pieces of work in a child process, one after the other; what hangs or dies loses only itself.
+"""Child processes that run pieces of work one after the other; one that hangs or dies loses only its own result.
 
-The child answers through a pipe that was there before it imported anything of the repository; a line counts if it
-begins with the token that the host gave. What runs in the child could still look for that token in its memory.
+The child answers through a pipe that was opened before it imported anything of the repository. A line counts only if it
+starts with the token given by the host; code that runs in the child could still find that token in memory.
 """
 
 import contextlib
@@ -14,15 +14,15 @@ import time
 
 MOST_OPEN = 4096
 GRACE, START = 2.0, 120.0
-"""Seconds after which a child that does not heed its alarm is killed, and in which it has to be ready."""
+"""Seconds from its alarm until an unresponsive child is killed, and seconds that a child has to start."""
 
 
 class TimeUp(BaseException):
-    """Not an Exception: what is at work should not catch it."""
+    """Raised when time is up. Not an Exception, so that the code under test does not catch it."""
 
 
 class Alarm:
-    """Raises TimeUp in what is inside after some seconds, and each second again."""
+    """A context manager that raises TimeUp after some seconds, and again each second."""
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -42,10 +42,11 @@ class Alarm:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def each(start, count, seconds, token):
-    """Yields, for each number, what `start()(number)` gave in a child: a dict that JSON can hold.
+def run_in_children(start, count, seconds, token):
+    """Yield the result of `start()(number)` in a child for each number: a dict that JSON can hold.
 
-    {"kind": "late"}, {"kind": "died", "text"} where it did not, and {"kind": "broken", "text"} where `start` raised.
+    It is {"kind": "late"} or {"kind": "died", "text"} if there is no result, {"kind": "broken", "text"} if `start`
+    raised.
     """
     number, broken = 0, ""
     while number < count and not broken:
@@ -64,7 +65,7 @@ def each(start, count, seconds, token):
 
 
 class Child:
-    """One child, which works from a number on until it is through, hangs or dies."""
+    """One child, which works through the numbers from `first` on until it finishes, hangs or dies."""
 
     def __init__(self, start, first, count, seconds, token):
         self.first, self.count, self.seconds, self.token = first, count, seconds, token.encode()
@@ -75,7 +76,7 @@ class Child:
         if not self.pid:
             try:
                 os.setpgid(0, 0)
-                os.closerange(3, writes)  # nothing else of ours is open to what runs here
+                os.closerange(3, writes)  # the code under test gets no other descriptor
                 os.closerange(writes + 1, MOST_OPEN)
                 self.work(start, writes)
             finally:
@@ -86,26 +87,26 @@ class Child:
     def work(self, start, writes):
         dumps, write, token = json.dumps, os.write, self.token
 
-        def tell(answer):
+        def send(answer):
             data = memoryview(token + dumps(answer).encode() + b"\n")
             while data:
                 data = data[write(writes, data) :]
 
         try:
-            do = start()
-        except BaseException as error:  # noqa: BLE001 - importing a module may raise, or leave, in any way
-            tell({"kind": "broken", "text": ("%s: %s" % (type(error).__name__, error))[:1000]})
+            work_on = start()
+        except BaseException as error:  # noqa: BLE001 - importing a module may raise anything or exit
+            send({"kind": "broken", "text": ("%s: %s" % (type(error).__name__, error))[:1000]})
             return
-        tell({"kind": "begun"})
+        send({"kind": "begun"})
         for number in range(self.first, self.count):
             try:
                 with Alarm(self.seconds):
-                    answer = do(number)
+                    answer = work_on(number)
             except TimeUp:
                 answer = {"kind": "late"}
-            except BaseException as error:  # noqa: BLE001 - what the code under test left behind may break ours
+            except BaseException as error:  # noqa: BLE001 - state that the code under test left may break this code
                 answer = {"kind": "died", "text": ("%s: %s" % (type(error).__name__, error))[:1000]}
-            tell(answer)
+            send(answer)
 
     def answers(self):
         try:
@@ -123,7 +124,7 @@ class Child:
             self.end()
 
     def line(self, seconds):
-        """The next answer, or None where time is up or the child has ended."""
+        """Return the next answer, or None if time is up or the child has ended."""
         until = time.monotonic() + seconds
         while True:
             line, found, rest = self.data.partition(b"\n")
@@ -132,17 +133,17 @@ class Child:
                 if line.startswith(self.token):
                     return json.loads(line[len(self.token) :].decode())
                 continue
-            over = self.over()  # asked before the pipe is looked at: then all that it said is in there
+            over = self.over()  # checked before the pipe is read: then the pipe holds all of its output
             ready = select.select([self.reads], [], [], 0 if over else 0.2)[0]
             more = os.read(self.reads, 1 << 20) if ready else b""
             self.data += more
             if time.monotonic() > until or (over and not more):
                 return None
             if ready and not more:
-                time.sleep(0.01)  # closed, and the child is still there
+                time.sleep(0.01)  # the pipe is closed but the child is still running
 
     def over(self):
-        """Whether the child has ended; one that it started may still hold the pipe."""
+        """Return whether the child has ended; a process that it started may still hold the pipe open."""
         if self.ended is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -150,7 +151,7 @@ class Child:
         return self.ended is not None
 
     def end(self):
-        """End it if need be; in words how it ended."""
+        """Kill the child if it is still running; return a text that says how it ended."""
         if self.ended is None:
             self.over()
         for kill in (os.killpg, os.kill):
@@ -163,4 +164,4 @@ class Child:
             self.reads = None
         if os.WIFSIGNALED(self.ended):
             return "ended by signal %d" % os.WTERMSIG(self.ended)
-        return "left with exit code %d" % os.WEXITSTATUS(self.ended)
+        return "exited with code %d" % os.WEXITSTATUS(self.ended)

@@ -1,6 +1,7 @@
-"""Puts an edit into a running program: the code object of one function, or a whole module run again.
+"""Edits applied to a running program: replace the code object of one function, or run a whole module again.
 
-Standard library only, for the target's own Python (3.6 and later). A module run again stays so: work in a forked child.
+Running a module again cannot be undone, so work in a forked child. Standard library only, for the target's own Python
+(3.6 and later).
 """
 
 import __future__
@@ -16,17 +17,17 @@ FUTURE = sum(
 )
 
 
-def is_a(value, kinds):
-    """`isinstance` that does not ask the object: a proxy may raise when it is looked at."""
+def has_type(value, kinds):
+    """Return whether the type matches, without `isinstance`'s access to the object: a proxy may raise."""
     return issubclass(type(value), kinds)
 
 
 class CannotSwap(Exception):
-    """The edited function has another shape (closure, defaults, not found): the module must be run again."""
+    """The function cannot be swapped (closure, defaults, not found), so the module must be run again."""
 
 
 class Editor:
-    """Applies candidates to the modules of the repository at `root`.
+    """Applier of candidates to the modules of the repository at `root`.
 
     A candidate is a dict: `path`; `edits`, a list of [start, end, text] in bytes of the file; `function`, null or
     {name, qualname, lines: [first decorator's, def's], start, body, end} of the outermost function that holds the
@@ -48,7 +49,7 @@ class Editor:
         return self._files[path]
 
     def functions(self, path, function):
-        """The function objects compiled from that place of the file, wherever they are referred to."""
+        """Return the function objects compiled from that place of the file, wherever they are referred to."""
         if self._functions is None:
             self.index()
         first, last = function["lines"]
@@ -66,36 +67,36 @@ class Editor:
     def _index(self):
         prefix = os.path.join(self.root, "")
         for found in gc.get_objects():
-            if is_a(found, types.FunctionType):
-                name = self.real(found.__code__.co_filename)
+            if has_type(found, types.FunctionType):
+                name = self.real_path(found.__code__.co_filename)
                 if name.startswith(prefix):
                     self._functions.setdefault(name, {}).setdefault(found.__code__.co_name, []).append(found)
 
     def code(self):
-        """The code of all functions of the repository."""
+        """Return the code objects of all functions of the repository."""
         if self._functions is None:
             self.index()
         return [one.__code__ for named in self._functions.values() for found in named.values() for one in found]
 
-    def real(self, path):
-        """The path without links; looked up once."""
+    def real_path(self, path):
+        """Return the path with links resolved; cached."""
         if path not in self._real:
             self._real[path] = os.path.realpath(path)
         return self._real[path]
 
     def is_missing(self, path):
-        """Whether it is a module that is not imported, and that nobody has tried to import."""
+        """Return whether it is a module that is neither imported nor was tried to import."""
         if path in self._loaded or not path.endswith(".py"):
             return False
         full = os.path.join(self.root, path)
-        return all(self.real(module.__file__) != full for module in self.modules())
+        return all(self.real_path(module.__file__) != full for module in self.modules())
 
-    def pass_over(self, path):
-        """Do not try to import it any more."""
+    def skip(self, path):
+        """Do not try to import the module any more."""
         self._loaded.add(path)
 
     def load(self, path):
-        """Have a module of the repository imported that tests may import only as they run. What cannot be, is not."""
+        """Import a module of the repository that tests may import only while they run; ignore errors."""
         if not self.is_missing(path):
             return
         self._loaded.add(path)
@@ -109,30 +110,34 @@ class Editor:
                 except BaseException:  # noqa: BLE001 - a module may raise anything, SystemExit too
                     continue
                 if self._functions is not None:
-                    self._index()  # what was there before is frozen, and not found again
+                    self._index()  # earlier objects are frozen, and not found again
                 return
 
     def apply(self, candidate):
-        """Put the candidate in, by swapping code where that is possible, with the line numbers of its file. Raises
-        SyntaxError for a broken edit."""
+        """Apply the candidate with the line numbers of its file, by swapping code if possible.
+
+        Raises SyntaxError for a broken edit.
+        """
         try:
             self.swap(candidate, numbered=True)
         except CannotSwap:
             self.rerun(candidate)
 
     def swap(self, candidate, numbered=False):
-        """Give the function the code of its edited text; the one swapped before gets its own code back. Its lines begin
-        at 1 if they are not to be numbered."""
+        """Give the function the code of its edited text, after undoing the previous swap.
+
+        Line numbers are those of the file if `numbered`, else they start at 1. Raises CannotSwap, SyntaxError.
+        """
         self.put_back()
         function = candidate["function"]
         if function is None:
             raise CannotSwap("the edit is outside of functions")
         found = self.functions(candidate["path"], function)
         if not found or len({one.__code__ for one in found}) > 1:
-            raise CannotSwap("the function is not there, or more than once")
+            raise CannotSwap("the function is missing or not unique")
         if any(start < function["body"] for start, _, _ in candidate["edits"]):
             raise CannotSwap("the signature changes")
-        text = edited(self.source(candidate["path"]), candidate["edits"], function["start"], function["end"])
+        text = apply_edits(self.source(candidate["path"]), candidate["edits"], function["start"], function["end"])
         old = found[0].__code__
         first = function["lines"][1] if numbered else 1
         new = compile_function(text, function["qualname"], old.co_filename, old.co_flags & FUTURE, first)
@@ -143,31 +148,31 @@ class Editor:
             one.__code__ = new
 
     def put_back(self):
-        """Give what was swapped last its own code."""
+        """Restore the original code of the swapped functions."""
         while self._swapped:
             one, code = self._swapped.pop()
             one.__code__ = code
 
     def rerun(self, candidate):
-        """Run the edited module again in its own namespace; what others hold of the old one is renewed in place."""
-        text = edited(self.source(candidate["path"]), candidate["edits"], 0, None)
+        """Run the edited module again in its own namespace, and update references to its old objects in place."""
+        text = apply_edits(self.source(candidate["path"]), candidate["edits"], 0, None)
         full = os.path.join(self.root, candidate["path"])
         code = compile(text, full, "exec", dont_inherit=True)
         for module in self.modules():
-            if self.real(module.__file__) == full:
+            if self.real_path(module.__file__) == full:
                 old = dict(vars(module))
                 exec(code, vars(module))
                 self._renew(module, old)
 
     def modules(self):
-        """The loaded modules whose files lie under the root."""
+        """Return the loaded modules whose files lie under the root."""
         prefix = os.path.join(self.root, "")
         return [
             module
             for module in list(sys.modules.values())
-            if is_a(module, types.ModuleType)
-            and is_a(getattr(module, "__file__", None), str)
-            and self.real(module.__file__).startswith(prefix)
+            if has_type(module, types.ModuleType)
+            and has_type(getattr(module, "__file__", None), str)
+            and self.real_path(module.__file__).startswith(prefix)
         ]
 
     def _renew(self, module, old):
@@ -176,12 +181,12 @@ class Editor:
             after = new.get(name)
             if after is before or name.startswith("__"):
                 continue
-            if is_a(before, types.FunctionType) and is_a(after, types.FunctionType):
+            if has_type(before, types.FunctionType) and has_type(after, types.FunctionType):
                 if len(before.__code__.co_freevars) == len(after.__code__.co_freevars) == 0:
                     _transplant(after, before)
                     new[name] = before
                     continue
-            elif is_a(before, type) and is_a(after, type) and after.__module__ == before.__module__:
+            elif has_type(before, type) and has_type(after, type) and after.__module__ == before.__module__:
                 _refit(after, before)
                 new[name] = before
                 continue
@@ -197,13 +202,13 @@ def _transplant(source, target):
 
 
 def _refit(source, target):
-    """Give the old class, which instances and importers know, the attributes of the new one.
+    """Give the old class, to which instances and importers refer, the attributes of the new one.
 
-    Functions are changed in place: their `super()` goes on meaning the old class. What gives access to slots stays.
+    Functions are changed in place, so that their `super()` still refers to the old class. Slot descriptors are kept.
     """
     slots = types.MemberDescriptorType, types.GetSetDescriptorType
     for name, value in list(vars(source).items()):
-        if name in ("__dict__", "__weakref__", "__doc__", "__slots__") or is_a(value, slots):
+        if name in ("__dict__", "__weakref__", "__doc__", "__slots__") or has_type(value, slots):
             continue
         pairs = _functions(vars(target).get(name), value)
         try:
@@ -217,22 +222,22 @@ def _refit(source, target):
 
 
 def _functions(before, after):
-    """The functions of a class's attribute and of the one that takes its place, in pairs; none where they differ."""
+    """Return pairs of the functions of a class attribute and of its replacement; none if their types differ."""
     if type(before) is not type(after):
         return []
-    if is_a(before, types.FunctionType):
+    if has_type(before, types.FunctionType):
         return [(before, after)]
-    if is_a(before, (staticmethod, classmethod)):
+    if has_type(before, (staticmethod, classmethod)):
         return _functions(before.__func__, after.__func__)
-    if is_a(before, property):
+    if has_type(before, property):
         parts = [(getattr(before, part), getattr(after, part)) for part in ("fget", "fset", "fdel")]
-        if all(is_a(new, types.FunctionType) == is_a(old, types.FunctionType) for old, new in parts):
-            return [(old, new) for old, new in parts if is_a(old, types.FunctionType)]
+        if all(has_type(new, types.FunctionType) == has_type(old, types.FunctionType) for old, new in parts):
+            return [(old, new) for old, new in parts if has_type(old, types.FunctionType)]
     return []
 
 
-def edited(source, edits, start, end):
-    """The bytes from `start` to `end` of the source with the edits made."""
+def apply_edits(source, edits, start, end):
+    """Return the bytes from `start` to `end` of the source with the edits applied."""
     parts = []
     at = start
     for first, last, text in sorted(edits):
@@ -243,8 +248,10 @@ def edited(source, edits, start, end):
 
 
 def compile_function(text, qualname, filename, flags, first=1):
-    """The code object of a function from its text at its own indentation, `first` being its line; inside a class of the
-    right name if it has one, so that private names and `super()` work."""
+    """Return the code object of a function, compiled from its indented text with `first` as its line; None if missing.
+
+    A method is compiled inside a class of the right name, so that private names and `super()` work.
+    """
     *above, name = qualname.split(".")
     head = b""
     if text[:1] in (b" ", b"\t"):

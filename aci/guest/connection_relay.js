@@ -1,4 +1,4 @@
-// The relay for containers with neither Python nor Perl: see relay.py, which says what the frames mean.
+// The relay for containers with neither Python nor Perl; connection_relay.py documents the frames.
 "use strict";
 const net = require("net");
 
@@ -20,7 +20,7 @@ process.stdout.on("drain", () => {
   for (const stream of streams.values()) if (stream.credit > 0) stream.sock.resume();
 });
 
-// What was read beyond the credit is held, so that no more than the window is ever under way.
+// Data read beyond the credit is held back, so that no more than the window is ever in flight.
 function pass(number, stream) {
   while (stream.held.length && stream.credit > 0) {
     const part = stream.held.subarray(0, Math.min(CHUNK, stream.credit));

@@ -1,4 +1,4 @@
-# The relay for containers without Python: see relay.py, which says what the frames mean. Core modules only.
+# The relay for containers without Python; connection_relay.py documents the frames. Core modules only.
 use strict;
 use warnings;
 use Errno qw(EAGAIN EWOULDBLOCK EINTR);
@@ -26,7 +26,7 @@ sub finish {
     drop($number) if $stream->{sent_end} && $stream->{shut};
 }
 
-sub give {    # to the connection, what came through the pipe
+sub give {    # write data from the pipe to the connection
     my ($number, $stream) = @_;
     my $written = syswrite($stream->{sock}, $stream->{waiting}, CHUNK);
     if (!defined $written) { reset_it($number) unless later(); return }
@@ -39,7 +39,7 @@ sub give {    # to the connection, what came through the pipe
     finish($number, $stream);
 }
 
-sub get {    # from the connection, for the pipe
+sub get {    # read from the connection for the pipe
     my ($number, $stream) = @_;
     my $most = $stream->{credit} < CHUNK ? $stream->{credit} : CHUNK;
     my $read = sysread($stream->{sock}, my $data, $most);
@@ -65,7 +65,7 @@ sub obey {
     }
 }
 
-sub take {    # from the pipe
+sub take {    # read from the pipe
     my $read = sysread(STDIN, $in, 65536, length $in);
     exit 0 unless $read || (!defined $read && later());
     my $at = 0;

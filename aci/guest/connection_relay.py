@@ -1,17 +1,17 @@
-"""Carries connections over a pair of pipes, at both of its ends.
+"""Relay that carries connections over a pair of pipes; the host imports this module for its own end.
 
-In a container, where it is the program, it listens on loopback and sends what connects through its stdin and stdout.
-On the host (`aci/environments/relaying.py`) the other end of the pipes answers. Standard library only, Python 3.6 and
-later; relay.pl and relay.js say the same in other words.
+In a container it runs as a program: it listens on loopback and forwards connections through its stdin and stdout. The
+other end of the pipes is on the host (`aci/environments/network/container_relay.py`). Standard library only, Python 3.6
+and later; connection_relay.pl and connection_relay.js do the same.
 
 A frame is a kind (one byte), the id of a connection and a number (four bytes each, the highest first):
 
-    H  hello     the relay's process id, the port it listens on
-    O  open      a connection
-    D  data      as many bytes as the number says follow
-    E  end       no more data comes this way
-    R  reset     the connection is gone; what came before still counts
-    C  credit    as many bytes more may be sent: a reader that is slow makes its sender wait, not memory grow
+    H  hello     the relay's process id (as the id), the port it listens on
+    O  open      a new connection
+    D  data      `number` bytes follow
+    E  end       no more data in this direction
+    R  reset     the connection is gone; data sent before is still valid
+    C  credit    `number` more bytes may be sent: a slow reader makes its sender wait instead of filling memory
 """
 
 import os
@@ -22,20 +22,23 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 HEADER = struct.Struct(">cII")
 HELLO, OPEN, DATA, END, RESET, CREDIT = b"H", b"O", b"D", b"E", b"R", b"C"
-WINDOW = 262144  # bytes that may be under way on a connection, each way
+WINDOW = 262144  # bytes that may be in flight on a connection, in each direction
 CHUNK = 32768
-HIGH = 1 << 20  # bytes for the pipe at which nothing more is read from connections; four times that: from the pipe
+HIGH = 1 << 20  # bytes queued for the pipe at which connections are not read; at four times that, neither is the pipe
 CONNECTIONS = 128
-WAITING = 4096  # connections that may wait to be taken: npm opens hundreds at once, and who is turned away comes late
+WAITING = 4096  # the backlog: npm opens hundreds of connections at once, and retries a refused one only later
 
 
 class Broken(Exception):
-    """The other end does not keep to the rules."""
+    """The other end violates the protocol."""
 
 
 class Stream:
-    """A connection. `waiting` came through the pipe; `credit` may still be sent there, `room` may still come.
-    One that is `deaf` takes nothing any more, but may have something to say yet."""
+    """A connection.
+
+    `waiting` is data from the pipe, `credit` the bytes that may still be sent to the pipe, `room` those that may still
+    arrive from it. A `deaf` connection accepts no more data, but may still send some.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -52,8 +55,11 @@ class Stream:
 
 
 class Link:
-    """One end. On the host `opened` gives the socket for a connection that is opened in the container, or None to
-    refuse it, and `greeted` is told what hello says."""
+    """One end of the relay.
+
+    On the host, `opened` returns the socket for a connection opened in the container, or None to refuse it, and
+    `greeted` receives the process id and port from the hello frame.
+    """
 
     def __init__(
         self,
@@ -73,7 +79,7 @@ class Link:
         self._out += HEADER.pack(kind, stream, number) + data
 
     def run(self, listener: Optional[socket.socket] = None, stop: Optional[socket.socket] = None) -> None:
-        """Carry until the other end is gone, or something comes from `stop`. Raises Broken."""
+        """Relay until the other end is gone or data arrives on `stop`. Raises Broken."""
         try:
             while self.turn(listener, stop):
                 pass
@@ -83,7 +89,7 @@ class Link:
             self._streams.clear()
 
     def turn(self, listener: Optional[socket.socket], stop: Optional[socket.socket]) -> bool:
-        """Wait for something and do it. False when it is time to end."""
+        """Wait for events and handle them. Return False at the end."""
         poll, streams = self._watched(listener, stop)
         for fd, events in poll.poll():
             if stop is not None and fd == stop.fileno():
@@ -132,7 +138,7 @@ class Link:
     def _accept(self, listener: socket.socket) -> None:
         try:
             sock = listener.accept()[0]
-        except OSError:  # it is gone already
+        except OSError:  # the connection is gone already
             return
         sock.setblocking(False)
         self._last += 1
@@ -141,7 +147,7 @@ class Link:
 
     def _serve(self, number: int, events: int) -> None:
         stream = self._streams.get(number)
-        if stream is None:  # a frame of this very turn ended it
+        if stream is None:  # a frame handled in this turn ended it
             return
         if events & select.POLLOUT and stream.waiting:
             self._give(number, stream)
@@ -183,7 +189,7 @@ class Link:
             self._finish(number, stream)
 
     def _finish(self, number: int, stream: Stream) -> None:
-        """Pass an end on once all before it is passed on, and forget a connection that has ended both ways."""
+        """Forward an end after all data before it, and drop a connection that has ended in both directions."""
         if stream.got_end and not stream.waiting and not stream.shut:
             stream.shut = True
             try:
@@ -208,7 +214,7 @@ class Link:
         self._streams.pop(number).sock.close()
 
     def _take(self) -> bool:
-        """Read from the pipe, and do what its whole frames say. False at its end."""
+        """Read from the pipe and handle complete frames. Return False at its end."""
         try:
             data = os.read(self._source, 65536)
         except BlockingIOError:
@@ -239,7 +245,7 @@ class Link:
         elif kind == HELLO and self._greeted:
             self._greeted(number, value)
         elif kind not in (DATA, END, RESET, CREDIT):
-            raise Broken("a frame makes no sense")
+            raise Broken("a frame has an unknown kind")
         elif stream is not None:
             self._change(kind, number, stream, value, data)
 

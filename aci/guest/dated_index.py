@@ -1,9 +1,9 @@
-"""An index of Python packages as it was at a time: pip asks it on loopback, and it asks the real ones.
+"""A package index as of a date: a proxy on loopback that hides newer files of the real indexes from pip.
 
-A program that is put into the container of a set-up; standard library only, Python 3.6 and later. Its arguments are the
-time (`2024-05-17T08:13:06`, UTC) and the addresses of indexes. It prints its port and goes on in the background. Files
-that were uploaded later are left out; of a package without an older file, or of an index that tells no times (neither
-by PEP 700 nor by PyPI's own JSON), all are given: what is asked for must come from somewhere.
+The program runs in the container of a set-up: standard library only, Python 3.6 and later. Its arguments are the time
+(`2024-05-17T08:13:06`, UTC) and the addresses of indexes. It prints its port and continues in the background. Files
+that were uploaded later are left out. All files are listed if a package has no older one, or if an index gives no
+upload times (neither by PEP 700 nor by PyPI's own JSON).
 """
 
 import json
@@ -26,11 +26,11 @@ _NAME = re.compile(r"/simple/([A-Za-z0-9][\w.-]*)/$")
 _PASSED_ON = ("data-requires-python", "data-yanked", "data-dist-info-metadata", "data-core-metadata")
 
 File = Dict[str, str]
-"""The attributes of a link, as the index's HTML has them, with `name` and, if it is known, `data-upload-time`."""
+"""The attributes of a link in the index's HTML, with `name` and, if known, `data-upload-time`."""
 
 
 class Links(HTMLParser):
-    """The links of a page."""
+    """Parser that collects the links of a page."""
 
     def __init__(self, address: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Links(HTMLParser):
 
 
 def read(address: str, tries: int = 3) -> Tuple[str, str, str]:
-    """Where it was found in the end, its kind and its text; a server in trouble is asked again. Raises OSError."""
+    """Return the final address, the content type and the text; retry server errors. Raises OSError."""
     try:
         with urlopen(Request(address, headers={"Accept": ACCEPT}), timeout=TIMEOUT) as answer:
             return answer.geturl(), answer.headers.get("Content-Type") or "", answer.read().decode("utf-8", "replace")
@@ -56,8 +56,8 @@ def read(address: str, tries: int = 3) -> Tuple[str, str, str]:
     return read(address, tries - 1)
 
 
-def listed(index: str, package: str) -> List[File]:
-    """A package's files; none where the index does not know it. Raises OSError, ValueError."""
+def list_files(index: str, package: str) -> List[File]:
+    """Return a package's files, [] if the index does not have it. Raises OSError, ValueError."""
     try:
         address, kind, text = read("{}/{}/".format(index.rstrip("/"), package))
     except HTTPError as error:
@@ -71,7 +71,7 @@ def listed(index: str, package: str) -> List[File]:
         links.feed(text)
         files = links.files
     if files and not any("data-upload-time" in each for each in files):
-        times = told_by_pypi(index, package)
+        times = upload_times(index, package)
         files = [{**each, "data-upload-time": times.get(each["name"], "")} for each in files]
     return files
 
@@ -88,8 +88,8 @@ def from_json(each: Dict[str, Any], address: str) -> File:
     return found
 
 
-def told_by_pypi(index: str, package: str) -> Dict[str, str]:
-    """File -> time of its upload by the older JSON, where there is one."""
+def upload_times(index: str, package: str) -> Dict[str, str]:
+    """Return the upload time of each file from PyPI's older JSON interface, {} if the index has none."""
     try:
         releases = json.loads(read(urljoin(index.rstrip("/"), "pypi/{}/json".format(package)))[2])["releases"]
         return {each["filename"]: each["upload_time_iso_8601"] for files in releases.values() for each in files}
@@ -97,16 +97,18 @@ def told_by_pypi(index: str, package: str) -> Dict[str, str]:
         return {}
 
 
-def until(files: List[File], last: str) -> List[File]:
-    """Those that were there at that time; all where none is known to have been."""
+def files_until(files: List[File], last: str) -> List[File]:
+    """Return the files that existed at that time; all if none is known to have existed."""
     return [each for each in files if "" < each.get("data-upload-time", "")[:19] <= last] or files
 
 
 def page(files: List[File]) -> bytes:
     lines = ["<!DOCTYPE html>"]
     for each in files:
-        kept = "".join(' {}="{}"'.format(name, escape(each[name])) for name in ("href", *_PASSED_ON) if name in each)
-        lines.append("<a{}>{}</a><br>".format(kept, escape(each["name"])))
+        attributes = "".join(
+            ' {}="{}"'.format(name, escape(each[name])) for name in ("href", *_PASSED_ON) if name in each
+        )
+        lines.append("<a{}>{}</a><br>".format(attributes, escape(each["name"])))
     return "\n".join(lines).encode()
 
 
@@ -115,10 +117,10 @@ class Handler(BaseHTTPRequestHandler):
     indexes: Tuple[str, ...] = ()
 
     def do_GET(self) -> None:
-        asked = _NAME.match(self.path)
+        match = _NAME.match(self.path)
         try:
-            files = [each for index in self.indexes for each in listed(index, asked[1])] if asked else []
-            self.answer(200 if files else 404, page(until(files, self.last)))
+            files = [each for index in self.indexes for each in list_files(index, match[1])] if match else []
+            self.answer(200 if files else 404, page(files_until(files, self.last)))
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.answer(502, escape(repr(error)).encode())
 

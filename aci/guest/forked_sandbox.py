@@ -1,4 +1,4 @@
-"""Runs a piece of work in a forked child that may loop, recurse, eat memory, print without end or die.
+"""Sandbox that runs work in a forked child, which may loop, recurse, exhaust memory, print without end or die.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -14,27 +14,27 @@ import threading
 import time
 import warnings
 
-SLAIN = signal.SIGVTALRM
-"""What `cpu_limit` ends a process with."""
+CPU_LIMIT_SIGNAL = signal.SIGVTALRM
+"""The signal with which `cpu_limit` ends a process."""
 MEMORY_BYTES, LEAST_MEMORY = 1 << 30, 128 << 20
 FILE_BYTES = 64 << 20
 BLOCK = 1 << 16
 LONGEST = 32000000
-"""Bytes of a line; who says more without an end of line is not listened to."""
+"""Bytes of a line; a child that writes a longer one is not read any further."""
 MOST_WORKERS = 16
 MEMORY_FILES = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
 ENDED_FIRST = 500
-"""By how much likelier a child of ours is to be ended than its parent where the machine's memory is used up."""
-PRIVATE = set()
-"""Descriptors of ours that no child may have."""
+"""The children's `oom_score_adj`: if memory runs out, the kernel kills a child before its parent."""
+PRIVATE_DESCRIPTORS = set()
+"""Descriptors of the sandbox, which every child closes."""
 
 
 class TimeUp(BaseException):
-    """The CPU time of a test is used up."""
+    """Raised when the CPU time of a test is used up."""
 
 
 class _Alarm:
-    """What the signal's handler knows: how often it came, and the file of the frame that it first came to."""
+    """State of the signal handler: the number of signals, and the file of the frame that the first interrupted."""
 
     count = 0
     file = ""
@@ -42,12 +42,15 @@ class _Alarm:
 
 @contextlib.contextmanager
 def cpu_limit(seconds):
-    """Raise TimeUp after `seconds` of CPU time, the kernel's included, and again every 50 ms where the code under test
-    catches it, and in the end where all of that was caught. Code that lets no Python run (a C loop) is ended with its
-    process by `SLAIN`, after twice that and 0.2 s of its own CPU time."""
+    """Raise TimeUp after `seconds` of CPU time (user and kernel).
+
+    It is raised again every 50 ms in case the code under test catches it, and once more at the end of the context. Code
+    that does not return to Python (a C loop) is ended with its process by `SLAIN`, after `2 * seconds + 0.2` of user
+    CPU time.
+    """
     _Alarm.count, _Alarm.file = 0, ""
     signal.signal(signal.SIGPROF, _time_up)
-    signal.signal(SLAIN, signal.SIG_DFL)
+    signal.signal(CPU_LIMIT_SIGNAL, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_VIRTUAL, 2 * seconds + 0.2)
     signal.setitimer(signal.ITIMER_PROF, seconds, 0.05)
     try:
@@ -66,16 +69,16 @@ def _time_up(signum, frame):
     raise TimeUp()
 
 
-def cut_in():
-    """(how often time was up under the last `cpu_limit`, the file of the code that it first found running)."""
+def alarm_state():
+    """Return how often the last `cpu_limit` raised TimeUp, and the file of the code that it first interrupted."""
     return _Alarm.count, _Alarm.file
 
 
-def forked(work, receive, patience):
-    """Call `work(emit)` in a child; each `emit(value)` there is a `receive(value)` here.
+def run_forked(work, receive, patience):
+    """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here.
 
-    A child silent for `patience` seconds is killed with its descendants. Answers `done`, `timeout` where it was silent
-    or `cpu_limit` ended it, or `died`.
+    A child that is silent for `patience` seconds is killed with its descendants. Return `done`, `timeout` (it was
+    silent, or `cpu_limit` ended it) or `died`.
     """
     child = Child(lambda emit, take: work(emit))
     last = time.monotonic()
@@ -90,32 +93,32 @@ def forked(work, receive, patience):
         child.kill()
     if child.done:
         return "done"
-    return "timeout" if child.signal == SLAIN else "died"
+    return "timeout" if child.signal == CPU_LIMIT_SIGNAL else "died"
 
 
 class Child:
-    """A forked process that runs `work(emit, take)`: JSON values go both ways.
+    """A forked process that runs `work(emit, take)` and exchanges JSON values with its parent.
 
-    In it, `emit(value)` says a value and `take()` waits for one, None at the end. It has limits of its own, and no
-    output. `ended`: it says nothing more; `done`: because its work returned. `signal` is what killed it, once it was
-    reaped by `kill`.
+    In the child, `emit(value)` sends a value and `take()` waits for one (None at the end). It has resource limits and
+    no output. `ended` is true once it sends nothing more, `done` if its work returned. `signal` is the signal that
+    killed it, known after `kill`.
     """
 
     def __init__(self, work):
         self.ended = self.done = False
         self.signal = 0
         self.unsent = b""
-        self._lines = Lines()
-        self._out, into = os.pipe()
-        asked, self._in = os.pipe()
+        self._lines = LineBuffer()
+        self._out, sink = os.pipe()
+        source, self._in = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
-        PRIVATE.update((self._out, self._in))
+        PRIVATE_DESCRIPTORS.update((self._out, self._in))
         self.pid = _fork()
         if self.pid == 0:
-            _live(work, asked, into)
-        os.close(into)
-        os.close(asked)
+            _run_child(work, source, sink)
+        os.close(sink)
+        os.close(source)
         os.set_blocking(self._in, False)
         with contextlib.suppress(OSError):
             os.setpgid(self.pid, self.pid)
@@ -124,25 +127,25 @@ class Child:
         return self._out
 
     def inlet(self):
-        """The descriptor that takes what is `unsent`."""
+        """Return the descriptor to which `unsent` data is written."""
         return self._in
 
     def send(self, value):
-        """Say a value. What the child does not take now is `unsent`, and goes with `go_on`."""
+        """Send a value. Data that the child does not read now stays in `unsent`, for `send_rest`."""
         self.unsent += (json.dumps(value) + "\n").encode()
-        self.go_on()
+        self.send_rest()
 
-    def go_on(self):
+    def send_rest(self):
         try:
             while self.unsent:
                 self.unsent = self.unsent[os.write(self._in, self.unsent) :]
         except BlockingIOError:
             pass
-        except OSError:  # it has died, which is found by reading
+        except OSError:  # the child has died; reading from it will show that
             self.unsent = b""
 
     def receive(self):
-        """The values that have come; waits where nothing has."""
+        """Return the values that have arrived; wait if there is none."""
         data = os.read(self._out, BLOCK)
         lines = self._lines.take(data)
         self.ended = not data or self._lines.length > LONGEST
@@ -159,10 +162,10 @@ class Child:
         return values
 
     def kill(self):
-        """End it and what it started, if it has not ended, and reap it."""
+        """Kill the child and its descendants, if they are still running, and reap it."""
         if not self.pid:
             return
-        PRIVATE.difference_update((self._out, self._in))
+        PRIVATE_DESCRIPTORS.difference_update((self._out, self._in))
         os.close(self._out)
         os.close(self._in)
         with contextlib.suppress(OSError):
@@ -173,15 +176,15 @@ class Child:
             self.signal = os.WTERMSIG(status)
 
 
-class Lines:
-    """Bytes as they come, put together to lines. `length`: bytes of the line that has no end yet."""
+class LineBuffer:
+    """A buffer that joins chunks of bytes to lines. `length` is the size of the incomplete line."""
 
     def __init__(self):
         self.length = 0
         self._parts = []
 
     def take(self, data):
-        """The lines that end in `data`."""
+        """Add data and return the lines that it completes."""
         first, *more = data.split(b"\n")
         self._parts.append(first)
         self.length += len(first)
@@ -193,13 +196,13 @@ class Lines:
         return lines
 
 
-def number(value, most=1e9):
-    """Whether it is a number from 0 to `most`: JSON has also infinite ones, and some without bounds."""
+def is_bounded_number(value, most=1e9):
+    """Return whether it is a number from 0 to `most`: JSON may also hold infinite and unbounded ones."""
     return type(value) in (int, float) and 0 <= value <= most
 
 
-def cores():
-    """How many processes can run at once here, a container's share of the machine considered."""
+def core_count():
+    """Return how many processes can run at once here, within a container's CPU quota."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:
@@ -211,18 +214,18 @@ def cores():
     return min(count, MOST_WORKERS)
 
 
-def memory(files=MEMORY_FILES):
-    """Bytes that a child may take beyond what its parent has: when all do so, there is enough for the parent too."""
+def memory_limit(files=MEMORY_FILES):
+    """Return the bytes that a child may allocate beyond its parent's; if all do, enough is left for the parent."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for name in files:
-        with contextlib.suppress(OSError, ValueError), open(name) as file:  # not there, or `max`
+        with contextlib.suppress(OSError, ValueError), open(name) as file:  # the file does not exist, or holds `max`
             found.append(int(file.read()))
-    return max(LEAST_MEMORY, min(MEMORY_BYTES, min(found) // (cores() + 2)))
+    return max(LEAST_MEMORY, min(MEMORY_BYTES, min(found) // (core_count() + 2)))
 
 
 def _fork():
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which a repository may have begun
+        warnings.simplefilter("ignore", DeprecationWarning)  # about threads, which a repository may have started
         return os.fork()
 
 
@@ -232,30 +235,30 @@ def _write(descriptor, value):
         data = data[os.write(descriptor, data) :]
 
 
-def _live(work, asked, into):
+def _run_child(work, source, sink):
     status = 1
     try:
         os.setpgid(0, 0)
-        for descriptor in PRIVATE:
+        for descriptor in PRIVATE_DESCRIPTORS:
             os.close(descriptor)
-        PRIVATE.clear()
-        PRIVATE.update((asked, into))  # of children of its own
+        PRIVATE_DESCRIPTORS.clear()
+        PRIVATE_DESCRIPTORS.update((source, sink))  # for its own children
         _confine()
-        reader = os.fdopen(asked, "rb")
+        reader = os.fdopen(source, "rb")
 
         def take():
             line = reader.readline()
             return json.loads(line.decode()) if line else None
 
-        work(lambda value: _write(into, value), take)
-        _write(into, None)
+        work(lambda value: _write(sink, value), take)
+        _write(sink, None)
         status = 0
     finally:
         os._exit(status)
 
 
 def _confine():
-    """Limits of a child: memory, size of files, no output, no tracer of the target's own, default signals."""
+    """Confine the child: limit memory and file size, discard output, remove tracers, reset the alarm."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
@@ -265,7 +268,7 @@ def _confine():
     signal.setitimer(signal.ITIMER_REAL, 0)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write(str(ENDED_FIRST))
-    for limit, value in ((resource.RLIMIT_AS, _address_space() + memory()), (resource.RLIMIT_FSIZE, FILE_BYTES)):
+    for limit, value in ((resource.RLIMIT_AS, _address_space() + memory_limit()), (resource.RLIMIT_FSIZE, FILE_BYTES)):
         hard = resource.getrlimit(limit)[1]
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))

@@ -1,11 +1,12 @@
-"""A Python interpreter that stays: each block runs in the names that the blocks before have left.
+"""A persistent Python interpreter: each block of code sees the names that earlier blocks defined.
 
-    python interpreter.py FOLDER BLOCK     run the code in the file BLOCK, which may be of the repository in the
-                                           current folder; ends with 1 where it raises
+    python interpreter.py FOLDER BLOCK     run the code in the file BLOCK with the repository in the current folder;
+                                           exit with 1 if it raises
 
-The first call starts the interpreter, which serves a socket in FOLDER, in its own process. A block writes to the
-caller's output, and is interrupted when the caller ends. What of the repository was imported and has changed since is
-forgotten, so that it is imported anew. Standard library only, for the target's own Python (3.6 and later).
+The first call starts the interpreter as a process of its own, which serves a socket in FOLDER. A block writes to the
+caller's output and is interrupted when the caller ends. If imported modules of the repository have changed, they are
+removed from `sys.modules` so that they are imported again. Standard library only, for the target's own Python (3.6 and
+later).
 """
 
 import ast
@@ -22,70 +23,70 @@ import time
 import traceback
 import types
 
-SOCKET, ANEW_PLEASE = "socket", b"\2"
+SOCKET, RESTART = "socket", b"\2"
 CLOCK = 50000000
-"""Nanoseconds by which the clock of files may be late."""
+"""Nanoseconds by which file timestamps may lag behind the clock."""
 STARTS, GRACE = 20.0, 5.0
-"""Seconds in which the interpreter has to be there, and in which an interrupted block has to end."""
-LOOKING, ALONE = 20.0, 300.0
-"""Seconds after which it looks whether its shell is there, and that it waits for another one."""
-CHANGED = "[files have changed: what is imported from the repository is read anew, names from before are old]"
-ANEW = "[a new interpreter: what blocks before have defined is gone]"
+"""Seconds for the interpreter to start, and for an interrupted block to end."""
+CHECK_INTERVAL, IDLE_TIMEOUT = 20.0, 300.0
+"""Seconds between checks that the shell still exists, and that the interpreter waits for a new caller without it."""
+CHANGED = "[files have changed: the repository's modules will be imported again, existing names refer to old code]"
+RESTARTED = "[a new interpreter was started: names that earlier blocks defined are gone]"
 
 
 def main(folder, block):
-    """Have a block run, and return the exit code."""
+    """Run a block in the interpreter and return the exit code."""
     os.makedirs(folder, exist_ok=True)
-    talk = _connected(folder)
-    if talk is None:
-        told = os.path.exists(os.path.join(folder, "began"))
-        talk = _started(folder)
-        if told:
-            sys.stdout.write(ANEW + "\n")
+    connection = _connect(folder)
+    if connection is None:
+        is_restart = os.path.exists(os.path.join(folder, "began"))
+        connection = _start(folder)
+        if is_restart:
+            sys.stdout.write(RESTARTED + "\n")
     with open(os.path.join(folder, "began"), "w"):
         pass
     sys.stdout.flush()
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _packed([1, 2]))]
-    said = ["\0".join([os.getcwd(), block, str(os.getppid())]).encode("utf-8", "surrogateescape")]
-    talk.sendmsg(said, rights)
-    answer = _answer(talk)
-    if answer == ANEW_PLEASE:
-        sys.stdout.write(ANEW + "\n")
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _pack([1, 2]))]
+    request = ["\0".join([os.getcwd(), block, str(os.getppid())]).encode("utf-8", "surrogateescape")]
+    connection.sendmsg(request, rights)
+    answer = _answer(connection)
+    if answer == RESTART:
+        sys.stdout.write(RESTARTED + "\n")
         sys.stdout.flush()
-        talk = _started(folder)
-        talk.sendmsg(said, rights)
-        answer = _answer(talk)
+        connection = _start(folder)
+        connection.sendmsg(request, rights)
+        answer = _answer(connection)
     if not answer:
         sys.stdout.write("[the interpreter has ended]\n")
         return 1
     return answer[0]
 
 
-def _answer(talk):
+def _answer(connection):
     try:
-        return talk.recv(1)
+        return connection.recv(1)
     except OSError:
         return b""
 
 
-def _packed(numbers):
+def _pack(numbers):
     import array
 
     return array.array("i", numbers)
 
 
-def _connected(folder):
-    talk = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def _connect(folder):
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _there(folder, lambda: talk.connect(SOCKET))
+        _in_folder(folder, lambda: connection.connect(SOCKET))
     except OSError:
-        talk.close()
+        connection.close()
         return None
-    return talk
+    return connection
 
 
-def _there(folder, act):
-    """Done in the folder: the path of a socket may not be long."""
+def _in_folder(folder, act):
+    """Call `act` in the folder, as the path of a socket must be short."""
     here = os.getcwd()
     os.chdir(folder)
     try:
@@ -94,7 +95,7 @@ def _there(folder, act):
         os.chdir(here)
 
 
-def _started(folder):
+def _start(folder):
     with open(os.devnull, "r+b") as nothing:
         subprocess.Popen(
             [sys.executable, os.path.abspath(__file__), folder],
@@ -105,15 +106,15 @@ def _started(folder):
         )
     end = time.time() + STARTS
     while time.time() < end:
-        talk = _connected(folder)
-        if talk is not None:
-            return talk
+        connection = _connect(folder)
+        if connection is not None:
+            return connection
         time.sleep(0.02)
     raise SystemExit("[the interpreter could not be started]")
 
 
 class Interpreter:
-    """The names that blocks leave: those of the module `__main__`, where unittest, pickle and others look."""
+    """The namespace of the blocks: that of the module `__main__`, where unittest, pickle and others look."""
 
     def __init__(self):
         module = types.ModuleType("__main__")
@@ -121,10 +122,10 @@ class Interpreter:
         sys.modules["__main__"] = module
         self.names = module.__dict__
         self.count = 0
-        self.seen = {}
+        self.stamps = {}
 
     def run(self, code, root):
-        """Run a block, and return whether it ended well. What its last expression gives is shown."""
+        """Run a block, print the value of its last expression, and return whether it succeeded."""
         self.count += 1
         name = "<block {}>".format(self.count)
         linecache.cache[name] = (len(code), None, code.splitlines(True), name)
@@ -148,38 +149,40 @@ class Interpreter:
             if isinstance(end.code, str):
                 sys.stdout.write(end.code + "\n")
             return end.code in (None, 0)
-        except BaseException:  # noqa: BLE001 - what a block raises is shown
+        except BaseException:  # noqa: BLE001 - any error of a block is printed
             kind, error, trace = sys.exc_info()
             while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
                 trace = trace.tb_next
             traceback.print_exception(kind, error, trace)
             return False
         finally:
-            self._look(root, began)
+            self._record_imports(root, began)
 
-    def _look(self, root, began):
-        """Remember which of the repository's files are imported, as they are now; of one that was written while the
-        block ran nobody knows which text was imported."""
+    def _record_imports(self, root, began):
+        """Remember the timestamps of the repository's imported files.
+
+        If a file was written while the block ran, it is unknown which version was imported.
+        """
         for name, path in _files(root):
             stamp = _stamp(path)
             is_sure = stamp is not None and stamp[0] < began - CLOCK
-            self.seen.setdefault(name, stamp if is_sure else None)
+            self.stamps.setdefault(name, stamp if is_sure else None)
 
     def is_old(self, root):
-        """Whether one of these has changed since."""
-        return any(name in self.seen and self.seen[name] != _stamp(path) for name, path in _files(root))
+        """Return whether an imported file of the repository has changed since."""
+        return any(name in self.stamps and self.stamps[name] != _stamp(path) for name, path in _files(root))
 
     def _forget(self, root):
-        """Where one of these has changed, all of them: they hold each other's names."""
+        """Unload all modules of the repository if one has changed, as they refer to each other's names."""
         if self.is_old(root):
             for name, _ in _files(root):
                 del sys.modules[name]
-            self.seen.clear()
+            self.stamps.clear()
             sys.stdout.write(CHANGED + "\n")
 
 
 def _files(root):
-    """The modules that lie in the repository."""
+    """Return (name, path) of the loaded modules of the repository."""
     found = [(name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items())]
     inside = root.rstrip("/") + "/"
     own = [(name, path) for name, path in found if isinstance(path, str) and path.startswith(inside)]
@@ -187,7 +190,7 @@ def _files(root):
 
 
 def _is_compiled(root):
-    """Whether some cannot be imported twice by one process."""
+    """Return whether a loaded module is compiled, and so cannot be imported twice by one process."""
     return any(not path.endswith((".py", ".pyc")) for _, path in _files(root))
 
 
@@ -214,46 +217,46 @@ def serve(folder):
             os.remove(SOCKET)
         listening.bind(SOCKET)
 
-    _there(folder, bind)
+    _in_folder(folder, bind)
     listening.listen(1)
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != os.path.dirname(os.path.abspath(__file__))]
     interpreter = Interpreter()
     shell = ""
     while True:
-        talk = _accepted(listening, shell)
-        held.append(talk)
-        shell = _serve(interpreter, talk, nothing)
-        if os.getpid() != own:  # a child that a block has forked, and not ended
+        connection = _accept(listening, shell)
+        held.append(connection)
+        shell = _serve(interpreter, connection, nothing)
+        if os.getpid() != own:  # a child that a block forked and did not end
             os._exit(0)
-        held.remove(talk)
-        talk.close()
+        held.remove(connection)
+        connection.close()
 
 
-def _accepted(listening, shell):
-    """The next caller. Once the shell of the last one is gone for a while, nobody will come: this process ends."""
+def _accept(listening, shell):
+    """Return the next caller's connection; exit some time after the last caller's shell has gone."""
     last = time.time()
-    listening.settimeout(LOOKING)
+    listening.settimeout(CHECK_INTERVAL)
     while True:
         with contextlib.suppress(socket.timeout):
-            talk, _ = listening.accept()
-            talk.settimeout(None)
-            return talk
-        if os.path.exists("/proc/self") and not os.path.exists("/proc/" + shell) and time.time() - last > ALONE:
+            connection, _ = listening.accept()
+            connection.settimeout(None)
+            return connection
+        if os.path.exists("/proc/self") and not os.path.exists("/proc/" + shell) and time.time() - last > IDLE_TIMEOUT:
             os._exit(0)
 
 
-def _serve(interpreter, talk, nothing):
-    """Run what a caller sends; the number of its shell."""
-    said, rights, _, _ = talk.recvmsg(65536, socket.CMSG_SPACE(8))
-    outputs = _packed([])
+def _serve(interpreter, connection, nothing):
+    """Run the block that a caller sends; return the process id of the caller's shell."""
+    request, rights, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(8))
+    outputs = _pack([])
     for _, _, data in rights:
         outputs.frombytes(data[: len(data) - len(data) % outputs.itemsize])
     if len(outputs) != 2:
         return ""
     own = os.getpid()
-    root, block, shell = said.decode("utf-8", "surrogateescape").split("\0")
+    root, block, shell = request.decode("utf-8", "surrogateescape").split("\0")
     if interpreter.is_old(root) and _is_compiled(root):
-        talk.send(ANEW_PLEASE)
+        connection.send(RESTART)
         os._exit(0)
     for number, output in zip((1, 2), outputs):
         os.dup2(output, number)
@@ -261,12 +264,12 @@ def _serve(interpreter, talk, nothing):
         os.close(output)
     sys.stdout, sys.stderr = _stream(1), _stream(2)
     ended = threading.Event()
-    threading.Thread(target=_interrupt, args=(talk, ended), daemon=True).start()
-    good = False
+    threading.Thread(target=_interrupt, args=(connection, ended), daemon=True).start()
+    succeeded = False
     try:
         with open(block, encoding="utf-8") as file:
             code = file.read()
-        good = interpreter.run(code, root)
+        succeeded = interpreter.run(code, root)
     except KeyboardInterrupt:
         pass
     finally:
@@ -278,7 +281,7 @@ def _serve(interpreter, talk, nothing):
         os.dup2(nothing, 2)
     with contextlib.suppress(OSError):
         if os.getpid() == own:
-            talk.send(b"\0" if good else b"\1")
+            connection.send(b"\0" if succeeded else b"\1")
     return shell
 
 
@@ -286,10 +289,10 @@ def _stream(number):
     return io.TextIOWrapper(os.fdopen(number, "wb", 0, closefd=False), "utf-8", "replace", write_through=True)
 
 
-def _interrupt(talk, ended):
-    """Interrupt the block once nobody waits for it, and end with it where that is no use."""
+def _interrupt(connection, ended):
+    """Interrupt the block once its caller has gone, and exit if it does not end in time."""
     try:
-        if talk.recv(1) or ended.is_set():
+        if connection.recv(1) or ended.is_set():
             return
     except OSError:
         return

@@ -1,9 +1,9 @@
-"""Looks at a repository and prints, as one JSON line, what is needed to run its tests.
+"""Probe of a repository: prints one JSON line with what is needed to run its tests.
 
-Runs under the target's Python (3.6 and later), standard library only, as `detect.py ROOT PATHS`: the PYTHONPATH of the
-tests. It has no PYTHONPATH itself, since it runs before the user is asked whether the repository's code may run.
-{"python", "pytest", "tests", "start", "version"}: the interpreter's name, the name of one that has pytest (or ""),
-how many test files there are, the arguments of `unittest discover` that reach most of them ([] if none can), and the
+Runs under the target's Python (3.6 and later), standard library only, as `project_probe.py ROOT PATHS`, where PATHS is
+the PYTHONPATH of the tests. It has no PYTHONPATH itself, since it runs before the user has allowed the repository's
+code to run. {"python", "pytest", "tests", "start", "version"}: the interpreter's name, the name of one that has pytest
+(or ""), the number of test files, the arguments of `unittest discover` that reach most of them ([] if none do), and the
 interpreter's version.
 """
 
@@ -16,6 +16,7 @@ import sys
 
 SKIPPED = {"node_modules", "venv", "env", "build", "dist", "site-packages", "__pycache__"}
 LIMIT = 5000
+PYTHON_NAME = "python" if os.path.basename(sys.executable or "") == "python" else "python3"
 
 
 def is_test(name):
@@ -40,14 +41,14 @@ def has_test_cases(path):
 
 
 def top_of(folder, root):
-    """The first folder above that is no package: what must be on sys.path for the tests there."""
+    """Return the nearest folder above that is not a package, which must be on sys.path for the tests."""
     while folder != root and os.path.exists(os.path.join(folder, "__init__.py")):
         folder = os.path.dirname(folder)
     return folder
 
 
 def start(paths, root):
-    """The arguments of `unittest discover` that reach most of the files."""
+    """Return the arguments of `unittest discover` that reach most of the files."""
     groups = {}
     for path in paths:
         pattern = "test*.py" if os.path.basename(path).startswith("test") else "*_test.py"
@@ -61,8 +62,18 @@ def start(paths, root):
     return options + ([] if common == top else ["-t", os.path.relpath(top, root)])
 
 
+def this_python_has_pytest(folders):
+    """Return whether this Python finds pytest, also in these folders, without running any of their files."""
+    own = importlib.machinery.PathFinder.find_spec("pytest", folders)
+    return own is not None or importlib.util.find_spec("pytest") is not None
+
+
 def has_pytest(python, folders):
-    """Whether this Python finds pytest, also in these folders, none of whose files it runs."""
+    if python == os.path.basename(sys.executable or ""):
+        try:
+            return this_python_has_pytest(folders)
+        except Exception:  # noqa: BLE001 - a finder of the environment may raise anything
+            return False
     try:
         return subprocess.call([python, __file__, "--has-pytest", *folders], stderr=subprocess.DEVNULL) == 0
     except OSError:
@@ -71,16 +82,13 @@ def has_pytest(python, folders):
 
 def main():
     if sys.argv[1] == "--has-pytest":
-        own = importlib.machinery.PathFinder.find_spec("pytest", sys.argv[2:])
-        sys.exit(own is None and importlib.util.find_spec("pytest") is None)
+        sys.exit(not this_python_has_pytest(sys.argv[2:]))
     root = os.path.realpath(sys.argv[1])
     folders = [root] + [folder for folder in sys.argv[2].split(os.pathsep) if folder]
     paths = test_files(root)
     with_cases = [path for path in paths if has_test_cases(path)]
     pytest = next((python for python in ("python3", "python") if has_pytest(python, folders)), "")
-    python = os.path.basename(sys.executable or "python3")
-    python = python if python in ("python3", "python") else "python3"
-    found = {"python": python, "pytest": pytest, "tests": len(paths), "start": start(with_cases, root)}
+    found = {"python": PYTHON_NAME, "pytest": pytest, "tests": len(paths), "start": start(with_cases, root)}
     found["version"] = "%d.%d.%d" % sys.version_info[:3]
     sys.stdout.write(json.dumps(found) + "\n")
 

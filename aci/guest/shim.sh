@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands before a build tool in PATH: what its `test` prints goes to a file of ours too, all else straight on.
+# Shim before a build tool in PATH: for `test` it saves the output to a file; other commands run unchanged.
 tool=${0##*/}
 left=
 while [ -n "$PATH" ]; do
@@ -27,7 +27,7 @@ for word in "$@"; do
 done
 out=%OUT%/$tool-$$
 printf '%s\n' "$PWD" >"$out.cwd"
-fit() { # of a huge output, only the lines that say what came of a test
+fit() { # cut a huge output down to the lines with test results
     if [ "$(wc -c <"$out")" -gt %MOST% ]; then
         grep -aE %KEPT% "$out" | head -c %MOST% >"$out.cut"
         mv "$out.cut" "$out"

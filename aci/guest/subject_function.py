@@ -1,6 +1,6 @@
-"""The function under work, found in the repository by path and dotted name, and calls of it kept as pickles.
+"""The function under work, found in the repository by path and dotted name, and its recorded calls (pickles).
 
-Runs in the repository's own Python, beside its code; a pickle is read nowhere else.
+Runs in the repository's own Python, in a process that also runs its code; pickles are loaded only there.
 """
 
 import importlib
@@ -9,8 +9,8 @@ import pickle
 import sys
 
 
-def subject(root, path, name):
-    """(the function itself, unbound and without staticmethod or classmethod round it; its module)."""
+def load_subject(root, path, name):
+    """Return (function, module); the function is unbound and without its staticmethod or classmethod wrapper."""
     module = importlib.import_module(module_name(root, path))
     holder = module
     *owners, last = name.split(".")
@@ -21,7 +21,7 @@ def subject(root, path, name):
 
 
 def module_name(root, path):
-    """The name under which the repository imports a file, with its folder first on sys.path."""
+    """Return the name under which the repository imports a file, and put the file's top folder first on sys.path."""
     parts = path[: -len(".py")].split("/")
     top = len(parts) - 1
     while top and os.path.exists(os.path.join(root, *parts[:top], "__init__.py")):
@@ -40,7 +40,14 @@ def module_name(root, path):
     return ".".join(parts[top:])
 
 
-def read(file):
-    """The (args, kwargs) of a kept call, made anew."""
+def hide_own_modules():
+    """Remove this package's modules from sys.modules, so that the code under work cannot detect them."""
+    package = __package__.partition(".")[0]
+    for name in [one for one in sys.modules if one.partition(".")[0] == package]:
+        del sys.modules[name]
+
+
+def load_call(file):
+    """Return (args, kwargs) of a recorded call as new objects."""
     with open(file, "rb") as stream:
         return pickle.load(stream)

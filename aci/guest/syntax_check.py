@@ -1,6 +1,6 @@
-"""Says whether a file is valid for the Python that runs this: prints nothing, or the line and what is wrong.
+"""Syntax check of a file by the Python that runs it: prints nothing, or the line and the error.
 
-Given to the target's Python (3.5 and later) as `python -c`, with the file's path; standard library only.
+The target's Python (3.5 and later) runs it as `python -c` with the file's path. Standard library only.
 """
 
 import sys

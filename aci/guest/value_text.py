@@ -1,4 +1,4 @@
-"""Values as texts that tell them apart, and as texts to be read.
+"""Values as texts: for readers, and for comparing values by their texts.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -8,34 +8,34 @@ import re
 import types
 
 ITEMS, DEPTH, PARTS, READ = 300, 100, 20000, 160
-"""Items drawn of what is lazy; levels and parts of what is nested that are looked at; letters that are read."""
+"""Limits: items taken from an iterator, levels and parts of a nested value, characters of a text for readers."""
 NEAR = 6
-"""Levels that are near."""
+"""Levels that `outlined` includes."""
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 NAMED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
-"""Values whose attributes are no state of theirs."""
+"""Values whose attributes are not part of their state."""
 
 
-def shown(value):
-    """A text to be read, without addresses; sets and dicts in order of their texts, floats to ten digits.
+def readable_text(value):
+    """Return a text for readers, without addresses: sets and dicts sorted by text, floats rounded to ten digits.
 
-    Objects without a text of their own are shown by their attributes.
+    Objects without a `__repr__` of their own are shown by their attributes.
     """
     return Shower(False).text(value)
 
 
-def told(value):
-    """As `shown`, but it tells objects with a text of their own by their attributes too, those in slots included."""
+def full_text(value):
+    """Return a text as `shown` does, but with the attributes (and slots) of objects with their own `__repr__` too."""
     return Shower(True).text(value)
 
 
-def outlined(value):
-    """As `told`, but what differs only far inside is alike."""
+def outline_text(value):
+    """Return a text as `told` does, but cut off below NEAR levels."""
     return Shower(True, NEAR).text(value)
 
 
 class Shower:
-    """Writes values. `parts`: how many parts it looked at. An object that it met before is a number, as in graphs."""
+    """Writer of values as texts. `parts` counts the parts visited; an object that occurs again is given by a number."""
 
     def __init__(self, whole, depth=DEPTH):
         self.whole = whole
@@ -59,7 +59,7 @@ class Shower:
         if self.parts > PARTS or len(self._path) > self.depth:
             return "..."
         for up, one in enumerate(reversed(self._path)):
-            if one is value:  # it is a part of itself
+            if one is value:  # the value contains itself
                 return "^%d" % up
         self._path.append(value)
         try:
@@ -86,7 +86,7 @@ class Shower:
         return (kind.__name__ if plain else repr(value)) + "(" + ", ".join(parts) + ")"
 
     def _members(self, value):
-        """The texts of a set's members, none of which says in which order the set gave them."""
+        """Return the texts of a set's members, independent of the order of iteration."""
         before, texts = self._met, []
         for one in value:
             self._met = dict(before)
@@ -100,41 +100,41 @@ BRACKETS = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}")}
 
 
 def attributes(value):
-    """What an object has in its dict and in the slots of its classes, by name."""
+    """Return the attributes of an object from its `__dict__` and the slots of its classes."""
     found = {}
     for kind in type(value).__mro__:
         for name, one in vars(kind).items():
             if isinstance(one, types.MemberDescriptorType) and hasattr(kind, "__slots__"):
                 try:
                     found[name] = one.__get__(value, kind)
-                except AttributeError:  # nothing is in it
+                except AttributeError:  # the slot is empty
                     continue
     own = getattr(value, "__dict__", None)
     found.update(own if isinstance(own, dict) else {})
     return found
 
 
-def brief(text, most=READ):
+def shorten(text, most=READ):
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def shown_call(function, values):
-    """A call as a user would write it, as far as its values have such a text."""
+def call_text(function, values):
+    """Return a call as a user would write it, as far as its values allow."""
     positional, named = values
-    texts = [brief(shown(one), 80) for one in positional]
-    texts += ["%s=%s" % (name, brief(shown(one), 80)) for name, one in named.items()]
+    texts = [shorten(readable_text(one), 80) for one in positional]
+    texts += ["%s=%s" % (name, shorten(readable_text(one), 80)) for name, one in named.items()]
     name = function.__qualname__
     if "." in name and "<" not in name and texts and positional and _is_of(positional[0], name.split(".")[-2]):
-        return brief("%s.%s(%s)" % (texts[0], function.__name__, ", ".join(texts[1:])))
-    return brief("%s(%s)" % (name.split(".")[-1], ", ".join(texts)))
+        return shorten("%s.%s(%s)" % (texts[0], function.__name__, ", ".join(texts[1:])))
+    return shorten("%s(%s)" % (name.split(".")[-1], ", ".join(texts)))
 
 
 def _is_of(value, name):
     return any(kind.__name__ == name for kind in type(value).__mro__)
 
 
-def drawn(result):
-    """What a lazy result yields, as a list; anything else as it is."""
+def take_items(result):
+    """Return the first items of an iterator as a list, any other value unchanged."""
     if isinstance(result, types.GeneratorType) or (hasattr(type(result), "__next__") and not hasattr(result, "read")):
         return list(itertools.islice(result, ITEMS))
     return result

@@ -1,4 +1,4 @@
-"""Files as documents of what was said when they were changed, scored by BM25."""
+"""Files as documents made of the messages of the commits that changed them, scored by BM25."""
 
 from __future__ import annotations
 
@@ -7,62 +7,70 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from aci.history import Told
-from aci.history_changes import Changes
-from aci.history_index import Numbers, Scores
-from aci.history_paths import only_namesakes
+from aci.history.commit_files import Changes
+from aci.history.commit_index import Numbers, Scores
+from aci.history.commit_search import FileHistory
+from aci.history.file_renames import unique_file_names
 
 K1, B = 1.2, 0.6
 MOST_TERMS = 80
 MOST_FILES = 20
-"""A commit that changed more tells of none of them."""
-NAMED = 4
+"""The messages of commits that changed more files are ignored."""
+BEST_TERMS = 4
+"""Terms that a result lists."""
 
 
-class Documents:
-    """What commits tell of the files of `present` that they changed. A message is shared by its files."""
+class FileDocuments:
+    """The commit messages of the files of `present`; the terms of a message are divided among the files it changed."""
 
     def __init__(self, changes: Changes, ancestors: Numbers, lengths: Numbers, present: Collection[str]) -> None:
-        """`ancestors` are the commits that count, ascending; `lengths` the words that each commit of all says."""
+        """`ancestors` are the commits to use, ascending; `lengths` the number of words in every commit's message."""
         self.paths = sorted(present)
-        now = _now(changes.paths, self.paths)[changes.files]
-        of = np.repeat(np.arange(len(changes.counts)), changes.counts)
-        counts = np.bincount(of[now >= 0], minlength=len(changes.counts))
-        telling = np.zeros(len(counts), bool)
-        telling[ancestors] = True
-        telling &= (counts > 0) & (counts <= MOST_FILES)
-        kept = (now >= 0) & telling[of]
-        self._files = now[kept]
-        self._counts = np.where(telling, counts, 0)
+        files = _current_files(changes.paths, self.paths)[changes.files]
+        commits = np.repeat(np.arange(len(changes.counts)), changes.counts)
+        counts = np.bincount(commits[files >= 0], minlength=len(changes.counts))
+        used = np.zeros(len(counts), bool)
+        used[ancestors] = True
+        used &= (counts > 0) & (counts <= MOST_FILES)
+        kept = (files >= 0) & used[commits]
+        self._files = files[kept]
+        self._counts = np.where(used, counts, 0)
         self._starts = np.cumsum(self._counts) - self._counts
-        self._commits = int(telling.sum())
-        self._lengths = self._shared(np.flatnonzero(telling), lengths[telling])
+        self._commits = int(used.sum())
+        self._lengths = self._divided(np.flatnonzero(used), lengths[used])
 
-    def scores(self, terms: Mapping[str, float], said: Mapping[str, tuple[Numbers, Numbers]]) -> dict[str, Told]:
-        """Each file of which some of these weighted `terms` are told. `said`: by which commits, and how often."""
-        told = np.count_nonzero(self._lengths) or 1
-        damping = K1 * (1 - B + B * self._lengths * told / (self._lengths.sum() or 1.0))
+    def scores(
+        self, terms: Mapping[str, float], postings: Mapping[str, tuple[Numbers, Numbers]]
+    ) -> dict[str, FileHistory]:
+        """Return the files whose messages contain some of these weighted terms, with their scores.
+
+        `postings` are the commits that contain each term, and how often each does.
+        """
+        documents = np.count_nonzero(self._lengths) or 1
+        damping = K1 * (1 - B + B * self._lengths * documents / (self._lengths.sum() or 1.0))
         total = np.zeros(len(self.paths))
         parts: dict[str, Scores] = {}
-        for term in self._weightiest(terms, said):
-            counts = self._shared(*said[term])
+        for term in self._heaviest(terms, postings):
+            counts = self._divided(*postings[term])
             holders = np.count_nonzero(counts)
-            rarity = math.log1p((told - holders + 0.5) / (holders + 0.5))
+            rarity = math.log1p((documents - holders + 0.5) / (holders + 0.5))
             parts[term] = terms[term] * rarity * counts * (K1 + 1) / (counts + damping)
             total += parts[term]
         best = total.max(initial=0.0)
         return {
-            self.paths[file]: Told(float(total[file] / best), _heaviest(parts, file))
+            self.paths[file]: FileHistory(float(total[file] / best), _best_terms(parts, file))
             for file in np.flatnonzero(total).tolist()
         }
 
-    def _weightiest(self, terms: Mapping[str, float], said: Mapping[str, tuple[Numbers, Numbers]]) -> list[str]:
-        """By how few commits say them."""
-        weight = {term: terms[term] * math.log1p(self._commits / (1 + len(found))) for term, (found, _) in said.items()}
+    def _heaviest(self, terms: Mapping[str, float], postings: Mapping[str, tuple[Numbers, Numbers]]) -> list[str]:
+        """Return the terms with the greatest weights, which are higher the fewer commits contain them."""
+        weight = {
+            term: terms[term] * math.log1p(self._commits / (1 + len(found))) for term, (found, _) in postings.items()
+        }
         return sorted(weight, key=lambda term: (-weight[term], term))[:MOST_TERMS]
 
-    def _shared(self, commits: Numbers, values: Numbers) -> Scores:
-        """What these commits have, shared by their files."""
+    def _divided(self, commits: Numbers, values: Numbers) -> Scores:
+        """Return the sum for each file of the values of these commits, each divided among the commit's files."""
         counts = self._counts[commits]
         first = np.cumsum(counts) - counts
         places = np.arange(counts.sum()) + np.repeat(self._starts[commits] - first, counts)
@@ -70,14 +78,14 @@ class Documents:
         return np.bincount(self._files[places], shares, len(self.paths)).astype(np.float64)
 
 
-def _now(paths: list[str], present: list[str]) -> Numbers:
-    """The place in `present` of each path, or of the only file of its name there; -1 for none."""
+def _current_files(paths: list[str], present: list[str]) -> Numbers:
+    """Return the index in `present` of each path, or of the only file of its name there; -1 for none."""
     number = {path: place for place, path in enumerate(present)}
-    namesake = only_namesakes(present)
+    namesake = unique_file_names(present)
     found = [number.get(path, number.get(namesake.get(path.rpartition("/")[2], ""), -1)) for path in paths]
     return np.array(found, np.int64)
 
 
-def _heaviest(parts: Mapping[str, Scores], file: int) -> tuple[str, ...]:
-    said = [term for term in parts if parts[term][file] > 0]
-    return tuple(sorted(said, key=lambda term: (-parts[term][file], term))[:NAMED])
+def _best_terms(parts: Mapping[str, Scores], file: int) -> tuple[str, ...]:
+    found = [term for term in parts if parts[term][file] > 0]
+    return tuple(sorted(found, key=lambda term: (-parts[term][file], term))[:BEST_TERMS])

@@ -1,4 +1,4 @@
-"""Which files each commit of a family changed, kept as columns: all of them are read at once."""
+"""The files that each commit of a family changed, stored as columns, since all of them are read at once."""
 
 from __future__ import annotations
 
@@ -8,40 +8,45 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aci.cache import Cache, Damaged
+from aci.repository.disk_cache import Cache, Damaged
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from aci.history_index import Numbers
+    from aci.history.commit_index import Numbers
 
 SCHEMA = "CREATE TABLE changed (family INTEGER PRIMARY KEY, paths BLOB, counts BLOB, files BLOB)"
 MOST = 100
-"""Files of a commit; one that changed more is kept as one that changed none, as is a merge."""
+"""Greatest number of files of a commit; one that changed more is stored as having changed none, as is a merge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`counts` is how many files each commit changed; `files` are their numbers in `paths`, commit after commit."""
+    """The files that commits changed.
+
+    `counts` is the number of files of each commit; `files` are their indexes in `paths`, commit after commit.
+    """
 
     paths: list[str]
     counts: Numbers
     files: Numbers
 
 
-def known(cache: Cache, family: int, commits: int) -> Changes:
-    """Of the first commits of a family."""
+def load_changes(cache: Cache, family: int, commits: int) -> Changes:
+    """Return the changes of the first commits of a family."""
     row = cache.read("SELECT paths, counts, files FROM changed WHERE family = ?", (family,))
     paths, counts, files = row[0] if row else (b"", b"", b"")
     each = np.frombuffer(counts, np.uint8).astype(np.int64)
     if len(each) < commits or each.sum() * 4 != len(files):
         raise Damaged(f"the changes of family {family} are cut off")
-    each = each[:commits]  # others may have added more
+    each = each[:commits]  # other processes may have added more
     return Changes(_paths(paths), each, np.frombuffer(files, np.uint32)[: each.sum()].astype(np.int64))
 
 
-def add(store: sqlite3.Connection, family: int, fresh: Sequence[str], changed: Mapping[str, Sequence[str]]) -> None:
-    """What these commits changed, which follow those that are there."""
+def store_changes(
+    store: sqlite3.Connection, family: int, fresh: Sequence[str], changed: Mapping[str, Sequence[str]]
+) -> None:
+    """Store what these new commits changed, after the commits that are already stored."""
     store.execute("INSERT OR IGNORE INTO changed VALUES (?, x'', x'', x'')", (family,))
     (before,) = store.execute("SELECT paths FROM changed WHERE family = ?", (family,)).fetchone()
     number = {path: place for place, path in enumerate(_paths(before))}
@@ -56,5 +61,5 @@ def add(store: sqlite3.Connection, family: int, fresh: Sequence[str], changed: M
     )
 
 
-def _paths(said: bytes) -> list[str]:
-    return said.decode("utf-8", "surrogateescape").split("\0")[:-1]
+def _paths(stored: bytes) -> list[str]:
+    return stored.decode("utf-8", "surrogateescape").split("\0")[:-1]

@@ -1,7 +1,7 @@
-"""The index of commit messages: which commits say which term, kept for all clones of a repository together.
+"""The index of the terms in commit messages, shared by all clones of a repository.
 
-A family is a repository with all its clones. Each commit that was ever read has a number in its family; postings hold
-these numbers. What a base commit sees is a bitmap over them, so that nothing later than the base has a say.
+A family is a repository with all its clones. Each commit that was ever read has a number in its family, and postings
+consist of these numbers. A bitmap over them marks the ancestors of a base, so that later commits are never used.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from aci import history_changes
-from aci.cache import Cache, Damaged
-from aci.history_git import Commit, Commits
-from aci.history_messages import read
-from aci.version import file_of, version_of
+from aci.history import commit_files
+from aci.history.commit_terms import parse_message
+from aci.history.git_log import Commit, GitLog
+from aci.repository.code_version import cache_file, version_of
+from aci.repository.disk_cache import Cache, Damaged
 
 if TYPE_CHECKING:
     import sqlite3
 
-_OF_FUNCTIONS = tuple(f"graph/{name}.py" for name in ("choice", "definitions", "parse", "languages/*"))
-MADE_BY = ("history*.py", "words.py", "mentions.py", *_OF_FUNCTIONS)
-"""The code that decides what is stored."""
+_OF_FUNCTIONS = tuple(f"graph/{name}.py" for name in ("file_selection", "symbol_definitions", "parser", "languages/*"))
+CODE_PATTERNS = ("history/*.py", "issue_text/search_terms.py", "issue_text/issue_mentions.py", *_OF_FUNCTIONS)
+"""The code that determines what is stored."""
 SCHEMA = f"""
-{history_changes.SCHEMA};
+{commit_files.SCHEMA};
 CREATE TABLE families (id INTEGER PRIMARY KEY, root TEXT, ids BLOB, times BLOB, lengths BLOB);
 CREATE INDEX roots ON families (root);
 CREATE TABLE bases (id TEXT, boundary TEXT, family INTEGER, time INTEGER, ancestors BLOB, PRIMARY KEY (id, boundary));
@@ -40,13 +40,13 @@ CREATE TABLE changes (id TEXT, kind TEXT, said BLOB, PRIMARY KEY (id, kind)) WIT
 
 COUNT_BITS = 6
 MOST_COUNT = (1 << COUNT_BITS) - 1
-"""A posting is a number and, in its lowest bits, how often the term stands there."""
+"""A posting is a commit's number and, in its lowest bits, how often the term occurs in its message."""
 NEIGHBOURS = 50
 IN_ONE_QUESTION = 500
 AT_ONCE = 500_000
-"""Postings gathered before they are stored: of some ten thousand usual commits, in about 150 MB."""
+"""Postings gathered before they are stored: those of about ten thousand usual commits, in about 150 MB."""
 LARGEST = 1 << 30
-"""Bytes of a cache that no further base is added to."""
+"""Bytes of a cache above which it is not extended but started anew."""
 
 Numbers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What a base commit sees: `ancestors` says of each number of the family whether it is one, itself included."""
+    """A base commit; `ancestors` says for each commit of the family whether it is an ancestor or the base itself."""
 
     family: int
     ids: bytes
@@ -67,39 +67,39 @@ class Base:
         return self.ids[20 * number : 20 * number + 20].hex()
 
 
-NOTHING = Base(-1, b"", *(np.empty(0, np.int64),) * 2, np.empty(0, np.bool_))
+NO_BASE = Base(-1, b"", *(np.empty(0, np.int64),) * 2, np.empty(0, np.bool_))
 
 
-def opened(folder: Path | None) -> Cache:
-    """The cache in a folder; without one in memory."""
-    return Cache(file_in(folder) if folder else None, SCHEMA, version_of(*MADE_BY))
+def open_index(folder: Path | None) -> Cache:
+    """Return the cache in a folder, or one in memory if there is no folder."""
+    return Cache(file_in(folder) if folder else None, SCHEMA, version_of(*CODE_PATTERNS))
 
 
 def file_in(folder: Path) -> Path:
-    return file_of(folder, "history", version_of(*MADE_BY))
+    return cache_file(folder, "history", version_of(*CODE_PATTERNS))
 
 
-def known(cache: Cache, commit: str, boundary: str) -> Base | None:
-    """A base that was opened before."""
+def load_base(cache: Cache, commit: str, boundary: str) -> Base | None:
+    """Return a base that was indexed before."""
     row = cache.read("SELECT family, ancestors FROM bases WHERE id = ? AND boundary = ?", (commit, boundary))
     if not row:
         return None
     family = _family(cache, row[0][0])
-    seen = np.unpackbits(np.frombuffer(row[0][1], np.uint8)).astype(np.bool_)[: len(family.times)]
-    seen = np.concatenate([seen, np.zeros(len(family.times) - len(seen), np.bool_)])
-    if not seen.any():
+    ancestors = np.unpackbits(np.frombuffer(row[0][1], np.uint8)).astype(np.bool_)[: len(family.times)]
+    ancestors = np.concatenate([ancestors, np.zeros(len(family.times) - len(ancestors), np.bool_)])
+    if not ancestors.any():
         raise Damaged(f"{commit} is not its own ancestor")
-    return Base(family.family, family.ids, family.times, family.lengths, seen)
+    return Base(family.family, family.ids, family.times, family.lengths, ancestors)
 
 
 def _family(cache: Cache, id: int) -> Base:
-    """A family's commits, none of them seen."""
+    """Return a family's commits, none of them marked as an ancestor."""
     row = cache.read("SELECT ids, times, lengths FROM families WHERE id = ?", (id,))
     if not row:
         raise Damaged(f"no family {id}")
     ids, times, lengths = row[0]
     if not len(ids) // 20 == len(times) // 8 == len(lengths) // 2:
-        raise Damaged(f"family {id} has columns of several lengths")
+        raise Damaged(f"family {id} has columns of different lengths")
     commits = len(ids) // 20
     return Base(
         id,
@@ -110,10 +110,10 @@ def _family(cache: Cache, id: int) -> Base:
     )
 
 
-def learn(cache: Cache, commits: Commits, commit: str) -> Base | None:
-    """Open a base for the first time, from the nearest one that is known. None if the commit is missing.
+def index_base(cache: Cache, commits: GitLog, commit: str) -> Base | None:
+    """Index a base for the first time, starting from the nearest known one; None if the commit is missing.
 
-    Raises Damaged where the cache has grown too large: it is begun anew then.
+    Raises Damaged if the cache has grown too large, so that it is started anew.
     """
     if cache.size() > LARGEST:
         raise Damaged("too large")
@@ -124,7 +124,7 @@ def learn(cache: Cache, commits: Commits, commit: str) -> Base | None:
         "SELECT id FROM bases WHERE boundary = ? ORDER BY abs(time - ?) LIMIT ?", (commits.boundary, time, NEIGHBOURS)
     )
     neighbour = commits.first_present([id for (id,) in nearest])
-    if neighbour and (start := known(cache, neighbour, commits.boundary)):
+    if neighbour and (start := load_base(cache, neighbour, commits.boundary)):
         more, less = commits.apart(commit, neighbour)
         family, ancestors = start.family, start.ancestors.copy()
         numbers = _numbers(start)
@@ -135,15 +135,15 @@ def learn(cache: Cache, commits: Commits, commit: str) -> Base | None:
         ancestors = np.empty(0, np.bool_)
         numbers = _numbers(_family(cache, family))
     numbers = _add(cache, family, commits, [id for id in more if id not in numbers])
-    seen = np.zeros(len(numbers), np.bool_)
-    seen[: len(ancestors)] = ancestors
-    seen[[numbers[id] for id in more if id in numbers]] = True
+    marked = np.zeros(len(numbers), np.bool_)
+    marked[: len(ancestors)] = ancestors
+    marked[[numbers[id] for id in more if id in numbers]] = True
     with cache.writing() as store:
         store.execute(
             "INSERT OR REPLACE INTO bases VALUES (?, ?, ?, ?, ?)",
-            (commit, commits.boundary, family, time, np.packbits(seen).tobytes()),
+            (commit, commits.boundary, family, time, np.packbits(marked).tobytes()),
         )
-    return known(cache, commit, commits.boundary)
+    return load_base(cache, commit, commits.boundary)
 
 
 def _numbers(base: Base) -> dict[str, int]:
@@ -152,7 +152,7 @@ def _numbers(base: Base) -> dict[str, int]:
 
 
 def _family_of(cache: Cache, root: str) -> int:
-    """The family whose history begins at this commit, begun if need be."""
+    """Return the family whose history begins at this commit; it is created if necessary."""
     with cache.writing() as store:
         row = store.execute("SELECT id FROM families WHERE root = ? ORDER BY id", (root,)).fetchone()
         if row:
@@ -162,7 +162,7 @@ def _family_of(cache: Cache, root: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _IndexedCommit:
     id: str
     time: int
     subject: str
@@ -170,31 +170,31 @@ class _Read:
     counts: tuple[tuple[str, int], ...]
 
 
-def _read(said: Iterable[Commit]) -> Iterator[_Read]:
-    for one in said:
-        message = read(one.message)
+def _read_messages(commits: Iterable[Commit]) -> Iterator[_IndexedCommit]:
+    for one in commits:
+        message = parse_message(one.message)
         named = [(f"#{number}", kind) for number, kind in message.numbers.items()]
         length = min(message.counts.total(), 0xFFFF)
-        yield _Read(one.id, one.time, message.subject, length, (*message.counts.items(), *named))
+        yield _IndexedCommit(one.id, one.time, message.subject, length, (*message.counts.items(), *named))
 
 
-def _add(cache: Cache, family: int, commits: Commits, ids: Sequence[str]) -> dict[str, int]:
-    """Index these commits, but for those that another process has indexed meanwhile; every commit's number."""
-    for some in _batches(_read(commits.read(ids))):
+def _add(cache: Cache, family: int, commits: GitLog, ids: Sequence[str]) -> dict[str, int]:
+    """Index these commits, except those that another process has indexed meanwhile; return all commits' numbers."""
+    for some in _batches(_read_messages(commits.read(ids))):
         changed = commits.changed([one.id for one in some])
         with cache.writing() as store:
             numbers = _numbers(_family(cache, family))
             fresh = [one for one in some if one.id not in numbers]
             if fresh:
                 _store(store, family, fresh, len(numbers))
-                history_changes.add(store, family, [one.id for one in fresh], changed)
+                commit_files.store_changes(store, family, [one.id for one in fresh], changed)
     return _numbers(_family(cache, family))
 
 
-def _batches(said: Iterable[_Read]) -> Iterator[list[_Read]]:
-    batch: list[_Read] = []
+def _batches(commits: Iterable[_IndexedCommit]) -> Iterator[list[_IndexedCommit]]:
+    batch: list[_IndexedCommit] = []
     postings = 0
-    for one in said:
+    for one in commits:
         batch.append(one)
         postings += len(one.counts)
         if postings >= AT_ONCE:
@@ -203,8 +203,8 @@ def _batches(said: Iterable[_Read]) -> Iterator[list[_Read]]:
     yield batch
 
 
-def _store(store: sqlite3.Connection, family: int, fresh: Sequence[_Read], first: int) -> None:
-    """`first` is the number of the first of these commits; the others follow."""
+def _store(store: sqlite3.Connection, family: int, fresh: Sequence[_IndexedCommit], first: int) -> None:
+    """Store new commits, which get consecutive numbers from `first`."""
     postings: dict[str, array[int]] = defaultdict(lambda: array("I"))
     for number, one in enumerate(fresh, first):
         place = number << COUNT_BITS
@@ -234,8 +234,8 @@ def _packed(values: Sequence[int], kind: str) -> bytes:
     return np.asarray(values, kind).tobytes()
 
 
-def postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tuple[str, Numbers, Numbers]]:
-    """Each term that an ancestor says, with the ancestors' numbers and how often each says it."""
+def load_postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tuple[str, Numbers, Numbers]]:
+    """Yield each term in the messages of ancestors, with their numbers and how often it occurs in each."""
     for first in range(0, len(terms), IN_ONE_QUESTION):
         some = terms[first : first + IN_ONE_QUESTION]
         marks = ", ".join("?" * len(some))
@@ -244,24 +244,24 @@ def postings(cache: Cache, base: Base, terms: Sequence[str]) -> Iterator[tuple[s
             if len(found) % 4:
                 raise Damaged(f"the postings of {term!r} are cut off")
             places = np.frombuffer(found, np.uint32)
-            places = places[: np.searchsorted(places, len(base.times) << COUNT_BITS)]  # others may have added more
+            places = places[: np.searchsorted(places, len(base.times) << COUNT_BITS)]  # others may add
             places = places[base.ancestors[places >> COUNT_BITS]]
             if len(places):
                 yield term, (places >> COUNT_BITS).astype(np.int64), (places & MOST_COUNT).astype(np.int64)
 
 
-def subjects(cache: Cache, base: Base, numbers: Sequence[int]) -> dict[int, str]:
+def load_subjects(cache: Cache, base: Base, numbers: Sequence[int]) -> dict[int, str]:
     marks = ", ".join("?" * len(numbers))
     query = f"SELECT number, subject FROM subjects WHERE family = ? AND number IN ({marks})"
     rows: list[tuple[Any, ...]] = cache.read(query, (base.family, *numbers))
     return dict(rows)
 
 
-def newest(base: Base, most: int) -> list[str]:
-    """The ids of the ancestors that were made last, the newest first; of equal ones the lower id."""
+def newest_commits(base: Base, most: int) -> list[str]:
+    """Return the ids of the newest ancestors, the newest first; of equal ones the lower id."""
     numbers = np.flatnonzero(base.ancestors)
     if len(numbers) > most:
         times = base.times[numbers]
         numbers = numbers[times >= np.partition(times, -most)[-most]]
-    made = ((-int(base.times[number]), base.id(number)) for number in numbers.tolist())
-    return [id for _, id in sorted(made)[:most]]
+    dated = ((-int(base.times[number]), base.id(number)) for number in numbers.tolist())
+    return [id for _, id in sorted(dated)[:most]]

@@ -1,6 +1,6 @@
-"""What the commits before a base say about an issue: never anything later than the base.
+"""Search in the commits before a base; nothing later than the base is ever used.
 
-Messages are indexed once, and again only what is new; of the few commits that matter, the changes are read.
+Messages are indexed once, and later only new ones. Changes are read only for the few commits that matter.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aci.cache import Cache, Damaged
-from aci.history_git import Commits
-from trajectories.plumbing import GitFailed
+from aci.history.git_log import GitLog
+from aci.repository.disk_cache import Cache, Damaged
+from trajectories.git_commands import GitFailed
 
 if TYPE_CHECKING:
-    from aci.history_index import Base, Numbers, Scores
+    from aci.history.commit_index import Base, Numbers, Scores
 
 K1, B = 1.5, 0.75
 MOST_TERMS = 300
@@ -30,13 +30,16 @@ LONG = 1_000
 _ID = re.compile(r"[0-9a-f]{7,40}")
 
 Answer = TypeVar("Answer")
-Said = TypeVar("Said")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """A commit before the base. `score` is relative to the best of the answer, `age` the number of the base's ancestors
-    that were made after it, the base included."""
+class PastCommit:
+    """A commit before the base.
+
+    `score` is relative to the best of the answer, `age` the number of the base's ancestors that were made after it, the
+    base included.
+    """
 
     commit: str
     score: float
@@ -45,29 +48,29 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What messages say of a file: `score` is relative to the best of the answer, `terms` are the weightiest."""
+class FileHistory:
+    """A file whose commit messages match; `score` is relative to the best of the answer, `terms` are the heaviest."""
 
     score: float
     terms: tuple[str, ...]
 
 
 class History:
-    """The ancestors of one base commit, itself included. Safe for threads and processes.
+    """The ancestors of one base commit, including itself. Safe for threads and processes.
 
-    Empty where the repository does not have the commit. Raises WorkspaceError where the cache cannot be written.
+    Empty if the repository does not have the commit. Raises WorkspaceError if the cache cannot be written.
     """
 
-    def __init__(self, commits: Commits, commit: str, cache: Cache) -> None:
+    def __init__(self, commits: GitLog, commit: str, cache: Cache) -> None:
         self._commits, self._commit, self._cache = commits, commit, cache
         self._base: Base | None = None
 
     @staticmethod
     def open(git_dir: Path, commit: str, cache: Path | None) -> History:
-        """What `git_dir` knows before `commit`, a whole id. `cache` is the folder where it is kept, if anywhere."""
-        from aci.history_index import opened
+        """Return the history in `git_dir` up to `commit`, a full id. `cache` is the folder of its index, if any."""
+        from aci.history.commit_index import open_index
 
-        return History(Commits(git_dir), commit, opened(cache))
+        return History(GitLog(git_dir), commit, open_index(cache))
 
     def close(self) -> None:
         self._cache.close()
@@ -79,153 +82,160 @@ class History:
         self.close()
 
     def __len__(self) -> int:
-        """How many commits there are."""
+        """Return the number of commits."""
         return self._ask(lambda base: int(base.ancestors.sum()))
 
-    def similar(self, terms: Mapping[str, float], most: int = 30) -> list[Past]:
-        """The commits whose messages are most like a text of weighted terms, by BM25, the best first."""
+    def similar(self, terms: Mapping[str, float], most: int = 30) -> list[PastCommit]:
+        """Return the commits whose messages are most similar to a text of weighted terms, by BM25, the best first."""
         import numpy as np
 
-        from aci.history_index import postings
+        from aci.history.commit_index import load_postings
 
-        def best(base: Base) -> list[Past]:
+        def best(base: Base) -> list[PastCommit]:
             commits = int(base.ancestors.sum())
-            usual = base.lengths[base.ancestors].sum() / max(commits, 1) or 1.0
+            mean_length = base.lengths[base.ancestors].sum() / max(commits, 1) or 1.0
             scores = np.zeros(len(base.ancestors))
-            for term, found, counts in postings(self._cache, base, _heaviest(terms)):
+            for term, found, counts in load_postings(self._cache, base, _heaviest(terms)):
                 rarity = np.log1p((commits - len(found) + 0.5) / (len(found) + 0.5))
-                damped = counts + K1 * (1 - B + B * base.lengths[found] / usual)
+                damped = counts + K1 * (1 - B + B * base.lengths[found] / mean_length)
                 scores[found] += terms[term] * rarity * counts * (K1 + 1) / damped
-            return self._past(base, scores, most)
+            return self._ranked_commits(base, scores, most)
 
         return self._ask(best)
 
-    def named(self, ids: Iterable[str], numbers: Iterable[int]) -> list[Past]:
-        """The commits whose id begins so, or that name such an issue or pull request (`#12`, `gh-12`, a link to it).
+    def find_named(self, ids: Iterable[str], numbers: Iterable[int]) -> list[PastCommit]:
+        """Return the commits whose id begins with one of `ids`, or that name an issue or pull request of `numbers`.
 
-        One that only mentions a number has half the score of one that is about it.
+        `#12`, `gh-12` and a link name a number. A commit that only mentions it has half the score of one that is about
+        it.
         """
         import numpy as np
 
-        from aci.history_index import postings
-        from aci.history_messages import CLOSING
+        from aci.history.commit_index import load_postings
+        from aci.history.commit_terms import CLOSING
 
         wanted = [id.lower() for id in ids if _ID.fullmatch(id.lower())]
         issues = [f"#{number}" for number in numbers]
 
-        def find(base: Base) -> list[Past]:
+        def find(base: Base) -> list[PastCommit]:
             scores = np.zeros(len(base.ancestors))
-            for _, found, counts in postings(self._cache, base, issues):
+            for _, found, counts in load_postings(self._cache, base, issues):
                 scores[found] = np.maximum(scores[found], counts / CLOSING)
             for id in wanted:
-                scores[_beginning(base, id)] = 1.0
-            return self._past(base, scores, MOST_NAMED)
+                scores[_numbers_with_prefix(base, id)] = 1.0
+            return self._ranked_commits(base, scores, MOST_NAMED)
 
         return self._ask(find)
 
-    def told(self, terms: Mapping[str, float], present: Collection[str]) -> dict[str, Told]:
-        """Files of `present` for which the messages of the commits that changed them are like a text.
+    def search_files(self, terms: Mapping[str, float], present: Collection[str]) -> dict[str, FileHistory]:
+        """Return the files of `present` whose commit messages are similar to a text of weighted terms, by BM25.
 
-        Those messages are a file's document, each shared by the files that its commit changed; scored by BM25.
-        Merges tell nothing, as their commits do.
+        A file's document consists of the messages of the commits that changed it, each divided among the commit's
+        files. Merges are ignored, since the merged commits count themselves.
         """
         import numpy as np
 
-        from aci.history_changes import known
-        from aci.history_index import postings
-        from aci.history_told import Documents
+        from aci.history.change_documents import FileDocuments
+        from aci.history.commit_files import load_changes
+        from aci.history.commit_index import load_postings
 
-        def find(base: Base) -> dict[str, Told]:
-            changes = known(self._cache, base.family, len(base.ancestors))
-            documents = Documents(changes, np.flatnonzero(base.ancestors), base.lengths, present)
-            said = {term: (found, counts) for term, found, counts in postings(self._cache, base, _heaviest(terms))}
-            return documents.scores(terms, said)
+        def find(base: Base) -> dict[str, FileHistory]:
+            changes = load_changes(self._cache, base.family, len(base.ancestors))
+            documents = FileDocuments(changes, np.flatnonzero(base.ancestors), base.lengths, present)
+            by_term = {
+                term: (found, counts) for term, found, counts in load_postings(self._cache, base, _heaviest(terms))
+            }
+            return documents.scores(terms, by_term)
 
         return self._ask(find)
 
     def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]:
-        """The files that each of these commits changed against its first parent; none for one that changed over 100.
+        """Return the files that each commit changed against its first parent; none for one that changed over 100.
 
-        With `present`, the base's paths, only files that are there, moved ones under the path they have now.
-        What the repository lacks (a shallow or partial clone) is left out, and so is what is no ancestor.
+        With `present`, the base's paths, only those files are returned, and files that moved by their present path.
+        Commits that the repository lacks (a shallow or partial clone) and commits that are not ancestors are left out.
         """
         return self._ask(lambda base: self._touched(_ancestors(base, commits), present))
 
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """The lines that each of these commits added to each file (by the path it had), stripped, without the shortest.
+        """Return the stripped lines that each commit added to each file (by the path it had), without short ones.
 
-        Left out as by `touched`.
+        Leaves out the same commits as `touched`.
         """
 
         def find(base: Base) -> dict[str, dict[str, tuple[str, ...]]]:
             small = [id for id, paths in self._touched(_ancestors(base, commits), None).items() if paths]
-            return self._recalled("added", small, self._commits.added)
+            return self._cached_changes("added", small, self._commits.added)
 
         return self._ask(find)
 
     def functions(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """The dotted names of the functions that each of these commits changed, by file (by the path it had).
+        """Return the dotted names of the functions that each commit changed, by file (by the path it had).
 
-        Left out as by `touched`; none for tests, and for one that changed over 20 files of source.
+        Leaves out the same commits as `touched`, tests, and commits that changed over 20 source files.
         """
-        from aci.history_functions import functions
+        from aci.history.commit_functions import changed_functions
 
         def find(base: Base) -> dict[str, dict[str, tuple[str, ...]]]:
             small = [id for id, paths in self._touched(_ancestors(base, commits), None).items() if paths]
-            return self._recalled("functions", small, lambda ids: functions(self._commits, ids))
+            return self._cached_changes("functions", small, lambda ids: changed_functions(self._commits, ids))
 
         return self._ask(find)
 
-    def said(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """What the message of each of these commits names: `numbers` of issues and pull requests, `names` in code."""
-        from aci.history_functions import said
+    def references(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return what each commit's message names: `numbers` of issues and pull requests, and `names` in code."""
+        from aci.history.commit_functions import message_references
 
         return self._ask(
-            lambda base: self._recalled("said", _ancestors(base, commits), lambda ids: said(self._commits, ids))
+            lambda base: self._cached_changes(
+                "said", _ancestors(base, commits), lambda ids: message_references(self._commits, ids)
+            )
         )
 
     def diff(self, commit: str, paths: Sequence[str]) -> str:
-        """What a commit changed in these paths (as it had them), as a unified diff; "" for what is no ancestor."""
+        """Return a commit's unified diff for these paths (as it had them); "" if it is not an ancestor."""
         return self._ask(lambda base: self._commits.diff(commit, paths) if _ancestors(base, [commit]) else "")
 
     def together(self, paths: Sequence[str], present: Collection[str], most: int = 10) -> dict[str, dict[str, float]]:
-        """For each of these paths the files of `present` that changed with it in the newest 4,000 commits, best first.
+        """Return the files of `present` that changed with each of these paths in the newest 4,000 commits, best first.
 
-        Each with its share of the path's changes, 0 to 1. Files count under the names they had.
+        Each has its share of the path's changes, from 0 to 1. Files count under the names they had.
         """
-        from aci.history_index import newest
-        from aci.history_paths import together
+        from aci.history.commit_index import newest_commits
+        from aci.history.file_renames import changed_together
 
-        changes = self._ask(lambda base: self._recalled("touched", newest(base, RECENT), self._commits.touched))
+        changes = self._ask(
+            lambda base: self._cached_changes("touched", newest_commits(base, RECENT), self._commits.touched)
+        )
         here = set(present)
-        return together(([path for path in one if path in here] for one in changes.values()), paths, most)
+        return changed_together(([path for path in one if path in here] for one in changes.values()), paths, most)
 
     def _touched(self, commits: Sequence[str], present: Collection[str] | None) -> dict[str, tuple[str, ...]]:
-        from aci.history_paths import moved
+        from aci.history.file_renames import find_present_paths
 
-        changes = self._recalled("touched", commits, self._commits.touched)
+        changes = self._cached_changes("touched", commits, self._commits.touched)
         if present is None:
             return changes
         here = set(present)
-        now = moved({path for paths in changes.values() for path in paths}, here)
+        now = find_present_paths({path for paths in changes.values() for path in paths}, here)
         return {
             id: tuple(dict.fromkeys(now.get(path, path) for path in paths if path in here or path in now))
             for id, paths in changes.items()
         }
 
-    def _recalled(
-        self, kind: str, commits: Sequence[str], find: Callable[[Sequence[str]], dict[str, Said]]
-    ) -> dict[str, Said]:
-        """From the cache, and what is not there from the repository."""
-        found: dict[str, Said] = {}
+    def _cached_changes(
+        self, kind: str, commits: Sequence[str], find: Callable[[Sequence[str]], dict[str, Found]]
+    ) -> dict[str, Found]:
+        """Return changes of commits from the cache; what is missing there is read from the repository and stored."""
+        found: dict[str, Found] = {}
         for first in range(0, len(commits), IN_ONE_QUESTION):
             some = commits[first : first + IN_ONE_QUESTION]
             marks = ", ".join("?" * len(some))
             rows = self._cache.read(f"SELECT id, said FROM changes WHERE kind = ? AND id IN ({marks})", (kind, *some))
-            found |= {id: _unpacked(said) for id, said in rows}
+            found |= {id: _unpacked(stored) for id, stored in rows}
         fresh = find([id for id in commits if id not in found])
         if fresh:
-            packed = [(id, kind, _packed(said)) for id, said in fresh.items()]
+            packed = [(id, kind, _packed(value)) for id, value in fresh.items()]
             with self._cache.writing() as store:
                 store.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", packed)
         found |= fresh
@@ -240,22 +250,22 @@ class History:
                 self._base = None
                 raise
 
-        return self._cache.mended(answer)
+        return self._cache.run_repairing(answer)
 
     def _open(self) -> Base:
-        from aci.history_index import NOTHING, known, learn
+        from aci.history.commit_index import NO_BASE, index_base, load_base
 
         try:
-            base = known(self._cache, self._commit, self._commits.boundary)
-            return base or learn(self._cache, self._commits, self._commit) or NOTHING
+            base = load_base(self._cache, self._commit, self._commits.boundary)
+            return base or index_base(self._cache, self._commits, self._commit) or NO_BASE
         except GitFailed:  # a history with holes
-            return NOTHING
+            return NO_BASE
 
-    def _past(self, base: Base, scores: Scores, most: int) -> list[Past]:
-        """The best of all commits; of equal ones the newer first, whatever the order they were read in."""
+    def _ranked_commits(self, base: Base, scores: Scores, most: int) -> list[PastCommit]:
+        """Return the commits with the best scores; of equal ones the newer first, whatever order they were read in."""
         import numpy as np
 
-        from aci.history_index import subjects
+        from aci.history.commit_index import load_subjects
 
         found = np.flatnonzero(scores)
         if len(found) > most > 0:
@@ -265,9 +275,10 @@ class History:
         numbers = found.tolist()
         columns = (-scores[found]).tolist(), ages.tolist(), map(base.id, numbers), numbers
         ranked = sorted(zip(*columns, strict=True))[:most]
-        said = subjects(self._cache, base, [number for *_, number in ranked])
+        texts = load_subjects(self._cache, base, [number for *_, number in ranked])
         return [
-            Past(id, round(score / ranked[0][0], 6), said.get(number, ""), age) for score, age, id, number in ranked
+            PastCommit(id, round(score / ranked[0][0], 6), texts.get(number, ""), age)
+            for score, age, id, number in ranked
         ]
 
 
@@ -275,8 +286,8 @@ def _heaviest(terms: Mapping[str, float]) -> list[str]:
     return sorted((term for term in terms if terms[term] > 0), key=lambda term: (-terms[term], term))[:MOST_TERMS]
 
 
-def _beginning(base: Base, id: str) -> Numbers:
-    """The numbers of the ancestors whose ids begin so."""
+def _numbers_with_prefix(base: Base, id: str) -> Numbers:
+    """Return the numbers of the ancestors whose ids begin with this prefix."""
     import numpy as np
 
     heads = np.frombuffer(base.ids, ">u4")[::5]
@@ -286,23 +297,23 @@ def _beginning(base: Base, id: str) -> Numbers:
 
 
 def _ancestors(base: Base, commits: Sequence[str]) -> list[str]:
-    """Those of these ids that are ancestors', each once."""
-    whole = (id for id in dict.fromkeys(commits) if len(id) == 40 and _ID.fullmatch(id))
-    return [id for id in whole if len(_beginning(base, id))]
+    """Return the ids that are ancestors', each once."""
+    full = (id for id in dict.fromkeys(commits) if len(id) == 40 and _ID.fullmatch(id))
+    return [id for id in full if len(_numbers_with_prefix(base, id))]
 
 
-def _packed(said: Any) -> str | bytes:
-    """What is short stays as it is: thousands are read at once."""
-    text = json.dumps(said)
+def _packed(value: Any) -> str | bytes:
+    """Return a value as JSON, compressed only if it is long: thousands of short ones are read at once."""
+    text = json.dumps(value)
     return text if len(text) < LONG else zlib.compress(text.encode(), 1)
 
 
-def _unpacked(said: str | bytes) -> Any:
+def _unpacked(stored: str | bytes) -> Any:
     try:
-        return _frozen(json.loads(said if isinstance(said, str) else zlib.decompress(said)))
+        return _frozen(json.loads(stored if isinstance(stored, str) else zlib.decompress(stored)))
     except (ValueError, zlib.error) as error:
         raise Damaged(str(error)) from error
 
 
-def _frozen(said: Any) -> Any:
-    return tuple(said) if isinstance(said, list) else {path: tuple(lines) for path, lines in said.items()}
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else {path: tuple(lines) for path, lines in value.items()}

@@ -1,4 +1,4 @@
-"""What a commit's message says: its subject, the terms of its text, and the issues and pull requests it names."""
+"""Parsing of a commit's message: its subject, its terms, and the issues and pull requests that it names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from aci.words import terms
+from aci.issue_text.search_terms import count_terms
 
 LONGEST = 4_000
 LONGEST_SUBJECT = 200
 SUBJECT_WEIGHT = 2
-"""How often a term of the subject counts, against once in the rest."""
-CLOSING, NAMING = 2, 1
+"""How many times a term in the subject counts; one in the body counts once."""
+CLOSING, MENTIONING = 2, 1
 
 _MERGE = re.compile(
     r"Merge (?:pull request|PR) #?(?P<number>\d+)(?: from [^\s/]+/(?P<branch>\S+))?.*|Merge [\w-]+ .*", re.IGNORECASE
@@ -28,15 +28,19 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`counts` are its terms, the subject's weighted; `numbers` whether it closes (2) or only names (1) an issue."""
+    """A parsed message.
+
+    `counts` are its terms, with those of the subject weighted; `numbers` says of each issue that it names whether it
+    is about it (CLOSING) or only mentions it (NAMING).
+    """
 
     subject: str
     counts: Counter[str] = field(default_factory=Counter)
     numbers: dict[int, int] = field(default_factory=dict)
 
 
-def read(raw: bytes) -> Message:
-    """A message as it was committed, of any length and in any encoding."""
+def parse_message(raw: bytes) -> Message:
+    """Parse a message as it was committed, of any length and in any encoding."""
     text = raw[:LONGEST].decode("utf-8", "replace")
     numbers = _numbers(text)
     text = _URL.sub(" ", _TRAILER.sub("", text)).strip()
@@ -45,24 +49,24 @@ def read(raw: bytes) -> Message:
         title, _, body = body.strip().partition("\n")
         if merge["number"]:
             numbers[int(merge["number"])] = CLOSING
-        body = f"{_spaced(merge['branch'] or '')}\n{body}"
+        body = f"{_branch_words(merge['branch'] or '')}\n{body}"
         subject = title or subject
-    counts = terms(body)
-    for term, count in terms(subject).items():
+    counts = count_terms(body)
+    for term, count in count_terms(subject).items():
         counts[term] += count * SUBJECT_WEIGHT
     return Message(subject[:LONGEST_SUBJECT].strip(), counts, numbers)
 
 
 def _numbers(text: str) -> dict[int, int]:
-    """A number in the subject, or after Fixes or Closes, is what the commit is about."""
+    """Return the numbers that a message names; the commit is about those in the subject or after Fixes or Closes."""
     found: dict[int, int] = {}
     end = text.find("\n")
     for match in _NUMBER.finditer(text):
         about = match["closing"] or (end < 0 or match.start() < end)
         number = int(match["number"])
-        found[number] = max(found.get(number, 0), CLOSING if about else NAMING)
+        found[number] = max(found.get(number, 0), CLOSING if about else MENTIONING)
     return found
 
 
-def _spaced(branch: str) -> str:
+def _branch_words(branch: str) -> str:
     return branch.replace("-", " ").replace("/", " ")

@@ -1,4 +1,4 @@
-"""Files over time: where one that moved lies now, and which files change together."""
+"""Files over time: the present paths of files that moved, and files that change together."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MOST_AT_ONCE = 30
-"""A commit that changes more files does not tie any two of them together."""
+"""Commits that change more files are ignored."""
 DOUBT = 3
-"""Commits that are taken to have changed a file alone, so that one change in common is no proof."""
+"""A pseudocount: commits assumed to have changed a file alone, so that one common change is not enough."""
 
 
-def moved(paths: Iterable[str], present: Collection[str]) -> dict[str, str]:
-    """Where files that are no longer there lie now: at the path that ends most like theirs, if there is one such.
+def find_present_paths(paths: Iterable[str], present: Collection[str]) -> dict[str, str]:
+    """Return the present paths of files that are gone: the path that shares most components at its end, if unique.
 
-    A file of the same name in an unlike folder counts only where there is no other of that name.
+    A file of the same name in a different folder counts only if no other file has that name.
     """
     gone = {path for path in paths if path not in present}
     if not gone:
@@ -22,29 +22,29 @@ def moved(paths: Iterable[str], present: Collection[str]) -> dict[str, str]:
     named: dict[str, list[str]] = defaultdict(list)
     for path in present:
         named[path.rpartition("/")[2]].append(path)
-    found = {path: _likest(path, named.get(path.rpartition("/")[2], ())) for path in gone}
-    return {path: there for path, there in found.items() if there}
+    found = {path: _most_similar(path, named.get(path.rpartition("/")[2], ())) for path in gone}
+    return {path: present_path for path, present_path in found.items() if present_path}
 
 
-def only_namesakes(present: Iterable[str]) -> dict[str, str]:
-    """The file of each name that only one has; of `__init__.py` none, which says nothing."""
+def unique_file_names(present: Iterable[str]) -> dict[str, str]:
+    """Return the file of each name that only one file has, except `__init__.py`."""
     named: dict[str, list[str]] = defaultdict(list)
     for path in present:
         named[path.rpartition("/")[2]].append(path)
     return {name: paths[0] for name, paths in named.items() if len(paths) == 1 and name != "__init__.py"}
 
 
-def _likest(path: str, candidates: Sequence[str]) -> str:
+def _most_similar(path: str, candidates: Sequence[str]) -> str:
     parts = path.split("/")
-    shared = {there: _in_common(parts, there.split("/")) for there in candidates}
+    shared = {candidate: _common_suffix(parts, candidate.split("/")) for candidate in candidates}
     most = max(shared.values(), default=0)
-    best = [there for there, common in shared.items() if common == most]
+    best = [candidate for candidate, common in shared.items() if common == most]
     certain = most > 1 or (len(candidates) == 1 and parts[-1] != "__init__.py")
     return best[0] if len(best) == 1 and certain else ""
 
 
-def _in_common(parts: Sequence[str], others: Sequence[str]) -> int:
-    """How many components two paths share at their ends."""
+def _common_suffix(parts: Sequence[str], others: Sequence[str]) -> int:
+    """Return how many components two paths share at their ends."""
     common = 0
     for one, other in zip(reversed(parts), reversed(others), strict=False):
         if one != other:
@@ -53,10 +53,10 @@ def _in_common(parts: Sequence[str], others: Sequence[str]) -> int:
     return common
 
 
-def together(changes: Iterable[Sequence[str]], paths: Iterable[str], most: int) -> dict[str, dict[str, float]]:
-    """For each path the files that changed with it, best first, each with its share of the path's changes (0 to 1).
+def changed_together(changes: Iterable[Sequence[str]], paths: Iterable[str], most: int) -> dict[str, dict[str, float]]:
+    """Return the files that changed with each path, best first, each with its share of the path's changes (0 to 1).
 
-    `changes` are the files of one commit each. A commit counts for two files the less, the more files it changed.
+    `changes` are the files of one commit each. A commit counts less for two files the more files it changed.
     """
     wanted = set(paths)
     often: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Kinds of fix: which of them a diff is, and which an issue's words speak for. To find likes by, no judgement."""
+"""Kinds of fix: those of a diff, and those that an issue's words suggest. Used only to find similar fixes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`added` is found in an added line of such a fix, `changed` in a removed and an added one; `asked` in an issue."""
+    """A kind of fix and its patterns.
+
+    `issue` matches the text of an issue, `added` an added line of a fix, and `changed` a removed line and an added one.
+    """
 
     name: str
-    asked: re.Pattern[str]
+    issue: re.Pattern[str]
     added: re.Pattern[str] | None = None
     changed: re.Pattern[str] | None = None
 
 
-def _kind(name: str, asked: str, added: str = "", changed: str = "") -> Kind:
+def _kind(name: str, issue: str, added: str = "", changed: str = "") -> Kind:
     patterns = (re.compile(pattern) if pattern else None for pattern in (added, changed))
-    return Kind(name, re.compile(asked, re.IGNORECASE), *patterns)
+    return Kind(name, re.compile(issue, re.IGNORECASE), *patterns)
 
 
 KINDS = (
@@ -68,20 +71,20 @@ KINDS = (
 LONGEST = 20_000
 
 
-def kinds_of(diff: str) -> tuple[str, ...]:
-    """What kinds of fix a unified diff is."""
+def kinds_of_diff(diff: str) -> tuple[str, ...]:
+    """Return the kinds of fix of a unified diff."""
     lines = diff[:LONGEST].split("\n")
     added = [line[1:] for line in lines if line.startswith("+") and not line.startswith("+++")]
     removed = [line[1:] for line in lines if line.startswith("-") and not line.startswith("---")]
-    return tuple(kind.name for kind in KINDS if _is(kind, added, removed))
+    return tuple(kind.name for kind in KINDS if _matches(kind, added, removed))
 
 
-def kinds_asked(text: str) -> tuple[str, ...]:
-    """The kinds of fix that an issue's words speak for."""
-    return tuple(kind.name for kind in KINDS if kind.asked.search(text[:LONGEST]))
+def kinds_of_issue(text: str) -> tuple[str, ...]:
+    """Return the kinds of fix that an issue's words suggest."""
+    return tuple(kind.name for kind in KINDS if kind.issue.search(text[:LONGEST]))
 
 
-def _is(kind: Kind, added: list[str], removed: list[str]) -> bool:
+def _matches(kind: Kind, added: list[str], removed: list[str]) -> bool:
     new = (
         kind.added is not None
         and any(map(kind.added.search, added))

@@ -1,7 +1,8 @@
-"""Somebody's commits, as far as they are there.
+"""The commits of a repository, as far as they are present.
 
-They are read through a git directory of ours that borrows the other's objects: none of its configuration, hooks,
-replacements or attributes has a say, and a partial clone has no remote to fetch from. What is missing is left out.
+They are read through a separate git directory that borrows the repository's objects. So the repository's
+configuration, hooks, replacements and attributes have no effect, and a partial clone has no remote to fetch from.
+Missing objects are left out.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from trajectories.plumbing import OWN, GitFailed, create_store, decode, environment, git
+from trajectories.git_commands import GitFailed, create_store, decode, git, git_environ
 
 MOST_COMMITS = 200_000
 MOST_FILES = 100
-"""A commit that touches more says nothing."""
+"""No files are returned for a commit that touches more."""
 MOST_LINES = 2_000
 SHORTEST_LINE = 9
 BATCH = 10_000
 TOGETHER = 1_000
 AT_ONCE = 1 << 25
 HUGE = 1 << 20
-"""Bytes of commits that are in memory together, and of one whose message is not read."""
-SAID, UNSAID = "--format=%H%n%ct%n%B", "--format=%H%n%ct%n"
+"""AT_ONCE: bytes of commits that are in memory together. HUGE: a message is not read if its commit has more bytes."""
+WITH_MESSAGE, WITHOUT_MESSAGE = "--format=%H%n%ct%n%B", "--format=%H%n%ct%n"
 LATEST = 1 << 62
-"""Seconds since 1970: what somebody dates later than that was made then, so that it can be stored and subtracted."""
+"""Seconds since 1970: later dates are set to this one, so that they can be stored and subtracted."""
 TIMED_OUT = 124
 
 _ID = re.compile(r"[0-9a-f]{40}")
@@ -44,14 +45,14 @@ _ESCAPED = dict(zip(b'"\\abtnvfr', b'"\\\a\b\t\n\v\f\r', strict=True))
 _DIFF = ("diff-tree", "--stdin", "-r", "--root", "--always", "--no-renames")
 FIRST_PARENT = "--diff-merges=first-parent"
 _PATCH = ("-p", "-U0", "--no-ext-diff", "--no-textconv", "--no-color")
-_TOLD = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "-p", "-U2", *_PATCH[2:])
+_SHOWN_DIFF = ("diff-tree", "-r", "--root", "--no-commit-id", "--no-renames", "-p", "-U2", *_PATCH[2:])
 
-Said = TypeVar("Said")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """`time` is when it was committed, in seconds since 1970."""
+    """A commit; `time` is when it was committed, in seconds since 1970."""
 
     id: str
     time: int
@@ -59,7 +60,7 @@ class Commit:
 
 
 class Span(NamedTuple):
-    """Lines of a file as a commit left it, from 1 and inclusive, and the blob that holds it."""
+    """Lines of a file in a commit's version (from 1, inclusive), and the blob of that version."""
 
     path: str
     blob: str
@@ -68,22 +69,22 @@ class Span(NamedTuple):
 
 
 @cache
-def _own() -> Path:
-    """This process's git directory, in which nothing is but that it is one: no configuration of others has a say."""
+def _own_git_dir() -> Path:
+    """Return this process's own empty git directory, so that no other configuration has an effect."""
     made = Path(tempfile.mkdtemp(prefix="swe-agent-history-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made
 
 
-class Commits:
+class GitLog:
     """The commits of a git directory.
 
-    `boundary` tells clones apart whose history ends at different commits: "" where it is whole.
+    `boundary` identifies the commits at which a shallow clone's history ends; it is "" for a complete history.
     """
 
     def __init__(self, git_dir: Path) -> None:
-        own = _own()
-        create_store(own)  # once, but for a folder that somebody has tidied away
+        own = _own_git_dir()
+        create_store(own)  # does nothing unless the folder is new or was deleted
         shared = _shared(git_dir)
         shallow = shared / "shallow"
         self._cut = frozenset(_content(shallow).decode("ascii", "replace").split())
@@ -91,12 +92,12 @@ class Commits:
         borrowed = {"GIT_DIR": str(own), "GIT_OBJECT_DIRECTORY": str(shared / "objects"), "GIT_NO_LAZY_FETCH": "1"}
         if self._cut:
             borrowed["GIT_SHALLOW_FILE"] = str(shallow)
-        self._env = environment({**OWN, **borrowed})
+        self._env = git_environ(borrowed)
 
     def time(self, commit: str, *paths: str) -> int | None:
-        """When a commit was made, or None where there is none of this id.
+        """Return the time of a commit, or None if there is no commit of this id.
 
-        With `paths` (globs) of the last, at it or before, that changed one of them.
+        With `paths` (globs), it is the time of the last commit, up to this one, that changed one of them.
         """
         if not _ID.fullmatch(commit):
             return None
@@ -107,62 +108,62 @@ class Commits:
             return None
 
     def first_present(self, commits: Sequence[str]) -> str | None:
-        """The first of these that is here."""
+        """Return the first of these commits that is present."""
         if not commits:
             return None
         answers = self._git("cat-file", "--batch-check", input=_lines(commits)).splitlines()
-        return next((id for id, said in zip(commits, answers, strict=True) if b" commit " in said), None)
+        return next((id for id, answer in zip(commits, answers, strict=True) if b" commit " in answer), None)
 
     def root(self, commit: str) -> str:
-        """The first of a commit's ancestors, by first parents; "" where it is not here."""
+        """Return the root commit among a commit's first-parent ancestors; "" if the commit is missing."""
         try:
             return self._git("rev-list", "--first-parent", "--max-parents=0", commit).decode().strip()
         except GitFailed:
             return ""
 
     def ancestors(self, commit: str) -> list[str]:
-        """The newest of a commit's ancestors, itself included, newest first."""
+        """Return at most MOST_COMMITS of a commit's ancestors, including itself, newest first."""
         return self._git("rev-list", f"--max-count={MOST_COMMITS}", commit).decode().split()
 
     def apart(self, commit: str, other: str) -> tuple[list[str], list[str]]:
-        """The ancestors (each includes itself) that only the one has, and those that only the other has."""
+        """Return the ancestors that only the one commit has, and those that only the other has, each with itself."""
         lines = self._git("rev-list", "--left-right", f"{commit}...{other}").decode().split()
         return [line[1:] for line in lines if line[0] == "<"], [line[1:] for line in lines if line[0] == ">"]
 
     def read(self, commits: Sequence[str]) -> Iterator[Commit]:
-        """What these say, some of them at a time; a message of over 1 MiB says nothing."""
-        for asked, form in self._portions(commits):
-            said = self._git("log", "--no-walk=unsorted", "--stdin", "-z", form, input=_lines(asked))
-            for record in filter(None, said.split(b"\0")):
+        """Yield these commits with their messages, read in portions; a message over 1 MiB is left empty."""
+        for ids, form in self._portions(commits):
+            output = self._git("log", "--no-walk=unsorted", "--stdin", "-z", form, input=_lines(ids))
+            for record in filter(None, output.split(b"\0")):
                 id, time, message = record.split(b"\n", 2)
                 yield Commit(id.decode(), _seconds(time), message)
 
     def _portions(self, commits: Sequence[str]) -> Iterator[tuple[list[str], str]]:
-        """Commits to be read together, and what of them."""
+        """Yield commits to be read together, with the format to use for them."""
         for first in range(0, len(commits), BATCH):
             some = commits[first : first + BATCH]
             sizes = self._git("cat-file", "--batch-check=%(objectsize)", input=_lines(some)).splitlines()
             portion: list[str] = []
             huge: list[str] = []
             room = AT_ONCE
-            for id, size in zip(some, (int(said) if said.isdigit() else 0 for said in sizes), strict=True):
+            for id, size in zip(some, (int(size) if size.isdigit() else 0 for size in sizes), strict=True):
                 if size > HUGE:
                     huge.append(id)
                     continue
                 if size > room:
-                    yield portion, SAID
+                    yield portion, WITH_MESSAGE
                     portion, room = [], AT_ONCE
                 portion.append(id)
                 room -= size
             if portion:
-                yield portion, SAID
+                yield portion, WITH_MESSAGE
             if huge:
-                yield huge, UNSAID
+                yield huge, WITHOUT_MESSAGE
 
     def touched(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """The files each changed against its first parent; () for one that changed too many.
+        """Return the files that each commit changed against its first parent; () for one that changed too many.
 
-        A commit whose parents or trees are not here is left out.
+        A commit whose parents or trees are missing is left out.
         """
         return self._each([id for id in commits if id not in self._cut], self._touched)
 
@@ -178,8 +179,11 @@ class Commits:
         return {id: tuple(found[id]) if len(found[id]) <= MOST_FILES else () for id in commits if id in found}
 
     def changed(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """The files each changed, for many commits: merges are left out, and so are all that are asked of with one
-        whose trees are not here, for a clone without any would be asked commit by commit."""
+        """Return the files that each of many commits changed.
+
+        Merges are left out. If a tree is missing, all commits of the same request to git are left out: splitting
+        requests would mean one per commit in a clone without trees.
+        """
         found: dict[str, tuple[str, ...]] = {}
         whole = [id for id in commits if id not in self._cut]
         for first in range(0, len(whole), TOGETHER):
@@ -188,47 +192,51 @@ class Commits:
         return found
 
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-        """The lines that each added to each file, stripped, without the shortest; files over 1 MiB are passed over."""
+        """Return the stripped lines that each commit added to each file, at most MOST_LINES.
+
+        Short lines and files over 1 MiB are left out.
+        """
         return self._each([id for id in commits if id not in self._cut], self._added)
 
     def _added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]:
         return _added_lines(self._git(*_DIFF, FIRST_PARENT, *_PATCH, input=_lines(commits)))
 
     def spans(self, commits: Sequence[str]) -> dict[str, list[Span]]:
-        """The lines that each added or wrote anew, or from between which it took some; of a file that only moved, what
-        it changed in it besides."""
+        """Return the spans of lines that each commit added or changed, or between which it removed lines.
+
+        In a file that moved, only the lines that were also changed count.
+        """
         return self._each([id for id in commits if id not in self._cut], self._spans)
 
     def _spans(self, commits: Sequence[str]) -> dict[str, list[Span]]:
         return _spans(self._git(*_DIFF, "-M", "--full-index", FIRST_PARENT, *_PATCH, input=_lines(commits)))
 
     def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """Blobs by their ids, but for those that are missing or over 1 MiB."""
-        asked = sorted(set(ids))
-        sizes = self._git("cat-file", "--batch-check", input=_lines(asked)).splitlines()
-        small = [said.split() for said in sizes if said.rpartition(b" ")[2].isdigit()]
+        """Return blobs by their ids, except those that are missing or over 1 MiB."""
+        sizes = self._git("cat-file", "--batch-check", input=_lines(sorted(set(ids)))).splitlines()
+        small = [line.split() for line in sizes if line.rpartition(b" ")[2].isdigit()]
         whole = [id.decode() for id, kind, size in small if kind == b"blob" and int(size) <= HUGE]
-        said, found = self._git("cat-file", "--batch", input=_lines(whole)), {}
+        output, found = self._git("cat-file", "--batch", input=_lines(whole)), {}
         at = 0
         for id in whole:
-            head = said.index(b"\n", at)
-            at = head + 2 + int(said[at:head].split()[2])
-            found[id] = said[head + 1 : at - 1]
+            head = output.index(b"\n", at)
+            at = head + 2 + int(output[at:head].split()[2])
+            found[id] = output[head + 1 : at - 1]
         return found
 
     def diff(self, commit: str, paths: Sequence[str]) -> str:
-        """What a commit changed in these paths against its first parent, as a unified diff; "" if that is not here."""
+        """Return a commit's unified diff for these paths against its first parent; "" if objects are missing."""
         if commit in self._cut or not paths:
             return ""
         try:
-            return decode(self._git(*_TOLD, FIRST_PARENT, commit, "--", *paths))
+            return decode(self._git(*_SHOWN_DIFF, FIRST_PARENT, commit, "--", *paths))
         except GitFailed:
             return ""
 
-    def _each(self, commits: Sequence[str], ask: Callable[[Sequence[str]], dict[str, Said]]) -> dict[str, Said]:
-        """All at once; where git fails, as when an object is missing, by halves: what fails alone is left out.
+    def _each(self, commits: Sequence[str], ask: Callable[[Sequence[str]], dict[str, Found]]) -> dict[str, Found]:
+        """Ask for all commits at once, and if git fails, for each half; a commit that fails alone is left out.
 
-        What takes too long is left out at once: its halves would take as long.
+        Git fails if an object is missing. After a timeout all are left out, since the halves would take as long.
         """
         if not commits:
             return {}
@@ -243,13 +251,13 @@ class Commits:
 
 
 def _shared(git_dir: Path) -> Path:
-    """The part of a git directory that linked worktrees have in common; itself where it says nothing useful of that."""
+    """Return the common part of the git directory of a linked worktree; any other directory is returned as it is."""
     pointer = _content(git_dir / "commondir").rstrip(b"\n")
     try:
         found = (git_dir / os.fsdecode(pointer)).resolve()
-    except (OSError, ValueError, RuntimeError):  # no path at all, or links in a circle
+    except (OSError, ValueError, RuntimeError):  # not a valid path, or circular links
         return git_dir.absolute()
-    return git_dir.absolute() if found.is_symlink() else found  # Python 3.13 returns a link of a circle
+    return git_dir.absolute() if found.is_symlink() else found  # Python 3.13 returns a circular link
 
 
 def _content(file: Path) -> bytes:
@@ -259,9 +267,9 @@ def _content(file: Path) -> bytes:
         return b""
 
 
-def _seconds(said: bytes) -> int:
-    """A commit's date is what somebody wrote: it may be missing, and of any length."""
-    digits = said.lstrip(b"0")[:20]
+def _seconds(text: bytes) -> int:
+    """Parse a commit's date, which may be missing or of any length."""
+    digits = text.lstrip(b"0")[:20]
     return min(int(digits), LATEST) if digits.isdigit() else 0
 
 
@@ -269,10 +277,10 @@ def _lines(commits: Sequence[str]) -> bytes:
     return "".join(f"{id}\n" for id in commits).encode()
 
 
-def _added_lines(said: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Read `diff-tree --stdin -p -U0`. Lines of files are counted off, so that none is taken for a header."""
+def _added_lines(output: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Parse the output of `diff-tree --stdin -p -U0`. Lines of files are counted so that none is read as a header."""
     found: dict[str, dict[str, list[str]]] = {}
-    lines = (line for line in said.split(b"\n") if not line.startswith(b"\\"))  # "\\ No newline at end of file"
+    lines = (line for line in output.split(b"\n") if not line.startswith(b"\\"))  # "\\ No newline at end of file"
     files: dict[str, list[str]] = {}
     path, room = "", 0
     for line in lines:
@@ -291,10 +299,10 @@ def _added_lines(said: bytes) -> dict[str, dict[str, tuple[str, ...]]]:
     return {id: {path: tuple(dict.fromkeys(lines)) for path, lines in files.items()} for id, files in found.items()}
 
 
-def _spans(said: bytes) -> dict[str, list[Span]]:
-    """Read `diff-tree --stdin -p -U0 --full-index` as `_added_lines` does."""
+def _spans(output: bytes) -> dict[str, list[Span]]:
+    """Parse the output of `diff-tree --stdin -p -U0 --full-index` as `_added_lines` does."""
     found: dict[str, list[Span]] = {}
-    lines = (line for line in said.split(b"\n") if not line.startswith(b"\\"))
+    lines = (line for line in output.split(b"\n") if not line.startswith(b"\\"))
     spans: list[Span] = []
     path = blob = ""
     for line in lines:
@@ -313,7 +321,7 @@ def _spans(said: bytes) -> dict[str, list[Span]]:
     return found
 
 
-def _path(said: bytes) -> str:
-    if said.startswith(b'"'):
-        said = _QUOTED.sub(lambda part: bytes([int(part[1], 8) if part[1] else _ESCAPED[part[2][0]]]), said[1:-1])
-    return decode(said.rstrip(b"\t").removeprefix(b"b/"))
+def _path(name: bytes) -> str:
+    if name.startswith(b'"'):
+        name = _QUOTED.sub(lambda part: bytes([int(part[1], 8) if part[1] else _ESCAPED[part[2][0]]]), name[1:-1])
+    return decode(name.rstrip(b"\t").removeprefix(b"b/"))

@@ -1,6 +1,6 @@
-"""Which repository a folder holds, whoever cloned it and wherever: by its first commit and by where it is from.
+"""The identity of a repository across its clones: its first commit and its origin.
 
-Neither is enough alone: forks share the first commit, and an address is a line that anybody writes into a config.
+Neither is enough alone: forks share the first commit, and the origin is a line that anyone can write into a config.
 """
 
 from __future__ import annotations
@@ -10,28 +10,31 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.history_git import Commits
-from aci.repository import Repository
+from aci.history.git_log import GitLog
+from aci.repository.user_repository import Repository
 from trajectories.errors import SweAgentError
-from trajectories.plumbing import GitFailed
+from trajectories.git_commands import GitFailed
 
 MOST_CLONES = 5
-"""Clones of clones that are followed to where the first is from."""
+"""Clones of clones that are followed to the origin of the first."""
 _USER = re.compile(r"(?<=://)(?:[^/]*@|[^/:\[]*:(?!\d*(?:/|$)).*@)|^(?!\w[\w+.-]*://)[^/@]*@")
-"""User and password, also one with signs that should have been written otherwise."""
+"""User and password, including a password with characters that should have been escaped."""
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?P<host>\[[^\]\s]+\]|[\w.-]+)(?::\d+/|[:/])(?P<path>.+)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`root` is the id of the first commit, `origin` where it is from: `github.com/owner/name`, or a folder here."""
+    """A repository's identity.
+
+    `root` is the id of the first commit, `origin` the normalised URL (`github.com/owner/name`) or a local folder.
+    """
 
     root: str
     origin: str
 
     @property
     def key(self) -> str:
-        """A file name: readable, and different for each repository."""
+        """A readable file name that is unique to the repository."""
         name = (
             re.sub(r"[^\w.-]", "-", self.origin.removesuffix(".git").rpartition("/")[2]).strip(".-")[:40]
             or "repository"
@@ -39,19 +42,19 @@ class Identity:
         return f"{name}-{hashlib.sha256(f'{self.root} {self.origin}'.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 
-def identity(source: Repository, commit: str) -> Identity | None:
-    """The identity of a repository, by one of its commits.
+def find_identity(source: Repository, commit: str) -> Identity | None:
+    """Return the identity of a repository, by one of its commits.
 
-    None where it has no lasting one: for a folder without git, and a history that was cut off (a shallow clone), whose
-    first commit here is any.
+    None if it has no lasting one: for a folder without git, and for a shallow clone, where the first commit depends on
+    the depth.
     """
-    commits = Commits(source.git_dir)
+    commits = GitLog(source.git_dir)
     root = "" if source.plain or commits.boundary else commits.root(commit)
     return Identity(root, _origin(source, MOST_CLONES)) if root else None
 
 
 def _origin(source: Repository, clones: int) -> str:
-    """A clone of a folder here is from where that is from."""
+    """Return the origin of a repository; that of a clone of a local folder is the folder's origin."""
     try:
         url = source.configured("remote.origin.url")
     except GitFailed:
@@ -60,28 +63,27 @@ def _origin(source: Repository, clones: int) -> str:
         return str(source.root)
     folder = _folder(url, source.root)
     if folder is None:
-        return normal(url)
+        return normalise_url(url)
     try:
         return _origin(Repository.open(folder), clones - 1) if clones else str(folder)
-    except SweAgentError:  # it is gone, or no repository
+    except SweAgentError:  # it is gone, or not a repository
         return str(folder)
 
 
 def _folder(url: str, root: Path) -> Path | None:
-    """The folder that an address names; None for one on the network."""
+    """Return the folder that a URL names; None for one on the network."""
     try:
         if url.startswith("file://"):
             return Path(url.removeprefix("file://")).resolve()
         if url.startswith(("/", "./", "../", "~")) or (root / url).is_dir():
             return (root / Path(url).expanduser()).resolve()
-    except (OSError, ValueError, RuntimeError):  # too long for a path, links in a circle, nobody's home
+    except (OSError, ValueError, RuntimeError):  # too long for a path, circular links, an unknown user's home
         pass
     return None
 
 
-def normal(url: str) -> str:
-    """The same for all ways to write an address: without scheme, user, port, `www.`, `.git` and what follows a
-    `?`, in small letters."""
+def normalise_url(url: str) -> str:
+    """Return the normal form of a URL: lower case, without scheme, user, port, `www.`, `.git`, query and fragment."""
     url = re.split(r"[?#]", _USER.sub("", url, count=1), maxsplit=1)[0]
     match = _HOST.fullmatch(url)
     written = f"{match['host']}/{match['path'].lstrip('/')}" if match else url

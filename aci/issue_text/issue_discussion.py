@@ -1,4 +1,4 @@
-"""What others said of an issue: which of it matters for finding and mending the cause."""
+"""Selection of the comments on an issue that help to find and fix its cause."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from aci.localization.traces import frames
+from aci.issue_text.tracebacks import find_frames
 from trajectories.records import Comment, Issue
 
 MOST_READ = 20_000
-"""Characters of comments that are read beside an issue's own text."""
+"""Characters of comments that are read in addition to an issue's own text."""
 LONGEST = 6_000
-"""Characters that one comment counts at most: a log is no discussion."""
+"""Greatest number of characters that one comment counts, so that a log does not use up the budget."""
 _CODE = re.compile(r"^ {0,3}(?:```|~~~)|^\s*(?:>>> |Traceback \(most)|/(?:blob|tree)/[^/\s]+/\S+#L\d", re.MULTILINE)
 _PATH = re.compile(
     r"(?<![\w./:-])[\w.-]{1,100}(?:/[\w.-]{1,100}){0,12}\.(?:py|pyx|js|ts|tsx|go|rs|java|rb|php|c|cc|cpp|h)\b"
@@ -21,31 +21,31 @@ _BOT = re.compile(r"\[bot\]$")
 
 
 def points_at_code(text: str) -> bool:
-    """Whether it shows code, a traceback or a path: such words help to find the place."""
+    """Return whether a text shows code, a traceback or a path, which help to find the place."""
     text = text[:LONGEST]
-    return bool(_CODE.search(text) or _PATH.search(text) or frames(text)[0])
+    return bool(_CODE.search(text) or _PATH.search(text) or find_frames(text)[0])
 
 
-def chosen(comments: Sequence[Comment], room: int, longest: int = LONGEST) -> tuple[Comment, ...]:
-    """Those that matter most and have room for their characters together, in their own order.
+def select_comments(comments: Sequence[Comment], room: int, longest: int = LONGEST) -> tuple[Comment, ...]:
+    """Return the most useful comments whose characters fit in `room` together, in their original order.
 
-    What points at code comes first, then the first and the last words, where a discussion begins and where it has come
-    to; what programs said comes last. A comment counts `longest` characters at most.
+    Comments that point at code are preferred, then the first and the last ones; comments of bots come last. A comment
+    counts `longest` characters at most.
     """
-    ranked = sorted(_outside_in(len(comments)), key=lambda at: _rank(comments[at]))
-    kept = set()
-    for at in ranked:
-        needed = min(len(comments[at].body), longest)
+    ranked = sorted(_outside_in(len(comments)), key=lambda index: _rank(comments[index]))
+    selected = set()
+    for index in ranked:
+        needed = min(len(comments[index].body), longest)
         if needed <= room:
             room -= needed
-            kept.add(at)
-    return tuple(comment for at, comment in enumerate(comments) if at in kept)
+            selected.add(index)
+    return tuple(comment for index, comment in enumerate(comments) if index in selected)
 
 
-def with_discussion(issue: Issue) -> Issue:
-    """The issue with what in its comments points at code behind its own text, to be searched for places."""
-    telling = [each for each in issue.comments if points_at_code(each.body) and not _BOT.search(each.author)]
-    texts = [comment.body[:LONGEST] for comment in chosen(telling, MOST_READ)]
+def append_discussion(issue: Issue) -> Issue:
+    """Return the issue with the comments that point at code appended to its body, to be searched for places."""
+    useful = [each for each in issue.comments if points_at_code(each.body) and not _BOT.search(each.author)]
+    texts = [comment.body[:LONGEST] for comment in select_comments(useful, MOST_READ)]
     return replace(issue, body="\n\n".join([issue.body, *texts])) if texts else issue
 
 
@@ -56,7 +56,7 @@ def _rank(comment: Comment) -> int:
 
 
 def _outside_in(count: int) -> Iterator[int]:
-    """First, last, second, last but one, …"""
+    """Yield the first index, the last, the second, the last but one, …"""
     for step in range((count + 1) // 2):
         yield step
         if count - 1 - step != step:

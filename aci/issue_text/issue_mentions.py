@@ -1,4 +1,4 @@
-"""What an issue's text points at: paths, links to lines, tracebacks, names, messages, commits; and its terms."""
+"""What an issue's text mentions: paths, links to lines, tracebacks, names, messages and commits; and its terms."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from aci.discussion import with_discussion
-from aci.localization.sections import Sections, sections
-from aci.localization.traces import Frame, frames
-from aci.words import STOP, WORD, terms
+from aci.issue_text.issue_discussion import append_discussion
+from aci.issue_text.issue_sections import Sections, split_sections
+from aci.issue_text.search_terms import STOP_WORDS, WORD, count_terms
+from aci.issue_text.tracebacks import Frame, find_frames
 from trajectories.records import Issue
 
 LONGEST = 50_000
@@ -20,8 +20,8 @@ rb rake swift ex exs erl hs ml lua pl pm r jl dart sh bash zsh sql
 CODE = frozenset(_CODE.split())
 """File name extensions of source code."""
 
-TITLE, PROSE, INSIDE, BLOCK, TRACE = "title", "prose", "inline", "code", "trace"
-"""Where a name stands: in the title, in prose, in `backticks`, in an example, in a traceback's lines."""
+TITLE, PROSE, INLINE, BLOCK, TRACE = "title", "prose", "inline", "code", "trace"
+"""Where a name occurs: in the title, in prose, in `backticks`, in an example, in a traceback's lines."""
 
 _EXTENSION = "|".join(sorted(CODE, key=lambda extension: (-len(extension), extension)))
 _LINK = re.compile(
@@ -41,7 +41,7 @@ NUMBER = re.compile(r"(?:(?<![\w&])#|(?:issues?|pull|ticket|PR)[ /#]+)(\d{2,6})\
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An address of a file at a public host, with the lines it marks (0: none)."""
+    """A URL of a file at a public host, with the lines that it marks (0: none)."""
 
     path: str
     line: int = 0
@@ -50,9 +50,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """`frames` are in the order of the text, so the last stands nearest to what was raised. `names` say for each word
-    that may be a name where it stands. `called` are those with a parenthesis after them. `terms` are the words of the
-    title and of each kind of line with their counts. Everything is as written, whether or not the repository has it."""
+    """Everything that an issue's text mentions, as written, whether or not it exists in the repository.
+
+    `frames` are in the order of the text, so the last is nearest to the error. `names` maps each word that may be a
+    name to the places where it occurs; `called` are those followed by a parenthesis. `title`, `prose`, `code` and
+    `trace` count the terms of the title and of each kind of line.
+    """
 
     paths: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
@@ -61,7 +64,7 @@ class Mentions:
     names: dict[str, frozenset[str]] = field(default_factory=dict)
     called: frozenset[str] = frozenset()
     messages: tuple[str, ...] = ()
-    """What was raised or quoted, without the class of the error."""
+    """Messages of errors and quoted texts, without the class of the error."""
     shas: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     title: Counter[str] = field(default_factory=Counter)
@@ -70,18 +73,18 @@ class Mentions:
     trace: Counter[str] = field(default_factory=Counter)
 
 
-def mentions(issue: Issue) -> Mentions:
-    """Read an issue, as anybody may have written it, and what of its discussion points at code."""
-    issue = with_discussion(issue)
+def find_mentions(issue: Issue) -> Mentions:
+    """Return what an issue and the comments that point at code mention. The text may be malformed."""
+    issue = append_discussion(issue)
     title = issue.title[:LONGEST]
-    body = _without_comments(issue.body[:LONGEST].replace("\r\n", "\n")).replace("\u200b", "")
+    body = _without_html_comments(issue.body[:LONGEST].replace("\r\n", "\n")).replace("\u200b", "")
     links = tuple(_link(found) for found in _LINK.finditer(body))
     shas = tuple(dict.fromkeys(SHA.findall(_LINK.sub(" ", body))))
     numbers = tuple(dict.fromkeys(int(number) for number in NUMBER.findall(f"{title}\n{body}")))
     body = URL.sub(" ", body)
-    found, rest = frames(f"{title}\n{body}".replace("\\", "/"))
+    found, rest = find_frames(f"{title}\n{body}".replace("\\", "/"))
     paths = tuple(dict.fromkeys(one[0].lstrip("./") for one in _PATH.finditer(rest)))
-    parts = sections(body)
+    parts = split_sections(body)
     text = f"{title}\n{body}"
     called = frozenset(_CALLED.findall(text))
     dotted = (one[0].replace("::", ".").replace("#", ".") for one in _DOTTED.finditer(text))
@@ -96,15 +99,15 @@ def mentions(issue: Issue) -> Mentions:
         _messages(title, parts),
         shas,
         numbers,
-        terms(title),
-        terms(parts.prose),
-        terms(parts.code) + terms(parts.output),
-        terms(parts.trace),
+        count_terms(title),
+        count_terms(parts.prose),
+        count_terms(parts.code) + count_terms(parts.output),
+        count_terms(parts.trace),
     )
 
 
-def _without_comments(text: str) -> str:
-    """Without HTML's comments, which templates are full of; one that is not closed stays."""
+def _without_html_comments(text: str) -> str:
+    """Remove HTML comments, which issue templates contain; one that is not closed stays."""
     kept, end = [], 0
     while (start := text.find("<!--", end)) >= 0 and (close := text.find("-->", start)) >= 0:
         kept.append(text[end:start])
@@ -120,17 +123,17 @@ def _names(title: str, parts: Sections, called: frozenset[str]) -> dict[str, fro
     inline = "\n".join(_INLINE.findall(f"{title}\n{parts.prose}"))
     places: dict[str, set[str]] = {}
     for place, text in (
-        (TITLE, title), (PROSE, parts.prose), (INSIDE, inline), (BLOCK, parts.code), (BLOCK, parts.output),
+        (TITLE, title), (PROSE, parts.prose), (INLINE, inline), (BLOCK, parts.code), (BLOCK, parts.output),
         (TRACE, parts.trace),
     ):  # fmt: skip
         for word in WORD.findall(text):
-            if word in called or word.lower() not in STOP:
+            if word in called or word.lower() not in STOP_WORDS:
                 places.setdefault(word, set()).add(place)
     return {word: frozenset(found) for word, found in places.items()}
 
 
-def like_code(word: str) -> bool:
-    """Whether no prose has such a word: snake_case and camelCase."""
+def is_identifier_like(word: str) -> bool:
+    """Return whether a word is in snake_case or camelCase, and so is not prose."""
     return "_" in word.strip("_") or (not word.isupper() and any(letter.isupper() for letter in word[1:]))
 
 

@@ -1,4 +1,4 @@
-"""An issue's text by kinds of line: prose, code, tracebacks, output; what only describes a machine is left out."""
+"""The lines of an issue's text by kind: prose, code, tracebacks and output, without descriptions of a machine."""
 
 from __future__ import annotations
 
@@ -27,23 +27,25 @@ _VERSION = re.compile(
     r"^\W*[\w .()/-]{2,30}\s*(?:\||[:=]{1,2})\s*(?:v?\d+(?:\.\d+)+\S*|None|not installed|_module not found_)\s*$"
 )
 LONGEST_LINE = 500
-"""What a line is, its beginning tells."""
+"""Characters of a line that are matched; its beginning is enough to classify it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sections:
+    """The text of an issue's body by kind of line."""
+
     prose: str = ""
     code: str = ""
     trace: str = ""
     """Frames of tracebacks and the source lines they quote."""
     output: str = ""
-    """The rest of what stands in code blocks but does not look like code."""
+    """Lines in code blocks that do not look like code."""
     errors: tuple[str, ...] = ()
-    """Lines that say what was raised, in order."""
+    """Lines that state an exception, in order."""
 
 
-def sections(body: str) -> Sections:
-    """Sort the lines of an issue's body. Never fails: what looks like nothing in particular is prose."""
+def split_sections(body: str) -> Sections:
+    """Classify the lines of an issue's body. Never fails: a line that matches nothing is prose."""
     kinds: dict[str, list[str]] = {"prose": [], "code": [], "trace": [], "output": []}
     errors: list[str] = []
     fenced = machine = False

@@ -1,4 +1,4 @@
-"""What the code that an issue shows does when it runs: which functions it calls, and where it raises."""
+"""Snippets of code in an issue, and a trace of running them: the functions called and where an exception was raised."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import textwrap
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import islice
 
-from aci.workspace import Workspace
+from aci.runtime.guest_programs import program_source
+from aci.runtime.workspace import Workspace
 from trajectories.errors import UsageError
 
 SECONDS = 20.0
@@ -29,7 +29,7 @@ _CONTINUED = re.compile(r"^[ \t]*\.{3,}: ?(.*)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class CalledFunction:
     """A function of the repository that ran: where its definition begins, and how often it was called."""
 
     path: str
@@ -39,26 +39,29 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
-    """`raised` are the repository's own frames (path, line, function) of the last exception, innermost last."""
+class SnippetTrace:
+    """The functions that the snippets called, and the last exception.
 
-    functions: tuple[Called, ...] = ()
+    `raised` are the repository's own frames (path, line, function) of that exception, innermost last.
+    """
+
+    functions: tuple[CalledFunction, ...] = ()
     raised: tuple[tuple[str, int, str], ...] = ()
     error: str = ""
 
 
-def snippets(text: str) -> tuple[str, ...]:
-    """The Python of an issue that can be compiled: fenced blocks, and what stands behind prompts. In order."""
+def find_snippets(text: str) -> tuple[str, ...]:
+    """Return the Python code of an issue that compiles: fenced blocks and input after prompts, in order."""
     text = text[: 4 * LONGEST]
-    found = [_unprompted(body) for tag, body in _fenced(text) if tag.lower() in _PYTHON and len(body) <= LONGEST]
+    found = [_without_prompts(body) for tag, body in _fenced(text) if tag.lower() in _PYTHON and len(body) <= LONGEST]
     if not found:
-        found = [_unprompted(text)] if ">>>" in text or "In [" in text else _unmarked(text.splitlines())
+        found = [_without_prompts(text)] if ">>>" in text or "In [" in text else _unfenced_code(text.splitlines())
     useful = (code for code in found if code.strip() and len(code) <= LONGEST and _does_something(code))
     return tuple(islice(useful, MOST))
 
 
 def _fenced(text: str) -> Iterator[tuple[str, str]]:
-    """The language and the content of each block between fences; one that is not closed is none."""
+    """Yield the language and the content of each fenced block; one that is not closed is ignored."""
     block: list[str] | None = None
     tag = ""
     for line in text.splitlines():
@@ -72,8 +75,8 @@ def _fenced(text: str) -> Iterator[tuple[str, str]]:
             block.append(f"{line}\n")
 
 
-def _unmarked(lines: list[str]) -> list[str]:
-    """The longest code that begins at the first import, where nothing marks code as such."""
+def _unfenced_code(lines: list[str]) -> list[str]:
+    """Return the longest code that starts at an import, for a text in which code is not marked."""
     for start in [n for n, line in enumerate(lines) if _IMPORT.match(line)][:MOST_STARTS]:
         for end in range(min(start + MOST_LINES, len(lines)), start + 1, -1):
             code = textwrap.dedent("\n".join(lines[start:end])) + "\n"
@@ -82,26 +85,26 @@ def _unmarked(lines: list[str]) -> list[str]:
     return []
 
 
-def _unprompted(block: str) -> str:
-    """Code as typed, where a block is a session: what was answered is left out."""
+def _without_prompts(block: str) -> str:
+    """Return the input of an interactive session without its prompts and output; other blocks are returned as is."""
     if ">>>" in block:
         import doctest  # takes a tenth of a second
 
         try:
             return "".join(example.source for example in doctest.DocTestParser().get_examples(block))
-        except ValueError:  # prompts that are not indented alike
+        except ValueError:  # the prompts are indented differently
             return ""
     if not any(map(_IPYTHON.match, block.splitlines())):
         return block
-    lines, typing = [], False
+    lines, in_input = [], False
     for line in block.splitlines():
-        if begun := _IPYTHON.match(line):
-            lines.append(begun[1])
-            typing = True
-        elif typing and (more := _CONTINUED.match(line)):
-            lines.append(more[1])
+        if prompt := _IPYTHON.match(line):
+            lines.append(prompt[1])
+            in_input = True
+        elif in_input and (continuation := _CONTINUED.match(line)):
+            lines.append(continuation[1])
         else:
-            typing = False
+            in_input = False
     return "\n".join(lines) + "\n"
 
 
@@ -115,31 +118,32 @@ def _does_something(code: str) -> bool:
     return any(isinstance(node, ast.Import | ast.ImportFrom | ast.Call | ast.FunctionDef) for node in ast.walk(tree))
 
 
-def trace(workspace: Workspace, text: str, seconds: float = SECONDS) -> Traced | None:
-    """Run the code of an issue in a workspace. None where it shows none, or where it could not be run.
+def trace_snippets(workspace: Workspace, text: str, seconds: float = SECONDS) -> SnippetTrace | None:
+    """Run the snippets of an issue in a workspace; None if there are none, or if they could not be run.
 
-    The code is a stranger's: the workspace has to be one in which that may run.
+    The code is untrusted, so the workspace must be one in which untrusted code may run.
     """
-    shown = snippets(text)
-    if not shown:
+    found = find_snippets(text)
+    if not found:
         return None
     folder = f"{workspace.harness}/issue-{secrets.token_hex(8)}"
-    job = {"root": workspace.root, "snippets": shown, "seconds": seconds, "out": f"{folder}/answer.json"}
-    workspace.write(f"{folder}/calls.py", files("aci.inside").joinpath("calls.py").read_bytes())
+    job = {"root": workspace.root, "snippets": found, "seconds": seconds, "out": f"{folder}/answer.json"}
+    workspace.write(f"{folder}/calls.py", program_source("repair/issue_calls.py"))
     workspace.write(f"{folder}/job.json", json.dumps(job).encode())
     python = '"$(command -v python || echo python3)"'
     script = f"{python} {shlex.quote(folder)}/calls.py {shlex.quote(folder)}/job.json"
     workspace.run(f"(cd {shlex.quote(workspace.scratch)} && {script}) >/dev/null 2>&1", seconds + 10, "issue")
     try:
-        return _read(json.loads(workspace.read(f"{folder}/answer.json", ANSWER_LIMIT)))
+        return _parse_answer(json.loads(workspace.read(f"{folder}/answer.json", ANSWER_LIMIT)))
     except (OSError, ValueError, TypeError, KeyError, RecursionError, UsageError):
         return None
 
 
-def _read(answer: dict[str, list[tuple[object, ...]]]) -> Traced:
-    """The answer came from a process that a stranger's code ran in: nothing in it is taken for granted."""
+def _parse_answer(answer: dict[str, list[tuple[object, ...]]]) -> SnippetTrace:
+    """Parse the answer, which is untrusted: it comes from a process in which the snippets ran."""
     functions = [
-        Called(str(path), int(str(line)), str(name), int(str(calls))) for path, line, name, calls in answer["functions"]
+        CalledFunction(str(path), int(str(line)), str(name), int(str(calls)))
+        for path, line, name, calls in answer["functions"]
     ]
     frames = [(str(path), int(str(line)), str(name)) for path, line, name in answer["raised"]]
-    return Traced(tuple(functions), tuple(frames), str(answer["error"])[:500])
+    return SnippetTrace(tuple(functions), tuple(frames), str(answer["error"])[:500])

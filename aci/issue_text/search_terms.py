@@ -1,4 +1,4 @@
-"""The terms of texts and code, as search counts them: identifiers whole and split, lower-cased, without stop words."""
+"""Search terms of texts and code: identifiers whole and split, in lower case, without stop words."""
 
 from __future__ import annotations
 
@@ -16,31 +16,34 @@ actual behavior behaviour bug code current currently description error example e
 happens issue line make need new please problem reproduce result run see seem seems steps think try version versions
 want way work works python import def class self return none true false print
 """
-STOP = frozenset(_STOP.split())
-"""Words that say nothing: English's, issue forms', Python's."""
+STOP_WORDS = frozenset(_STOP.split())
+"""Stop words: those of English, of issue forms and of Python."""
 
 WORD = re.compile(r"[^\W\d]\w{1,80}")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
 
 
-def terms(text: str) -> Counter[str]:
-    """How often each term stands in a text or in code: identifiers whole, and split at case and underscore."""
+def count_terms(text: str) -> Counter[str]:
+    """Count the terms in a text or in code: identifiers whole, and split at case and underscore."""
     found: Counter[str] = Counter()
     for word, count in Counter(WORD.findall(text)).items():
-        for term in split(word):
+        for term in split_identifier(word):
             found[term] += count
     return found
 
 
 @lru_cache(maxsize=200_000)
-def split(word: str) -> tuple[str, ...]:
-    """`getHTTPResponse` -> gethttpresponse, get, http, response; without stop words and single letters."""
+def split_identifier(word: str) -> tuple[str, ...]:
+    """Return the terms of a word, without stop words and single letters.
+
+    `getHTTPResponse` gives gethttpresponse, get, http, response.
+    """
     whole = word.strip("_").lower()
-    if word.isascii() and word.islower() and whole.replace("_", "").isalpha():  # most are, and this is quicker
+    if word.isascii() and word.islower() and whole.replace("_", "").isalpha():  # a fast path for most words
         if "_" not in whole:
-            return (whole,) if len(whole) > 1 and whole not in STOP else ()
+            return (whole,) if len(whole) > 1 and whole not in STOP_WORDS else ()
         parts = [part for part in whole.split("_") if part]
     else:
         parts = [part.lower() for part in _PARTS.findall(word)]
     terms = [whole, *parts] if len(parts) > 1 else [whole]
-    return tuple([term for term in terms if len(term) > 1 and term not in STOP])
+    return tuple([term for term in terms if len(term) > 1 and term not in STOP_WORDS])

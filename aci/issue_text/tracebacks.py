@@ -1,4 +1,4 @@
-"""Frames of tracebacks in all the forms that issues quote them."""
+"""Frames of tracebacks, in the formats in which issues quote them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 
 class Frame(NamedTuple):
-    """A place a traceback names; line 0 and an empty name where it does not say."""
+    """A place that a traceback names; the line is 0 and the name empty if it does not state them."""
 
     path: str
     line: int = 0
     name: str = ""
 
 
-_PY = r"(?<![^\s:\"'(<>])[^\s:\"'(<>]{1,300}\.pyx?"  # begun only where a word begins: else long words take long
+_PY = (
+    r"(?<![^\s:\"'(<>])[^\s:\"'(<>]{1,300}\.pyx?"  # matches only at the start of a word: otherwise long words take long
+)
 _FORMS = (
     # File "x.py", line 3, in f
     re.compile(r'File "(?P<path>[^"\n]{1,300})", line (?P<line>\d{1,7})(?:, in (?P<name>[\w.<>]{1,100}))?'),
@@ -40,8 +42,8 @@ _FORMS = (
 )
 
 
-def frames(text: str) -> tuple[tuple[Frame, ...], str]:
-    """The frames of all tracebacks in the order of the text, and the text without them."""
+def find_frames(text: str) -> tuple[tuple[Frame, ...], str]:
+    """Return the frames of all tracebacks in the order of the text, and the text without them."""
     found: list[tuple[int, Frame]] = []
     for form in _FORMS:
         for match in form.finditer(text):

@@ -1,1 +1,1 @@
-"""How `aci/localize.py` ranks: what an issue says, what each signal is worth, and why."""
+"""Localization without a model: signals, their weights, and the ranking of files and functions for an issue."""

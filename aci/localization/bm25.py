@@ -1,7 +1,7 @@
-"""How well the words of files and functions fit those of the issue: BM25 over weighted fields.
+"""BM25 over weighted fields: how well the words of files and functions match those of the issue.
 
-Which documents hold a term is read from the graph's postings. A word counts by where it stands: in code, in comments,
-in a name, in a path.
+The graph's postings say which documents contain a term. The weight of a word depends on where it occurs: in code, in
+comments, in a name or in a path.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import NamedTuple
 import numpy as np
 from rank_bm25 import BM25Okapi  # type: ignore[import-untyped]
 
-from aci.graph.graph import Graph
-from aci.graph.postings import Postings
+from aci.graph.code_graph import Graph
+from aci.graph.term_postings import Postings
+from aci.issue_text.issue_mentions import Mentions
+from aci.issue_text.search_terms import count_terms
 from aci.localization.signals import Flags, Floats, Ints
-from aci.mentions import Mentions
-from aci.words import terms
 
 TITLE_WEIGHT = 3.0
 MOST_TERMS = 200
 
 
-class Shape(NamedTuple):
-    """What a word counts in each field, and BM25's two constants."""
+class FieldWeights(NamedTuple):
+    """The weight of a word in each field, and BM25's two constants."""
 
     prose: float
     name: float
@@ -36,12 +36,12 @@ class Shape(NamedTuple):
     b: float
 
 
-FILES = Shape(prose=0.7, name=6.0, class_name=16.0, path=12.0, k1=6.0, b=0.4)
-FUNCTIONS = Shape(prose=0.5, name=4.0, class_name=2.0, path=2.0, k1=0.9, b=0.2)
+FILES = FieldWeights(prose=0.7, name=6.0, class_name=16.0, path=12.0, k1=6.0, b=0.4)
+FUNCTIONS = FieldWeights(prose=0.5, name=4.0, class_name=2.0, path=2.0, k1=0.9, b=0.2)
 
 
-class Held(NamedTuple):
-    """Nodes that hold a term, and how often in each field."""
+class TermNodes(NamedTuple):
+    """Nodes that contain a term, and how often it occurs in each field."""
 
     nodes: Ints
     code: Floats
@@ -49,37 +49,39 @@ class Held(NamedTuple):
     name: Floats
 
 
-class Texts:
-    """A graph seen from the words of one issue."""
+class TermIndex:
+    """The terms of one issue, and where a graph contains them."""
 
-    def __init__(self, graph: Graph, wanted: Flags, said: Mentions) -> None:
-        """`wanted` are the files that may be answers, by their numbers."""
+    def __init__(self, graph: Graph, wanted: Flags, mentions: Mentions) -> None:
+        """`wanted` flags the files that may be answers, by their numbers."""
         self.graph, self.wanted = graph, wanted
-        counts = said.title + said.prose + said.code + said.trace
-        self.title = {term: float(count) for term, count in said.title.items()}
+        counts = mentions.title + mentions.prose + mentions.code + mentions.trace
+        self.title = {term: float(count) for term, count in mentions.title.items()}
         self.all = {
             term: (1 + math.log(count)) * (TITLE_WEIGHT if term in self.title else 1.0)
             for term, count in sorted(counts.items())
         }
         self.nodes = len(graph.file)
         self.in_wanted = wanted[graph.file]
-        self.held = {term: _only(found, self.in_wanted) for term, found in graph.holding(list(self.all)).items()}
+        self.holders = {
+            term: _filtered_nodes(found, self.in_wanted) for term, found in graph.holding(list(self.all)).items()
+        }
         self.encloses = np.zeros(self.nodes, bool)
-        """Nodes with others in them: files, classes."""
+        """Flags of nodes that contain others: files, classes."""
         self.encloses[graph.parent] = True
         self.is_file = graph.parent == np.arange(self.nodes)
-        self._in_paths = _words_of_paths(graph.paths, self.all)
+        self._in_paths = _path_terms(graph.paths, self.all)
 
     def files(self) -> Documents:
-        """All wanted files as documents; weights of words as in FILES."""
+        """Return all wanted files as documents, with the weights of FILES."""
         graph, count = self.graph, len(self.graph.paths)
-        of_nodes = graph.code_length + FILES.prose * graph.prose_length
-        lengths = np.bincount(graph.file, of_nodes, count).astype(np.float64)
+        node_lengths = graph.code_length + FILES.prose * graph.prose_length
+        lengths = np.bincount(graph.file, node_lengths, count).astype(np.float64)
         documents = Documents(self.wanted, lengths, FILES)
         for term in self.all:
             weights: Floats = np.zeros(count)
-            if term in self.held:
-                nodes, code, prose, name = self.held[term]
+            if term in self.holders:
+                nodes, code, prose, name = self.holders[term]
                 in_name = np.where(self.encloses[nodes], FILES.class_name, FILES.name)
                 weights = np.bincount(graph.file[nodes], code + FILES.prose * prose + in_name * name, count).astype(
                     float
@@ -90,7 +92,10 @@ class Texts:
         return documents
 
     def functions(self) -> Documents:
-        """All nodes that are not files; a method has a part in the name of its class, all in their file's path."""
+        """Return all nodes that are not files, as documents with the weights of FUNCTIONS.
+
+        The name of its class counts for a method too, and the path of its file for every node.
+        """
         graph = self.graph
         lengths = graph.code_length + FUNCTIONS.prose * graph.prose_length
         documents = Documents(self.in_wanted & ~self.is_file, lengths, FUNCTIONS)
@@ -98,95 +103,97 @@ class Texts:
         for term in self.all:
             weights = np.zeros(self.nodes)
             holders: Ints = np.zeros(0, np.int64)
-            if term in self.held:
-                nodes, code, prose, name = self.held[term]
+            if term in self.holders:
+                nodes, code, prose, name = self.holders[term]
                 weights[nodes] = code + FUNCTIONS.prose * prose + FUNCTIONS.name * name
                 holders = nodes
-                of_class = np.zeros(self.nodes + 1)
-                of_class[nodes] = name
-                weights += FUNCTIONS.class_name * of_class[around]
+                class_names = np.zeros(self.nodes + 1)
+                class_names[nodes] = name
+                weights += FUNCTIONS.class_name * class_names[around]
             for file, found in self._in_paths.get(term, ()):
                 weights[graph.first[file] : graph.first[file + 1]] += FUNCTIONS.path * found
-            documents.add(term, np.flatnonzero((weights > 0) & documents.there), weights, holders)
+            documents.add(term, np.flatnonzero((weights > 0) & documents.present), weights, holders)
         return documents
 
 
 class Documents:
-    """Weighted counts of terms in documents, of which only some are there."""
+    """Weighted counts of terms in documents; `present` flags the numbers that are documents."""
 
-    def __init__(self, there: Flags, lengths: Floats, shape: Shape) -> None:
-        self.there, self._lengths, self._shape = there, lengths, shape
-        self._held: dict[str, tuple[Ints, Floats]] = {}
+    def __init__(self, present: Flags, lengths: Floats, shape: FieldWeights) -> None:
+        self.present, self._lengths, self._shape = present, lengths, shape
+        self._weights: dict[str, tuple[Ints, Floats]] = {}
         self.rarity: dict[str, float] = {}
 
     def add(self, term: str, holders: Ints, weights: Floats, counted: Ints | None = None) -> None:
-        """`counted` are the holders that make the term less rare, if not all do."""
+        """Add a term; `counted` are the holders that make it less rare, if not all of them do."""
         if not len(holders):
             return
-        common = len(holders) if counted is None else int(self.there[counted].sum())
-        total = int(self.there.sum())
-        self._held[term] = holders, weights[holders]
+        common = len(holders) if counted is None else int(self.present[counted].sum())
+        total = int(self.present.sum())
+        self._weights[term] = holders, weights[holders]
         self.rarity[term] = math.log(1 + (total - common + 0.5) / (common + 0.5))
 
-    def first_look(self, query: Mapping[str, float]) -> Floats:
-        """The weight of the query's terms that each document holds at all, by which candidates are chosen."""
-        found = np.zeros(len(self.there))
+    def matched_weights(self, query: Mapping[str, float]) -> Floats:
+        """Return the weight of the query's terms that each document contains; candidates are chosen by it."""
+        found = np.zeros(len(self.present))
         for term, weight in query.items():
-            if term in self._held:
-                found[self._held[term][0]] += weight * self.rarity[term]
+            if term in self._weights:
+                found[self._weights[term][0]] += weight * self.rarity[term]
         return found
 
-    def covered(self, query: Mapping[str, float]) -> Floats:
-        """The share of the query's weight, held somewhere, that each document holds."""
-        whole = sum(weight * self.rarity[term] for term, weight in query.items() if term in self._held)
-        return self.first_look(query) / whole if whole else np.zeros(len(self.there))
+    def coverage(self, query: Mapping[str, float]) -> Floats:
+        """Return the share of the query's weight that each document contains; terms in no document are left out."""
+        whole = sum(weight * self.rarity[term] for term, weight in query.items() if term in self._weights)
+        return self.matched_weights(query) / whole if whole else np.zeros(len(self.present))
 
     def scores(self, queries: Sequence[Mapping[str, float]], candidates: Ints) -> list[Floats]:
-        """BM25 of the candidates for each query, with rarities and lengths of all documents."""
-        slot = np.full(len(self.there), -1)
+        """Return the BM25 scores of the candidates for each query, with rarities and lengths from all documents."""
+        slot = np.full(len(self.present), -1)
         slot[candidates] = np.arange(len(candidates))
         counts: list[dict[str, float]] = [{} for _ in candidates]
-        for term, (holders, weights) in self._held.items():
-            ours = slot[holders]
-            for place, weight in zip(ours[ours >= 0].tolist(), weights[ours >= 0].tolist(), strict=True):
+        for term, (holders, weights) in self._weights.items():
+            slots = slot[holders]
+            for place, weight in zip(slots[slots >= 0].tolist(), weights[slots >= 0].tolist(), strict=True):
                 counts[place][term] = weight
-        usual = max(float(self._lengths[self.there].mean()), 1.0) if len(candidates) else 1.0
-        index = _Counted(counts, self._lengths[candidates], usual, self._shape)
-        return [index.weighed(self._heaviest(query)) for query in queries]
+        mean_length = max(float(self._lengths[self.present].mean()), 1.0) if len(candidates) else 1.0
+        index = _CountedBM25(counts, self._lengths[candidates], mean_length, self._shape)
+        return [index.weighted_scores(self._heaviest(query)) for query in queries]
 
     def _heaviest(self, query: Mapping[str, float]) -> dict[str, float]:
-        """The terms of a query that count most, weighed by their rarity."""
-        weights = {term: query[term] * self.rarity[term] for term in query.keys() & self._held}
+        """Return the MOST_TERMS terms of a query that weigh most, with their rarity in the weight."""
+        weights = {term: query[term] * self.rarity[term] for term in query.keys() & self._weights}
         return dict(sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:MOST_TERMS])
 
     def heaviest(self, query: Mapping[str, float], document: int, most: int = 4) -> list[str]:
-        """The terms of the query that say most of a document."""
-        return list(islice((term for term in self._heaviest(query) if document in self._held[term][0]), most))
+        """Return the heaviest terms of the query that a document contains."""
+        return list(islice((term for term in self._heaviest(query) if document in self._weights[term][0]), most))
 
 
-class _Counted(BM25Okapi):  # type: ignore[misc]
-    """The formula of rank-bm25 for words that are counted already.
+class _CountedBM25(BM25Okapi):  # type: ignore[misc]
+    """The formula of rank-bm25 for words that are already counted.
 
-    BM25Okapi counts words itself, each as one, in the documents that it is to score. Here a word counts by where it
-    stands, and few of the documents are scored, but how rare a word is depends on all of them.
+    BM25Okapi counts each word as one, and only in the documents that it scores. Here the weight of a word depends on
+    its field, and its rarity on all documents although few of them are scored.
     """
 
-    def __init__(self, counts: Sequence[Mapping[str, float]], lengths: Floats, usual: float, shape: Shape) -> None:
-        """Words in each document with their counts. `usual` is the mean length of all documents, scored or not."""
+    def __init__(
+        self, counts: Sequence[Mapping[str, float]], lengths: Floats, mean_length: float, shape: FieldWeights
+    ) -> None:
+        """`counts` are the words of each scored document; `mean_length` is that of all documents, scored or not."""
         self.corpus_size, self.doc_freqs = len(counts), counts
-        self.doc_len, self.avgdl = lengths, usual
+        self.doc_len, self.avgdl = lengths, mean_length
         self.k1, self.b = shape.k1, shape.b
 
-    def weighed(self, terms: Mapping[str, float]) -> Floats:
-        """The score of each document for these terms, each with its weight and rarity in one."""
+    def weighted_scores(self, terms: Mapping[str, float]) -> Floats:
+        """Return the score of each document for these terms, whose weights include their rarity."""
         self.idf = terms
         scores: Floats = self.get_scores(terms)
         return scores
 
 
-def _only(found: Postings, there: Flags) -> Held:
-    kept = there[found.documents]
-    return Held(
+def _filtered_nodes(found: Postings, flags: Flags) -> TermNodes:
+    kept = flags[found.documents]
+    return TermNodes(
         found.documents[kept].astype(np.int64),
         found.code[kept].astype(np.float64),
         found.prose[kept].astype(np.float64),
@@ -194,14 +201,15 @@ def _only(found: Postings, there: Flags) -> Held:
     )
 
 
-def _words_of_paths(paths: Iterable[str], asked: Mapping[str, float]) -> dict[str, list[tuple[int, int]]]:
+def _path_terms(paths: Iterable[str], wanted: Mapping[str, float]) -> dict[str, list[tuple[int, int]]]:
+    """Return, for each wanted term, the numbers of the paths that contain it and how often they do."""
     found: dict[str, list[tuple[int, int]]] = {}
     words: dict[str, Counter[str]] = {}
     for number, path in enumerate(paths):
         for part in path.rpartition(".")[0].split("/"):
             if part not in words:
-                words[part] = terms(part)
+                words[part] = count_terms(part)
             for term, count in words[part].items():
-                if term in asked:
+                if term in wanted:
                     found.setdefault(term, []).append((number, count))
     return found

@@ -1,4 +1,4 @@
-"""The files and functions that may be answers to an issue, and what every signal says of each."""
+"""Candidate files and functions for an issue, with the values of their signals."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aci.graph.graph import Graph
+from aci.graph.code_graph import Graph
 from aci.graph.outline import FUNCTION, Symbol
-from aci.issue_run import Traced
-from aci.localization.messages import Messages
-from aci.localization.past import Commits, Earlier
-from aci.localization.pointers import Pointers
-from aci.localization.signals import Floats, Ints, Signal, never_an_answer, share
-from aci.localization.spread import spread
-from aci.localization.text import Documents, Texts
-from aci.mentions import Mentions
-from aci.words import split
+from aci.issue_text.issue_mentions import Mentions
+from aci.issue_text.issue_snippets import SnippetTrace
+from aci.issue_text.search_terms import split_identifier
+from aci.localization.bm25 import Documents, TermIndex
+from aci.localization.error_messages import MessageSearch
+from aci.localization.explicit_mentions import Pointers
+from aci.localization.pagerank import personalised_pagerank
+from aci.localization.past_changes import Commits, SimilarCommits
+from aci.localization.signals import Floats, Ints, Signal, is_test_or_example, normalise
 
 MOST_FILES = 300
 READ_FILES = 60
-"""Files whose text is read, for messages in it."""
+"""Files whose text is read and searched for messages."""
 OPENED_FILES = 40
 """Files all of whose functions are candidates."""
 MOST_FUNCTIONS = 150
-"""Functions elsewhere, by their words."""
+"""Maximum number of functions from other files, chosen by text match."""
 FILE_POINTERS = ("path", "link", "trace", "ran", "class", "class_in_title", "function", "method")
 FUNCTION_POINTERS = ("link", "trace", "ran", "called", "method")
 
-Read = Callable[[Sequence[str]], Mapping[str, bytes]]
-"""The bytes of the files at some paths."""
+ReadFiles = Callable[[Sequence[str]], Mapping[str, bytes]]
+"""Returns the bytes of the files at the given paths."""
 
 
 @dataclass(slots=True)
-class Files:
-    """Candidates by their numbers in the graph, and the signals of each in that order."""
+class FileCandidates:
+    """Candidate files by their numbers in the graph, and their signals in the same order."""
 
     numbers: Ints
     signals: dict[str, Signal]
 
 
 @dataclass(slots=True)
-class Functions:
-    """Candidates by their nodes, the file of each as an index into `Files.numbers`, and their signals."""
+class FunctionCandidates:
+    """Candidate functions by their nodes, the file of each as an index into `FileCandidates.numbers`, and their
+    signals."""
 
     nodes: Ints
     files: Ints
@@ -51,33 +52,39 @@ class Functions:
     signals: dict[str, Signal]
 
 
-class Search:
-    """One issue in one tree."""
+class CandidateSearch:
+    """Localization of one issue in one tree."""
 
     def __init__(
-        self, graph: Graph, said: Mentions, read: Read, commits: Commits | None, traced: Traced | None = None
+        self,
+        graph: Graph,
+        mentions: Mentions,
+        read: ReadFiles,
+        commits: Commits | None,
+        traced: SnippetTrace | None = None,
     ) -> None:
-        self.graph, self.said, self._read = graph, said, read
-        wanted = np.array([not never_an_answer(path) for path in graph.paths], bool)
-        self._texts = Texts(graph, wanted, said)
-        self._pointers = Pointers(graph, wanted, said, traced)
-        self._earlier = Earlier(commits, self._texts.all, said)
+        self.graph, self.mentions, self._read = graph, mentions, read
+        wanted = np.array([not is_test_or_example(path) for path in graph.paths], bool)
+        self._texts = TermIndex(graph, wanted, mentions)
+        self._pointers = Pointers(graph, wanted, mentions, traced)
+        self._earlier = SimilarCommits(commits, self._texts.all, mentions)
         self._past = self._earlier.files(graph.number)
         for signal in self._past.values():
             signal.values[~wanted] = 0.0
-        self._messages = Messages(said.messages)
+        self._messages = MessageSearch(mentions.messages)
         self._read_texts: dict[int, bytes] = {}
 
     # Files
 
-    def files(self) -> Files:
+    def files(self) -> FileCandidates:
+        """Return the candidate files with their signals."""
         documents = self._texts.files()
         chosen = self._chosen_files(documents)
         slot = {number: place for place, number in enumerate(chosen.tolist())}
         whole, title = documents.scores([self._texts.all, self._texts.title], chosen)
-        signals = {"text": self._worded(share(whole), documents, chosen), "title": Signal(share(title))}
+        signals = {"text": self._text_signal(normalise(whole), documents, chosen), "title": Signal(normalise(title))}
         for name in ("past", "commit", "told"):
-            signals[name] = _picked(self._past[name], chosen)
+            signals[name] = _selected(self._past[name], chosen)
         signals |= {name: Signal.none(len(chosen)) for name in FILE_POINTERS}
         for kind, file, _, value, why in self._pointers.all:
             if kind in signals and file in slot:
@@ -87,11 +94,11 @@ class Search:
         self._fetch(chosen[likeliest])
         texts = {int(place): self._read_texts[int(chosen[place])].decode("utf-8", "replace") for place in likeliest}
         signals["message"] = self._messages.found(texts, {place: place for place in texts}, len(chosen))
-        return Files(chosen, signals)
+        return FileCandidates(chosen, signals)
 
     def _chosen_files(self, documents: Documents) -> Ints:
-        """Those that hold most of the issue's words, that the past points at, or that the text names."""
-        look = documents.first_look(self._texts.all)
+        """Return the files that contain most of the issue's words, that past commits point at, or that it names."""
+        look = documents.matched_weights(self._texts.all)
         best = np.argsort(-look, kind="stable")[: MOST_FILES - 100]
         chosen = {int(number) for number in best if look[number] > 0}
         for signal in self._past.values():
@@ -101,16 +108,16 @@ class Search:
         chosen |= {pointer.file for pointer in self._pointers.all}
         return np.array(sorted(chosen), np.int64)
 
-    def _worded(self, values: Floats, documents: Documents, chosen: Ints) -> Signal:
+    def _text_signal(self, values: Floats, documents: Documents, chosen: Ints) -> Signal:
         best = np.argsort(-values, kind="stable")[:READ_FILES]
         words = {int(n): documents.heaviest(self._texts.all, int(chosen[n])) for n in best}
         return Signal(values, {n: f"text: {', '.join(found)}" for n, found in words.items()})
 
     def _stems(self, chosen: Ints) -> Signal:
-        """The share of the words of a file's name that the title has."""
+        """Return the share of the words of each file's name that the title contains."""
         signal = Signal.none(len(chosen))
         for place, number in enumerate(chosen):
-            words = _words(_stem(self.graph.paths[number]))
+            words = _name_words(_stem(self.graph.paths[number]))
             if words:
                 found = sum(word in self._texts.title for word in words) / len(words)
                 signal.raise_to(place, found, "its name in the title")
@@ -129,8 +136,11 @@ class Search:
 
     # Functions
 
-    def functions(self, files: Files, scores: Floats) -> Functions:
-        """Of the best files, and what the text names or describes elsewhere. `scores` are those of `files`."""
+    def functions(self, files: FileCandidates, scores: Floats) -> FunctionCandidates:
+        """Return the candidate functions with their signals; `scores` are those of `files`.
+
+        They are the functions of the best files, and those elsewhere that the text names or describes.
+        """
         documents = self._texts.functions()
         slot = {int(number): place for place, number in enumerate(files.numbers)}
         order = np.argsort(-scores, kind="stable")[:OPENED_FILES]
@@ -139,14 +149,14 @@ class Search:
         kept = [place for place, symbol in enumerate(symbols) if symbol.kind == FUNCTION]
         nodes, symbols = nodes[kept], [symbols[place] for place in kept]
         of_file = np.array([slot[int(self.graph.file[node])] for node in nodes], np.int64)
-        found = Functions(nodes, of_file, symbols, {})
+        found = FunctionCandidates(nodes, of_file, symbols, {})
         if len(nodes):
-            self._judge(found, documents, files, scores)
+            self._add_signals(found, documents, files, scores)
         return found
 
     def _chosen_functions(self, documents: Documents, best: set[int], slot: Mapping[int, int]) -> Ints:
         chosen = np.isin(self.graph.file, np.array(sorted(best), np.int64)) & ~self._texts.is_file
-        look = documents.first_look(self._texts.all)
+        look = documents.matched_weights(self._texts.all)
         chosen[np.argsort(-look, kind="stable")[:MOST_FUNCTIONS]] = True
         for pointer in self._pointers.all:
             if pointer.node >= 0 and pointer.kind != "function":
@@ -154,20 +164,22 @@ class Search:
         in_files = np.isin(self.graph.file, np.array(sorted(slot), np.int64))
         return np.flatnonzero(chosen & in_files & ~self._texts.is_file)
 
-    def _judge(self, found: Functions, documents: Documents, files: Files, scores: Floats) -> None:
+    def _add_signals(
+        self, found: FunctionCandidates, documents: Documents, files: FileCandidates, scores: Floats
+    ) -> None:
         nodes, count = found.nodes, len(found.nodes)
         whole, title = documents.scores([self._texts.all, self._texts.title], nodes)
-        text = Signal(share(whole))
+        text = Signal(normalise(whole))
         best = np.argsort(-text.values, kind="stable")[:READ_FILES]
         for place in best.tolist():
             text.why[place] = "text: " + ", ".join(documents.heaviest(self._texts.all, int(nodes[place])))
         signals = found.signals
-        signals["text"], signals["title"] = text, Signal(share(title))
+        signals["text"], signals["title"] = text, Signal(normalise(title))
         in_file = _ranks(whole, found.files)
         signals["text_rank_in_file"] = Signal(
-            1 / (1 + in_file), dict.fromkeys(np.flatnonzero(in_file == 0).tolist(), "fits best in its file")
+            1 / (1 + in_file), dict.fromkeys(np.flatnonzero(in_file == 0).tolist(), "best text match in its file")
         )
-        signals["covered"] = Signal(documents.covered(self._texts.all)[nodes])
+        signals["covered"] = Signal(documents.coverage(self._texts.all)[nodes])
         order = _ranks(scores, np.zeros(len(scores), np.int64))
         signals["file"] = Signal(1 + np.maximum(scores - scores.max(), -8.0)[found.files] / 8)
         signals["file_rank"] = Signal(1 / (1 + order[found.files]))
@@ -176,10 +188,10 @@ class Search:
         for kind, _, node, value, why in self._pointers.all:
             if kind in signals and node in place_of:
                 signals[kind].raise_to(place_of[node], value, why)
-        signals["class_in_title"] = self._members(found, place_of)
-        reached = spread(self.graph, files.numbers, self._pointers.all, nodes)
-        signals["spread"] = Signal(share(reached), common="near what the issue names")
-        signals |= self._by_name(found, documents)
+        signals["class_in_title"] = self._class_in_title(found, place_of)
+        reached = personalised_pagerank(self.graph, files.numbers, self._pointers.all, nodes)
+        signals["spread"] = Signal(normalise(reached), common="near what the issue names")
+        signals |= self._name_signals(found, documents)
         sources = self._sources(found, files)
         signals["message"] = self._message(found, files, sources)
         lines = {
@@ -188,8 +200,8 @@ class Search:
         }
         signals["past_lines"] = self._earlier.lines(lines, count)
 
-    def _members(self, found: Functions, place_of: Mapping[int, int]) -> Signal:
-        """Methods of a class that the title names."""
+    def _class_in_title(self, found: FunctionCandidates, place_of: Mapping[int, int]) -> Signal:
+        """Return the signal of the methods of a class that the title names."""
         signal = Signal.none(len(found.nodes))
         named = {one.node: one for one in self._pointers.all if one.kind == "class_in_title"}
         for place, node in enumerate(found.nodes):
@@ -197,16 +209,17 @@ class Search:
                 signal.raise_to(place, one.value, one.why)
         return signal
 
-    def _by_name(self, found: Functions, documents: Documents) -> dict[str, Signal]:
-        """The share of the words of its name, and of its class's, that the issue has."""
+    def _name_signals(self, found: FunctionCandidates, documents: Documents) -> dict[str, Signal]:
+        """Return the signals of names: the share of the words of each function's and class's name that are in the
+        issue."""
         count = len(found.nodes)
         name, owner, special = Signal.none(count), Signal.none(count), np.zeros(count)
         for place, symbol in enumerate(found.symbols):
             around, _, bare = symbol.name.rpartition(".")
             special[place] = bare.startswith("__")
-            name.raise_to(place, self._known(_words(bare), documents), "words of its name")
+            name.raise_to(place, self._known_share(_name_words(bare), documents), "words of its name")
             owner.raise_to(
-                place, self._known(_words(around.rpartition(".")[2]), documents), "words of its class's name"
+                place, self._known_share(_name_words(around.rpartition(".")[2]), documents), "words of its class's name"
             )
         length = self.graph.code_length[found.nodes]
         return {
@@ -216,34 +229,34 @@ class Search:
             "length": Signal(np.minimum(np.log1p(length) / 6, 1.0)),
         }
 
-    def _known(self, words: Sequence[str], documents: Documents) -> float:
-        """What the issue has of these words, by their rarity; one that it lacks counts as rare."""
+    def _known_share(self, words: Sequence[str], documents: Documents) -> float:
+        """Return the share of these words that the issue contains, weighted by rarity; an unknown word is rare."""
         weights = [documents.rarity.get(word, 6.0) for word in words]
-        there = sum(weight for word, weight in zip(words, weights, strict=True) if word in self._texts.all)
-        return there / sum(weights) if weights else 0.0
+        known = sum(weight for word, weight in zip(words, weights, strict=True) if word in self._texts.all)
+        return known / sum(weights) if weights else 0.0
 
-    def _sources(self, found: Functions, files: Files) -> dict[int, str]:
-        """The text of each function whose file was read."""
+    def _sources(self, found: FunctionCandidates, files: FileCandidates) -> dict[int, str]:
+        """Return the source of each function whose file was read."""
         texts = {}
         for place, (symbol, file) in enumerate(zip(found.symbols, found.files.tolist(), strict=True)):
             if data := self._read_texts.get(int(files.numbers[file])):
                 texts[place] = data[symbol.start : symbol.stop].decode("utf-8", "replace")
         return texts
 
-    def _message(self, found: Functions, files: Files, sources: Mapping[int, str]) -> Signal:
-        said = files.signals["message"].values
-        texts = {place: text for place, text in sources.items() if said[found.files[place]] > 0}
+    def _message(self, found: FunctionCandidates, files: FileCandidates, sources: Mapping[int, str]) -> Signal:
+        in_files = files.signals["message"].values
+        texts = {place: text for place, text in sources.items() if in_files[found.files[place]] > 0}
         inside = {place: int(found.files[place]) for place in texts}
         return self._messages.found(texts, inside, len(found.nodes))
 
 
-def _picked(signal: Signal, chosen: Ints) -> Signal:
+def _selected(signal: Signal, chosen: Ints) -> Signal:
     why = {place: signal.why[n] for place, n in enumerate(chosen.tolist()) if n in signal.why}
-    return Signal(share(signal.values[chosen]), why)
+    return Signal(normalise(signal.values[chosen]), why)
 
 
-def _words(name: str) -> Sequence[str]:
-    whole, *parts = split(name) or ("",)
+def _name_words(name: str) -> Sequence[str]:
+    whole, *parts = split_identifier(name) or ("",)
     return parts or ([whole] if whole else [])
 
 
@@ -254,7 +267,7 @@ def _stem(path: str) -> str:
 
 
 def _ranks(values: Floats, groups: Ints) -> Ints:
-    """The place of each value among those of its group, from 0, the greatest first."""
+    """Return the rank of each value within its group, from 0, the greatest first."""
     order = np.lexsort((-values, groups))
     begins = np.searchsorted(groups[order], groups[order])
     ranks = np.empty(len(values), np.int64)

@@ -1,4 +1,4 @@
-"""What else is likely to need a change, for a patch: who calls what it changes, what is its like, what tests it."""
+"""The places that a patch is likely to affect: callers of what it changes, similar definitions, and tests."""
 
 from __future__ import annotations
 
@@ -6,33 +6,35 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from aci.graph.edits import Edit, broken_callers, touched
-from aci.graph.graph import Graph
-from aci.graph.naming import is_test_file
-from aci.graph.outline import FUNCTION, Place
-from aci.graph.reach import reaching_tests
-from aci.graph.surroundings import kin
-from aci.localize import Hit, Places
+from aci.graph.code_graph import Graph
+from aci.graph.name_lookup import is_test_file
+from aci.graph.outline import FUNCTION, Location
+from aci.graph.patch_impact import Edit, broken_callers, changed_definitions
+from aci.graph.reachability import find_reaching_tests
+from aci.graph.symbol_context import related_methods
+from aci.localization.place_ranking import RankedPlace, RankedPlaces
 
 W_CALLER, W_OVERRIDE, W_SIBLING, W_TEST, W_TOGETHER = 1.0, 0.7, 0.25, 0.5, 1.5
 UNCHANGED = 0.4
-"""What a method's kin count where its signature stays."""
+"""Factor for the overridden and overriding methods of a method whose signature is unchanged."""
 MOST_SIBLINGS = 12
-"""A name that more definitions have says nothing."""
+"""Names with more definitions than this are ignored."""
 
-Reason = tuple[Place, float, str]
+Reason = tuple[Location, float, str]
 
 
-def consequences(graph: Graph, edits: Sequence[Edit], together: Mapping[str, float], top: int = 10) -> Places:
-    """Places outside the patch that it is likely to concern, likeliest first; `together` says of other files how
-    often they changed with those of the patch, from 0 to 1."""
-    changed = touched(graph, edits)
+def find_impact(graph: Graph, edits: Sequence[Edit], together: Mapping[str, float], top: int = 10) -> RankedPlaces:
+    """Return the places outside the patch that it is likely to affect, the likeliest first.
+
+    `together` says for other files how often they changed with those of the patch, from 0 to 1.
+    """
+    changed = changed_definitions(graph, edits)
     inside = set(changed)
-    found: dict[Place, dict[str, float]] = defaultdict(dict)
-    reasons = [*_callers(graph, edits), *_kin(graph, edits, changed), *_siblings(graph, changed)]
+    found: dict[Location, dict[str, float]] = defaultdict(dict)
+    reasons = [*_callers(graph, edits), *_overrides(graph, edits, changed), *_siblings(graph, changed)]
     reasons += _tests(graph, changed)
     patched = {edit.path for edit in edits}
-    reasons += [(Place(path), W_TOGETHER * share, "changes with it") for path, share in together.items()]
+    reasons += [(Location(path), W_TOGETHER * share, "changes with it") for path, share in together.items()]
     for place, score, why in reasons:
         if place not in inside and not (place.symbol < 0 and place.path in patched):
             found[place][why] = max(score, found[place].get(why, 0.0))
@@ -45,21 +47,21 @@ def _callers(graph: Graph, edits: Sequence[Edit]) -> Iterator[Reason]:
             yield link.place, W_CALLER * link.weight, f"calls {broken.name} in line {link.line}: {broken.words}"
 
 
-def _kin(graph: Graph, edits: Sequence[Edit], changed: Sequence[Place]) -> Iterator[Reason]:
-    """Methods that override a changed one, or that it overrides."""
-    resigned = {broken.place for broken in broken_callers(graph, edits)}
+def _overrides(graph: Graph, edits: Sequence[Edit], changed: Sequence[Location]) -> Iterator[Reason]:
+    """Yield methods that override a changed one, or that it overrides."""
+    with_new_signature = {broken.place for broken in broken_callers(graph, edits)}
     for place in changed:
         symbol = graph.symbol(place)
         if symbol is None or symbol.kind != FUNCTION or symbol.parent < 0:
             continue
-        weight = W_OVERRIDE * (1.0 if place in resigned else UNCHANGED)
+        weight = W_OVERRIDE * (1.0 if place in with_new_signature else UNCHANGED)
         for up, word in ((False, "overrides"), (True, "is overridden by")):
-            for other in kin(graph, place, up):
+            for other in related_methods(graph, place, up):
                 yield other, weight, f"{word} {symbol.name}"
 
 
-def _siblings(graph: Graph, changed: Sequence[Place]) -> Iterator[Reason]:
-    """Functions of the same name elsewhere: in files of the same name, or beside the changed one."""
+def _siblings(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
+    """Yield functions of the same name elsewhere; those in the same folder, or a file of the same name, count more."""
     for place in changed:
         symbol = graph.symbol(place)
         if symbol is None or is_test_file(graph, place.path) or symbol.bare.startswith("__"):
@@ -74,26 +76,26 @@ def _siblings(graph: Graph, changed: Sequence[Place]) -> Iterator[Reason]:
             yield other, W_SIBLING * near / len(others) ** 0.5, f"named like {symbol.name}"
 
 
-def _tests(graph: Graph, changed: Sequence[Place]) -> Iterator[Reason]:
+def _tests(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
     source = {place: 1.0 for place in changed if not is_test_file(graph, place.path)}
-    for path, reached in reaching_tests(graph, source).items():
-        yield Place(path), W_TEST * reached.score, "tests it" if reached.hops == 1 else "tests what uses it"
+    for path, reached in find_reaching_tests(graph, source).items():
+        yield Location(path), W_TEST * reached.score, "tests it" if reached.hops == 1 else "tests what uses it"
 
 
-def _ranked(graph: Graph, found: Mapping[Place, Mapping[str, float]], top: int) -> Places:
-    """Hits with their strongest reasons first; a file has those of its best functions too."""
+def _ranked(graph: Graph, found: Mapping[Location, Mapping[str, float]], top: int) -> RankedPlaces:
+    """Return the places in order, each with its strongest reasons first; a file has those of its functions too."""
     functions = []
     files: dict[str, dict[str, float]] = defaultdict(dict)
     for place, reasons in found.items():
         files[place.path] |= {why: max(score, files[place.path].get(why, 0.0)) for why, score in reasons.items()}
         if symbol := graph.symbol(place):
-            functions.append(Hit(place.path, _score(reasons), _why(reasons), symbol.name, symbol.header))
-    hits = [Hit(path, _score(reasons), _why(reasons)) for path, reasons in files.items()]
-    return Places(_best(hits, top), _best(functions, top))
+            functions.append(RankedPlace(place.path, _score(reasons), _why(reasons), symbol.name, symbol.header))
+    hits = [RankedPlace(path, _score(reasons), _why(reasons)) for path, reasons in files.items()]
+    return RankedPlaces(_best(hits, top), _best(functions, top))
 
 
 def _score(reasons: Mapping[str, float]) -> float:
-    """The strongest reason, and of the others what it leaves open."""
+    """Combine the reasons as independent probabilities."""
     left = 1.0
     for score in reasons.values():
         left *= 1 - min(score, 0.99)
@@ -104,5 +106,5 @@ def _why(reasons: Mapping[str, float]) -> tuple[str, ...]:
     return tuple(sorted(reasons, key=lambda why: (-reasons[why], why))[:4])
 
 
-def _best(hits: Sequence[Hit], top: int) -> tuple[Hit, ...]:
+def _best(hits: Sequence[RankedPlace], top: int) -> tuple[RankedPlace, ...]:
     return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.path, hit.line))[:top])

@@ -1,4 +1,4 @@
-"""Where the words of an error message, or another quoted text, stand in the code that may have said them."""
+"""Search of the code for the words of error messages and other texts that the issue quotes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Mapping, Sequence
 from aci.localization.signals import Signal
 
 RUN = 3
-"""So many words in a row: what a message has between its changing parts is that long mostly."""
+"""Words in a run: the constant parts of a message are mostly at least that long."""
 MOST_RUNS, MOST_MESSAGES = 40, 40
 _NO_WORD = re.compile(r"\W+")
 
 
-class Messages:
-    """The quoted texts of one issue, looked for in pieces."""
+class MessageSearch:
+    """The quoted texts of one issue, split into runs of words."""
 
     def __init__(self, messages: Sequence[str]) -> None:
         self._messages = [(message, runs) for message in messages[:MOST_MESSAGES] if (runs := _runs(message))]
 
     def found(self, texts: Mapping[int, str], inside: Mapping[int, int], candidates: int) -> Signal:
-        """A signal of documents, from their texts; `inside` says which file each belongs to.
+        """Return a signal of documents, from their texts; `inside` says which file each belongs to.
 
-        A run of words counts less the more files have it, and a message is found with three of its runs.
+        A run of words counts less the more files contain it. RUN of its runs are enough for the full value.
         """
         signal = Signal.none(candidates)
-        spaced = {number: _spaced(text) for number, text in texts.items()} if self._messages else {}
+        spaced = {number: _words_only(text) for number, text in texts.items()} if self._messages else {}
         for message, runs in self._messages:
             holders = {run: [number for number, text in spaced.items() if f" {run} " in text] for run in set(runs)}
             files = {run: len({inside[number] for number in numbers}) for run, numbers in holders.items()}
@@ -44,5 +44,5 @@ def _runs(message: str) -> list[str]:
     return [" ".join(words[start : start + RUN]) for start in range(min(len(words) - RUN + 1, MOST_RUNS))]
 
 
-def _spaced(text: str) -> str:
+def _words_only(text: str) -> str:
     return f" {_NO_WORD.sub(' ', text.lower())} "

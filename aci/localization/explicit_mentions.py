@@ -1,4 +1,4 @@
-"""What an issue names outright: paths, lines behind links, traceback frames, classes, functions, methods."""
+"""Places that an issue names explicitly: paths, linked lines, traceback frames, classes, functions and methods."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from aci.graph.graph import Graph
+from aci.graph.code_graph import Graph
 from aci.graph.outline import CLASS, FUNCTION
-from aci.issue_run import Traced
-from aci.localization.paths import Paths
+from aci.issue_text.issue_mentions import BLOCK, INLINE, TITLE, Mentions, is_identifier_like
+from aci.issue_text.issue_snippets import SnippetTrace
+from aci.localization.path_mentions import PathIndex
 from aci.localization.signals import Flags
-from aci.mentions import BLOCK, INSIDE, TITLE, Mentions, like_code
 
-MOST_MEANT = 20
-"""A name that more definitions have says nothing."""
+MAX_DEFINITIONS = 20
+"""Names with more definitions than this are ignored."""
 
 
 class Pointer(NamedTuple):
-    """`file` or `node` (-1 for the file as a whole) is named; `kind` is the signal that it gives."""
+    """A file or node that the issue names; `node` is -1 for the file as a whole, `kind` the signal's name."""
 
     kind: str
     file: int
@@ -29,12 +29,12 @@ class Pointer(NamedTuple):
 
 
 class Pointers:
-    """All that one issue's text names in a tree."""
+    """All places in a tree that one issue's text names."""
 
-    def __init__(self, graph: Graph, wanted: Flags, said: Mentions, traced: Traced | None = None) -> None:
-        self._graph, self._said, self._wanted = graph, said, wanted
-        self._traced = traced or Traced()
-        self._paths = Paths(graph.paths, wanted.nonzero()[0].tolist())
+    def __init__(self, graph: Graph, wanted: Flags, mentions: Mentions, trace: SnippetTrace | None = None) -> None:
+        self._graph, self._mentions, self._wanted = graph, mentions, wanted
+        self._trace = trace or SnippetTrace()
+        self._paths = PathIndex(graph.paths, wanted.nonzero()[0].tolist())
 
     @cached_property
     def all(self) -> list[Pointer]:
@@ -42,19 +42,19 @@ class Pointers:
             *self._written_paths(),
             *self._links(),
             *self._frames(),
-            *self._ran(),
+            *self._executed_functions(),
             *self._names(),
             *self._methods(),
         ]
 
     def _written_paths(self) -> Iterator[Pointer]:
-        for mentioned in self._said.paths:
+        for mentioned in self._mentions.paths:
             found = self._paths.at(mentioned) or self._paths.module(mentioned.replace("/", "."))
             for file in found:
                 yield Pointer("path", file, -1, 1 / len(found), f"path {mentioned} in the issue")
 
     def _links(self) -> Iterator[Pointer]:
-        for link in self._said.links:
+        for link in self._mentions.links:
             for file in self._paths.at(link.path)[:1]:
                 yield Pointer("link", file, -1, 1.0, f"link to {_lines(link.line, link.last) or 'it'}")
                 if link.line:
@@ -71,41 +71,44 @@ class Pointers:
         ]
 
     def _frames(self) -> Iterator[Pointer]:
-        """The innermost frame of each file and function that is ours, by their distance from where it was raised."""
+        """Yield the files and functions of the repository in tracebacks, by their distance from the error."""
         files: dict[int, None] = {}
         nodes: dict[int, int] = {}
-        for frame in reversed(self._said.frames):
+        for frame in reversed(self._mentions.frames):
             for file in self._paths.at(frame.path)[:1]:
                 files.setdefault(file)
                 if (node := self._function(file, frame.name, frame.line)) is not None:
                     nodes.setdefault(node, file)
         for place, file in enumerate(files):
-            yield Pointer("trace", file, -1, 1 / (1 + place), "in the traceback" + _innermost(place))
+            yield Pointer("trace", file, -1, 1 / (1 + place), "in the traceback" + _innermost_note(place))
         for place, (node, file) in enumerate(nodes.items()):
-            yield Pointer("trace", file, node, 1 / (1 + place), "in the traceback" + _innermost(place))
+            yield Pointer("trace", file, node, 1 / (1 + place), "in the traceback" + _innermost_note(place))
 
-    def _ran(self) -> Iterator[Pointer]:
-        """What the issue's own code called, the less worth the more it called, and where it raised."""
-        called = [(one.path, one.line) for one in self._traced.functions if self._is_source(one.path)]
+    def _executed_functions(self) -> Iterator[Pointer]:
+        """Yield the functions that the issue's example called, and those that its exception passed through.
+
+        The more functions the example called, the less each is worth.
+        """
+        called = [(one.path, one.line) for one in self._trace.functions if self._is_source(one.path)]
         value = 1 / (1 + math.log10(max(len(called), 1)))
         for path, line in called:
             file = self._graph.number[path]
-            for node in self._begins(file, line):
+            for node in self._functions_at(file, line):
                 yield Pointer("ran", file, node, value, "runs in the issue's example")
-        raised = [frame for frame in reversed(self._traced.raised) if self._is_source(frame[0])]
+        raised = [frame for frame in reversed(self._trace.raised) if self._is_source(frame[0])]
         for place, (path, line, name) in enumerate(raised):
             file = self._graph.number[path]
             found = self._function(file, name, line)
             yield Pointer(
-                "trace", file, -1 if found is None else found, 1 / (1 + place), "the example raises through it"
+                "trace", file, -1 if found is None else found, 1 / (1 + place), "in the traceback of the example"
             )
 
     def _is_source(self, path: str) -> bool:
         file = self._graph.number.get(path)
         return file is not None and bool(self._wanted[file])
 
-    def _begins(self, file: int, line: int) -> list[int]:
-        """The function that begins at a line, decorators counted or not: interpreters differ."""
+    def _functions_at(self, file: int, line: int) -> list[int]:
+        """Return the function that begins at a line, with or without its decorators: interpreters differ."""
         symbols = self._graph.outline(self._graph.paths[file]).symbols
         start = int(self._graph.first[file]) + 1
         return [start + n for n, symbol in enumerate(symbols) if symbol.line <= line <= symbol.header][-1:]
@@ -118,20 +121,20 @@ class Pointers:
         return int(self._graph.first[file]) + 1 + nearest[0] if nearest else None
 
     def _names(self) -> Iterator[Pointer]:
-        for name, nodes in self._definitions(self._said.names):
+        for name, nodes in self._definitions(self._mentions.names):
             classes = [node for node in nodes if self._kind(node) == CLASS]
             functions = [node for node in nodes if self._kind(node) == FUNCTION]
-            places = self._said.names[name]
-            strong = like_code(name) or name in self._said.called or bool(places & {INSIDE, BLOCK})
+            places = self._mentions.names[name]
+            strong = is_identifier_like(name) or name in self._mentions.called or bool(places & {INLINE, BLOCK})
             where = " in the title" if TITLE in places else " in the issue"
             if strong or name[0].isupper():
-                yield from self._named("class", classes, name, TITLE in places, where)
+                yield from self._name_pointers("class", classes, name, TITLE in places, where)
             if strong and not name.startswith("__"):
-                yield from self._named("function", functions, name, TITLE in places, where)
-                if name in self._said.called:
-                    yield from self._named("called", functions, f"{name}()", False, where)
+                yield from self._name_pointers("function", functions, name, TITLE in places, where)
+                if name in self._mentions.called:
+                    yield from self._name_pointers("called", functions, f"{name}()", False, where)
 
-    def _named(self, kind: str, nodes: list[int], name: str, in_title: bool, where: str) -> Iterator[Pointer]:
+    def _name_pointers(self, kind: str, nodes: list[int], name: str, in_title: bool, where: str) -> Iterator[Pointer]:
         value = 1 / math.sqrt(max(len(nodes), 1))
         for node in nodes:
             file = int(self._graph.file[node])
@@ -140,8 +143,8 @@ class Pointers:
                 yield Pointer(f"{kind}_in_title", file, node, value, f"{name}{where}")
 
     def _methods(self) -> Iterator[Pointer]:
-        """`Class.method`, where the class or module before it is the right one."""
-        ends = dict.fromkeys(tuple(dotted.split(".")[-2:]) for dotted in self._said.dotted)
+        """Yield methods named as `Class.method` or functions as `module.function`, if the owner matches."""
+        ends = dict.fromkeys(tuple(dotted.split(".")[-2:]) for dotted in self._mentions.dotted)
         known = dict(self._definitions({name for _, name in ends}))
         for owner, name in ends:
             owned = [node for node in known.get(name, ()) if self._owner(node) == owner]
@@ -151,16 +154,16 @@ class Pointers:
 
     def _definitions(self, names: Iterable[str]) -> Iterator[tuple[str, list[int]]]:
         for name, nodes in self._graph.nodes_defining(sorted(names)).items():
-            ours = [node for node in sorted(nodes.tolist()) if self._wanted[self._graph.file[node]]]
-            if 0 < len(ours) <= MOST_MEANT:
-                yield name, ours
+            wanted = [node for node in sorted(nodes.tolist()) if self._wanted[self._graph.file[node]]]
+            if 0 < len(wanted) <= MAX_DEFINITIONS:
+                yield name, wanted
 
     def _kind(self, node: int) -> str:
         symbol = self._graph.symbol(self._graph.place(node))
         return symbol.kind if symbol else ""
 
     def _owner(self, node: int) -> str:
-        """The class around a definition, else its module's last name."""
+        """Return the class around a definition, or the last part of its module's name."""
         place = self._graph.place(node)
         symbol = self._graph.symbol(place)
         around = symbol.name.rpartition(".")[0].rpartition(".")[2] if symbol else ""
@@ -171,5 +174,5 @@ def _lines(first: int, last: int) -> str:
     return f"lines {first}-{last}" if last > first else f"line {first}" if first else ""
 
 
-def _innermost(place: int) -> str:
+def _innermost_note(place: int) -> str:
     return " (innermost)" if not place else ""

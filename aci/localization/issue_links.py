@@ -1,8 +1,8 @@
-"""The graph of issue, pull requests and code: ways from an issue over what was done before it to places.
+"""A graph of issues, commits and code, and the routes in it from an issue to places.
 
-The graph is KGCompass's (arXiv 2503.21710), made of what lies before the base alone: the issue leads to commits that
-are like it, to those that it names and to definitions that it names; a commit leads to what it changed and to others
-that are about the same issue or pull request; a definition to what it holds and uses, and to what uses it.
+The graph is KGCompass's (arXiv 2503.21710), built only from the base and the commits before it. The issue links to
+similar commits, and to the commits and definitions that it names. A commit links to what it changed, and to commits
+about the same issue or pull request. A definition links to what it contains and uses, and to what uses it.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from aci.graph.graph import Graph
+from aci.graph.code_graph import Graph
 from aci.graph.outline import FUNCTION
-from aci.history import Past
-from aci.localization.pointers import Pointers
-from aci.localization.signals import Flags, never_an_answer, share
-from aci.localization.text import Documents, Texts
-from aci.mentions import Mentions
+from aci.history.commit_search import PastCommit
+from aci.issue_text.issue_mentions import Mentions
+from aci.localization.bm25 import Documents, TermIndex
+from aci.localization.explicit_mentions import Pointers
+from aci.localization.signals import Flags, is_test_or_example, normalise
 
 PER_HOP, HOPS, MOST = 0.6, 2, 20
-"""What each link after the first one leaves of a way's weight, how many there are at most, and how many places."""
-LIKE, ABOUT = 30, 20
-"""Commits that are like the issue, and further ones that are about what those are about."""
+"""The factor of each link after the first, the greatest number of such links, and the greatest number of places."""
+SIMILAR_COMMITS, RELATED_COMMITS = 30, 20
+"""Commits similar to the issue, and further commits about the same issues or pull requests as those."""
 MOST_CHANGED = 12
-"""A commit that changed more functions leads to none of them."""
+"""A commit that changed more functions than this has no links to them."""
 LEAST_FIT = 0.1
-OF_FUNCTIONS = 0.5
-"""What of its functions' weights a file has."""
-LIKENESS, AFTER = 4, 0.5
-"""The power of a commit's likeness that counts (as in `past.py`), and what a commit counts that is only about the same
-number. Like the other constants here they were chosen on one half of the issues of `benchmarks.routes`."""
+FUNCTION_SHARE = 0.5
+"""Factor of the weights of its functions in a file's weight."""
+LIKENESS = 4
+"""The exponent of a commit's similarity, as in `past_changes.py`. Like the other constants here it was chosen on one
+half of the issues of `benchmarks.routes`."""
 LONGEST_SUBJECT = 60
 
 Node = int | str
@@ -41,21 +41,21 @@ Node = int | str
 
 
 class Commits(Protocol):
-    """What is asked of a history; see `aci/history.py`."""
+    """The queries of a history that are used here; see `aci/history/commit_search.py`."""
 
-    def similar(self, terms: Mapping[str, float], most: int = 30) -> list[Past]: ...
+    def similar(self, terms: Mapping[str, float], most: int = 30) -> list[PastCommit]: ...
 
-    def named(self, ids: Sequence[str], numbers: Sequence[int]) -> list[Past]: ...
+    def find_named(self, ids: Sequence[str], numbers: Sequence[int]) -> list[PastCommit]: ...
 
     def touched(self, commits: Sequence[str], present: Sequence[str] | None = None) -> dict[str, tuple[str, ...]]: ...
 
     def functions(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]: ...
 
-    def said(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]: ...
+    def references(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]: ...
 
 
 class Link(NamedTuple):
-    """`share` is how much of a way's weight goes on to the node, `words` how one gets there."""
+    """A link to a node; `share` is the part of a route's weight that it passes on, `words` describe the link."""
 
     to: Node
     share: float
@@ -64,7 +64,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A place with the weight of the ways to it and the weightiest of them in words; without `name` a file."""
+    """A place with the total weight of the routes to it and the description of the heaviest; a file has no `name`."""
 
     path: str
     name: str
@@ -75,48 +75,48 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The weightiest first."""
+    """Files and functions that routes lead to, the heaviest first."""
 
     files: tuple[Route, ...] = ()
     functions: tuple[Route, ...] = ()
 
 
-class Ways:
-    """One issue's links, and what they come to."""
+class IssueGraph:
+    """The links of one issue, and the weights of the routes along them."""
 
-    def __init__(self, graph: Graph, said: Mentions, commits: Commits) -> None:
+    def __init__(self, graph: Graph, mentions: Mentions, commits: Commits) -> None:
         self.graph, self._commits = graph, commits
-        self.wanted: Flags = np.array([not never_an_answer(path) for path in graph.paths], bool)
-        self.text = Texts(graph, self.wanted, said)
-        self.like = commits.similar(self.text.all, LIKE)
-        named = commits.named(said.shas, said.numbers)
-        pointers = Pointers(graph, self.wanted, said).all
-        self.first = [Link(one.commit, one.score**LIKENESS, _commit("is like", one)) for one in self.like]
+        self.wanted: Flags = np.array([not is_test_or_example(path) for path in graph.paths], bool)
+        self.text = TermIndex(graph, self.wanted, mentions)
+        self.similar = commits.similar(self.text.all, SIMILAR_COMMITS)
+        named = commits.find_named(mentions.shas, mentions.numbers)
+        pointers = Pointers(graph, self.wanted, mentions).all
+        self.first = [Link(one.commit, one.score**LIKENESS, _commit("is similar to", one)) for one in self.similar]
         self.first += [Link(one.commit, one.score, _commit("names", one)) for one in named]
         for one in pointers:
             place = one.node if one.node >= 0 else int(graph.first[one.file])
             self.first.append(Link(place, one.value, f"names {_name(graph, place)}"))
         self.links: dict[Node, list[Link]] = defaultdict(list)
-        self._history([*self.like, *named])
-        self._code()
+        self._link_commits([*self.similar, *named])
+        self._link_code()
 
-    def _history(self, known: Sequence[Past]) -> None:
-        """What these commits changed, and those about the same issues."""
+    def _link_commits(self, known: Sequence[PastCommit]) -> None:
+        """Link these commits to what they changed, and to commits about the same issues."""
         ids = list(dict.fromkeys(one.commit for one in known))
-        said = self._commits.said(ids)
-        numbers = {id: tuple(map(int, said[id]["numbers"])) for id in said}
-        about: dict[str, Past] = {}
+        references = self._commits.references(ids)
+        numbers = {id: tuple(map(int, references[id]["numbers"])) for id in references}
+        about: dict[str, PastCommit] = {}
         for id in ids:
             for number in numbers.get(id, ()):
-                for one in self._commits.named((), (number,)):
-                    if one.commit != id and (one.commit in about or one.commit in ids or len(about) < ABOUT):
+                for one in self._commits.find_named((), (number,)):
+                    if one.commit != id and (one.commit in about or one.commit in ids or len(about) < RELATED_COMMITS):
                         about.setdefault(one.commit, one)
                         self.links[id].append(
                             Link(one.commit, one.score, f"which is about #{number}, as is {_id(one)}")
                         )
-        self._changed(list(dict.fromkeys([*ids, *about])))
+        self._link_changes(list(dict.fromkeys([*ids, *about])))
 
-    def _changed(self, ids: Sequence[str]) -> None:
+    def _link_changes(self, ids: Sequence[str]) -> None:
         touched = self._commits.touched(ids, self.graph.paths)
         functions = self._commits.functions(ids)
         for id in ids:
@@ -125,57 +125,60 @@ class Ways:
             for file in files:
                 node = int(self.graph.first[file])
                 self.links[id].append(Link(node, 1 / len(files), f"which changed {self.graph.paths[file]}"))
-            nodes = self._present(functions.get(id, {}))
+            nodes = self._current_nodes(functions.get(id, {}))
             for node in nodes if len(nodes) <= MOST_CHANGED else ():
                 self.links[id].append(Link(node, 1 / len(nodes), f"which changed {_name(self.graph, node)}"))
 
-    def _present(self, changed: Mapping[str, Sequence[str]]) -> list[int]:
-        """The nodes of functions, where they are now: of the same dotted name in the file, or the only one of it."""
+    def _current_nodes(self, changed: Mapping[str, Sequence[str]]) -> list[int]:
+        """Return the current nodes of functions that were changed.
+
+        A function is found by its dotted name in the same file, or elsewhere if only one function has that name.
+        """
         found = []
         for path, names in changed.items():
             for name in names:
                 bare = name.rpartition(".")[2]
                 nodes = self.graph.nodes_defining([bare]).get(bare, np.zeros(0, np.int64)).tolist()
-                same = [node for node in nodes if self._is_called(node, name)]
-                there = [node for node in same if self.graph.place(node).path == path] or same
-                if len(there) == 1 or (there and self.graph.place(there[0]).path == path):
-                    found += [node for node in there[:1] if self.wanted[self.graph.file[node]]]
+                same = [node for node in nodes if self._has_name(node, name)]
+                nodes = [node for node in same if self.graph.place(node).path == path] or same
+                if len(nodes) == 1 or (nodes and self.graph.place(nodes[0]).path == path):
+                    found += [node for node in nodes[:1] if self.wanted[self.graph.file[node]]]
         return list(dict.fromkeys(found))
 
-    def _is_called(self, node: int, name: str) -> bool:
+    def _has_name(self, node: int, name: str) -> bool:
         symbol = self.graph.symbol(self.graph.place(node))
         return bool(symbol and symbol.name == name and symbol.kind == FUNCTION)
 
-    def _code(self) -> None:
-        """From what is reached so far to what it holds, what it uses, and what uses it."""
+    def _link_code(self) -> None:
+        """Link the nodes reached so far to what they contain, what they use, and what uses them."""
         graph = self.graph
         reached = {one.to for one in self.first} | {one.to for found in self.links.values() for one in found}
         nodes = {node for node in reached if isinstance(node, int)}
         edges = graph.edges(loose=False)
         known = np.isin(edges.source, list(nodes)) | np.isin(edges.target, list(nodes))
-        ways: dict[tuple[int, str], dict[int, float]] = defaultdict(dict)
+        neighbours: dict[tuple[int, str], dict[int, float]] = defaultdict(dict)
         for source, target, weight in zip(
             edges.source[known].tolist(), edges.target[known].tolist(), edges.weight[known].tolist(), strict=True
         ):
             for one, other, how in ((source, target, "uses"), (target, source, "is used by")):
                 if one in nodes and other != one:
-                    ways[one, how][other] = max(ways[one, how].get(other, 0.0), weight)
+                    neighbours[one, how][other] = max(neighbours[one, how].get(other, 0.0), weight)
         for node in np.flatnonzero(np.isin(graph.parent, list(nodes)) & graph.is_method).tolist():
-            ways[int(graph.parent[node]), "holds"][int(node)] = 1.0
-        for (node, how), others in ways.items():
+            neighbours[int(graph.parent[node]), "contains"][int(node)] = 1.0
+        for (node, how), others in neighbours.items():
             ends = {other: weight for other, weight in others.items() if self.wanted[graph.file[other]]}
             for other, weight in ends.items():
                 self.links[node].append(Link(other, weight / len(ends), f"which {how} {_name(graph, other)}"))
 
     def weights(self) -> dict[int, tuple[float, str]]:
-        """Of each place that is reached: the sum of its ways' weights, and the weightiest way in words."""
+        """Return the sum of the weights of the routes to each place, and the description of the heaviest."""
         found: dict[int, tuple[float, float, str]] = {}
         layer: list[tuple[Node, float, str]] = [(one.to, one.share, f"the issue {one.words}") for one in self.first]
         for hop in range(HOPS + 1):
             for node, weight, words in layer:
                 if isinstance(node, int):
-                    total, best, told = found.get(node, (0.0, 0.0, ""))
-                    found[node] = (total + weight, *max((best, told), (weight, words)))
+                    total, best, best_words = found.get(node, (0.0, 0.0, ""))
+                    found[node] = (total + weight, *max((best, best_words), (weight, words)))
             if hop < HOPS:
                 layer = [
                     (link.to, weight * PER_HOP * link.share, f"{words}, {link.words}")
@@ -185,35 +188,40 @@ class Ways:
         return {node: (total, words) for node, (total, _, words) in found.items()}
 
     def fit(self, documents: Documents, numbers: Sequence[int]) -> dict[int, float]:
-        """How well the words of each fit the issue's, as a share of the best; a little is left to all."""
-        asked = np.array(sorted(numbers), np.int64)
-        found = LEAST_FIT + (1 - LEAST_FIT) * share(documents.scores([self.text.all], asked)[0])
-        return dict(zip(asked.tolist(), found.tolist(), strict=True))
+        """Return how well the words of each document match the issue's, from LEAST_FIT to 1 for the best."""
+        candidates = np.array(sorted(numbers), np.int64)
+        found = LEAST_FIT + (1 - LEAST_FIT) * normalise(documents.scores([self.text.all], candidates)[0])
+        return dict(zip(candidates.tolist(), found.tolist(), strict=True))
 
 
-def routes(ways: Ways, most: int = MOST) -> Routes:
-    """The places that ways lead to, by the ways' weights and how well their own words fit the issue; no tests, and no
-    classes. A file has a part of what its functions have."""
+def rank_routes(ways: IssueGraph, most: int = MOST) -> Routes:
+    """Rank the files and functions that routes lead to; tests and classes are left out.
+
+    The score is the weight of the routes times how well the place's own words match the issue. A file also gets
+    OF_FUNCTIONS of the scores of its functions.
+    """
     graph, found = ways.graph, ways.weights()
     symbols = {node: graph.symbol(graph.place(node)) for node in found}
     functions = {node: symbol for node, symbol in symbols.items() if symbol and symbol.kind == FUNCTION}
     fits = ways.fit(ways.text.functions(), list(functions))
-    told = [
+    ranked = [
         Route(graph.place(node).path, symbol.name, symbol.header, found[node][0] * fits[node], found[node][1])
         for node, symbol in functions.items()
     ]
     paths = {graph.place(node).path for node in found}
     fits = ways.fit(ways.text.files(), [graph.number[path] for path in paths])
-    parts = {path: [one for one in told if one.path == path] for path in paths}
+    parts = {path: [one for one in ranked if one.path == path] for path in paths}
     files = [_file(ways, path, found, fits[graph.number[path]], parts[path]) for path in paths]
-    return Routes(_best(files, most), _best(told, most))
+    return Routes(_best(files, most), _best(ranked, most))
 
 
-def _file(ways: Ways, path: str, found: Mapping[int, tuple[float, str]], fit: float, parts: Sequence[Route]) -> Route:
-    """A file with its own ways, and the weightiest of its functions' in words if it has none."""
+def _file(
+    ways: IssueGraph, path: str, found: Mapping[int, tuple[float, str]], fit: float, parts: Sequence[Route]
+) -> Route:
+    """Return the route of a file; without routes of its own it takes the description of its best function's."""
     own, words = found.get(int(ways.graph.first[ways.graph.number[path]]), (0.0, ""))
     words = words or next((one.words for one in _best(parts, 1)), "")
-    return Route(path, "", 0, own * fit + OF_FUNCTIONS * sum(one.weight for one in parts), words)
+    return Route(path, "", 0, own * fit + FUNCTION_SHARE * sum(one.weight for one in parts), words)
 
 
 def _best(found: Iterable[Route], most: int) -> tuple[Route, ...]:
@@ -227,9 +235,9 @@ def _name(graph: Graph, node: int) -> str:
     return f"{place.path}:{symbol.name}" if symbol else place.path
 
 
-def _id(one: Past) -> str:
+def _id(one: PastCommit) -> str:
     return f"{one.commit[:7]} {one.subject[:LONGEST_SUBJECT]!r}"
 
 
-def _commit(how: str, one: Past) -> str:
+def _commit(how: str, one: PastCommit) -> str:
     return f"{how} {_id(one)}"

@@ -1,4 +1,4 @@
-"""All that localization needs, put together in one place: a tree's files, the user's cache, what commits before say."""
+"""Localization of an issue in a tree, with the code graph, the commit history and the user's cache."""
 
 from __future__ import annotations
 
@@ -11,95 +11,106 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from aci.cache import CacheUnusable, folder
+from aci.repository.disk_cache import CacheUnusable, cache_folder
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from aci.graph.blobs import Blobs
-    from aci.graph.graph import Graph
-    from aci.history import History
-    from aci.issue_run import Traced
-    from aci.localization.routes import Routes
-    from aci.localize import Places
-    from aci.past_fixes import Fix
+    from aci.graph.code_graph import Graph
+    from aci.history.commit_search import History
+    from aci.issue_text.issue_snippets import SnippetTrace
+    from aci.localization.issue_links import Routes
+    from aci.localization.place_ranking import RankedPlaces
+    from aci.localization.similar_fixes import SimilarFix
+    from aci.repository.file_blobs import Blobs
     from trajectories.records import Issue
 
 Answer = TypeVar("Answer")
-NOT_KEPT = "What is made is kept for this process only."
+TEMPORARY_CACHE = "A temporary cache is used until this process ends."
 
 
-class Before(NamedTuple):
-    """Whose past is asked: the ancestors of a commit (its whole id) in a git directory."""
+class HistoryBase(NamedTuple):
+    """The history to search: the ancestors of a commit (its full id) in a git directory."""
 
     git_dir: Path
     commit: str
 
 
-class Located(NamedTuple):
-    places: Places
+class LocalizationResult(NamedTuple):
+    """The result of a localization, and how long it took."""
+
+    places: RankedPlaces
     left_out: Mapping[str, str]
-    """Paths that were not read, and why."""
+    """Paths that were not read, with the reason."""
     seconds: float
 
 
-def located(
+def localize_issue(
     blobs: Blobs,
     issue: Issue,
-    before: Before,
+    before: HistoryBase,
     top: int = 10,
     say: Callable[[str], None] = lambda _: None,
-    traced: Traced | None = None,
-) -> Located:
-    """Where the issue is likely to be solved. Reads only the tree and what lies before it, and what a run has told."""
+    traced: SnippetTrace | None = None,
+) -> LocalizationResult:
+    """Return the places where the issue is likely to be solved.
+
+    Reads only the tree, the commits before it, and `traced`, the trace of a run of the issue's example.
+    """
     began = time.monotonic()
-    from aci.localize import places, reader
+    from aci.localization.place_ranking import file_reader, rank_places
 
-    def question(graph: Graph, history: History) -> tuple[Places, Mapping[str, str]]:
-        return places(graph, issue, reader(graph, blobs), history, top, traced), graph.left_out
+    def question(graph: Graph, history: History) -> tuple[RankedPlaces, Mapping[str, str]]:
+        return rank_places(graph, issue, file_reader(graph, blobs), history, top, traced), graph.left_out
 
-    return Located(*_ask_both(blobs, before, question, say), round(time.monotonic() - began, 3))
+    return LocalizationResult(*_ask_graph_and_history(blobs, before, question, say), round(time.monotonic() - began, 3))
 
 
-class Retrieved(NamedTuple):
-    """What lies before a tree: ways from an issue over it, and fixes that are like what the issue asks for."""
+class HistoryResult(NamedTuple):
+    """What a tree's history offers for an issue: routes to places, and earlier fixes that are similar."""
 
     routes: Routes
-    fixes: Sequence[Fix]
+    fixes: Sequence[SimilarFix]
 
 
-def retrieved(blobs: Blobs, issue: Issue, before: Before, say: Callable[[str], None] = lambda _: None) -> Retrieved:
-    """Reads only the tree and what lies before it."""
-    from aci.discussion import with_discussion
-    from aci.localization.routes import Ways, routes
-    from aci.mentions import mentions
-    from aci.past_fixes import fixes
+def retrieve_history(
+    blobs: Blobs, issue: Issue, before: HistoryBase, say: Callable[[str], None] = lambda _: None
+) -> HistoryResult:
+    """Return routes and earlier fixes for an issue. Reads only the tree and the commits before it."""
+    from aci.issue_text.issue_discussion import append_discussion
+    from aci.issue_text.issue_mentions import find_mentions
+    from aci.localization.issue_links import IssueGraph, rank_routes
+    from aci.localization.similar_fixes import find_similar_fixes
 
-    def question(graph: Graph, history: History) -> Retrieved:
-        ways = Ways(graph, mentions(issue), history)
-        return Retrieved(routes(ways), fixes(history, ways.like, with_discussion(issue).text))
+    def question(graph: Graph, history: History) -> HistoryResult:
+        ways = IssueGraph(graph, find_mentions(issue), history)
+        return HistoryResult(
+            rank_routes(ways), find_similar_fixes(history, ways.similar, append_discussion(issue).text)
+        )
 
-    return _ask_both(blobs, before, question, say)
+    return _ask_graph_and_history(blobs, before, question, say)
 
 
-def likely_next(
-    without: Blobs, patched: Blobs, before: Before, top: int = 10, say: Callable[[str], None] = lambda _: None
-) -> Located:
-    """What else is likely to need a change, for the patch between two trees."""
+def find_related_places(
+    without: Blobs, patched: Blobs, before: HistoryBase, top: int = 10, say: Callable[[str], None] = lambda _: None
+) -> LocalizationResult:
+    """Return the further places that are likely to need a change, given the patch between two trees."""
     began = time.monotonic()
-    from aci.consequences import consequences
-    from aci.graph.edits import edits_between
+    from aci.graph.patch_impact import edits_between
+    from aci.localization.change_impact import find_impact
 
     edits = edits_between(without, patched)
 
-    def question(graph: Graph, history: History) -> tuple[Places, Mapping[str, str]]:
+    def question(graph: Graph, history: History) -> tuple[RankedPlaces, Mapping[str, str]]:
         together = _changing_together(history, [edit.path for edit in edits], graph.paths)
-        return consequences(graph, edits, together, top), graph.left_out
+        return find_impact(graph, edits, together, top), graph.left_out
 
-    return Located(*_ask_both(without, before, question, say), round(time.monotonic() - began, 3))
+    return LocalizationResult(
+        *_ask_graph_and_history(without, before, question, say), round(time.monotonic() - began, 3)
+    )
 
 
 def _changing_together(history: History, paths: Sequence[str], present: Sequence[str]) -> dict[str, float]:
-    """How often other files changed with one of these, as a share of its changes; the highest of several."""
+    """Return how often other files changed with one of these, as a share of its changes; the highest of several."""
     shares: dict[str, float] = {}
     for others in history.together(paths, frozenset(present)).values():
         for path, share in others.items():
@@ -107,44 +118,46 @@ def _changing_together(history: History, paths: Sequence[str], present: Sequence
     return {path: share for path, share in shares.items() if path not in paths}
 
 
-def ask_graph(blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None) -> Answer:
-    """What the graph of a tree answers, from the user's cache, or one for this process where that cannot be used."""
-    from aci.graph.graph import asked
-
-    return _kept(lambda where: asked(blobs, where, question), say)
-
-
-def _ask_both(
-    blobs: Blobs, before: Before, question: Callable[[Graph, History], Answer], say: Callable[[str], None]
+def query_tree_graph(
+    blobs: Blobs, question: Callable[[Graph], Answer], say: Callable[[str], None] = lambda _: None
 ) -> Answer:
-    """What the graph of a tree and its past answer together."""
-    from aci.graph.graph import asked
-    from aci.history import History
+    """Return the answer of a tree's graph, from the user's cache, or from a temporary one if that is unusable."""
+    from aci.graph.code_graph import query_graph
+
+    return _with_cache(lambda where: query_graph(blobs, where, question), say)
+
+
+def _ask_graph_and_history(
+    blobs: Blobs, before: HistoryBase, question: Callable[[Graph, History], Answer], say: Callable[[str], None]
+) -> Answer:
+    """Return the answer of a tree's graph and its history together."""
+    from aci.graph.code_graph import query_graph
+    from aci.history.commit_search import History
 
     def work(where: Path) -> Answer:
         with History.open(before.git_dir, before.commit, where) as history:
-            return asked(blobs, where, lambda graph: question(graph, history))
+            return query_graph(blobs, where, lambda graph: question(graph, history))
 
-    return _kept(work, say)
+    return _with_cache(work, say)
 
 
-def _kept(work: Callable[[Path], Answer], say: Callable[[str], None]) -> Answer:
-    """What `work` makes with the user's cache, and once more with a folder of this process's where that is unusable."""
+def _with_cache(work: Callable[[Path], Answer], say: Callable[[str], None]) -> Answer:
+    """Return the result of `work` with the user's cache, or with a temporary one if that is unusable."""
     try:
-        return work(folder())
+        return work(cache_folder())
     except CacheUnusable as error:
-        say(f"{error.message} {NOT_KEPT}")
-        return work(_own_folder())
+        say(f"{error.message} {TEMPORARY_CACHE}")
+        return work(_temporary_folder())
 
 
 @cache
-def _own_folder() -> Path:
-    """A folder of this process's, gone when it ends. Raises WorkspaceError."""
+def _temporary_folder() -> Path:
+    """Return a temporary folder that is removed when this process ends. Raises WorkspaceError."""
     try:
         made = tempfile.mkdtemp(prefix="swe-agent-")
     except OSError as error:
         raise WorkspaceError(
-            f"No temporary folder can be made: {error.strerror}.", "Make room, or set TMPDIR."
+            f"Cannot create a temporary folder: {error.strerror}.", "Free disk space, or set TMPDIR."
         ) from None
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return Path(made)

@@ -1,4 +1,4 @@
-"""What the issue names outright, spread along calls, inheritance and containment: personalised PageRank."""
+"""Personalised PageRank: the weight of what the issue names, spread along calls, inheritance and containment."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from aci.graph.graph import Graph
-from aci.localization.pointers import Pointer
+from aci.graph.code_graph import Graph
+from aci.localization.explicit_mentions import Pointer
 from aci.localization.signals import Floats, Ints
 
 KINDS = {
     **dict.fromkeys(("class", "function", "method", "called", "trace", "link"), 1.0),
     **dict.fromkeys(("class_in_title", "function_in_title"), 2.0),
 }
-KEPT = 0.5
-"""Share of the weight that goes on at each step; the rest begins again at what is named."""
+DAMPING = 0.5
+"""The damping factor: the share of the weight that follows edges at each step; the rest returns to the seeds."""
 STEPS = 12
 
 
-def spread(graph: Graph, files: Ints, pointers: Iterable[Pointer], nodes: Ints) -> Floats:
-    """How much of the weight of what is named comes to each of `nodes`; only edges between `files` count."""
+def personalised_pagerank(graph: Graph, files: Ints, pointers: Iterable[Pointer], nodes: Ints) -> Floats:
+    """Return the weight that reaches each of `nodes` from what the issue names, along edges within `files`."""
     inside = np.flatnonzero(np.isin(graph.file, files))
     local = np.full(len(graph.file), -1)
     local[inside] = np.arange(len(inside))
@@ -31,11 +31,11 @@ def spread(graph: Graph, files: Ints, pointers: Iterable[Pointer], nodes: Ints) 
     if not seeds.any() or not len(nodes):
         return np.zeros(len(nodes))
     reached = local[nodes]
-    weights = _walked(graph, files, local, inside, seeds / seeds.sum())
+    weights = _power_iteration(graph, files, local, inside, seeds / seeds.sum())
     return np.where(reached >= 0, np.sqrt(weights[np.maximum(reached, 0)]), 0.0)
 
 
-def _walked(graph: Graph, files: Ints, local: Ints, inside: Ints, seeds: Floats) -> Floats:
+def _power_iteration(graph: Graph, files: Ints, local: Ints, inside: Ints, seeds: Floats) -> Floats:
     edges = graph.edges(files.tolist(), loose=False)
     source, target = local[edges.source], local[edges.target]
     known = (source >= 0) & (target >= 0) & (source != target)
@@ -51,5 +51,5 @@ def _walked(graph: Graph, files: Ints, local: Ints, inside: Ints, seeds: Floats)
     weights = weights / np.bincount(begins, weights, len(inside))[begins]
     found = seeds
     for _ in range(STEPS):
-        found = (1 - KEPT) * seeds + KEPT * np.bincount(ends, found[begins] * weights, len(inside))
+        found = (1 - DAMPING) * seeds + DAMPING * np.bincount(ends, found[begins] * weights, len(inside))
     return found

@@ -1,47 +1,50 @@
-"""What the commits before say: where earlier changes like the one the issue asks for were made."""
+"""Signals from the history: where earlier changes similar to the one that the issue asks for were made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from aci.history import Past, Told
-from aci.localization.signals import Signal, never_an_answer, share
-from aci.mentions import Mentions
+from aci.history.commit_search import FileHistory, PastCommit
+from aci.issue_text.issue_mentions import Mentions
+from aci.localization.signals import Signal, is_test_or_example, normalise
 
 MOST_SIMILAR = 100
 MOST_FILES = 60
-"""A commit that changed more says nothing of where."""
+"""Commits that changed more files are ignored."""
 READ_COMMITS = 15
-"""Of so many the lines that they added are looked for."""
+"""Number of similar commits whose added lines are searched for."""
 
 
 class Commits(Protocol):
-    """What is asked of a history; see `aci/history.py`."""
+    """The queries of a history that are used here; see `aci/history/commit_search.py`."""
 
-    def similar(self, terms: Mapping[str, float], most: int = 30) -> list[Past]: ...
+    def similar(self, terms: Mapping[str, float], most: int = 30) -> list[PastCommit]: ...
 
-    def told(self, terms: Mapping[str, float], present: Collection[str]) -> dict[str, Told]: ...
+    def search_files(self, terms: Mapping[str, float], present: Collection[str]) -> dict[str, FileHistory]: ...
 
-    def named(self, ids: Sequence[str], numbers: Sequence[int]) -> list[Past]: ...
+    def find_named(self, ids: Sequence[str], numbers: Sequence[int]) -> list[PastCommit]: ...
 
     def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]: ...
 
     def added(self, commits: Sequence[str]) -> dict[str, dict[str, tuple[str, ...]]]: ...
 
 
-class Earlier:
-    """The commits that are like an issue, those that it names, and files of which they tell alike."""
+class SimilarCommits:
+    """The commits that are similar to an issue or that it names, and the signals that follow from them."""
 
-    def __init__(self, commits: Commits | None, query: Mapping[str, float], said: Mentions) -> None:
+    def __init__(self, commits: Commits | None, query: Mapping[str, float], mentions: Mentions) -> None:
         self._commits, self._query = commits, query
-        self._like = commits.similar(query, MOST_SIMILAR) if commits else []
-        self._named = commits.named(said.shas, said.numbers) if commits else []
+        self._similar = commits.similar(query, MOST_SIMILAR) if commits else []
+        self._named = commits.find_named(mentions.shas, mentions.numbers) if commits else []
 
     def files(self, number: Mapping[str, int]) -> dict[str, Signal]:
-        """Of the files with these numbers: changed by commits like the issue, by commits that the issue names, and told
-        of in the issue's words by all that changed them."""
-        commits = [one.commit for one in (*self._like, *self._named)]
+        """Return three signals for the files with these numbers.
+
+        `past` is for files that similar commits changed, `commit` for those that commits named in the issue changed,
+        and `told` for those whose commit messages use the issue's words.
+        """
+        commits = [one.commit for one in (*self._similar, *self._named)]
         touched = self._commits.touched(commits, number) if self._commits else {}
         changed = {
             id: [number[path] for path in paths if path in number]
@@ -49,52 +52,54 @@ class Earlier:
             if len(paths) <= MOST_FILES
         }
         return {
-            "past": _gathered(self._like, changed, len(number), lambda one: one.score**4, "changed by commits like it"),
-            "commit": _gathered(
-                self._named, changed, len(number), lambda one: one.score, "changed by a commit it names"
+            "past": _combine_commits(
+                self._similar, changed, len(number), lambda one: one.score**4, "changed by similar commits"
             ),
-            "told": self._told(number),
+            "commit": _combine_commits(
+                self._named, changed, len(number), lambda one: one.score, "changed by a commit that the issue names"
+            ),
+            "told": self._message_signal(number),
         }
 
-    def _told(self, number: Mapping[str, int]) -> Signal:
+    def _message_signal(self, number: Mapping[str, int]) -> Signal:
         signal = Signal.none(len(number))
-        answers = [path for path in number if not never_an_answer(path)]
-        for path, told in (self._commits.told(self._query, answers) if self._commits else {}).items():
-            signal.raise_to(number[path], told.score**0.5, f"commits to it say: {', '.join(told.terms)}")
+        answers = [path for path in number if not is_test_or_example(path)]
+        for path, history in (self._commits.search_files(self._query, answers) if self._commits else {}).items():
+            signal.raise_to(number[path], history.score**0.5, f"in messages of its commits: {', '.join(history.terms)}")
         return signal
 
     def lines(self, functions: Mapping[int, tuple[str, frozenset[str]]], candidates: int) -> Signal:
-        """Of functions (path and stripped lines of each): having lines that commits like the issue added."""
+        """Return a signal for functions (path and stripped lines of each) with lines that similar commits added."""
         signal = Signal.none(candidates)
-        like = self._like[:READ_COMMITS]
-        added = self._commits.added([one.commit for one in like]) if self._commits else {}
+        similar = self._similar[:READ_COMMITS]
+        added = self._commits.added([one.commit for one in similar]) if self._commits else {}
         by_path: dict[str, list[int]] = {}
         for place, (path, _) in functions.items():
             by_path.setdefault(path, []).append(place)
-        for one in like:
+        for one in similar:
             for path, lines in added.get(one.commit, {}).items():
                 wanted = frozenset(lines)
                 for place in by_path.get(path, ()):
                     if common := len(wanted & functions[place][1]):
                         signal.values[place] += one.score**4 * common / len(wanted)
-                        signal.why.setdefault(place, f"has lines of {one.commit[:7]} {one.subject[:60]!r}")
-        signal.values = share(signal.values**0.5)
+                        signal.why.setdefault(place, f"has lines added by {one.commit[:7]} {one.subject[:60]!r}")
+        signal.values = normalise(signal.values**0.5)
         return signal
 
 
-def _gathered(
-    commits: Sequence[Past],
+def _combine_commits(
+    commits: Sequence[PastCommit],
     changed: Mapping[str, Sequence[int]],
     files: int,
-    worth: Callable[[Past], float],
+    worth: Callable[[PastCommit], float],
     reason: str,
 ) -> Signal:
-    """The worth of all commits that changed a file, each shared by the files it changed."""
+    """Return a signal that divides the worth of each commit among the files that it changed."""
     signal = Signal.none(files)
     for one in commits:
-        ours = changed.get(one.commit, ())
-        for file in ours:
-            signal.values[file] += worth(one) / len(ours)
+        its_files = changed.get(one.commit, ())
+        for file in its_files:
+            signal.values[file] += worth(one) / len(its_files)
             signal.why.setdefault(file, f"{reason}: {one.commit[:7]} {one.subject[:60]!r}")
-    signal.values = share(signal.values**0.5)
+    signal.values = normalise(signal.values**0.5)
     return signal

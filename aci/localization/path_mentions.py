@@ -1,4 +1,4 @@
-"""Which of a tree's files a text means that names one as its author sees it: relative, dotted, installed."""
+"""Resolution of file names in a text: relative paths, dotted modules and paths of installed packages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 _INSTALLED = re.compile(r"(?:site|dist)-packages/")
 ROOTS = 3
-"""Folders that may stand before the first package: `src/`, `lib/`."""
+"""Leading parts of a path that may be missing from a dotted name, plus one: `src/`, `lib/`."""
 
 
-class Paths:
-    """Some of a tree's paths, by their numbers in the graph."""
+class PathIndex:
+    """An index of some of a tree's paths, by their numbers in the graph."""
 
     def __init__(self, paths: Sequence[str], wanted: Iterable[int]) -> None:
         self._by_name: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
@@ -25,7 +25,7 @@ class Paths:
                 self._modules[".".join(dotted[first:])].append(number)
 
     def at(self, mentioned: str) -> list[int]:
-        """The files that a path, relative to anything or absolute on another machine, may mean."""
+        """Return the files that a path may mean; it may be relative to any folder or absolute on another machine."""
         wanted = _INSTALLED.split(mentioned)[-1].strip("/").split("/")
         enough = 3 if "-packages/" in mentioned else 2
         found: dict[int, list[int]] = defaultdict(list)
@@ -36,7 +36,7 @@ class Paths:
         return found[max(found)] if found else []
 
     def module(self, dotted: str) -> list[int]:
-        """The files of the longest beginning of a dotted name, of two parts or more, that is a module."""
+        """Return the files of the longest prefix of a dotted name, of two parts or more, that is a module."""
         parts = dotted.split(".")
         for length in range(len(parts), 1, -1):
             if found := self._modules.get(".".join(parts[:length])):

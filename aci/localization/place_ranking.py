@@ -1,7 +1,8 @@
-"""Where an issue is likely to be solved, found without a model: what the text names, its words, and the past.
+"""The ranking of the places where an issue is likely to be solved, made without a model.
 
-Candidates are found through the code graph's postings, the text's pointers and the commits before; signals judge them
-(`aci/localization/candidates.py`), and fitted weights put them in order (`aci/localization/ranking.py`).
+Candidates come from the code graph's postings, the places that the text names, and the commits before the base. Signals
+score them (`aci/localization/candidate_places.py`), and fitted weights order them
+(`aci/localization/signal_weights.py`).
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aci.graph.blobs import Blobs
-    from aci.graph.graph import Graph
-    from aci.issue_run import Traced
-    from aci.localization.candidates import Files, Functions, Read
-    from aci.localization.past import Commits
+    from aci.graph.code_graph import Graph
+    from aci.issue_text.issue_snippets import SnippetTrace
+    from aci.localization.candidate_places import FileCandidates, FunctionCandidates, ReadFiles
+    from aci.localization.past_changes import Commits
     from aci.localization.signals import Floats
+    from aci.repository.file_blobs import Blobs
     from trajectories.records import Issue
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A file, or a function in it (`name` dotted, `line` of its definition), with the reasons in words."""
+class RankedPlace:
+    """A file, or a function in it (dotted `name`, `line` of its definition), with its score and the reasons."""
 
     path: str
     score: float
@@ -31,41 +32,44 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The likeliest first."""
+class RankedPlaces:
+    """Ranked files and functions, the likeliest first."""
 
-    files: tuple[Hit, ...] = ()
-    functions: tuple[Hit, ...] = ()
+    files: tuple[RankedPlace, ...] = ()
+    functions: tuple[RankedPlace, ...] = ()
 
 
-def places(
+def rank_places(
     graph: Graph,
     issue: Issue,
-    read: Read,
+    read: ReadFiles,
     commits: Commits | None = None,
     top: int = 10,
-    traced: Traced | None = None,
-) -> Places:
-    """The likeliest places of a graph's tree. `commits` is what lies before it, if anybody knows; `traced` is what the
-    issue's own code did in that tree."""
-    from aci.localization.candidates import Search
-    from aci.localization.ranking import FILE_SIGNALS, FUNCTION_SIGNALS, scores
-    from aci.mentions import mentions
+    traced: SnippetTrace | None = None,
+) -> RankedPlaces:
+    """Return the likeliest places in a graph's tree.
 
-    search = Search(graph, mentions(issue), read, commits, traced)
+    `commits` is the history before the tree, if there is one; `traced` is the trace of the issue's example in that
+    tree.
+    """
+    from aci.issue_text.issue_mentions import find_mentions
+    from aci.localization.candidate_places import CandidateSearch
+    from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, scores
+
+    search = CandidateSearch(graph, find_mentions(issue), read, commits, traced)
     files = search.files()
-    of_files = scores(files.signals, FILE_SIGNALS, len(files.numbers))
-    functions = search.functions(files, of_files)
-    of_functions = scores(functions.signals, FUNCTION_SIGNALS, len(functions.nodes))
-    best = _first_of_name(functions, _best(of_functions, len(functions.nodes)))
-    return Places(
-        tuple(_file(graph, files, place, of_files[place]) for place in _best(of_files, top)),
-        tuple(_function(graph, functions, place, of_functions[place]) for place in best[:top]),
+    file_scores = scores(files.signals, FILE_SIGNALS, len(files.numbers))
+    functions = search.functions(files, file_scores)
+    function_scores = scores(functions.signals, FUNCTION_SIGNALS, len(functions.nodes))
+    best = _first_of_name(functions, _best(function_scores, len(functions.nodes)))
+    return RankedPlaces(
+        tuple(_file(graph, files, place, file_scores[place]) for place in _best(file_scores, top)),
+        tuple(_function(graph, functions, place, function_scores[place]) for place in best[:top]),
     )
 
 
-def reader(graph: Graph, blobs: Blobs) -> Read:
-    """Reads a graph's files by their paths, without listing the tree again; what is missing reads as empty."""
+def file_reader(graph: Graph, blobs: Blobs) -> ReadFiles:
+    """Return a reader of a graph's files by path that does not list the tree again; missing files read as empty."""
     return lambda paths: {
         path: data or b"" for path, data in zip(paths, blobs.read([graph.blob(path) for path in paths]), strict=True)
     }
@@ -76,24 +80,26 @@ def _best(scores: Floats, top: int) -> list[int]:
     return order
 
 
-def _first_of_name(functions: Functions, order: list[int]) -> list[int]:
-    """Overloads, and a property's getter and setter, are one place."""
+def _first_of_name(functions: FunctionCandidates, order: list[int]) -> list[int]:
+    """Return the first of each name in a file: overloads, or a property's getter and setter, are one place."""
     first: dict[tuple[int, str], int] = {}
     for place in order:
         first.setdefault((int(functions.files[place]), functions.symbols[place].name), place)
     return list(first.values())
 
 
-def _file(graph: Graph, files: Files, place: int, score: float) -> Hit:
-    from aci.localization.ranking import FILE_SIGNALS, reasons
+def _file(graph: Graph, files: FileCandidates, place: int, score: float) -> RankedPlace:
+    from aci.localization.signal_weights import FILE_SIGNALS, reasons
 
-    return Hit(graph.paths[files.numbers[place]], round(float(score), 4), reasons(files.signals, FILE_SIGNALS, place))
+    return RankedPlace(
+        graph.paths[files.numbers[place]], round(float(score), 4), reasons(files.signals, FILE_SIGNALS, place)
+    )
 
 
-def _function(graph: Graph, functions: Functions, place: int, score: float) -> Hit:
-    from aci.localization.ranking import FUNCTION_SIGNALS, reasons
+def _function(graph: Graph, functions: FunctionCandidates, place: int, score: float) -> RankedPlace:
+    from aci.localization.signal_weights import FUNCTION_SIGNALS, reasons
 
     symbol = functions.symbols[place]
     path = graph.place(int(functions.nodes[place])).path
     why = reasons(functions.signals, FUNCTION_SIGNALS, place)
-    return Hit(path, round(float(score), 4), why, symbol.name, symbol.header)
+    return RankedPlace(path, round(float(score), 4), why, symbol.name, symbol.header)

@@ -1,7 +1,7 @@
-"""What the signals of a candidate come to: a weighted sum, and its weightiest parts as reasons.
+"""Weights of the signals: a candidate's score is their weighted sum, and its heaviest parts are the reasons.
 
-The weights are fitted by `benchmarks/fit_localization.py` and kept in `weights.json`, but for what only a run tells:
-few of the issues that they are fitted on can be run.
+`benchmarks/fit_localization.py` fits the weights and writes them to `weights.json`. The weights of signals that need a
+run of the issue's example are set by hand, since few of the issues used for fitting have one that runs.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ FILE_SIGNALS, FUNCTION_SIGNALS = "files", "functions"
 BY_HAND = {FILE_SIGNALS: {"ran": 0.5}, FUNCTION_SIGNALS: {"ran": 1.0}}
 MOST_REASONS = 4
 LEAST_REASON = 0.03
-"""Share of a candidate's score below which a signal is no reason."""
+"""Share of a candidate's score below which a signal is not given as a reason."""
 
 
 @cache
 def weights(kind: str) -> Mapping[str, float]:
-    """Of each signal of files or of functions."""
+    """Return the weight of each signal of files or of functions."""
     found: dict[str, float] = json.loads(files(__package__).joinpath("weights.json").read_text("utf-8"))[kind]
     return {**found, **BY_HAND[kind]}
 
 
 def scores(signals: Mapping[str, Signal], kind: str, count: int) -> Floats:
-    """Of all candidates; only their order and differences mean anything."""
+    """Return the scores of all candidates; only their order and differences are meaningful."""
     total = np.zeros(count)
     for name, weight in weights(kind).items() if count else ():
         total += weight * signals[name].values
@@ -38,12 +38,12 @@ def scores(signals: Mapping[str, Signal], kind: str, count: int) -> Floats:
 
 
 def reasons(signals: Mapping[str, Signal], kind: str, candidate: int) -> tuple[str, ...]:
-    """In words, the weightiest first."""
+    """Return the reasons for a candidate as texts, the heaviest first."""
     parts = {name: weight * signals[name].values[candidate] for name, weight in weights(kind).items()}
     whole = sum(part for part in parts.values() if part > 0)
-    said: dict[str, None] = {}
+    texts: dict[str, None] = {}
     for name in sorted(parts, key=lambda name: (-parts[name], name)):
         reason = signals[name].reason(candidate)
         if reason and parts[name] > LEAST_REASON * whole:
-            said.setdefault(reason)
-    return tuple(said)[:MOST_REASONS]
+            texts.setdefault(reason)
+    return tuple(texts)[:MOST_REASONS]

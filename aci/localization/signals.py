@@ -1,4 +1,4 @@
-"""What a signal says of each candidate, as a number between 0 and 1, and why in words."""
+"""Signals: a number between 0 and 1 for each candidate, with the reason as a text."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TEST = re.compile(
 )
 
 
-def never_an_answer(path: str) -> bool:
-    """Whether a file is a test or an example by its path, and so never where an issue is solved."""
+def is_test_or_example(path: str) -> bool:
+    """Return whether a path is that of a test or an example. Such files are never candidates."""
     return bool(_TEST.search(path))
 
 
 @dataclass(slots=True)
 class Signal:
-    """`values` of all candidates, 0 where there is nothing; `why` for single ones, `common` for the rest."""
+    """The `values` of all candidates, 0 by default; `why` has the reasons of some, `common` that of the rest."""
 
     values: Floats
     why: dict[int, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Signal:
         return Signal(np.zeros(candidates))
 
     def raise_to(self, candidate: int, value: float, why: str) -> None:
-        """At least this value; the strongest reason is kept."""
+        """Raise a candidate's value to at least this one; the reason of the highest value is kept."""
         if value > self.values[candidate]:
             self.values[candidate] = value
             self.why[candidate] = why
@@ -50,7 +50,7 @@ class Signal:
 Signals = Mapping[str, Signal]
 
 
-def share(values: Floats) -> Floats:
-    """As shares of the greatest."""
+def normalise(values: Floats) -> Floats:
+    """Return the values divided by the greatest."""
     greatest = values.max(initial=0.0)
     return values / greatest if greatest > 0 else values

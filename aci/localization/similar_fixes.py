@@ -1,7 +1,7 @@
-"""Fixes before a base that are like what an issue asks for: their commits say it in like words, and are of like kinds.
+"""Earlier fixes that are similar to what an issue asks for, by the words of their commits and the kinds of fix.
 
-That earlier fixes of the same repository are shown beside the bug is RAP-Gen's (arXiv 2309.06057), that they are chosen
-by the kind of bug too InferFix's (arXiv 2303.07263).
+Showing earlier fixes of the same repository beside the bug is from RAP-Gen (arXiv 2309.06057), choosing them by the
+kind of bug too from InferFix (arXiv 2303.07263).
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from aci.fix_kinds import kinds_asked, kinds_of
-from aci.graph.choice import language_of
-from aci.history import Past
-from aci.localization.signals import never_an_answer
+from aci.graph.file_selection import language_of
+from aci.history.commit_search import PastCommit
+from aci.history.fix_kinds import kinds_of_diff, kinds_of_issue
+from aci.localization.signals import is_test_or_example
 
 MOST, MOST_FILES, LONGEST = 3, 5, 1_500
-"""Fixes; files of source that one of them changes; characters of its diff that are worth telling."""
+"""Limits: fixes; source files that a fix changes; characters of its diff, above which its score falls."""
 PER_KIND, MOST_KINDS = 0.25, 2
-"""What a kind of fix that the issue's words speak for adds to a fix that is of it, and how many count."""
+"""The bonus of a fix for each of its kinds that the issue's words suggest, and how many kinds count."""
 _CHANGES_A_FILE = re.compile(r'(?m)^--- "?a/')
 
 
 class Commits(Protocol):
-    """What is asked of a history; see `aci/history.py`."""
+    """The queries of a history that are used here; see `aci/history/commit_search.py`."""
 
     def touched(self, commits: Sequence[str], present: Collection[str] | None = None) -> dict[str, tuple[str, ...]]: ...
 
@@ -32,8 +32,8 @@ class Commits(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fix:
-    """`kinds` are those that the issue's words speak for too; `diff` is that of the source."""
+class SimilarFix:
+    """An earlier fix; `kinds` are those that the issue's words suggest too, `diff` is without tests."""
 
     commit: str
     subject: str
@@ -43,20 +43,27 @@ class Fix:
     diff: str
 
 
-def fixes(commits: Commits, like: Sequence[Past], issue: str, most: int = MOST) -> list[Fix]:
-    """Of commits that are like an issue those that changed what was there, each subject once: the likest first, of a
-    kind that is asked for before others, short before long ones."""
-    asked = kinds_asked(issue)
-    touched = commits.touched([one.commit for one in like])
-    found: list[Fix] = []
-    for one in like:
-        paths = tuple(path for path in touched.get(one.commit, ()) if language_of(path) and not never_an_answer(path))
+def find_similar_fixes(
+    commits: Commits, similar: Sequence[PastCommit], issue: str, most: int = MOST
+) -> list[SimilarFix]:
+    """Return the fixes among commits that are similar to an issue, the best first, each subject once.
+
+    A fix changes existing source files. Its score is the commit's similarity, higher if the issue suggests its kinds
+    and lower for a long diff.
+    """
+    suggested = kinds_of_issue(issue)
+    touched = commits.touched([one.commit for one in similar])
+    found: list[SimilarFix] = []
+    for one in similar:
+        paths = tuple(
+            path for path in touched.get(one.commit, ()) if language_of(path) and not is_test_or_example(path)
+        )
         if 0 < len(paths) <= MOST_FILES:
             diff = commits.diff(one.commit, paths)
             if _CHANGES_A_FILE.search(diff):
-                kinds = tuple(kind for kind in kinds_of(diff) if kind in asked)
+                kinds = tuple(kind for kind in kinds_of_diff(diff) if kind in suggested)
                 score = one.score * (1 + PER_KIND * min(len(kinds), MOST_KINDS))
-                score *= min(1.0, LONGEST / len(diff)) ** 0.5  # of a long one little can be read
-                found.append(Fix(one.commit, one.subject, round(score, 4), paths, kinds, diff))
+                score *= min(1.0, LONGEST / len(diff)) ** 0.5
+                found.append(SimilarFix(one.commit, one.subject, round(score, 4), paths, kinds, diff))
     found.sort(key=lambda fix: (-fix.score, fix.commit))
     return list({fix.subject: fix for fix in reversed(found)}.values())[::-1][:most]

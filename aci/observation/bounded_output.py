@@ -1,10 +1,10 @@
-"""What is kept of an output that may have no end."""
+"""Bounded buffer for output of any length."""
 
 from __future__ import annotations
 
 
-class Kept:
-    """The head and the tail of a stream, `cap` bytes in all."""
+class HeadTailBuffer:
+    """Keeps the head and the tail of a stream, `cap` bytes in total."""
 
     def __init__(self, cap: int) -> None:
         self.last = max(cap // 2, 1)

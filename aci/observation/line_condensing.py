@@ -1,8 +1,8 @@
-"""Lines of an output that a reader loses nothing by: progress, steps of a build, frames inside libraries, encoded data.
+"""Removal of uninformative lines: progress, build steps, library frames, encoded data.
 
-Each function labels lines that may go; `leave_out` puts one line with the count in the place of each run of them. A
-line that tells of trouble is never labelled, nor is the first or the last of a run, nor the ends of a stack. Doing it
-twice changes nothing, and nothing gets longer.
+Functions label the lines to remove; `replace_runs` replaces each run of labelled lines by one line with their number.
+Lines that report an error, the first and the last line of a run, and the ends of a stack are never labelled.
+Condensing is idempotent and never makes a text longer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ WORTH = 40
 """Characters that a run must save at least."""
 LONG_RUN = 4
 LONGEST = 1_000
-"""Characters of a line of progress at most."""
+"""Most characters of a progress line."""
 
 TROUBLE = re.compile(
     r"\b(?:error|errors|fail(?:ed|ure|ures|s)?|fatal|exception|traceback|warning|cannot|can't|denied"
@@ -24,7 +24,7 @@ TROUBLE = re.compile(
     r"|\w(?:Error|Exception)\b",
     re.IGNORECASE,
 )
-"""What a line about trouble has in it."""
+"""Matches lines about errors, failures and warnings."""
 
 _PROGRESS = re.compile(
     r"(?:^|[\s|\[(:])\d{1,3}(?:\.\d+)?\s?%(?:[\s|\]):]|$)|\d\s?(?:it|[kKMG]?i?B)/s\b|[█▉▊▋▌▍▎▏━▓▒░]{3}"
@@ -64,15 +64,15 @@ _DENSE = re.compile(r"[A-Za-z0-9+/=_%\\-]{240,}")
 
 
 def condense(text: str) -> str:
-    """Without the middle of progress, build steps, library frames and encoded data."""
+    """Return the text without the middle of progress, build steps, library frames and encoded data."""
     lines = [_DENSE.sub(_dense, line) if len(line) >= 240 else line for line in text.split("\n")]
-    lines = leave_out(lines, library_frames(lines))
-    lines = leave_out(lines, _runs(lines, _is_progress, "of progress"))
-    return "\n".join(leave_out(lines, _runs(lines, _is_encoded, "of encoded data")))
+    lines = replace_runs(lines, label_library_frames(lines))
+    lines = replace_runs(lines, _runs(lines, _is_progress, "of progress"))
+    return "\n".join(replace_runs(lines, _runs(lines, _is_encoded, "of encoded data")))
 
 
-def leave_out(lines: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """One line with the count for each run of labelled lines, where that is shorter."""
+def replace_runs(lines: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Replace each run of equally labelled lines by one line with their number, if that is shorter."""
     kept: list[str] = []
     at = 0
     while at < len(lines):
@@ -89,13 +89,15 @@ def leave_out(lines: Sequence[str], labels: Sequence[str]) -> list[str]:
     return kept
 
 
-def trouble(line: str) -> bool:
-    """Whether a line tells of an error, a failure or a warning."""
+def reports_error(line: str) -> bool:
+    """Whether a line reports an error, a failure or a warning."""
     return TROUBLE.search(line) is not None
 
 
 def _is_progress(line: str) -> bool:
-    return len(line) <= LONGEST and (_STEP.match(line) or _PROGRESS.search(line)) is not None and not trouble(line)
+    return (
+        len(line) <= LONGEST and (_STEP.match(line) or _PROGRESS.search(line)) is not None and not reports_error(line)
+    )
 
 
 def _is_encoded(line: str) -> bool:
@@ -108,7 +110,7 @@ def _dense(match: re.Match[str]) -> str:
 
 
 def _runs(lines: Sequence[str], belongs: Callable[[str], bool], label: str) -> list[str]:
-    """Labels for all but the first and the last of each long run of lines that belong."""
+    """Label all but the first and the last line of each long run of lines that `belongs` accepts."""
     labels = [""] * len(lines)
     start = 0
     for at in range(len(lines) + 1):
@@ -120,8 +122,8 @@ def _runs(lines: Sequence[str], belongs: Callable[[str], bool], label: str) -> l
     return labels
 
 
-def library_frames(lines: Sequence[str]) -> list[str]:
-    """Labels for the frames inside libraries, except the first and the last of a stack."""
+def label_library_frames(lines: Sequence[str]) -> list[str]:
+    """Label the frames inside libraries, except the first and the last of a stack."""
     labels = [""] * len(lines)
     for stack in _stacks(lines):
         for start, end in stack[1:-1]:
@@ -131,18 +133,18 @@ def library_frames(lines: Sequence[str]) -> list[str]:
 
 
 def _stacks(lines: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
-    """The stacks of frames in a text, each frame as the lines from the first to before the last."""
+    """Yield the stacks of frames in a text, each frame as the range of its lines (start, end)."""
     frames: list[tuple[int, int]] = []
     for start, end in _frames(lines):
-        if frames and not _between(lines[frames[-1][1] : start]):
+        if frames and not _continues_stack(lines[frames[-1][1] : start]):
             yield frames
             frames = []
         frames.append((start, end))
     yield frames
 
 
-def _between(lines: Iterable[str]) -> bool:
-    """Whether what stands between two frames parts no stack: marks, and repeats that Python tells of."""
+def _continues_stack(lines: Iterable[str]) -> bool:
+    """Whether these lines between two frames belong to the stack: marks, and Python's notes about repeated lines."""
     return all(line.startswith(MARK) or "previous line repeated" in line.lower() for line in lines)
 
 
@@ -162,7 +164,7 @@ def _frames(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_python(lines: Sequence[str], at: int) -> int:
-    """After the source lines and marks of a frame, which are indented more than it."""
+    """Return the end of a Python frame: after its source lines and marks, which are indented further."""
     indent = len(lines[at]) - len(lines[at].lstrip())
     end = at + 1
     while end < min(len(lines), at + 6) and lines[end][: indent + 1].isspace() and not _PYTHON_FRAME.match(lines[end]):

@@ -1,5 +1,7 @@
-"""Long lists in the room there is, so that all of their breadth is seen: of paths, what lies deep is counted by folder;
-of a search's matches, each file keeps its first."""
+"""Shortening of long lists while keeping their breadth.
+
+In listings of paths, deep entries are counted by folder. In search results, each file keeps its first matches.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from aci.condense import MARK
+from aci.observation.line_condensing import MARK
 
 _HEAD = re.compile(r"(\S.*):$")
 _LONG = re.compile(r"[-dlbcps][-rwxsStT]{9}|total \d+$")
@@ -15,11 +17,14 @@ _PLAIN, _COLUMNS = re.compile(r"[^\s:]+"), re.compile(r"\t+| {2,}")
 _MATCH = re.compile(r"([^\s:]+):")
 DEEPEST = 12
 FEW, LONGEST_MATCH = (20, 10, 5, 3, 2, 1), 200
-"""Matches of a file that are tried in turn, and the characters of each."""
+"""Numbers of matches per file that are tried in turn, and the most characters of a match."""
 
 
-def outlined(text: str, room: int) -> str:
-    """The listing if it has at most `room` characters, else the deepest outline of it that has, else as it is."""
+def outline_listing(text: str, room: int) -> str:
+    """Return the deepest outline of a listing that fits into `room` characters.
+
+    The listing is returned unchanged if it fits, or if no outline does.
+    """
     if len(text) <= room:
         return text
     lines = text.split("\n")
@@ -37,8 +42,8 @@ def outlined(text: str, room: int) -> str:
     return text
 
 
-def few_of_each(text: str, room: int) -> str:
-    """Matches as `grep` tells them if they have at most `room` characters, else the first few of each file."""
+def first_matches(text: str, room: int) -> str:
+    """Return the output of `grep` if it fits into `room` characters, else the first few matches of each file."""
     if len(text) <= room:
         return text
     lines = text.split("\n")
@@ -54,7 +59,7 @@ def few_of_each(text: str, room: int) -> str:
 
 
 def _first_of_each(lines: Sequence[str], files: Sequence[str], most: int) -> list[str]:
-    """The first lines of each file, cut where they are long, and after the last the number of its others."""
+    """Return the first lines of each file, cut if long; the last one ends with the number of lines left out."""
     count = Counter(files)
     shown: Counter[str] = Counter()
     rows = []
@@ -68,7 +73,7 @@ def _first_of_each(lines: Sequence[str], files: Sequence[str], most: int) -> lis
 
 
 def _is_blocks(lines: Sequence[str]) -> bool:
-    """Whether it is as `ls -R` writes it: the name of a folder with a colon, what is in it, an empty line."""
+    """Whether the lines are output of `ls -R`: the name of a folder with a colon, its entries, an empty line."""
     return bool(lines) and _HEAD.match(lines[0]) is not None and any(not line for line in lines)
 
 
@@ -83,7 +88,7 @@ def _of_blocks(lines: Sequence[str]) -> list[str]:
 
 
 def _rows(paths: Sequence[str], depth: int) -> list[str]:
-    """Paths up to a depth; of a folder at that depth the number of entries below."""
+    """Return the paths up to a depth; a folder at that depth has the number of entries below it."""
     common = _common(paths)
     counts: dict[str, int] = {}
     for path in paths:
@@ -97,7 +102,7 @@ def _rows(paths: Sequence[str], depth: int) -> list[str]:
 
 
 def _common(paths: Sequence[str]) -> str:
-    """The folder that all of them but errors lie in, with its slash."""
+    """Return the folder that contains all paths (lines without a slash are errors), with its slash."""
     parts = [path.split("/") for path in paths if "/" in path]
     common: list[str] = []
     for at, part in enumerate(parts[0][:-1]):

@@ -1,8 +1,8 @@
-"""What a command's output is: a listing, a search's matches, the text of a file, a test run. By command and by shape.
+"""Classification of a command's output: a listing, search results, the text of a file, or a test run.
 
-A pipeline is what it begins with, unless a later part makes something else of it: `find … | head` is a listing, `find
-… | grep py`, `find … | xargs grep x` and `cat f | grep x` are searches. Of several commands the roomiest kind counts.
-Where the command does not tell, or the output does not look like what it promises, the shape of the lines decides.
+A pipeline has the kind of its first command, unless a later one changes it: `find … | head` is a listing, `find …
+| grep py`, `find … | xargs grep x` and `cat f | grep x` are searches. Of several commands, the kind with the largest
+cap is used. If the command is unknown, or its output does not look as expected, the shape of the lines decides.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 
-from aci.testlog import is_test_run
-from aci.view import CAPS, Kind, clean
+from aci.observation.output_text import CAPS, Kind
+from aci.observation.sanitized_text import clean_text
+from aci.observation.suite_output import is_test_run
 
 LONGEST_COMMAND, LONGEST_LINE = 5_000, 300
 SAMPLE = 50_000
-"""Bytes at the beginning and at the end of an output that are looked at."""
+"""Bytes at the beginning and at the end of an output that are examined."""
 MOST_LINES = 400
-"""Lines whose shape is looked at."""
+"""Lines whose shape is examined."""
 ALIKE = 0.8
 """The share of lines that must look like a listing's or a search's."""
 FEWEST = 5
@@ -46,7 +47,7 @@ _RUNS = frozenset(("xargs", "-exec", "-execdir", "-x"))
 _GIT: dict[str, Kind] = {"ls-files": "listing", "ls-tree": "listing", "grep": "search"}
 
 _CONTEXT = re.compile(r" -\w*[ABC] ?\d\d| --(?:after-|before-)?context[= ]\d\d")
-"""Of a search with so many lines around each match a reader reads the file."""
+"""Options of a search with so many context lines that its output is read like a file."""
 _PATH_LINE = re.compile(r"(?:[-\w.@+~,=%\[\]]*/)*[-\w.@+~,=%\[\]]+[/*@|]?:?$|total \d+$")
 _LONG_LINE = re.compile(r"[-dlbcps](?:[-rwxsStT]{9})[+.@]? +\d+ |\s*[│├└|`+]|\d[\d.]*[KMGT]?\t\S")
 _COLUMNS = re.compile(r"\S+(?:(?:\t|  )\s*\S+)+\s*$")
@@ -54,14 +55,14 @@ _MATCH_LINE = re.compile(r"(?:[-\w.@+~/]+[:-])?\d+[:\-=]|[-\w.@+~]*[/.][-\w.@+~/
 
 
 def kind_of(command: str, output: bytes) -> Kind:
-    """The kind of a command's output, which has the cap that is right for it."""
-    text = clean(output if len(output) <= 2 * SAMPLE else output[:SAMPLE] + b"\n" + output[-SAMPLE:])
-    told = [line[:LONGEST_LINE] for line in text.split("\n")]
-    lines = [line for line in told[:MOST_LINES] if line.strip()]
+    """Return the kind of a command's output, which decides its cap."""
+    text = clean_text(output if len(output) <= 2 * SAMPLE else output[:SAMPLE] + b"\n" + output[-SAMPLE:])
+    all_lines = [line[:LONGEST_LINE] for line in text.split("\n")]
+    lines = [line for line in all_lines[:MOST_LINES] if line.strip()]
     found = kind_of_command(command)
     if found == "listing" and not _listing(lines):
         found = "search" if _alike(lines, _MATCH_LINE) else "other"
-    if found == "other" and is_test_run("\n".join(told)):
+    if found == "other" and is_test_run("\n".join(all_lines)):
         return "tests"
     if found == "other" and len(lines) >= FEWEST:
         listed = _listing(lines) and sum("/" in line for line in lines) >= ALIKE * len(lines)
@@ -78,7 +79,7 @@ def _alike(lines: list[str], *shapes: re.Pattern[str]) -> bool:
 
 
 def kind_of_command(command: str) -> Kind:
-    """The roomiest kind of all that the command runs and that says something."""
+    """Return the kind with the largest cap among all pipelines of a command that print something."""
     try:
         words = _words(_COMMENT.sub("", _without_documents(command)[:LONGEST_COMMAND]))
     except ValueError:
@@ -88,7 +89,7 @@ def kind_of_command(command: str) -> Kind:
 
 
 def _without_documents(command: str) -> str:
-    """The command without its here-documents; one whose end is missing goes to the end."""
+    """Return the command without its here-documents; one without an end mark extends to the end."""
     kept: list[str] = []
     ends: list[str] = []
     for line in command.split("\n"):
@@ -101,7 +102,7 @@ def _without_documents(command: str) -> str:
 
 
 def _words(command: str) -> list[str]:
-    """The words of a command line; operators are words of their own. Raises ValueError where a quote is not closed."""
+    """Return the words of a command line, operators included. Raises ValueError if a quote is not closed."""
     lexer = shlex.shlex(command.replace("\\\n", " ").replace("\n", " ; "), posix=True, punctuation_chars=True)
     lexer.commenters = ""
     return list(lexer)
@@ -119,7 +120,7 @@ def _split(words: Iterable[str], ends: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _of_pipeline(words: list[str]) -> Kind | None:
-    """What comes out of a pipeline; None where nothing worth a kind does."""
+    """Return the kind of a pipeline's output; None if it prints nothing relevant."""
     stages = [_plain(stage) for stage in _split(words, ("|", "|&"))]
     stages = [stage for stage in stages if stage]
     if not stages or stages[0][0] in _SILENT or _redirected(words):
@@ -136,7 +137,7 @@ def _of_pipeline(words: list[str]) -> Kind | None:
 
 
 def _redirected(words: list[str]) -> bool:
-    """Whether the output goes to a file; that of errors, and here-documents, are no such thing."""
+    """Whether stdout is redirected to a file; redirecting stderr and here-documents do not count."""
     for at, word in enumerate(words):
         if word in (">", ">>") and not (at and words[at - 1] == "2") and words[at + 1 : at + 2] != ["/dev/stderr"]:
             return True
@@ -144,7 +145,7 @@ def _redirected(words: list[str]) -> bool:
 
 
 def _plain(stage: list[str]) -> list[str]:
-    """A command without assignments and wrappers before it, and without its folders."""
+    """Return a command without leading assignments, wrappers, and the folder of its program."""
     at = 0
     while at < len(stage) and (
         re.match(r"\w+=", stage[at])
@@ -157,7 +158,7 @@ def _plain(stage: list[str]) -> list[str]:
 
 
 def _after(words: list[str], marks: frozenset[str]) -> list[str]:
-    """The command that `xargs` or `find -exec` runs."""
+    """Return the command that `xargs` or `find -exec` runs."""
     at = next(index for index, word in enumerate(words) if word in marks)
     rest = words[at + 1 :]
     while rest and re.match(r"-|\{\}$|\d+$", rest[0]):

@@ -1,6 +1,6 @@
-"""What a model sees of the world: clean text, no secrets, short, with an address for the rest.
+"""Output as the model sees it: clean text without secrets, shortened, with an address of the full output.
 
-`show` does all of it for the output of a command. Every step is a pure function, and doing it twice changes nothing.
+`show` applies all steps to the output of a command. Every step is a pure and idempotent function.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from aci.cleaning import clean as clean
-from aci.condense import MARK, condense, trouble
-from aci.disguises import hide
-from aci.listing import few_of_each, outlined
-from aci.testlog import digest_text
+from aci.observation.line_condensing import MARK, condense, reports_error
+from aci.observation.long_lists import first_matches, outline_listing
+from aci.observation.sanitized_text import clean_text
+from aci.observation.secret_forms import replace_secrets
+from aci.observation.suite_output import digest_text
 
 Kind = Literal["listing", "search", "view", "tests", "other"]
 CAPS: dict[Kind, int] = {"listing": 2_000, "search": 4_000, "view": 16_000, "tests": 8_000, "other": 8_000}
-"""Characters an observation may have at birth (these caps save 4-28 % of an agent's input)."""
+"""Most characters of a new observation by kind (these caps save 4-28 % of an agent's input)."""
 
 LONGEST_LINE = 2_000
 LARGEST = 2_000_000
-"""Characters of an output whose lines are looked at."""
+"""Most characters of an output that are examined line by line."""
 WORTH = 100
-"""Characters that must be saved before anything of an output that would fit is left out."""
+"""Characters that must be saved before an output that would fit is shortened."""
 HEAD = 0.5
-"""The share of a cut text that is its beginning; failures stand at the end, what was run at the beginning."""
+"""The share of a shortened text that is its beginning, which shows what was run; failures are at the end."""
 
 EXACT, SIMILAR = 4, 12
-"""Fold from so many equal lines (or groups of lines), or lines that differ in numbers only."""
+"""Smallest number of equal lines (or groups of lines) that are folded, and of lines that differ in numbers only."""
 LARGEST_GROUP = 4
 ADDRESS = 40
-"""Characters that an address at the end has at most."""
+"""Most characters of an address at the end."""
 MOST_TROUBLE, TROUBLE_LINE = 0.15, 200
-"""The share of a cut text that lines about trouble from its middle may take, and the characters each may have."""
+"""The share of a shortened text for lines about errors from its middle, and the most characters of each."""
 MASKED = "[masked]"
 
 _PADDED = re.compile(r"^ +(\d+)\t", re.MULTILINE)
@@ -52,29 +52,29 @@ _KEYS_BEGIN = (
     *("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "AIza", "xox"),
     *("hf_", "npm_", "pypi-AgE", "-----BEGIN "),
 )
-"""Looked for first: a text without any takes half the time."""
+"""Beginnings of keys, searched first: this halves the time for a text without any."""
 
 
-def show(
+def prepare_output(
     data: bytes | str, kind: Kind = "other", keep: Callable[[bytes], int] | None = None, secrets: Iterable[str] = ()
 ) -> tuple[str, int | None]:
-    """An output as a model sees it, and the number it is kept under if something of it is not shown.
+    """Return an output as the model sees it, and the number under which `keep` stored it if it was shortened.
 
-    What is kept is the clean, masked text, so that its line numbers are those a later view counts.
+    The stored text is clean and masked, so its line numbers are those of a later view.
     """
-    whole, cap = mask(clean(data), secrets), CAPS[kind]
-    whole = unpadded(whole) if kind == "view" else whole
-    brief = _brief(_ends(whole), kind)
-    if len(whole) <= cap and len(whole) - len(brief) < WORTH:
+    whole, cap = mask_secrets(clean_text(data), secrets), CAPS[kind]
+    whole = strip_number_padding(whole) if kind == "view" else whole
+    condensed = _condense(_without_middle(whole), kind)
+    if len(whole) <= cap and len(whole) - len(condensed) < WORTH:
         return whole, None
     if keep is None:
-        return shorten(brief, cap), None
+        return shorten(condensed, cap), None
     number = keep(whole.encode())
-    return _addressed(brief, cap, f"out:{number}", whole), number
+    return _addressed(condensed, cap, f"out:{number}", whole), number
 
 
-def _ends(text: str) -> str:
-    """The text without its middle where that is so long that nobody waits for it to be read."""
+def _without_middle(text: str) -> str:
+    """Return the text without its middle if it has more than LARGEST characters."""
     if len(text) <= LARGEST:
         return text
     head, tail = text[: LARGEST // 2].rpartition("\n")[0], text[-LARGEST // 2 :].partition("\n")[2]
@@ -82,8 +82,8 @@ def _ends(text: str) -> str:
     return f"{head}\n{MARK}{len(text) - len(head) - len(tail)} characters\n{tail}"
 
 
-def _brief(text: str, kind: Kind) -> str:
-    """Without what a reader of this kind loses nothing by. The text of a file is left as it is."""
+def _condense(text: str, kind: Kind) -> str:
+    """Return the text without uninformative parts, depending on the kind. The text of a file is left as it is."""
     text = cut_lines(text, min(LONGEST_LINE, CAPS[kind] // 4))
     match kind:
         case "view":
@@ -91,9 +91,9 @@ def _brief(text: str, kind: Kind) -> str:
         case "listing" | "search" if len(text) <= CAPS[kind]:
             return text
         case "listing":
-            return outlined(text, CAPS[kind] - ADDRESS)
+            return outline_listing(text, CAPS[kind] - ADDRESS)
         case "search":
-            return few_of_each(outlined(text, CAPS[kind] - ADDRESS), CAPS[kind] - ADDRESS)
+            return first_matches(outline_listing(text, CAPS[kind] - ADDRESS), CAPS[kind] - ADDRESS)
         case "tests":
             text = digest_text(text)
     while (shorter := fold(condense(text))) != text:
@@ -104,23 +104,23 @@ def _brief(text: str, kind: Kind) -> str:
 def _addressed(text: str, cap: int, address: str, whole: str) -> str:
     if len(text) > cap - ADDRESS:
         return shorten(text, cap, address, whole)
-    return f"{text}\n{MARK}the whole is {address}"
+    return f"{text}\n{MARK}full output: {address}"
 
 
-def unpadded(text: str) -> str:
-    """A file's text as `cat -n` and `nl` show it, without the blanks before the numbers of its lines."""
+def strip_number_padding(text: str) -> str:
+    """Return the output of `cat -n` or `nl` without the blanks before the line numbers."""
     numbered = len(_PADDED.findall(text))
     return _PADDED.sub(r"\1\t", text) if numbered and numbered * 2 > text.count("\n") else text
 
 
-def mask(text: str, secrets: Iterable[str] = ()) -> str:
-    """Put a mark for known secrets, also in base64 and the like, and for what has the shape of a key."""
-    text = hide(text, secrets, MASKED)
+def mask_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """Mask known secrets, also in base64 and other encodings, and everything that looks like an API key."""
+    text = replace_secrets(text, secrets, MASKED)
     return _KEYS.sub(MASKED, text) if any(beginning in text for beginning in _KEYS_BEGIN) else text
 
 
 def cut_lines(text: str, longest: int = LONGEST_LINE) -> str:
-    """Cut the middle out of lines longer than `longest`, which stay longer than nothing else."""
+    """Cut the middle out of lines longer than `longest`."""
     if len(text) <= longest:
         return text
     return "\n".join(line if len(line) <= longest else _cut_line(line, longest) for line in text.split("\n"))
@@ -160,7 +160,7 @@ def _fold_once(lines: list[str]) -> list[str]:
 
 
 def _run(exact: list[object], similar: list[object], at: int) -> tuple[int, int, str]:
-    """Size of the group of lines that repeats from here, how often, and whether it is equal or similar."""
+    """Return the size of the group of lines that repeats from here, how often, and whether it is equal or similar."""
     for group in range(1, LARGEST_GROUP + 1):
         times = _times(exact, at, group)
         if times >= EXACT:
@@ -170,7 +170,7 @@ def _run(exact: list[object], similar: list[object], at: int) -> tuple[int, int,
 
 
 def _times(keys: list[object], at: int, group: int) -> int:
-    """How often the `group` lines from `at` follow one another."""
+    """Return how often the `group` lines from `at` repeat in a row."""
     end = at + group
     while end < len(keys) and keys[end] == keys[end - group]:
         end += 1
@@ -178,15 +178,15 @@ def _times(keys: list[object], at: int, group: int) -> int:
 
 
 def shorten(text: str, cap: int, address: str = "", whole: str = "") -> str:
-    """Head and tail of a text of more than `cap` characters, cut between lines, with what is left out between them.
+    """Shorten a text of more than `cap` characters to its head and tail, cut between lines.
 
-    The first and the last line are always there, in part where they are long, and so are the first lines between that
-    tell of an error, a failure or a warning. They are numbered as in the `whole` of which the text is a brief, if it is
-    one; a line that is not to be found there has no number.
+    The first and the last line are always included, in part if they are long. A mark between head and tail gives the
+    size of the omitted part, and is followed by the first omitted lines that report an error, a failure or a warning.
+    If the text is a condensed form of `whole`, these lines are numbered as there; a line not found there has no number.
     """
     if len(text) <= cap:
         return text
-    where = f"; the whole is {address}" if address else ""
+    where = f"; full output: {address}" if address else ""
     room = cap - 100 - len(where)
     lines = cut_lines(text, room // 4).split("\n")
     picked = _picked(lines, _places(lines, whole) if whole else range(1, len(lines) + 1), int(room * MOST_TROUBLE))
@@ -198,16 +198,16 @@ def shorten(text: str, cap: int, address: str = "", whole: str = "") -> str:
     end = len(lines) - tail
     between = [line for at, line in picked.items() if head <= at < end]
     mark = f"{MARK}{end - head} lines ({len(text) - used - more} characters) left out{where}"
-    told = [f"{mark}; of them:", *between, f"{MARK}and"] if between else [mark]
-    return "\n".join([*lines[:head], *told, *lines[end:]])
+    middle = [f"{mark}; among them:", *between, f"{MARK}and"] if between else [mark]
+    return "\n".join([*lines[:head], *middle, *lines[end:]])
 
 
 def _picked(lines: Sequence[str], numbers: Sequence[int], room: int) -> dict[int, str]:
-    """The first lines of each kind of trouble, by their index, with their numbers: as many as there is room for."""
+    """Return the first line of each kind of error, by index, with its line number: as many as fit into `room`."""
     picked: dict[int, str] = {}
     kinds: set[str] = set()
     for at, line in enumerate(lines):
-        if not trouble(line) or (kind := _NUMBERS.sub("#", line[:TROUBLE_LINE])) in kinds:
+        if not reports_error(line) or (kind := _NUMBERS.sub("#", line[:TROUBLE_LINE])) in kinds:
             continue
         shown = f"{numbers[at]}: {line[:TROUBLE_LINE]}" if numbers[at] else line[:TROUBLE_LINE]
         room -= len(shown) + 1
@@ -219,15 +219,15 @@ def _picked(lines: Sequence[str], numbers: Sequence[int], room: int) -> dict[int
 
 
 def _places(lines: Sequence[str], whole: str) -> list[int]:
-    """The number in the `whole` of each line of a brief of it, by its beginning; 0 for one that stands there otherwise.
+    """Return for each line of a condensed text its number in `whole`, matched by its beginning; 0 if not found.
 
-    A brief keeps the order of most lines: each is looked for behind the one before, and else anywhere.
+    Condensing keeps the order of most lines: each is searched after the previous one first, then anywhere.
     """
     wanted = {line[:TROUBLE_LINE] for line in lines}
     places: dict[str, list[int]] = {}
     for number, line in enumerate(whole.split("\n"), 1):
-        if (begun := line[:TROUBLE_LINE]) in wanted:
-            places.setdefault(begun, []).append(number)
+        if (beginning := line[:TROUBLE_LINE]) in wanted:
+            places.setdefault(beginning, []).append(number)
     numbers: list[int] = []
     last = 0
     for line in lines:
@@ -239,7 +239,7 @@ def _places(lines: Sequence[str], whole: str) -> list[int]:
 
 
 def _fill(lines: list[str], room: int) -> tuple[int, int]:
-    """How many of the lines fit into `room` characters (one always does), and how many characters they have."""
+    """Return how many lines fit into `room` characters (at least one), and how many characters they have."""
     used = 0
     for count, line in enumerate(lines):
         used += len(line) + 1
@@ -248,6 +248,6 @@ def _fill(lines: list[str], room: int) -> tuple[int, int]:
     return len(lines), used
 
 
-def numbered(lines: Iterable[str], first: int = 1) -> str:
-    """Lines with their numbers, a tab between."""
+def number_lines(lines: Iterable[str], first: int = 1) -> str:
+    """Return the lines with their numbers, separated by a tab."""
     return "\n".join(f"{number}\t{line}" for number, line in enumerate(lines, first))

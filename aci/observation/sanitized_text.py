@@ -1,10 +1,10 @@
-"""Text without what a terminal would obey: nothing that strangers wrote drives one. Imports next to nothing."""
+"""Untrusted text without terminal control sequences. Imports next to nothing."""
 
 from __future__ import annotations
 
 import re
 
-from trajectories.characters import BLANKS, BREAKS, DROPPED, JOINERS, MARKS, drop_unseen
+from trajectories.characters import BLANKS, BREAKS, DROPPED, JOINERS, MARKS, drop_invisible
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -13,14 +13,15 @@ _ESCAPES = re.compile(
     r"|\x9b[0-?]*[ -/]*[@-~]"
 )
 _HIDING = re.compile(f"[{DROPPED}{BREAKS}{JOINERS}{MARKS}{BLANKS}]")
-"""All controls but tab and newline, what turns the direction of text, and what has no width or looks like nothing."""
+"""All control characters but tab and newline, bidirectional controls, and invisible or zero-width characters."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
-def clean(data: bytes | str) -> str:
-    """Text without escape sequences, what `drop_unseen` drops, and what a carriage return or a backspace wrote over.
+def clean_text(data: bytes | str) -> str:
+    """Return text without escape sequences, the characters that `drop_invisible` drops, and overwritten text.
 
-    Bytes that are not UTF-8 become U+FFFD. Blank lines at the end go.
+    Text is overwritten by a carriage return or a backspace. Bytes that are not UTF-8 become U+FFFD, and white space at
+    the end is removed.
     """
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     text = _SURROGATES.sub("\ufffd", text)
@@ -28,21 +29,23 @@ def clean(data: bytes | str) -> str:
     text = text.replace("\r\n", "\n")
     if "\r" in text or "\b" in text:
         text = "\n".join(_overwritten(line) for line in text.split("\n"))
-    return drop_unseen(text).rstrip()
+    return drop_invisible(text).rstrip()
 
 
 def one_line(text: str) -> str:
-    """Such a text in one line, its white space folded."""
-    return " ".join(clean(text).split())
+    """Return the clean text as one line, with its white space folded."""
+    return " ".join(clean_text(text).split())
 
 
-def visible(text: str) -> str:
-    """The whole text, with what a screen would obey or not show written out: `\\r`, `^[`, `U+202E`. Nothing of it is
-    dropped or overwritten, so that what is approved of is what is shown. Tabs and newlines stay."""
-    return _HIDING.sub(_written, _SURROGATES.sub("\ufffd", text))
+def escape_invisible(text: str) -> str:
+    """Return the whole text with control and invisible characters written out: `\\r`, `^[`, `U+202E`.
+
+    Nothing is dropped or overwritten, so that users see everything that they approve. Tabs and newlines stay.
+    """
+    return _HIDING.sub(_escaped, _SURROGATES.sub("\ufffd", text))
 
 
-def _written(match: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code == 0x0D:
         return "\\r"
@@ -50,8 +53,8 @@ def _written(match: re.Match[str]) -> str:
 
 
 def _overwritten(line: str) -> str:
-    """What stands on the line after its last carriage return and its backspaces: the end state of a progress bar."""
-    last = next((part for part in reversed(line.split("\r")) if drop_unseen(part).strip()), "")
+    """Apply a line's carriage returns and backspaces: of a progress bar, return the final state."""
+    last = next((part for part in reversed(line.split("\r")) if drop_invisible(part).strip()), "")
     if "\b" not in last:
         return last
     written: list[str] = []

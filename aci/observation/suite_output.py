@@ -1,8 +1,8 @@
-"""A test run's output as text: what failed and why stays, what passed is counted.
+"""Condensed output of a test run: failures and their causes are kept, passed tests are counted.
 
-For runs that a model starts in the shell. Read are pytest, unittest, Django's runner, `go test`, cargo, jest and
-vitest, Maven and Gradle. Names of failing tests, assertions, the repository's own frames, summaries and counts are
-never left out.
+For runs that the model starts in the shell with pytest, unittest, Django's runner, `go test`, cargo, jest, vitest,
+Maven or Gradle. Names of failing tests, assertions, the repository's own frames, summaries and counts are never
+removed.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aci.condense import leave_out, library_frames
+from aci.observation.line_condensing import label_library_frames, replace_runs
 
 LONGEST = 400
-"""Characters of a line about a test that passed, at most."""
+"""Most characters of a line about a passed test."""
 MOST_SOURCE, MOST_SAID, MOST_CAPTURED = 3, 16, 8
-"""Lines of source before the failing one, of an assertion's words, and of captured output that are kept."""
+"""Numbers of lines kept: of source before the failing line, of an assertion's message, and of captured output."""
 
 _RUN = re.compile(
     r"^(?:=+ (?:test session starts|short test summary info|FAILURES|ERRORS|\d+ (?:passed|failed|error).*) ?=*$"
@@ -52,29 +52,29 @@ _CAPTURED = re.compile(r"-{3,} Captured (?:std\w+|log)(?: \w+)? -{3,}$")
 
 
 def is_test_run(text: str) -> bool:
-    """Whether an output is that of a test runner."""
+    """Whether an output comes from a test runner."""
     return _RUN.search(text) is not None
 
 
 def digest_text(text: str) -> str:
-    """The output of a test run without what passed, warnings, and what surrounds a failure's cause."""
+    """Return the output of a test run without passed tests, warnings, and the surroundings of a failure's cause."""
     lines = text.split("\n")
-    for label in (_of_pytest, _plain, library_frames):
-        lines = leave_out(lines, label(lines))
+    for label in (_label_pytest, _label_passed, label_library_frames):
+        lines = replace_runs(lines, label(lines))
     return "\n".join(lines)
 
 
-def _plain(lines: Sequence[str]) -> list[str]:
-    """Labels for what passed, and for what runners say before they begin."""
-    return ["" if len(line) > LONGEST else _of_no_failure(line) for line in lines]
+def _label_passed(lines: Sequence[str]) -> list[str]:
+    """Label lines about passed tests, and what runners print before they begin."""
+    return ["" if len(line) > LONGEST else _label_of_line(line) for line in lines]
 
 
-def _of_no_failure(line: str) -> str:
+def _label_of_line(line: str) -> str:
     return "on tests that passed" if _PASSED.match(line) else "of preamble" if _PREAMBLE.match(line) else ""
 
 
-def _of_pytest(lines: Sequence[str]) -> list[str]:
-    """Labels for pytest's sections: warnings, coverage, and what is far from a failure's cause."""
+def _label_pytest(lines: Sequence[str]) -> list[str]:
+    """Label parts of pytest's output: warnings, coverage, and what is far from a failure's cause."""
     labels = [""] * len(lines)
     section, start = "", 0
     for at, line in enumerate([*lines, "=== end ==="]):
@@ -97,7 +97,7 @@ def _label(labels: list[str], lines: Sequence[str], which: range, label: str) ->
 
 
 def _failures(labels: list[str], lines: Sequence[str], start: int, end: int) -> None:
-    """The parts of each failure: source down to the failing line, what is said of it, its place; what was captured."""
+    """Label parts of each failure: source before the failing line, message and place, and captured output."""
     part = start
     for at in range(start, end + 1):
         if at == end or _TITLE.match(lines[at]) or _SPLIT.match(lines[at]) or _CAPTURED.match(lines[at]):
@@ -109,7 +109,7 @@ def _failures(labels: list[str], lines: Sequence[str], start: int, end: int) -> 
 
 
 def _frame(labels: list[str], lines: Sequence[str], start: int, end: int, last: bool) -> None:
-    """A frame as pytest shows it: the source up to a line that begins with `>`, then lines with E, then the place."""
+    """Label parts of a frame of pytest: source up to a line that begins with `>`, then lines with E, then the place."""
     place = next((at for at in range(end - 1, start - 1, -1) if _PLACE.match(lines[at])), None)
     if place is not None and not last and _LIBRARY_PLACE.match(lines[place]):
         _label(labels, lines, range(start, place), "of library frames")
@@ -117,6 +117,6 @@ def _frame(labels: list[str], lines: Sequence[str], start: int, end: int, last: 
     failing = next((at for at in range(start, end) if lines[at].startswith(">")), None)
     if failing is not None:
         _label(labels, lines, range(start, max(start, failing - MOST_SOURCE)), "of source")
-    said = [at for at in range(start, end) if lines[at].startswith("E ")]
-    if len(said) > MOST_SAID:
-        _label(labels, lines, range(said[MOST_SAID // 2], said[-MOST_SAID // 2]), "of the message")
+    message = [at for at in range(start, end) if lines[at].startswith("E ")]
+    if len(message) > MOST_SAID:
+        _label(labels, lines, range(message[MOST_SAID // 2], message[-MOST_SAID // 2]), "of the message")

@@ -1,31 +1,33 @@
-"""Marks such as `<issue>…</issue>` around somebody's words, which those words can neither end nor begin."""
+"""Tags such as `<issue>…</issue>` around untrusted text, which the text itself can neither close nor open."""
 
 from __future__ import annotations
 
 import re
 
 GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
-"""What a reader does not see, or takes for nothing."""
+"""Matches white space and invisible characters."""
 _ISSUE = re.compile(r"\A<issue[^>]*>")
 
 
-def guard(*names: str, ends: bool = False) -> re.Pattern[str]:
-    """Finds the `<` of what looks like a mark of one of these names, or with `ends` only of the end of one. It takes a
-    time that grows with the text's length alone."""
+def tag_pattern(*names: str, ends: bool = False) -> re.Pattern[str]:
+    """Return a pattern for the `<` of anything like a tag of one of these names; with `ends`, of closing tags only.
+
+    Its running time is linear in the length of the text.
+    """
     slash = rf"/{GAP}" if ends else rf"(?:/{GAP})?"
     return re.compile(rf"<(?={GAP}{slash}(?:{'|'.join(names)})\b)", re.IGNORECASE)
 
 
-OUTPUT = guard("output")
-"""What would end what a tool answered, or begin something else that looks like it."""
+OUTPUT = tag_pattern("output")
+"""Matches anything that could close the tag of a tool's output or open another one."""
 
 
-def output(tool: str, text: str) -> str:
-    """What a tool answered, beside what the user says: it cannot end its frame."""
+def wrap_output(tool: str, text: str) -> str:
+    """Return a tool's output in tags that it cannot close, to separate it from the user's text."""
     safe = OUTPUT.sub(r"<\\", text)
     return f'<output of="{tool}">\n{safe}\n</output>'
 
 
-def unframed(text: str) -> str:
-    """An issue without the mark that it begins with, for people."""
+def strip_tags(text: str) -> str:
+    """Return an issue without its opening tag, for display to users."""
     return _ISSUE.sub("", text)

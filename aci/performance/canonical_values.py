@@ -1,4 +1,4 @@
-"""Canonical forms of values (`aci/inside/canonical.py`), seen from the host: shown in words, and compared."""
+"""Display and comparison of canonical forms of values (`aci/guest/canonical_forms.py`) on the host."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 
 SHOWN, DEPTH = 120, 6
 ATOMS = ("int", "bytes", "constant", "enum", "class", "function", "module", "error", "digest", "same", "deep", "opaque")
-"""Forms that are shown whole where they differ."""
+"""Forms that are shown as a whole if they differ."""
 BRACKETS = {"list": "[]", "tuple": "()", "set": "{}"}
 
 
-def shown(form: Any, most: int = SHOWN) -> str:
-    """The value as Python would write it, or nearly so: one line, printable, at most so many characters."""
+def format_value(form: Any, most: int = SHOWN) -> str:
+    """Return the value about as Python writes it: one line, printable, at most `most` characters."""
     text = _shown(form, 0, most)
     text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def shown_call(name: str, asked: Any) -> str:
-    """`f([1], key=2)` of a function's name and the form of [args, [[key, value], ..]]."""
+def format_call(name: str, asked: Any) -> str:
+    """Return a call as `f([1], key=2)`, from a function's name and the form of [args, [[key, value], ..]]."""
     try:
         args, pairs = asked[1][0][1], asked[1][1][1]
-        words = [shown(arg) for arg in args] + [f"{pair[1][0]}={shown(pair[1][1])}" for pair in pairs]
+        words = [format_value(arg) for arg in args] + [f"{pair[1][0]}={format_value(pair[1][1])}" for pair in pairs]
     except (TypeError, IndexError, KeyError):
         words = ["…"]
-    return shown_text(f"{name}({', '.join(words)})", 2 * SHOWN)
+    return shorten_call(f"{name}({', '.join(words)})", 2 * SHOWN)
 
 
-def shown_text(text: str, most: int) -> str:
+def shorten_call(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 2]}…)"
 
 
@@ -42,7 +42,7 @@ def _shown(form: Any, depth: int, most: int) -> str:
         return "…"
     try:
         return _compound(form, depth + 1, most)
-    except (TypeError, ValueError, IndexError):  # the process that wrote it also ran the code under test
+    except (TypeError, ValueError, IndexError):  # untrusted code may have written the form
         return "?"
 
 
@@ -64,7 +64,7 @@ def _compound(form: list[Any], depth: int, most: int) -> str:
         return repr(bytes.fromhex(form[1][: 2 * most]))
     if tag == "lazy":
         items = f" of {_items(form[2], depth, most)}, {form[3]}" if len(form) > 2 else ""
-        if len(form) > 6:  # what is behind the items is a digest
+        if len(form) > 6:  # a digest follows the items
             items = f" of {form[5]} items:{items[3:]}"
         return f"<{_short(form[1])}{items}>"
     if tag == "error":
@@ -72,8 +72,8 @@ def _compound(form: list[Any], depth: int, most: int) -> str:
     if tag == "same":
         return f"<the same as no. {form[1]}>"
     if tag == "object":
-        held = [] if form[2] is None else [_shown(form[2], depth, most)]
-        return f"{_short(form[1])}({_joined([*held, *(f'{n}={_shown(v, depth, most)}' for n, v in form[3])], most)})"
+        content = [] if form[2] is None else [_shown(form[2], depth, most)]
+        return f"{_short(form[1])}({_joined([*content, *(f'{n}={_shown(v, depth, most)}' for n, v in form[3])], most)})"
     return f"<{tag} {_items(form[1:], depth, most)}>"
 
 
@@ -95,10 +95,10 @@ def _joined(words: Any, most: int) -> str:
 
 
 def first_difference(before: Any, after: Any, tolerance: float) -> tuple[str, Any, Any] | None:
-    """Where two forms first differ: the place as Python would write it, and both parts; None if they do not."""
+    """Return where two forms first differ: the place as Python code, and both parts; None if they are equal."""
     try:
         return _first_difference(before, after, tolerance)
-    except (TypeError, ValueError, IndexError):  # no form of ours: the code under test wrote it
+    except (TypeError, ValueError, IndexError):  # an invalid form, written by the code under test
         return None if before == after else ("", before, after)
 
 
@@ -127,7 +127,7 @@ def _plain(form: Any) -> bool:
 
 
 def _kind(form: list[Any]) -> tuple[Any, ...]:
-    """What two forms must share for their parts to be worth a comparison: what they are, and how many parts."""
+    """Return the properties that two forms must share to be compared by parts: the kind and the number of parts."""
     tag = form[0] if form and isinstance(form[0], str) else None
     if tag in ("object", "lazy", "view"):
         return tag, form[1], len(form), *(len(x) for x in form[2:] if isinstance(x, list))
@@ -147,7 +147,7 @@ def _parts(b: list[Any], a: list[Any]) -> Iterator[tuple[str, Any, Any]]:
     elif tag == "dict":
         for (key, x), (other, y) in zip(b[1], a[1], strict=False):
             yield "", key, other
-            yield f"[{shown(key, 30)}]", x, y
+            yield f"[{format_value(key, 30)}]", x, y
         yield "", b[2:], a[2:]
     elif tag == "object":
         yield "", b[2], a[2]

@@ -1,4 +1,4 @@
-"""What a change of Python files adds to the code that a function reaches, by the names it resolves to."""
+"""Changes to Python files, and the code that a target function reaches in them, by names."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from aci.target import Function, Target, functions
+from aci.performance.target_function import Function, Target, iter_functions
 
 MOST_LITERALS, MOST_KEYS = 20_000, 200
 
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file at `path` that could be parsed."""
+    """A parsed Python file at `path`."""
 
     path: str
     tree: ast.Module
 
     @staticmethod
     def of(path: str, data: bytes) -> Source | None:
-        """None for a file that is no Python, or none that can be parsed."""
+        """Parse a file; return None if it is not Python or cannot be parsed."""
         if not path.endswith(".py"):
             return None
         try:
@@ -35,7 +35,7 @@ class Source:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        """What a name stands for that an import gives it, wherever that stands: `e` -> `os.environ`."""
+        """The meaning of names bound by imports anywhere in the file, as `e` -> `os.environ`."""
         found = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -49,7 +49,7 @@ class Source:
 
     @cached_property
     def defined(self) -> list[tuple[str, Function]]:
-        return list(functions(self.tree))
+        return list(iter_functions(self.tree))
 
     @cached_property
     def classes(self) -> set[str]:
@@ -59,13 +59,16 @@ class Source:
     def globals(self) -> set[str]:
         """Names that the top level binds to something other than a function, a class or a module."""
         found = set()
-        for node in top_level(self.tree):
+        for node in top_level_nodes(self.tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 found.add(node.id)
         return found
 
     def dotted(self, node: ast.AST) -> str:
-        """`os.environ.get` for what resolves to it, also by getattr with a constant; "" for what comes of no import."""
+        """Return the dotted name of an imported object, as `os.environ.get`, or "".
+
+        `getattr` and `__import__` with a constant are resolved too.
+        """
         if isinstance(node, ast.Name):
             return self.aliases.get(node.id, "")
         if isinstance(node, ast.Attribute):
@@ -83,13 +86,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Change:
-    """The Python files of both sides that differ, and what else was added or changed."""
+    """The Python files that differ between two versions, and other files that were added or changed."""
 
     target: Target
     before: tuple[Source, ...]
     after: tuple[Source, ...]
     others: dict[str, bytes] = field(default_factory=dict)
-    """New or changed files that are no Python."""
+    """New or changed files that are not Python."""
     new_paths: frozenset[str] = frozenset()
 
     @staticmethod
@@ -107,7 +110,7 @@ class Change:
 
     @cached_property
     def constants_before(self) -> list[object]:
-        """Numbers and short texts that stand in the old code: where its checks look twice."""
+        """Numbers and short texts in the old code, as likely edge cases of its checks."""
         found = dict.fromkeys(
             (type(node.value).__name__, node.value)
             for source in self.before
@@ -118,7 +121,7 @@ class Change:
 
     @cached_property
     def new_literals(self) -> dict[str, int]:
-        """Digest -> line of each value that is written down in the new code and was not in the old."""
+        """Digest -> line of each literal in the new code that is not in the old."""
         old = {mark for source in self.before for mark, _ in literals(source.tree)}
         found: dict[str, int] = {}
         for source in self.after:
@@ -129,7 +132,7 @@ class Change:
 
     @cached_property
     def keys(self) -> list[str]:
-        """The values by which the new code tells inputs apart and the old did not, as texts: keys, what `==` meets."""
+        """Texts of the values by which only the new code distinguishes inputs: dictionary keys, operands of `==`."""
         old = {ast.dump(node) for source in self.before for node in ast.walk(source.tree) if isinstance(node, ast.expr)}
         found = dict.fromkeys(
             ast.unparse(node)
@@ -144,7 +147,7 @@ class Change:
         return {mark for source in self.before for mark, _ in literals(source.tree)}
 
     def reached(self, sources: Sequence[Source]) -> Iterator[tuple[Source, str, Function]]:
-        """The target and each function whose name the code that it reaches mentions, with qualified names."""
+        """Yield the target and each function mentioned by name in the code that it reaches, with qualified names."""
         left = [self.target.name.rpartition(".")[2]]
         known: set[str] = set()
         while left:
@@ -157,35 +160,35 @@ class Change:
                     *owners, last = qualified.split(".")
                     if last == name or name in owners:
                         yield source, qualified, node
-                        left += mentioned(node)
+                        left += mentioned_names(node)
 
     def line_of(self, name: str) -> int:
-        """The line where the new code binds a global of this name; 0 if none does."""
+        """Return the line where the new code binds a global of this name; 0 if there is none."""
         for source in self.after:
-            for node in top_level(source.tree):
+            for node in top_level_nodes(source.tree):
                 if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
                     return node.lineno
         return 0
 
 
-def top_level(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that run when the module is imported: bodies of classes too, bodies of functions not."""
+def top_level_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that run when the module is imported, including bodies of classes, but not of functions."""
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             for each in [*child.decorator_list, *child.args.defaults, *filter(None, child.args.kw_defaults)]:
                 yield from ast.walk(each)
         elif not isinstance(child, ast.Lambda):
             yield child
-            yield from top_level(child)
+            yield from top_level_nodes(child)
 
 
-def mentioned(node: ast.AST) -> list[str]:
+def mentioned_names(node: ast.AST) -> list[str]:
     names = [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
     return names + [each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)]
 
 
 def constant(node: ast.AST) -> object:
-    """The value of a literal or of a sum of texts; None for anything else."""
+    """Return the value of a literal or a concatenation of texts; None for anything else."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = constant(node.left), constant(node.right)
         return left + right if isinstance(left, str) and isinstance(right, str) else None
@@ -193,7 +196,8 @@ def constant(node: ast.AST) -> object:
 
 
 def literals(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """(digest, line) of each value that is written down as one, as `guarding_told.plain` does it for answers."""
+    """Yield (digest, line) of each literal value; `plain` of `aci/guest/performance/outcome_text.py` digests answers
+    in the same way."""
     left = MOST_LITERALS
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant | ast.Tuple | ast.List | ast.Dict | ast.UnaryOp):
@@ -222,7 +226,7 @@ def _keys(tree: ast.AST) -> Iterator[ast.expr]:
         elif isinstance(node, ast.MatchValue):
             yield node.value
         elif isinstance(node, ast.Tuple | ast.List) and len(node.elts) == 2:
-            yield node.elts[0]  # of pairs that a dict is made of
+            yield node.elts[0]  # of pairs that may become entries of a dict
 
 
 def is_literal(node: ast.AST) -> bool:
@@ -240,6 +244,6 @@ def digest(value: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
-def docstrings(tree: ast.AST) -> set[int]:
-    """The ids of constants that are statements of their own."""
+def docstring_ids(tree: ast.AST) -> set[int]:
+    """Return the ids of constants that are statements by themselves."""
     return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

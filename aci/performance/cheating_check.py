@@ -1,7 +1,7 @@
-"""Whether a faster function is faster by cheating: looks at what the change adds, and at what it does in two rooms.
+"""Checks whether a faster function is faster by cheating, from its changed code and its behaviour in two workspaces.
 
-The kinds are those that "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124) and others
-report of models that are paid for speed. A doubt is no proof; it names what to change or to explain.
+The kinds of cheating are those that "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124)
+and others report of models that are rewarded for speed. A finding is not a proof; it names what to change or explain.
 """
 
 from __future__ import annotations
@@ -15,80 +15,77 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from aci.guards_checks import all_terms
-from aci.guards_code import Change
-from aci.guards_look import code_doubts
-from aci.guards_seen import seen_doubts
-from aci.target import KeptCall, Target, place, python_line
-from aci.workspace import Workspace
+from aci.performance.changed_code import Change
+from aci.performance.code_assertions import all_terms
+from aci.performance.runtime_cheating_check import runtime_findings
+from aci.performance.static_cheating_check import static_findings
+from aci.performance.target_function import PickledCall, Target, python_line
+from aci.runtime.guest_programs import install_programs
+from aci.runtime.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
 SESSION = "guards"
-FILES = (
-    *("subject", "sandbox", "guarding", "guarding_alike", "guarding_left", "guarding_told", "guarding_vary"),
-    "guarding_watch",
-)
 SECONDS = 600.0
 MOST_CALLS, ANSWER_LIMIT = 64, 60_000_000
 KINDS = ("cache", "import", "memory", "harness", "checks", "lazy", "hidden")
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """`kind` is one of KINDS; `why` is a sentence that somebody can act on, with the line where there is one."""
+class CheatingFinding:
+    """A sign of cheating: `kind` is one of KINDS; `why` is a sentence to act on, with the line if there is one."""
 
     kind: str
     why: str
 
 
-def doubts(
+def find_cheating(
     before: Workspace,
     after: Workspace,
     target: Target,
-    calls: Sequence[KeptCall],
+    calls: Sequence[PickledCall],
     files_before: Mapping[str, bytes],
     files_after: Mapping[str, bytes],
     seconds: float = SECONDS,
-) -> list[Doubt]:
-    """What speaks against the change from `before` to `after`, which are rooms; empty if nothing does.
+) -> list[CheatingFinding]:
+    """Return the findings on the change between the workspaces `before` and `after`; empty if there are none.
 
-    The files are those that differ between the two (equal ones do no harm), by path. Both rooms run code of the
-    repository and nothing else does; each of the two may take `seconds`. Where the old function cannot be watched in
-    that time, the text alone is judged. Raises Cancelled and WorkspaceError.
+    The files are those that differ between the two, by path; equal ones are ignored. Code of the repository runs only
+    in these workspaces, each for at most `seconds`. If the old function cannot be observed in that time, only the code
+    is checked. Raises Cancelled and WorkspaceError.
     """
     change = Change.of(files_before, files_after, target)
-    found = [Doubt(kind, why) for kind, why in _all_doubts(before, after, target, calls, change, seconds)]
+    found = [CheatingFinding(kind, why) for kind, why in _all_doubts(before, after, target, calls, change, seconds)]
     return sorted(dict.fromkeys(found), key=lambda doubt: KINDS.index(doubt.kind))
 
 
 def _all_doubts(
-    before: Workspace, after: Workspace, target: Target, calls: Sequence[KeptCall], change: Change, seconds: float
+    before: Workspace, after: Workspace, target: Target, calls: Sequence[PickledCall], change: Change, seconds: float
 ) -> Iterator[tuple[str, str]]:
-    yield from code_doubts(change)
+    yield from static_findings(change)
     distinct = islice(dict.fromkeys(call.data for call in calls), MOST_CALLS)
     known = json.dumps({"known": [base64.b64encode(data).decode() for data in distinct]}).encode()
-    was, widened = _look(before, target, known, change, True, seconds)
+    was, varied = _observe(before, target, known, change, True, seconds)
     if was is None:
-        return  # the function as it was cannot be watched: then its calls tell nothing
-    now, _ = _look(after, target, widened, change, False, seconds)
+        return  # the old function cannot be observed, so there is nothing to compare with
+    now, _ = _observe(after, target, varied, change, False, seconds)
     if now is None:
         yield (
             "harness",
-            "The changed function could not be watched: its process ended or hung where the old one's did not.",
+            "The changed function could not be observed: its process ended or hung, unlike that of the old function.",
         )
         return
     try:
-        yield from seen_doubts(was, now, change)
+        yield from runtime_findings(was, now, change)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        yield "harness", "What the changed function's process told of itself cannot be read; does it meddle with it?"
+        yield "harness", "The report of the changed function's process cannot be read; the function may tamper with it."
 
 
-def _look(
+def _observe(
     room: Workspace, target: Target, calls: bytes, change: Change, vary: bool, seconds: float
 ) -> tuple[dict[str, Any] | None, bytes]:
-    """(what was seen in the room, the calls with those that were made from them there)."""
-    folder = place(room, *FILES)
-    name = f"{folder}/{secrets.token_hex(8)}"
+    """Run the probe in the workspace; return its observations, and the calls with variations made there."""
+    programs = install_programs(room.write, room.harness, "performance.cheating_probe")
+    name = f"{room.harness}/guards-{secrets.token_hex(8)}"
     job = {
         "root": room.root,
         "path": target.path,
@@ -102,10 +99,10 @@ def _look(
     }
     room.write(job_file := f"{name}.json", json.dumps(job).encode())
     room.write(f"{name}-calls.json", calls)
-    line = python_line(room, [f"{folder}/guarding.py", job_file])
+    line = python_line(room, [programs, "performance.cheating_probe", job_file])
     ran = room.run(f"(export PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1; {line}) </dev/null", seconds, SESSION)
     if ran.code == 130:
-        raise Cancelled("The look at a candidate was interrupted.")
+        raise Cancelled("The check of a candidate was interrupted.")
     try:
         seen = json.loads(room.read(f"{name}-seen.json", ANSWER_LIMIT))
         calls = room.read(f"{name}-calls.json", ANSWER_LIMIT)

@@ -1,4 +1,4 @@
-"""The checks that stand in code: `raise` and `assert`, what their conditions are made of, and which parts went."""
+"""Checks in code (`raise` and `assert`), the parts of their conditions, and parts that a change removes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from aci.guards_code import Change, Source, constant, top_level
+from aci.performance.changed_code import Change, Source, constant, top_level_nodes
 
 MOST_TERMS = 20
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Is: ast.IsNot, ast.In: ast.NotIn, ast.Eq: ast.NotEq}
 
 
 class Check(NamedTuple):
-    """A `raise` or `assert`: the error's type, what it says, the names that its condition is about, and its line.
+    """A `raise` or `assert`: the error's type and text, the names in its condition, and its line.
 
-    Each of its `terms` alone is enough to raise.
+    Each of its `terms` alone is enough to raise the error.
     """
 
     error: str
@@ -28,8 +28,10 @@ class Check(NamedTuple):
         return self.error == other.error and bool(self.about) and self.about == other.about
 
 
-def checks(node: ast.AST, about: frozenset[str] = frozenset(), terms: tuple[ast.expr, ...] = ()) -> Iterator[Check]:
-    """All the checks below a node."""
+def find_checks(
+    node: ast.AST, about: frozenset[str] = frozenset(), terms: tuple[ast.expr, ...] = ()
+) -> Iterator[Check]:
+    """Yield all checks below a node."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Raise) and child.exc is not None:
             kind = ast.unparse(child.exc.func if isinstance(child.exc, ast.Call) else child.exc)
@@ -41,51 +43,52 @@ def checks(node: ast.AST, about: frozenset[str] = frozenset(), terms: tuple[ast.
         elif isinstance(child, ast.If):
             for branch, wanted in ((child.body, True), (child.orelse, False)):
                 part = ast.Module(branch, [])
-                yield from checks(part, _about(child.test), tuple(_terms(child.test, wanted)))
+                yield from find_checks(part, _about(child.test), tuple(_terms(child.test, wanted)))
         else:
-            yield from checks(child, about, terms)
+            yield from find_checks(child, about, terms)
 
 
-def old_checks(change: Change) -> Iterator[Check]:
-    """Those that the target reached, in files that the change touches."""
+def find_old_checks(change: Change) -> Iterator[Check]:
+    """Yield the checks that the target reached before the change, in files that the change touches."""
     changed = {source.path for source in change.after}
     for source, _, function in change.reached(change.before):
         if source.path in changed:
-            yield from checks(function)
+            yield from find_checks(function)
 
 
 def all_terms(change: Change) -> dict[int, list[str]]:
-    """Line -> the terms of the old checks there, as texts."""
+    """Return the terms of the old checks as texts, by line."""
     found: dict[int, list[str]] = {}
-    for check in old_checks(change):
+    for check in find_old_checks(change):
         found.setdefault(check.line, []).extend(ast.unparse(term) for term in check.terms[:MOST_TERMS])
     return found
 
 
-def weakened(change: Change) -> Iterator[tuple[Check, str]]:
-    """(old check, the term of it that went) where its error is still raised, but no condition asks that any more.
+def removed_terms(change: Change) -> Iterator[tuple[Check, str]]:
+    """Yield (old check, removed term) if the error is still raised, but no condition tests for the term any more.
 
-    Names do not count, as they may change: it is types, and the constants compared with, that stand nowhere now.
+    Names do not count, as they may change. A term is removed if its types and the constants that it compares with
+    occur in no condition now.
     """
-    kept = {check.text for source in change.after for check in checks(source.tree)}
-    asked = set(_all_asked(change, change.after))
-    for check in old_checks(change):
+    kept = {check.text for source in change.after for check in find_checks(source.tree)}
+    asked = set(_all_tested_marks(change, change.after))
+    for check in find_old_checks(change):
         for term in check.terms if check.text in kept else ():
-            if (marks := _asks(term)) and not marks & asked:
+            if (marks := _tested_marks(term)) and not marks & asked:
                 yield check, ast.unparse(term)
 
 
-def _all_asked(change: Change, sources: Sequence[Source]) -> Iterator[str]:
-    """What conditions of the code ask; names of types at the top of a module may be asked by way of their table."""
+def _all_tested_marks(change: Change, sources: Sequence[Source]) -> Iterator[str]:
+    """Yield what conditions of the code test for; types in top-level assignments count, as tables of types do."""
     for _, _, function in change.reached(sources):
-        yield from _asks(function)
+        yield from _tested_marks(function)
     for source in sources:
-        for node in top_level(source.tree):
+        for node in top_level_nodes(source.tree):
             yield from _types(node) if isinstance(node, ast.Assign | ast.AnnAssign) else ()
 
 
-def _asks(node: ast.AST) -> set[str]:
-    """`type bool` for a question whether something is a bool, `0` for a comparison with 0, ..."""
+def _tested_marks(node: ast.AST) -> set[str]:
+    """Return marks of what the code tests for: `type bool` for a test if something is a bool, `'x'` for `== 'x'`, …"""
     found: set[str] = set()
     for each in ast.walk(node):
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and len(each.args) == 2:
@@ -111,19 +114,19 @@ def _types(node: ast.AST) -> set[str]:
 
 
 def _values(node: ast.AST) -> set[str]:
-    """What a side of a comparison writes down: not 0 and 1, which are one question in many forms (`not x`, `x < 1`)."""
+    """Return the constants of a side of a comparison, without 0 and 1: those can be tested in many forms (`not x`)."""
     constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
     return {repr(value) for value in constants if value not in (0, 1)}
 
 
 def _terms(test: ast.expr, wanted: bool) -> Iterator[ast.expr]:
-    """Expressions of which each alone makes the test come out as `wanted`."""
+    """Yield expressions each of which alone makes the test evaluate to `wanted`."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         yield from _terms(test.operand, not wanted)
     elif isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or if wanted else ast.And):
         for value in test.values:
             yield from _terms(value, wanted)
-    elif generator := _of_each(test, "any" if wanted else "all"):
+    elif generator := _generator_in(test, "any" if wanted else "all"):
         for term in _terms(generator.elt, wanted):
             each = ast.GeneratorExp(term, generator.generators)
             yield ast.Call(ast.Name("any", ast.Load()), [each], [])
@@ -131,7 +134,7 @@ def _terms(test: ast.expr, wanted: bool) -> Iterator[ast.expr]:
         yield test if wanted else _negated(test)
 
 
-def _of_each(test: ast.expr, name: str) -> ast.GeneratorExp | None:
+def _generator_in(test: ast.expr, name: str) -> ast.GeneratorExp | None:
     if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == name and len(test.args) == 1:
         return test.args[0] if isinstance(test.args[0], ast.GeneratorExp) else None
     return None

@@ -1,4 +1,4 @@
-"""Instructions of a command of the user's own, on this machine as it is."""
+"""Instruction count of a user's own command, directly on this machine."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Sequence
 from typing import IO, NamedTuple
 
-from aci.counting_job import INSIDE, Here, Job, choose, inside, place_regions, told
+from aci.performance.count_job import CountJob, LocalHost, choose_backend, count_conditions, install_regions
+from aci.runtime.guest_programs import install_programs
 from trajectories.errors import UsageError
 
 
-class Command(NamedTuple):
-    """Instructions of a whole command by one way to count, its exit status, and what held while it was counted."""
+class CommandCount(NamedTuple):
+    """The instruction count of a whole command by one backend, its exit status, and the conditions of the count."""
 
     backend: str
     instructions: int
@@ -24,35 +25,35 @@ class Command(NamedTuple):
     conditions: dict[str, str]
 
 
-def count_command(words: Sequence[str], stdout: IO[bytes] | None = None, backend: str = "") -> Command:
-    """Instructions of a command, with its own input; its output goes to `stdout`, or where ours goes.
+def count_command(words: Sequence[str], stdout: IO[bytes] | None = None, backend: str = "") -> CommandCount:
+    """Count the instructions of a command, with all threads and processes that it starts.
 
-    All threads and processes that it starts count. Raises UsageError where it cannot be run, or counted.
+    The command reads this process's input; its output goes to `stdout`, or where this process writes. Raises UsageError
+    if it cannot run or be counted.
     """
     if not words or not shutil.which(words[0]):
-        raise UsageError(f"There is no command {' '.join(words[:1])!r}.", "Give one as you would type it, behind `--`.")
+        raise UsageError(f"There is no command {' '.join(words[:1])!r}.", "Give one as you would type it, after `--`.")
     with tempfile.TemporaryDirectory() as folder:
-        desk = Here(folder)
-        for name in INSIDE:
-            desk.write(f"{folder}/{name}.py", inside(name))
-        way, tool = choose(desk, backend)
+        desk = LocalHost(folder)
+        programs = install_programs(desk.write, folder, "performance.count_runner")
+        way, tool = choose_backend(desk, backend)
         environment = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or "0"}
         if way == "opcodes":
-            paths = place_regions(desk, f"{folder}/regions", way)
+            paths = install_regions(desk, f"{folder}/regions", way)
             environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])
 
         def line(job: str) -> str:
-            return shlex.join([sys.executable, "-B", f"{folder}/counted.py", job])
+            return shlex.join([sys.executable, "-B", programs, "performance.count_runner", job])
 
         def show(line: str, _: float) -> tuple[int, str]:
             return subprocess.run(["/bin/sh", "-c", line], stdout=stdout).returncode, ""
 
-        answer = Job(desk, way, tool, line, environment).ask(0.0, run=show, command=list(words))
+        answer = CountJob(desk, way, tool, line, environment).ask(0.0, run=show, command=list(words))
     whole = int(answer["values"].get("whole", 0))
     if not whole:
-        fix = "Install valgrind, which counts any program." if way == "opcodes" else "See that it runs."
+        fix = "Install valgrind, which counts any program." if way == "opcodes" else "Check that it runs."
         raise UsageError(f"Nothing in this command could be counted by {way}.", fix)
-    conditions = {**told(answer, tool), "hash seed": environment["PYTHONHASHSEED"]}
-    for name in ("gc", "python"):  # the command's own business
+    conditions = {**count_conditions(answer, tool), "hash seed": environment["PYTHONHASHSEED"]}
+    for name in ("gc", "python"):  # these depend on the command
         conditions.pop(name, None)
-    return Command(way, whole, int(answer["code"]), conditions)
+    return CommandCount(way, whole, int(answer["code"]), conditions)

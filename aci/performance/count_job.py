@@ -1,4 +1,5 @@
-"""What every count goes through: a place to count in, the choice of a way, a job for `aci/inside/counted.py`."""
+"""Jobs of counting instructions: the host to count on, the choice of a backend, and a request for the guest program
+`aci/guest/performance/count_runner.py`."""
 
 from __future__ import annotations
 
@@ -9,31 +10,29 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from aci.counters import Desk, Tool, Unusable
-from aci.workspace import Workspace
+from aci.counters import CounterUnusable, CountHost, Tool
+from aci.runtime.guest_programs import PREFIX, install_programs
+from aci.runtime.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 from trajectories.plugins import names
 
 SESSION = "counting"
 PATIENCE = 60.0
-"""Seconds for a word of ours in the place where something is counted."""
+"""Seconds for a helper command on the host that counts."""
 
 MOST = 1 << 62
-"""Instructions that no count reaches."""
-
-INSIDE = ("meters", "meters_told", "counted")
-"""Files of `aci/inside/` that every way to count needs in the desk's folder."""
+"""Upper limit of plausible counts."""
 
 Run = Callable[[str, float], tuple[int, str]]
 """Shell line, seconds -> (exit status, output)."""
 
-_SITE = """\
+REGIONS_PACKAGE = f"{PREFIX}regions"
+_SITE = f"""\
 import sys
-import swe_agent_regions
+import {REGIONS_PACKAGE}.performance.metered_regions
 folder = __file__.rpartition("/")[0]
 sys.path = [each for each in sys.path if each != folder]
 del sys.modules["sitecustomize"]
@@ -42,13 +41,13 @@ try:
 except ImportError:
     pass
 sys.path.insert(0, folder)
-swe_agent_regions.whole()
+{REGIONS_PACKAGE}.performance.metered_regions.whole()
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """A workspace in which only commands of ours run, as a place to count in."""
+class WorkspaceHost:
+    """A workspace as a host to count on, in which no other commands run."""
 
     workspace: Workspace
     folder: str
@@ -67,8 +66,8 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
-    """This machine as it is, for a command of the user's own; `folder` is a throw-away one."""
+class LocalHost:
+    """This machine as a host to count on, for a user's own command; `folder` is temporary."""
 
     folder: str
 
@@ -77,7 +76,7 @@ class Here:
         try:
             ran = subprocess.run(["/bin/sh", "-c", line], stdout=out, stderr=error, timeout=timeout)
         except subprocess.TimeoutExpired:
-            return 124, f"It took more than {timeout:g} s."  # as a room says it
+            return 124, f"It took more than {timeout:g} s."  # the same status as in a workspace
         return ran.returncode, ran.stdout.decode("utf-8", "replace")
 
     def write(self, path: str, data: bytes) -> None:
@@ -89,19 +88,22 @@ class Here:
 
 
 @dataclass(slots=True)
-class Job:
-    """What is handed to `aci/inside/counted.py` by one meter; `line(file)` is the shell line that runs it there."""
+class CountJob:
+    """A count by one backend, run by `aci/guest/performance/count_runner.py`.
 
-    desk: Desk
+    `line(file)` returns the shell line that runs that program for a job file.
+    """
+
+    desk: CountHost
     backend: str
     tool: Tool
     line: Callable[[str], str]
     environment: dict[str, str] = field(default_factory=dict)
 
     def ask(self, timeout: float, tool: Sequence[str] = (), run: Run | None = None, **job: Any) -> dict[str, Any]:
-        """The answer to it, as `sound` leaves it, had by `run` where the desk's own is not wanted.
+        """Run the job and return its answer, checked by `sound`; `run` replaces the host's own `run`.
 
-        Raises UsageError where there is none.
+        Raises UsageError if there is no valid answer.
         """
         at = f"{self.desk.folder}/{secrets.token_hex(4)}"
         out = f"{at}.out"
@@ -110,26 +112,27 @@ class Job:
         environment = {**self.environment, **self.tool.environment, **meter, **job.pop("environment", {})}
         whole = {**job, "out": out, "answer": f"{at}.answer", "meter": self.backend, "tool": words}
         self.desk.write(f"{at}.job", json.dumps({**whole, "environment": environment}).encode())
-        code, said = (run or self.desk.run)(self.line(f"{at}.job"), timeout)
+        code, output = (run or self.desk.run)(self.line(f"{at}.job"), timeout)
         try:
             answer = json.loads(self.desk.read(f"{at}.answer"))
         except (OSError, ValueError, RecursionError):
-            why = "it took too long" if code == 124 else said.strip()[-300:] or f"exit status {code}"
-            raise UsageError(f"Nothing could be counted: {why}.", "Give it more time, or less to do.") from None
+            why = "it took too long" if code == 124 else output.strip()[-300:] or f"exit status {code}"
+            raise UsageError(f"Nothing could be counted: {why}.", "Give it more time or less work.") from None
         finally:
             self.desk.run(f"rm -rf {shlex.quote(at)}.*", PATIENCE)
-        return sound(answer)
+        return validate_answer(answer)
 
 
-def sound(answer: object) -> dict[str, Any]:
-    """An answer of `aci/inside/counted.py`, every part there and of its type; a stranger's code may have written it.
+def validate_answer(answer: object) -> dict[str, Any]:
+    """Check an answer of `aci/guest/performance/count_runner.py`, which untrusted code may have written.
 
-    Raises UsageError where a part is of another type, a number is negative or beyond all counts, or it tells an error.
+    Returns it with defaults for missing parts. Raises UsageError if a part has another type, a number is negative or
+    too large, or the answer reports an error.
     """
     if isinstance(answer, dict) and "error" in answer:
-        raise UsageError(f"Nothing could be counted: {str(answer['error'])[:300]}.", "See that the command runs.")
+        raise UsageError(f"Nothing could be counted: {str(answer['error'])[:300]}.", "Check that the command runs.")
     if not isinstance(answer, dict) or not _is_sound(answer):
-        raise UsageError("Nothing could be counted: the answer is none of ours.", "See what the code does to it.")
+        raise UsageError("Nothing could be counted: the answer is invalid.", "Check whether the code tampers with it.")
     empty: dict[str, Any] = {"values": {}, "in_c": {}, "conditions": {}, "died": [], "said": ""}
     return {**empty, "code": 0, "entries": 0, "nested": 0, **answer}
 
@@ -146,8 +149,8 @@ def _is_sound(answer: dict[str, Any]) -> bool:
     )
 
 
-def choose(desk: Desk, backend: str = "") -> tuple[str, Tool]:
-    """The first way to count that works in a place, or the one that is named. Raises UsageError where it does not."""
+def choose_backend(desk: CountHost, backend: str = "") -> tuple[str, Tool]:
+    """Return the first backend that works on the host, or the named one. Raises UsageError if it does not work."""
     parts = {name: import_module(module) for name, module in names("aci.counters").items()}
     if backend and backend not in parts:
         raise UsageError(f"There is no way to count named {backend!r}.", f"Choose one of: {', '.join(sorted(parts))}.")
@@ -156,34 +159,30 @@ def choose(desk: Desk, backend: str = "") -> tuple[str, Tool]:
         if backend in ("", name):
             try:
                 tool: Tool = part.ready(desk)
-            except Unusable as error:
+            except CounterUnusable as error:
                 refused[f"not {name}"] = str(error)
                 continue
             return name, Tool(tool.words, tool.environment, {**tool.conditions, **refused})
-    raise UsageError(f"{backend} cannot count here: {'; '.join(refused.values())}.", "Leave the choice to us.")
+    raise UsageError(
+        f"{backend} cannot count here: {'; '.join(refused.values())}.",
+        "Leave out the backend to choose one automatically.",
+    )
 
 
-def place_regions(desk: Desk, folder: str, backend: str) -> list[str]:
-    """Put there what marks regions in a program's own code; where Python has to look for it if all is to be counted."""
-    parts = {"regions": "swe_agent_regions", "meters": "parts/meters", "meters_told": "parts/meters_told"}
-    for name, put in parts.items():
-        desk.write(f"{folder}/{put}.py", inside(name))
+def install_regions(desk: CountHost, folder: str, backend: str) -> list[str]:
+    """Install the module that marks regions in a program's code, and return the folders to add to PYTHONPATH."""
+    install_programs(desk.write, folder, "performance.metered_regions", package=REGIONS_PACKAGE)
     if backend != "opcodes":
         return [folder]
     desk.write(f"{folder}/site/sitecustomize.py", _SITE.encode())
     return [f"{folder}/site", folder]
 
 
-def inside(name: str) -> bytes:
-    """A file of `aci/inside/`."""
-    return files("aci.inside").joinpath(f"{name}.py").read_bytes()
-
-
-def told(answer: dict[str, Any], tool: Tool) -> dict[str, str]:
-    """Under what conditions an answer was had."""
+def count_conditions(answer: dict[str, Any], tool: Tool) -> dict[str, str]:
+    """Return the conditions of a count."""
     return {**tool.conditions, **{k: v[:200] for k, v in answer["conditions"].items()}}
 
 
-def spread(counts: Sequence[int]) -> float:
-    """The range of these counts, relative to the least."""
+def relative_spread(counts: Sequence[int]) -> float:
+    """Return the range of these counts, relative to the least."""
     return (max(counts) - min(counts)) / max(min(counts), 1)

@@ -1,7 +1,6 @@
-"""What efficiency is worth: how a cost grows with the size, and which candidate is best.
+"""Measures of efficiency: the growth of a cost with the input size, and the ranking of candidates.
 
-What candidates are worth in training is told a floor below, where training sets are made; `rewards` goes by this
-address too, as a public name.
+Rewards for training are defined in `trajectories/rewards.py`; `rewards` is also exported here, as a public name.
 """
 
 from __future__ import annotations
@@ -18,23 +17,24 @@ LEAST_GAIN = 0.02
 """Share of the workload that a patch has to save, unless its cost grows slower."""
 
 AS_GOOD = 0.05
-"""Candidates that cost at most so much more than the best are as good; then the smaller change wins."""
+"""Candidates that cost at most this share more than the best count as equally good; then the smaller change wins."""
 
 ACCURACY = 0.004
-"""Relative error that a count has in any case beside a power law."""
+"""Least relative deviation of counts from a power law."""
 
 DRIFT = 0.1
-"""What one step costs changes with the size, as tables double and integers leave the cache of small ones. Of the
-100 functions of `benchmarks/growth.py` the range drawn out by so much holds the known cost's exponent in all, without
-in 67.
+"""Margin added to the range of the exponent. The cost of one step changes with the size, as tables double and integers
+leave the cache of small ones. Of the 100 functions of `benchmarks/growth.py`, the range contains the known exponent in
+all with this margin, and in 67 without.
 """
 
 MOVES_ON = 3.0
-"""How often the way is gone on that the exponent moves without the smallest size: parts that grow slower flatten it."""
+"""How far the range extends, as a multiple of the exponent's shift without the smallest size: parts that grow slower
+flatten the slope."""
 
 STEEPEST = 64.0
 _F95 = (161.45, 18.51, 10.13, 7.71, 6.61, 5.99, 5.59, 5.32, 5.12, 4.96)
-"""The 95 % quantile of F with 1 and as many degrees of freedom; the last stands for more."""
+"""The 95 % quantiles of F with 1 and 1, 2, … degrees of freedom; the last one is used for more."""
 
 
 # Growth
@@ -44,7 +44,7 @@ _F95 = (161.45, 18.51, 10.13, 7.71, 6.61, 5.99, 5.59, 5.32, 5.12, 4.96)
 class Growth:
     """Counts that grow about as `constant + factor * (size / largest size) ** exponent` over these sizes.
 
-    `low` and `high` bound the exponent with 95 % confidence; with fewer than four sizes they are infinite: not known.
+    `low` and `high` bound the exponent with 95 % confidence; with fewer than four sizes they are infinite (unknown).
     """
 
     exponent: float
@@ -56,11 +56,11 @@ class Growth:
     factor: float = 0.0
 
     def at(self, size: float) -> float:
-        """The fitted count for a size."""
+        """Return the fitted count for a size."""
         return float(self.constant + self.factor * (size / self.sizes[-1]) ** self.exponent)
 
     def is_below(self, other: Growth) -> bool:
-        """Whether it grows slower for sure: the ranges do not overlap."""
+        """Whether it certainly grows slower: the ranges do not overlap."""
         return self.high < other.low
 
 
@@ -74,14 +74,14 @@ class _Power:
     error: float
 
 
-def fit(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
-    """How counts grow with the size: the exponent k of N = a + b n^k, a >= 0 and b >= 0, by least relative squares.
+def fit_growth(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
+    """Fit the growth of counts with the size: the exponent k of N = a + b n^k, a >= 0 and b >= 0, by relative squares.
 
-    The constant part a is fitted too, so that overhead does not flatten the slope; it is 0 where an F-test does not ask
-    for more. As it is never negative, n log n comes out as the slope that it has over these sizes. Errors weigh with
-    the root of the size: what matters is how it goes on. The range is that of all exponents whose error that test does
-    not tell from the least, drawn out to where the fit moves without the smallest size, and by DRIFT. Raises UsageError
-    for fewer than two different sizes, and for sizes or counts below 1.
+    The constant a is fitted too, so that overhead does not flatten the slope; it is 0 unless an F-test requires more.
+    As it is never negative, n log n results in its slope over these sizes. Errors are weighted by the square root of
+    the size, since large sizes show the further growth. The range contains all exponents whose error does not differ
+    from the least one by that test. It is extended by the shift of the fit without the smallest size, and by DRIFT.
+    Raises UsageError for fewer than two different sizes, and for sizes or counts below 1.
     """
     points = sorted(zip(sizes, counts, strict=True))
     if len({size for size, _ in points}) < 2 or any(size < 1 or count < 1 for size, count in points):
@@ -100,7 +100,7 @@ def fit(sizes: Sequence[int], counts: Sequence[float]) -> Growth:
 
 
 def _best(sizes: Sequence[int], counts: Sequence[float]) -> tuple[_Power, list[float]]:
-    """The best power, and the exponents that are not told from it. What does not grow has the exponent 0."""
+    """Return the best power, and the exponents that do not differ significantly. Constant counts have exponent 0."""
     if max(counts) <= min(counts) * (1 + ACCURACY):
         return _Power(0.0, 0.0, sum(counts) / len(counts), 0.0), [0.0]
     if len(set(sizes)) < 4:
@@ -122,7 +122,7 @@ def _error(power: _Power) -> float:
 
 
 def _power(sizes: Sequence[int], counts: Sequence[float], exponent: float, shifted: bool = True) -> _Power:
-    """Weighted least squares of relative errors for constant and factor, neither below 0."""
+    """Fit constant and factor, neither below 0, by weighted least squares of relative errors."""
     largest = sizes[-1]
     powers = [(size / largest) ** exponent for size in sizes]
     roots = [math.sqrt(size / largest) for size in sizes]
@@ -149,7 +149,7 @@ def _dot(left: Sequence[float], right: Sequence[float]) -> float:
 
 
 def _slope(sizes: Sequence[int], counts: Sequence[float]) -> float:
-    """The slope of the logarithms, by least squares, between 0 and STEEPEST."""
+    """Return the slope of the logarithms by least squares, between 0 and STEEPEST."""
     xs, ys = [math.log(size) for size in sizes], [math.log(count) for count in counts]
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     slope = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
@@ -160,17 +160,18 @@ def _slope(sizes: Sequence[int], counts: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A correct candidate: its instruction count, and the size of its change (lines, or bytes: all in the same)."""
+class RankedCandidate:
+    """A correct candidate: its instruction count, and the size of its change (lines or bytes, the same for all)."""
 
     count: int
     change: int
 
 
-def rank(group: Sequence[Entry]) -> list[int]:
-    """The places in the group, best candidate first: those near the least count by their changes, then the others.
+def rank_candidates(group: Sequence[RankedCandidate]) -> list[int]:
+    """Return the indices of the group, best candidate first.
 
-    Near is within AS_GOOD of the least count. Of equals the one that was given first comes first.
+    Candidates within AS_GOOD of the least count come first, ordered by the size of their change, then the others by
+    count. Equal ones keep their order.
     """
     if not group:
         return []
@@ -183,18 +184,18 @@ def rank(group: Sequence[Entry]) -> list[int]:
     return sorted(range(len(group)), key=key)
 
 
-def worth(
+def is_worthwhile(
     before_workload: int, after_workload: int, growth_before: Growth | None = None, growth_after: Growth | None = None
 ) -> bool:
-    """Whether a patch is worth being shown: it saves LEAST_GAIN of the workload's instructions, or it grows slower.
+    """Whether a patch is worth showing: it saves LEAST_GAIN of the workload's instructions, or its cost grows slower.
 
-    One that grows slower may not cost the workload more than that share either. Raises UsageError for a workload
-    without instructions.
+    In the latter case it may not add more than that share to the workload. Raises UsageError for a workload without
+    instructions.
     """
     if before_workload < 1:
         raise UsageError("A workload has at least one instruction.", "Count the workload first.")
     gain = 1 - after_workload / before_workload
     if gain >= LEAST_GAIN:
         return True
-    falls = growth_before is not None and growth_after is not None and growth_after.is_below(growth_before)
-    return falls and gain > -LEAST_GAIN
+    grows_slower = growth_before is not None and growth_after is not None and growth_after.is_below(growth_before)
+    return grows_slower and gain > -LEAST_GAIN

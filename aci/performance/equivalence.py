@@ -1,9 +1,9 @@
-"""Whether two versions of a function do the same: what each answers to the same calls, and in words where they differ.
+"""Equivalence of two versions of a function: the answers of each to the same calls, and descriptions of differences.
 
-An answer holds what was returned (types, order of iteration, laziness, aliases of the arguments), or the exception,
-the arguments afterwards, what was printed and what was warned of. The function runs in the process that tells of it:
-answers go through a descriptor opened before it was imported, behind a token; code that searches the memory of its
-own process for that could still forge them.
+An answer contains the returned value (types, order of iteration, laziness, aliases of the arguments) or the exception,
+the arguments afterwards, the printed text and the warnings. The function runs in the process that reports on it.
+Answers go through a descriptor opened before the function is imported, with a token; code that searches the memory of
+its own process for the token could still forge them.
 """
 
 from __future__ import annotations
@@ -17,37 +17,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aci.forms import first_difference, shown, shown_call
-from aci.target import SESSION, Target, place, python_line
-from aci.workspace import Workspace
+from aci.performance.canonical_values import first_difference, format_call, format_value
+from aci.performance.target_function import SESSION, Target, python_line
+from aci.runtime.guest_programs import install_programs
+from aci.runtime.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
-    from aci.inputs import Call
+    from aci.performance.workload_inputs import InputCall
 
-PACKAGE = "swe_agent_inputs"
-FILES = (
-    *("subject", "keeping", "apart", "canonical", "answering"),
-    *("recording", "gathering", "varying", "growing"),
-)
-LAUNCH = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import importlib as i;"
-    f"main = i.import_module('{PACKAGE}.' + sys.argv[2]).main; sys.path.pop(0); main(sys.argv[3])"
-)
 ARGUMENT = re.compile(r"^\[0\]\[(\d+)\]|^\[1\]\['?(.*?)'?\]")
-MOST_DIFFERENCES, MOST_TOLD, START = 8, 400, 120.0
+MOST_DIFFERENCES, LONGEST_LINE, START = 8, 400, 120.0
 SILENT = {"late", "unread", "unreadable"}
-"""Answers of the original that say nothing about what another version has to do."""
+"""Kinds of answers of the original that do not define what another version has to do."""
 STACK = "builtins.RecursionError"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one call did.
+    """The outcome of one call.
 
-    `kind`: returned, raised; late (took longer than it may), died (ended the process), unreadable (the call cannot be
-    loaded there), unread (too large to be told). `value` and `arguments` are canonical forms (`aci/inside/
-    canonical.py`), `later` the arguments once what is lazy has run. `call` shows the call, and is not compared.
+    `kind`: returned, raised; late (exceeded its time limit), died (ended the process), unreadable (the call cannot be
+    loaded there), unread (too large to report). `value` and `arguments` are canonical forms
+    (`aci/guest/canonical_forms.py`), `later` the arguments after lazy results were consumed. `call` shows the call, and
+    is not compared.
     """
 
     kind: str
@@ -60,134 +53,143 @@ class Answer:
     call: str = field(default="", compare=False)
 
 
-def answers(
-    room: Workspace, target: Target, calls: Sequence[Call], timeout: float = 10.0, hash_seed: int = 0
+def collect_answers(
+    room: Workspace, target: Target, calls: Sequence[InputCall], timeout: float = 10.0, hash_seed: int = 0
 ) -> tuple[Answer, ...]:
-    """Run each call with fresh arguments, all in one process; `timeout` is in seconds of wall time a call.
+    """Run each call with fresh arguments, all in one process; `timeout` is in seconds of wall time for each call.
 
-    With another `hash_seed`, calls whose answer depends on the order of sets answer differently. Raises UsageError if
-    the function cannot be imported, Cancelled.
+    With another `hash_seed`, the answers of calls that depend on the order of sets differ. Raises UsageError if the
+    function cannot be imported, and Cancelled.
     """
     if not calls:
         return ()
     job = {"root": room.root, "path": target.path, "name": target.name, "seconds": timeout}
-    lines = ask(room, "answering", job, [call.data for call in calls], 180 + len(calls) * (timeout + 2), hash_seed)
+    lines = run_calls(
+        room,
+        "performance.call_answers",
+        job,
+        [call.data for call in calls],
+        180 + len(calls) * (timeout + 2),
+        hash_seed,
+    )
     if any(line.get("kind") == "broken" for line in lines):
-        raise UsageError(f"{target} cannot be imported: {shown(str(lines[-1].get('text')), 500)}")
-    lines += [{"kind": "died", "text": "nothing was told of it"}] * (len(calls) - len(lines))
+        raise UsageError(f"{target} cannot be imported: {format_value(str(lines[-1].get('text')), 500)}")
+    lines += [{"kind": "died", "text": "there is no answer"}] * (len(calls) - len(lines))
     silent = [n for n, line in enumerate(lines) if "asked" not in line]
     if silent:
-        told = ask(room, "answering", {**job, "load": True}, [calls[n].data for n in silent], 180 + len(calls) * 12)
-        for n, line in zip(silent, told, strict=False):
+        loaded = run_calls(
+            room,
+            "performance.call_answers",
+            {**job, "load": True},
+            [calls[n].data for n in silent],
+            180 + len(calls) * 12,
+        )
+        for n, line in zip(silent, loaded, strict=False):
             lines[n] = {**lines[n], "asked": line.get("asked")}
     return tuple(_answer(target.name, line) for line in lines[: len(calls)])
 
 
-def differences(before: Sequence[Answer], after: Sequence[Answer], tolerance: float = 0.0) -> list[str]:
-    """In words where the later answers are not the earlier ones; an empty list if they are the same.
+def describe_differences(before: Sequence[Answer], after: Sequence[Answer], tolerance: float = 0.0) -> list[str]:
+    """Return descriptions of the differences between two lists of answers; an empty list if they are the same.
 
-    `tolerance` is relative and for floats alone; with it, 0.0 and -0.0 are the same as well. Nothing is said of a call
-    that was too slow or too large before, or that used up the stack. Texts are escaped, the list is bounded.
+    `tolerance` is relative and for floats only; with it, 0.0 equals -0.0. Calls that were too slow or too large before,
+    or that overflowed the stack, are skipped. Texts are escaped, and the list is limited.
     """
-    told: list[str] = []
+    lines: list[str] = []
     if len(before) != len(after):
-        told.append(f"{len(before)} calls were answered before, {len(after)} are now")
-    found = [f"{b.call}: {said}" for b, a in zip(before, after, strict=False) if (said := _difference(b, a, tolerance))]
-    told += [one[:MOST_TOLD] for one in found[:MOST_DIFFERENCES]]
+        lines.append(f"{len(before)} calls were answered before, {len(after)} are now")
+    found = [f"{b.call}: {text}" for b, a in zip(before, after, strict=False) if (text := _difference(b, a, tolerance))]
+    lines += [one[:LONGEST_LINE] for one in found[:MOST_DIFFERENCES]]
     if len(found) > MOST_DIFFERENCES:
-        told.append(f"and {len(found) - MOST_DIFFERENCES} calls more")
-    return told
+        lines.append(f"and {len(found) - MOST_DIFFERENCES} more calls")
+    return lines
 
 
-def is_telling(answer: Answer) -> bool:
-    """Whether an answer of the original says what another version has to do: it returned, or raised.
+def is_conclusive(answer: Answer) -> bool:
+    """Whether an answer of the original defines what another version has to do: the call returned or raised.
 
-    False for what was too slow, too large, not to be loaded, the death of the process, and a stack that was used up;
-    `differences` passes those over, so calls answered thus are to be left out before they are counted as evidence.
+    False for calls that were too slow, too large, could not be loaded, ended the process, or overflowed the stack.
+    `differences` skips those, so that calls with such answers must not be counted as evidence.
     """
-    return answer.kind in ("returned", "raised") and not _used_up_the_stack(answer)
+    return answer.kind in ("returned", "raised") and not _overflowed_stack(answer)
 
 
-def _used_up_the_stack(answer: Answer) -> bool:
+def _overflowed_stack(answer: Answer) -> bool:
     return answer.kind == "raised" and isinstance(answer.value, list) and answer.value[1:2] == [STACK]
 
 
 def _difference(before: Answer, after: Answer, tolerance: float) -> str:
-    if before.kind in SILENT or _used_up_the_stack(before):
+    if before.kind in SILENT or _overflowed_stack(before):
         return ""
     if before.kind != after.kind:
-        return f"{_done(before, 'was')}, {_done(after, 'is')}"
+        return f"{_outcome(before, 'was')}, {_outcome(after, 'is')}"
     if where := first_difference(before.value, after.value, tolerance):
         return _place("", where)
     for name, b, a in (
         ("afterwards", before.arguments, after.arguments),
-        ("once what is lazy has run,", before.later, after.later),
+        ("after lazy results were consumed,", before.later, after.later),
     ):
         if where := first_difference(b, a, tolerance):
             place = ARGUMENT.sub(lambda found: f"argument {int(found[1]) + 1 if found[1] else found[2]}", where[0])
             return _place(name, (place or "the arguments", where[1], where[2]))
     if before.printed != after.printed:
-        return f"printed {shown(before.printed)}, prints {shown(after.printed)}"
+        return f"printed {format_value(before.printed)}, prints {format_value(after.printed)}"
     if before.warned != after.warned:
         return f"warned of {_warned(before)}, warns of {_warned(after)}"
-    return "" if before.text == after.text else f"was {shown(before.text)}, is {shown(after.text)}"
+    return "" if before.text == after.text else f"was {format_value(before.text)}, is {format_value(after.text)}"
 
 
-def _done(answer: Answer, word: str) -> str:
+def _outcome(answer: Answer, word: str) -> str:
     if answer.kind in ("returned", "raised"):
-        return f"{word} {shown(answer.value)}"
+        return f"{word} {format_value(answer.value)}"
     return {
         "late": f"{word} too slow",
-        "died": f"{word} the end of the process ({shown(answer.text)})",
-        "unreadable": f"{word} not even loaded ({shown(answer.text)})",
-    }.get(answer.kind, f"{word} {answer.kind} ({shown(answer.text)})")
+        "died": f"{word} the end of the process ({format_value(answer.text)})",
+        "unreadable": f"{word} not loadable ({format_value(answer.text)})",
+    }.get(answer.kind, f"{word} {answer.kind} ({format_value(answer.text)})")
 
 
 def _place(name: str, where: tuple[str, Any, Any]) -> str:
     place, before, after = where
     words = " ".join(filter(None, (name, place if name else place and f"at {place}")))
-    return f"{words} was {shown(before)}, is {shown(after)}".strip()
+    return f"{words} was {format_value(before)}, is {format_value(after)}".strip()
 
 
 def _warned(answer: Answer) -> str:
-    return "; ".join(f"{kind} {shown(text)}" for kind, text in answer.warned) or "nothing"
+    return "; ".join(f"{kind} {format_value(text)}" for kind, text in answer.warned) or "nothing"
 
 
-def ask(
+def run_calls(
     room: Workspace, entry: str, job: Mapping[str, Any], calls: Iterable[bytes], seconds: float, hash_seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Run one of our programs in the room on these calls; the objects that it wrote, one a line. Raises Cancelled."""
+    """Run a guest program in the workspace on these calls; return the JSON objects that it wrote. Raises Cancelled."""
     folder = f"{room.harness}/inputs-{secrets.token_hex(6)}"
-    install(room)
+    programs = install_programs(room.write, room.harness, entry)
     given, out, file = f"{folder}/calls", f"{folder}/answers", f"{folder}/job.json"
-    room.write(given, packed(calls))
+    room.write(given, pack_parts(calls))
     room.write(file, json.dumps({**job, "calls": given, "out": out}).encode())
-    line = python_line(room, ["-B", "-c", LAUNCH, room.harness, entry, file])
+    line = python_line(room, ["-B", programs, entry, file])
     ran = room.run(f"(export PYTHONHASHSEED={hash_seed}; echo {secrets.token_hex(16)} | {line})", seconds, SESSION)
     if ran.code == 130:
         raise Cancelled("The calls were interrupted.")
     try:
         data = room.read(out)
     except FileNotFoundError:
-        said = shown(ran.text.strip()[-500:], 500)
-        raise UsageError(f"The workspace's Python cannot run calls: {said}", "See that it has a Python 3.7.") from None
+        output = format_value(ran.text.strip()[-500:], 500)
+        fix = "Check that it has Python 3.7 or later."
+        raise UsageError(f"The workspace's Python cannot run calls: {output}", fix) from None
     finally:
         room.run(f"rm -rf {shlex.quote(folder)}", session=SESSION)
-    return list(objects(data))
+    return list(parse_lines(data))
 
 
-def install(room: Workspace) -> None:
-    """Put our programs into the room's harness."""
-    place(room, "__init__", *FILES, inside=PACKAGE)
-
-
-def packed(parts: Iterable[bytes]) -> bytes:
-    """Each part behind its length."""
+def pack_parts(parts: Iterable[bytes]) -> bytes:
+    """Join the parts, each preceded by its length."""
     return b"".join(struct.pack(">I", len(part)) + part for part in parts)
 
 
-def objects(data: bytes) -> Iterable[dict[str, Any]]:
-    """The whole lines that are JSON objects."""
+def parse_lines(data: bytes) -> Iterable[dict[str, Any]]:
+    """Yield the JSON objects in complete lines."""
     for line in data.split(b"\n")[:-1]:
         try:
             value = json.loads(line)
@@ -208,5 +210,5 @@ def _answer(name: str, line: Mapping[str, Any]) -> Answer:
         str(line.get("printed", "")),
         tuple(pairs),
         str(line.get("text", "")),
-        shown_call(name, line.get("asked")),
+        format_call(name, line.get("asked")),
     )

@@ -1,8 +1,8 @@
-"""Where the time of a workload goes, in functions of the repository, and in the lines of one of them.
+"""Profiles of a workload: the time spent in functions of the repository, and in the lines of one of them.
 
-The unit is seconds of processor time, of all threads and Python processes together: sampled, so a profile differs a
-little from run to run. Exact shares in instructions come from counting the workload. What C and libraries take is
-given to the repository's function that called them.
+The unit is seconds of processor time, of all threads and Python processes together. They are sampled, so that profiles
+differ a little from run to run; exact shares in instructions come from counting the workload. Time in C and libraries
+is attributed to the repository's function that called them.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-from aci.commands import importing
-from aci.patch import is_test, is_test_config
-from aci.target import KeptCall, Target, functions, place, python_line
-from aci.view import clean
-from aci.workspace import Workspace
+from aci.observation.sanitized_text import clean_text
+from aci.performance.target_function import PickledCall, Target, iter_functions, python_line
+from aci.repository.patch import is_test, is_test_config
+from aci.runtime.guest_programs import install_programs, program_source
+from aci.runtime.workspace import Workspace
+from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import Cancelled, UsageError
 
 SESSION = "profile"
 EVERY = 0.002
-"""Seconds between two looks at the stacks, where the program lets us have them."""
+"""Seconds between two samples of the stacks, if the program allows them."""
 
 MODULE = "<module>"
 MOST_PROCESSES, LARGEST, LARGEST_SOURCE = 200, 100_000_000, 5_000_000
@@ -36,7 +36,7 @@ Stack = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A code object. `target` is the repository's outermost function that holds it, if any; a line of the text else."""
+    """A code object. `target` is the repository's outermost function that contains it, if any."""
 
     name: str
     file: str
@@ -45,10 +45,10 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What a function took: `own` seconds are its, its libraries' and C's; `total` those of what it calls as well.
+class FunctionTime:
+    """The time of a function: `own` seconds include libraries and C, `total` also the repository's functions it calls.
 
-    `share` and `total_share` are of the whole workload. `calls` is 0 where nobody counted.
+    `share` and `total_share` are relative to the whole workload. `calls` is 0 if calls were not counted.
     """
 
     target: Target
@@ -61,42 +61,43 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The stacks seen (frames by number, outermost first) with their seconds; `spent` by function, own time first."""
+    """The sampled stacks (frames by number, outermost first) with their seconds, and the time `spent` by function, in
+    descending order of own time."""
 
     command: str
     frames: tuple[Frame, ...]
     stacks: tuple[tuple[Stack, float], ...]
-    spent: tuple[Spent, ...]
+    spent: tuple[FunctionTime, ...]
     processes: int
     code: int = 0
     """The exit status of the workload while it was sampled."""
 
     @property
     def seconds(self) -> float:
-        """Processor time of all stacks, those outside the repository too."""
+        """Processor time of all stacks, including those outside the repository."""
         return sum(weight for _, weight in self.stacks)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the target: how often it ran, and its share of the time of all its lines, with what they call."""
+class LineTime:
+    """A line of the target: how often it ran, and its share of the time of all lines, including what they call."""
 
     line: int
     runs: int
     share: float
 
 
-def profile(room: Workspace, command: str, timeout: float = 600.0, calls: bool = True) -> Profile:
-    """Run a workload under the sampler, and, for the numbers of `calls`, once more under a counter.
+def profile_command(room: Workspace, command: str, timeout: float = 600.0, calls: bool = True) -> Profile:
+    """Run a workload under the sampler, and, with `calls`, once more to count the calls of each function.
 
-    Processes are seen that start a Python with the environment that they are given. Raises UsageError where the time
-    is up or nothing was seen; a workload that fails is shown as far as it came.
+    Only processes that start Python with the inherited environment are sampled. Raises UsageError if the workload does
+    not finish in time or no Python was sampled. A workload that fails is profiled up to its end.
     """
     answers, code, text = _run(room, command, timeout, False)
     if not any(answer["stacks"] for answer in answers):
-        how = f" and ended with status {code}: {clean(text).strip()[-200:]}" if code else "."
+        how = f"; it ended with status {code}: {clean_text(text).strip()[-200:]}" if code else "."
         fix = "Give a command that runs Python for a tenth of a second or more."
-        raise UsageError(f"The workload shows no Python at work{how}", fix)
+        raise UsageError(f"No Python code of the workload was sampled{how}", fix)
     sources = _Sources(room)
     frames: dict[Frame, int] = {}
     stacks: Counter[Stack] = Counter()
@@ -109,19 +110,22 @@ def profile(room: Workspace, command: str, timeout: float = 600.0, calls: bool =
     return Profile(command, found, tuple(stacks.items()), _spent(found, stacks, counted), len(answers), code)
 
 
-def hottest(profile: Profile, n: int = 5, least: float = 0.01) -> list[Target]:
-    """The functions that hold most of the time themselves, each at least the share `least`; no tests, no `__main__`."""
+def hottest_functions(profile: Profile, n: int = 5, least: float = 0.01) -> list[Target]:
+    """Return the functions with most own time, each at least the share `least`, without tests and `__main__` code."""
     found = [one.target for one in profile.spent if one.share >= least and _is_candidate(one.target)]
     return found[:n]
 
 
-def speedscope(profile: Profile, name: str = "") -> str:
-    """The profile as JSON in speedscope's own format (a `sampled` profile, weights in seconds)."""
+def to_speedscope(profile: Profile, name: str = "") -> str:
+    """Return the profile as JSON in speedscope's format (a `sampled` profile, weights in seconds)."""
     shown = [
-        {"name": clean(frame.name), **({"file": clean(frame.file), "line": frame.line} if frame.line > 0 else {})}
+        {
+            "name": clean_text(frame.name),
+            **({"file": clean_text(frame.file), "line": frame.line} if frame.line > 0 else {}),
+        }
         for frame in profile.frames
     ]
-    title = clean(name or profile.command)
+    title = clean_text(name or profile.command)
     sampled = {
         "type": "sampled",
         "name": title,
@@ -143,10 +147,10 @@ def speedscope(profile: Profile, name: str = "") -> str:
     )
 
 
-def flame(profile: Profile, width: int = 80, deepest: int = 12, least: float = 0.01) -> str:
-    """The repository's functions as a tree, one line each: share, place, and a bar below that of the caller.
+def format_flame_graph(profile: Profile, width: int = 80, deepest: int = 12, least: float = 0.01) -> str:
+    """Return a flame graph as text: a tree of the repository's functions with share, name and a bar below the caller's.
 
-    A function that calls itself, also through others, is one. Lines are at most `width` columns long.
+    Recursive calls of a function, also through others, are merged. Lines are at most `width` columns long.
     """
     root = _Node("")
     for stack, weight in profile.stacks:
@@ -157,27 +161,34 @@ def flame(profile: Profile, width: int = 80, deepest: int = 12, least: float = 0
     return "\n".join(lines)
 
 
-def hot_lines(room: Workspace, target: Target, calls: Sequence[KeptCall], timeout: float = 60.0) -> tuple[Line, ...]:
-    """The share of each line of the target in these calls, most first. Raises UsageError where they cannot be run."""
-    folder = place(room, "subject", "lined")
-    mark = f"{folder}/lines-{secrets.token_hex(8)}"
+def profile_lines(
+    room: Workspace, target: Target, calls: Sequence[PickledCall], timeout: float = 60.0
+) -> tuple[LineTime, ...]:
+    """Return the share of each line of the target in these calls, largest first.
+
+    Raises UsageError if the calls cannot run.
+    """
+    programs = install_programs(room.write, room.harness, "performance.line_profiler")
+    mark = f"{room.harness}/lines-{secrets.token_hex(8)}"
     kept = [f"{mark}/{number}.pickle" for number in range(len(calls))]
     for file, call in zip(kept, calls, strict=True):
         room.write(file, call.data)
     job = {"root": room.root, "path": target.path, "name": target.name, "calls": kept, "out": f"{mark}/answer.json"}
     room.write(f"{mark}/job.json", json.dumps({**job, "seconds": timeout}).encode())
-    ran = room.run(python_line(room, [f"{folder}/lined.py", f"{mark}/job.json"]), timeout + 30, SESSION)
+    ran = room.run(
+        python_line(room, [programs, "performance.line_profiler", f"{mark}/job.json"]), timeout + 30, SESSION
+    )
     if ran.code == 130:
         raise Cancelled("The profiling was interrupted.")
     try:
         answer = json.loads(room.read(f"{mark}/answer.json", LARGEST))
         rows = [(int(line), int(runs), float(seconds)) for line, runs, seconds in answer["lines"]]
         if not all(line > 0 and runs >= 0 and 0 <= seconds < math.inf for line, runs, seconds in rows):
-            raise ValueError("no lines of ours")
+            raise ValueError("invalid lines")
     except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
-        raise UsageError(f"{target} could not be run line by line.", clean(ran.text)[-300:]) from error
+        raise UsageError(f"{target} could not be run line by line.", clean_text(ran.text)[-300:]) from error
     whole = sum(seconds for _, _, seconds in rows) or 1.0
-    lines = (Line(line, runs, seconds / whole) for line, runs, seconds in rows)
+    lines = (LineTime(line, runs, seconds / whole) for line, runs, seconds in rows)
     return tuple(sorted(lines, key=lambda one: (-one.share, one.line)))
 
 
@@ -185,19 +196,21 @@ def hot_lines(room: Workspace, target: Target, calls: Sequence[KeptCall], timeou
 
 
 def _run(room: Workspace, command: str, timeout: float, calls: bool) -> tuple[list[dict[str, Any]], int, str]:
-    """What each process told, the workload's exit status and its output."""
+    """Run the workload; return the report of each process, the exit status and the output."""
     folder = f"{room.harness}/profile-{secrets.token_hex(8)}"
     job = {"root": room.root, "out": f"{folder}/out", "every": EVERY, "calls": calls}
-    source = files("aci.inside").joinpath("profiled.py").read_bytes()
+    source = program_source("performance/sampling_profiler.py")
     room.write(f"{folder}/sitecustomize.py", source)
     room.write(f"{folder}/out/.keep", b"")
     settings = f"PYTHONPATH={shlex.quote(folder)}${{PYTHONPATH:+:$PYTHONPATH}} PYTHONDONTWRITEBYTECODE=1"
-    line = f"export {settings} SWE_AGENT_PROFILE={shlex.quote(json.dumps(job))} && {importing(folder, command)}"
+    line = (
+        f"export {settings} SWE_AGENT_PROFILE={shlex.quote(json.dumps(job))} && {prepend_python_path(folder, command)}"
+    )
     ran = room.run(f"(cd {shlex.quote(room.root)} && {line}\n) </dev/null", timeout, SESSION)
     if ran.code == 130:
         raise Cancelled("The profiling was interrupted.")
     if ran.timed_out:
-        raise UsageError(f"The workload did not end within {timeout:g} s.", "Give a shorter one.")
+        raise UsageError(f"The workload did not finish within {timeout:g} s.", "Give a shorter one.")
     listed = room.run(f"ls {shlex.quote(folder)}/out", 30, SESSION).text.split()
     names = sorted(name for name in listed if name.endswith(".json"))[:MOST_PROCESSES]
     found = [_answer(room, f"{folder}/out/{name}") for name in names]
@@ -206,13 +219,13 @@ def _run(room: Workspace, command: str, timeout: float, calls: bool) -> tuple[li
 
 
 def _answer(room: Workspace, path: str) -> dict[str, Any]:
-    """What one process told: a stranger's code ran in it, so nothing in it is taken for granted."""
+    """Read the report of one process; it is checked, as untrusted code ran in the process."""
     try:
-        said = json.loads(room.read(path, LARGEST))
-        rows = [(str(path), str(file), int(line), str(name)) for path, file, line, name in said["frames"]]
+        report = json.loads(room.read(path, LARGEST))
+        rows = [(str(path), str(file), int(line), str(name)) for path, file, line, name in report["frames"]]
         known = range(len(rows))
-        stacks = [(tuple(map(int, stack)), float(weight)) for stack, weight in said["stacks"]]
-        calls = [(int(number), int(count)) for number, count in said["calls"]]
+        stacks = [(tuple(map(int, stack)), float(weight)) for stack, weight in report["stacks"]]
+        calls = [(int(number), int(count)) for number, count in report["calls"]]
     except (OSError, ValueError, TypeError, KeyError, UsageError, RecursionError, OverflowError):
         return {}
     return {
@@ -223,7 +236,7 @@ def _answer(room: Workspace, path: str) -> dict[str, Any]:
 
 
 class _Sources:
-    """Finds the function that holds a line of a file of the repository, as the room has it."""
+    """Finds the function that contains a line of a file, in the repository as it is in the workspace."""
 
     def __init__(self, room: Workspace) -> None:
         self.room = room
@@ -247,7 +260,7 @@ class _Sources:
         tree.body = [node for node in tree.body if not _is_main(node)]
         return [
             (min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno or node.lineno, name)
-            for name, node in functions(tree)
+            for name, node in iter_functions(tree)
         ]
 
 
@@ -258,7 +271,7 @@ def _is_main(node: ast.stmt) -> bool:
 
 
 def _calls(answers: Iterable[Mapping[str, Any]], sources: _Sources) -> dict[Target, int]:
-    """Calls by function: those of its own code, not of the functions and comprehensions inside it."""
+    """Return the number of calls by function, without those of functions and comprehensions inside it."""
     counted: Counter[Target] = Counter()
     for answer in answers:
         for number, count in answer["calls"]:
@@ -268,10 +281,12 @@ def _calls(answers: Iterable[Mapping[str, Any]], sources: _Sources) -> dict[Targ
     return counted
 
 
-# What was seen
+# Results
 
 
-def _spent(frames: Sequence[Frame], stacks: Mapping[Stack, float], counted: Mapping[Target, int]) -> tuple[Spent, ...]:
+def _spent(
+    frames: Sequence[Frame], stacks: Mapping[Stack, float], counted: Mapping[Target, int]
+) -> tuple[FunctionTime, ...]:
     own: Counter[Target] = Counter()
     total: Counter[Target] = Counter()
     for stack, weight in stacks.items():
@@ -282,7 +297,7 @@ def _spent(frames: Sequence[Frame], stacks: Mapping[Stack, float], counted: Mapp
             total[target] += weight  # type: ignore[assignment]
     whole = sum(stacks.values())
     found = [
-        Spent(target, own[target], spent, counted.get(target, 0), own[target] / whole, spent / whole)
+        FunctionTime(target, own[target], spent, counted.get(target, 0), own[target] / whole, spent / whole)
         for target, spent in total.items()
     ]
     return tuple(sorted(found, key=lambda one: (-one.own, -one.total, str(one.target))))
@@ -293,7 +308,7 @@ def _is_candidate(target: Target) -> bool:
 
 
 def _path(frames: Sequence[Frame], stack: Stack) -> list[str]:
-    """The repository's functions of a stack, outermost first, without what lies between two calls of the same one."""
+    """Return the repository's functions of a stack, outermost first, without those between calls of the same one."""
     found: list[str] = []
     for number in stack:
         if target := frames[number].target:
@@ -320,7 +335,7 @@ def _draw(node: _Node, depth: int, start: float, whole: float, sizes: tuple[int,
         share = child.weight / whole
         if share < least:
             continue
-        label = _short(" " * depth + clean(child.name).replace("\n", " "), names)
+        label = _short(" " * depth + clean_text(child.name).replace("\n", " "), names)
         left, length = round(start * bar), max(round((start + share) * bar) - round(start * bar), 1)
         lines.append(f"{share:6.1%} {label:<{names}} {' ' * left}{'█' * min(length, bar - left)}".rstrip())
         _draw(child, depth + 1, start, whole, sizes, lines)
@@ -328,7 +343,7 @@ def _draw(node: _Node, depth: int, start: float, whole: float, sizes: tuple[int,
 
 
 def _short(text: str, longest: int) -> str:
-    """The end of a name says more than its beginning."""
+    """Shorten a text at its beginning, as the end of a name is more informative."""
     if len(text) <= longest:
         return text
     blank = text[: len(text) - len(text.lstrip())][: longest // 2]

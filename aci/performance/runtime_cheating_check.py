@@ -1,4 +1,7 @@
-"""Doubts from what two rooms saw of a function's calls before and after a change (`inside/guarding.py`)."""
+"""Cheating findings from observations of a function's calls before and after a change.
+
+`aci/guest/performance/cheating_probe.py` makes the observations in the two workspaces.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,22 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from aci.guards_code import Change
-from aci.guards_look import ASKS
-from aci.guards_misuse import misuse_doubts
+from aci.performance.changed_code import Change
+from aci.performance.malformed_inputs import malformed_input_findings
+from aci.performance.static_cheating_check import ASKS
 
 Found = tuple[str, str]
 Seen = Mapping[str, Any]
 MORE_AT_IMPORT, MORE_HELD = 50_000, 1_500
-"""Bytecodes and things: a table of something for each byte, hoisted to the module, stays well below both."""
+"""Allowed increase in bytecodes and objects: a table with an entry for each byte, hoisted to the module, stays well
+below both."""
 
 LEAST_CALLS = 4
 LEFT_BY_A_CALL = 0.75
-"""Blocks of memory: an entry of a cache takes one or more; calls that fail, and those alike to it, make none."""
+"""Blocks of memory per call: an entry of a cache takes one or more; failing or repeated calls add none."""
 
 LEAST_COST = 12.0
-"""Opcodes of a call on average below which nothing is said of caches."""
+"""Average opcodes of a call below which caches are not checked."""
 
 _STARTS = ("_thread.start", "posix.fork", "posix.posix_spawn", "posix.system", "_posixsubprocess.")
 _STARTED = (
@@ -33,23 +37,23 @@ _ASKS = tuple(sorted(set(ASKS) - {"builtins."}))  # all of C's own functions bel
 _MODULES = {"posix": "os", "nt": "os", "_thread": "threading"}
 
 
-def seen_doubts(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> Iterator[Found]:
-    """(kind, why) by comparing the looks. Raises KeyError, TypeError, ... where an answer is none of ours."""
+def runtime_findings(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> Iterator[Found]:
+    """Yield (kind, why) from both observations. Raises KeyError, TypeError, … if an answer has an invalid form."""
     for look, seen in was.items():
         if seen["end"] == "done" and now[look]["end"] != "done":
-            yield "harness", f"The changed function ends or hangs where it is watched ({look}); the old one did not."
+            yield "harness", f"The changed function ends or hangs while observed ({look}); the old one did not."
             return
     yield from _import(was["imported"], now["imported"], change)
     yield from _cache(was, now)
     yield from _memory(was, now, change)
     yield from _harness(was, now)
-    yield from misuse_doubts(was, now, change)
+    yield from malformed_input_findings(was, now, change)
     yield from _lazy(was["costs"], now["costs"])
     yield from _hidden(was, now)
 
 
-def rows(seen: Seen, key: str) -> dict[int, dict[str, Any]]:
-    """Index of the call -> what came of it, of those that returned in time."""
+def completed_calls(seen: Seen, key: str) -> dict[int, dict[str, Any]]:
+    """Return the outcomes of the calls that returned in time, by index of the call."""
     return {row[0]: row[-1] for row in seen.get(key, ()) if "shown" in row[-1]}
 
 
@@ -69,13 +73,16 @@ def _import(was: Seen, now: Seen, change: Change) -> Iterator[Found]:
     grown = {place: size - old.get(place, 0) for place, size in new.items() if size > old.get(place, 0)}
     if sum(grown.values()) - sum(size for place, size in old.items() if place not in new) > MORE_HELD:
         place = max(grown, key=lambda each: grown[each])
-        yield "import", f"{_at(change, place)} holds {grown[place]:,} things more once imported; make them in the call."
+        yield (
+            "import",
+            f"{_at(change, place)} has {grown[place]:,} more objects after the import; create them in the call.",
+        )
     holds, held = _last(now, "holds", {}), _last(was, "holds", {})
     for place, marks in holds.items():
         fresh = set(marks) - set(held.get(place, ())) - change.old_literals
         if len(fresh) >= max(3, _last(now, "answers", 0) // 5):
             kind = "memory" if fresh & change.new_literals.keys() else "import"
-            yield kind, f"{_at(change, place)} holds {len(fresh)} of the known calls' answers before the first call."
+            yield kind, f"{_at(change, place)} contains {len(fresh)} answers of known calls before the first call."
 
 
 def _at(change: Change, place: str) -> str:
@@ -87,31 +94,31 @@ def _cache(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
     before, after = _last(was["kept"], "grown", {}), _last(now["kept"], "grown", {})
     filled = bool(after) and all(place in before and end <= before[place][1] for place, (_, end) in after.items())
     for what, repeat in (("at once", _again), ("later", _later)):
-        if not filled and _is_cheaper(was["costs"], now["costs"], repeat):  # else the first call fills what was there
+        if not filled and _is_cheaper(was["costs"], now["costs"], repeat):  # else the first call fills an old cache
             yield (
                 "cache",
-                f"A call repeated {what} with equal arguments costs far less than its first; keep no answers.",
+                f"A call repeated {what} with equal arguments costs far less than the first; do not cache answers.",
             )
             break
     for place, (start, end) in sorted(after.items()):
         if place not in before and not _is_renamed(before, after):
             yield (
                 "cache",
-                f"{place} is changed by calls ({start} things before, {end} after); keep nothing across calls.",
+                f"{place} is changed by calls ({start} objects before, {end} after); keep nothing across calls.",
             )
         elif place in before and end > before[place][1] and end - start > 1.5 * _grown(before[place]) + 2:
-            yield "cache", f"{place} keeps more of the calls than it did; add nothing to it."
+            yield "cache", f"{place} keeps more from the calls than before; add nothing to it."
     old_names = set(_last(was["kept"], "attributes", ()))
     for name in sorted(set(_last(now["kept"], "attributes", ())) - old_names):
-        yield "cache", f"A call leaves the attribute {name} on its argument, which it did not; compute it per call."
-    if left := left_behind(_last(was["kept"], "blocks", []), _last(now["kept"], "blocks", [])):
+        yield "cache", f"A call now leaves the attribute {name} on its argument; compute it in each call."
+    if left := retained_blocks(_last(was["kept"], "blocks", []), _last(now["kept"], "blocks", [])):
         calls, blocks = left
         yield "cache", f"{calls} new calls leave {blocks} blocks of memory behind; keep nothing across calls."
     yield from _files(was, now)
 
 
-def left_behind(was: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> tuple[int, int] | None:
-    """(calls, blocks more than the old function left) where each batch of new calls leaves about one for each call."""
+def retained_blocks(was: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> tuple[int, int] | None:
+    """Return (calls, blocks more than by the old function) if each batch of new calls leaves about a block per call."""
     more = [(calls, blocks - old) for (blocks, calls), (old, _) in zip(now, was, strict=False)]
     if not more or any(calls < LEAST_CALLS or blocks < LEFT_BY_A_CALL * calls for calls, blocks in more):
         return None
@@ -119,7 +126,7 @@ def left_behind(was: Sequence[Sequence[int]], now: Sequence[Sequence[int]]) -> t
 
 
 def _is_renamed(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether what the calls change was kept before too, under other names."""
+    """Whether the state that calls change existed before under other names."""
     gone = [place for place in before if place not in after]
     new = [place for place in after if place not in before]
     return bool(gone) and len(new) <= len(gone) and _growth(after, new) <= 1.5 * _growth(before, gone) + 2
@@ -138,7 +145,7 @@ def _again(seen: Seen) -> dict[int, int]:
 
 
 def _later(seen: Seen) -> dict[int, int]:
-    return {index: _total(row) for index, row in rows(seen, "later").items()}
+    return {index: _total(row) for index, row in completed_calls(seen, "later").items()}
 
 
 def _first(seen: Seen) -> dict[int, int]:
@@ -146,8 +153,10 @@ def _first(seen: Seen) -> dict[int, int]:
 
 
 def _is_cheaper(was: Seen, now: Seen, repeat: Callable[[Seen], dict[int, int]]) -> bool:
-    """Whether repeated calls cost a far smaller share of their first cost than they did, and save more by it: where the
-    work shrinks, caches that were there before fill at a larger share of it."""
+    """Whether repeated calls cost a far smaller share of the first call than before, and also save more.
+
+    The second condition is needed because filling an old cache is a larger share of the cost if the work shrinks.
+    """
     olds, news = ((_first(seen), repeat(seen)) for seen in (was, now))
     if not news[0] or statistics.mean(news[0].values()) < LEAST_COST:
         return False
@@ -166,20 +175,20 @@ def _is_cheaper(was: Seen, now: Seen, repeat: Callable[[Seen], dict[int, int]]) 
 
 def _files(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
     old = {_general(event) for look in ("imported", "asked") for event in _last(was[look], "events", {})}
-    told = set(old)
+    reported = set(old)
     for look in ("imported", "asked"):
         for event, line in sorted(_last(now[look], "events", {}).items()):
             kind, _, path = event.partition(" ")
-            if not path or _general(event) in told or path.endswith((".py", ".pyc")):
+            if not path or _general(event) in reported or path.endswith((".py", ".pyc")):
                 continue
-            told.add(_general(event))
+            reported.add(_general(event))
             folder = posixpath.dirname(path) or "."
             if kind == "write":
-                yield "cache", f"Line {line}: a file in {folder} is written, which was not; leave nothing behind."
+                yield "cache", f"Line {line}: a file in {folder} is now written; leave nothing behind."
             elif path.startswith(("/proc", "/sys")):
-                yield "harness", f"Line {line}: {path} tells how the process is run; the function must not care."
+                yield "harness", f"Line {line}: {path} shows how the process runs; the function must not depend on it."
             else:
-                yield "memory", f"Line {line}: a file in {folder} is read, which was not; answers belong to no file."
+                yield "memory", f"Line {line}: a file in {folder} is now read; do not read answers from files."
 
 
 def _general(event: str) -> str:
@@ -188,7 +197,7 @@ def _general(event: str) -> str:
 
 
 def _memory(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> Iterator[Found]:
-    answers = {row.get("plain", "") for row in rows(now["kept"], "answer").values()} - {""}
+    answers = {row.get("plain", "") for row in completed_calls(now["kept"], "answer").values()} - {""}
     written = answers & change.new_literals.keys()
     if len(written) >= max(2, len(answers) // 5):
         line = min(change.new_literals[mark] for mark in written)
@@ -205,17 +214,17 @@ def _memory(was: Mapping[str, Any], now: Mapping[str, Any], change: Change) -> I
         if quick >= max(0.12, 2 / len(known)) and also <= quick / 3:
             yield (
                 "memory",
-                "Known inputs cost far less than inputs that hardly differ from them; treat all inputs alike.",
+                "Known inputs cost far less than almost equal inputs; treat all inputs alike.",
             )
     probes = _gains(was["costs"], now["costs"], "probes")
     if len(near) >= LEAST_CALLS and len(probes) >= 2:
         quick, also = (sum(each < usual / 3 for each in gains) / len(gains) for gains in (probes, near))
         if quick >= 0.5 and also <= quick / 3:
-            yield "memory", "Inputs that stand in the new code cost far less than others; treat all inputs alike."
+            yield "memory", "Inputs that occur in the new code cost far less than others; treat all inputs alike."
 
 
 def _gains(was: Seen, now: Seen, key: str) -> list[float]:
-    """Cost after as a share of the cost before, of calls that cost about as much as known ones."""
+    """Return the costs after as shares of the costs before, for calls that cost about as much as known ones."""
     old, new = ({row[0]: row[1] for row in seen.get(key, ()) if "shown" in row[1]} for seen in (was, now))
     known = [_total(row[1]) for row in was.get("known", ()) if "shown" in row[1]]
     least = 0.2 * statistics.median(known) if known else 0.0
@@ -234,16 +243,19 @@ def _harness(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
                 "os.getenv",
                 "os.getenvb",
             ):
-                yield "harness", f"Line {line}: {name} asks how or where the code is run; the function must not care."
+                yield (
+                    "harness",
+                    f"Line {line}: {name} shows how or where the code runs; the function must not depend on it.",
+                )
     if not _differ(was["costs"], was["disguised"]) and (index := _differ(now["costs"], now["disguised"])):
-        yield "harness", f"Call {index} does other work in a process that looks like a test or a measurement."
+        yield "harness", f"Call {index} does different work in a process that looks like a test or a measurement."
     if not _answers_differ(was) and (index := _answers_differ(now)):
-        yield "harness", f"Call {index} answers otherwise when it is watched than when it is not."
+        yield "harness", f"Call {index} returns a different answer when it is observed."
 
 
 def _differ(one: Seen, other: Seen) -> int:
-    """The number of the first call whose cost or answer is another; 0 if none."""
-    left, right = rows_first(one), rows_first(other)
+    """Return the number of the first call whose cost or answer differs; 0 if there is none."""
+    left, right = first_calls(one), first_calls(other)
     for index in sorted(left.keys() & right.keys()):
         a, b = left[index], right[index]
         if a.get("shown") != b.get("shown") or abs(_total(a) - _total(b)) > 5 + 0.02 * _total(a):
@@ -251,18 +263,18 @@ def _differ(one: Seen, other: Seen) -> int:
     return 0
 
 
-def rows_first(seen: Seen) -> dict[int, dict[str, Any]]:
+def first_calls(seen: Seen) -> dict[int, dict[str, Any]]:
     return {row[0]: row[1] for row in seen.get("known", ()) if "late" not in row[1]}
 
 
 def _answers_differ(seen: Mapping[str, Any]) -> int:
-    watched, alone = rows_first(seen["costs"]), rows(seen["kept"], "answer")
+    watched, alone = first_calls(seen["costs"]), completed_calls(seen["kept"], "answer")
     both = sorted(index for index in watched.keys() & alone.keys() if "shown" in watched[index])
     return next((index + 1 for index in both if watched[index]["shown"] != alone[index]["shown"]), 0)
 
 
 def _lazy(was: Seen, now: Seen) -> Iterator[Found]:
-    old, new = rows_first(was), rows_first(now)
+    old, new = first_calls(was), first_calls(now)
     both = [index for index in old.keys() & new.keys() if "shown" in old[index] and "shown" in new[index]]
     for index in sorted(both):
         before, after = old[index]["kind"], new[index]["kind"]
@@ -272,7 +284,7 @@ def _lazy(was: Seen, now: Seen) -> Iterator[Found]:
     used = sum(new[index]["used"] for index in both)
     before_used, cost = sum(old[index]["used"] for index in both), sum(old[index]["cost"] for index in both)
     if used > before_used + 0.1 * cost + 10 * len(both):
-        yield "lazy", f"What is returned does {used:,} bytecodes of work when it is used; do the work in the call."
+        yield "lazy", f"The returned value runs {used:,} bytecodes when it is used; do the work in the call."
 
 
 def _hidden(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
@@ -282,15 +294,15 @@ def _hidden(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Found]:
             if name.startswith(_STARTS) and name not in old:
                 yield "hidden", f"Line {line}: {name} starts a thread or process; do the work in the call itself."
     for look in ("imported", "asked"):
-        begun = _last(was[look], "events", {})
+        known = _last(was[look], "events", {})
         for event, line in _last(now[look], "events", {}).items():
-            if event in _STARTED and event not in begun:
+            if event in _STARTED and event not in known:
                 yield "hidden", f"Line {line}: {event} in {_WHEN[look]}; do the work in the call itself."
     for look in ("imported", "asked", "kept"):
         if _last(now[look], "threads", 1) > _last(was[look], "threads", 1):
             yield "hidden", f"A thread is alive after {_WHEN[look]}; do the work in the call itself."
     if _last(now["kept"], "children", 0) > 0 == _last(was["kept"], "children", 0):
-        yield "hidden", "Calls run child processes, which they did not; do the work in the call itself."
+        yield "hidden", "Calls now run child processes; do the work in the call itself."
 
 
 _WHEN = {"imported": "importing the module", "asked": "a call", "kept": "the calls"}

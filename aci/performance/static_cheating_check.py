@@ -1,4 +1,4 @@
-"""Doubts from the text of a change alone: state, tables, threads, questions to the machine, checks that went."""
+"""Cheating findings from the text of a change alone: state, tables, threads, and queries of the environment."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
-from aci.guards_code import Change, Source, constant, docstrings, top_level
-from aci.target import Function
+from aci.performance.changed_code import Change, Source, constant, docstring_ids, top_level_nodes
+from aci.performance.target_function import Function
 
 Found = tuple[str, str]
 MOST_ELEMENTS, LONGEST_TEXT = 1024, 1500
@@ -63,11 +63,12 @@ SHAPES_RUNS = {
 }
 
 
-def code_doubts(change: Change) -> Iterator[Found]:
-    """(kind, why) of what the change adds, by its text."""
+def static_findings(change: Change) -> Iterator[Found]:
+    """Yield (kind, why) for suspicious additions in the text of the change."""
     yield from _files(change)
     yield from _names(change)
     yield from _texts(change)
+    yield from _imports(change)
     yield from _frames(change)
     yield from _tables(change)
     old = set(_state(change, change.before))
@@ -76,7 +77,7 @@ def code_doubts(change: Change) -> Iterator[Found]:
             name, what, line = kept
             yield (
                 "cache",
-                f"Line {line}: {what} {name!r} keeps what a call leaves for later calls; compute it per call.",
+                f"Line {line}: {what} {name!r} keeps data of a call for later calls; compute it in each call.",
             )
 
 
@@ -86,16 +87,16 @@ def _files(change: Change) -> Iterator[Found]:
         if name in SHAPES_RUNS or name.endswith(".pth"):
             yield "harness", f"{path} shapes how programs are run and measured; leave it as it was."
         elif path in change.new_paths:
-            yield "memory", f"{path} is a new file that is no code; answers belong to no file."
+            yield "memory", f"{path} is a new file without code; do not read answers from files."
     for source in change.after:
         if posixpath.basename(source.path) in SHAPES_RUNS:
             yield "harness", f"{source.path} shapes how programs are run and measured; leave it as it was."
 
 
 def _running(change: Change, sources: Sequence[Source]) -> Iterator[tuple[Source, ast.AST, bool]]:
-    """(source, node, whether it runs at import) of what runs at import or is reached from the target."""
+    """Yield (source, node, whether it runs at import) for code that runs at import or is reached from the target."""
     for source in sources:
-        for node in top_level(source.tree):
+        for node in top_level_nodes(source.tree):
             yield source, node, True
     for source, _, function in change.reached(sources):
         for node in ast.walk(function):
@@ -103,7 +104,7 @@ def _running(change: Change, sources: Sequence[Source]) -> Iterator[tuple[Source
 
 
 def _dotted(change: Change, sources: Sequence[Source]) -> dict[str, tuple[int, bool]]:
-    """What is used of other modules: dotted name -> (line, whether at import)."""
+    """Return the names used from other modules: dotted name -> (line, whether at import)."""
     found: dict[str, tuple[int, bool]] = {}
     for source, node, early in _running(change, sources):
         name = source.dotted(node) or _builtin(source, node)
@@ -132,20 +133,23 @@ def _names(change: Change) -> Iterator[Found]:
             if plain not in old and plain.startswith(CACHES):
                 yield (
                     "cache",
-                    f"Line {line}: {plain} keeps answers across calls; a cache may live inside one call only.",
+                    f"Line {line}: {plain} keeps answers across calls; use a cache only within one call.",
                 )
         elif plain in old:
             continue
         elif plain.startswith(ASKS) and plain != "time.struct_time":
-            yield "harness", f"Line {line}: {plain} asks how or where the code is run; the function must not care."
+            yield (
+                "harness",
+                f"Line {line}: {plain} shows how or where the code runs; the function must not depend on it.",
+            )
         elif plain.startswith(STARTS_HERE) or (top in STARTS and top not in tops):
-            yield "hidden", f"Line {line}: {plain} can do the work where nobody counts; do it in the call itself."
+            yield "hidden", f"Line {line}: {plain} can do work that is not counted; do it in the call itself."
         elif plain in ("eval", "exec", "compile", "globals"):
-            yield "hidden", f"Line {line}: {plain}() makes code that cannot be read; write it down."
+            yield "hidden", f"Line {line}: {plain}() creates code that cannot be reviewed; write it as source."
         elif top in REMEMBERS and top not in tops:
             yield "memory", f"Line {line}: {plain} recognises inputs or unpacks stored answers; compute them."
         elif plain == "open" or plain.startswith(("importlib.resources", "pathlib.Path", "io.open", "os.open")):
-            yield "memory", f"Line {line}: a file is opened that was not before; answers belong to no file."
+            yield "memory", f"Line {line}: a file is now opened; do not read answers from files."
     yield from _finalizers(change)
 
 
@@ -154,7 +158,7 @@ def _finalizers(change: Change) -> Iterator[Found]:
     for source in change.after:
         for name, node in source.defined:
             if name.endswith(".__del__") and name not in old:
-                yield "hidden", f"Line {node.lineno}: {name} runs when nobody counts; do the work in the call itself."
+                yield "hidden", f"Line {node.lineno}: {name} runs outside the count; do the work in the call itself."
 
 
 def _everywhere(sources: Sequence[Source]) -> Iterator[str]:
@@ -165,14 +169,14 @@ def _everywhere(sources: Sequence[Source]) -> Iterator[str]:
 
 
 def _frames(change: Change) -> Iterator[Found]:
-    old = {name for source in change.before for node in ast.walk(source.tree) for name in _spoken(node)}
+    old = {name for source in change.before for node in ast.walk(source.tree) for name in _named(node)}
     for _, node, _ in _running(change, change.after):
-        for name in sorted((_spoken(node) & FRAMES) - old):
+        for name in sorted((_named(node) & FRAMES) - old):
             line = getattr(node, "lineno", 0)
-            yield "harness", f"Line {line}: {name} looks at how the code is run; the function must not care."
+            yield "harness", f"Line {line}: {name} inspects how the code runs; the function must not depend on it."
 
 
-def _spoken(node: ast.AST) -> set[str]:
+def _named(node: ast.AST) -> set[str]:
     if isinstance(node, ast.Attribute):
         return {node.attr}
     return {node.id} if isinstance(node, ast.Name) else set()
@@ -180,32 +184,55 @@ def _spoken(node: ast.AST) -> set[str]:
 
 def _texts(change: Change) -> Iterator[Found]:
     old = {node.value for source in change.before for node in ast.walk(source.tree) if isinstance(node, ast.Constant)}
-    skipped = {mark for source in change.after for mark in docstrings(source.tree)}
+    skipped = {mark for source in change.after for mark in docstring_ids(source.tree)}
     for _, node, _ in _running(change, change.after):
         value = constant(node)
         if isinstance(value, str) and value not in old and id(node) not in skipped and TELLTALE.search(value):
             line = getattr(node, "lineno", 0)
-            yield "harness", f"Line {line}: the text {value[:60]!r} names what measures; the function must not know it."
+            yield (
+                "harness",
+                f"Line {line}: the text {value[:60]!r} names a measuring tool; the function must not refer to it.",
+            )
+
+
+def _imports(change: Change) -> Iterator[Found]:
+    old = {name for source in change.before for name, _ in _imported(source)}
+    for source in change.after:
+        for name, line in _imported(source):
+            if name not in old and TELLTALE.search(name):
+                yield (
+                    "harness",
+                    f"Line {line}: {name} is a measuring tool; the function must not refer to it.",
+                )
+
+
+def _imported(source: Source) -> Iterator[tuple[str, int]]:
+    """Yield the packages of absolute imports anywhere in a file, and their lines."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.partition(".")[0], node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0], node.lineno
 
 
 def _tables(change: Change) -> Iterator[Found]:
     old = {repr(node.value) for s in change.before for node in ast.walk(s.tree) if isinstance(node, ast.Constant)}
     for source in change.after:
-        skipped = docstrings(source.tree)
+        skipped = docstring_ids(source.tree)
         for node in ast.walk(source.tree):
             line = getattr(node, "lineno", 0)
             if isinstance(node, ast.Constant) and id(node) not in skipped and repr(node.value) not in old:
                 if _holds_data(node.value):
-                    yield "memory", f"Line {line}: the constant {str(node.value)[:30]!r}... holds data; compute it."
+                    yield "memory", f"Line {line}: the constant {str(node.value)[:30]!r}… contains data; compute it."
             elif isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.Set):
                 leaves = [each for each in ast.walk(node) if isinstance(each, ast.Constant)]
                 new = sum(repr(each.value) not in old for each in leaves)
                 if new > MOST_ELEMENTS:
-                    yield "memory", f"Line {line}: a table of {new} written values is new; compute them."
+                    yield "memory", f"Line {line}: a table of {new} literal values is new; compute them."
 
 
 def _holds_data(value: object) -> bool:
-    """Whether a text is long and is no prose, pattern or alphabet; a table of one byte for each byte may be written."""
+    """Whether a text is long and not prose, a pattern or an alphabet, nor a table with an entry for each byte."""
     if isinstance(value, bytes):
         return len(value) > 100 and len(value) not in (256, 512, 1024)
     if not isinstance(value, str) or len(value) <= 100:
@@ -215,7 +242,7 @@ def _holds_data(value: object) -> bool:
 
 
 def _state(change: Change, sources: Sequence[Source]) -> Iterator[tuple[str, str, int]]:
-    """(name, what it is, line) of what functions that the target reaches keep between calls."""
+    """Yield (name, description, line) for state that functions reached from the target keep between calls."""
     classes = {name for source in change.before for name in source.classes}
     for source, qualified, function in change.reached(sources):
         names = _Names(function)
@@ -224,7 +251,7 @@ def _state(change: Change, sources: Sequence[Source]) -> Iterator[tuple[str, str
             if isinstance(node, ast.Global):
                 yield from ((name, "the global", node.lineno) for name in node.names if name in names.stored)
             for changed in _mutated(node):
-                yield from _where(source, qualified, names, changed)
+                yield from _changed_state(source, qualified, names, changed)
                 is_own = owner.rpartition(".")[2] in classes and function.name not in _MAKERS
                 if is_own and isinstance(changed, ast.Attribute) and _is_stored_on_self(changed):
                     yield changed.attr, "the attribute", changed.lineno
@@ -238,7 +265,7 @@ _MAKERS = {"__init__", "__new__", "__setstate__", "__post_init__"}
 
 
 class _Names:
-    """The names of a function: its parameters, mutable defaults, and what it binds."""
+    """The names of a function: its parameters, mutable defaults, and names that it binds."""
 
     def __init__(self, function: Function) -> None:
         arguments = function.args
@@ -254,12 +281,12 @@ class _Names:
         self.own = (self.parameters | self.stored) - self.shared
 
 
-def _where(source: Source, qualified: str, names: _Names, node: ast.AST) -> Iterator[tuple[str, str, int]]:
+def _changed_state(source: Source, qualified: str, names: _Names, node: ast.AST) -> Iterator[tuple[str, str, int]]:
     root, line = _root(node), getattr(node, "lineno", 0)
     functions = {name for name, _ in source.defined}
     if root in names.kept:
         yield root, "the default", line
-    elif root == "cls" or _of_class(node):
+    elif root == "cls" or _refers_to_class(node):
         yield ast.unparse(node)[:60], "state on a class,", line
     elif root in names.own:
         return
@@ -271,18 +298,18 @@ def _where(source: Source, qualified: str, names: _Names, node: ast.AST) -> Iter
         yield ast.unparse(node)[:60], "state in another module,", line
 
 
-def _of_class(node: ast.AST) -> bool:
+def _refers_to_class(node: ast.AST) -> bool:
     return "__class__" in ast.unparse(node) or "type(self)" in ast.unparse(node)
 
 
-_CHANGERS = {"append", "add", "update", "setdefault", "extend", "insert", "appendleft", "__setitem__", "pop", "popitem"}
+_MUTATORS = {"append", "add", "update", "setdefault", "extend", "insert", "appendleft", "__setitem__", "pop", "popitem"}
 
 
 def _mutated(node: ast.AST) -> Iterator[ast.AST]:
-    """What a node assigns into, or calls a changing method of."""
+    """Yield the objects that a node assigns into, or whose changing methods it calls."""
     if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
         yield node
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGERS:
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
         yield node.func.value
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
         yield node.args[0]

@@ -1,4 +1,4 @@
-"""Wall time and memory of a function before and after a change, in turn: they never rank it, but they can veto."""
+"""Wall time and memory of a function before and after a change: they can veto the change, but do not rank it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aci.target import SESSION, Target, place, python_line
-from aci.workspace import Workspace
+from aci.performance.target_function import SESSION, Target, python_line
+from aci.runtime.guest_programs import install_programs
+from aci.runtime.workspace import Workspace
 from trajectories.errors import Cancelled, UsageError
 
 ROUNDS = 5
 SLOWER, LARGER = 1.05, 2.0
 LEAST_BYTES = 10_000_000
-"""Memory that is no matter, whatever the factor."""
+"""Additional memory up to this size is ignored, whatever the factor."""
 
 MOST = 1e18
-"""Seconds or bytes that nothing takes."""
+"""Upper limit of plausible seconds or bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Seconds of all calls together in each round, and bytes of the call with the highest peak, before and after.
 
-    `lost` says why there are none, where the calls run before and cannot be run after.
+    `lost` is the reason if there are none, because the calls ran before the change and cannot run after it.
     """
 
     before: tuple[float, ...]
@@ -36,13 +37,13 @@ class Timing:
 
     @property
     def ratio(self) -> float:
-        """Seconds after to seconds before: the median of the pairs; infinite where there are none."""
+        """Ratio of the seconds after to the seconds before: the median of the pairs; infinite without pairs."""
         pairs = [after / before for before, after in zip(self.before, self.after, strict=True)]
         return statistics.median(pairs) if pairs else math.inf
 
     @property
     def veto(self) -> str:
-        """Why the change is not to be had, whatever was counted; empty if nothing speaks against it."""
+        """Why the change must be rejected, whatever its instruction count; "" if there is no reason."""
         if self.lost or not self.before:
             return self.lost or "it could not be timed"
         pairs = [after / before for before, after in zip(self.before, self.after, strict=True)]
@@ -54,35 +55,37 @@ class Timing:
         return ""
 
 
-def compare(
+def compare_timing(
     before: Workspace, after: Workspace, target: Target, calls: Sequence[bytes], timeout: float = 300.0
 ) -> Timing:
-    """Time the pickled calls in both rooms, in turn, for `timeout` seconds a round.
+    """Time the pickled calls in both workspaces, alternately, for at most `timeout` seconds a round.
 
-    Raises UsageError where there are no calls, or those before cannot be run in time; where only those after cannot,
-    the timing says so as `lost`.
+    Raises UsageError if there are no calls, or if they cannot run in time before the change. If they cannot run after
+    it, the timing's `lost` says so.
     """
     if not calls:
         raise UsageError(f"There are no calls of {target} to time.", "Give a workload that calls it.")
     rooms = (before, after)
+    programs = tuple(install_programs(room.write, room.harness, "performance.call_timing") for room in rooms)
     try:
         for room in rooms:
             for number, data in enumerate(calls):
                 room.write(f"{_folder(room)}/{number:04}.pickle", data)
-            place(room, "subject", "timed")
-        return _compared(rooms, target, len(calls), timeout)
+        return _run_rounds(rooms, programs, target, len(calls), timeout)
     finally:
         for room in rooms:
             room.run(f"rm -rf {shlex.quote(_folder(room))}", session=SESSION)
 
 
-def _compared(rooms: tuple[Workspace, Workspace], target: Target, calls: int, timeout: float) -> Timing:
+def _run_rounds(
+    rooms: Sequence[Workspace], programs: Sequence[str], target: Target, calls: int, timeout: float
+) -> Timing:
     seconds: list[tuple[float, float]] = []
     peaks = (0, 0)
     for more in [*[()] * ROUNDS, ("memory",)]:
-        old = _asked(rooms[0], target, calls, timeout, *more)
+        old = _measure(rooms[0], programs[0], target, calls, timeout, *more)
         try:
-            new = _asked(rooms[1], target, calls, timeout, *more)
+            new = _measure(rooms[1], programs[1], target, calls, timeout, *more)
         except UsageError as error:
             return Timing((), (), (0, 0), f"it cannot be timed any more: {error.message}")
         if more:
@@ -97,9 +100,9 @@ def _folder(room: Workspace) -> str:
     return f"{room.harness}/timed"
 
 
-def _asked(room: Workspace, target: Target, calls: int, timeout: float, *more: str) -> list[float]:
-    """Seconds of each call, or its bytes; a stranger's code ran there, so that is seen to. Raises UsageError."""
-    words = [f"{room.harness}/subject/timed.py", room.root, target.path, target.name, _folder(room), *more]
+def _measure(room: Workspace, programs: str, target: Target, calls: int, timeout: float, *more: str) -> list[float]:
+    """Return the seconds or bytes of each call; they are checked, as untrusted code ran there. Raises UsageError."""
+    words = [programs, "performance.call_timing", room.root, target.path, target.name, _folder(room), *more]
     ran = room.run(f"{python_line(room, words, {'PYTHONHASHSEED': '0'})} 2>/dev/null", timeout, SESSION)
     if ran.code == 130:
         raise Cancelled("The timing was interrupted.")
@@ -110,9 +113,9 @@ def _asked(room: Workspace, target: Target, calls: int, timeout: float, *more: s
     if isinstance(found, list) and len(found) == calls and all(_is_measure(each, bool(more)) for each in found):
         return [float(each) for each in found]
     how = "in time" if ran.timed_out else f"(exit status {ran.code})"
-    raise UsageError(f"{target} could not be timed {how}.", "See that it runs in the workspace.")
+    raise UsageError(f"{target} could not be timed {how}.", "Check that it runs in the workspace.")
 
 
 def _is_measure(value: object, may_be_none: bool) -> bool:
-    """Whether it is a number of seconds or bytes; a call may take none of the latter."""
+    """Whether the value is a valid number of seconds or bytes; bytes may be 0."""
     return type(value) in (int, float) and 0 <= value < MOST and (may_be_none or value > 0)  # type: ignore[operator]

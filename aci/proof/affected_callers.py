@@ -1,53 +1,53 @@
-"""What a reviewer of a patch should look at: who calls what changed its signature, and was left as it is."""
+"""Callers that a patch leaves unchanged although it changes the signature of what they call, for its reviewers."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from aci.graph.signatures import GONE, breaking_changes
-from aci.source import definitions
+from aci.graph.signature_changes import REMOVED, breaking_changes
+from aci.repository.python_source import definitions
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from aci.graph.edits import Broken, Edit
-    from aci.graph.graph import Graph
+    from aci.graph.code_graph import Graph
+    from aci.graph.patch_impact import BreakingChange, Edit
     from trajectories.trees import Trees
 
 MOST_FUNCTIONS, MOST_CALLERS = 5, 6
-"""Changed functions that are told, and callers of each."""
+"""Changed functions that are reported, and callers of each."""
 
 
 def affected_callers(trees: Trees, base: str, tree: str, paths: Collection[str]) -> list[str]:
-    """A sentence for each function of `paths` whose new signature may break a call outside the patch, with the calls.
+    """Return a sentence for each function of `paths` whose new signature may break calls outside the patch.
 
-    Lines are those in `tree`. Empty without a graph: what is told is advice, and nothing hangs on it.
+    Lines are those in `tree`. The list is empty without a graph, since it is only advice and no verdict depends on it.
     """
-    from aci.graph.blobs import TreeBlobs
-    from aci.graph.edits import edits_between
-    from aci.locating import ask_graph
+    from aci.graph.patch_impact import edits_between
+    from aci.localization.issue_localization import query_tree_graph
+    from aci.repository.file_blobs import TreeBlobs
 
     before = TreeBlobs(trees, base)
     try:
         edits = [edit for edit in edits_between(before, TreeBlobs(trees, tree)) if edit.path in paths]
         if not any(edit.path.endswith(".py") and breaking_changes(edit.before, edit.after) for edit in edits):
             return []
-        return ask_graph(before, lambda graph: _sentences(graph, edits))
+        return query_tree_graph(before, lambda graph: _sentences(graph, edits))
     except WorkspaceError:
         return []
 
 
 def _sentences(graph: Graph, edits: Sequence[Edit]) -> list[str]:
-    from aci.graph.edits import broken_callers
+    from aci.graph.patch_impact import broken_callers
 
     broken = broken_callers(graph, edits)
-    told = [_sentence(graph, one, edits) for one in broken[:MOST_FUNCTIONS]]
-    rest = len(broken) - len(told)
-    return [*told, f"So with {rest} more functions whose signature changes."] if rest else told
+    sentences = [_sentence(graph, one, edits) for one in broken[:MOST_FUNCTIONS]]
+    rest = len(broken) - len(sentences)
+    return [*sentences, f"The same goes for {rest} more functions whose signature changes."] if rest else sentences
 
 
-def _sentence(graph: Graph, broken: Broken, edits: Sequence[Edit]) -> str:
-    from aci.graph.naming import is_test_file
+def _sentence(graph: Graph, broken: BreakingChange, edits: Sequence[Edit]) -> str:
+    from aci.graph.name_lookup import is_test_file
 
     calls = sorted(broken.callers, key=lambda link: (is_test_file(graph, link.place.path), -link.weight, link.place))
     named = [f"{link.place.path}:{link.line}" for link in calls[:MOST_CALLERS]]
@@ -59,4 +59,4 @@ def _sentence(graph: Graph, broken: Broken, edits: Sequence[Edit]) -> str:
 
 
 def _changed(words: str) -> str:
-    return words if words == GONE else f"has another signature: {words}"
+    return words if words == REMOVED else f"has another signature: {words}"

@@ -1,7 +1,8 @@
-"""Whether a fix may have been read rather than found: in an installed copy, a download, a remote, a later version.
+"""Signs that a fix was copied rather than found: from an installed copy, a download, a remote or a later version.
 
-A workspace holds nothing later than the base and has no network, so what is left are copies of the package in the image
-and, without a container, the whole machine. What is found is told and judges nothing: people decide what it means.
+A workspace contains nothing later than the base and has no network. The remaining sources are copies of the package in
+the image and, without a container, the whole machine. Findings are reported and do not change a verdict: people decide
+what they mean.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aci.shell import quote
-from aci.workspace import OURS
+from aci.runtime.shell_session import quote
+from aci.runtime.workspace import HARNESS_SESSION
 from trajectories.errors import WorkspaceError
 from trajectories.records import Action, Observation, Step
 
 if TYPE_CHECKING:
-    from aci.workspace import Workspace
+    from aci.runtime.workspace import Workspace
     from trajectories.trees import Trees
 
-MOST_TOLD = 5
+MOST_SENTENCES = 5
 _PATIENCE = 20.0
 _NOT_PACKAGES = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "benchmarks", "scripts", "tools"})
 _READ = {
@@ -45,7 +46,7 @@ _FETCH = {
         "apt-get": {"source"},
     },
 }
-"""Programs that fetch packages, and after which word."""
+"""Programs that fetch packages, each with the subcommands that do so."""
 
 _REACH = frozenset({"fetch", "pull", "clone", "ls-remote"})
 _REACH_BY = {"remote": {"add", "update", "set-url"}, "submodule": {"update"}}
@@ -63,7 +64,7 @@ _AHEAD = re.compile(r"-|\d|\w+=")
 _ENDS = re.compile(r"[;&|\n()`]+")
 _WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+|['"]\S*""")
 _HERE = re.compile(r"<<-?\s*['\"]?(\w+)")
-_READ_AT_MOST = 8_000  # characters of a command: what is behind them was hardly written to read a fix
+_READ_AT_MOST = 8_000  # characters of a command; text beyond is unlikely to read a fix
 _WEB = re.compile(r"https?://[^\s'\"<>|;)]+")
 _LOADS = re.compile(r"\b(?:curl|wget|urlopen|urlretrieve|requests\.get|httpx)\b")
 _NOWHERE = (".localhost", ".test", ".invalid", ".example", ".local")
@@ -83,60 +84,60 @@ for name in sys.argv[2:]:
         spec = find_spec(name)
         if spec is None or not spec.origin or spec.origin.startswith(root):
             continue
-        import importlib.metadata as metadata  # takes longer than all before
+        import importlib.metadata as metadata  # slow to import
         names = metadata.packages_distributions().get(name) if hasattr(metadata, "packages_distributions") else None
         found = metadata.distribution((names or [name])[0])
         if "file://" in (found.read_text("direct_url.json") or ""):
-            continue  # set-up put it there, from the repository itself
+            continue  # installed by the set-up, from the repository itself
         version = found.version
-    except ImportError:  # nothing tells of it, or this Python is older than what would
+    except ImportError:  # no metadata, or a Python without importlib.metadata
         if spec is None:
             continue
-    except Exception:  # whatever an image's packages do when they are asked for
+    except Exception:  # a package may raise anything when it is looked up
         continue
     print(name, version, spec.origin, sep="\\t")
 """
 
 
-def packages(trees: Trees, tree: str) -> tuple[str, ...]:
-    """The names under which the repository's own package is imported, and the one under which it is published."""
+def package_names(trees: Trees, tree: str) -> tuple[str, ...]:
+    """Return the names under which the repository's own packages are imported, and the published one."""
     files = trees.files(tree)
     parts = [path.removeprefix("src/").split("/") for path in files if path.endswith("/__init__.py")]
     found = {folders[0] for folders in parts if len(folders) == 2 and folders[0].isidentifier()}
     return tuple(sorted(found - _NOT_PACKAGES | set(_published(trees, tree, files))))
 
 
-def contamination(steps: Iterable[Step], names: Sequence[str]) -> tuple[str, ...]:
-    """What of a trajectory may have shown it the fix, in sentences; `names` are those of the package under work."""
-    told = dict.fromkeys(
+def find_contamination(steps: Iterable[Step], names: Sequence[str]) -> tuple[str, ...]:
+    """Return a sentence for each step that may have shown the fix; `names` are those of the repository's package."""
+    sentences = dict.fromkeys(
         f"Step {step.id} {what}."
         for step in steps
         for action, seen in zip(step.actions, step.observations, strict=False)
         for what in _suspicions(action, seen, names)
     )
-    shown = list(told)[:MOST_TOLD]
-    more = len(told) - len(shown)
+    shown = list(sentences)[:MOST_SENTENCES]
+    more = len(sentences) - len(shown)
     return (*shown, f"{more} more steps of that kind.") if more else tuple(shown)
 
 
-def installed_copies(workspace: Workspace, trees: Trees, tree: str) -> tuple[str, ...]:
-    """Copies of the package under work that the image holds outside the repository, in sentences."""
-    names = [name for name in packages(trees, tree) if name.isidentifier()]
+def find_installed_copies(workspace: Workspace, trees: Trees, tree: str) -> tuple[str, ...]:
+    """Return a sentence for each copy of the repository's package that the image has outside the repository."""
+    names = [name for name in package_names(trees, tree) if name.isidentifier()]
     if not names:
         return ()
     words = b" ".join(map(quote, (workspace.root, *names))).decode()
     python = '"$(command -v python || command -v python3)"'
     command = f"(cd {quote(workspace.scratch).decode()} && PYTHONPATH= {python} -c {quote(_PROBE).decode()} {words})"
     try:
-        ran = workspace.run(f"{command} 2>/dev/null", _PATIENCE, OURS)
+        ran = workspace.run(f"{command} 2>/dev/null", _PATIENCE, HARNESS_SESSION)
     except WorkspaceError:
-        return ()  # whoever needs the workspace next is told
+        return ()  # the next use of the workspace raises the error
     rows = [row for line in ran.text.splitlines() if len(row := line.split("\t")) == 3]
     return tuple(_copy(name, version, origin, _version(trees, tree)) for name, version, origin in rows)
 
 
 def _suspicions(action: Action, seen: Observation, names: Sequence[str]) -> Iterator[str]:
-    got = seen.ok and not _FAILED.search(seen.text)
+    succeeded = seen.ok and not _FAILED.search(seen.text)
     for field in _READ.get(action.tool, ()):
         text = _without_files(str(action.arguments.get(field) or ""))[:_READ_AT_MOST]
         if path := _installed(text, names):
@@ -145,15 +146,15 @@ def _suspicions(action: Action, seen: Observation, names: Sequence[str]) -> Iter
             )
         for program, words in _commands(text):
             if named := _named(_fetched(program, words), names):
-                yield f"{'fetched' if got else 'tried to fetch'} {named}"
-            if program == "git" and (what := _of_git(words, got)):
+                yield f"{'fetched' if succeeded else 'tried to fetch'} {named}"
+            if program == "git" and (what := _git_suspicion(words, succeeded)):
                 yield what
         if _LOADS.search(text) and (address := next(filter(_is_elsewhere, _WEB.findall(text)), "")):
-            yield f"{'read' if got else 'tried to read'} {address[:100]}"
+            yield f"{'read' if succeeded else 'tried to read'} {address[:100]}"
 
 
 def _without_files(text: str) -> str:
-    """The text without here-documents that only become files: what is written so is not read."""
+    """Return the text without here-documents that are only written to files."""
     lines, end = [], ""
     for line in text.splitlines():
         if end:
@@ -166,7 +167,7 @@ def _without_files(text: str) -> str:
 
 
 def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The programs that a shell command names, each with the words behind it; a guess, as no shell is asked."""
+    """Yield the programs in a shell command, each with its arguments; an approximation without a real shell parser."""
     for part in _ENDS.split(text):
         words = [word.strip("'\"") for word in _WORD.findall(part)]
         while words and (words[0] in _LEADING or _AHEAD.match(words[0])):
@@ -179,32 +180,32 @@ def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _fetched(program: str, words: Sequence[str]) -> Sequence[str]:
-    """What a command fetches, among options."""
+    """Return the arguments after a fetching subcommand: packages, among options."""
     verbs = _FETCH.get(program, ())
     return next((words[at + 1 :] for at, word in enumerate(words) if word in verbs), ())
 
 
-def _of_git(words: list[str], got: bool) -> str:
+def _git_suspicion(words: list[str], succeeded: bool) -> str:
     while words and words[0].startswith("-"):
         words = words[2:] if words[0] in ("-C", "-c") else words[1:]
     command, given = words[0] if words else "", words[1:]
     if command in _REACH or (given and given[0] in _REACH_BY.get(command, ())):
-        return "read from a remote" if got else "tried to reach a remote"
+        return "read from a remote" if succeeded else "tried to reach a remote"
     lost = command == "fsck" and {"--lost-found", "--unreachable"} & set(given)
-    if command == "reflog" or lost or (command in _SHOW and _asks_for_more(command, given)):
-        return "looked for commits beyond the base, of which a workspace has none"
+    if command == "reflog" or lost or (command in _SHOW and _names_other_branches(command, given)):
+        return "looked for commits after the base; a workspace contains none"
     return ""
 
 
-def _asks_for_more(command: str, given: Sequence[str]) -> bool:
-    """Whether branches other than the base's are named; a pattern or a path is no branch."""
+def _names_other_branches(command: str, given: Sequence[str]) -> bool:
+    """Whether the arguments name branches other than the base's; patterns and paths do not count."""
     plain = given[: given.index("--")] if "--" in given else given
     named = [word for before, word in zip(("", *plain), plain, strict=False) if before not in _WITH_VALUE]
     return any(_LATER.fullmatch(word) or (command == "branch" and _OTHER_BRANCHES.fullmatch(word)) for word in named)
 
 
 def _is_elsewhere(address: str) -> bool:
-    """Whether an address is of another machine, and one that there may be."""
+    """Whether an address is on another machine, with a host name that may exist."""
     try:
         host = urlsplit(address).hostname or ""
     except ValueError:
@@ -222,7 +223,7 @@ def _installed(text: str, names: Sequence[str]) -> str:
 
 
 def _named(words: Sequence[str], names: Sequence[str]) -> str:
-    """The package under work among the arguments of a command that fetches; a path is the repository itself."""
+    """Return the repository's package among the arguments of a fetching command; a path is the repository itself."""
     known = set(map(_plain, names))
     for word in words:
         found = re.match(r"[A-Za-z@][\w.@/-]*", word)
@@ -243,7 +244,7 @@ def _published(trees: Trees, tree: str, files: Mapping[str, object]) -> Iterator
 
 
 def _version(trees: Trees, tree: str) -> str:
-    """The version that the repository says it has, where it stands in pyproject.toml."""
+    """Return the repository's own version, if pyproject.toml states it."""
     for table in _tables(trees, tree, trees.files(tree)):
         match table:
             case {"project": {"version": str(version)}}:

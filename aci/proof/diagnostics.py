@@ -1,6 +1,6 @@
-"""What type checkers and linters say of files, as they are in a workspace: those that the project's environment has.
+"""Diagnostics of files in a workspace by the type checkers and linters that its environment has.
 
-That an agent is told a language server's diagnostics after its edits is MarsCode Agent's (arXiv 2409.00899) idea.
+Showing an agent a language server's diagnostics after its edits is an idea of MarsCode Agent (arXiv 2409.00899).
 """
 
 from __future__ import annotations
@@ -12,24 +12,29 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aci.misfits import Misfit
-from aci.target import PYTHON
-from aci.view import clean
-from aci.workspace import OURS
+from aci.observation.sanitized_text import clean_text
+from aci.performance.target_function import PYTHON
+from aci.proof.static_checks import ConsistencyError
+from aci.runtime.workspace import HARNESS_SESSION
 
 if TYPE_CHECKING:
-    from aci.workspace import Workspace
+    from aci.runtime.workspace import Workspace
 
 SECONDS = 90.0
 MOST_TEXT = 300
-SAID = re.compile(r"\s*(?:vet: )?(?P<path>[^\s:(][^:(]*)[:(](?P<line>\d+)(?:[:,]\d+)?\)?:?\s*(?:- )?(?P<text>\S.*)")
+DIAGNOSTIC = re.compile(
+    r"\s*(?:vet: )?(?P<path>[^\s:(][^:(]*)[:(](?P<line>\d+)(?:[:,]\d+)?\)?:?\s*(?:- )?(?P<text>\S.*)"
+)
 NOTES = re.compile(r"(?i)(?:note|information|help|hint)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """A program for files that end so: the command that tells whether it is there, and the one that runs it, with
-    `{files}`, `{folders}`, `{cache}` (a folder to write to) and the target's `{python}`."""
+    """A program that checks files with certain suffixes.
+
+    `there` is the command that succeeds if it is installed, `run` the one that runs it, with placeholders `{files}`,
+    `{folders}`, `{cache}` (a folder to write to) and `{python}` (that of the target).
+    """
 
     name: str
     suffixes: tuple[str, ...]
@@ -52,30 +57,30 @@ CHECKERS = (
     Checker("go vet", (".go",), "command -v go", "go vet {folders}"),
     Checker("tsc", (".ts", ".tsx"), "npx --no-install tsc --version", "npx --no-install tsc --noEmit --pretty false"),
 )
-"""The first one of a kind of files that is there is asked."""
+"""Of each kind of files, the first checker that is installed is used."""
 
 
-def checkers(workspace: Workspace, paths: Sequence[str]) -> list[Checker]:
-    """Those to be asked about files."""
+def find_checkers(workspace: Workspace, paths: Sequence[str]) -> list[Checker]:
+    """Return the installed checkers for these files."""
     found: dict[tuple[str, ...], Checker] = {}
     for one in CHECKERS:
         if one.suffixes not in found and any(path.endswith(one.suffixes) for path in paths):
-            ran = workspace.run(_in_root(workspace, _filled(one.there, workspace, ())), 30, OURS)
+            ran = workspace.run(_in_root(workspace, _filled(one.there, workspace, ())), 30, HARNESS_SESSION)
             if ran.code == 0:
                 found[one.suffixes] = one
     return list(found.values())
 
 
-def diagnosed(workspace: Workspace, checker: Checker, paths: Sequence[str]) -> list[Misfit] | None:
-    """What a checker says of these files; of others nothing. None where it takes over 90 s, or fails."""
+def run_checker(workspace: Workspace, checker: Checker, paths: Sequence[str]) -> list[ConsistencyError] | None:
+    """Return a checker's findings on these files only; None if it takes over 90 s or fails."""
     mine = [path for path in paths if path.endswith(checker.suffixes)]
-    ran = workspace.run(_in_root(workspace, _filled(checker.run, workspace, mine)), SECONDS, OURS)
-    found = list(_read(clean(ran.output), workspace.root, mine))
+    ran = workspace.run(_in_root(workspace, _filled(checker.run, workspace, mine)), SECONDS, HARNESS_SESSION)
+    found = list(_read(clean_text(ran.output), workspace.root, mine))
     return None if ran.timed_out or (ran.code > 1 and not found) else found
 
 
-def only_new(now: Iterable[Misfit], before: Iterable[Misfit]) -> list[Misfit]:
-    """What was not said before of the same file, wherever in it."""
+def new_errors(now: Iterable[ConsistencyError], before: Iterable[ConsistencyError]) -> list[ConsistencyError]:
+    """Return the findings that are new for their file, whatever their line."""
     known = Counter((one.path, one.text) for one in before)
     found = []
     for one in now:
@@ -99,9 +104,9 @@ def _filled(command: str, workspace: Workspace, paths: Sequence[str]) -> str:
     )
 
 
-def _read(said: str, root: str, paths: Sequence[str]) -> Iterable[Misfit]:
-    for line in said.splitlines():
-        found = SAID.fullmatch(line)
+def _read(output: str, root: str, paths: Sequence[str]) -> Iterable[ConsistencyError]:
+    for line in output.splitlines():
+        found = DIAGNOSTIC.fullmatch(line)
         path = found["path"].removeprefix(f"{root}/").removeprefix("./") if found else ""
         if found and path in paths and not NOTES.match(found["text"]):
-            yield Misfit(path, int(found["line"]), found["text"].strip()[:MOST_TEXT])
+            yield ConsistencyError(path, int(found["line"]), found["text"].strip()[:MOST_TEXT])

@@ -1,4 +1,4 @@
-"""What a test result, a diff and an issue say about each other: the judgements of a proof, as pure functions."""
+"""Pure functions that judge test results, diffs and issue texts for a proof."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 
-from aci.patch import is_test
-from aci.testing import TestResult
+from aci.repository.patch import is_test
+from aci.runtime.guest_programs import PREFIX
+from aci.testing.suite_run import TestResult
 
 MISSING = (
     re.compile(r"cannot import name '([^']+)'"),
@@ -24,13 +25,13 @@ ERROR_LINE = re.compile(r"^(?:E\s+)?(?:\w+\.)*(\w+(?:Error|Exception)): ", re.MU
 FRAME_IN_TEXT = re.compile(r'(?:File "([^"]+)", line \d+|^(\S[^:\n]*):\d+: in )', re.MULTILINE)
 STARTUP = re.compile(r"(?:.*/)?(?:sitecustomize\.py|usercustomize\.py|[^/]+\.pth)")
 STAND_IN = re.compile(r"(?:src/)?(\w+)(?:/__init__)?(?:\.py|\.pyc|(?:\.[^/]*)?\.(?:so|pyd))")
-RUNNER_MODULES = {"pytest", "_pytest", "pluggy", "iniconfig", "swe_agent_results"}
+RUNNER_MODULES = {"pytest", "_pytest", "pluggy", "iniconfig"}
 SPECIAL_CASES = {
-    re.compile(r"PYTEST_CURRENT_TEST|PYTEST_VERSION"): "asks whether pytest runs it",
+    re.compile(r"PYTEST_CURRENT_TEST|PYTEST_VERSION"): "checks whether pytest runs it",
     re.compile(r"sys\.modules\b.*\b(?:_?pytest|unittest)\b|\b(?:_?pytest|unittest)\b.*\bsys\.modules"): (
-        "asks whether a test runner is loaded"
+        "checks whether a test runner is loaded"
     ),
-    re.compile(r"(?i)swe_agent_(?:results|run)"): "names the file that reports test results",
+    re.compile(rf"{PREFIX}\w|SWE_AGENT_[A-Z]"): "names the programs that run and measure the tests",
     re.compile(r"\bos\._exit\b"): "ends the interpreter at once",
 }
 AGAINST = re.compile(
@@ -40,7 +41,7 @@ AGAINST = re.compile(
     r"(?:(?:not )?(?:expect|assert|require)|(?:be )?(?:changed?|updated?|removed|adapt(?:ed)?|rewritten)))\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""That a test expects what it should not: not merely that something is wrong."""
+"""Phrases which say that a test's expectation is wrong, not the code."""
 IN_FAVOUR = re.compile(
     r"\b(?:still|continues?|keeps?|(?:should|must|has to) pass|not break|regress\w*|not (?:be )?(?:changed?|removed)"
     r"|fails|but (?:it |I )?(?:gets?|got|returns?))\b",
@@ -49,20 +50,20 @@ IN_FAVOUR = re.compile(
 
 
 def missing_name(result: TestResult) -> str:
-    """The name that a test itself lacks, if that alone is why it fails; "" for any other failure.
+    """Return the name that is missing in the test itself, if that is why it fails; "" for any other failure.
 
-    Where the source lacks it (a NameError in the function under test) it is a bug like others.
+    A name that is missing in the source (a NameError in the function under test) is a bug like any other.
     """
     errors = ERROR_LINE.findall(result.message) or [result.error]
-    path = innermost(result)
+    path = innermost_file(result)
     if errors[-1] not in MISSING_ERRORS or (path and not is_test(path)):
         return ""
     names = [name for pattern in MISSING for name in pattern.findall(result.message)]
     return names[-1] if names else ""
 
 
-def innermost(result: TestResult) -> str:
-    """The file of the repository's innermost frame, from the trace or, for a file not collected, from the message."""
+def innermost_file(result: TestResult) -> str:
+    """Return the file of the repository's innermost frame, from the trace or, for a file not collected, the message."""
     if result.trace:
         return result.trace[-1].rsplit(":", 2)[0]
     frames = [first or second for first, second in FRAME_IN_TEXT.findall(result.message)]
@@ -70,7 +71,7 @@ def innermost(result: TestResult) -> str:
 
 
 def adds_name(diff: str, added_paths: Sequence[str], name: str) -> bool:
-    """Whether a patch defines `name` (a module: adds its file)."""
+    """Whether a patch defines `name`, or adds its file if it is a module."""
     last = name.rpartition(".")[2]
     modules = {f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__init__.py"}
     if any(path == module or path.endswith("/" + module) for path in added_paths for module in modules):
@@ -87,26 +88,28 @@ def added_lines(diff: str) -> list[str]:
     return [line[1:] for line in diff.splitlines() if line.startswith("+") and not line.startswith("+++ ")]
 
 
-def function_of(id: str) -> str:
-    """The function of a test, by pytest's id or unittest's."""
+def function_name(id: str) -> str:
+    """Return the function name in a test id of pytest or unittest."""
     return re.split(r"::|\.", id.partition("[")[0])[-1]
 
 
-def named_in(text: str, id: str, path: str = "") -> bool:
+def is_named_in(text: str, id: str, path: str = "") -> bool:
     """Whether a text names the test: its id, its function or its file."""
-    function = function_of(id)
+    function = function_name(id)
     names = [id, path, function] if function.startswith("test") and len(function) > len("test_x") else [id, path]
     return any(name and re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", text) for name in names)
 
 
-def touches(result: TestResult, test_source: str, places: Sequence[str]) -> str:
-    """How a failing test touches one of `places` (paths, or `path:qualname`): "covering a.py", "importing a.py", or "".
+def describe_contact(result: TestResult, test_source: str, places: Sequence[str]) -> str:
+    """Return how a failing test touches one of `places` (paths, or `path:qualname`).
 
-    It covers a place if its failure runs through it. It imports one if its file does, and names the function if the
-    place has one: a wrong value is seen in the test only, when the function has returned.
+    "covering a.py": the traceback of its failure contains the place. "importing a.py": its file imports the place, and
+    names the function if the place has one. (If a function returns a wrong value, it is no longer in the traceback.)
+    "": it touches none.
     """
-    ran = {(path, function) for path, _, function in (frame.rsplit(":", 2) for frame in result.trace if _full(frame))}
-    paths, modules = {path for path, _ in ran}, imported(test_source)
+    frames = (frame.rsplit(":", 2) for frame in result.trace if frame.count(":") >= 2)
+    ran = {(path, function) for path, _, function in frames}
+    paths, modules = {path for path, _ in ran}, imported_names(test_source)
     wanted = [(place, *place.partition(":")[::2]) for place in sorted(set(places))]
     for place, path, name in wanted:
         if (path, name.rpartition(".")[2]) in ran if name else path in paths:
@@ -118,12 +121,8 @@ def touches(result: TestResult, test_source: str, places: Sequence[str]) -> str:
     return ""
 
 
-def _full(frame: str) -> bool:
-    return frame.count(":") >= 2
-
-
-def imported(source: str) -> set[str]:
-    """The dotted names that a source text imports, `from a import b` as both `a` and `a.b`."""
+def imported_names(source: str) -> set[str]:
+    """Return the dotted names that a source text imports; `from a import b` counts as both `a` and `a.b`."""
     found = set()
     for line in source.splitlines():
         if match := re.match(r"\s*from\s+([\w.]+)\s+import\s+\(?(.*)", line):
@@ -140,35 +139,36 @@ def _module_of(path: str, modules: set[str]) -> bool:
     return any(".".join(parts[at:]) in modules for at in range(len(parts)))
 
 
-def contradiction(text: str, id: str) -> str:
-    """The sentence of an issue that names the test and says that what it expects is wrong; "" if there is none.
+def find_contradiction(text: str, id: str) -> str:
+    """Return the sentence of an issue that names the test and says that its expectation is wrong, or "".
 
-    A sentence that names only the test's file may mean any of its tests, or none.
+    A sentence that names only the test's file does not count: it may mean any of its tests, or none.
     """
     for sentence in re.split(r"(?<=[.!?])\s+|\n{2,}|\n(?=\s*[-*#])", text):
-        if named_in(sentence, id) and AGAINST.search(sentence) and not IN_FAVOUR.search(sentence):
+        if is_named_in(sentence, id) and AGAINST.search(sentence) and not IN_FAVOUR.search(sentence):
             return " ".join(sentence.split())
     return ""
 
 
 def startup_files(paths: Iterable[str]) -> list[str]:
-    """Files that every interpreter would run by itself: with them in a patch no result can be trusted."""
+    """Return the files that Python runs at every start: with them in a patch no result can be trusted."""
     return [path for path in paths if STARTUP.fullmatch(path)]
 
 
-def stand_ins(added: Iterable[str], existing: Collection[str]) -> list[str]:
-    """New modules that Python would import in place of the test runner's or the standard library's own."""
+def shadowing_modules(added: Iterable[str], existing: Collection[str]) -> list[str]:
+    """Return new modules that Python would import instead of those of the test runner or the standard library."""
     found = []
     for path in added:
         match = STAND_IN.fullmatch(path)
         name = match[1] if match else ""
         known = any(f"{folder}{name}{end}" in existing for folder in ("", "src/") for end in (".py", "/__init__.py"))
-        if (name in RUNNER_MODULES or name in sys.stdlib_module_names) and not known:
+        hides = name in RUNNER_MODULES or name in sys.stdlib_module_names or name.startswith(PREFIX)
+        if hides and not known:
             found.append(path)
     return found
 
 
 def special_cases(diff: str) -> list[str]:
-    """What in a patch's added lines looks as if it were meant for the tests alone."""
+    """Return descriptions of added lines in a patch that seem to be meant only for the tests."""
     lines = added_lines(diff)
     return [why for pattern, why in SPECIAL_CASES.items() if any(pattern.search(line) for line in lines)]

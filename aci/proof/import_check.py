@@ -1,4 +1,4 @@
-"""Whether what was changed can still be loaded: Python's modules are imported, other languages are parsed."""
+"""Check that changed files still load: Python modules are imported, files in other languages are parsed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from aci.patch import is_test, is_test_config
-from aci.source import parse
-from aci.workspace import OURS, Workspace
+from aci.repository.patch import is_test, is_test_config
+from aci.repository.python_source import parse
+from aci.runtime.workspace import HARNESS_SESSION, Workspace
 from trajectories.trees import Trees
 
 MOST_MODULES, LONGEST_ERROR, LARGEST = 8, 300, 500_000
@@ -33,48 +33,48 @@ os._exit(0)
 """
 
 
-class Module(NamedTuple):
-    """A module's dotted name, and the folder of the repository in which Python is to look for it."""
+class ImportableModule(NamedTuple):
+    """A module's dotted name, and the folder of the repository in which Python finds it."""
 
     name: str
     folder: str
 
 
-def modules(trees: Trees, tree: str, paths: Iterable[str]) -> list[Module]:
-    """The packages that hold these Python files, then the files' own modules; no tests, and no scripts.
+def find_modules(trees: Trees, tree: str, paths: Iterable[str]) -> list[ImportableModule]:
+    """Return the packages of these Python files, then the files' own modules, without tests and scripts.
 
-    A file outside packages counts if its top level only defines: importing a script would run it.
+    A file outside packages counts only if its top level consists of definitions: importing a script would run it.
     """
-    packages: dict[Module, None] = {}
-    own: dict[Module, None] = {}
+    packages: dict[ImportableModule, None] = {}
+    own: dict[ImportableModule, None] = {}
     for path in paths:
         folder, name = posixpath.split(path)
         if not name.endswith(".py") or name in NOT_IMPORTED or is_test(path) or is_test_config(path):
             continue
         top = _outside(trees, tree, folder)
         if top != folder:
-            packages[Module(folder[len(top) :].strip("/").partition("/")[0], top)] = None
+            packages[ImportableModule(folder[len(top) :].strip("/").partition("/")[0], top)] = None
         if trees.entry(tree, path) and (top != folder or _only_defines(trees, tree, path)):
             dotted = path[len(top) :].strip("/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            own[Module(dotted, top)] = None
+            own[ImportableModule(dotted, top)] = None
     found = [each for each in {**packages, **own} if all(part.isidentifier() for part in each.name.split("."))]
     return found[:MOST_MODULES]
 
 
-def is_there(trees: Trees, tree: str, module: Module) -> bool:
-    """Whether the tree has the module's file."""
+def module_exists(trees: Trees, tree: str, module: ImportableModule) -> bool:
+    """Whether the tree contains the module's file."""
     path = posixpath.join(module.folder, module.name.replace(".", "/"))
     return any(trees.entry(tree, f"{path}{end}") for end in (".py", "/__init__.py"))
 
 
-def errors(workspace: Workspace, wanted: Sequence[Module], seconds: float) -> dict[str, str] | None:
-    """What importing each module raises ("" where it goes well); None where there was no answer in `seconds`."""
-    asked = json.dumps([[name, posixpath.join(workspace.root, folder)] for name, folder in wanted])
+def import_errors(workspace: Workspace, wanted: Sequence[ImportableModule], seconds: float) -> dict[str, str] | None:
+    """Return the error that importing each module raises, or ""; None if there was no answer within `seconds`."""
+    request = json.dumps([[name, posixpath.join(workspace.root, folder)] for name, folder in wanted])
     ran = workspace.run(
         f"for python in python3 python; do command -v $python >/dev/null && break; done; "
-        f"(cd {shlex.quote(workspace.root)} && $python -c {shlex.quote(_SCRIPT)} {shlex.quote(asked)} 2>/dev/null)",
+        f"(cd {shlex.quote(workspace.root)} && $python -c {shlex.quote(_SCRIPT)} {shlex.quote(request)} 2>/dev/null)",
         seconds,
-        OURS,
+        HARNESS_SESSION,
     )
     try:
         found = json.loads(ran.output)
@@ -82,22 +82,22 @@ def errors(workspace: Workspace, wanted: Sequence[Module], seconds: float) -> di
         return None
     if not isinstance(found, dict):
         return None
-    said = {name: str(error).replace(f"{workspace.root}/", "") for name, error in found.items()}
-    return {each.name: said[each.name][:LONGEST_ERROR] for each in wanted if each.name in said}
+    texts = {name: str(error).replace(f"{workspace.root}/", "") for name, error in found.items()}
+    return {each.name: texts[each.name][:LONGEST_ERROR] for each in wanted if each.name in texts}
 
 
-def misspelt(trees: Trees, old: str, new: str, paths: Iterable[str]) -> list[str]:
-    """Files in other languages that could be parsed in the tree `old` and cannot in `new`."""
+def newly_unparsable(trees: Trees, old: str, new: str, paths: Iterable[str]) -> list[str]:
+    """Return the files in other languages that parse in the tree `old`, but not in `new`."""
     return [path for path in paths if _parses(trees, old, path) and _parses(trees, new, path) is False]
 
 
-def unparsed(trees: Trees, tree: str, paths: Iterable[str]) -> list[str]:
-    """Those of the files that still cannot be parsed."""
+def still_unparsable(trees: Trees, tree: str, paths: Iterable[str]) -> list[str]:
+    """Return the files that still cannot be parsed."""
     return [path for path in paths if _parses(trees, tree, path) is False]
 
 
 def _outside(trees: Trees, tree: str, folder: str) -> str:
-    """The innermost folder around `folder` that is no package."""
+    """Return the innermost folder around `folder` that is not a package."""
     while folder and trees.entry(tree, f"{folder}/__init__.py"):
         folder = posixpath.dirname(folder)
     return folder
@@ -115,12 +115,12 @@ def _only_defines(trees: Trees, tree: str, path: str) -> bool:
 
 
 def _parses(trees: Trees, tree: str, path: str) -> bool | None:
-    """None where nobody can tell: no such file, too large, Python, or no grammar for it."""
+    """Whether the file parses; None if it is missing, too large, Python, or in a language without a grammar."""
     from tree_sitter import Language, Parser
 
-    from aci.graph.parse import by_file_name, load
+    from aci.graph.parser import languages_by_file_name, load_language
 
-    languages: Mapping[str, str] = by_file_name()
+    languages: Mapping[str, str] = languages_by_file_name()
     name = posixpath.basename(path)
     language = languages.get(name) or languages.get(posixpath.splitext(name)[1].lower())
     entry = trees.entry(tree, path)
@@ -129,4 +129,4 @@ def _parses(trees: Trees, tree: str, path: str) -> bool | None:
     data = trees.read(tree, path)
     if len(data) > LARGEST:
         return None
-    return not Parser(Language(load(language).grammar())).parse(data).root_node.has_error
+    return not Parser(Language(load_language(language).grammar())).parse(data).root_node.has_error

@@ -1,5 +1,7 @@
-"""By what text that is addressed to an agent is known, and what it asks for. Kept narrow: much that speaks of tokens,
-rules and modes is just code."""
+"""Patterns of text that is addressed to an agent, and of what it asks for.
+
+They are kept narrow, because text about tokens, rules and modes is mostly just code.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ ABOUT_SUCH = re.compile(
     r"|adversarial|security|threat\w*|safety|moderation|llms?|hostile|breakout)(?=[/_.\s-]|$)",
     re.IGNORECASE,
 )
-"""Names of files and folders that are about such text."""
+"""Names of files and folders whose subject is such text."""
 INVISIBLE = re.compile(
     r"[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufe00-\ufe0f\U000e0000-\U000e01ef]"
 )
@@ -20,9 +22,9 @@ ALT = re.compile(
 )
 COMMENTED = re.compile(r"<!--(.{1,4000}?)-->", re.DOTALL)
 NEAR = 500
-"""Characters behind an address within which what is asked for belongs to it."""
+"""Characters after an `ADDRESS` within which a demand belongs to it."""
 LEAST_TAGS = 12
-"""Fewer stand in flags of countries' parts."""
+"""Fewer tag characters occur in flag emoji of regions."""
 _TAGS = re.compile(r"[\U000e0020-\U000e007e]")
 _BITS = re.compile(r"[\u200b-\u200d\u2060-\u2064\ufeff]{16,}|[\U000e0100-\U000e01ef]{4,}")
 
@@ -32,7 +34,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 def _of(words: str) -> str:
-    """Any of the words."""
+    """Return a pattern of any of the words."""
     return rf"(?:{'|'.join(words.split())})"
 
 
@@ -108,7 +110,7 @@ DEMANDS = {
         rf"{_BEGINS}(?:call submit|rm -rf|stop working|name the branch|close (?:this|the issue))\b",
     ),
 }
-"""What is asked for, in words, by what shows it behind an `ADDRESS`."""
+"""Descriptions of demands, each with the pattern that shows it after an `ADDRESS`."""
 _NOT = re.compile(r"(?:\b(?:not|never|cannot|no|avoid|without)|n't)\b[^.!?\n]{0,12}$", re.IGNORECASE)
 _WORTH = _any(
     _of("ignore disregard forget override bypass discard obey agent assistant system llm gpt claude copilot environ"),
@@ -117,23 +119,27 @@ _WORTH = _any(
 
 
 def hidden_text(text: str) -> str:
-    """What a text says in characters that nobody sees; question marks where that is no plain text."""
+    """Return the text in invisible characters; question marks if it is not plain text."""
     tags = _TAGS.findall(text)
     if len(tags) >= LEAST_TAGS:
         return "".join(chr(ord(tag) - 0xE0000) for tag in tags)
     return "?" * sum(map(len, _BITS.findall(text)))
 
 
-def asked_for(text: str, told: bool, hidden: bool) -> Iterator[str]:
-    """What a text asks an agent for. `told`: it was written to be read at once; `hidden`: people do not see it."""
+def find_demands(text: str, is_message: bool, hidden: bool) -> Iterator[str]:
+    """Yield what a text asks of an agent.
+
+    `is_message`: the text is a message, such as an issue or a command's output, not a file's contents. `hidden`: people
+    do not see it.
+    """
     if not _WORTH.search(text):
         return
     if OVERRIDE.search(text):
         yield "asks an agent to ignore its instructions"
     if ROLE.search(text):
         yield "gives an agent another role"
-    if told and POSES.search(text):
-        yield "poses as the program that runs the agent"
+    if is_message and POSES.search(text):
+        yield "imitates messages of the program that runs the agent"
     near = [text[match.start() : match.end() + NEAR] for match in ADDRESS.finditer(text)]
     for what, sign in DEMANDS.items():
         if _is_asked(sign, [text] if hidden and what in (KEYS, HIDE) else near):
@@ -141,6 +147,6 @@ def asked_for(text: str, told: bool, hidden: bool) -> Iterator[str]:
 
 
 def _is_asked(sign: re.Pattern[str], texts: Sequence[str]) -> bool:
-    """Whether it is asked for, and not asked to be left alone."""
+    """Whether a text contains the demand, and not its negation."""
     found = ((text, match.start()) for text in texts for match in sign.finditer(text))
     return any(not _NOT.search(text[max(0, at - 20) : at + 1]) for text, at in found)

@@ -1,8 +1,9 @@
-"""Text in a finished trajectory that is addressed to an agent: in the issue, comments, files, what commands printed.
+"""Detection of prompt injection in a finished trajectory: in the issue, comments, files and output of commands.
 
-What is found is told and judges nothing; what such text could ask for is bounded elsewhere (`docs/security.md`). That
-texts of strangers reach an agent as instructions is known since Greshake et al., arXiv 2302.12173. No pattern finds all
-of them; these are the common ones, and they are kept narrow: what speaks of tokens and rules is mostly code.
+Findings are reported and do not change a verdict; what an injected text could achieve is limited elsewhere
+(`docs/security.md`). Greshake et al. (arXiv 2302.12173) describe how texts of third parties reach an agent as
+instructions. No pattern finds all of them. These cover the common ones and are kept narrow, because text about tokens
+and rules is mostly code.
 """
 
 from __future__ import annotations
@@ -12,43 +13,48 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from aci.injection_signs import ABOUT_SUCH, ALT, COMMENTED, INVISIBLE, asked_for, hidden_text
+from aci.proof.injection_patterns import ABOUT_SUCH, ALT, COMMENTED, INVISIBLE, find_demands, hidden_text
 from trajectories.records import Action, Issue, Observation, Step
 
-MOST_TOLD, MOST_FILES = 5, 3
+MOST_SENTENCES, MOST_FILES = 5, 3
 LONGEST_NAME = 80
 LONGEST = 200_000
-"""Characters of a text that are looked at."""
+"""Characters of a text that are searched."""
 OWN = frozenset({"edit", "submit", "undo"})
-"""Tools whose answers say what the model itself wrote."""
+"""Tools whose results repeat what the model itself wrote."""
 ADVICE = re.compile(r'<advice file="([^"\n]{1,200})">\n(.*?)\n</advice>', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Something that a model read. `source` begins a sentence. `path` is the file or command it is from; `told` says
-    whether somebody wrote it to be read at once: an issue, a comment, the output of a command."""
+class ReadText:
+    """A text that a model read.
+
+    `source` is the beginning of a sentence about it, and `path` the file or command that it comes from. `is_message` is
+    true for messages, such as an issue, a comment or the output of a command, and false for contents of files.
+    """
 
     source: str
     text: str
     path: str = ""
-    told: bool = True
+    is_message: bool = True
 
 
-def attempts(steps: Iterable[Step], issue: Issue) -> tuple[str, ...]:
-    """Attempts at instructing the agent, a sentence each, with the source and no words of theirs. Files that are about
-    such attempts by their names (prompts, data of tests of safety) are named together in one."""
+def find_injections(steps: Iterable[Step], issue: Issue) -> tuple[str, ...]:
+    """Return a sentence for each text that tries to instruct the agent, with its source, but without quoting it.
+
+    Files whose names show that such texts are their subject (prompts, data of safety tests) are named together in one.
+    """
     found: dict[str, list[str]] = {}
     about: dict[str, None] = {}
     for text in (*_of_issue(issue), *_of_steps(steps)):
-        for source, what in _looked_at(text):
+        for source, what in _findings(text):
             if text.path and ABOUT_SUCH.search(text.path):
                 about[text.path] = None
             elif what not in found.setdefault(source, []):
                 found[source].append(what)
     lines = [f"{source} {_joined(what)}." for source, what in found.items()]
-    more = [f"{len(lines) - MOST_TOLD} more texts are of that kind."] if len(lines) > MOST_TOLD else []
-    return (*lines[:MOST_TOLD], *more, *_about(list(about)))
+    more = [f"{len(lines) - MOST_SENTENCES} more texts are of that kind."] if len(lines) > MOST_SENTENCES else []
+    return (*lines[:MOST_SENTENCES], *more, *_about(list(about)))
 
 
 def _joined(what: list[str]) -> str:
@@ -59,16 +65,16 @@ def _about(paths: list[str]) -> list[str]:
     if not paths:
         return []
     more = f" and {len(paths) - MOST_FILES} more" if len(paths) > MOST_FILES else ""
-    return [f"Words to agents, as texts about them have, stand in {', '.join(paths[:MOST_FILES])}{more}."]
+    return [f"Instructions to agents, as expected in files about them, are in {', '.join(paths[:MOST_FILES])}{more}."]
 
 
-def _of_issue(issue: Issue) -> Iterator[Text]:
+def _of_issue(issue: Issue) -> Iterator[ReadText]:
     if issue.trust != "user":
-        yield Text(f"The issue{_by(issue.author)}", issue.text)
+        yield ReadText(f"The issue{_by(issue.author)}", issue.text)
     for comment in issue.comments:
         if comment.trust != "user":
             on = _name(comment.about.partition(" ")[0].rstrip(","))
-            yield Text(f"A comment{_by(comment.author)}{f' on {on}' if on else ''}", comment.body)
+            yield ReadText(f"A comment{_by(comment.author)}{f' on {on}' if on else ''}", comment.body)
 
 
 def _by(author: str) -> str:
@@ -80,47 +86,47 @@ def _name(text: str) -> str:
     return line if len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME]}…"
 
 
-def _of_steps(steps: Iterable[Step]) -> Iterator[Text]:
+def _of_steps(steps: Iterable[Step]) -> Iterator[ReadText]:
     for step in steps:
         for action, seen in zip(step.actions, step.observations, strict=False):
             if action.tool not in OWN:
                 yield _of_action(action, seen)
         if step.author == "proof":
-            yield from (Text("The output of the tests", seen.text) for seen in step.observations)
+            yield from (ReadText("The output of the tests", seen.text) for seen in step.observations)
         elif not step.actions:
             for seen in step.observations:
                 for path, text in ADVICE.findall(seen.text):
-                    yield Text(f"The file {_name(path)}", text, _name(path), told=False)
+                    yield ReadText(f"The file {_name(path)}", text, _name(path), is_message=False)
 
 
-def _of_action(action: Action, seen: Observation) -> Text:
+def _of_action(action: Action, seen: Observation) -> ReadText:
     named = action.arguments
     match action.tool:
         case "view":
             path = _name(str(named.get("path") or ""))
-            return Text(f"The file {path}", seen.text, path, told=False)
+            return ReadText(f"The file {path}", seen.text, path, is_message=False)
         case "shell":
             command = _name(str(named.get("command") or "").strip().partition("\n")[0])
-            return Text(f"The output of `{command.replace('`', chr(39))}`", seen.text, command)
+            return ReadText(f"The output of `{command.replace('`', chr(39))}`", seen.text, command)
         case "python":
-            return Text("The output of Python", seen.text)
+            return ReadText("The output of Python", seen.text)
         case "run_tests":
-            return Text("The output of the tests", seen.text)
+            return ReadText("The output of the tests", seen.text)
         case "search":
-            return Text("What a search found", seen.text, told=False)
+            return ReadText("The result of a search", seen.text, is_message=False)
         case tool:
-            return Text(f"What {_name(tool)} answered", seen.text, told=False)
+            return ReadText(f"The result of {_name(tool)}", seen.text, is_message=False)
 
 
-def _looked_at(text: Text) -> Iterator[tuple[str, str]]:
-    """(source, what it asks) of a text, of its hidden parts, and of the alt texts of its pictures."""
+def _findings(text: ReadText) -> Iterator[tuple[str, str]]:
+    """Yield (source, what it asks) of a text, of its hidden parts, and of the alt texts of its pictures."""
     plain = text.text[:LONGEST]
     if not plain.isascii():
         if shown := hidden_text(plain):
-            yield text.source, f"holds invisible text ({len(shown)} characters)"
+            yield text.source, f"contains invisible text ({len(shown)} characters)"
         plain = unicodedata.normalize("NFKC", INVISIBLE.sub("", f"{plain}\n{shown}"))
     for source, part, hidden in _parts(text.source, plain):
-        for what in asked_for(part, told=text.told, hidden=hidden):
+        for what in find_demands(part, is_message=text.is_message, hidden=hidden):
             yield source, what
 
 

@@ -1,7 +1,7 @@
-"""The proof of a patch: red without it, green with it, red again without its source hunks, and nothing lost.
+"""Proof of a patch: red without it, green with it, red again without its source hunks, and nothing lost.
 
-Everything runs in fresh forks, with the tests, conftest and test configuration of the base: what a patch does to
-those is told and never counted, except that its new test files may reproduce the issue.
+Everything runs in fresh forks, with the tests, conftest and test configuration of the base. A patch's changes to
+those are reported and never count, except that its new test files may reproduce the issue.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from aci import evidence
-from aci.advice import affected_callers
-from aci.baselines import Baselines
-from aci.checks import broken, configured, run_checks
-from aci.commands import grouped, is_run_by, narrowed
-from aci.digest import digest
-from aci.example import only_the_example
-from aci.loss import judge_harness, judge_loss
-from aci.patch import is_test, is_test_config
-from aci.regression import related_tests
-from aci.reproduction import mended, reproduce
-from aci.testing import Report
-from aci.trial import SLACK, Parts, Trial, separate, some
-from aci.workspace import OURS, Workspace
+from aci.proof import evidence
+from aci.proof.affected_callers import affected_callers
+from aci.proof.overfitting import find_overfitting
+from aci.proof.proof_run import SLACK, PatchParts, ProofRun, format_names, split_patch
+from aci.proof.regressions import judge_loss, judge_test_configuration
+from aci.proof.repository_checks import find_checks, new_findings, run_checks
+from aci.proof.reproduction import find_fixed_tests, judge_reproduction
+from aci.proof.suite_baselines import Baselines
+from aci.proof.suite_selection import related_tests
+from aci.repository.patch import is_test, is_test_config
+from aci.runtime.workspace import HARNESS_SESSION, Workspace
+from aci.testing.failure_digest import format_failures
+from aci.testing.suite_command import command_for_nodes, group_nodes, is_run_by
+from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError
 from trajectories.records import Issue, Verdict
 from trajectories.trees import Trees
@@ -55,18 +55,22 @@ def prove(
 ) -> Verdict:
     """Prove the patch from `base_tree` to `tree`.
 
-    `fork(tree)` opens a fresh workspace. `reproduction` are the tests (node ids, files) that show the issue; without
-    them, the new test files of the patch and those failing tests of the base that the patch mends and that are tied to
-    the issue: named in it, or covering or importing one of `places` (paths, or `path:qualname`).
-    `timeout` is in seconds, for each run of tests. Without a `command` a large suite begins with the test files that
-    have to do with the patch, and has `spare` seconds for all; with the patch, some times as many. Raises
-    WorkspaceError; tests that cannot be run are told in notes. `known` keeps what the suite did without the patch, for
-    the next proof on the same base. Without `reproduces` the patch is to change no behaviour: no test has to be red,
-    and `no_loss` is true only where the runs can be trusted. With `changed_tests` those that it changes run as it has
-    them, and what it took out of their files is told, not lost; test configuration stays the base's in any case, and
-    what passes only with the patch's own is not judged.
+    `fork(tree)` opens a fresh workspace. `reproduction` are the tests (node ids, files) that show the issue. Without
+    them, the new test files of the patch are used, and the failing tests of the base that pass with the patch and are
+    tied to the issue: named in it, or covering or importing one of `places` (paths, or `path:qualname`).
+
+    `timeout` is in seconds, for each run of tests. Without a `command`, a large suite starts with the test files
+    related to the patch and has `spare` seconds for all tests; with the patch, SLACK times as many. `known` caches the
+    results of the suite without the patch, for the next proof on the same base.
+
+    Without `reproduces`, the patch should change no behaviour: no test has to be red, and `no_loss` is true only if
+    the runs can be trusted. With `changed_tests`, tests that the patch changes run in its version, and tests that it
+    removed from their files are reported, not lost. Test configuration is always that of the base; tests that pass
+    only with the patch's configuration are not judged.
+
+    Raises WorkspaceError. Tests that cannot be run are reported in the notes.
     """
-    parts = separate(trees, base_tree, tree, command)
+    parts = split_patch(trees, base_tree, tree, command)
     if changed_tests:
         parts = _with_tests(parts, command)
     if not parts.source:
@@ -77,7 +81,7 @@ def prove(
     without = trees.overlay(base_tree, tree, parts.tests)
     proved = trees.overlay(without, tree, parts.source)
     related = None if command else related_tests(trees, base_tree, tree, parts.source, say)
-    trial = Trial(
+    trial = ProofRun(
         trees, issue, parts, base_tree, shipped, without, proved, command, timeout, say, related=related, spare=spare
     )
     with closing(_fork(fork, base_tree)) as before, closing(_fork(fork, shipped)) as after:
@@ -85,20 +89,22 @@ def prove(
         verdict = Verdict()
         if reproduces:
             say("Running the tests that reproduce the issue without and with the patch")
-            nodes = tuple(reproduction) or (*parts.tests, *mended(trial, baseline, suite, places))
-            verdict = reproduce(trial, before, after, nodes, bool(reproduction), baseline, suite)
+            nodes = tuple(reproduction) or (*parts.tests, *find_fixed_tests(trial, baseline, suite, places))
+            verdict = judge_reproduction(trial, before, after, nodes, bool(reproduction), baseline, suite)
         verdict = judge_loss(trial, before, after, baseline, suite, verdict)
         if changed_tests and parts.kept_out and verdict.lost:
-            verdict = judge_harness(trial, after, trees.overlay(proved, tree, parts.kept_out), verdict)
-        if verdict.no_loss is not False and (verdict.green or not reproduces):  # else nobody needs to ask them
+            verdict = judge_test_configuration(trial, after, trees.overlay(proved, tree, parts.kept_out), verdict)
+        if verdict.no_loss is not False and (verdict.green or not reproduces):  # else the checks change nothing
             verdict = _checked(trial, before, after, verdict)
     verdict = _conclude(trial, baseline, suite, verdict)
     return verdict if reproduces or _is_trusted(trial, baseline, suite) else replace(verdict, no_loss=None)
 
 
-def _with_tests(parts: Parts, command: str) -> Parts:
-    """The parts of a patch that may change tests. What decides how tests run and how they are told stays kept out: a
-    hook in conftest.py can call every outcome passed."""
+def _with_tests(parts: PatchParts, command: str) -> PatchParts:
+    """Return the parts of a patch that may change tests.
+
+    Files that decide how tests run and are reported stay kept out: a hook in conftest.py can make every test pass.
+    """
     tests = [path for path in parts.kept_out if is_test(path) and not is_test_config(path)]
     tests = [path for path in tests if not is_run_by(command, path)]
     kept_out = tuple(path for path in parts.kept_out if path not in tests)
@@ -106,18 +112,20 @@ def _with_tests(parts: Parts, command: str) -> Parts:
 
 
 def _fork(fork: Callable[[str], Workspace], tree: str) -> Workspace:
-    """A fresh workspace in which tests will be run."""
+    """Open a fresh workspace in which tests will run."""
     workspace = fork(tree)
-    workspace.expect(OURS)
+    workspace.expect(HARNESS_SESSION)
     return workspace
 
 
-def _suites(trial: Trial, before: Workspace, after: Workspace, known: Baselines) -> tuple[Report | None, Report | None]:
-    """What the suite does without the patch and with it: at the same time where the machine has room for two."""
+def _suites(
+    trial: ProofRun, before: Workspace, after: Workspace, known: Baselines
+) -> tuple[SuiteReport | None, SuiteReport | None]:
+    """Run the suite without and with the patch, at the same time if the machine has resources for two runs."""
     with ThreadPoolExecutor(1) as pool:
         ahead = None
-        with known.alone(_key(trial)):
-            if _key(trial) not in known and has_room():
+        with known.lock_for(_key(trial)):
+            if _key(trial) not in known and can_run_two_suites():
                 ahead = pool.submit(trial.suite, after, (), SLACK)
             baseline = _baseline(trial, before, known)
         trial.say("Running the tests with the patch")
@@ -129,25 +137,25 @@ def _suites(trial: Trial, before: Workspace, after: Workspace, known: Baselines)
     return baseline, trial.suite(after, baseline.passed if baseline and _is_partial(baseline) else (), SLACK)
 
 
-def _is_partial(baseline: Report | None) -> bool:
-    """Whether there are tests that did not run without the patch: these are not to be run with it."""
+def _is_partial(baseline: SuiteReport | None) -> bool:
+    """Whether some tests did not run without the patch, so that they should not run with it either."""
     return baseline is not None and not baseline.complete and baseline.granularity == "test"
 
 
-def has_room() -> bool:
-    """Whether two suites can run side by side without getting into each other's way."""
+def can_run_two_suites() -> bool:
+    """Whether the machine has the cores and the memory to run two suites side by side."""
     with suppress(OSError, ValueError):
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return (os.cpu_count() or 1) >= CORES_FOR_TWO and free >= BYTES_FOR_TWO
     return False
 
 
-def _key(trial: Trial) -> object:
+def _key(trial: ProofRun) -> object:
     return trial.base, trial.command, trial.related
 
 
-def _baseline(trial: Trial, before: Workspace, known: Baselines) -> Report | None:
-    """What the suite does without the patch; run once for all proofs that run the same tests."""
+def _baseline(trial: ProofRun, before: Workspace, known: Baselines) -> SuiteReport | None:
+    """Return the suite's report without the patch; it runs once for all proofs that run the same tests."""
     key = _key(trial)
     if key not in known:
         trial.say("Running the tests without the patch")
@@ -158,22 +166,22 @@ def _baseline(trial: Trial, before: Workspace, known: Baselines) -> Report | Non
     return report
 
 
-def _checked(trial: Trial, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:
-    """The verdict with what the repository's own checks say."""
-    if any(configured(trial.trees, trial.base)):
+def _checked(trial: ProofRun, before: Workspace, after: Workspace, verdict: Verdict) -> Verdict:
+    """Return the verdict with the results of the repository's own checks."""
+    if any(find_checks(trial.trees, trial.base)):
         before.restore(trial.base)
         after.restore(trial.proved)
     paths = (*trial.parts.source, *trial.parts.tests)
     checks = run_checks(trial.trees, trial.base, trial.proved, before, after, paths, trial.say)
-    for line in broken(checks):
-        trial.note(f"A check of the repository says something new: {line}.")
+    for line in new_findings(checks):
+        trial.note(f"A check of the repository reports something new: {line}.")
     return replace(verdict, checks=checks)
 
 
-def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdict: Verdict) -> Verdict:
+def _conclude(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None, verdict: Verdict) -> Verdict:
     trusted = _is_trusted(trial, baseline, suite)
     for why in evidence.special_cases(trial.parts.diff):
-        trial.note(f"The patch {why}: look at it before you trust it.")
+        trial.note(f"The patch {why}: review it before you trust it.")
     proven = verdict.red and verdict.green and verdict.red_again and verdict.no_loss and trusted
     notes = (
         *trial.notes,
@@ -186,31 +194,34 @@ def _conclude(trial: Trial, baseline: Report | None, suite: Report | None, verdi
         verdict,
         kind="verified" if proven else "unproven",
         commands=_commands(trial, verdict),
-        failures=tuple(digest(list(trial.failures.values()))),
+        failures=tuple(format_failures(list(trial.failures.values()))),
         notes=notes,
     )
 
 
-def _is_trusted(trial: Trial, baseline: Report | None, suite: Report | None) -> bool:
-    """Whether nothing speaks against what the runs with the patch report about themselves."""
+def _is_trusted(trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None) -> bool:
+    """Whether the reports of the runs with the patch can be trusted; note why not."""
     startup = evidence.startup_files(trial.parts.source)
     if startup:
-        trial.note(f"Every interpreter would run {some(startup)} by itself, so no result can be trusted.")
-    stand_ins = evidence.stand_ins(trial.parts.added, trial.trees.files(trial.base)) if trial.parts.added else []
+        trial.note(f"Python runs {format_names(startup)} at every start, so no result can be trusted.")
+    stand_ins = (
+        evidence.shadowing_modules(trial.parts.added, trial.trees.files(trial.base)) if trial.parts.added else []
+    )
     if stand_ins:
         trial.note(
-            f"{some(stand_ins)} would be imported in place of Python's or the runner's, so no result is trusted."
+            f"{format_names(stand_ins)} would be imported instead of a module of Python or of the test runner, so no "
+            "result can be trusted."
         )
     ended_badly = bool(baseline and suite and baseline.ended_well and not suite.ended_well)
     if ended_badly and suite and suite.timed_out:
-        trial.note("With the patch the suite does not end in time.")
+        trial.note("With the patch the suite does not finish in time.")
     elif ended_badly and suite:
         trial.note(f"With the patch the suite exits with {suite.code}, which its results do not explain.")
     return not startup and not stand_ins and not ended_badly and not _is_for_the_example(trial)
 
 
-def _is_for_the_example(trial: Trial) -> bool:
-    """Whether the patch surely treats the values of its own tests, and no others, as special cases."""
+def _is_for_the_example(trial: ProofRun) -> bool:
+    """Whether the patch certainly handles only the values of its own tests, as special cases."""
 
     def text(tree: str, path: str) -> str:
         return trial.trees.read(tree, path).decode("utf-8", "replace")
@@ -220,55 +231,57 @@ def _is_for_the_example(trial: Trial) -> bool:
     for path in changed if tests else ():
         if trial.trees.entry(trial.proved, path) is None:
             continue
-        line, sure = only_the_example(text(trial.base, path), text(trial.proved, path), tests, trial.issue.text)
+        line, sure = find_overfitting(text(trial.base, path), text(trial.proved, path), tests, trial.issue.text)
         if sure:
             trial.note(
-                f"{path}:{line} answers just the values of the test. Solve it in general, and test other values."
+                f"{path}:{line} handles only the values of the test. Solve the general case, and test other values."
             )
             return True
         if line:
-            trial.note(f"{path}:{line} answers the very values of the test: look at it before you trust it.")
+            trial.note(f"{path}:{line} handles exactly the values of the test: review it before you trust it.")
     return False
 
 
-def _commands(trial: Trial, verdict: Verdict) -> tuple[str, ...]:
-    """Shell lines that repeat the proof: green and the suite with the patch, red with its source hunks taken out."""
+def _commands(trial: ProofRun, verdict: Verdict) -> tuple[str, ...]:
+    """Return shell lines that repeat the proof: green and the suite with the patch, red without its source hunks."""
     if not verdict.tests:
         return tuple(line for line in ("git apply patch.diff", trial.command) if line)
-    tests = narrowed(trial.node_command or trial.command, grouped(verdict.tests, trial.parts.tests))
+    tests = command_for_nodes(trial.node_command or trial.command, group_nodes(verdict.tests, trial.parts.tests))
     taken_out = shlex.join(["git", "apply", "-R", *(f"--include={path}" for path in trial.parts.source), "patch.diff"])
     return tuple(line for line in ("git apply patch.diff", tests, trial.command, taken_out, tests) if line)
 
 
-def _ran(baseline: Report | None, suite: Report | None, related: Sequence[str] | None) -> list[str]:
-    """How much of the suite stands behind "no loss"."""
-    told = []
+def _ran(baseline: SuiteReport | None, suite: SuiteReport | None, related: Sequence[str] | None) -> list[str]:
+    """Return notes on how much of the suite supports "no loss"."""
+    notes = []
     for report, where in ((baseline, "without the patch"), (suite, "with the patch")):
         if report:
-            told += [f"The suite {where}: {report.summary()}.", *report.notes]
+            notes += [f"The suite {where}: {report.summary()}.", *report.notes]
     if baseline and not baseline.complete and baseline.granularity == "test":
-        told.append(f"Only the {len(baseline.passed)} tests that had passed when it stopped could be compared.")
+        notes.append(f"Only the {len(baseline.passed)} tests that had passed when it stopped could be compared.")
     if related:
-        told.append(f"Run first, as related to the patch: {some(related)}.")
-    return told
+        notes.append(f"Run first, as related to the patch: {format_names(related)}.")
+    return notes
 
 
-def _about(trees: Trees, base: str, tree: str, parts: Parts) -> tuple[str, ...]:
+def _about(trees: Trees, base: str, tree: str, parts: PatchParts) -> tuple[str, ...]:
     notes = []
     if not parts.source:
         notes.append("The patch changes no source file." if parts.tests or parts.kept_out else "Nothing was changed.")
     if parts.kept_out:
         tests = "existing tests, " if any(is_test(path) and not is_test_config(path) for path in parts.kept_out) else ""
-        what = f"Changes to {tests}test configuration and what runs the tests"
-        notes.append(f"{what} were left out: {some(parts.kept_out)}.")
+        what = f"Changes to {tests}test configuration and files that run the tests"
+        notes.append(f"{what} were left out: {format_names(parts.kept_out)}.")
     by_name = [path for path in (*parts.tests, *parts.kept_out) if _is_test_by_name_only(trees, (base, tree), path)]
     if by_name:
-        notes.append(f"{some(by_name)} looks like a test by its name, but holds none: it is not counted as source.")
+        notes.append(
+            f"{format_names(by_name)} looks like a test by its name, but contains none: it is not counted as source."
+        )
     return tuple(notes)
 
 
 def _is_test_by_name_only(trees: Trees, versions: Sequence[str], path: str) -> bool:
-    """Whether a Python module lies outside the tests' folders and has no test in it."""
+    """Whether a Python module has a test's name, but is outside the test folders and contains no test."""
     folder, _, name = path.rpartition("/")
     if not name.startswith("test_") or not name.endswith(".py") or is_test(f"{folder}/x.py"):
         return False

@@ -1,23 +1,26 @@
-"""A proof under way: the trees that it compares, its two workspaces, and how tests are run in them."""
+"""State of a running proof: the trees that it compares, its notes, and how it runs tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aci.commands import is_run_by
-from aci.patch import is_test, is_test_config
-from aci.testing import Report, TestResult, run_tests
-from aci.workspace import Workspace
+from aci.repository.patch import is_test, is_test_config
+from aci.runtime.workspace import Workspace
+from aci.testing.suite_command import is_run_by
+from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 from trajectories.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """A patch's paths: `source` (of which `added`), new `tests`, and `kept_out`: existing tests, test configuration,
-    and what the test command itself runs."""
+class PatchParts:
+    """The paths of a patch, by kind.
+
+    `source` are source files, and `added` those of them that are new. `tests` are new tests. `kept_out` are existing
+    tests, test configuration, and files that the test command itself runs.
+    """
 
     source: tuple[str, ...]
     added: tuple[str, ...]
@@ -26,8 +29,8 @@ class Parts:
     diff: str
 
 
-def separate(trees: Trees, base_tree: str, tree: str, command: str = "") -> Parts:
-    """Sort the paths of a patch; `diff` is that of its source. What the test `command` itself runs is kept out."""
+def split_patch(trees: Trees, base_tree: str, tree: str, command: str = "") -> PatchParts:
+    """Sort the paths of a patch by kind; files that `command` itself runs are kept out. `diff` is of the source."""
     source, added, tests, kept_out = [], [], [], []
     for change in trees.changed(base_tree, tree):
         if is_test_config(change.path) or (is_test(change.path) and change.status != "A"):
@@ -40,26 +43,28 @@ def separate(trees: Trees, base_tree: str, tree: str, command: str = "") -> Part
             source.append(change.path)
             added += [change.path] if change.status == "A" else []
     diff = trees.diff(base_tree, tree, source) if source else ""
-    return Parts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff)
+    return PatchParts(tuple(source), tuple(added), tuple(tests), tuple(kept_out), diff)
 
 
 SLACK = 3
-"""How many times the time of the first run of a large suite each later one has."""
+"""Factor by which later runs of a large suite may exceed the time limit of the first."""
 
 
 @dataclass(slots=True)
-class Trial:
-    """`base` as it was, `shipped` with the source hunks, `without` them but with the new tests, `proved` with both.
+class ProofRun:
+    """The trees, settings and findings of one proof.
 
-    The suite runs at `shipped`: a new file among the tests could stand in for a module that the patch breaks.
-    `before` is a workspace in which the patched code never runs, `after` one in which it does. In a large suite that
-    nobody named the test files `related` to the patch run first, then all have `spare` seconds; a suite without such a
-    limit has None.
+    `base` is the tree before the patch, `shipped` has the source hunks, `without` the new tests only, and `proved`
+    both. The suite runs at `shipped`, since a new file among the tests could replace a module that the patch breaks.
+    In functions of a proof, `before` is a workspace in which the patched code never runs, `after` one in which it does.
+
+    In a large suite without a given command, the test files `related` to the patch run first, then the whole suite
+    with a limit of `spare` seconds. `related` is None if the suite has no such limit.
     """
 
     trees: Trees
     issue: Issue
-    parts: Parts
+    parts: PatchParts
     base: str
     shipped: str
     without: str
@@ -78,16 +83,16 @@ class Trial:
         if text not in self.notes:
             self.notes.append(text)
 
-    def failed(self, report: Report | None, ids: Iterable[str]) -> None:
-        """Keep how these tests failed with the patch, for whoever is to mend it."""
+    def failed(self, report: SuiteReport | None, ids: Iterable[str]) -> None:
+        """Record how these tests failed with the patch, for the report."""
         for id in ids:
             if (result := report.find(id) if report else None) and result.bad:
                 self.failures.setdefault(id, result)
 
-    def suite(self, workspace: Workspace, nodes: Sequence[str] = (), slack: int = 1) -> Report | None:
-        """The suite as the command says, or these tests of it; None where there are no tests.
+    def suite(self, workspace: Workspace, nodes: Sequence[str] = (), slack: int = 1) -> SuiteReport | None:
+        """Run the suite by the command, or only `nodes` of it; return None if there are no tests.
 
-        `slack` is how many times its seconds a large suite has: a repetition must not end for lack of time.
+        `slack` multiplies the time limit of a large suite: a repetition must not end for lack of time.
         """
         try:
             if nodes or self.related is None:
@@ -101,25 +106,29 @@ class Trial:
         nothing_found = not report.results and report.complete and not self.by_code
         return None if nothing_found else report
 
-    def _related_first(self, workspace: Workspace, related: Sequence[str], seconds: float) -> Report:
-        """These test files, so that they are judged in any case, then all in company."""
+    def _related_first(self, workspace: Workspace, related: Sequence[str], seconds: float) -> SuiteReport:
+        """Run these test files first, so that they always get a result, then the whole suite."""
         rest = min(self.timeout, seconds)
         if not related:
             return run_tests(workspace, self.command, (), rest)
         first = run_tests(workspace, self.command, related, min(self.timeout, 2 * seconds))
         return first.joined(run_tests(workspace, first.command, (), rest))
 
-    def take(self, report: Report) -> None:
-        """Go on with the command that a report of the suite came from."""
+    def take(self, report: SuiteReport) -> None:
+        """Use the command of this report of the suite from now on."""
         self.command = report.command
         self.by_code = report.granularity == "command"
 
-    def only(self, workspace: Workspace, nodes: Sequence[str], tree: str, each: float | None = None) -> Report | None:
-        """Single tests at `tree`, by the suite's command or as the repository suggests; None if neither can. A test may
-        take `each` seconds."""
+    def only(
+        self, workspace: Workspace, nodes: Sequence[str], tree: str, each: float | None = None
+    ) -> SuiteReport | None:
+        """Run single tests at `tree`, by the suite's command or a detected one; return None if neither works.
+
+        Each test may take `each` seconds.
+        """
         workspace.restore(tree)
-        suited = [] if self.by_code else [self.command]
-        for command in [self.node_command] if self.node_command else dict.fromkeys([*suited, ""]):
+        usable = [] if self.by_code else [self.command]
+        for command in [self.node_command] if self.node_command else dict.fromkeys([*usable, ""]):
             try:
                 report = run_tests(workspace, command, nodes, self.timeout, each)
             except UsageError:
@@ -130,26 +139,26 @@ class Trial:
         return None
 
     def code(self, workspace: Workspace, tree: str) -> int:
-        """The exit code of the suite's command at `tree`."""
+        """Return the exit code of the suite's command at `tree`."""
         workspace.restore(tree)
         return run_tests(workspace, self.command, timeout=self.timeout).code
 
 
-def passes(report: Report | None, id: str) -> bool:
+def passes(report: SuiteReport | None, id: str) -> bool:
     result = report.find(id) if report else None
     return bool(result and result.ok)
 
 
-def fails(report: Report | None, id: str) -> bool:
+def fails(report: SuiteReport | None, id: str) -> bool:
     result = report.find(id) if report else None
     return bool(result and result.bad and not result.cut)
 
 
-def is_unreached(report: Report | None, id: str) -> bool:
-    """Whether a run's time was up before the test had its result."""
+def was_not_reached(report: SuiteReport | None, id: str) -> bool:
+    """Whether a run timed out before the test had a result."""
     result = report.find(id) if report else None
     return bool(report and report.timed_out and (result is None or result.cut))
 
 
-def some(names: Sequence[str]) -> str:
+def format_names(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,4 +1,4 @@
-"""The literals of a piece of Python: what a function's conditions compare with and answer, what tests assert."""
+"""Literals in Python code: those that a function's conditions compare with and return, and those that tests assert."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ PLAIN = (
 )
 
 
-def specials_of(function: ast.AST) -> Iterator[tuple[Facts, Facts, int]]:
-    """Constants that a function compares with, the constants it answers then, and the line."""
+def special_cases_of(function: ast.AST) -> Iterator[tuple[Facts, Facts, int]]:
+    """Yield the constants that a function compares with, the constants that it returns then, and the line."""
     for node in ast.walk(function):
         if isinstance(node, ast.If):
             pairs = [(values, _answer(node.body)) for values in _compared(node.test)]
         elif isinstance(node, ast.IfExp):
-            pairs = [(values, constants(node.body)) for values in _compared(node.test)]
+            pairs = [(values, constants_of(node.body)) for values in _compared(node.test)]
         elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.value, ast.Dict):
             entries = zip(node.value.keys, node.value.values, strict=True)
-            pairs = [(constants(key), constants(value)) for key, value in entries if key]
+            pairs = [(constants_of(key), constants_of(value)) for key, value in entries if key]
         else:
             continue
         yield from ((values, answer, node.lineno) for values, answer in pairs if values and answer)
 
 
-def cases_of(tests: ast.Module) -> Iterator[Facts]:
-    """What each assertion of the tests holds, with what its variables were given and each row of its parameters."""
+def assertion_facts(tests: ast.Module) -> Iterator[Facts]:
+    """Yield the facts of each assertion in the tests, with those assigned to its variables and each parameter row."""
     for test in ast.walk(tests):
         if not isinstance(test, Function) or not test.name.startswith("test"):
             continue
@@ -41,7 +41,7 @@ def cases_of(tests: ast.Module) -> Iterator[Facts]:
             match node:
                 case ast.Assign(targets, value):
                     for _, name in Facts().union(*map(_names, targets)):
-                        given[str(name)] = given.get(str(name), Facts()) | _held(value, given)
+                        given[str(name)] = given.get(str(name), Facts()) | _facts_with_variables(value, given)
                 case ast.For(iter=ast.List(values) | ast.Tuple(values)):
                     rows += map(_facts, values)
                 case ast.Call(ast.Attribute(attr="parametrize"), [_, ast.List(values) | ast.Tuple(values), *_]):
@@ -49,12 +49,13 @@ def cases_of(tests: ast.Module) -> Iterator[Facts]:
         for node in ast.walk(test):
             is_call = isinstance(node, ast.Call) and getattr(node.func, "attr", "").startswith("assert")
             if isinstance(node, ast.Assert) or is_call:
-                held = _held(node.test if isinstance(node, ast.Assert) else node, given)
+                held = _facts_with_variables(node.test if isinstance(node, ast.Assert) else node, given)
                 yield from (held | row for row in rows or [Facts()])
 
 
 def _compared(test: ast.expr) -> list[Facts]:
-    """The sets of constants of which a condition asks for one; none for what it computes or compares by size."""
+    """Return the sets of constants a condition compares with, one for each alternative; none for computed values or
+    comparisons by size."""
     match test:
         case ast.BoolOp(ast.Or(), parts):
             return [values for part in parts for values in _compared(part)]
@@ -63,22 +64,22 @@ def _compared(test: ast.expr) -> list[Facts]:
         case ast.Compare(_, [ast.Eq() | ast.Is()], _) if all(isinstance(part, PLAIN) for part in ast.walk(test)):
             return [_facts(test) - _names(test)]
         case ast.Compare(_, [ast.In()], [ast.List(values) | ast.Tuple(values) | ast.Set(values)]):
-            return [constants(value) for value in values]
+            return [constants_of(value) for value in values]
     return []
 
 
 def _answer(body: Sequence[ast.stmt]) -> Facts:
-    """The constants that statements return or assign, where they do nothing else."""
+    """Return the constants that statements return or assign, if they do nothing else."""
     if not all(isinstance(one, ast.Return | ast.Assign | ast.Expr) for one in body):
         return Facts()
     assigned = Facts().union(*(_names(target) for one in body if isinstance(one, ast.Assign) for target in one.targets))
     values = [one.value for one in body if isinstance(one, ast.Return | ast.Assign) and one.value]
-    found = [constants(value) for value in values if not (isinstance(value, ast.Name) and _names(value) <= assigned)]
+    found = [constants_of(value) for value in values if not (isinstance(value, ast.Name) and _names(value) <= assigned)]
     return Facts().union(*found) if all(found) else Facts()
 
 
-def constants(tree: ast.expr) -> Facts:
-    """The constants of an expression of literals, also in a constructor's call; none where it uses a variable."""
+def constants_of(tree: ast.expr) -> Facts:
+    """Return the constants of an expression of literals and constructor calls; none if it uses a variable."""
     called = {id(part) for call in ast.walk(tree) if isinstance(call, ast.Call) for part in _constructor(call.func)}
     names = [part for part in ast.walk(tree) if isinstance(part, ast.Name) and id(part) not in called]
     return Facts() if names else _facts(tree) - _names(tree)
@@ -89,15 +90,15 @@ def _constructor(called: ast.expr) -> Iterator[ast.AST]:
     return iter(()) if is_method else ast.walk(called)
 
 
-def _held(tree: ast.AST, given: dict[str, Facts]) -> Facts:
+def _facts_with_variables(tree: ast.AST, given: dict[str, Facts]) -> Facts:
     return _facts(tree).union(*(given.get(str(name), Facts()) for _, name in _names(tree)))
 
 
 def _facts(tree: ast.AST) -> Facts:
-    """The names of an expression, and its constants that say something."""
+    """Return the names of an expression and its constants, without trivial ones such as None, booleans and ""."""
     values = [part.value for part in ast.walk(tree) if isinstance(part, ast.Constant)]
-    telling = [value for value in values if value not in ("", b"") and not isinstance(value, TRIVIAL)]
-    return _names(tree) | {(type(value), value) for value in telling}
+    significant = [value for value in values if value not in ("", b"") and not isinstance(value, TRIVIAL)]
+    return _names(tree) | {(type(value), value) for value in significant}
 
 
 def _names(tree: ast.AST) -> Facts:

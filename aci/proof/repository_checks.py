@@ -1,7 +1,7 @@
-"""Part 5 of a proof: the repository's own checks (linters, types, formats) say nothing new on what a patch changes.
+"""Part 5 of a proof: the repository's own checks (linters, types, formats) report nothing new on the changed files.
 
-A check counts where the base configures it and the workspace can run it without the network; the others are named as
-not run. What it says is compared with what it says on the base, without line numbers.
+A check counts if the base configures it and the workspace can run it without the network; the others are listed as not
+run. Its findings are compared with those on the base, without line numbers.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.workspace import Ran, Workspace
+from aci.runtime.workspace import CommandResult, Workspace
 from trajectories.errors import UsageError
 from trajectories.trees import Trees
 
 SESSION = "checks"
 SECONDS, ALL_SECONDS = 60.0, 240.0
-"""For one run of one check, and for all of a proof."""
+"""Time limits for one run of one check, and for all checks of a proof."""
 MOST_FILES, MOST_SHOWN, LONGEST, LARGEST = 200, 3, 200, 500_000
 PYTHON, SCRIPT, TYPED, GO, RUST = (
     re.compile(rf".*\.(?:{ends})") for ends in ("pyi?", "[cm]?[jt]sx?", "[cm]?tsx?", "go", "rs")
@@ -31,8 +31,8 @@ SUMMARY = re.compile(r"(?:Found|Success|All checks|All done|Oh no|\d+ files? |âœ
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One check: the `command` is given the changed files that match; `whole`: it checks what it is set up for."""
+class RepositoryCheck:
+    """A check: its `command` gets the changed files that match `files`, or none if it always checks the `whole`."""
 
     name: str
     command: str
@@ -40,53 +40,65 @@ class Check:
     whole: bool = False
 
 
-KNOWN: tuple[tuple[Check, tuple[str, ...], str], ...] = (
+KNOWN: tuple[tuple[RepositoryCheck, tuple[str, ...], str], ...] = (
     (
-        Check("ruff", "ruff check --no-cache --no-fix --output-format=concise --force-exclude", PYTHON),
+        RepositoryCheck("ruff", "ruff check --no-cache --no-fix --output-format=concise --force-exclude", PYTHON),
         ("ruff.toml", ".ruff.toml"),
         r"^\[tool\.ruff\b|id: ruff(?:-check)?\s",
     ),
-    (Check("ruff format", "ruff format --no-cache --check --force-exclude", PYTHON), (), r"id: ruff-format\b"),
-    (Check("flake8", "python -m flake8", PYTHON), (".flake8",), r"^\[flake8\]|id: flake8\b"),
-    (Check("black", "python -m black --check -q --diff", PYTHON), (), r"^\[tool\.black\]|id: black\b"),
-    (Check("isort", "python -m isort --check-only", PYTHON), (".isort.cfg",), r"^\[(?:tool\.)?isort\]|id: isort\b"),
     (
-        Check("mypy", "python -m mypy --no-error-summary --cache-dir=/dev/null", PYTHON),
+        RepositoryCheck("ruff format", "ruff format --no-cache --check --force-exclude", PYTHON),
+        (),
+        r"id: ruff-format\b",
+    ),
+    (RepositoryCheck("flake8", "python -m flake8", PYTHON), (".flake8",), r"^\[flake8\]|id: flake8\b"),
+    (RepositoryCheck("black", "python -m black --check -q --diff", PYTHON), (), r"^\[tool\.black\]|id: black\b"),
+    (
+        RepositoryCheck("isort", "python -m isort --check-only", PYTHON),
+        (".isort.cfg",),
+        r"^\[(?:tool\.)?isort\]|id: isort\b",
+    ),
+    (
+        RepositoryCheck("mypy", "python -m mypy --no-error-summary --cache-dir=/dev/null", PYTHON),
         ("mypy.ini", ".mypy.ini"),
         r"^\[(?:tool\.)?mypy\]|id: mypy\b",
     ),
     (
-        Check("eslint", "node_modules/.bin/eslint --format unix --no-error-on-unmatched-pattern", SCRIPT),
+        RepositoryCheck("eslint", "node_modules/.bin/eslint --format unix --no-error-on-unmatched-pattern", SCRIPT),
         (
             *(f"eslint.config.{end}" for end in ("js", "mjs", "cjs", "ts")),
             *(f".eslintrc{end}" for end in ("", ".js", ".cjs", ".json", ".yml", ".yaml")),
         ),
         "(?!)",
     ),
-    (Check("tsc", "node_modules/.bin/tsc --noEmit --pretty false -p .", TYPED, True), ("tsconfig.json",), "(?!)"),
-    (Check("gofmt", "gofmt -l", GO), ("go.mod",), "(?!)"),
     (
-        Check("cargo fmt", "cargo fmt --all --check -- -l", RUST, True),
+        RepositoryCheck("tsc", "node_modules/.bin/tsc --noEmit --pretty false -p .", TYPED, True),
+        ("tsconfig.json",),
+        "(?!)",
+    ),
+    (RepositoryCheck("gofmt", "gofmt -l", GO), ("go.mod",), "(?!)"),
+    (
+        RepositoryCheck("cargo fmt", "cargo fmt --all --check -- -l", RUST, True),
         ("rustfmt.toml", ".rustfmt.toml"),
         r"id: (?:cargo-)?fmt\b",
     ),
     (
-        Check("clippy", "cargo clippy --offline --quiet --all-targets --message-format short", RUST, True),
+        RepositoryCheck("clippy", "cargo clippy --offline --quiet --all-targets --message-format short", RUST, True),
         ("clippy.toml", ".clippy.toml"),
         r"id: (?:cargo-)?clippy\b",
     ),
 )
-"""Each with the files that configure it, and a pattern of what does so in a shared file."""
+"""Each check with the files that configure it, and a pattern of its configuration in a shared file."""
 COVERED = re.compile(r"ruff(?:-check|-format)?|flake8|black|isort|mypy|eslint|gofmt|(?:cargo-)?(?:fmt|clippy)")
 HOOK = re.compile(r"^[ \t]*-[ \t]+id:[ \t]*[\"']?([\w.-]+)", re.MULTILINE)
 REPO = re.compile(r"^[ \t]*-[ \t]+repo:[ \t]*", re.MULTILINE)
 FIELD = re.compile(r"^[ \t]*([a-z_]+):(.*)$", re.MULTILINE)
 PLAIN = re.compile(r"\^?(?:[\w/@-]|\\[./-])*(?:\((?:\?:)?[\w|]+\))?\$?")
-"""Patterns of files that nothing can be wrong with: a name, a beginning, one of some ends."""
+"""Simple patterns of files that are safe to compile: a name, a prefix, one of several suffixes."""
 
 
-def configured(trees: Trees, base: str) -> tuple[list[Check], list[str]]:
-    """The checks that the base configures, and the names of pre-commit's hooks that cannot be run here."""
+def find_checks(trees: Trees, base: str) -> tuple[list[RepositoryCheck], list[str]]:
+    """Return the checks that the base configures, and the names of pre-commit hooks that cannot be run here."""
 
     def text(path: str) -> str:
         try:
@@ -106,18 +118,18 @@ def configured(trees: Trees, base: str) -> tuple[list[Check], list[str]]:
     return [*found, *own], others
 
 
-def _hooks(text: str) -> tuple[list[Check], list[str]]:
-    """pre-commit's hooks that are commands of the system, and the names of those that it would have to install."""
+def _hooks(text: str) -> tuple[list[RepositoryCheck], list[str]]:
+    """Return pre-commit hooks that are system commands, and the names of those that it would have to install."""
     own, others = [], []
     for block in REPO.split(text)[1:]:
         local = re.match(r"[\"']?local\b", block)
         hooks = HOOK.split(block)[1:]
         for name, rest in zip(hooks[::2], hooks[1::2], strict=True):
-            said = {key: _unquoted(value.strip()) for key, value in FIELD.findall(rest)}
-            system = local and said.get("language") in ("system", "unsupported", "script") and said.get("entry")
-            if system and not re.search(r"pytest|unittest|\btest\b", said["entry"]):
-                whole = said.get("pass_filenames", "true").lower() == "false"
-                own.append(Check(name, said["entry"], _pattern(said), whole))
+            fields = {key: _unquoted(value.strip()) for key, value in FIELD.findall(rest)}
+            system = local and fields.get("language") in ("system", "unsupported", "script") and fields.get("entry")
+            if system and not re.search(r"pytest|unittest|\btest\b", fields["entry"]):
+                whole = fields.get("pass_filenames", "true").lower() == "false"
+                own.append(RepositoryCheck(name, fields["entry"], _pattern(fields), whole))
             elif not COVERED.fullmatch(name):
                 others.append(name)
     return own, others
@@ -127,11 +139,11 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
-def _pattern(said: dict[str, str]) -> re.Pattern[str]:
-    """What a hook's files match; another's pattern may take forever, so only a plain one is used."""
+def _pattern(fields: dict[str, str]) -> re.Pattern[str]:
+    """Return the pattern of a hook's files; only a simple one is used, as an untrusted pattern may take forever."""
     ends = {"python": r".*\.pyi?", "pyi": r".*\.pyi", "javascript": r".*\.[cm]?jsx?", "ts": r".*\.tsx?"}
-    kind = next((end for name, end in ends.items() if name in said.get("types", said.get("types_or", ""))), ".*")
-    files = said.get("files", "")
+    kind = next((end for name, end in ends.items() if name in fields.get("types", fields.get("types_or", ""))), ".*")
+    files = fields.get("files", "")
     return re.compile(f".*(?:{files}).*" if files and PLAIN.fullmatch(files) else kind)
 
 
@@ -144,11 +156,11 @@ def run_checks(
     paths: Sequence[str],
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[str, ...]:
-    """What the base's checks say that is new on `paths` of `tree`, a line each: `ruff: nothing new`.
+    """Return a line for each check of the base with its new findings on `paths` of `tree`, as `ruff: nothing new`.
 
-    `before` stands at `base`, `after` at `tree`. A check that cannot be run, or not in time, says so.
+    `before` is at `base`, `after` at `tree`. The line also says if a check cannot be run, or not in time.
     """
-    checks, told = configured(trees, base)
+    checks, not_runnable = find_checks(trees, base)
     lines, left = [], ALL_SECONDS
     for check in checks:
         changed = [path for path in paths if check.files.fullmatch(path) and _is_plain(path)][:MOST_FILES]
@@ -158,11 +170,11 @@ def run_checks(
         if left <= 0:
             lines.append(f"{check.name}: not run (no time was left)")
             continue
-        say(f"Running {check.name} on what the patch changes")
+        say(f"Running {check.name} on the files that the patch changes")
         line, seconds = _judge(check, before, after, [path for path in now if trees.entry(base, path)], now)
         lines.append(line)
         left -= seconds
-    return (*lines, *(f"{name}: not run (pre-commit would have to fetch it)" for name in told[:MOST_FILES]))
+    return (*lines, *(f"{name}: not run (pre-commit would have to fetch it)" for name in not_runnable[:MOST_FILES]))
 
 
 def _is_plain(path: str) -> bool:
@@ -170,12 +182,12 @@ def _is_plain(path: str) -> bool:
 
 
 def _judge(
-    check: Check, before: Workspace, after: Workspace, there: Sequence[str], now: Sequence[str]
+    check: RepositoryCheck, before: Workspace, after: Workspace, there: Sequence[str], now: Sequence[str]
 ) -> tuple[str, float]:
     new = _run(check, after, now)
     if (why := _not_run(check, new)) or not new.code:
         return f"{check.name}: {f'not run ({why})' if why else 'nothing new'}", new.seconds
-    old = _run(check, before, there) if there or check.whole else Ran(b"", 0, 0.0, "")
+    old = _run(check, before, there) if there or check.whole else CommandResult(b"", 0, 0.0, "")
     seconds = new.seconds + old.seconds
     if why := _not_run(check, old):
         return f"{check.name}: not run ({why})", seconds
@@ -194,14 +206,14 @@ def _judge(
     return f"{check.name}: {len(added)} new: {'; '.join(added[:MOST_SHOWN])}{more}", seconds
 
 
-def _run(check: Check, workspace: Workspace, files: Sequence[str]) -> Ran:
+def _run(check: RepositoryCheck, workspace: Workspace, files: Sequence[str]) -> CommandResult:
     words = "" if check.whole else f" {shlex.join(files)}"
     place = shlex.quote(workspace.root)
     python = 'python() { if command -v python >/dev/null; then command python "$@"; else python3 "$@"; fi; }'
     return workspace.run(f"(cd {place} && {python}; {check.command}{words})", SECONDS, SESSION)
 
 
-def _not_run(check: Check, ran: Ran) -> str:
+def _not_run(check: RepositoryCheck, ran: CommandResult) -> str:
     if ran.timed_out:
         return f"it did not end within {SECONDS:.0f} s"
     missing = ran.code in (126, 127) or re.search(r"No module named '?[\w.]+'?\s*$", ran.text[-200:])
@@ -210,19 +222,19 @@ def _not_run(check: Check, ran: Ran) -> str:
     return ""
 
 
-def _messages(check: Check, ran: Ran, root: str, files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What a check says, to be compared and to be shown; where it checks more than `files`, only of these."""
+def _messages(check: RepositoryCheck, ran: CommandResult, root: str, files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield a check's messages, in a form to compare and one to show; if it checks all files, only those on `files`."""
     for raw in COLOUR.sub("", ran.text).replace(f"{root}/", "").splitlines():
         line = raw.strip()
         if not line or SUMMARY.match(line):
             continue
         if check.name == "black" and not re.match(r"(?:---|\+\+\+) ", line):
-            continue  # its diff names the file; how it would be is not compared
+            continue  # only the file names of its diff are compared
         if check.whole and not any(path in line for path in files):
             continue
         yield LINE.sub("", re.sub(r"\t.*", "", line)), line[:LONGEST]
 
 
-def broken(checks: Sequence[str]) -> tuple[str, ...]:
-    """Those of the lines of `run_checks` that say something new."""
+def new_findings(checks: Sequence[str]) -> tuple[str, ...]:
+    """Return the lines of `run_checks` with new findings."""
     return tuple(line for line in checks if re.match(r"[^:]+: \d+ new: ", line))

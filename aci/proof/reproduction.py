@@ -1,4 +1,4 @@
-"""Parts 1 to 3 of a proof: which tests show the issue; red without the patch, green with it, red again without."""
+"""Parts 1 to 3 of a proof: tests that show the issue are red without the patch, green with it, and red again."""
 
 from __future__ import annotations
 
@@ -7,84 +7,89 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aci import evidence
-from aci.testing import Report, TestResult, limit_of
-from aci.trial import Trial, fails, passes, some
-from aci.workspace import Workspace
+from aci.proof import evidence
+from aci.proof.proof_run import ProofRun, fails, format_names, passes
+from aci.runtime.workspace import Workspace
+from aci.testing.suite_run import SuiteReport, TestResult, limit_per_test
 from trajectories.errors import UsageError
 from trajectories.records import Verdict
 
 LEAST, LEAST_UNKNOWN, TIMES_SLOWER = 2.0, 10.0, 20
-"""A test that may hang without the patch is waited for so many seconds, more where the suite did not see it fail, or so
-many times what it takes with the patch."""
+"""Time limit of a test that may hang without the patch: LEAST seconds, LEAST_UNKNOWN if the suite did not see it fail,
+or TIMES_SLOWER times what it takes with the patch, whichever is longest."""
 LONG = 5.0
-"""Seconds that failing tests take from which on they are not run a second time if the suite has seen them fail too."""
-ASKED = 3
-"""Of tests that were only seen to be cut off before their time, so many are asked one by one whether they hang."""
+"""If failing tests take at least so many seconds and the suite saw them fail too, they are not run a second time."""
+MOST_WAITED = 3
+"""Most tests, of those that were only ended early, that run once more alone with the full limit to see if they hang."""
 NEARLY = 0.9
-"""A test that was cut off after this share of the longest that a test may take had all its time."""
+"""A test that was ended after this share of the limit had its full time."""
 
 
-def mended(trial: Trial, baseline: Report | None, suite: Report | None, places: Sequence[str]) -> tuple[str, ...]:
-    """The tests failing on the base that pass with the patch and are tied to the issue; says how they are."""
-    mended_by: dict[str, list[str]] = {}
+def find_fixed_tests(
+    trial: ProofRun, baseline: SuiteReport | None, suite: SuiteReport | None, places: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the tests that fail on the base, pass with the patch and are tied to the issue; note how they are tied."""
+    fixed_by_tie: dict[str, list[str]] = {}
     failing = [result for result in baseline.results if result.bad] if baseline else []
     for result in failing:
         now = _tests_of(suite, result.id)
         if now and all(test.ok for test in now):
             how = _tie(trial, replace(result, path=result.path or now[0].path), places)
-            mended_by.setdefault(how, []).append(result.id)
-    for how, ids in mended_by.items():
-        trial.note(f"Failing before and mended, {how or 'but not tied to the issue, so not counted'}: {some(ids)}.")
-    return tuple(id for how, ids in mended_by.items() if how for id in ids)
+            fixed_by_tie.setdefault(how, []).append(result.id)
+    for how, ids in fixed_by_tie.items():
+        trial.note(
+            f"Failing before and fixed, {how or 'but not tied to the issue, so not counted'}: {format_names(ids)}."
+        )
+    return tuple(id for how, ids in fixed_by_tie.items() if how for id in ids)
 
 
-def _tie(trial: Trial, result: TestResult, places: Sequence[str]) -> str:
-    if evidence.named_in(trial.issue.text, result.id, result.path):
+def _tie(trial: ProofRun, result: TestResult, places: Sequence[str]) -> str:
+    if evidence.is_named_in(trial.issue.text, result.id, result.path):
         return "named in the issue"
     try:
         source = trial.trees.read(trial.base, result.path).decode("utf-8", "replace") if result.path else ""
     except (OSError, UsageError):
         source = ""
-    how = evidence.touches(result, source, places)
+    how = evidence.describe_contact(result, source, places)
     return how and f"{how}, a likely place of the issue"
 
 
-def reproduce(
-    trial: Trial,
+def judge_reproduction(
+    trial: ProofRun,
     before: Workspace,
     after: Workspace,
     nodes: Sequence[str],
     given: bool,
-    baseline: Report | None,
-    suite: Report | None,
+    baseline: SuiteReport | None,
+    suite: SuiteReport | None,
 ) -> Verdict:
     """Judge red, green and red again by these tests; `given` ones must all pass in the end.
 
-    Red must be seen twice in a row, so that a test that passes every other time shows nothing; where that takes long,
-    the suite's run without the patch is the first time. Red again is tried where the patched code has run, and green
-    once more after it, so that what that run left behind shows nothing either.
-    Where a test hangs without the patch nobody waits for longer than many times what it takes with it; but where no
-    test is red for another reason, one has to hang for as long as a test may take.
+    Red must be seen twice in a row, so that a test that passes every other time proves nothing. If that takes long,
+    the suite's run without the patch counts as the first time. Red again runs where the patched code has run, and
+    green once more after it, so that files left behind by that run prove nothing either.
+
+    A test that hangs without the patch is ended after TIMES_SLOWER times what it takes with it. But if no test is red
+    for another reason, one has to hang for the full limit of a test.
     """
     green = trial.only(after, nodes, trial.proved) if nodes else None
     each = _patience(trial, green)
-    unknown = max(each, min(LEAST_UNKNOWN, limit_of(trial.timeout)))
+    unknown = max(each, min(LEAST_UNKNOWN, limit_per_test(trial.timeout)))
     known = all(fails(baseline, node) for node in nodes)
     red = trial.only(before, nodes, trial.without, each if known else unknown) if nodes else None
     missing = [node for node in nodes if not _is_found(node, red, green)] if given else []
     if missing and (baseline is None or baseline.granularity != "command"):
-        trial.note(f"Not found among the tests, without or with the patch: {some(missing)}.")
+        trial.note(f"Not found among the tests, without or with the patch: {format_names(missing)}.")
     if red is None and green is None:
         return _by_code(trial, before, after, baseline)
     failing = [result.id for result in red.results if is_red(trial, red, result.id)] if red else []
     turned = [result.id for result in green.results if result.ok and is_red(trial, red, result.id)] if green else []
     slow = _only_slow(trial, before, turned, red, baseline)
     tests = tuple(id for id in turned if id not in slow)
-    left = _still_failing(red, green, baseline, given)
-    if left:
-        trial.note(f"Still failing with the patch: {some(left)}.")
-        trial.failed(green, left)
+    still_failing = _still_failing(red, green, baseline, given)
+    if still_failing:
+        trial.note(f"Still failing with the patch: {format_names(still_failing)}.")
+        trial.failed(green, still_failing)
     if not tests:
         trial.note("No test fails without the patch and passes with it.")
         red_ones = [id for id in failing if id not in slow]
@@ -92,88 +97,96 @@ def reproduce(
     is_known = trial.without == trial.base and all(fails(baseline, id) for id in tests)
     red_twice = red if is_known and red and red.seconds >= LONG else trial.only(before, tests, trial.without, each)
     if passing := [id for id in tests if not is_red(trial, red_twice, id)]:
-        trial.note(f"Failed without the patch once, and not the second time: {some(passing)}.")
+        trial.note(f"Failed without the patch once, but not the second time: {format_names(passing)}.")
         return Verdict(red=False, green=False)
     again = trial.only(after, tests, trial.without, each)
     once_more = trial.only(after, tests, trial.proved)
-    if unmoved := [id for id in tests if not is_red(trial, again, id)]:
-        trial.note(f"Passing without the source hunks too, so for another reason: {some(unmoved)}.")
-    if unsteady := [id for id in tests if not passes(once_more, id) or fails(suite, id)]:
-        trial.note(f"Passed with the patch once, and not every time: {some(unsteady)}.")
+    if independent := [id for id in tests if not is_red(trial, again, id)]:
+        trial.note(f"Passing without the source hunks too, so for another reason: {format_names(independent)}.")
+    if flaky := [id for id in tests if not passes(once_more, id) or fails(suite, id)]:
+        trial.note(f"Passed with the patch once, but not every time: {format_names(flaky)}.")
     complete = bool(green and green.complete)
     if crashed := bool(green and green.code > 2 and baseline and baseline.ended_well and not green.ended_well):
         trial.note(
             f"With the patch the tests exit with {green.code if green else 0}, which their results do not explain."
         )
     return Verdict(
-        red=True, green=complete and not (left or unsteady or crashed or missing), red_again=not unmoved, tests=tests
+        red=True,
+        green=complete and not (still_failing or flaky or crashed or missing),
+        red_again=not independent,
+        tests=tests,
     )
 
 
-def _patience(trial: Trial, green: Report | None) -> float:
-    """The seconds that a test may take without the patch, by what it takes with it; what sets it up takes no longer
-    than all of that run."""
-    most = limit_of(trial.timeout)
+def _patience(trial: ProofRun, green: SuiteReport | None) -> float:
+    """Return the seconds that a test may take without the patch, derived from what it takes with it.
+
+    The whole run with the patch is a lower bound, to leave time for fixtures.
+    """
+    most = limit_per_test(trial.timeout)
     taken = [result.seconds for result in green.results if result.ok] if green else []
     if green is None or not taken:
         return most
     return min(most, max(LEAST, TIMES_SLOWER * max(taken), green.seconds))
 
 
-def is_red(trial: Trial, report: Report | None, id: str) -> bool:
-    """Whether the test fails there for a reason that counts."""
+def is_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
+    """Whether the test fails in the report for a reason that counts."""
     result = report.find(id) if report else None
     if result is None or not result.bad:
         return False
     name = evidence.missing_name(result)
     if name and not evidence.adds_name(trial.parts.diff, trial.parts.added, name):
-        trial.note(f"Failing only because {name!r} is missing, which the patch does not add, is not counted.")
+        trial.note(f"A failure is not counted: {name!r} is missing, and the patch does not add it.")
         return False
     return True
 
 
 def _only_slow(
-    trial: Trial, before: Workspace, turned: Sequence[str], red: Report | None, baseline: Report | None
+    trial: ProofRun, before: Workspace, turned: Sequence[str], red: SuiteReport | None, baseline: SuiteReport | None
 ) -> set[str]:
-    """Those of the tests that turned green which may just take longer than was waited for.
+    """Return the tests that turned green and may only have been too slow for the shortened limit without the patch.
 
-    That one is surely red vouches for the others, which were cut off beside it: the verdict can stand on that one.
+    If at least one test is surely red, the others that were ended early beside it are accepted: that one is enough for
+    the verdict.
     """
     cut = [id for id in turned if not _is_surely_red(trial, red, id)]
     slow = {id for id in cut if passes(baseline, id)}
-    asked = [id for id in cut if id not in slow]
-    if not asked or len(cut) < len(turned) or any(_is_surely_red(trial, baseline, id) for id in asked):
+    doubtful = [id for id in cut if id not in slow]
+    if not doubtful or len(cut) < len(turned) or any(_is_surely_red(trial, baseline, id) for id in doubtful):
         return slow
-    for id in asked[:ASKED]:
-        trial.say(f"Waiting for {id} without the patch: it was cut off before its time")
+    for id in doubtful[:MOST_WAITED]:
+        trial.say(f"Running {id} without the patch with its full time limit: it was ended early")
         if _is_surely_red(trial, trial.only(before, [id], trial.without), id):
             return slow
         slow.add(id)
-    trial.note(f"Cut off before their time without the patch, and only slow: {some(asked)}.")
-    return {*slow, *asked}
+    trial.note(f"Only slow without the patch, and ended before their time limit: {format_names(doubtful)}.")
+    return {*slow, *doubtful}
 
 
-def _is_surely_red(trial: Trial, report: Report | None, id: str) -> bool:
-    """Whether the test failed there, and not for want of time."""
-    return fails(report, id) and not is_hasty(report, id, limit_of(trial.timeout))
+def _is_surely_red(trial: ProofRun, report: SuiteReport | None, id: str) -> bool:
+    """Whether the test failed in the report for another reason than a shortened time limit."""
+    return fails(report, id) and not was_ended_early(report, id, limit_per_test(trial.timeout))
 
 
-def is_hasty(report: Report | None, id: str, most: float) -> bool:
-    """Whether a test was cut off before the `most` seconds that a test may take: it could be slow, and not wrong."""
+def was_ended_early(report: SuiteReport | None, id: str, most: float) -> bool:
+    """Whether a test was ended before the `most` seconds that a test may take, so that it may only be slow."""
     result = report.find(id) if report else None
     return bool(result and result.too_long and result.seconds < NEARLY * most)
 
 
-def _still_failing(red: Report | None, green: Report | None, baseline: Report | None, given: bool) -> list[str]:
-    """Tests that fail with the patch; if they were not given, only those that do not fail on the base anyway."""
+def _still_failing(
+    red: SuiteReport | None, green: SuiteReport | None, baseline: SuiteReport | None, given: bool
+) -> list[str]:
+    """Return the tests that fail with the patch; if they were not given, without those that fail on the base too."""
     known = set(baseline.failed) if baseline and not given else set()
     broken = set(green.failed) - known if green else set()
     vanished = {id for id in red.failed if not _tests_of(green, id)} if red and given else set()
     return sorted(broken | vanished)
 
 
-def _tests_of(report: Report | None, id: str) -> list[TestResult]:
-    """The test's result; for a file, module or class that could not be loaded elsewhere, those of its tests."""
+def _tests_of(report: SuiteReport | None, id: str) -> list[TestResult]:
+    """Return the test's result, or for a file, module or class that could not be loaded, the results of its tests."""
     if report is None:
         return []
     if same := report.find(id):
@@ -182,9 +195,9 @@ def _tests_of(report: Report | None, id: str) -> list[TestResult]:
     return [result for result in report.results if result.id.startswith(inside)]
 
 
-def _is_found(node: str, *reports: Report | None) -> bool:
+def _is_found(node: str, *reports: SuiteReport | None) -> bool:
     """Whether a node (a file, folder, test or group of tests) has a result in one of the reports."""
-    wanted = dotted(node)
+    wanted = dotted_node(node)
     below = re.compile(rf"{re.escape(wanted)}(?:[.\[]|$)")
     for report in reports:
         if report and report.find(node):
@@ -192,23 +205,23 @@ def _is_found(node: str, *reports: Report | None) -> bool:
         for result in report.results if report else ():
             module = result.path.rpartition("/")[2].removesuffix(".py")
             inside = result.id.partition("::")[2] or result.id.rpartition(f"{module}.")[2]
-            names = [dotted(result.id), dotted(f"{result.path}::{inside}")]
+            names = [dotted_node(result.id), dotted_node(f"{result.path}::{inside}")]
             not_loaded = not result.path and f".{wanted}".endswith(f".{result.id}")
             if not_loaded or any(below.match(name) for name in names):
                 return True
     return False
 
 
-def dotted(node: str) -> str:
-    """A node's name in the form that pytest's and unittest's ids share."""
+def dotted_node(node: str) -> str:
+    """Return a node's name in a form common to pytest's and unittest's ids."""
     path, colons, rest = node.partition("::")
     if "/" in path or path.endswith(".py"):
         path = re.sub(r"\.py$", "", posixpath.normpath(path)).strip("/").replace("/", ".")
     return path + colons.replace("::", ".") + rest.replace("::", ".")
 
 
-def _by_code(trial: Trial, before: Workspace, after: Workspace, baseline: Report | None) -> Verdict:
-    """Where no single test can be run: the command's exit code, if new tests of the patch turn a green base red."""
+def _by_code(trial: ProofRun, before: Workspace, after: Workspace, baseline: SuiteReport | None) -> Verdict:
+    """Judge by the command's exit code, as no single test can be run: new tests must turn a green base red."""
     if baseline is None or baseline.granularity != "command" or not trial.parts.tests:
         trial.note("No test reproduces the issue.")
         return Verdict()

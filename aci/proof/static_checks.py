@@ -1,8 +1,7 @@
-"""What does not fit together in a Python file, told without running anything: imports of names that a module of the
-repository does not define, and calls that its functions do not take.
+"""Static consistency checks of a Python file: imports of undefined names, and calls that do not fit their function.
 
-Only what is sure is told: a name that is bound more than once, a decorated function, a call with stars, a class that
-inherits its constructor are passed over.
+Only certain errors are reported. Names that are bound more than once, decorated functions, calls with `*` or `**`, and
+classes that inherit their constructor are skipped.
 """
 
 from __future__ import annotations
@@ -13,19 +12,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.source import parse, undefined
+from aci.repository.python_source import parse, undefined_names
 
 Read = Callable[[str], bytes | None]
 ROOTS = "", "src/", "lib/"
 """Folders from which modules are imported."""
 ANY = "*", "__getattr__", "globals", "vars", "locals", "exec", "setattr"
-"""What gives a module names that nobody can read off it."""
+"""Names in a module that mean it may define others which cannot be seen in its source."""
 MOST_MODULES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
-    """What is wrong at a line, in words that do not name the line."""
+class ConsistencyError:
+    """An error at a line; `text` describes it without the line number."""
 
     path: str
     line: int
@@ -35,33 +34,35 @@ class Misfit:
         return f"{self.path}:{self.line}: {self.text}"
 
 
-def misfits(path: str, read: Read) -> list[Misfit]:
-    """All that do not fit in the file at `path`, in the order of lines. `read` gives a file of the repository by its
-    path, or None. Empty for a file that this interpreter cannot parse; of modules that it imports the first 100 are
-    looked at."""
+def find_inconsistencies(path: str, read: Read) -> list[ConsistencyError]:
+    """Return all consistency errors in the file at `path`, in the order of lines.
+
+    `read` returns a file of the repository by its path, or None. The list is empty for a file that this interpreter
+    cannot parse. Of the modules that the file imports, the first 100 are checked.
+    """
     source = (read(path) or b"").decode("utf-8", "replace")
     tree = parse(source)
     if tree is None:
         return []
     names = _Names(path, tree)
-    found = [Misfit(path, line, f"{name} is not defined") for name, line in undefined(source).items()]
+    found = [ConsistencyError(path, line, f"{name} is not defined") for name, line in undefined_names(source).items()]
     known: dict[str, ast.stmt] = {name: node for name, node in names.defined.items() if names.bound[name] == 1}
     modules = _Modules(path, read)
-    for node in tree.body:  # what stands deeper may be meant to fail
+    for node in tree.body:  # nested imports may be meant to fail
         if not isinstance(node, ast.ImportFrom) or not (other := modules.of(node)):
             continue
         for alias in node.names:
             name = alias.asname or alias.name
             if not other.has(alias.name):
-                found.append(Misfit(path, node.lineno, f"{other.path} defines no {alias.name}"))
+                found.append(ConsistencyError(path, node.lineno, f"{other.path} defines no {alias.name}"))
             elif alias.name in other.defined and other.bound[alias.name] == names.bound[name] == 1:
                 known[name] = other.defined[alias.name]
-    found += [Misfit(path, call.lineno, text) for call, text in _calls(tree, known)]
+    found += [ConsistencyError(path, call.lineno, text) for call, text in _calls(tree, known)]
     return sorted(found, key=lambda one: one.line)
 
 
 class _Names:
-    """A module's names: how often each is bound in it, at any depth, and its own functions and classes."""
+    """A module's names: how often each is bound, at any depth, and its top-level functions and classes."""
 
     def __init__(self, path: str, tree: ast.Module) -> None:
         self.path = path
@@ -73,8 +74,11 @@ class _Names:
         }
 
     def has(self, name: str) -> bool:
-        """Whether it may be imported from here: any name where the module finds names by itself, or is a package, whose
-        folder may hold modules that nobody has written."""
+        """Whether a name may be imported from this module.
+
+        Any name may be if the module creates names dynamically, or is a package: its folder may hold modules that are
+        not in the repository, as generated or compiled ones.
+        """
         is_package = posixpath.basename(self.path) == "__init__.py"
         return is_package or name == "*" or name.startswith("__") or any(one in self.bound for one in (name, *ANY))
 
@@ -106,7 +110,7 @@ class _Modules:
         self._known: dict[str, _Names | None] = {}
 
     def of(self, node: ast.ImportFrom) -> _Names | None:
-        """The one that names are taken from, where there is exactly one."""
+        """Return the module that names are imported from, if there is exactly one."""
         stem = (node.module or "").replace(".", "/")
         if node.level:
             folder = self._path
@@ -128,7 +132,7 @@ class _Modules:
 
 
 def _calls(tree: ast.AST, known: dict[str, ast.stmt]) -> Iterator[tuple[ast.Call, str]]:
-    for node in _expected(tree):
+    for node in _must_succeed(tree):
         match node:
             case ast.Call(func=ast.Name(id=name)) if name in known:
                 if text := _wrong(node, name, known[name]):
@@ -137,20 +141,20 @@ def _calls(tree: ast.AST, known: dict[str, ast.stmt]) -> Iterator[tuple[ast.Call
                 yield from _calls_of_self(node)
 
 
-def _expected(node: ast.AST) -> Iterator[ast.AST]:
-    """All below, but for what may be meant to fail: what is tried, and what stands where an exception is waited for."""
+def _must_succeed(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all nodes below, except those that may be meant to fail: in `try`, and where an exception is expected."""
     for child in ast.iter_child_nodes(node):
-        if not isinstance(child, ast.Try) and not (isinstance(child, ast.With) and _waits(child)):
+        if not isinstance(child, ast.Try) and not (isinstance(child, ast.With) and _expects_error(child)):
             yield child
-            yield from _expected(child)
+            yield from _must_succeed(child)
 
 
-def _waits(node: ast.With) -> bool:
+def _expects_error(node: ast.With) -> bool:
     return any("raises" in ast.dump(item.context_expr).lower() for item in node.items)
 
 
 def _calls_of_self(holder: ast.ClassDef) -> Iterator[tuple[ast.Call, str]]:
-    """Calls of a class's own methods on `self`, in its own methods."""
+    """Yield calls of a class's own methods on `self`, in its own methods."""
     bound = Counter(_bound(ast.Module(holder.body, [])))
     stored = {node.attr for node in ast.walk(holder) if isinstance(node, ast.Attribute) and _is_stored(node)}
     methods = {
@@ -160,29 +164,29 @@ def _calls_of_self(holder: ast.ClassDef) -> Iterator[tuple[ast.Call, str]]:
         and bound[node.name] == 1
         and node.name not in stored
         and not node.decorator_list
-        and _is_of_self(node)
+        and _takes_self(node)
     }
     for method in methods.values():
-        for node in _of_self(method):
+        for node in _nodes_with_self(method):
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)) if name in methods:
-                    if text := _unfit(node, methods[name].args, 1):
+                    if text := _mismatch(node, methods[name].args, 1):
                         yield node, f"self.{name}() {text}"
 
 
-def _is_of_self(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def _takes_self(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return [one.arg for one in (*node.args.posonlyargs, *node.args.args)][:1] == ["self"]
 
 
-def _of_self(method: ast.AST) -> Iterator[ast.AST]:
-    """All in a method where `self` is its own."""
+def _nodes_with_self(method: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a method in which `self` is the method's own parameter."""
     for node in ast.iter_child_nodes(method):
         own = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and "self" in {
             one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)
         }
         if not own and not isinstance(node, ast.ClassDef | ast.Try):
             yield node
-            yield from _of_self(node)
+            yield from _nodes_with_self(node)
 
 
 def _is_stored(node: ast.Attribute) -> bool:
@@ -190,38 +194,38 @@ def _is_stored(node: ast.Attribute) -> bool:
 
 
 def _wrong(call: ast.Call, name: str, target: ast.stmt) -> str:
-    """What a call of a function or class does wrong, "" if nothing that is sure."""
+    """Return what is wrong with a call of a function or class, "" if nothing certain."""
     text = ""
     if isinstance(target, ast.FunctionDef | ast.AsyncFunctionDef) and not target.decorator_list:
-        text = _unfit(call, target.args, 0)
+        text = _mismatch(call, target.args, 0)
     elif isinstance(target, ast.ClassDef) and not target.decorator_list and not target.keywords:
-        made = [node for node in target.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
-        news = any(isinstance(node, ast.FunctionDef) and node.name == "__new__" for node in target.body)
-        if len(made) == 1 and not made[0].decorator_list and not target.bases and not news:
-            text = _unfit(call, made[0].args, 1)
+        inits = [node for node in target.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+        has_new = any(isinstance(node, ast.FunctionDef) and node.name == "__new__" for node in target.body)
+        if len(inits) == 1 and not inits[0].decorator_list and not target.bases and not has_new:
+            text = _mismatch(call, inits[0].args, 1)
     return f"{name}() {text}" if text else ""
 
 
-def _unfit(call: ast.Call, takes: ast.arguments, bound: int) -> str:
-    """Why arguments do not fit parameters, the first `bound` of which are given already."""
+def _mismatch(call: ast.Call, takes: ast.arguments, bound: int) -> str:
+    """Return why arguments do not fit the parameters, of which the first `bound` are already given."""
     if any(isinstance(one, ast.Starred) for one in call.args) or any(one.arg is None for one in call.keywords):
         return ""
-    places = [one.arg for one in (*takes.posonlyargs, *takes.args)][bound:]
-    only_places = {one.arg for one in takes.posonlyargs}
-    by_name = {one.arg for one in takes.kwonlyargs} | (set(places) - only_places)
+    positional = [one.arg for one in (*takes.posonlyargs, *takes.args)][bound:]
+    positional_only = {one.arg for one in takes.posonlyargs}
+    by_name = {one.arg for one in takes.kwonlyargs} | (set(positional) - positional_only)
     given = [one.arg for one in call.keywords if one.arg]
-    if len(call.args) > len(places) and not takes.vararg:
-        return f"takes {len(places)} positional argument{'s' * (len(places) != 1)}, not {len(call.args)}"
-    if not takes.kwarg and (strange := [name for name in given if name not in by_name]):
-        return f"has no parameter {strange[0]}"
-    if twice := [name for name in places[: len(call.args)] if name in given and name not in only_places]:
+    if len(call.args) > len(positional) and not takes.vararg:
+        return f"takes {len(positional)} positional argument{'s' * (len(positional) != 1)}, not {len(call.args)}"
+    if not takes.kwarg and (unknown := [name for name in given if name not in by_name]):
+        return f"has no parameter {unknown[0]}"
+    if twice := [name for name in positional[: len(call.args)] if name in given and name not in positional_only]:
         return f"is given {twice[0]} twice"
-    missing = _needed(takes, places)[len(call.args) :] if len(call.args) < len(_needed(takes, places)) else []
+    missing = _required(takes, positional)[len(call.args) :]
     missing += [one.arg for one, default in zip(takes.kwonlyargs, takes.kw_defaults, strict=True) if default is None]
     left = [name for name in missing if name not in given]
     return f"lacks {', '.join(left)}" if left else ""
 
 
-def _needed(takes: ast.arguments, places: Sequence[str]) -> list[str]:
-    """Those of the parameters by place that have no default."""
-    return list(places[: max(0, len(places) - len(takes.defaults))])
+def _required(takes: ast.arguments, positional: Sequence[str]) -> list[str]:
+    """Return the positional parameters without a default."""
+    return list(positional[: max(0, len(positional) - len(takes.defaults))])

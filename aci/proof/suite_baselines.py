@@ -1,22 +1,22 @@
-"""What suites did without a patch: run once, also where the proofs of several attempts want it at the same time."""
+"""Cache of the suite's results without a patch, shared by the proofs of several attempts that run at the same time."""
 
 from __future__ import annotations
 
 from collections import UserDict
 from threading import Lock
 
-from aci.testing import Report
+from aci.testing.suite_run import SuiteReport
 
 
-class Baselines(UserDict[object, Report | None]):
-    """Reports by what was run. Who finds one missing makes it `alone`: others wait, and find it."""
+class Baselines(UserDict[object, SuiteReport | None]):
+    """Reports by key of the run. To add a missing one, hold `lock_for` its key: others wait, and then find it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._locks: dict[object, Lock] = {}
-        self._making = Lock()
+        self._guard = Lock()
 
-    def alone(self, key: object) -> Lock:
-        """Held by the one who makes the report."""
-        with self._making:
+    def lock_for(self, key: object) -> Lock:
+        """Return the lock to hold while making the report."""
+        with self._guard:
             return self._locks.setdefault(key, Lock())

@@ -1,5 +1,8 @@
-"""Which test files are likeliest to notice what a change breaks: those of its modules, and those that name what it
-changes. A large suite is begun with them, so that its time limit falls on the others."""
+"""Selection of the test files that are most likely to notice what a change breaks.
+
+These are the tests of the changed modules, and tests that name the changed definitions. A large suite runs them first,
+so that its time limit affects only the others.
+"""
 
 from __future__ import annotations
 
@@ -9,46 +12,48 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from aci.evidence import imported
-from aci.graph.blobs import TreeBlobs
-from aci.patch import is_test
-from aci.source import definitions
+from aci.proof.evidence import imported_names
+from aci.repository.file_blobs import TreeBlobs
+from aci.repository.patch import is_test
+from aci.repository.python_source import definitions
 from trajectories.errors import WorkspaceError
 from trajectories.trees import Entry, Trees
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph
-    from aci.graph.outline import Place
+    from aci.graph.code_graph import Graph
+    from aci.graph.outline import Location
 
 LARGE = 40
-"""A suite of fewer test files is simply run."""
+"""A suite of fewer test files runs as a whole."""
 MOST = 25
 READ_FILES, READ_BYTES = 500, 8_000_000
-"""How much of a huge suite is looked at: its files nearest to the change."""
+"""How much of a huge suite is read: the files nearest to the change."""
 CHANGED = 100
-"""Of a patch of more files, the first."""
+"""Most files of a patch that are considered."""
 HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 NAMED = re.compile(r"(?:^|/)(?:(?:unit)?test_[^/]*|[^/]*_(?:unit)?test_[^/]*|[^/]*_tests?|tests?)\.py$")
 REACHES = 4.0
-"""What it counts that a test surely gets to a changed definition, beside the points for names."""
+"""Score if a test certainly reaches a changed definition by calls, in addition to the score for names."""
 LEAST = 0.5
-"""Less than this is no reason to name a test file."""
+"""Least score for which a test file is named."""
 COMMON = 4
-"""Shorter names stand everywhere."""
+"""Least length of a name; shorter ones occur everywhere."""
 READS = 3
-"""What it counts that a test reads the folder of data that is named like a changed source."""
+"""Score if a test reads a folder of data that is named like a changed source."""
 ANY_DATA = {"test", "tests", "testing", "fixtures", "data", "testdata", "test_data", "files", "resources", "snapshots"}
 
 
 def related_tests(
     trees: Trees, base: str, tree: str, changed: Sequence[str], say: Callable[[str], None] = lambda _: None
 ) -> tuple[str, ...] | None:
-    """The test files of `base` that concern the source paths `changed` in `tree`, likeliest first; None where the
-    suite is small, so that nothing needs to be chosen."""
+    """Return the test files of `base` related to the source paths `changed` in `tree`, the most likely first.
+
+    Returns None if the suite is small enough to run as a whole.
+    """
     tests = _test_files(trees, base)
     if len(tests) < LARGE:
         return None
-    say(f"Looking for what of the {len(tests)} test files has to do with the patch")
+    say(f"Selecting those of the {len(tests)} test files that are related to the patch")
     changed = changed[:CHANGED]
     near = _by_path(tests, changed)
     names = {name for path in changed for name in _changed_names(trees, base, tree, path)}
@@ -67,22 +72,22 @@ def related_tests(
     ]
 
 
-def is_large(trees: Trees, tree: str) -> bool:
-    """Whether the suite has so many test files that they are chosen from."""
+def has_large_suite(trees: Trees, tree: str) -> bool:
+    """Whether the suite has so many test files that related ones are selected."""
     return len(_test_files(trees, tree)) >= LARGE
 
 
 def nearest_tests(trees: Trees, tree: str, places: Sequence[tuple[str, str]], most: int = 4) -> tuple[str, ...]:
-    """The test files that have most to do with these places (path and dotted name, or ""), the likeliest place first.
+    """Return the test files most related to these places (path and dotted name, or ""), the most likely place first.
 
-    Those that get there by calls, and those that are named like the file.
+    They reach the places by calls, or are named like the file.
     """
     tests = _test_files(trees, tree)
     scores: dict[str, float] = dict.fromkeys(tests, 0.0)
     for rank, path in enumerate(dict.fromkeys(path for path, _ in places)):
         for test, score in _by_path(tests, [path]).items():
             scores[test] += score / (1 + rank)
-    for path, reached in _reaching(TreeBlobs(trees, tree), _meant(places)).items():
+    for path, reached in _reaching(TreeBlobs(trees, tree), _resolve_places(places)).items():
         if path in scores:
             scores[path] += REACHES * reached
     best = sorted((path for path, score in scores.items() if score >= LEAST), key=lambda path: (-scores[path], path))
@@ -93,49 +98,51 @@ def _test_files(trees: Trees, tree: str) -> dict[str, Entry]:
     return {path: entry for path, entry in trees.files(tree).items() if NAMED.search(path) and is_test(path)}
 
 
-def _reaching(blobs: TreeBlobs, starts: Callable[[Graph], Mapping[Place, float]]) -> dict[str, float]:
-    """How surely each test file gets to these places, from 0 to 1; nothing where there is no graph."""
-    from aci.graph.reach import reaching_tests
-    from aci.locating import ask_graph
+def _reaching(blobs: TreeBlobs, starts: Callable[[Graph], Mapping[Location, float]]) -> dict[str, float]:
+    """Return how certainly each test file reaches these places, from 0 to 1; empty without a graph."""
+    from aci.graph.reachability import find_reaching_tests
+    from aci.localization.issue_localization import query_tree_graph
 
     def question(graph: Graph) -> dict[str, float]:
-        return {path: one.score for path, one in reaching_tests(graph, starts(graph)).items()}
+        return {path: one.score for path, one in find_reaching_tests(graph, starts(graph)).items()}
 
     try:
-        return ask_graph(blobs, question)
+        return query_tree_graph(blobs, question)
     except WorkspaceError:
         return {}
 
 
-def _meant(places: Sequence[tuple[str, str]]) -> Callable[[Graph], Mapping[Place, float]]:
-    """What paths and names mean; an earlier place counts more."""
+def _resolve_places(places: Sequence[tuple[str, str]]) -> Callable[[Graph], Mapping[Location, float]]:
+    """Resolve paths and names in the graph; an earlier place has a higher weight."""
 
-    def starts(graph: Graph) -> Mapping[Place, float]:
-        from aci.graph.naming import meant
+    def starts(graph: Graph) -> Mapping[Location, float]:
+        from aci.graph.name_lookup import look_up_name
 
-        found: dict[Place, float] = {}
+        found: dict[Location, float] = {}
         for rank, (path, name) in enumerate(places):
-            for place in meant(graph, f"{path}:{name}" if name else path).places[:1] if path in graph.number else ():
+            for place in (
+                look_up_name(graph, f"{path}:{name}" if name else path).places[:1] if path in graph.number else ()
+            ):
                 found.setdefault(place, 1 / (1 + rank) ** 0.5)
         return found
 
     return starts
 
 
-def _touched(trees: Trees, base: str, tree: str, changed: Sequence[str]) -> Callable[[Graph], Mapping[Place, float]]:
-    """The definitions that a change of these paths touches."""
+def _touched(trees: Trees, base: str, tree: str, changed: Sequence[str]) -> Callable[[Graph], Mapping[Location, float]]:
+    """Find the definitions that a change of these paths touches."""
 
-    def starts(graph: Graph) -> Mapping[Place, float]:
-        from aci.graph.edits import edits_between, touched
+    def starts(graph: Graph) -> Mapping[Location, float]:
+        from aci.graph.patch_impact import changed_definitions, edits_between
 
         edits = edits_between(TreeBlobs(trees, base), TreeBlobs(trees, tree))
-        return dict.fromkeys(touched(graph, [edit for edit in edits if edit.path in changed]), 1.0)
+        return dict.fromkeys(changed_definitions(graph, [edit for edit in edits if edit.path in changed]), 1.0)
 
     return starts
 
 
 def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, int]:
-    """How much the test files have to do with the changed sources by their paths: named after one, or beneath it."""
+    """Return a score of each test file by its path: it is named after a changed source, or in a folder below it."""
     modules = [_parts(path) for path in changed]
     stems = Counter(stem for parts in modules for stem in {parts[-1].strip("_"), "_".join(parts[-2:])})
     folders = Counter("/".join(parts[:-1]) for parts in modules if len(parts) > 2)
@@ -148,7 +155,7 @@ def _by_path(tests: Mapping[str, Entry], changed: Sequence[str]) -> dict[str, in
 
 
 def _worth_reading(tests: Mapping[str, Entry], near: Mapping[str, int], changed: Sequence[str]) -> list[str]:
-    """The files to be read: the nearest by path, within bounds."""
+    """Return the files to read: the nearest by path, within the limits."""
     words = {word.strip("_") for path in changed for part in _parts(path) for word in (part, *part.split("_"))}
 
     def distance(test: str) -> tuple[int, int, str]:
@@ -165,16 +172,16 @@ def _worth_reading(tests: Mapping[str, Entry], near: Mapping[str, int], changed:
 
 
 def _by_text(text: str, modules: Sequence[set[str]], word: re.Pattern[str] | None) -> int:
-    """How much a test file's text has to do with the changed sources: it names what changes, or imports them."""
-    imports = imported(text) if modules else set()
+    """Return a score of a test file by its text: it names changed definitions, or imports changed modules."""
+    imports = imported_names(text) if modules else set()
     named = len(set(word.findall(text))) if word else 0
     return named + 2 * sum(not module.isdisjoint(imports) for module in modules)
 
 
 def _data_folders(files: Iterable[str], changed: Sequence[str]) -> re.Pattern[str] | None:
-    """What names the folders of test data that is called like a changed source: `rules/LT01.py`, `cases/LT01.yml`.
+    """Return a pattern of the folders with test data named like a changed source (`rules/LT01.py`, `cases/LT01.yml`).
 
-    Tests find such data by its folder, and do not name the source at all.
+    Tests find such data by its folder and do not name the source at all.
     """
     stems = {_parts(path)[-1].strip("_").lower() for path in changed if _parts(path)}
     named = stems | {part for stem in stems for part in stem.split("_") if len(part) > COMMON}
@@ -194,13 +201,13 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _module_names(path: str) -> set[str]:
-    """All dotted names under which a module may be imported, wherever its packages begin."""
+    """Return all dotted names under which a module may be imported, wherever its packages begin."""
     parts = _parts(path)
     return {".".join(parts[at:]) for at in range(len(parts))}
 
 
 def _changed_names(trees: Trees, base: str, tree: str, path: str) -> set[str]:
-    """The names of the definitions whose lines a change touches, with those that hold them."""
+    """Return the names of the definitions whose lines a change touches, and of those that contain them."""
     if not path.endswith(".py") or trees.entry(tree, path) is None:
         return set()
     diff = trees.diff(base, tree, [path])

@@ -1,6 +1,7 @@
-"""Runs edits of the repository's Python against its tests, tens of thousands a minute, in the workspace.
+"""Evaluator of candidate edits: runs them against the repository's tests, tens of thousands a minute.
 
-What tries them there is `aci/candidate_server.py`; here is which are tried when, and what came of them.
+This module schedules the candidates and collects their results. `aci/repair/evaluator_process.py` is the connection to
+the process in the workspace that runs them.
 """
 
 from __future__ import annotations
@@ -12,27 +13,28 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from aci.candidate_server import CandidateServer, ProcessEnded
-from aci.workspace import Workspace
+from aci.repair.evaluator_process import CandidateServer, ProcessEnded
+from aci.runtime.workspace import Workspace
 
 SMALLEST_BATCH, LARGEST_BATCH = 64, 512
-"""Candidates sent at once: few at first, since the best come first and the search may end with one of them."""
-SENT = 2
-"""Batches under way: one is tried while the next is made."""
+"""Candidates per batch: few at first, since the best come first and the search may end with one of them."""
+MOST_SENT = 2
+"""Most batches sent at once: one runs while the next is built."""
 FIRST = 1 / 8
-"""Share of a test's limit that a candidate has at its first try. Most of what takes longer never ends."""
+"""Share of a test's limit in a candidate's first try. Most candidates that take longer never finish."""
 AGAIN = 1 / 8
-"""Of a batch's size, how many late candidates are tried with all their time after it."""
+"""After a batch, late candidates up to this share of its size run again with the full limit."""
 PATIENT, MOST_PATIENT = 10.0, 1
-"""Seconds that a test may have, while none is plausible, for so many candidates after each batch with which only this
-one does not end: a test that hangs or fails early on the base does not show how long it takes when it passes."""
+"""As long as no candidate is plausible, PATIENT seconds are allowed after each batch for MOST_PATIENT candidates with
+which only a single test does not finish. A test that hangs or fails early on the base does not show how long it takes
+when it passes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """An outermost function of a file, in bytes: the line of its `def` starts at `start`, its body at `body`.
+class FunctionSpan:
+    """An outermost function of a file, by byte offsets: the line of its `def` starts at `start`, its body at `body`.
 
-    `lines` are those of the first decorator and of the `def`.
+    `lines` are the line numbers of the first decorator and of the `def`.
     """
 
     name: str
@@ -47,24 +49,24 @@ class Function:
 class Candidate:
     """Edits of one file, each (start, end, new text) in bytes, all inside `function` if there is one.
 
-    `score` is how likely it seemed before it was run, `template` what made it.
+    `score` is the likelihood estimated before it runs, `template` the name of its edit pattern.
     """
 
     path: str
     edits: tuple[tuple[int, int, str], ...]
     description: str
     line: int
-    function: Function | None = None
+    function: FunctionSpan | None = None
     score: float = 0.0
     template: str = ""
 
     @property
     def growth(self) -> int:
-        """By how many bytes the file grows."""
+        """The number of bytes by which the file grows."""
         return sum(len(text.encode()) - (end - start) for start, end, text in self.edits)
 
     def apply(self, data: bytes) -> bytes:
-        """The file's bytes with the edits made."""
+        """Return the file's bytes with the edits applied."""
         for start, end, text in sorted(self.edits, reverse=True):
             data = data[:start] + text.encode() + data[end:]
         return data
@@ -88,23 +90,24 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a test may run: `seconds` of CPU by test name."""
+class TimeLimits:
+    """Time limits of tests: CPU `seconds` by test name."""
 
     seconds: dict[str, float]
 
     def of(self, tests: Iterable[str], share: float = 1.0, least: float = 0.0) -> list[list[Any]]:
-        """Name and limit of the tests that have one."""
+        """Return name and limit of the tests that have a limit."""
         return [[test, max(least, share * self.seconds[test])] for test in tests if test in self.seconds]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What came of a candidate: `plausible` (every test passes), `fail`, `timeout`, `slow` (a time-out, and the other
-    failing tests pass), `crash`, `invalid` (cannot be run), `fluke` (passed, but not alone in a fresh process), or
-    `late`: a time-out of a short try.
+class CandidateResult:
+    """The result of a candidate.
 
-    `test` is the one that stopped it. `again`: it was `late` before, and this is what came of it with more time.
+    `verdict` is `plausible` (every test passes), `fail`, `timeout`, `slow` (a time-out, and the other failing tests
+    pass), `crash`, `invalid` (cannot be run), `fluke` (passed, but not alone in a fresh process), or `late` (a time-out
+    of a short try). `test` is the test that rejected it. `again`: it was `late` before, and this is its result with
+    more time.
     """
 
     candidate: Candidate
@@ -114,11 +117,11 @@ class Judged:
 
 
 class Evaluator:
-    """Runs candidates against tests in a workspace whose tests `command` runs. `names` are all that will be asked for.
+    """Runs candidates against the tests of a workspace. `names` are all tests that will be requested.
 
-    `tree` holds the files as they are to be when the process that tries candidates has died and begins anew. Raises
-    UsageError where the tests cannot be run in one process, Cancelled when `cancel` is set, WorkspaceError where that
-    process dies again and again.
+    `command` runs the tests. If the process that runs candidates dies, the files of `tree` are restored before it
+    restarts. Raises UsageError if the tests cannot be run in one process, Cancelled when `cancel` is set, and
+    WorkspaceError if the process keeps dying.
     """
 
     def __init__(self, workspace: Workspace, command: str, names: Sequence[str], cancel: Event, tree: str = "") -> None:
@@ -133,17 +136,17 @@ class Evaluator:
         self.close()
 
     def close(self) -> None:
-        """End what runs. May be called twice."""
+        """End the process. May be called twice."""
         self._server.close()
 
     @property
     def cpu(self) -> float:
-        """CPU seconds that the target's processes have used so far, those that run included."""
+        """CPU seconds used so far by the target's processes, including running ones."""
         return self._server.cpu
 
     @property
     def tick(self) -> Callable[[], None]:
-        """Called at least each 0.25 s while answers are waited for."""
+        """A function that is called at least every 0.25 s while waiting for answers."""
         return self._server.tick
 
     @tick.setter
@@ -151,7 +154,7 @@ class Evaluator:
         self._server.tick = call
 
     def ask(self, job: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
-        """What a `mode` of the target's answers to a job within so many seconds; also while candidates are drawn."""
+        """Return the answers to a job of one of the target's modes within `seconds`; also usable during `evaluate`."""
         return self._server.ask(job, seconds)
 
     def evaluate(
@@ -159,14 +162,14 @@ class Evaluator:
         candidates: Iterator[Candidate],
         failing: Sequence[str],
         passing: Sequence[str],
-        limits: Limits,
+        limits: TimeLimits,
         until: Callable[[], bool] = lambda: False,
         last: bool = True,
-    ) -> Iterator[Judged]:
-        """Judge the candidates, drawn as they are needed, in their order; ends early once `until()` says so.
+    ) -> Iterator[CandidateResult]:
+        """Yield the results of the candidates in their order, drawing them as needed; end early once `until()` is true.
 
-        One that is `late` comes again: some after each batch, those that passed most first, and if these are the
-        `last` candidates all others in the end. Once one is plausible those that are less likely than it do not.
+        A `late` candidate is yielded again: some after each batch, those that passed most tests first, and if these are
+        the `last` candidates, all others at the end. Once one is plausible, less likely ones are not retried.
         """
         batches = _Batches(self._server, list(failing), list(passing), limits, self._late)
         try:
@@ -176,7 +179,7 @@ class Evaluator:
 
 
 class _Late:
-    """Candidates that were late, those first with which only one test did not end in time."""
+    """Queue of late candidates; those with which only one test timed out come first."""
 
     def __init__(self) -> None:
         self._slow: deque[Candidate] = deque()
@@ -185,11 +188,11 @@ class _Late:
     def __bool__(self) -> bool:
         return bool(self._slow or self._others)
 
-    def add(self, judged: Judged) -> None:
-        (self._slow if judged.verdict == "slow" else self._others).append(judged.candidate)
+    def add(self, result: CandidateResult) -> None:
+        (self._slow if result.verdict == "slow" else self._others).append(result.candidate)
 
     def take(self, count: int, least: float = 0.0) -> list[Candidate]:
-        """The next so many that are at least so likely; neither they nor the less likely before them are late then."""
+        """Remove and return the next `count` with at least this score; less likely ones before them are dropped."""
         found: list[Candidate] = []
         while self and len(found) < count:
             one = (self._slow or self._others).popleft()
@@ -199,12 +202,12 @@ class _Late:
 
 
 class _Batch:
-    """Candidates that were sent, and the verdicts on them as far as they have come."""
+    """A batch of sent candidates, and the verdicts received so far."""
 
     def __init__(self, number: int, candidates: list[Candidate], turn: int) -> None:
         self.number, self.candidates, self.turn = number, candidates, turn
         self.verdicts: dict[int, tuple[str, str]] = {}
-        self.told = 0
+        self.reported = 0
 
     def take(self, answer: dict[str, Any]) -> None:
         verdicts = answer.get("verdicts")
@@ -213,20 +216,23 @@ class _Batch:
             if isinstance(index, int) and 0 <= index < len(self.candidates) and index not in self.verdicts:
                 self.verdicts[index] = str(one.get("verdict")), str(one.get("test", ""))
 
-    def ready(self) -> Iterator[Judged]:
-        """Those that no one before them is waited for any more."""
-        while self.told in self.verdicts:
-            verdict, test = self.verdicts[self.told]
-            self.told += 1
-            yield Judged(self.candidates[self.told - 1], verdict, test, self.turn > 0)
+    def ready(self) -> Iterator[CandidateResult]:
+        """Yield the results whose predecessors in the batch are all known, so that the order is kept."""
+        while self.reported in self.verdicts:
+            verdict, test = self.verdicts[self.reported]
+            self.reported += 1
+            yield CandidateResult(self.candidates[self.reported - 1], verdict, test, self.turn > 0)
 
 
 class _Batches:
-    """One call of `evaluate`. The order in which failing tests are run is that in which they stopped most candidates of
-    the batches that were complete when this one was sent: it does not hang on how many cores there are."""
+    """One call of `evaluate`.
+
+    Failing tests that rejected most candidates run first. Only batches that were complete when a batch is sent count,
+    so that the order does not depend on the number of cores.
+    """
 
     def __init__(
-        self, server: CandidateServer, failing: list[str], passing: list[str], limits: Limits, late: _Late
+        self, server: CandidateServer, failing: list[str], passing: list[str], limits: TimeLimits, late: _Late
     ) -> None:
         self.server, self.passing, self.limits, self.late = server, passing, limits, late
         self.failing = failing
@@ -235,17 +241,17 @@ class _Batches:
         self.size = SMALLEST_BATCH
         self.slow: list[Candidate] = []
         self.hit: float | None = None
-        """The likelihood of the first plausible candidate."""
+        """The score of the first plausible candidate."""
 
-    def run(self, candidates: Iterator[Candidate], until: Callable[[], bool], last: bool) -> Iterator[Judged]:
+    def run(self, candidates: Iterator[Candidate], until: Callable[[], bool], last: bool) -> Iterator[CandidateResult]:
         ended = False
         while not until():
-            while not ended and len(self.sent) < SENT:
-                batch, ended = _drawn(candidates, self.size, until)
+            while not ended and len(self.sent) < MOST_SENT:
+                batch, ended = _draw(candidates, self.size, until)
                 if batch:
                     self._send(batch, 0)
                     self.size = min(2 * self.size, LARGEST_BATCH)
-            if ended and last and self.late and len(self.sent) < SENT:
+            if ended and last and self.late and len(self.sent) < MOST_SENT:
                 self._send_late(LARGEST_BATCH)
             elif ended and last and not self.sent:
                 self._send_slow()
@@ -254,7 +260,7 @@ class _Batches:
             yield from self._answers(self.sent[0], until)
 
     def drop(self) -> None:
-        """What is under way is not wanted any more."""
+        """Cancel the batches that were sent."""
         for batch in self.sent:
             self.server.drop(batch.number)
         self.sent.clear()
@@ -264,7 +270,7 @@ class _Batches:
         self.sent.append(_Batch(self._request(candidates, indices, turn), candidates, turn))
 
     def _request(self, candidates: list[Candidate], indices: Iterable[int], turn: int) -> int:
-        """Those of the candidates; for the first `turn`, with all their time, or with PATIENT seconds a test."""
+        """Request these candidates: with a short limit (turn 0), the full one (1), or PATIENT seconds a test (2)."""
         share, least = ((FIRST, 0.0), (1.0, 0.0), (1.0, PATIENT))[turn]
         order = sorted(self.failing, key=lambda test: -self.kills[test])
         job = {
@@ -285,17 +291,17 @@ class _Batches:
         if chosen and self.hit is None:
             self._send(chosen, 2)
 
-    def _answers(self, batch: _Batch, until: Callable[[], bool]) -> Iterator[Judged]:
-        """The verdicts on a batch, as they come; then it is done with."""
-        while batch.told < len(batch.candidates):
+    def _answers(self, batch: _Batch, until: Callable[[], bool]) -> Iterator[CandidateResult]:
+        """Yield the results of a batch as they arrive, then remove it from those sent."""
+        while batch.reported < len(batch.candidates):
             try:
                 answer = self.server.next(batch.number, time.monotonic() + 0.2)
             except ProcessEnded:
                 answer = self._one_by_one(batch, until)
             if answer is not None:
                 batch.take(answer)
-                for judged in batch.ready():
-                    yield self._seen(judged, batch.turn)
+                for result in batch.ready():
+                    yield self._record(result, batch.turn)
             if until():
                 return
             if answer is not None and "end" in answer:
@@ -307,7 +313,7 @@ class _Batches:
             self._send_slow()
 
     def _one_by_one(self, batch: _Batch, until: Callable[[], bool]) -> dict[str, Any]:
-        """The answer for the rest of a batch that the process did not outlive: who ends it again alone is to blame."""
+        """Run the rest of a batch one by one after the process ended: a candidate that ends it again is a crash."""
         verdicts: list[Any] = []
         for index in range(len(batch.candidates)):
             if index in batch.verdicts:
@@ -319,28 +325,28 @@ class _Batches:
                 answer: dict[str, Any] = {}
                 while "end" not in answer:
                     answer = self.server.next(number, time.monotonic() + 0.2) or {}
-                    told = answer.get("verdicts")
-                    verdicts += told if isinstance(told, list) else []
+                    received = answer.get("verdicts")
+                    verdicts += received if isinstance(received, list) else []
             except ProcessEnded:
                 verdicts.append({"id": index, "verdict": "crash"})
         return {"verdicts": verdicts, "end": True}
 
-    def _seen(self, judged: Judged, turn: int) -> Judged:
-        if judged.test:
-            self.kills[judged.test] += 1
-        if judged.verdict == "plausible" and self.hit is None:
-            self.hit = judged.candidate.score
-        if turn == 0 and judged.verdict in ("timeout", "slow"):
-            self.late.add(judged)
-        elif turn == 1 and judged.verdict == "slow":
-            self.slow.append(judged.candidate)
+    def _record(self, result: CandidateResult, turn: int) -> CandidateResult:
+        if result.test:
+            self.kills[result.test] += 1
+        if result.verdict == "plausible" and self.hit is None:
+            self.hit = result.candidate.score
+        if turn == 0 and result.verdict in ("timeout", "slow"):
+            self.late.add(result)
+        elif turn == 1 and result.verdict == "slow":
+            self.slow.append(result.candidate)
         else:
-            return judged
-        return Judged(judged.candidate, "late", judged.test, judged.again)
+            return result
+        return CandidateResult(result.candidate, "late", result.test, result.again)
 
 
-def _drawn(candidates: Iterator[Candidate], size: int, until: Callable[[], bool]) -> tuple[list[Candidate], bool]:
-    """The next so many candidates, fewer where `until()` says so, and whether there are no more."""
+def _draw(candidates: Iterator[Candidate], size: int, until: Callable[[], bool]) -> tuple[list[Candidate], bool]:
+    """Return the next `size` candidates, fewer once `until()` is true, and whether there are no more."""
     found: list[Candidate] = []
     while len(found) < size and not (len(found) % 16 == 15 and until()):
         candidate = next(candidates, None)

@@ -1,7 +1,7 @@
-"""What conditions are on arrival at a statement of the base, in failing and in passing tests.
+"""Probes of conditions: their truth on arrival at a statement of the base, in failing and in passing tests.
 
-A guard whose condition is never true in a failing test mends nothing, and two conditions that were alike on every
-arrival are hardly worth two tries. The conditions are evaluated in the frame that arrives, in a child of the target.
+A guard whose condition is never true in a failing test fixes nothing, and two conditions with the same truth on every
+arrival are hardly worth two tries. Conditions are evaluated in the frame that arrives, in a child of the target.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aci.candidates import Evaluator
-from aci.spectrum import Spectrum
+from aci.repair.candidate_evaluator import Evaluator
+from aci.repair.spectrum import Spectrum
 
 MOST_FAILING, MOST_PASSING = 4, 4
 MOST_TEXTS = 2000
@@ -42,11 +42,11 @@ PURE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """What a condition was on each arrival, in order: `1` true, `0` false, `!` where it raised; a blank between tests.
+class ConditionTruth:
+    """The truth of a condition on each arrival, in order: `1` true, `0` false, `!` if it raised; a blank between tests.
 
-    The first arrivals of a few tests only: that it never fires is a strong hint, and no proof. A loop's head is arrived
-    at each time round, a statement of several lines perhaps twice.
+    Only the first arrivals of a few tests are recorded, so that a condition which is never true is a strong hint, not
+    a proof. A loop's head counts as an arrival in each iteration, a statement of several lines perhaps twice.
     """
 
     failing: str
@@ -54,12 +54,12 @@ class Truth:
 
     @property
     def digest(self) -> str:
-        """Equal for conditions that were alike on every arrival."""
+        """A text that is equal for conditions with the same truth on every arrival."""
         return f"{self.failing}|{self.passing}"
 
 
-class Prober:
-    """Asks the target about conditions, each once. May be used while an `evaluate` draws its candidates."""
+class ConditionProber:
+    """Evaluates conditions in the target, each once. May be used while an `evaluate` draws its candidates."""
 
     def __init__(self, evaluator: Evaluator, spectrum: Spectrum) -> None:
         self.evaluator = evaluator
@@ -68,41 +68,41 @@ class Prober:
         self.passing = [one.test for one in spectrum.passing[:MOST_PASSING]]
         ended = [one for one in (*quick, *spectrum.passing[:MOST_PASSING]) if one.outcome in ("passed", "failed")]
         self.limit = min(LIMIT, max(LEAST_LIMIT, 20 * max((one.seconds for one in ended), default=0.0)))
-        self._known: dict[tuple[str, int, str], Truth | None] = {}
+        self._known: dict[tuple[str, int, str], ConditionTruth | None] = {}
 
-    def truths(self, path: str, line: int, texts: Sequence[str]) -> Mapping[str, Truth]:
-        """Text -> what it was on arrival at the statement that begins on `line`.
+    def truths(self, path: str, line: int, texts: Sequence[str]) -> Mapping[str, ConditionTruth]:
+        """Return the truth of each condition on arrival at the statement that starts on `line`.
 
-        Missing are conditions that are not pure (`pure`), and all where no failing test arrived: nothing is known of
-        those.
+        Conditions that are not pure (see `pure`) are missing, and all conditions if no failing test arrived there.
         """
-        new = [text for text in dict.fromkeys(texts) if (path, line, text) not in self._known and pure(text)]
+        new = [text for text in dict.fromkeys(texts) if (path, line, text) not in self._known and is_pure(text)]
         for start in range(0, len(new), MOST_TEXTS):
             self._ask(path, line, new[start : start + MOST_TEXTS])
         found = {text: self._known.get((path, line, text)) for text in texts}
         return {text: truth for text, truth in found.items() if truth}
 
     def _ask(self, path: str, line: int, texts: list[str]) -> None:
-        asked = [{"path": path, "line": line, "texts": texts}]
-        job = {"mode": "probe", "asked": asked, "failing": self.failing, "passing": self.passing, "limit": self.limit}
+        places = [{"path": path, "line": line, "texts": texts}]
+        job = {"mode": "probe", "asked": places, "failing": self.failing, "passing": self.passing, "limit": self.limit}
         answers = self.evaluator.ask(job, SECONDS)
-        told = {str(one.get("test")): signs for one in answers if (signs := _signs(one, len(texts)))}
+        by_test = {str(one.get("test")): signs for one in answers if (signs := _signs(one, len(texts)))}
         for number, text in enumerate(texts):
             failing, passing = (
-                " ".join(told[test][number] for test in tests if test in told) for tests in (self.failing, self.passing)
+                " ".join(by_test[test][number] for test in tests if test in by_test)
+                for tests in (self.failing, self.passing)
             )
-            self._known[(path, line, text)] = Truth(failing, passing) if failing else None
+            self._known[(path, line, text)] = ConditionTruth(failing, passing) if failing else None
 
 
 def _signs(answer: Mapping[str, Any], count: int) -> list[str]:
-    """The signs of each text, or none if the answer is not one of ours."""
+    """Return the signs of each text, or an empty list if the answer does not have the expected form."""
     signs = answer.get("truths")
     if not isinstance(signs, list) or len(signs) != count:
         return []
     return signs if all(isinstance(one, str) and not one.strip("01!") for one in signs) else []
 
 
-def pure(text: str) -> bool:
+def is_pure(text: str) -> bool:
     """Whether a condition may be evaluated without a side effect: no calls but `len` and `isinstance`."""
     try:
         tree = ast.parse(text, mode="eval")

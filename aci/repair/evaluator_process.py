@@ -1,8 +1,8 @@
-"""The process in the workspace that has collected the tests and tries candidates: the host's end of it.
+"""Host's end of the process in the workspace that collects the tests and runs candidates.
 
-The work is done by files of `aci/inside/` under the target's own Python. They are put into the workspace and begin with
-the test command, as a pytest plug-in or instead of unittest; then requests and answers go as JSON lines through its
-pipes. Everything that comes back was said beside code that is not trusted: its shape is checked.
+The work is done by programs of `aci/guest/` under the target's own Python. They are written into the workspace and
+start with the test command, as a pytest plug-in or instead of unittest; then requests and answers go through pipes as
+JSON lines. The process also runs untrusted code, so that the form of every answer is checked.
 """
 
 from __future__ import annotations
@@ -17,82 +17,78 @@ from itertools import pairwise
 from threading import Event
 from typing import Any
 
-from aci.commands import importing
-from aci.conversation import Conversation
-from aci.target import place
-from aci.workspace import Workspace
+from aci.runtime.guest_programs import PACKAGE, install_programs
+from aci.runtime.line_process import LineProcess
+from aci.runtime.workspace import Workspace
+from aci.testing.suite_command import prepend_python_path
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
-PACKAGE = "swe_agent_repair"
-FILES = (
-    *("sandbox", "swap", "restless", "canary", "surroundings", "runners", "trying", "workers", "serving"),
-    *("repair", "plugin", "trace", "observing", "probing", "behave", "calling", "variants", "shape", "lines_run"),
-)
 START_SECONDS = 90.0
 TICK = 0.1
 MOST_CPU = 1e9
 SPARE = 30.0
-"""Seconds beyond its own that a mode may take to say that it has ended."""
+"""Seconds beyond its own limit that a mode may take to report its end."""
 SILENT = START_SECONDS
-"""Seconds without a line after which the process is ended: it says something four times a second."""
+"""Seconds without a line after which the process is ended; normally it writes four lines a second."""
 MOST_ENDS = 5
-"""How often the process may end before that is an error."""
+"""How often the process may end before it is an error."""
 
 
 class ProcessEnded(WorkspaceError):
-    """The process has ended with all requests that were under way; the next request begins another."""
+    """Raised when the process has ended, with all open requests; the next request starts another process."""
 
 
 class CandidateServer:
-    """Begins with the first request; where it has to begin anew, on the files of `tree`, if that is given. `cpu`:
-    seconds that the target's processes have used, running ones included.
+    """Connection to the process; it starts with the first request.
 
-    `tick` is called at least each 0.25 s while an answer is waited for. Raises UsageError where the tests cannot be run
-    in one process, Cancelled when `cancel` is set, ProcessEnded when the process is gone, WorkspaceError when that was
-    once too often.
+    Before a restart, the files of `tree` are restored, if it is given. `cpu` are the CPU seconds used by the target's
+    processes, including running ones. `tick` is called at least every 0.25 s while waiting for an answer.
+
+    Raises UsageError if the tests cannot be run in one process, Cancelled when `cancel` is set, ProcessEnded if the
+    process has ended, and WorkspaceError if that happened too often.
     """
 
     def __init__(self, workspace: Workspace, command: str, names: Sequence[str], cancel: Event, tree: str = "") -> None:
         self.workspace, self.command, self.names, self.cancel, self.tree = workspace, command, names, cancel, tree
         self.cpu = 0.0
         self.tick: Callable[[], None] = lambda: None
-        self._talk: Conversation | None = None
+        self._conversation: LineProcess | None = None
         self._log = f"{workspace.harness}/repair-log.txt"
         self._last = 0
         self._answers: dict[int, deque[dict[str, Any]]] = {}
         self._ends = 0
-        self._earlier = self._heard = 0.0
+        self._earlier = self._last_line = 0.0
 
     def close(self) -> None:
-        """End the process with all that it started. May be called twice."""
-        if self._talk:
-            self._talk.close()
-            self._talk = None
+        """End the process and its child processes. May be called twice."""
+        if self._conversation:
+            self._conversation.close()
+            self._conversation = None
 
     def request(self, job: dict[str, Any]) -> int:
-        """Ask for a job; the answers come under the number."""
-        talk = self._begun()
-        self._heard = time.monotonic()
+        """Send a job, and return the number under which its answers arrive."""
+        talk = self._start()
+        self._last_line = time.monotonic()
         self._last += 1
         self._answers[self._last] = deque()
         talk.send(json.dumps({**job, "id": self._last}).encode())
         return self._last
 
     def next(self, number: int, until: float) -> dict[str, Any] | None:
-        """The next answer under that number; None where there is none before `until` on the monotonic clock.
+        """Return the next answer with that number; None if there is none before `until` on the monotonic clock.
 
-        One with `end` is the last.
+        An answer with `end` is the last.
         """
         while True:
             if number not in self._answers:
-                raise ProcessEnded("The process that tries edits has ended.")
+                raise ProcessEnded("The process that runs edits has ended.")
             answers = self._answers[number]
             if answers:
                 break
             left = until - time.monotonic()
             if left <= 0:
                 return None
-            self._hear(min(left, TICK))
+            self._receive(min(left, TICK))
             self.tick()
         answer = answers.popleft()
         if "end" in answer:
@@ -100,12 +96,12 @@ class CandidateServer:
         return answer
 
     def drop(self, number: int) -> None:
-        """Say that no answer is wanted any more."""
-        if self._answers.pop(number, None) is not None and self._talk:
-            self._talk.send(json.dumps({"mode": "drop", "id": number}).encode())
+        """Cancel a request."""
+        if self._answers.pop(number, None) is not None and self._conversation:
+            self._conversation.send(json.dumps({"mode": "drop", "id": number}).encode())
 
     def ask(self, job: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
-        """What a mode of the target's answers within so many seconds, or until the process ends."""
+        """Return the answers to a job within `seconds`, or until the process ends."""
         number = self.request({**job, "seconds": seconds})
         until = time.monotonic() + seconds + SPARE
         found = []
@@ -121,32 +117,32 @@ class CandidateServer:
             self.drop(number)
         return found
 
-    def _begun(self) -> Conversation:
-        if self._talk is None:
+    def _start(self) -> LineProcess:
+        if self._conversation is None:
             if self._ends and self.tree:
                 self.workspace.restore(self.tree)
             self._install()
-            self._talk = self.workspace.converse(self._line(), "repair")
+            self._conversation = self.workspace.converse(self._line(), "repair")
             self._answers[0] = deque()
-            self._heard = time.monotonic()
+            self._last_line = time.monotonic()
             hello = self.next(0, time.monotonic() + START_SECONDS)
             self._answers.pop(0, None)
             if hello is None:
                 self.close()
                 raise UsageError(f"The tests were not collected within {START_SECONDS:.0f} s.", _CHECK)
-        return self._talk
+        return self._conversation
 
-    def _hear(self, seconds: float) -> None:
-        """Take what has come, and put it where it is waited for."""
+    def _receive(self, seconds: float) -> None:
+        """Receive answers and sort them by the number of their request."""
         if self.cancel.is_set():
             raise Cancelled("The search for a repair was interrupted.")
-        assert self._talk
-        lines = self._talk.receive(seconds)
+        assert self._conversation
+        lines = self._conversation.receive(seconds)
         if lines:
-            self._heard = time.monotonic()
-        if lines is None or time.monotonic() - self._heard > SILENT:
+            self._last_line = time.monotonic()
+        if lines is None or time.monotonic() - self._last_line > SILENT:
             self.close()
-            raise self._gone()
+            raise self._end_error()
         for line in lines:
             answer = _object(line)
             cpu = answer.get("cpu")
@@ -156,21 +152,24 @@ class CandidateServer:
             if isinstance(number, int) and number in self._answers:
                 self._answers[number].append(answer)
 
-    def _gone(self) -> Exception:
+    def _end_error(self) -> Exception:
+        """Return the exception to raise for the end of the process."""
         try:
-            said = self.workspace.read(self._log).decode("utf-8", "replace").strip()[-500:]
+            log = self.workspace.read(self._log).decode("utf-8", "replace").strip()[-500:]
         except (OSError, UsageError):
-            said = ""
+            log = ""
         if 0 in self._answers:
-            return UsageError(f"The tests cannot be run in one process: {said}", _CHECK)
+            return UsageError(f"The tests cannot be run in one process: {log}", _CHECK)
         self._answers.clear()
         self._earlier = self.cpu
         self._ends += 1
         kind = ProcessEnded if self._ends <= MOST_ENDS else WorkspaceError
-        return kind(f"The process that tries edits has ended: {said}", "See that it has enough memory.")
+        return kind(f"The process that runs edits has ended: {log}", "Check that it has enough memory.")
 
     def _install(self) -> None:
-        place(self.workspace, "__init__", *FILES, inside=PACKAGE)
+        install_programs(
+            self.workspace.write, self.workspace.harness, "repair.evaluator_main", "repair.evaluator_plugin"
+        )
         spec = {"root": self.workspace.root, "names": list(self.names), "folders": unittest_folders(self.command)}
         self.workspace.write(self._spec, json.dumps(spec).encode())
 
@@ -179,7 +178,7 @@ class CandidateServer:
         return f"{self.workspace.harness}/repair-job.json"
 
     def _line(self) -> str:
-        """The shell's commands: our lines go to and from descriptors 7 and 8, all other output into a file."""
+        """Return the shell commands: JSON lines use descriptors 7 and 8, all other output goes into a file."""
         harness = shlex.quote(self.workspace.harness)
         settings = [
             f"PYTHONPATH={harness}${{PYTHONPATH:+:$PYTHONPATH}}",
@@ -191,30 +190,30 @@ class CandidateServer:
         python = unittest_python(self.command)
         if python is None:
             settings += [
-                f"PYTEST_PLUGINS=${{PYTEST_PLUGINS:+$PYTEST_PLUGINS,}}{PACKAGE}.plugin",
+                f"PYTEST_PLUGINS=${{PYTEST_PLUGINS:+$PYTEST_PLUGINS,}}{PACKAGE}.repair.evaluator_plugin",
                 'PYTEST_ADDOPTS="${PYTEST_ADDOPTS-} -s"',
             ]
-        command = self.command if python is None else f"{python} -m {PACKAGE}.repair"
-        command = importing(self.workspace.harness, command)
+        command = self.command if python is None else f"{python} -m {PACKAGE}.repair.evaluator_main"
+        command = prepend_python_path(self.workspace.harness, command)
         root = shlex.quote(self.workspace.root)
         return (
             f"exec 7<&0 8>&1 </dev/null >{shlex.quote(self._log)} 2>&1\n"
             f"cd {root} && export {' '.join(settings)} && {command}\n"
-            "exit $?\n"  # so that the shell stays: its descriptors are opened by its process id
+            "exit $?\n"  # keeps the shell alive: its descriptors are opened by its process id
         )
 
 
-_CHECK = "Check the test command (--test); pytest and unittest are known here."
+_CHECK = "Check the test command (--test); it must run pytest or unittest."
 
 
 def unittest_python(command: str) -> str | None:
-    """The interpreter of a command that runs unittest (`A=1 python3 -m unittest -q` -> `A=1 python3`), else None."""
+    """Return the interpreter of a unittest command (`A=1 python3 -m unittest -q` -> `A=1 python3`), else None."""
     found = re.match(r"(.*\S)\s+-m\s+unittest\b", command.strip())
     return found[1] if found else None
 
 
 def unittest_folders(command: str) -> list[str]:
-    """The folders that `unittest discover` puts on the import path: start (-s) and top level (-t)."""
+    """Return the folders that `unittest discover` adds to the import path: start (-s) and top level (-t)."""
     try:
         words = shlex.split(command.partition(" discover ")[2])
     except ValueError:
@@ -225,7 +224,7 @@ def unittest_folders(command: str) -> list[str]:
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    """The line's JSON object; an empty one where it is none."""
+    """Return the line's JSON object, or an empty one."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Whether the tree of a commit is small enough to be listed."""
+"""Size limit of the tree that a run starts from."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ from contextlib import closing
 from pathlib import Path
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.objects import Reader
-from trajectories.packing import Entries, parsed
-from trajectories.packs import PackRefused
-from trajectories.plumbing import QUIET, environment
+from trajectories.git_commands import QUIET, environment
+from trajectories.object_reader import Reader
+from trajectories.pack_reader import PackRefused
+from trajectories.pack_writer import Entries, parse_tree
 from trajectories.tree_size import check_size, measure
 
 TREE_LIMIT = 1 << 28
-"""Bytes of one tree object that is read."""
+"""Bytes that are read of one tree object."""
 
 
 def check_base(git_dir: Path, commit: str) -> None:
-    """Raises UsageError for a commit whose files are too many to be listed, or have too long paths. Objects that are
-    missing or damaged count as empty: git names them when it lists the tree."""
+    """Raise UsageError if a commit has too many files to be listed, or too long paths.
+
+    Missing and damaged objects count as empty: git reports them when it lists the tree.
+    """
     env = environment({**QUIET, "GIT_DIR": str(git_dir)}, keep=("GIT_CONFIG",))
-    with closing(Reader(env, git_dir, compare=False)) as reader:  # as git lists it
+    with closing(Reader(env, git_dir, compare=False)) as reader:  # like git's own listing
 
         def entries(id: str) -> Entries:
             try:
                 found = reader.get(id, TREE_LIMIT)
-                return parsed(found[1]) if found and found[0] == "tree" else {}
+                return parse_tree(found[1]) if found and found[0] == "tree" else {}
             except (RunBroken, ValueError):
                 return {}
 

@@ -1,4 +1,4 @@
-"""Clones of somebody's repository that is named by a URL. The only place where the user's remotes are contacted."""
+"""Bare clones of repositories given by URL. The only module that contacts the user's remotes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from aci.pushing import with_token
-from aci.repository import OPTIONS
+from aci.repository.push import token_environment
+from aci.repository.user_repository import OPTIONS
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.plumbing import QUIET, GitFailed, environment, git
+from trajectories.git_commands import QUIET, GitFailed, environment, git
 
 REFUSED = re.compile(
     r"not found|does(n't| not) (exist|appear to be a git repository)|not a git repository|terminal prompts disabled|"
@@ -21,48 +21,47 @@ REFUSED = re.compile(
     r"not our ref|couldn't find remote ref|unadvertised object|not a valid ref",
     re.IGNORECASE,
 )
-"""A server, or git before it asked one, says clearly that it will not be: asked again it says the same."""
+"""Errors of git or of a server that another try would not change."""
 EVERYTHING = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
 
 def clone(url: str, folder: Path, token: str = "") -> Path:
-    """A bare clone of `url` under `folder`, made on first use and brought up to date on every other. Where the user's
-    own git may not read it, `token` is used, as GitHub takes it; it is not kept.
+    """Return a bare clone of `url` under `folder`, created on first use and fetched on every later one.
 
-    Raises UsageError for what is no repository, or none of ours to read; WorkspaceError where `folder` cannot be
-    written, or nobody answers.
+    If the user's own git credentials do not suffice, `token` is used as a GitHub token; it is not stored.
+    Raises UsageError if there is no repository or it may not be read, WorkspaceError if `folder` cannot be written or
+    the server does not answer.
     """
-    place = place_of(url, folder)
+    place = clone_path(url, folder)
     try:
-        _bring_up(url, place)
+        _clone_or_fetch(url, place)
     except UsageError:
         if not token:
             raise
-        _bring_up(url, place, with_token(url, token))
+        _clone_or_fetch(url, place, token_environment(url, token))
     return place
 
 
-def _bring_up(url: str, place: Path, env: Mapping[str, str] = {}) -> None:
+def _clone_or_fetch(url: str, place: Path, env: Mapping[str, str] = {}) -> None:
     if not place.exists():
         clone_to(url, place, env)
         return
-    with _told(url, place.parent):
+    with _translated_errors(url, place.parent):
         _git("-C", str(place), *OPTIONS, "fetch", "-q", "--prune", "origin", EVERYTHING[0], env=env)
 
 
-def place_of(url: str, folder: Path) -> Path:
-    """Where under `folder` the clone of a URL lies: two URLs have two places."""
+def clone_path(url: str, folder: Path) -> Path:
+    """Return the path of a URL's clone under `folder`; it is different for each URL."""
     name = re.sub(r"\W+", "-", url.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1]).strip("-") or "repository"
     return folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:10]}.git"
 
 
 def clone_to(url: str, place: Path, env: Mapping[str, str] = {}) -> None:
-    """A bare clone of `url` at `place`, whole or not at all; another process's where it was first. `env` is
-    added to git's environment.
+    """Create a bare clone of `url` at `place` atomically, or keep the one that another process created first.
 
-    Raises as `clone`.
+    `env` is added to git's environment. Raises as `clone`.
     """
-    with _told(url, place.parent):
+    with _translated_errors(url, place.parent):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="clone-", dir=place.parent) as made:
             _git(*OPTIONS, "clone", "-q", "--bare", "--", url, f"{made}/new", env=env)
@@ -73,8 +72,8 @@ def clone_to(url: str, place: Path, env: Mapping[str, str] = {}) -> None:
                     raise
 
 
-def has(place: Path, commit: str) -> bool:
-    """Whether the repository at `place` has the commit, without asking anybody for it."""
+def has_commit(place: Path, commit: str) -> bool:
+    """Whether the repository at `place` has the commit; contacts no server."""
     try:
         git("-C", str(place), *OPTIONS, "cat-file", "-e", f"{commit}^{{commit}}", env=environment(QUIET))
     except GitFailed:
@@ -82,28 +81,28 @@ def has(place: Path, commit: str) -> bool:
     return True
 
 
-def origin(place: Path) -> str:
-    """Where the repository at `place` comes from, or nothing."""
+def origin_url(place: Path) -> str:
+    """Return the URL that the repository at `place` was cloned from, or ""."""
     try:
         return _git("-C", str(place), *OPTIONS, "config", "remote.origin.url").decode("utf-8", "replace").strip()
     except GitFailed:
         return ""
 
 
-def update(url: str, place: Path, commit: str = "") -> bool:
-    """Fetch what a clone of ours lacks: all branches and tags, and where these do not have the commit, that by its id,
-    which servers give although no branch has it.
+def update_clone(url: str, place: Path, commit: str = "") -> bool:
+    """Fetch all branches and tags into a clone, and `commit` by its id if they do not contain it.
 
-    False where it cannot be had, or where the clone is of something else. Raises WorkspaceError where nobody answers.
+    Servers may have commits that no branch contains. Return False if the commit is not available or the clone is of
+    another URL. Raises WorkspaceError if the server does not answer.
     """
-    if origin(place) != url:
+    if origin_url(place) != url:
         return False
     wanted = [EVERYTHING, *([(f"+{commit}:refs/swe-agent/{commit}",)] if commit else [])]
     try:
-        with _told(url, place.parent):
+        with _translated_errors(url, place.parent):
             for each in wanted:
                 _git("-C", str(place), *OPTIONS, "fetch", "-q", "origin", *each)
-                if not commit or has(place, commit):
+                if not commit or has_commit(place, commit):
                     return True
     except UsageError:
         pass
@@ -118,18 +117,18 @@ def _git(*args: str, env: Mapping[str, str] = {}) -> bytes:
 
 
 @contextmanager
-def _told(url: str, folder: Path) -> Iterator[None]:
-    """What goes wrong, in words."""
+def _translated_errors(url: str, folder: Path) -> Iterator[None]:
+    """Translate errors of git and of the file system into messages for the user."""
     try:
         yield
     except GitFailed as error:
         shown = re.sub(r"//[^/]*@", "//", url)  # without a password
         refused = UsageError if REFUSED.search(error.stderr) else WorkspaceError
         raise refused(
-            f"{shown} cannot be cloned: {error.reason}.", "See that it is right and can be reached."
+            f"{shown} cannot be cloned: {error.reason}.", "Check that the URL is right and can be reached."
         ) from error
     except OSError as error:
         raise WorkspaceError(
             f"Nothing can be cloned to {folder}: {error.strerror}.",
-            "Make room there, or point SWE_AGENT_STATE to a folder that can be written.",
+            "Free some space there, or point SWE_AGENT_STATE to a writable folder.",
         ) from error

@@ -1,4 +1,7 @@
-"""Which code made what a cache holds. What other code made lies beside it, until nobody has used it for a month."""
+"""Version numbers of caches, derived from the source code that fills them.
+
+Each version has its own file. Files of other versions are removed once they have not been used for a month.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,23 @@ _GRAMMAR = re.compile(rb"\btree_sitter\w*")
 
 @cache
 def version_of(*patterns: str) -> int:
-    """A number that changes with the source of some files of this package, and with the parsers that these import."""
+    """Return a number that changes with the source of these files of `aci`, and with the parsers that they import."""
     from importlib.metadata import PackageNotFoundError, version
 
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     sources = [file.read_bytes() for pattern in patterns for file in sorted(folder.glob(pattern))]
     packages = sorted({name.decode().replace("_", "-") for source in sources for name in _GRAMMAR.findall(source)})
     for name in packages:
-        with suppress(PackageNotFoundError):  # a word that begins so
+        with suppress(PackageNotFoundError):  # another identifier that starts with tree_sitter
             sources.append(f"{name} {version(name)}".encode())
-    return zlib.crc32(b"\0".join(sources)) & 0x7FFFFFFF  # SQLite's is signed
+    return zlib.crc32(b"\0".join(sources)) & 0x7FFFFFFF  # SQLite's user_version is signed
 
 
-def file_of(folder: Path, name: str, version: int) -> Path:
-    """The cache's file; those of other versions that were not used for long are removed."""
+def cache_file(folder: Path, name: str, version: int) -> Path:
+    """Return the cache's file; remove files of other versions that have not been used for a month."""
     own = folder / f"{name}-{version:08x}.sqlite"
     for file in folder.glob(f"{name}*.sqlite*"):
-        with suppress(OSError):  # another process does the same, or it is a folder
+        with suppress(OSError):  # another process has removed it, or it is a folder
             if file.name.startswith(f"{own.stem}."):
                 os.utime(file)
             elif re.fullmatch(rf"{name}(-[0-9a-f]{{8}})?(\.\d+)?\.sqlite(-wal|-shm)?", file.name) and _is_old(file):

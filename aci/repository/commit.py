@@ -1,7 +1,7 @@
-"""A commit of exactly given changes on the user's branch: the user's own git, name and, if wanted, hooks.
+"""Commits of chosen changes on the user's branch, with the user's git, name and, if wanted, hooks.
 
-The commit is made from an index of its own, so what is staged stays staged. In the user's index only the committed
-paths follow, and of a path that has other staged changes, only what was committed.
+The commit is made from a temporary index, so staged changes stay staged. In the user's index only the committed paths
+are updated; other staged changes of such a path are kept.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from aci.merging import merge
-from aci.owner import gone, lives, me, name_of
-from aci.repository import OPTIONS, Repository
+from aci.repository.process_owner import has_ended, is_running, own_mark, owner_mark
+from aci.repository.tree_merge import merge_trees
+from aci.repository.user_repository import OPTIONS, Repository
 from trajectories.errors import Cancelled, TryLater, UsageError
-from trajectories.limits import open_regular
-from trajectories.plumbing import GitFailed, decode, encode, environment, git
+from trajectories.file_limits import open_regular
+from trajectories.git_commands import GitFailed, decode, encode, environment, git
 from trajectories.records import Base
 from trajectories.tree_size import FOLDER
 from trajectories.trees import Trees
@@ -30,18 +30,18 @@ from trajectories.trees import Trees
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 OURS = "swe-agent "
-"""Start of our index lock. Its lines: the owner processes (ours, and git, which may outlive it), the parent commit, the
-branch, the name of the temporary folder."""
+"""Start of an index lock of swe-agent. Its lines: the owner processes (swe-agent's, and git, which may outlive it), the
+parent commit, the branch, the name of the temporary folder."""
 MOST_LOCK = 10_000
-"""Bytes that are read of an index lock: one of git's may be a large index."""
+"""Bytes that are read of an index lock: git's own may be a large index."""
 LOOK, GRACE = 0.1, 5.0
-"""Seconds between two looks at whether the user interrupts, and until hooks that do not end are killed."""
+"""Seconds between checks for an interrupt by the user, and until hooks that do not end are killed."""
 SECONDS = 3600.0
 """Time limit for git and its hooks, which may run tests."""
 FOREIGN = 2 * SECONDS
-"""Age in seconds at which the lock of a process that cannot be checked, one of another machine, counts as abandoned."""
+"""Age in seconds at which a lock counts as abandoned if its process runs on another machine and cannot be checked."""
 MOST_SAID = 10_000
-"""Bytes that are read of what git and hooks said, the last ones."""
+"""Bytes that are read from the end of the output of git and its hooks."""
 SIGNING = {
     "gpg.program": "gpg",
     "gpg.openpgp.program": "gpg",
@@ -49,27 +49,27 @@ SIGNING = {
     "gpg.ssh.program": "ssh-keygen",
     "gpg.ssh.defaultkeycommand": "false",
 }
-"""What runs on the user's machine to sign a commit, and git's own choice."""
+"""Settings of the programs that sign commits on the user's machine, with git's defaults."""
 
 
-def check(repository: Repository) -> str:
-    """The branch that a commit would go to. Raises UsageError where none can be made."""
+def branch_to_commit_to(repository: Repository) -> str:
+    """Return the branch that a commit would go to. Raises UsageError if no commit can be made."""
     root = repository.root
     if repository.bare:
         raise UsageError(f"{root} is bare: it has no branch checked out.", "Use /commit --branch NAME.")
     if any((repository.git_dir / name).exists() for name in MIDDLE):
         raise UsageError(f"A merge or a rebase is under way in {root}.", "Finish it, then commit.")
     if repository._git("ls-files", "-u"):
-        raise UsageError(f"Files of {root} are not merged.", "Resolve them, then commit.")
+        raise UsageError(f"{root} has unmerged files.", "Resolve them, then commit.")
     branch = repository._git("symbolic-ref", "-q", "--short", "HEAD", ok=(0, 1)).decode().strip()
     if not branch:
-        raise UsageError(f"{root} is at no branch.", "Switch to one, or use /commit --branch NAME.")
-    identity(repository)
+        raise UsageError(f"{root} has no branch checked out.", "Switch to one, or use /commit --branch NAME.")
+    commit_identity(repository)
     return branch
 
 
-def identity(repository: Repository) -> str:
-    """The user as commits name them: `Ada <ada@example.org>`. Raises UsageError where git does not know."""
+def commit_identity(repository: Repository) -> str:
+    """Return the user as commits name them: `Ada <ada@example.org>`. Raises UsageError if git does not know."""
     name, email = (repository._git("config", f"user.{what}", ok=(0, 1)).decode().strip() for what in ("name", "email"))
     name, email = os.environ.get("GIT_AUTHOR_NAME") or name, os.environ.get("GIT_AUTHOR_EMAIL") or email
     if not name or not email:
@@ -78,9 +78,11 @@ def identity(repository: Repository) -> str:
     return f"{name} <{email}>"
 
 
-def made(repository: Repository, head: str, tree: str, message: str, branch: str) -> str:
-    """The commit of this tree or message that was made on top of `head`, also if the branch went on since; "" for none.
-    Hooks may have changed one of the two."""
+def find_commit(repository: Repository, head: str, tree: str, message: str, branch: str) -> str:
+    """Return the commit with this tree or this message on top of `head`, or "" if there is none.
+
+    Hooks may have changed one of the two. The branch may have later commits.
+    """
     id = _child(repository, head, branch)
     if not id:
         return ""
@@ -90,8 +92,10 @@ def made(repository: Repository, head: str, tree: str, message: str, branch: str
 
 
 def _child(repository: Repository, parent: str, branch: str) -> str:
-    """The commit of a branch whose first parent is `parent`, or "". Both names may come from a file of a repository
-    that somebody else prepared."""
+    """Return the commit of a branch whose only parent is `parent`, or "".
+
+    Both names may come from a file in an untrusted repository.
+    """
     if not re.fullmatch("[0-9a-f]{40}", parent) or not branch or not repository._is_branch_name(branch):
         return ""
     options = ("--first-parent", "--reverse", "--parents", "--end-of-options")
@@ -103,14 +107,14 @@ def _child(repository: Repository, parent: str, branch: str) -> str:
     return id if parents == [parent] else ""
 
 
-def hooks(repository: Repository) -> tuple[str, ...]:
-    """The hooks that a commit of the user's would run."""
+def active_hooks(repository: Repository) -> tuple[str, ...]:
+    """Return the hooks that the user's own commit would run."""
     folder = _hooks_folder(repository)
     return tuple(name for name in HOOKS if os.access(folder / name, os.X_OK))
 
 
 def hooks_in_tree(repository: Repository, names: Sequence[str]) -> frozenset[str]:
-    """The paths of those of the hooks that are in the repository, as they are configured and with links followed."""
+    """Return the paths of those hooks that lie in the working tree, both as configured and with links resolved."""
     folder, root = _hooks_folder(repository), repository.root
     written = {os.path.relpath(folder / name, root) for name in names}
     real = {os.path.relpath((folder / name).resolve(), root.resolve()) for name in names}
@@ -128,41 +132,41 @@ def commit(
     branch: str,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Commit `tree` on top of HEAD, which is `old` and at `branch`; return the commit's id. Neither working tree nor
-    other paths of the index are touched; never signs off, never pushes.
+    """Commit `tree` on top of HEAD, which is `old` and at `branch`; return the commit's id.
 
-    Raises UsageError, with nothing done, where git or a hook refuses, or HEAD has moved; TryLater while git is busy;
-    Cancelled, with nothing done, where the user interrupts the hooks before there is a commit.
+    The working tree and other paths of the index are not touched. Never signs off, never pushes.
+    In each of these cases nothing is committed: raises UsageError if git or a hook refuses or HEAD has moved, TryLater
+    while git is busy, and Cancelled if the user interrupts the hooks before there is a commit.
     """
     repository._take(tree, old, trees)
     with _locked(repository) as lock, tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
         about = f"{old.commit}\n{branch}\n{Path(name).name}\n"
-        lock.write_bytes(encode(f"{OURS}{me()}\n{about}"))
+        lock.write_bytes(encode(f"{OURS}{own_mark()}\n{about}"))
         if repository.commit() != old.commit:
-            raise UsageError(f"HEAD of {repository.root} has moved.", "Say /commit again.")
-        if check(repository) != branch:
-            raise UsageError(f"{repository.root} is at {branch} no more.", "Say /commit again.")
+            raise UsageError(f"HEAD of {repository.root} has moved.", "Run /commit again.")
+        if branch_to_commit_to(repository) != branch:
+            raise UsageError(f"{repository.root} is no longer at {branch}.", "Run /commit again.")
         index, text = Path(name, "index"), Path(name, "message")
         text.write_text(message, encoding="utf-8", errors="surrogateescape")
         own = {"GIT_INDEX_FILE": str(index)}
         repository._git("read-tree", tree, env=own)
         repository._git("update-index", "-q", "--refresh", env=own, ok=(0, 1))
         folder = _hooks_folder(repository) if with_hooks else Path(os.devnull)
-        # with the user's own environment: hooks are theirs
+        # hooks need the user's environment
         env = environment({**own, "GIT_TERMINAL_PROMPT": "0"}, keep=("GIT_CONFIG", "GIT_AUTHOR_", "GIT_COMMITTER_"))
         options = (*OPTIONS, "-c", f"core.hooksPath={folder}", "-c", "maintenance.auto=false", *_signing(repository))
         command = ("commit", "-q", "--no-signoff", "-F", str(text))
         git_commit = ["git", "-C", str(repository.root), *options, *command]
 
         def add_owner(pid: int) -> None:
-            lock.write_bytes(encode(f"{OURS}{me()} {name_of(pid)}\n{about}"))
+            lock.write_bytes(encode(f"{OURS}{own_mark()} {owner_mark(pid)}\n{about}"))
 
-        code, said = _run(git_commit, env, add_owner, interrupted)
-        id = made(repository, old.commit, tree, message, branch)
+        code, output = _run(git_commit, env, add_owner, interrupted)
+        id = find_commit(repository, old.commit, tree, message, branch)
         if not id and code is None:
-            raise Cancelled("Interrupted: nothing was committed.", "What hooks did to your files stays.")
+            raise Cancelled("Interrupted: nothing was committed.", "Changes that hooks made to your files stay.")
         if not id and code:
-            raise UsageError(f"git did not commit: {said[-2000:]}", "Mend it, or commit without hooks.")
+            raise UsageError(f"git did not commit: {output[-2000:]}", "Fix it, or commit without hooks.")
         _follow(repository, trees, old, id or repository.commit(), Path(name))
     return id or repository.commit()
 
@@ -170,11 +174,13 @@ def commit(
 def _run(
     command: Sequence[str], env: Mapping[str, str], on_start: Callable[[int], object], interrupted: Callable[[], bool]
 ) -> tuple[int | None, str]:
-    """The status, None where it was stopped with all that runs in its process group, and its stderr.
-    `on_start` gets its process id."""
-    # a file and no pipe: what a hook leaves running holds a pipe open for good
-    with tempfile.TemporaryFile() as said, subprocess.Popen(
-        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+    """Run a command; return its exit status and its stderr. `on_start` gets the process id.
+
+    The status is None if the command was stopped, with its whole process group.
+    """
+    # a file, not a pipe: processes that a hook leaves running would keep a pipe open
+    with tempfile.TemporaryFile() as output, subprocess.Popen(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
     ) as process:  # fmt: skip
         on_start(process.pid)
         end = time.monotonic() + SECONDS
@@ -185,8 +191,8 @@ def _run(
             if code is None and (interrupted() or time.monotonic() > end):
                 _stop(process)
                 break
-        said.seek(max(0, said.seek(0, os.SEEK_END) - MOST_SAID))
-        return code, said.read(MOST_SAID).decode("utf-8", "replace").strip()
+        output.seek(max(0, output.seek(0, os.SEEK_END) - MOST_SAID))
+        return code, output.read(MOST_SAID).decode("utf-8", "replace").strip()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -203,8 +209,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signing(repository: Repository) -> list[str]:
-    """Options with which git signs, where it is to, by programs that the user's own configuration names: a repository
-    may have come from anywhere with its own."""
+    """Return options that make git sign only with programs from the user's own configuration.
+
+    The repository's configuration is not trusted to name programs.
+    """
     chosen = dict(SIGNING)
     fields = repository._git("config", "--list", "--show-scope", "-z").decode("utf-8", "surrogateescape").split("\0")
     for scope, field in zip(fields[::2], fields[1::2], strict=False):
@@ -216,9 +224,12 @@ def _signing(repository: Repository) -> list[str]:
     return [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
 
 
-def recover(repository: Repository) -> str:
-    """Finish or clean up a commit whose process died: update the index if the commit exists, then remove its files and
-    the lock. Return the commit's id, or "". Raises TryLater while the commit may still be under way."""
+def recover_commit(repository: Repository) -> str:
+    """Finish or clean up a commit whose process died; return the commit's id, or "".
+
+    Updates the index if the commit exists, then removes the process's files and the lock. Raises TryLater while the
+    commit may still be under way.
+    """
     lock = repository.git_dir / "index.lock"
     if not _fields(lock):
         return ""
@@ -248,7 +259,7 @@ def _recover(repository: Repository, lock: Path) -> str:
 
 
 def _fields(lock: Path) -> list[str]:
-    """The four lines of our own index lock (see `OURS`); empty for one of git's, or none."""
+    """Return the four lines of swe-agent's index lock (see `OURS`); empty for git's own lock, or none."""
     try:
         with open_regular(lock) as file:
             text = decode(file.read(MOST_LOCK))
@@ -258,23 +269,25 @@ def _fields(lock: Path) -> list[str]:
 
 
 def _may_run(owners: Sequence[str], lock: Path) -> bool:
-    """Whether one of the owners of a lock may still be at work. One of another machine or container, which may share
-    the folder, cannot be checked: the age of the lock decides."""
-    left = [owner for owner in owners if not gone(owner)]
+    """Whether one of the owners of a lock may still be running.
+
+    A process of another machine or container that shares the folder cannot be checked: the lock's age decides.
+    """
+    left = [owner for owner in owners if not has_ended(owner)]
     try:
-        return any(map(lives, left)) or (bool(left) and time.time() - lock.stat().st_mtime < FOREIGN)
+        return any(map(is_running, left)) or (bool(left) and time.time() - lock.stat().st_mtime < FOREIGN)
     except FileNotFoundError:  # it has just ended
         return True
 
 
-def follow(repository: Repository, trees: Trees, old: Base, commit: str) -> None:
-    """Let the index follow a commit on top of `old` that a process made and could not end."""
+def update_index_for(repository: Repository, trees: Trees, old: Base, commit: str) -> None:
+    """Update the index for a commit on top of `old` whose process died before it could do so."""
     with _locked(repository), tempfile.TemporaryDirectory(prefix="swe-agent-", dir=repository.git_dir) as name:
         _follow(repository, trees, old, commit, Path(name))
 
 
 def _follow(repository: Repository, trees: Trees, old: Base, commit: str, folder: Path) -> None:
-    """Bring what was committed on top of `old` into the user's index."""
+    """Merge the changes of a commit on top of `old` into the user's index."""
     now = repository.base(trees, commit)
     index, copy = repository.git_dir / "index", folder / "copy"
     own = {"GIT_INDEX_FILE": str(copy)}
@@ -282,7 +295,7 @@ def _follow(repository: Repository, trees: Trees, old: Base, commit: str, folder
     if not index.exists():
         copy.unlink()
     staged = trees.adopt(repository._git("ls-files", "--stage", "-z", env=own), [repository._path("objects")])
-    merged = merge(trees, old.tree, staged, now.tree).tree
+    merged = merge_trees(trees, old.tree, staged, now.tree).tree
     if merged == staged:
         return
     repository._take(merged, now, trees)
@@ -300,15 +313,17 @@ def _follow(repository: Repository, trees: Trees, old: Base, commit: str, folder
 
 @contextmanager
 def _locked(repository: Repository) -> Iterator[Path]:
-    """The user's git changes no index meanwhile, as it is with any commit. The lock says who commits."""
+    """Hold git's index lock, as any commit does. The lock names the processes that commit."""
     lock = repository.git_dir / "index.lock"
     with repository._lock():
         _recover(repository, lock)
         try:
             with lock.open("xb") as file:
-                file.write(encode(f"{OURS}{me()}\n"))
+                file.write(encode(f"{OURS}{own_mark()}\n"))
         except FileExistsError:
-            raise TryLater(f"git is at work in {repository.root}.", f"Try again; else remove {lock}.") from None
+            raise TryLater(
+                f"git is running in {repository.root}.", f"Try again; if no git is running, remove {lock}."
+            ) from None
     try:
         yield lock
     finally:

@@ -1,4 +1,4 @@
-"""A diff's parts, of which each may be taken or left: the hunks of a text; what is new, gone or binary is one part."""
+"""The parts of a diff that can be chosen one by one: each hunk of a text file; a new, deleted or binary file is one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from trajectories.plumbing import encode
+from trajectories.git_commands import encode
 from trajectories.trees import Trees
 
 HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
@@ -14,21 +14,24 @@ HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`text` is a diff of its own: the file's header and the hunk. `line` is the hunk's first in the old file, 0 where
-    the part is the whole change of a file, or that of its mode."""
+    """One part of a diff.
+
+    `text` is a complete diff: the file's header and the hunk. `line` is the hunk's first line in the old file, or 0 if
+    the part is the whole change of a file or a change of its mode.
+    """
 
     path: str
     text: str
     line: int = 0
     lines: int = 0
-    """Of the old file, that the hunk replaces."""
+    """Number of lines of the old file that the hunk replaces."""
 
 
-def parts(trees: Trees, old: str, new: str, paths: Sequence[str] = ()) -> list[Part]:
-    """The change from one tree to another in parts, in a diff's order; of `paths` (files or folders) only if given."""
+def split_diff(trees: Trees, old: str, new: str, paths: Sequence[str] = ()) -> list[Part]:
+    """Return the parts of the diff between two trees, in order; only those in `paths` (files or folders) if given."""
     found = []
     for change in trees.changed(old, new):
-        if paths and not within(change.path, paths):
+        if paths and not is_within(change.path, paths):
             continue
         diff = trees.diff(old, new, [change.path])
         hunks = [match.start() for match in re.finditer(rf"(?m)^{HEADER.pattern}", diff)]
@@ -39,8 +42,8 @@ def parts(trees: Trees, old: str, new: str, paths: Sequence[str] = ()) -> list[P
     return found
 
 
-def within(path: str, paths: Collection[str]) -> bool:
-    """Whether a path is one of these, or lies under one."""
+def is_within(path: str, paths: Collection[str]) -> bool:
+    """Whether a path is one of these or lies below one."""
     return any(path == each or path.startswith(f"{each}/") or each in ("", ".") for each in paths)
 
 
@@ -54,13 +57,13 @@ def _of_text(path: str, diff: str, hunks: list[int]) -> list[Part]:
         match = HEADER.match(text)
         assert match is not None
         count = 1 if match[2] is None else int(match[2])
-        # of a hunk that only adds, git names the line before it
+        # for a hunk that only adds lines, git gives the line before it
         found.append(Part(path, "".join([*lines, text]), int(match[1]) + (count == 0), count))
     return found
 
 
-def taken(trees: Trees, old: str, new: str, chosen: Collection[Part], every: Sequence[Part]) -> str:
-    """The tree `old` with the chosen of all (`every`) parts that lead from it to `new`."""
+def apply_parts(trees: Trees, old: str, new: str, chosen: Collection[Part], every: Sequence[Part]) -> str:
+    """Return the tree `old` with the `chosen` of all parts (`every`) of its diff to `new` applied."""
     files = dict.fromkeys(part.path for part in every)
     whole = [path for path in files if all(part in chosen for part in every if part.path == path)]
     some = [path for path in files if path not in whole and any(part.path == path for part in chosen)]
@@ -79,14 +82,14 @@ def _replaced(text: bytes, chosen: Sequence[Part]) -> bytes:
 
 
 def _new_lines(text: str) -> list[bytes]:
-    """What a hunk puts in place of what it replaces."""
+    """Return the lines that a hunk puts in place of the old ones."""
     rows = text[text.index("\n@@ ") + 1 :].split("\n")[1:-1]
     made: list[bytes] = []
-    kept = False
+    in_new_file = False
     for row in rows:
-        if row.startswith("\\"):  # the line before it has no end
-            made[-1:] = [made[-1].removesuffix(b"\n")] if kept else made[-1:]
-        kept = row.startswith((" ", "+"))
-        if kept:
+        if row.startswith("\\"):  # "\ No newline at end of file", about the previous line
+            made[-1:] = [made[-1].removesuffix(b"\n")] if in_new_file else made[-1:]
+        in_new_file = row.startswith((" ", "+"))
+        if in_new_file:
             made.append(encode(row[1:]) + b"\n")
     return made

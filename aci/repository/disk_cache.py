@@ -1,4 +1,4 @@
-"""SQLite files under the user's cache folder: what can be made again, kept because making it takes time."""
+"""SQLite caches in the user's cache folder, for data that can be computed again."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ BUSY = 60.0
 """Seconds to wait for another process that writes."""
 
 TRIES = 3
-"""What another process has removed is made again first, then a damaged file is begun anew."""
+"""Tries of an operation: after entries that another process removed, and after a damaged file was replaced."""
 
 Kept = TypeVar("Kept")
 
 
 class Damaged(Exception):
-    """What the cache holds is not what was stored in it."""
+    """The cache's content is not what was stored in it."""
 
 
-class Gone(Damaged):
-    """What was there is not any more: another process may have made room."""
+class EntryEvicted(Damaged):
+    """An entry has disappeared: another process may have evicted it."""
 
 
 class CacheUnusable(WorkspaceError):
-    """The cache's folder cannot be written, has no room, or another process holds it: another folder may do."""
+    """The cache's folder cannot be written, is full, or is locked by another process; another folder may work."""
 
 
 DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""A schema that is no UTF-8 makes even SQLite's message one that cannot be decoded."""
+"""If the schema is not valid UTF-8, SQLite's message cannot be decoded either."""
 
 
-def folder() -> Path:
-    """Where caches live: `SWE_AGENT_CACHE`, else the system's place for the user's caches."""
+def cache_folder() -> Path:
+    """Return the folder of all caches: `SWE_AGENT_CACHE`, else the system's folder for the user's caches."""
     from platformdirs import user_cache_path
 
     own = os.environ.get("SWE_AGENT_CACHE", "")
@@ -48,11 +48,11 @@ def folder() -> Path:
 
 
 class Cache:
-    """One database. Safe for threads and processes; a file that is damaged, or of another version, is begun anew.
+    """One database, safe for threads and processes. A file that is damaged or of another version is replaced.
 
-    Anew means under the next name (`graph.sqlite`, `graph.1.sqlite`, ...): another process may have the old file open,
-    and SQLite finds a database's log by its name. Without a path it lives in memory. Raises CacheUnusable where the
-    folder cannot be written.
+    The replacement gets the next name (`graph.sqlite`, `graph.1.sqlite`, ...), since another process may have the old
+    file open and SQLite finds a database's log by its name. Without a path the cache is in memory. Raises
+    CacheUnusable if the folder cannot be written.
     """
 
     def __init__(self, path: Path | None, schema: str, version: int) -> None:
@@ -63,25 +63,25 @@ class Cache:
 
     def _open(self) -> sqlite3.Connection:
         if self.path is None:
-            return self._begun(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
+            return self._initialized(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = self._newest()
             for _ in range(TRIES):
-                if connection := self._begun_unless_damaged():
+                if connection := self._open_unless_damaged():
                     if self._newest() == self._file:
                         return connection
-                    connection.close()  # another process has gone on to the next file meanwhile
+                    connection.close()  # another process has switched to the next file meanwhile
                 self._replace()
-            return self._begun(self._connect())
+            return self._initialized(self._connect())
         except (*DAMAGE, Damaged, OSError) as error:
             raise self._unusable(error) from error
 
-    def _begun_unless_damaged(self) -> sqlite3.Connection | None:
+    def _open_unless_damaged(self) -> sqlite3.Connection | None:
         try:
-            return self._begun(self._connect())
+            return self._initialized(self._connect())
         except (*DAMAGE, Damaged) as error:
-            if _is_trouble(error):
+            if _is_access_problem(error):
                 raise
             return None
 
@@ -91,7 +91,7 @@ class Cache:
         return numbered[max(numbered)] if max(numbered, default=-1) > 0 else self.path
 
     def _number(self, file: Path) -> int:
-        """Which in turn a file is; -1 for one that is none of ours."""
+        """Return a file's number in the sequence of names; -1 for a file that is not part of it."""
         assert self.path
         if file == self.path:
             return 0
@@ -99,7 +99,7 @@ class Cache:
         return int(number) if file.suffix == self.path.suffix and number.isdecimal() and number.isascii() else -1
 
     def _replace(self) -> None:
-        """Go on with the next file, which another process may have begun already; the old ones are removed."""
+        """Switch to the next file, which another process may have created already; remove the old ones."""
         assert self.path
         assert self._file
         newest = self._newest()
@@ -116,24 +116,24 @@ class Cache:
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(str(self._file), timeout=BUSY, isolation_level=None, check_same_thread=False)
 
-    def _begun(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+    def _initialized(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         try:
-            _insist(lambda: connection.execute("PRAGMA journal_mode=WAL"))
+            _retry_while_locked(lambda: connection.execute("PRAGMA journal_mode=WAL"))
             connection.execute("PRAGMA synchronous=NORMAL")  # a crash of the machine may lose what came last
             connection.execute("PRAGMA mmap_size=1073741824")
             if connection.execute("PRAGMA user_version").fetchone()[0] != self._version:
-                self._make(connection)
+                self._create_tables(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _make(self, connection: sqlite3.Connection) -> None:
-        """The tables, unless another process has just made them. Raises Damaged for a file that has others."""
+    def _create_tables(self, connection: sqlite3.Connection) -> None:
+        """Create the tables, unless another process has just done so. Raises Damaged if the file has other tables."""
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone()[0] != self._version:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise Damaged("It is of another version")
+                raise Damaged("It has another version")
             for statement in filter(str.strip, self._schema.split(";")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {self._version}")
@@ -142,18 +142,18 @@ class Cache:
     def _unusable(self, error: Exception) -> CacheUnusable:
         return CacheUnusable(
             f"The cache {self._file} cannot be used: {error}.",
-            "Point SWE_AGENT_CACHE to a folder that can be written and has room, or wait for who holds it.",
+            "Point SWE_AGENT_CACHE to a writable folder with free space, or wait for the process that uses the cache.",
         )
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows. Raises Damaged."""
-        with self._lock, _damage():
+        """Return all rows of a query. Raises Damaged."""
+        with self._lock, _translated_errors():
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, rolled back where the block raises. No other process writes meanwhile. Raises Damaged."""
-        with self._lock, _damage():
+        """Open an exclusive transaction, rolled back if the block raises. Raises Damaged."""
+        with self._lock, _translated_errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -163,21 +163,21 @@ class Cache:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def mended(self, work: Callable[[], Kept]) -> Kept:
-        """What `work` returns; done once more on an empty cache where the cache proves to be damaged.
+    def run_repairing(self, work: Callable[[], Kept]) -> Kept:
+        """Return the result of `work`; repeat it on an empty cache if the cache proves to be damaged.
 
-        Raises CacheUnusable where that does not help.
+        Raises CacheUnusable if that does not help.
         """
         for attempt in range(TRIES):
             try:
                 return work()
             except Damaged as error:
                 last = error
-                if attempt or not isinstance(error, Gone):
-                    self._begin_anew()
+                if attempt or not isinstance(error, EntryEvicted):
+                    self._start_over()
         raise self._unusable(last) from last
 
-    def _begin_anew(self) -> None:
+    def _start_over(self) -> None:
         with self._lock:
             self._connection.close()
             try:
@@ -188,7 +188,7 @@ class Cache:
             self._connection = self._open()
 
     def size(self) -> int:
-        """Bytes of what is stored."""
+        """Return the bytes in use."""
         pages, free, page = (
             self.read(f"PRAGMA {name}")[0][0] for name in ("page_count", "freelist_count", "page_size")
         )
@@ -199,13 +199,16 @@ class Cache:
             self._connection.close()
 
 
-def sealed(data: bytes, what: str) -> bytes:
-    """With a checksum in front, of what it is as well: SQLite has none, and `marshal` must not see what is not ours."""
+def add_checksum(data: bytes, what: str) -> bytes:
+    """Return the data with a checksum of it and of `what` in front.
+
+    SQLite has no checksums, and `marshal` must not read data that was not written here.
+    """
     return _checksum(data, what) + data
 
 
-def unsealed(data: object, what: str) -> bytes:
-    """Raises Damaged for what was not sealed as that."""
+def remove_checksum(data: object, what: str) -> bytes:
+    """Return the data without its checksum. Raises Damaged if it was not sealed with the same `what`."""
     if not isinstance(data, bytes) or _checksum(memoryview(data)[4:], what) != data[:4]:
         raise Damaged(f"{what} is not what was stored")
     return data[4:]
@@ -215,8 +218,8 @@ def _checksum(data: bytes | memoryview, what: str) -> bytes:
     return zlib.crc32(data, zlib.crc32(what.encode("utf-8", "surrogateescape"))).to_bytes(4, "big")
 
 
-def _insist(work: Callable[[], object]) -> None:
-    """Do it again while another process does the same: not each lock of SQLite's heeds its own time-out."""
+def _retry_while_locked(work: Callable[[], object]) -> None:
+    """Repeat `work` while the database is locked: not every lock of SQLite respects the connection's timeout."""
     until = time.monotonic() + BUSY
     while True:
         try:
@@ -230,19 +233,19 @@ def _insist(work: Callable[[], object]) -> None:
 
 
 @contextmanager
-def _damage() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        if _is_trouble(error):
+        if _is_access_problem(error):
             raise CacheUnusable(
                 f"The cache cannot be used: {error}.", "Try again later, or point SWE_AGENT_CACHE to another folder."
             ) from error
         raise Damaged(str(error)) from error
 
 
-def _is_trouble(error: Exception) -> bool:
-    """Whether it is not the file's content that is to blame."""
+def _is_access_problem(error: Exception) -> bool:
+    """Whether the error has another cause than the file's content."""
     return isinstance(error, sqlite3.OperationalError) and any(
         word in str(error) for word in ("locked", "busy", "readonly", "disk is full", "unable to open")
     )

@@ -1,4 +1,4 @@
-"""Where a graph's files come from: a run's trees, or the user's repository at a commit or as it stands."""
+"""Sources of files for the code graph: trees of a run, the user's repository, or plain texts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.objects import cat_file
-from trajectories.plumbing import OWN, QUIET, GitFailed, create_store, decode, encode, environment, folders, git
+from trajectories.git_commands import OWN, QUIET, GitFailed, create_store, decode, encode, environment, folders, git
+from trajectories.object_reader import cat_file
 from trajectories.trees import Trees
 
 LARGEST = 1_000_000
-"""Bytes of a file that is read; what is longer is data, or made by a program."""
+"""Size limit in bytes of files that are read; longer ones are data or generated."""
 
 
 class File(NamedTuple):
@@ -26,20 +26,20 @@ class File(NamedTuple):
 
 
 class Blobs(Protocol):
-    """The files of one tree. Two with the same `key` have the same files."""
+    """The files of one tree. Equal `key`s mean equal files."""
 
     key: str
     absent: set[str]
-    """Ids that `read` has not found: of a partial clone, or of a store that is damaged."""
+    """Ids that `read` did not find, because the clone is partial or the store is damaged."""
 
     def files(self) -> Iterable[File]: ...
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        """The bytes of blobs, in order; None for one that is missing or longer than LARGEST."""
+        """Yield the bytes of blobs, in order; None for one that is missing or longer than LARGEST."""
 
 
 class TreeBlobs:
-    """A tree of a run."""
+    """The files of a run's tree."""
 
     def __init__(self, trees: Trees, tree: str) -> None:
         self.key = tree
@@ -80,9 +80,9 @@ class TextBlobs:
 
 
 class GitBlobs:
-    """What a git directory holds at `tree`, an id.
+    """The files of the tree with the id `tree` in a git directory.
 
-    Nothing is written to the repository, and nothing fetched: blobs that a partial clone lacks are missing.
+    Nothing is written to the repository and nothing is fetched: blobs that a partial clone lacks are missing.
     """
 
     def __init__(self, git_dir: Path, tree: str, objects: Sequence[Path] = ()) -> None:
@@ -94,16 +94,16 @@ class GitBlobs:
 
     @staticmethod
     def at(git_dir: Path, commit: str) -> GitBlobs:
-        """The tree of a commit. Raises UsageError where there is none."""
+        """Return the files of a commit. Raises UsageError if there is no such commit."""
         env = environment({**QUIET, "GIT_DIR": str(git_dir), "GIT_NO_LAZY_FETCH": "1"})
         try:
             tree = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}", env=env)
         except GitFailed as error:
-            raise UsageError(f"There is no commit {commit!r} in {git_dir}.", "Give one that is there.") from error
+            raise UsageError(f"There is no commit {commit!r} in {git_dir}.", "Give an existing one.") from error
         return GitBlobs(git_dir, tree.decode().strip())
 
     def files(self) -> Iterable[File]:
-        with self._alone() as env:
+        with self._isolated_env() as env:
             listing = git("ls-tree", "-r", "-z", "--full-tree", self.key, env=env)
         for line in listing.split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
@@ -111,9 +111,9 @@ class GitBlobs:
             yield File(decode(path), mode, id)
 
     def read(self, ids: Sequence[str]) -> Iterator[bytes | None]:
-        """git gives up at a blob that is damaged: it is begun again behind it."""
+        """Yield blobs; git stops at a damaged one, so it is restarted after it."""
         done = 0
-        with self._alone() as env:
+        with self._isolated_env() as env:
             while done < len(ids):
                 for data in self._read(ids[done:], env):
                     yield data
@@ -124,10 +124,10 @@ class GitBlobs:
                     done += 1
 
     @contextmanager
-    def _alone(self) -> Iterator[Mapping[str, str]]:
-        """An environment with the repository's objects, and none of its configuration.
+    def _isolated_env(self) -> Iterator[Mapping[str, str]]:
+        """Yield an environment with the repository's objects, but without its configuration.
 
-        That may name a remote that has more, or let git hold a file of any size in memory.
+        The configuration might name a remote to fetch from, or make git load files of any size into memory.
         """
         objects = git("rev-parse", "--path-format=absolute", "--git-path", "objects", env=self._env)
         with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
@@ -136,7 +136,7 @@ class GitBlobs:
             yield {**self._env, **OWN, **own}
 
     def _read(self, ids: Sequence[str], env: Mapping[str, str]) -> Iterator[bytes | None]:
-        """As far as git goes."""
+        """Yield blobs until git stops."""
         with cat_file(env, "--buffer") as process:
             assert process.stdin
             assert process.stdout
@@ -148,7 +148,7 @@ class GitBlobs:
                     if header[1:] == [b"missing"]:
                         self.absent.add(id)
                         yield None
-                    elif len(header) == 3 and (data := _taken(process.stdout, int(header[2]))) is not None:
+                    elif len(header) == 3 and (data := _read_object(process.stdout, int(header[2]))) is not None:
                         yield data if len(data) <= LARGEST else None
                     else:
                         return
@@ -157,8 +157,8 @@ class GitBlobs:
                 feeder.join()
 
 
-def _taken(pipe: IO[bytes], size: int) -> bytes | None:
-    """An object's bytes, of one that is too large as many as show it; None where there are fewer than git said."""
+def _read_object(pipe: IO[bytes], size: int) -> bytes | None:
+    """Read an object; None if the pipe ends early. Of one that is too large, return only LARGEST + 1 bytes."""
     data = pipe.read(min(size, LARGEST + 1))
     left = size - len(data) + 1
     while left and (more := pipe.read(min(left, LARGEST))):

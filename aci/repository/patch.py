@@ -1,4 +1,4 @@
-"""A run's patch in two parts, source and tests, told apart by path alone."""
+"""A run's patch, split by path into source and tests."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _MIXED = {"setup.cfg", "pyproject.toml"}
 def is_test(path: str) -> bool:
     """Whether a path is a test or belongs to one (fixtures, snapshots, test data).
 
-    A `test` or `testing` folder inside a Python package may be what the package offers others for their tests
+    A `test` or `testing` folder inside a Python package may offer test helpers to users of the package
     (django/test, sympy/testing): its modules count as source, unless their own names say test.
     """
     *folders, name = PurePosixPath(path).parts
     if _FILES.fullmatch(name) or any(_SURE.fullmatch(folder) for folder in folders):
         return True
-    if "main" in folders:  # src/main/… of Java's layout, whose tests lie in src/test/…
+    if "main" in folders:  # Java's layout: source in src/main/…, tests in src/test/…
         return False
     if not any(_FOLDERS.fullmatch(folder) for folder in folders):
         return False
@@ -42,41 +42,41 @@ def is_test(path: str) -> bool:
 
 
 def is_test_config(path: str) -> bool:
-    """Whether a file says how tests run: conftest.py, pytest.ini, tox.ini, …; also setup.cfg and pyproject.toml.
+    """Whether a file configures how tests run: conftest.py, pytest.ini, tox.ini, …; also setup.cfg and pyproject.toml.
 
-    The last two say other things too, so they belong to a patch's source; a proof still runs with the base's own.
+    The last two configure other things too, so they belong to a patch's source; a proof still uses the base's versions.
     """
     name = PurePosixPath(path).name
     return name in _MIXED or bool(_CONFIG.fullmatch(name))
 
 
-def in_tests(path: str) -> bool:
-    """Whether a path goes into a patch's part of tests: what only says how they run does too."""
+def belongs_to_tests(path: str) -> bool:
+    """Whether a path belongs to the tests part of a patch; files that only configure tests do too."""
     return is_test(path) or (is_test_config(path) and PurePosixPath(path).name not in _MIXED)
 
 
-def split(trees: Trees, base_tree: str, tree: str) -> Patch:
-    """The patch from one tree to another: tests and what only configures them in one part, all else in the other."""
+def split_patch(trees: Trees, base_tree: str, tree: str) -> Patch:
+    """Return the patch between two trees: tests and their configuration in one part, all else in the other."""
     owners = [change.path for change in trees.changed(base_tree, tree) for _ in range(1 + (change.status == "T"))]
     parts = {True: "", False: ""}
-    for path, section in zip(owners, sections(trees.diff(base_tree, tree)), strict=True):
-        parts[in_tests(path)] += section
+    for path, section in zip(owners, diff_sections(trees.diff(base_tree, tree)), strict=True):
+        parts[belongs_to_tests(path)] += section
     return Patch(source=parts[False], tests=parts[True], tree=tree)
 
 
 def split_text(diff: str) -> Patch:
-    """As `split`, of a diff that another program made: by the names that its own lines give."""
+    """Split a diff from another program as `split` does, by the paths in its headers."""
     parts = {True: "", False: ""}
     for section in filter(None, _BEGINNING.split(diff)):
         names = re.findall(r"(?m)^(?:\+\+\+ b|--- a)/(.+)$", section.partition("\n@@ ")[0])
-        parts[bool(names) and in_tests(names[-1].rstrip("\t\r"))] += section
+        parts[bool(names) and belongs_to_tests(names[-1].rstrip("\t\r"))] += section
     return Patch(source=parts[False], tests=parts[True])
 
 
-def lines_of(diff: str) -> list[tuple[str, int, int]]:
-    """Of each file of a diff its header, and the lines added and removed (none of a binary file)."""
+def count_diff_lines(diff: str) -> list[tuple[str, int, int]]:
+    """Return for each file of a diff its header and the numbers of lines added and removed (0 for a binary file)."""
     found = []
-    for section in sections(diff):
+    for section in diff_sections(diff):
         header, _, hunks = section.partition("\n@@ ")
         lines = hunks.split("\n")[1:]
         added, removed = (sum(line.startswith(mark) for line in lines) for mark in "+-")
@@ -84,6 +84,9 @@ def lines_of(diff: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def sections(diff: str) -> list[str]:
-    """A diff's files, one each (a file that becomes a link has two). No line of content starts like a header."""
+def diff_sections(diff: str) -> list[str]:
+    """Return the sections of a diff, one for each file (two for a file that becomes a link).
+
+    No line of content starts like a header.
+    """
     return _BEGINNING.split(diff)[1:]

@@ -1,4 +1,4 @@
-"""How large the binary files of a patch are once they are unfolded: a few bytes of a patch may stand for gigabytes."""
+"""Unpacked size of the binary files of a patch: a few bytes of a patch may unpack to gigabytes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import re
 import zlib
 
 MOST_UNFOLDED = 50_000_000
-"""Bytes of all binary files of a patch together that git is let unfold."""
+"""Limit in bytes of all binary files of a patch together; a larger patch is not given to git."""
 HEADER = 20
-"""Bytes of a delta in which the sizes of what it is made from and what it makes surely stand."""
+"""Bytes at the start of a delta that surely contain the sizes of its source and of its result."""
 _BINARY = re.compile(r"^(?P<kind>literal|delta) (?P<size>\d{1,18})\d*\r?\n(?P<first>[^\n]*)", re.MULTILINE)
 
 
-def unfolded(diff: str) -> int:
-    """Bytes of all `GIT binary patch` parts, as they say themselves. git refuses those that say something wrong."""
+def unpacked_size(diff: str) -> int:
+    """Return the bytes of all `GIT binary patch` parts, as their headers claim. git rejects parts with wrong claims."""
     return sum(
-        int(part["size"]) + (_made(part["first"]) if part["kind"] == "delta" else 0) for part in _BINARY.finditer(diff)
+        int(part["size"]) + (_result_size(part["first"]) if part["kind"] == "delta" else 0)
+        for part in _BINARY.finditer(diff)
     )
 
 
-def _made(line: str) -> int:
-    """The size of what a delta makes, from its first line; 0 where it is not to be understood."""
+def _result_size(line: str) -> int:
+    """Return the size of a delta's result, from its first line; 0 if the line cannot be decoded."""
     try:
         delta = zlib.decompressobj().decompress(base64.b85decode(line[1:].rstrip("\r")), HEADER)
     except (ValueError, zlib.error):

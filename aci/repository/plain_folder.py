@@ -1,7 +1,7 @@
-"""A folder without git, to be read and asked about: a git directory of ours over it, kept in the user's state.
+"""Folders without git, opened as repositories with a git directory in swe-agent's state folder.
 
-Nothing is written to the folder but what the user agrees to (`/apply`). Each opening commits the files as they are
-then, without a past. `.gitignore` is heeded, links are kept as links, repositories inside the folder are left out.
+Nothing is written to the folder except by `/apply`. Each opening commits the current files, without history.
+`.gitignore` is respected, links stay links, and repositories inside the folder are left out.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
-from aci.repository import HISTORY_CONFIG, IDENTITY, Repository
+from aci.repository.user_repository import HISTORY_CONFIG, IDENTITY, Repository
 from trajectories.errors import UsageError
-from trajectories.plumbing import GitFailed, create_store, encode
+from trajectories.git_commands import GitFailed, create_store, encode
 from trajectories.trees import Trees
 
 MOST_FILES = 50_000
 MOST_BYTES = 1_000_000_000
 FOLDERS = "folders"
 THEN = dict(zip(("NAME", "EMAIL", "DATE"), (*IDENTITY, "2000-01-01T00:00:00Z"), strict=True))
-"""Of a commit whose id is to be the same each time."""
-SMALLER = "Open a folder inside it, or name what is not needed in its .gitignore."
+"""Author and date of a commit whose id must be the same each time."""
+SMALLER = "Open a folder inside it, or list files that are not needed in its .gitignore."
 
 
 def open_folder(path: Path, state: Path) -> Repository:
-    """The folder as a repository with one commit, of its files as they are. `state` is where ours are kept.
+    """Return the folder as a repository with one commit of its current files. The git directory lies in `state`.
 
-    Raises UsageError for a home directory, what holds one, and a folder with too many files or bytes.
+    Raises UsageError for the home directory, a folder that contains it, and a folder with too many files or bytes.
     """
     repository = _repository(path, state)
     _check_place(repository.root)
@@ -35,13 +35,16 @@ def open_folder(path: Path, state: Path) -> Repository:
     try:
         _commit(repository)
     except GitFailed as error:
-        raise UsageError(f"{repository.root} cannot be read: {error.reason}.", "See that you may read it.") from error
+        fix = "Check that you have permission to read it."
+        raise UsageError(f"{repository.root} cannot be read: {error.reason}.", fix) from error
     return repository
 
 
-def reopened(path: str, state: Path, commit: str) -> Repository:
-    """The repository of a run that began at `commit`: the user's, or ours over a folder that has none. Raises
-    UsageError."""
+def reopen_repository(path: str, state: Path, commit: str) -> Repository:
+    """Return the repository of a run that started at `commit`: the user's, or the one of a plain folder.
+
+    Raises UsageError.
+    """
     if Path(path).is_dir():
         repository = _repository(Path(path), state)
         if (repository.git_dir / "HEAD").exists() and repository._commit(commit):
@@ -49,14 +52,16 @@ def reopened(path: str, state: Path, commit: str) -> Repository:
     return Repository.open(path)
 
 
-def of_tree(trees: Trees, tree: str, folder: Path) -> tuple[Repository, str]:
-    """A repository in `folder` whose one commit holds a run's tree, and that commit's id: for a run whose own is gone.
-    It needs `trees` to stay where they are."""
+def repository_of_tree(trees: Trees, tree: str, folder: Path) -> tuple[Repository, str]:
+    """Create a repository in `folder` with one commit of a run's tree; return it and the commit's id.
+
+    It replaces the repository of a run that has been deleted. `trees` must stay where they are.
+    """
     create_store(folder, HISTORY_CONFIG)
     (folder / "objects" / "info" / "alternates").write_text(f"{trees.path / 'objects'}\n")
     repository = Repository(folder, folder, bare=True)
-    who = {f"GIT_{who}_{what}": said for who in ("AUTHOR", "COMMITTER") for what, said in THEN.items()}
-    commit = repository._git("commit-tree", tree, "-m", "The files that the run began with", env=who).decode().strip()
+    env = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in THEN.items()}
+    commit = repository._git("commit-tree", tree, "-m", "The files that the run began with", env=env).decode().strip()
     repository._git("update-ref", "refs/heads/main", commit)
     return repository, commit
 
@@ -71,11 +76,11 @@ def _check_place(root: Path) -> None:
     home = Path.home().resolve()
     if home == root or home.is_relative_to(root):
         what = "your home directory" if home == root else "a folder that holds your home directory"
-        raise UsageError(f"{root} is {what}: too much to be read.", "Open the folder of a project.")
+        raise UsageError(f"{root} is {what}: it is too large to be read.", "Open the folder of a project.")
 
 
 def _commit(repository: Repository) -> None:
-    """Commit the files as they are, without parents, and leave an index that knows them."""
+    """Commit the current files, without parents, and write an index of them."""
     index = repository.git_dir / "index"
     with tempfile.TemporaryDirectory(prefix="new-", dir=repository.git_dir) as name:
         draft = Path(name, "index")

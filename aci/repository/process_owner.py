@@ -1,4 +1,4 @@
-"""Who opened a workspace, so that what a dead process left behind can be told from what a living one uses."""
+"""Owner marks of workspaces and locks, which show whether the process that created them still runs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import re
 from pathlib import Path
 
 
-def me() -> str:
-    """`<machine>:<pid>:<start>`; the machine is this boot of it and this process namespace."""
-    return name_of(os.getpid())
+def own_mark() -> str:
+    """Return the mark of this process, `<machine>:<pid>:<start>`; the machine is a boot and a process namespace."""
+    return owner_mark(os.getpid())
 
 
-def name_of(pid: int) -> str:
-    """The same of a process of this machine."""
+def owner_mark(pid: int) -> str:
+    """Return the mark of a process of this machine."""
     return f"{_machine()}:{pid}:{_fields(pid)[1]}"
 
 
-def gone(owner: str) -> bool:
+def has_ended(owner: str) -> bool:
     """Whether the process has certainly ended. A zombie counts as ended; a process of another machine never does."""
     found = _parse(owner)
     if not found:
@@ -31,17 +31,17 @@ def gone(owner: str) -> bool:
     except OSError:
         return False
     state, began = _fields(pid)
-    # without a start nothing is known: there is no /proc, or no more files can be opened
+    # without a start time nothing is known: there is no /proc, or the limit of open files is reached
     return bool(began) and (began != start or state in "ZX")
 
 
-def lives(owner: str) -> bool:
-    """Whether the process named by `me()` is one of this machine that runs."""
-    return _parse(owner) is not None and not gone(owner)
+def is_running(owner: str) -> bool:
+    """Whether `owner` is a running process of this machine."""
+    return _parse(owner) is not None and not has_ended(owner)
 
 
 def _parse(owner: str) -> tuple[int, str] | None:
-    """The id and the start of a process of this machine; None for any other text."""
+    """Return the id and start of a process of this machine; None for any other text."""
     machine, _, rest = owner.partition(":")
     pid, _, start = rest.partition(":")
     valid = machine == _machine() and re.fullmatch("[0-9]{1,9}", pid)  # larger numbers overflow os.kill
@@ -57,7 +57,7 @@ def _machine() -> str:
 
 
 def _fields(pid: int) -> tuple[str, str]:
-    """The state of a process, a letter, and its start in ticks since the boot; both empty if they cannot be read."""
+    """Return the state letter of a process and its start in ticks since the boot; both empty if unreadable."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         return fields[0], fields[19]

@@ -1,7 +1,7 @@
-"""What is to leave for a server is made here: trees and commits in a store of ours that only sees the repository's.
+"""A temporary object store in which the trees and commits to be pushed are built.
 
-No working tree, hook, filter or configuration of the repository has a say in it, and the repository does not change:
-what is made is gone with the store. The same commit can be made again: equal arguments, equal id.
+It reads the repository's objects and does not change the repository. No working tree, hook, filter or configuration of
+the repository has an effect. Commits are reproducible: equal arguments give equal ids.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.patch_size import MOST_UNFOLDED, unfolded
-from aci.repository import IDENTITY, Repository
+from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
+from aci.repository.user_repository import IDENTITY, Repository
 from trajectories.errors import UsageError
-from trajectories.plumbing import OWN, GitFailed, create_store, decode, encode, environment, folders, git
+from trajectories.git_commands import OWN, GitFailed, create_store, decode, encode, environment, folders, git
 
 SAFE = (
     *("-c", "core.fsync=none"),
@@ -28,16 +28,18 @@ SAFE = (
 LARGEST = 5_000_000
 """Bytes of a file that is read here."""
 SECONDS_OF_LOG = 20.0
-"""The history of some paths may be long to walk."""
+"""Time limit of `git log`, which may be slow for some paths."""
 BY_GITHUB = "noreply@github.com"
-"""Who commits what was merged on GitHub's pages."""
+"""The committer of merges made on GitHub's pages."""
 _RAW = re.compile(r":(\d{6}) (\d{6}) ([0-9a-f]{40}) ([0-9a-f]{40}) ([AMDT])\d*")
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A path that differs between two trees: `A`dded, `M`odified, `D`eleted, or of another `T`ype; git's modes and
-    blob ids on both sides, zeros where there is nothing."""
+class ChangedPath:
+    """A path that differs between two trees: `A`dded, `M`odified, `D`eleted, or of another `T`ype.
+
+    Modes and blob ids are git's, with zeros for a side that has no file.
+    """
 
     path: str
     status: str
@@ -48,37 +50,40 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A commit's first line; `merged` where a forge wrote it when it merged."""
+class CommitSubject:
+    """A commit's first line; `merged` if the forge wrote it for a merge."""
 
     text: str
     merged: bool = False
 
 
 @dataclass(frozen=True)
-class Outbox:
-    """The store at `path`, which sees the objects of `repository` and of `objects`."""
+class PublishStore:
+    """The store at `path`, which also reads the objects of `repository` and of the folders `objects`."""
 
     path: Path
     repository: Repository
     objects: tuple[Path, ...] = ()
 
-    # What is made
+    # Writing
 
     def tree(self, base: str, diff: bytes) -> str:
-        """The tree of `base` with a diff applied. Raises UsageError where it does not fit, or unfolds too far."""
-        if unfolded(decode(diff)) > MOST_UNFOLDED:
+        """Return the tree of `base` with a diff applied.
+
+        Raises UsageError if it does not apply, or if its unpacked size is too large.
+        """
+        if unpacked_size(decode(diff)) > MOST_UNFOLDED:
             raise UsageError(f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.", "Leave them out.")
         with self._index(base) as env:
             if diff.strip():
                 try:
                     self.git("apply", "--cached", "--whitespace=nowarn", env=env, input=diff)
                 except GitFailed as error:
-                    raise UsageError(f"The patch does not fit {base[:10]}: {error.reasons}.", "") from error
+                    raise UsageError(f"The patch does not apply to {base[:10]}: {error.reasons}.", "") from error
             return self._written(env)
 
     def write(self, tree: str, files: Mapping[str, bytes]) -> str:
-        """The tree with these files; one that is there keeps its mode."""
+        """Return the tree with these files written; an existing file keeps its mode."""
         with self._index(tree) as env:
             for path, data in files.items():
                 listed = self.git("ls-files", "--stage", "-z", "--", path, env=env)
@@ -89,8 +94,11 @@ class Outbox:
             return self._written(env)
 
     def commit(self, tree: str, parent: str, message: str, at: int, author: tuple[str, str] | None = None) -> str:
-        """A commit of `tree` on top of `parent`, made `at` (seconds) by `author` (name, address), or the user as git
-        knows them, else swe-agent. Nothing is signed, nor signed off."""
+        """Create a commit of `tree` on top of `parent`, dated `at` (seconds); return its id.
+
+        The author is `author` (name, address), else the user as git knows them, else swe-agent. The commit is neither
+        signed nor signed off.
+        """
         name, address = author or self._user()
         own = {
             f"GIT_{who}_{what}": value
@@ -100,42 +108,42 @@ class Outbox:
         made = self.git("commit-tree", tree, "-p", parent, "-F", "-", env=own, input=encode(message))
         return made.decode().strip()
 
-    # What is read
+    # Reading
 
-    def changes(self, base: str, tree: str) -> tuple[Changed, ...]:
-        """What differs from one commit or tree to another; a rename is a deletion and an addition."""
+    def changes(self, base: str, tree: str) -> tuple[ChangedPath, ...]:
+        """Return the paths that differ between two commits or trees; a rename is a deletion and an addition."""
         listed = self.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", _tree(base), _tree(tree))
         fields = decode(listed).split("\0")
         found = []
         for about, path in zip(fields[::2], fields[1::2], strict=False):
             if not (match := _RAW.fullmatch(about)):
-                raise UsageError(f"git told of a change as {about[:80]!r}.", "Update git.")
+                raise UsageError(f"git described a change as {about[:80]!r}.", "Update git.")
             old_mode, new_mode, old, new, status = match.groups()
-            found.append(Changed(path, status, old_mode, new_mode, old, new))
+            found.append(ChangedPath(path, status, old_mode, new_mode, old, new))
         return tuple(found)
 
     def diff(self, base: str, tree: str) -> str:
-        """The diff from one to the other; applies anywhere."""
+        """Return the complete diff between two commits or trees; it needs no other objects to apply."""
         options = ("--binary", "--full-index", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv")
         return decode(self.git("diff-tree", "-r", "-p", *options, _tree(base), _tree(tree)))
 
     def paths(self, rev: str) -> tuple[str, ...]:
-        """Every file of a commit or tree."""
+        """Return the path of every file of a commit or tree."""
         listed = self.git("ls-tree", "-r", "-z", "--name-only", "--full-tree", rev)
         return tuple(decode(listed).split("\0")[:-1])
 
     def size(self, id: str) -> int:
-        """Bytes of an object. Raises GitFailed for none."""
+        """Return the size of an object in bytes. Raises GitFailed if there is no such object."""
         return int(self.git("cat-file", "-s", id))
 
     def blob(self, id: str, limit: int = LARGEST) -> bytes:
-        """A blob's bytes. Raises UsageError for one that is longer than `limit`."""
+        """Return a blob's bytes. Raises UsageError if it is longer than `limit`."""
         if (size := self.size(id)) > limit:
-            raise UsageError(f"A file of {size:,} bytes is not read: {limit:,} are the most.", "")
+            raise UsageError(f"A file of {size:,} bytes is not read: the limit is {limit:,}.", "")
         return self.git("cat-file", "blob", id)
 
     def read(self, rev: str, path: str, limit: int = LARGEST) -> bytes | None:
-        """A file of a commit or tree; None for none, a link, a folder, or one that is too long."""
+        """Return a file of a commit or tree; None if it is missing, a link, a folder, or too long."""
         listed = self.git("ls-tree", "-z", "--full-tree", rev, "--", path)
         about, _, name = decode(listed).rstrip("\0").partition("\t")
         if name != path or not about.startswith("100"):
@@ -143,18 +151,21 @@ class Outbox:
         id = about.split()[2]
         return self.blob(id, limit) if self.size(id) <= limit else None
 
-    def subjects(self, rev: str, paths: Sequence[str] = (), most: int = 100) -> tuple[Subject, ...]:
-        """First lines of the latest commits, or of those that touched `paths`; newest first, without merges."""
+    def subjects(self, rev: str, paths: Sequence[str] = (), most: int = 100) -> tuple[CommitSubject, ...]:
+        """Return the first lines of the latest commits, or of those that touched `paths`.
+
+        The newest comes first; merge commits are left out.
+        """
         limits = ("log", f"-{most}", "--no-merges", "--no-show-signature", "--format=%ce%x09%s", rev)
         try:
             listed = self.git(*limits, *(("--", *paths) if paths else ()), timeout=SECONDS_OF_LOG)
         except GitFailed:
             return ()
         lines = (line.partition("\t") for line in listed.decode("utf-8", "replace").splitlines())
-        return tuple(Subject(text, committer == BY_GITHUB) for committer, _, text in lines if text)
+        return tuple(CommitSubject(text, committer == BY_GITHUB) for committer, _, text in lines if text)
 
     def has(self, id: str) -> bool:
-        """Whether an object is to be seen here."""
+        """Whether the store can read an object."""
         try:
             self.git("cat-file", "-e", id)
         except GitFailed:
@@ -169,10 +180,10 @@ class Outbox:
             return False
         return True
 
-    # Beneath
+    # Internals
 
     def git(self, *args: str, env: Mapping[str, str] = {}, input: bytes = b"", timeout: float = 600.0) -> bytes:
-        """git on the store, with no configuration but the store's own. Raises GitFailed."""
+        """Run git on the store, with the store's configuration only. Raises GitFailed."""
         return git(*SAFE, *args, env=self.environment({**OWN, **env}), input=input, timeout=timeout)
 
     def environment(self, own: Mapping[str, str], keep: tuple[str, ...] = ()) -> dict[str, str]:
@@ -203,14 +214,14 @@ class Outbox:
 
 
 @contextmanager
-def outbox(repository: Repository, *objects: Path) -> Iterator[Outbox]:
-    """A store for what is to leave from `repository`; `objects` are more folders of objects to be seen."""
+def open_publish_store(repository: Repository, *objects: Path) -> Iterator[PublishStore]:
+    """Yield a temporary store for commits of `repository`; `objects` are further object folders that it reads."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as name:
         path = Path(name, "outbox.git")
         create_store(path)
         if (shallow := repository._path("shallow")).exists():
             shutil.copyfile(shallow, path / "shallow")
-        yield Outbox(path, repository, objects)
+        yield PublishStore(path, repository, objects)
 
 
 def _tree(rev: str) -> str:

@@ -1,7 +1,7 @@
-"""A commit goes to a branch of a server: a new one, or one that it continues; never by force.
+"""Pushing a commit to a branch of a server: a new branch or a fast-forward, never by force.
 
-A token goes to git by its environment, bound to the one address, and to nobody else: not over a redirect, not to a
-credential helper. What the server refuses is said in words, without the token.
+git gets the token from its environment, bound to one URL: it is sent neither over a redirect nor to a credential
+helper. Error messages never contain it.
 """
 
 from __future__ import annotations
@@ -11,33 +11,33 @@ import re
 from base64 import b64encode
 from urllib.parse import urlsplit
 
-from aci.outbox import Outbox
-from aci.view import clean
+from aci.observation.sanitized_text import clean_text
+from aci.repository.publish_store import PublishStore
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
-from trajectories.plumbing import QUIET, GitFailed, git
+from trajectories.git_commands import QUIET, GitFailed, git
 
 PROTOCOLS = "http:https:ssh"
 SECONDS = 300.0
 USERS = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSH", "GIT_SSL")
-"""What of the user's environment says how servers are reached."""
+"""Variables of the user's environment that configure how servers are reached."""
 LONGEST = 300
 _BRANCH = re.compile(r"(?!-)[\w./-]{1,200}")
 
 
 class NotAllowed(ConfigError):
-    """The server does not take the push from this user or token."""
+    """The server does not accept the push from this user or token."""
 
 
-class Protected(NotAllowed):
-    """A rule of the repository's forbids it."""
+class RuleViolation(NotAllowed):
+    """A rule of the repository forbids the push."""
 
 
 class WorkflowScope(NotAllowed):
     """The token may not change workflows."""
 
 
-class Moved(UsageError):
-    """The branch is not there as it was expected: taken, gone on, or gone."""
+class BranchMoved(UsageError):
+    """The branch is not in the expected state: it exists already, has new commits, or is missing."""
 
 
 REFUSALS: tuple[tuple[str, type[SweAgentError], str, str], ...] = (
@@ -49,44 +49,44 @@ REFUSALS: tuple[tuple[str, type[SweAgentError], str, str], ...] = (
     ),
     (
         r"cannot contain secrets|GH013.*secret",
-        Protected,
-        "{place} refuses the push: it sees a secret in it.",
-        "Look at the patch; nothing was pushed.",
+        RuleViolation,
+        "{place} refuses the push: it detected a secret in it.",
+        "Check the patch; nothing was pushed.",
     ),
     (
         r"protected branch|GH006|GH013|rule violations|hook declined|push declined",
-        Protected,
+        RuleViolation,
         "A rule of {place} forbids the branch {branch}: {reason}.",
         "Let its rulesets (Settings > Rules) allow branches of that name.",
     ),
     (
         r"stale info|fetch first|non-fast-forward|reference already exists|cannot lock ref|\[rejected\]",
-        Moved,
-        "The branch {branch} of {place} is not as it was: nothing was pushed.",
-        "Look at it, then try again.",
+        BranchMoved,
+        "The branch {branch} of {place} has changed: nothing was pushed.",
+        "Check the branch, then try again.",
     ),
     (
         r"host key verification failed",
         ConfigError,
         "ssh does not know the host of {place}.",
-        "Connect to it once with ssh, and see that its key is right.",
+        "Connect to it once with ssh and verify its key.",
     ),
     (
         r"error: 40[134]|permission .*denied|permission denied|authentication failed|could not read (?:user|pass)|"
         r"not granted|not found|invalid username|access rights|archived|read.only",
         NotAllowed,
         "{place} does not let you push: {reason}.",
-        "It takes `contents: write` there. See that the token, or your git credentials, have it.",
+        "Pushing needs `contents: write`. Check that the token, or your git credentials, have it.",
     ),
 )
 
 
-def push(outbox: Outbox, commit: str, branch: str, url: str, token: str = "", new: bool = True) -> None:
-    """Bring `commit` to `branch` of the repository at `url`: as a `new` branch that nobody has, or as what follows on
-    its tip. With a token as GitHub takes it, else with the user's own git credentials.
+def push(outbox: PublishStore, commit: str, branch: str, url: str, token: str = "", new: bool = True) -> None:
+    """Push `commit` to `branch` of the repository at `url`: as a `new` branch, or as a fast-forward of an existing one.
 
-    Raises Moved where the branch is not so, NotAllowed (Protected, WorkflowScope) where the server refuses, TryLater
-    where nobody answers.
+    Logs in with a GitHub token if there is one, else with the user's git credentials.
+    Raises BranchMoved if the branch is not in the expected state, NotAllowed (Protected, WorkflowScope) if the server
+    refuses, and TryLater if the server does not answer.
     """
     name = f"refs/heads/{branch}"
     try:
@@ -94,40 +94,40 @@ def push(outbox: Outbox, commit: str, branch: str, url: str, token: str = "", ne
             raise ValueError
         outbox.git("check-ref-format", name)
     except (GitFailed, ValueError):
-        raise UsageError(f"{branch!r} cannot be the name of a branch.", "Choose another name.") from None
-    # of an expected nothing this forces nothing: it refuses to continue a branch that somebody else made
+        raise UsageError(f"{branch!r} is not a valid branch name.", "Choose another name.") from None
+    # a lease on an absent branch forces nothing: it rejects the push if someone else has created the branch
     only = (f"--force-with-lease={name}:",) if new else ()
     plain = ("--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no", "--quiet")
     _remote(outbox, url, token, branch, "push", *plain, *only, "--", url, f"{commit}:{name}")
 
 
-def tip(outbox: Outbox, branch: str, url: str, token: str = "") -> str:
-    """The commit at `branch` of the repository at `url`; "" where there is none. Raises as `push`."""
+def branch_tip(outbox: PublishStore, branch: str, url: str, token: str = "") -> str:
+    """Return the commit at `branch` of the repository at `url`, or "" if there is none. Raises as `push`."""
     name = f"refs/heads/{branch}"
     listed = _remote(outbox, url, token, branch, "ls-remote", "--quiet", "--", url, name).decode().split()
     return listed[0] if listed[1:2] == [name] else ""
 
 
-def fetch(outbox: Outbox, commit: str, url: str, token: str = "") -> None:
-    """Have a commit of the repository at `url` here, with nothing before it. Raises as `push`."""
+def fetch_commit(outbox: PublishStore, commit: str, url: str, token: str = "") -> None:
+    """Fetch a commit of the repository at `url`, without its history. Raises as `push`."""
     _remote(outbox, url, token, "", "fetch", "--quiet", "--no-tags", "--depth=1", "--", url, commit)
 
 
-def _remote(outbox: Outbox, url: str, token: str, branch: str, *args: str) -> bytes:
-    own = {**QUIET, "GIT_ALLOW_PROTOCOL": PROTOCOLS, **(with_token(url, token) if token else {})}
+def _remote(outbox: PublishStore, url: str, token: str, branch: str, *args: str) -> bytes:
+    own = {**QUIET, "GIT_ALLOW_PROTOCOL": PROTOCOLS, **(token_environment(url, token) if token else {})}
     env = outbox.environment(own, keep=USERS)
     options = ("-c", f"core.hooksPath={os.devnull}", "-c", "push.negotiate=true", "-c", "gc.auto=0")
     try:
         return git(*options, *args, env=env, timeout=SECONDS)
     except GitFailed as error:
-        raise _told(error, url, token, branch) from None
+        raise _error_of(error, url, token, branch) from None
 
 
-def with_token(url: str, token: str) -> dict[str, str]:
-    """git's configuration by environment: the header for this address only, and no other way to log in."""
+def token_environment(url: str, token: str) -> dict[str, str]:
+    """Return environment variables that make git send the token to this URL only and log in no other way."""
     header = b64encode(f"x-access-token:{token}".encode()).decode()
     pairs = [
-        (f"http.{url}.extraHeader", ""),  # nobody else's beside it
+        (f"http.{url}.extraHeader", ""),  # drop headers from other configuration
         (f"http.{url}.extraHeader", f"Authorization: Basic {header}"),
         (f"http.{url}.followRedirects", "false"),
         ("credential.helper", ""),
@@ -138,8 +138,8 @@ def with_token(url: str, token: str) -> dict[str, str]:
     return {**named, "GIT_CONFIG_COUNT": str(len(pairs)), "GIT_ASKPASS": ""}
 
 
-def _told(error: GitFailed, url: str, token: str, branch: str) -> SweAgentError:
-    """What the server, or git before it asked one, said. The server's words are a stranger's."""
+def _error_of(error: GitFailed, url: str, token: str, branch: str) -> SweAgentError:
+    """Return the error for what git or the server reported. The server's text is untrusted."""
     place = f"{urlsplit(url).hostname or ''}{urlsplit(url).path}".removesuffix(".git") if "://" in url else url
     for pattern, kind, message, fix in REFUSALS:
         if re.search(pattern, error.stderr, re.IGNORECASE | re.DOTALL):
@@ -148,12 +148,12 @@ def _told(error: GitFailed, url: str, token: str, branch: str) -> SweAgentError:
     return TryLater(f"{place} could not be reached: {_reason(error.stderr, '', token) or error.reason}.", "Try again.")
 
 
-def _reason(said: str, pattern: str, token: str) -> str:
-    """The line that says why, as one clause."""
-    lines = [line.removeprefix("remote:").strip() for line in clean(said).splitlines()]
+def _reason(stderr: str, pattern: str, token: str) -> str:
+    """Return the line that gives the reason, without the token."""
+    lines = [line.removeprefix("remote:").strip() for line in clean_text(stderr).splitlines()]
     lines = [line for line in lines if re.search(r"\w", line)]
-    telling = next((line for line in lines if pattern and re.search(pattern, line, re.IGNORECASE)), "")
-    telling = telling or next((line for line in lines if line.startswith(("fatal:", "error:"))), "")
-    telling = re.sub(r"^(?:fatal|error): ", "", telling or " ".join(lines[-1:]))
-    hidden = telling.replace(token, "[masked]") if token else telling
+    line_with_reason = next((line for line in lines if pattern and re.search(pattern, line, re.IGNORECASE)), "")
+    line_with_reason = line_with_reason or next((line for line in lines if line.startswith(("fatal:", "error:"))), "")
+    line_with_reason = re.sub(r"^(?:fatal|error): ", "", line_with_reason or " ".join(lines[-1:]))
+    hidden = line_with_reason.replace(token, "[masked]") if token else line_with_reason
     return re.sub(r"//[^/\s]*@", "//", hidden)[:LONGEST].rstrip(". ")

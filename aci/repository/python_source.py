@@ -1,4 +1,4 @@
-"""What can be read off Python source without running it: its definitions, and names that nothing defines."""
+"""Static information about Python source: its definitions, and names that are never defined."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _ONE_AT_A_TIME = Lock()
 
 
 def definitions(source: str) -> list[Definition]:
-    """All functions and classes in order of their lines, nested ones too.
+    """Return all functions and classes in order of their lines, including nested ones.
 
-    What this interpreter cannot parse (other versions, broken files) is read by indentation instead.
+    Source that this interpreter cannot parse (other versions, broken files) is read by indentation instead.
     """
     tree = parse(source)
     found = _from_tree(tree, "") if tree else _from_indentation(source.split("\n"))
@@ -43,8 +43,11 @@ def definitions(source: str) -> list[Definition]:
 
 
 def parse(source: str | bytes) -> ast.Module | None:
-    """The syntax tree, or None where this interpreter has none. Safe in threads: CPython 3.11 counts the depth of all
-    the trees it makes in one place, so that two at a time are a SystemError."""
+    """Return the syntax tree, or None if this interpreter cannot parse the source.
+
+    Safe in threads: CPython 3.11 counts the depth of all trees in one variable, so parsing two at a time raises
+    SystemError.
+    """
     try:
         with _ONE_AT_A_TIME, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -66,7 +69,7 @@ def _from_tree(node: ast.AST, prefix: str) -> Iterator[Definition]:
 
 
 def _from_indentation(lines: list[str]) -> Iterator[Definition]:
-    """A definition goes on until the next line that is indented no further; text in strings may fool it."""
+    """Yield definitions, each up to the next line that is not indented further; text in strings can mislead it."""
     open_: list[tuple[int, str, str, int]] = []  # indent, dotted name, kind, line
     last = 0
     for number, line in enumerate(lines, 1):
@@ -84,10 +87,10 @@ def _from_indentation(lines: list[str]) -> Iterator[Definition]:
         yield Definition(name, kind, first, last, first)
 
 
-def undefined(source: str) -> dict[str, int]:
-    """Names that are read somewhere and defined nowhere, with the first line each is read on.
+def undefined_names(source: str) -> dict[str, int]:
+    """Return names that are read but never defined, with the first line on which each is read.
 
-    Empty where it cannot be told: the source does not parse here, or it has a star import.
+    Empty if this cannot be decided: the source does not parse, or it has a star import.
     """
     tree = parse(source)
     if tree is None or any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):

@@ -1,8 +1,8 @@
-"""Three-way merges of whole trees, in a run's `trees.git`: two sides that went their ways since a common base.
+"""Three-way merges of whole trees in a run's `trees.git`.
 
-Text is merged as `git merge-file` does (the three-way merge of RCS and diff3, Khanna, Kunal and Pierce 2007); what is
-added, deleted, executable, a link, a submodule or binary is decided whole. What both sides changed in the same place is
-a conflict: it is named, the file stays as it is in `ours`, and no marker is ever written.
+Text is merged by `git merge-file` (the three-way merge of RCS and diff3, Khanna, Kunal and Pierce 2007). Additions,
+deletions, modes, links, submodules and binary files are merged as a whole. If both sides changed the same place, the
+file is reported as a conflict and stays as it is in `ours`; conflict markers are never written.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.plumbing import OWN, GitFailed, environment, git
+from trajectories.git_commands import OWN, GitFailed, environment, git
 from trajectories.trees import Change, Entry, Trees
 
 LARGEST = 20_000_000
-"""Bytes of a file that is still merged line by line."""
+"""Size limit in bytes of files that are merged line by line."""
 BINARY_HEAD = 8_000
-"""Bytes in which git looks for a NUL to tell binary files."""
+"""Bytes that git searches for a NUL to detect binary files."""
 MOST_CONFLICTS = 127
-"""Above this, what `git merge-file` answers is no count of conflicts but a failure."""
+"""A higher exit status of `git merge-file` is a failure, not a number of conflicts."""
 FILES = ("100644", "100755")
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A file that could not be merged, and why, as the end of a sentence."""
+    """A file that could not be merged, and the reason as a clause."""
 
     path: str
     why: str
@@ -36,29 +36,29 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """`tree` holds all that could be merged; the files of `conflicts` are in it as `ours` has them."""
+class MergeResult:
+    """The merged tree, in which the files of `conflicts` are as in `ours`."""
 
     tree: str
     conflicts: tuple[Conflict, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Of the conflicts."""
+        """Paths of the conflicts."""
         return tuple(conflict.path for conflict in self.conflicts)
 
 
 class Unmergeable(Exception):
-    """Why two versions of a text cannot be merged, as the end of a sentence."""
+    """Two versions of a text cannot be merged; the message is the reason as a clause."""
 
 
-def merge(trees: Trees, base: str, ours: str, theirs: str) -> Merged:
-    """What both sides did to `base`, in one tree. Raises RunBroken for a tree that is not there."""
+def merge_trees(trees: Trees, base: str, ours: str, theirs: str) -> MergeResult:
+    """Return one tree with the changes of both sides to `base`. Raises RunBroken for a missing tree."""
     if ours == theirs or base == theirs:
-        return Merged(ours)
+        return MergeResult(ours)
     if base == ours:
-        return Merged(theirs)
-    return _Merge(trees, base, ours, theirs).done()
+        return MergeResult(theirs)
+    return _Merge(trees, base, ours, theirs).result()
 
 
 class _Merge:
@@ -67,18 +67,18 @@ class _Merge:
         self.of_base, self.of_ours, self.of_theirs = (trees.files(tree) for tree in (base, ours, theirs))
         self.mine = _paths(trees.changed(base, ours))
         self.taken: set[str] = set()
-        """Paths that are as `theirs` has them."""
+        """Paths that are taken from `theirs`."""
         self.merged: dict[str, bytes] = {}
         self.conflicts: dict[str, str] = {}
         for path in sorted(_paths(trees.changed(base, theirs))):
             self._decide(path)
 
-    def done(self) -> Merged:
+    def result(self) -> MergeResult:
         self._settle_folders()
         tree = self.trees.overlay(self.ours, self.theirs, sorted(self.taken)) if self.taken else self.ours
         if self.merged:
             tree = self.trees.write(self.merged, tree)
-        return Merged(tree, tuple(Conflict(path, why) for path, why in sorted(self.conflicts.items())))
+        return MergeResult(tree, tuple(Conflict(path, why) for path, why in sorted(self.conflicts.items())))
 
     def _decide(self, path: str) -> None:
         base, ours, theirs = (files.get(path) for files in (self.of_base, self.of_ours, self.of_theirs))
@@ -86,13 +86,13 @@ class _Merge:
             return
         if path not in self.mine:
             self.taken.add(path)
-        elif why := _in_the_way(base, ours, theirs):
+        elif why := _obstacle(base, ours, theirs):
             self.conflicts[path] = why
         elif base and ours and theirs:
             self._combine(path, base, ours, theirs)
 
     def _combine(self, path: str, base: Entry, ours: Entry, theirs: Entry) -> None:
-        """A file that both sides have and changed: its mode and its lines, each on its own."""
+        """Merge a file that both sides changed: its mode and its lines, each separately."""
         if theirs.id in (base.id, ours.id):
             lines = self.trees.read_blob(ours.id)
         elif ours.id == base.id:
@@ -111,7 +111,7 @@ class _Merge:
         self.merged[path] = lines
 
     def _settle_folders(self) -> None:
-        """What `theirs` adds where `ours` has a folder in a file's place, or a file in a folder's, is a conflict."""
+        """Record a conflict for each path that is a file on one side and a folder on the other."""
         while found := self._collisions():
             for path in found:
                 self.taken.discard(path)
@@ -134,8 +134,8 @@ def _paths(changes: list[Change]) -> set[str]:
     return {change.path for change in changes}
 
 
-def _in_the_way(base: Entry | None, ours: Entry | None, theirs: Entry | None) -> str:
-    """Why two changes of one path cannot be merged by lines; empty where they may be."""
+def _obstacle(base: Entry | None, ours: Entry | None, theirs: Entry | None) -> str:
+    """Return why two changes of one path cannot be merged by lines, or "" if they can."""
     if base is None:
         return "added on both sides"
     if ours is None or theirs is None:
@@ -146,7 +146,7 @@ def _in_the_way(base: Entry | None, ours: Entry | None, theirs: Entry | None) ->
 
 
 def merge_lines(base: bytes, ours: bytes, theirs: bytes) -> bytes:
-    """Both sides' changes of a text. Raises Unmergeable."""
+    """Return a text with the changes of both sides. Raises Unmergeable."""
     if any(b"\0" in data[:BINARY_HEAD] for data in (base, ours, theirs)):
         raise Unmergeable("binary, changed on both sides")
     with TemporaryDirectory(prefix="swe-agent-") as folder:

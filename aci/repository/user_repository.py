@@ -1,11 +1,11 @@
-"""The user's own repository, on the host: what a run starts from, and the two ways its patch comes back.
+"""The user's repository on the host: the base of a run, and applying or committing its patch.
 
-It is the user's, so git may run here, but never its hooks, file system monitor or remotes. Reading leaves no trace: not
-in the index, not among the objects.
+git runs here, but never the repository's hooks, file system monitor or remotes. Reading changes neither the index nor
+the object store.
 
 A tree holds each file as git stores it: a clean working tree is HEAD's tree, whatever line endings or filters
-(autocrlf, LFS) made of it on disk, and a changed file is what `git add` would store. So a patch fits the commits,
-a workspace is what a fresh clone without conversions is, and `git apply` converts on the way back.
+(autocrlf, LFS) changed on disk, and a changed file is what `git add` would store. So a patch fits the commits,
+a workspace equals a fresh clone without conversions, and `git apply` converts on the way back.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from aci.base_size import check_base
-from aci.graph.blobs import GitBlobs
-from aci.patch_size import MOST_UNFOLDED, unfolded
+from aci.repository.base_size import check_base
+from aci.repository.file_blobs import GitBlobs
+from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
 from trajectories.errors import NoRepository, TryLater, UsageError
-from trajectories.plumbing import (
+from trajectories.git_commands import (
     DURABLE,
     QUIET,
     GitFailed,
@@ -67,8 +67,8 @@ HISTORY_CONFIG = f"""[core]
 
 @dataclass(frozen=True)
 class Repository:
-    """`root` is the work tree's (of a bare repository, the git directory itself), `name` its folder's. `plain` is a
-    folder without git, whose git directory lies elsewhere and is ours (`aci/plain_folder.py`)."""
+    """A repository of the user. `root` is its working tree, or the git directory of a bare one. `plain` marks a folder
+    without git, for which swe-agent keeps a git directory elsewhere (`aci/repository/plain_folder.py`)."""
 
     root: Path
     git_dir: Path
@@ -81,7 +81,7 @@ class Repository:
 
     @staticmethod
     def open(path: str | Path) -> Repository:
-        """The repository that holds `path`, which may be a folder inside it, or bare. Raises UsageError."""
+        """Return the repository that contains `path`, which may be a folder inside it, or bare. Raises UsageError."""
         from git import Repo
         from git.exc import InvalidGitRepositoryError, NoSuchPathError
 
@@ -97,9 +97,9 @@ class Repository:
         except (InvalidGitRepositoryError, NoSuchPathError):
             raise NoRepository(
                 f"{path} is not in a git repository.",
-                f"Make it one: cd {path} && git init && git add -A && git commit -m 'first commit'",
+                f"Create one: cd {path} && git init && git add -A && git commit -m 'first commit'",
             ) from None
-        if not os.path.lexists(root / ".git"):  # a git directory that is not called so, whatever its configuration says
+        if not os.path.lexists(root / ".git"):  # a git directory not called .git, whatever it configures
             root, bare = git_dir, True
         repository = Repository(root.resolve(), git_dir.resolve(), bare)
         try:
@@ -109,27 +109,27 @@ class Repository:
             fix = trust if "safe.directory" in error.stderr else "See what `git status` says there."
             raise UsageError(f"git cannot use {root}: {error.reason}.", fix) from error
         if kind != "sha1":
-            raise UsageError(f"{root} names objects by {kind}.", "Only repositories with SHA-1 names are supported.")
+            raise UsageError(f"{root} uses {kind} object names.", "Only repositories with SHA-1 names are supported.")
         if not commit:
             raise NoRepository(f"{root} has no commit yet.", "Make one: git add -A && git commit -m 'first commit'")
         return repository
 
-    # What a run starts from
+    # The base of a run
 
     def base(self, trees: Trees, rev: str | None = None) -> Base:
-        """Where a run starts, its tree with all objects in `trees`.
+        """Return the base of a run, with all objects of its tree copied to `trees`.
 
-        Without `rev` the working tree as the user sees it: HEAD with what is changed, staged or not, and untracked
-        files that are not ignored. Files that git cannot take (unreadable, sockets, nested repositories) stay as they
-        are in the index, submodules too. With `rev`, that commit's tree. Raises UsageError for an unknown one.
+        Without `rev` it is the working tree as the user sees it: HEAD with staged and unstaged changes and with
+        untracked files that are not ignored. Files that git cannot add (unreadable, sockets, nested repositories) and
+        submodules are taken from the index. With `rev` it is that commit's tree. Raises UsageError for an unknown one.
         """
         check_base(self.git_dir, commit := self.commit(rev))
         index = self._path("index")
         if rev or self.bare or not index.exists():
-            with self._whole():
+            with self._git_errors():
                 listing = self._git("ls-tree", "-r", "-z", "--full-tree", commit)
                 return Base(commit, trees.adopt(listing, [self._path("objects")]))
-        with tempfile.TemporaryDirectory(prefix="base-", dir=trees.path) as folder, self._whole():
+        with tempfile.TemporaryDirectory(prefix="base-", dir=trees.path) as folder, self._git_errors():
             listing = self._worktree(index, Path(folder))
             tree = trees.adopt(listing, [self._path("objects"), Path(folder)])
         env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(trees.path / "objects")}
@@ -137,39 +137,37 @@ class Repository:
         return Base(commit, tree, paths.count(b"\0"))
 
     def commit(self, rev: str | None = None) -> str:
-        """The id of a commit, HEAD's by default. Raises UsageError for an unknown one."""
+        """Return the id of a commit, HEAD's by default. Raises UsageError for an unknown one."""
         commit = self._commit(rev or "HEAD")
         if not commit and not rev:
-            raise UsageError(
-                f"The commit that HEAD names in {self.root} is missing.", "See what `git fsck` says there."
-            )
+            raise UsageError(f"The commit that HEAD names in {self.root} is missing.", "Run `git fsck` there.")
         if not commit:
             raise UsageError(f"There is no commit {rev!r} in {self.root}.", "Give a branch, tag or commit id.")
         return commit
 
     def release(self, commit: str) -> str:
-        """The version that the nearest tag at or before a commit names; empty where none does."""
+        """Return the version in the nearest tag at or before a commit, or "" if there is none."""
         tag = decode(self._git("describe", "--tags", "--abbrev=0", commit, ok=(0, 128)))
         version = re.search(r"\d+(?:\.\d+)+(?:(?:a|b|rc|\.?dev|\.?post)\d+)?", tag)
         return version.group() if version else ""
 
     def configured(self, name: str, *how: str) -> str:
-        """What git's configuration says of a setting; "" where it says nothing."""
+        """Return the value of a git setting, or "" if it is not set."""
         return decode(self._git("config", *how, name, ok=(0, 1)).strip())
 
     def told(self, rev: str | None = None) -> str:
-        """What `blobs` reads, in words."""
+        """Return a description of what `blobs` reads."""
         return rev or ("HEAD" if self.bare or not self._path("index").exists() else "the working tree")
 
     @contextmanager
     def blobs(self, rev: str | None = None) -> Iterator[GitBlobs]:
-        """The files that a run would start from (see `base`), to be read while the context lasts.
+        """Yield the files that a run would start from (see `base`), readable while the context lasts.
 
-        Nothing is written to the repository. Raises UsageError, also while they are read, where objects are damaged.
+        Nothing is written to the repository. Raises UsageError for damaged objects, also while files are read.
         """
         check_base(self.git_dir, commit := self.commit(rev))
         index = self._path("index")
-        with self._whole():
+        with self._git_errors():
             if rev or self.bare or not index.exists():
                 yield GitBlobs.at(self.git_dir, commit)
                 return
@@ -181,10 +179,9 @@ class Repository:
 
     @contextmanager
     def patched(self, diff: str, rev: str | None = None) -> Iterator[tuple[GitBlobs, GitBlobs]]:
-        """The files without a patch and with it, to be read while the context lasts: it is applied to those of `blobs`,
-        or taken out of them where they have it already. Raises UsageError where it does not fit, or unfolds too far.
-        """
-        if unfolded(diff) > MOST_UNFOLDED:
+        """Yield the files without a patch and with it, readable while the context lasts. The patch is applied to those
+        of `blobs`, or reverted if they contain it. Raises UsageError if it does not apply, or is too large unpacked."""
+        if unpacked_size(diff) > MOST_UNFOLDED:
             raise UsageError(
                 f"The patch's binary files have more than {MOST_UNFOLDED:,} bytes.",
                 "Leave them out: only source counts.",
@@ -203,10 +200,10 @@ class Repository:
                 other = GitBlobs(self.git_dir, tree, objects=[Path(name), *blobs.objects])
                 yield (other, blobs) if direction else (blobs, other)
                 return
-            raise UsageError(f"The patch does not fit the files of {self.root}: {why[0]}.", "Say with --base to which.")
+            raise UsageError(f"The patch does not apply to {self.root}: {why[0]}.", "Name its base commit with --base.")
 
     def _draft(self, folder: Path, *more: Path) -> dict[str, str]:
-        """An environment in which git has the index in `folder`, and writes new objects there."""
+        """Return an environment in which git uses the index in `folder` and writes new objects there."""
         return {
             "GIT_INDEX_FILE": str(folder / "index"),
             "GIT_OBJECT_DIRECTORY": str(folder),
@@ -214,14 +211,14 @@ class Repository:
         }
 
     def _worktree(self, index: Path, folder: Path) -> bytes:
-        """The working tree as `ls-files --stage` lists an index; new objects go to `folder`."""
-        shutil.copy2(index, folder / "index")  # with its time: git distrusts files that changed later
+        """Return the working tree as `ls-files --stage` lists an index; write new objects to `folder`."""
+        shutil.copy2(index, folder / "index")  # keeps the time: git rereads files changed after the index
         env = self._draft(folder)
         self._bring_up(env)
         return self._git("ls-files", "--stage", "-z", env=env)
 
     def _bring_up(self, env: dict[str, str]) -> None:
-        """Let the index of `env` hold the working tree's files as they are."""
+        """Update the index of `env` to the files of the working tree."""
         fields = self._git("diff-files", "-z", "--raw", "--no-renames", "--ignore-submodules=all", env=env).split(b"\0")
         tracked = {path: about.endswith(b"D") for about, path in zip(fields[::2], fields[1::2], strict=False)}
         untracked = self._git("ls-files", "-o", "-z", "--exclude-standard", env=env).split(b"\0")[:-1]
@@ -234,20 +231,20 @@ class Repository:
         return self.root / os.fsdecode(path)
 
     @contextmanager
-    def _whole(self) -> Iterator[None]:
+    def _git_errors(self) -> Iterator[None]:
         try:
             yield
         except GitFailed as error:
             raise UsageError(
-                f"The files of {self.root} cannot be taken over: {error.reason}.",
-                "See that `git status` and `git fsck` are content; a partial clone needs `git fetch --refetch` first.",
+                f"The files of {self.root} cannot be read: {error.reason}.",
+                "Check `git status` and `git fsck`; a partial clone needs `git fetch --refetch` first.",
             ) from error
 
     def history(self, base: Base, into: Path) -> None:
-        """Write a git directory that knows the base commit's ancestors and nothing later, on a branch `main`.
+        """Write a git directory with the base commit and its ancestors on a branch `main`.
 
-        No other branch, tag, remote, reflog or alternate is in it. It can be moved to be a `.git`; its attributes
-        switch off all conversion, its excludes are the user's own. Made whole or not at all; one that is there stays.
+        It has no other branch, tag, remote, reflog or alternate. It can be moved to serve as a `.git`; its attributes
+        switch off all conversion, and its excludes are the user's. It is written atomically; an existing one is kept.
         """
         if into.exists():
             return
@@ -266,11 +263,11 @@ class Repository:
     def _write_history(self, commit: str, into: Path) -> None:
         create_store(into, HISTORY_CONFIG)
         objects = into / "objects"
-        # git makes the pack in its own store first, and the user's may be on another file system
+        # git creates the pack in its own object store first; the user's may be on another file system
         env = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(self._path("objects"))}
-        with self._whole():
-            asked = ("-q", "--revs", "--no-use-bitmap-index", str(objects / "pack" / "pack"))
-            self._git("pack-objects", *asked, env=env, input=f"{commit}\n".encode())
+        with self._git_errors():
+            options = ("-q", "--revs", "--no-use-bitmap-index", str(objects / "pack" / "pack"))
+            self._git("pack-objects", *options, env=env, input=f"{commit}\n".encode())
         (into / "refs" / "heads" / "main").write_text(f"{commit}\n")
         (into / "info" / "exclude").write_bytes(self._excludes())
         shallow = self._path("shallow")
@@ -281,19 +278,19 @@ class Repository:
         sync_folder(into / "objects" / "pack")
 
     def _excludes(self) -> bytes:
-        """What the user ignores besides the repository's own .gitignore files."""
+        """Return the user's ignore patterns besides the repository's .gitignore files."""
         default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
         own = self.configured("core.excludesFile", "--type=path")
         files = [Path(own) if own else default, self._path("info/exclude")]
         return b"\n".join(file.read_bytes() for file in files if file.is_file())
 
-    # How a patch comes back
+    # Delivering a patch
 
     def apply(self, diff: str, base: Base, kept: Path | None = None) -> None:
-        """Apply a diff to the user's working tree; index and other edits stay as they are.
+        """Apply a diff to the user's working tree; the index and other edits stay as they are.
 
-        It applies whole and cleanly, or raises UsageError naming the files (and `kept`, where the patch lies) with
-        nothing changed. TryLater while another process applies.
+        If the diff does not apply completely and cleanly, nothing is changed and UsageError names the files (and
+        `kept`, the file with the patch). Raises TryLater while another process applies a patch.
         """
         fix = f"Apply it by hand: git apply --3way {kept}" if kept else "Use --branch, and merge."
         if self.bare:
@@ -311,7 +308,7 @@ class Repository:
                 self._git("apply", "--whitespace=nowarn", input=encode(diff))
 
     def applied(self, diff: str) -> bool:
-        """Whether the working tree holds the diff's changes already."""
+        """Whether the working tree contains the diff's changes already."""
         if self.bare or not diff:
             return not self.bare
         try:
@@ -321,7 +318,7 @@ class Repository:
         return True
 
     def file(self, name: str, rev: str | None = None) -> bytes | None:
-        """A file as it is in the working tree, or in the commit `rev`; None for none, a link or a pipe."""
+        """Return a file of the working tree, or of the commit `rev`; None if it is missing, a link or a pipe."""
         if commit := self._commit(rev or "HEAD") if rev or self.bare else "":
             try:
                 return self._git("cat-file", "blob", f"{commit}:{name}")
@@ -334,24 +331,24 @@ class Repository:
             return None
 
     def check_delivery(self, apply: bool, branch: str) -> None:
-        """Raises UsageError, before a run is paid for, where its patch could not be delivered so."""
+        """Raise UsageError if a patch could not be delivered this way; called before a run costs anything."""
         if apply and self.bare:
             raise UsageError(f"{self.root} is bare: it has no working tree to apply a patch to.", "Use --branch.")
         if branch and not self._is_branch_name(branch):
-            raise UsageError(f"{branch!r} cannot be the name of a branch.", "Choose another name.")
+            raise UsageError(f"{branch!r} is not a valid branch name.", "Choose another name.")
         if branch and self._commit(f"refs/heads/{branch}"):
             raise UsageError(f"The branch {branch} exists already.", "Choose another name, or delete it.")
 
     def branch(self, name: str, base: Base, tree: str, trees: Trees, message: str) -> str:
-        """Make a branch at a new commit on top of `base.commit` that holds `tree`; returns the commit's id.
+        """Create a branch at a new commit of `tree` on top of `base.commit`; return the commit's id.
 
-        If the base had uncommitted changes they are in `tree`, and so in the commit. Working tree, index and current
-        branch are not touched. The author is the user git is configured for, or else swe-agent.
-        Raises UsageError for a name that is invalid or taken (by anything but this very tree on this very base).
+        Uncommitted changes of the base are in `tree`, and so in the commit. Working tree, index and current branch are
+        not touched. The author is the user that git is configured for, or else swe-agent.
+        Raises UsageError if the name is invalid, or exists with anything but the same tree on the same base.
         """
         ref = f"refs/heads/{name}"
         if not self._is_branch_name(name):
-            raise UsageError(f"{name!r} cannot be the name of a branch.", "Choose another name.")
+            raise UsageError(f"{name!r} is not a valid branch name.", "Choose another name.")
         if taken := self._commit(ref):
             if self._git("rev-parse", f"{taken}^{{tree}}", f"{taken}^@").decode().split() == [tree, base.commit]:
                 return taken
@@ -366,7 +363,7 @@ class Repository:
         try:
             self._git("update-ref", "-m", "swe-agent: patch", ref, id, "0" * 40)
         except GitFailed as error:
-            raise UsageError(f"The branch {name} cannot be made: {error.reason}.", "Choose another name.") from error
+            raise UsageError(f"The branch {name} cannot be created: {error.reason}.", "Choose another name.") from error
         return id
 
     def _is_branch_name(self, name: str) -> bool:
@@ -379,7 +376,7 @@ class Repository:
         return True
 
     def _take(self, tree: str, base: Base, trees: Trees) -> None:
-        """Copy what `tree` has and the base commit has not into the user's repository."""
+        """Copy the objects that `tree` has and the base commit lacks into the user's repository."""
         env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": folders(trees.path / "objects")}
         trees.check_difference(base.tree, tree)
         revs = f"{tree}\n^{base.commit}^{{tree}}\n".encode()
@@ -387,7 +384,7 @@ class Repository:
         self._git("unpack-objects", "-q", input=pack)
 
     def _identity(self) -> dict[str, str]:
-        """Nothing if git knows who the user is, else ours."""
+        """Return variables with swe-agent's name and address, or none if git knows the user's."""
         if self.configured("user.name") and self.configured("user.email"):
             return {}
         ours = dict(zip(("NAME", "EMAIL"), IDENTITY, strict=True))
@@ -396,7 +393,7 @@ class Repository:
 
     @contextmanager
     def _saved(self, paths: list[bytes]) -> Iterator[None]:
-        """Put these files back if applying fails half-way (disk full): git removes the old before it writes the new."""
+        """Restore these files if applying fails half-way (disk full): git removes the old before it writes the new."""
         with tempfile.TemporaryDirectory(prefix="swe-agent-", dir=self.git_dir) as folder:
             files = [self._file(path) for path in paths]
             new = [file for file in files if not os.path.lexists(file)]
@@ -418,17 +415,17 @@ class Repository:
         busy = TryLater(f"Another swe-agent is changing {self.root}.", "Try again in a minute.")
         return exclusive(self.git_dir / "swe-agent.lock", LOCK_SECONDS, busy)
 
-    # Beneath
+    # Internals
 
     def _commit(self, rev: str) -> str:
-        """The id of a commit, or '' if there is none of that name."""
+        """Return the id of a commit, or "" if there is none of that name."""
         if not rev.strip() or rev.startswith("-") or "\0" in rev:
             return ""
-        said = self._git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}", ok=(0, 1, 128))
-        return said.decode().strip()
+        output = self._git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}", ok=(0, 1, 128))
+        return output.decode().strip()
 
     def _path(self, name: str) -> Path:
-        """Where a file of the git directory lies; linked worktrees share all that is asked for here but the index."""
+        """Return the path of a file of the git directory; linked worktrees share all of these but the index."""
         shared = self.git_dir / "commondir"
         common = os.fsdecode(shared.read_bytes().strip()) if name != "index" and shared.is_file() else ""
         return self.git_dir / common / name

@@ -1,4 +1,4 @@
-"""The files of the user's working tree as a tree of a run, made anew only when something looks different."""
+"""The user's working tree as a tree of a run, cached until something changes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from aci.repository import Repository
-from trajectories.plumbing import GitFailed, decode
+from aci.repository.user_repository import Repository
+from trajectories.git_commands import GitFailed, decode
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,38 +17,43 @@ if TYPE_CHECKING:
 
 
 class WorkingTree:
-    """Safe for threads. Nothing is written to the user's repository."""
+    """Cached snapshots of the working tree. Safe for threads; nothing is written to the user's repository."""
 
     def __init__(self, repository: Repository, trees: Trees) -> None:
         self.repository, self.trees = repository, trees
-        self._seen: tuple[str, str] | None = None
+        self._last: tuple[str, str] | None = None
         self._lock = Lock()
 
     def tree(self) -> str:
-        """Its tree, see `Repository.base`. A glance (two commands of git, which read no file) tells whether the last
-        one still holds. Raises UsageError."""
-        with self._lock:
-            glance = self._glance()
-            if self._seen is None or self._seen[0] != glance:
-                self._seen = glance, self.repository.base(self.trees).tree
-            return self._seen[1]
+        """Return the current tree, see `Repository.base`. Raises UsageError.
 
-    def _glance(self) -> str:
-        """What it looks like: HEAD, index, and name, time, size and mode of each file that git takes for changed."""
+        The last tree is reused if the fingerprint is unchanged, which takes two git commands that read no file.
+        """
+        with self._lock:
+            fingerprint = self._fingerprint()
+            if self._last is None or self._last[0] != fingerprint:
+                self._last = fingerprint, self.repository.base(self.trees).tree
+            return self._last[1]
+
+    def _fingerprint(self) -> str:
+        """Return a hash of HEAD, index, and name, time, size and mode of each file that git reports as changed."""
         repository = self.repository
         if repository.bare:
             return repository.commit()
         index = repository.git_dir / "index"
         changed = repository._git("diff-files", "-z", "--name-only", "--no-renames", "--ignore-submodules=all")
         untracked = repository._git("ls-files", "-o", "-z", "--exclude-standard")
-        told = [repository.commit().encode(), _looks(os.fsencode(index))]
+        parts = [repository.commit().encode(), _stat_fingerprint(os.fsencode(index))]
         for path in [*changed.split(b"\0"), *untracked.split(b"\0")]:
-            told += [path, _looks(os.path.join(os.fsencode(repository.root), path))] if path else []  # noqa: PTH118
-        return sha256(b"\0".join(told)).hexdigest()
+            parts += [path, _stat_fingerprint(os.path.join(os.fsencode(repository.root), path))] if path else []  # noqa: PTH118
+        return sha256(b"\0".join(parts)).hexdigest()
 
     def overlooked(self, tree: str, paths: Collection[str]) -> dict[str, str]:
-        """Of these paths the files marked assume-unchanged or skip-worktree that are not as in `tree`, and the option
-        of `git update-index` that takes the mark off. Git takes them for unchanged, so `tree` has no edits of them."""
+        """Return those of `paths` that are marked assume-unchanged or skip-worktree and differ from `tree`.
+
+        The value is the option of `git update-index` that removes the mark. Git treats these files as unchanged, so
+        `tree` lacks their edits.
+        """
         if self.repository.bare:
             return {}
         listed = decode(self.repository._git("ls-files", "-v", "-z")).split("\0")
@@ -63,12 +68,12 @@ class WorkingTree:
         entry = self.trees.entry(tree, path)
         try:
             id = decode(self.repository._git("hash-object", "--", path)).strip()
-        except GitFailed:  # it is not there
+        except GitFailed:  # the file does not exist
             return entry is None
         return entry is not None and entry[1] == id
 
 
-def _looks(path: bytes) -> bytes:
+def _stat_fingerprint(path: bytes) -> bytes:
     try:
         found = os.lstat(path)
     except OSError:

@@ -1,1 +1,1 @@
-"""Ways to have a test runner tell what came of each test: one file a runner, found by name (`aci/runner.py`)."""
+"""Hooks that make a test runner report each test's result, one file per runner, found by its name."""

@@ -1,4 +1,4 @@
-"""`cargo test`, whatever starts it: a program before `cargo` in PATH that keeps what the tests print."""
+"""`cargo test`, whatever starts it: a shim before `cargo` in PATH saves what the tests print."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import shlex
 from collections.abc import Iterator
 from itertools import islice
 
-from aci.report import Line
-from aci.runner import Asked, Hook, shim
+from aci.testing.runner_hooks import Hook, RunnerRequest, build_wrapper
+from aci.testing.suite_results import Line
 
-LONGEST, MOST_FRAMES, MOST_SAID, MOST_BROKEN = 4_000, 20, 400, 200
-"""Characters of a message or a line of it, frames, lines of what one test prints, and crates that are refused."""
+LONGEST, MOST_FRAMES, MOST_LINES, MOST_BROKEN = 4_000, 20, 400, 200
+"""Limits: characters of a message or of one of its lines, frames, printed lines of one test, crates with compile
+errors."""
 OUTCOMES = {"ok": "passed", "FAILED": "failed", "ignored": "skipped"}
 BINARY = re.compile(r"^\s+Running (?:unittests )?(\S+) \((?:.*/)?([\w-]+?)-[0-9a-f]{16}\S*\)$")
 DOCS = re.compile(r"^\s+Doc-tests (\S+)$")
@@ -20,7 +21,7 @@ COUNT = re.compile(r"^running (\d{1,9}) tests?$")
 TEST = re.compile(r"^test (.+?)(?: - should panic)?(?: \(line \d+\))? \.\.\. (ok|FAILED|ignored)\b(.*)$")
 FAILURE = re.compile(r"^---- (.+?)(?: - should panic)?(?: \(line \d+\))? stdout ----$")
 SECTIONS = ("failures:", "successes:")
-"""What stands before that which tests printed, and once more before their names."""
+"""The headers before the tests' output; each comes once more before the list of the tests' names."""
 DOC_NAME = re.compile(r"^(\S+\.rs) - (.*)$")
 ERROR = re.compile(r"^error(?:\[E\d+\])?: (?!could not compile)", re.MULTILINE)
 BROKEN = re.compile(r"^error: could not compile `([\w-]+)`", re.MULTILINE)
@@ -39,52 +40,52 @@ exit "$code"
 """
 
 
-def hook(asked: Asked, command: str) -> Hook | None:
-    if not asked.look("Cargo.toml") and not re.search(r"\bcargo\b", command):
+def hook(request: RunnerRequest, command: str) -> Hook | None:
+    if not request.look("Cargo.toml") and not re.search(r"\bcargo\b", command):
         return None
-    names = [name for node in asked.nodes if (name := node.partition("::")[2])]
+    names = [name for node in request.nodes if (name := node.partition("::")[2])]
     narrowing = ""
-    if names and len(names) == len(asked.nodes):
+    if names and len(names) == len(request.nodes):
         narrowing = f'[ -n "$dashes" ] || set -- "$@" --\nset -- "$@" {shlex.join(names)}\n'
-    program = shim(asked, ["--no-fail-fast"], narrowing + KEEP, KEPT)
+    program = build_wrapper(request, ["--no-fail-fast"], narrowing + KEEP, KEPT)
     return Hook(command, {"bin/cargo": program}, {"CARGO_TERM_COLOR": "never"})
 
 
-def read(asked: Asked, path: str, data: bytes) -> Iterator[Line]:
-    """What libtest prints: tests by `crate:file::name`; and what cannot be compiled, by `crate:file`."""
+def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
+    """Yield the results that libtest printed: tests as `crate:file::name`, compile errors as `crate:file`."""
     if path.endswith(".cwd"):
         return
-    reader = _Reader(asked, asked.look(f"{path}.cwd").strip())
+    reader = _Reader(request, request.look(f"{path}.cwd").strip())
     yield {"start": "cargo"}
     for line in data.decode("utf-8", "replace").splitlines():
         yield from reader.lines(line)
-    yield from reader.failed()
-    yield from reader.broken(data.decode("utf-8", "replace"))
+    yield from reader.failures()
+    yield from reader.compile_errors(data.decode("utf-8", "replace"))
     if reader.open == 0:
         yield {"finish": 0, "expected": reader.running + reader.missing}
 
 
 class _Reader:
-    """Follows the output of one `cargo test`, called in `cwd`.
+    """Parser of the output of one `cargo test`, called in `cwd`.
 
-    `open`: groups of tests that began and did not end. `missing`: tests that were announced and not told of.
-    What tests printed comes behind their results: a line in it that looks like a result is none.
+    `open` counts groups of tests that started and did not finish; `missing` counts announced tests without a result.
+    The output of the tests comes after their results: a line in it that looks like a result is not one.
     """
 
-    def __init__(self, asked: Asked, cwd: str) -> None:
-        self._asked = asked
-        self._folder = cwd.removeprefix(asked.root).strip("/") if cwd.startswith(asked.root) else ""
+    def __init__(self, request: RunnerRequest, cwd: str) -> None:
+        self._request = request
+        self._folder = cwd.removeprefix(request.root).strip("/") if cwd.startswith(request.root) else ""
         self._crate = self._file = ""
         self._pending: dict[str, tuple[str, str]] = {}
-        self._said: dict[str, list[str]] = {}
+        self._outputs: dict[str, list[str]] = {}
         self._current: list[str] | None = None
         self._names: set[str] = set()
-        self._told = False
+        self._is_in_output = False
         self.running = self.open = self.missing = 0
 
     def lines(self, text: str) -> Iterator[Line]:
-        if self._told:
-            yield from self._printed(text)
+        if self._is_in_output:
+            yield from self._read_output(text)
         elif match := BINARY.match(text):
             self._file, self._crate = match[1], match[2]
         elif match := DOCS.match(text):
@@ -93,36 +94,36 @@ class _Reader:
             self.open += 1
             self.missing += int(match[1])
         elif text.startswith("test result: "):
-            yield from self._closed()
+            yield from self._end_group()
         elif text in SECTIONS:
-            self._told = True
+            self._is_in_output = True
         elif match := TEST.match(text):
-            yield from self._ended(match[1], match[2], match[3])
+            yield from self._add_result(match[1], match[2], match[3])
 
-    def _printed(self, text: str) -> Iterator[Line]:
-        """A line behind the results of a group: which of its tests printed it, or the group's end."""
+    def _read_output(self, text: str) -> Iterator[Line]:
+        """Read a line after the results of a group: output of one of its tests, or the group's end."""
         match = FAILURE.match(text)
         if match and match[1] in self._names:
-            self._current = self._said.setdefault(match[1], [])
+            self._current = self._outputs.setdefault(match[1], [])
         elif text in SECTIONS:
             self._current = None
         elif self._current is None and text.startswith("test result: "):
-            yield from self._closed()
-        elif self._current is not None and len(self._current) < MOST_SAID:
+            yield from self._end_group()
+        elif self._current is not None and len(self._current) < MOST_LINES:
             self._current.append(text[:LONGEST])
 
-    def _closed(self) -> Iterator[Line]:
+    def _end_group(self) -> Iterator[Line]:
         self.open -= 1
-        yield from self.failed()
+        yield from self.failures()
 
-    def _ended(self, name: str, how: str, more: str) -> Iterator[Line]:
+    def _add_result(self, name: str, how: str, more: str) -> Iterator[Line]:
         self.missing -= 1
         self._names.add(name)
         file, inside = self._file, name
         if doc := DOC_NAME.match(name):
             file, inside = doc[1], f"doc {doc[2]}".strip()
         id, path = f"{self._crate}:{file}::{inside}", self._path(file)
-        if not self._asked.wants(id, path, inside, inside.replace("::", " > "), f"{path}::{inside}"):
+        if not self._request.wants(id, path, inside, inside.replace("::", " > "), f"{path}::{inside}"):
             if how == "FAILED":
                 yield {"unasked": 1}
             return
@@ -133,27 +134,27 @@ class _Reader:
         else:
             yield {"id": id, "outcome": OUTCOMES[how], "path": path, "message": more.strip(" ,")}
 
-    def failed(self) -> Iterator[Line]:
-        """The failed tests of the group that ends, with what they said."""
+    def failures(self) -> Iterator[Line]:
+        """Yield the failed tests of the group that ends, with their messages."""
         for name, (id, path) in self._pending.items():
-            yield self._bad(id, path, "failed", THREAD.sub("", "\n".join(self._said.get(name, ()))).strip())
-        self._pending, self._said, self._current, self._names, self._told = {}, {}, None, set(), False
+            yield self._failure(id, path, "failed", THREAD.sub("", "\n".join(self._outputs.get(name, ()))).strip())
+        self._pending, self._outputs, self._current, self._names, self._is_in_output = {}, {}, None, set(), False
 
-    def broken(self, text: str) -> Iterator[Line]:
-        """What the compiler refuses."""
+    def compile_errors(self, text: str) -> Iterator[Line]:
+        """Yield an error for each crate that cannot be compiled."""
         end, message = 0, ""
         for match in islice(BROKEN.finditer(text), MOST_BROKEN):
             errors = ERROR.search(text, end, match.start())
             end = match.end()
             if errors:
-                message = text[errors.start() : min(match.start(), errors.start() + MOST_SAID * LONGEST)]
+                message = text[errors.start() : min(match.start(), errors.start() + MOST_LINES * LONGEST)]
             message = message or match[0]
             place = PLACE.search(message)
             path = self._path(place[1]) if place else ""
             id = f"{match[1].replace('-', '_')}:{place[1]}" if place else match[1]
-            yield self._bad(id, path, "error", message.strip())
+            yield self._failure(id, path, "error", message.strip())
 
-    def _bad(self, id: str, path: str, outcome: str, message: str) -> Line:
+    def _failure(self, id: str, path: str, outcome: str, message: str) -> Line:
         trace = [[self._path(file), int(line), ""] for file, line in PLACE.findall(message)[:MOST_FRAMES]]
         own = [frame[1] for frame in trace if frame[0] == path]
         return {
@@ -167,8 +168,8 @@ class _Reader:
         }
 
     def _path(self, file: str) -> str:
-        """A file of a crate as a path of the repository: crates of a workspace tell theirs from their own folder."""
+        """Return the repository path of a crate's file; crates of a workspace report paths relative to their folder."""
         name = self._crate.replace("_", "-")
         places = ["", f"{self._crate}/", f"{name}/", f"crates/{self._crate}/", f"crates/{name}/"]
         found = [posixpath.normpath(posixpath.join(self._folder, place, file)) for place in places]
-        return next((path for path in found if self._asked.exists(path)), found[0])
+        return next((path for path in found if self._request.exists(path)), found[0])

@@ -1,4 +1,4 @@
-"""`go test`, whatever starts it: a program before `go` in PATH that has it write JSON."""
+"""`go test`, whatever starts it: a shim before `go` in PATH makes it write JSON."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aci.report import Line
-from aci.runner import Asked, Hook, shim
+from aci.testing.runner_hooks import Hook, RunnerRequest, build_wrapper
+from aci.testing.suite_results import Line
 
-LONGEST, MOST_FRAMES, MOST_SAID = 4_000, 20, 400
-"""Characters of a message or a line of it, frames, and lines that are kept of what one test prints."""
+LONGEST, MOST_FRAMES, MOST_LINES = 4_000, 20, 400
+"""Limits: characters of a message or of one of its lines, frames, printed lines kept of one test."""
 LONGEST_EVENT = 1_000_000
 OUTCOMES = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 TEST = re.compile(r"^func ((?:Test|Example|Fuzz)\w*)\(", re.MULTILINE)
@@ -25,42 +25,42 @@ fit
 exit "$code"
 """
 KEPT = '"Action":"(start|run|pass|fail|skip)"|_test.go:'
-OF_THE_RUNNER = re.compile(r"^\s*(?:=== |--- |FAIL\b|ok\b|PASS\b|exit status)")
+RUNNER_LINE = re.compile(r"^\s*(?:=== |--- |FAIL\b|ok\b|PASS\b|exit status)")
 
 
-def hook(asked: Asked, command: str) -> Hook | None:
-    if not asked.look("go.mod") and not re.search(r"\bgo\s+test\b", command):
+def hook(request: RunnerRequest, command: str) -> Hook | None:
+    if not request.look("go.mod") and not re.search(r"\bgo\s+test\b", command):
         return None
-    narrowing = ["-run", _names(asked)] if _names(asked) else []
-    return Hook(command, {"bin/go": shim(asked, ["-json", *narrowing], RUN, KEPT)})
+    narrowing = ["-run", _names(request)] if _names(request) else []
+    return Hook(command, {"bin/go": build_wrapper(request, ["-json", *narrowing], RUN, KEPT)})
 
 
-def _names(asked: Asked) -> str:
-    """A pattern for the asked tests; "" where whole folders are asked for, whose results are picked out later."""
+def _names(request: RunnerRequest) -> str:
+    """Return a pattern for the requested tests; "" for whole folders, whose results are selected later."""
     names: list[str] = []
-    for node in asked.nodes:
+    for node in request.nodes:
         path, _, name = node.partition("::")
-        found = [name.partition("/")[0]] if name else TEST.findall(asked.look(path)) if path.endswith(".go") else []
+        found = [name.partition("/")[0]] if name else TEST.findall(request.look(path)) if path.endswith(".go") else []
         if not found:
             return ""
         names += [name for name in found if re.fullmatch(r"\w+", name)]
     return f"^({'|'.join(dict.fromkeys(names))})$" if names else ""
 
 
-def read(asked: Asked, path: str, data: bytes) -> Iterator[Line]:
-    """The events of `go test -json`: tests by `folder::Test/case`, a package that cannot be built by its folder."""
+def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
+    """Yield the results from `go test -json`: tests as `folder::Test/case`, unbuildable packages as their folder."""
     if path.endswith(".cwd"):
         return
-    reader = _Reader(asked, asked.look(f"{path}.cwd").strip())
+    reader = _Reader(request, request.look(f"{path}.cwd").strip())
     yield {"start": "go"}
     for event in _events(data):
         yield from reader.lines(event)
-    if reader.begun <= reader.ended:
+    if reader.started <= reader.ended:
         yield {"finish": 0, "expected": reader.running}
 
 
 def _events(data: bytes) -> Iterator[dict[str, Any]]:
-    """The events; what an older compiler says in plain lines below `# package` is made one."""
+    """Yield the events. Plain lines of older compilers below `# package` are converted to events."""
     package = ""
     for line in data.split(b"\n"):
         try:
@@ -74,26 +74,26 @@ def _events(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 class _Reader:
-    """Follows the events of one `go test`, called in `cwd`."""
+    """Parser of the events of one `go test`, called in `cwd`."""
 
-    def __init__(self, asked: Asked, cwd: str) -> None:
-        self._asked = asked
-        self._said: dict[tuple[str, str], list[str]] = {}
+    def __init__(self, request: RunnerRequest, cwd: str) -> None:
+        self._request = request
+        self._outputs: dict[tuple[str, str], list[str]] = {}
         self._files: dict[str, list[tuple[str, set[str]]]] = {}
-        for node in asked.nodes:
+        for node in request.nodes:
             if node.endswith(".go"):
-                names = set(TEST.findall(asked.look(node)))
+                names = set(TEST.findall(request.look(node)))
                 self._files.setdefault(posixpath.dirname(node), []).append((node, names))
-        self._module, self._top = self._home(cwd)
-        self.begun: set[str] = set()
+        self._module, self._top = self._find_module(cwd)
+        self.started: set[str] = set()
         self.ended: set[str] = set()
         self.running = 0
 
-    def _home(self, cwd: str) -> tuple[str, str]:
-        """The module's path and its folder, by the nearest go.mod at `cwd` or above."""
-        inside = cwd.removeprefix(self._asked.root).strip("/") if cwd.startswith(self._asked.root) else ""
+    def _find_module(self, cwd: str) -> tuple[str, str]:
+        """Return the module's path and its folder, from the nearest go.mod in `cwd` or above."""
+        inside = cwd.removeprefix(self._request.root).strip("/") if cwd.startswith(self._request.root) else ""
         while True:
-            found = re.search(r"^module\s+\"?(\S+?)\"?\s*$", self._asked.look(posixpath.join(inside, "go.mod")), re.M)
+            found = re.search(r"^module\s+\"?(\S+?)\"?\s*$", self._request.look(posixpath.join(inside, "go.mod")), re.M)
             if found or not inside:
                 return (found[1] if found else ""), inside
             inside = posixpath.dirname(inside)
@@ -101,11 +101,11 @@ class _Reader:
     def lines(self, event: Mapping[str, Any]) -> Iterator[Line]:
         action, test = event["Action"], str(event.get("Test", ""))
         package = str(event.get("Package") or str(event.get("ImportPath", "")).partition(" ")[0])
-        if action not in ("build-output", "build-fail"):  # which come for any package that is built, asked for or not
-            self.begun.add(package)
-        said = self._said.setdefault((package, test), [])
-        if action in ("output", "build-output") and len(said) < MOST_SAID:
-            said.append(str(event.get("Output", ""))[:LONGEST])
+        if action not in ("build-output", "build-fail"):  # these come for every package built, requested or not
+            self.started.add(package)
+        printed = self._outputs.setdefault((package, test), [])
+        if action in ("output", "build-output") and len(printed) < MOST_LINES:
+            printed.append(str(event.get("Output", ""))[:LONGEST])
         elif action == "run" and test and self._is_wanted(package, test):
             self.running += 1
             yield {"running": self._id(package, test)}
@@ -113,10 +113,10 @@ class _Reader:
             self.ended |= set() if test else {package}
             yield from self._result(event, package, test)
             if test:
-                del self._said[package, test]
+                del self._outputs[package, test]
 
     def _result(self, event: Mapping[str, Any], package: str, test: str) -> Iterator[Line]:
-        text = "".join(self._said[package, test])
+        text = "".join(self._outputs[package, test])
         failed_alone = event["Action"] == "fail" and not test and ("[build failed]" in text or "[setup failed]" in text)
         if not test and not failed_alone:
             return
@@ -125,19 +125,19 @@ class _Reader:
                 yield {"unasked": 1}
             return
         seconds = event.get("Elapsed")
-        told = "".join(line for line in text.splitlines(keepends=True) if failed_alone or not OF_THE_RUNNER.match(line))
-        bad = event["Action"] == "fail"
-        trace = [[self._path(package, file), int(line), ""] for file, line in PLACE.findall(told)[:MOST_FRAMES]]
+        output = "".join(line for line in text.splitlines(keepends=True) if failed_alone or not RUNNER_LINE.match(line))
+        is_failure = event["Action"] == "fail"
+        trace = [[self._path(package, file), int(line), ""] for file, line in PLACE.findall(output)[:MOST_FRAMES]]
         path = self._file(package, test) or (trace[0][0] if trace and str(trace[0][0]).endswith("_test.go") else "")
         yield {
             "id": self._id(package, test),
             "outcome": OUTCOMES[event["Action"]] if test else "error",
-            "message": told.strip()[:LONGEST] if bad or event["Action"] == "skip" else "",
+            "message": output.strip()[:LONGEST] if is_failure or event["Action"] == "skip" else "",
             "path": path,
             "line": trace[0][1] if trace and trace[0][0] == path else 0,
             "seconds": seconds if isinstance(seconds, int | float) else 0.0,
-            "error": "panic" if bad and re.search(r"^panic: ", told, re.MULTILINE) else "",
-            "trace": trace if bad else [],
+            "error": "panic" if is_failure and re.search(r"^panic: ", output, re.MULTILINE) else "",
+            "trace": trace if is_failure else [],
         }
 
     def _folder(self, package: str) -> str:
@@ -146,7 +146,7 @@ class _Reader:
         return posixpath.normpath(posixpath.join(self._top, inside))
 
     def _path(self, package: str, file: str) -> str:
-        """Places are told by file name (tests) or relative to where go was called (the compiler)."""
+        """Return a repository path. Tests report a file name, the compiler a path relative to the working directory."""
         found = file if "/" in file else posixpath.join(self._folder(package), file)
         return posixpath.normpath(found)
 
@@ -161,6 +161,6 @@ class _Reader:
     def _is_wanted(self, package: str, test: str) -> bool:
         if not test and self._files.get(self._folder(package).removeprefix(".")):
             return True
-        return bool(self._file(package, test)) or self._asked.wants(
+        return bool(self._file(package, test)) or self._request.wants(
             self._id(package, test), self._id(package, test).replace("/", "::"), self._folder(package)
         )

@@ -1,17 +1,17 @@
-"""Any other command: reports in JUnit's form that it writes into the repository."""
+"""Any other command: JUnit XML reports that it writes into the repository."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aci.junit import junit_lines
-from aci.report import Line
-from aci.runner import Asked, Hook
+from aci.testing.junit_reports import junit_lines
+from aci.testing.runner_hooks import Hook, RunnerRequest
+from aci.testing.suite_results import Line
 
 
-def hook(asked: Asked, command: str) -> Hook:
+def hook(request: RunnerRequest, command: str) -> Hook:
     return Hook(command, reports=("TEST-*.xml", "junit*.xml", "*-junit.xml", "test-results.xml"))
 
 
-def read(asked: Asked, path: str, data: bytes) -> Iterator[Line]:
-    yield from junit_lines(asked, path, data)
+def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
+    yield from junit_lines(request, path, data)

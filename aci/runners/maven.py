@@ -1,27 +1,27 @@
-"""Maven: narrowed by `-Dtest`, all modules to their end; its reports are read as all in JUnit's form."""
+"""Maven: `-Dtest` selects tests, `--fail-at-end` runs all modules; it writes JUnit XML reports."""
 
 from __future__ import annotations
 
 import re
 import shlex
 
-from aci.junit import class_of
-from aci.runner import Asked, Hook
+from aci.testing.junit_reports import jvm_class
+from aci.testing.runner_hooks import Hook, RunnerRequest
 
 CALL = re.compile(r"(?<![\w./-])((?:[\w.-]*/)*mvnw?)(?=\s)")
 
 
-def hook(asked: Asked, command: str) -> Hook | None:
+def hook(request: RunnerRequest, command: str) -> Hook | None:
     if not CALL.search(command):
         return None
     added = ["--fail-at-end"]
-    tests = [test for node in asked.nodes if (test := _test(node))]
+    tests = [test for node in request.nodes if (test := _test(node))]
     if tests:
         added += [f"-Dtest={','.join(tests)}", "-DfailIfNoTests=false", "-Dsurefire.failIfNoSpecifiedTests=false"]
     return Hook(CALL.sub(lambda call: f"{call[1]} {shlex.join(added)}", command), reports=("TEST-*.xml",))
 
 
 def _test(node: str) -> str:
-    """`pkg.Class#method*` for a test's id, `pkg.Class` for a class or a source file; "" for what is neither."""
-    group, method = class_of(node)
+    """Return `pkg.Class#method*` for a test's id, `pkg.Class` for a class or a source file, else ""."""
+    group, method = jvm_class(node)
     return f"{group}#{method}*" if method else group

@@ -1,19 +1,19 @@
-"""jest, vitest and mocha, whatever starts them (npm, yarn, make): a file of ours that every node loads first."""
+"""jest, vitest and mocha, whatever starts them (npm, yarn, make): every node process loads a hook file first."""
 
 from __future__ import annotations
 
 import re
 from importlib.resources import files
 
-from aci.runner import Asked, Hook
+from aci.testing.runner_hooks import Hook, RunnerRequest
 
 OTHERS = re.compile(r"\s*(?:cd\s+\S+\s*&&\s*)?(?:go|cargo|\S*mvnw?|\S*gradlew?|phpunit|rspec)\s")
 
 
-def hook(asked: Asked, command: str) -> Hook | None:
+def hook(request: RunnerRequest, command: str) -> Hook | None:
     if OTHERS.match(command):
         return None
-    source = files("aci.inside").joinpath("node")
+    source = files("aci.guest").joinpath("node")
     found = {f"node/{file.name}": file.read_bytes() for file in source.iterdir() if file.name.endswith(".cjs")}
-    loaded = rf"--require \"{asked.folder}/node/hook.cjs\""
+    loaded = rf"--require \"{request.folder}/node/hook.cjs\""
     return Hook(command, found, {"NODE_OPTIONS": f"{loaded}${{NODE_OPTIONS:+ $NODE_OPTIONS}}"})

@@ -1,49 +1,52 @@
-"""pytest, and all that is built on unittest (Django's runners too): files of ours in the target's own Python."""
+"""pytest and everything built on unittest (Django's runners too): recorder modules run in the target's own Python."""
 
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 
-from aci.commands import importing
-from aci.runner import Asked, Hook
+from aci.runtime.guest_programs import PACKAGE, program_files, program_source
+from aci.testing.runner_hooks import Hook, RunnerRequest
+from aci.testing.suite_command import prepend_python_path
 
 UNITTEST = re.compile(r"(?<=\s)-m\s+unittest(?=\s|$)", re.MULTILINE)
 LABELLED = re.compile(r"[^;&|]*?(?:^|[\s/])(?P<file>(?:[\w./-]*/)?(?:manage\.py\s+test|runtests\.py))(?:\s+-\S+)*\s*")
-"""A command of Django's runners without labels: what it is narrowed to can be added."""
+"""A command of Django's runners without labels: labels can be appended to it."""
 
 
-def hook(asked: Asked, command: str) -> Hook:
-    source = files("aci.inside.results")
-    found = {
-        f"swe_agent_results/{file.name}": file.read_bytes() for file in source.iterdir() if file.name.endswith(".py")
-    }
-    found["sitecustomize.py"] = found.pop("swe_agent_results/site.py")
-    command = UNITTEST.sub("-m swe_agent_results", command)
+def hook(request: RunnerRequest, command: str) -> Hook:
+    command = UNITTEST.sub(f"-m {PACKAGE}.results", command)
     return Hook(
-        importing(asked.folder, command) + _labels(asked, command),
-        found,
+        prepend_python_path(request.folder, command) + _labels(request, command),
+        guest_files(),
         {
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
-            "PYTHONPATH": asked.folder + "${PYTHONPATH:+:$PYTHONPATH}",
-            "PYTEST_PLUGINS": "swe_agent_results.plugin${PYTEST_PLUGINS:+,$PYTEST_PLUGINS}",
+            "PYTHONPATH": request.folder + "${PYTHONPATH:+:$PYTHONPATH}",
+            "PYTEST_PLUGINS": f"{PACKAGE}.results.pytest_recorder${{PYTEST_PLUGINS:+,$PYTEST_PLUGINS}}",
         },
     )
 
 
-def _labels(asked: Asked, command: str) -> str:
-    """What is asked for as labels of Django's, so that not all databases and modules are prepared for one test."""
+def guest_files() -> dict[str, bytes]:
+    """Return the files to place in a folder on PYTHONPATH, by path; they record results of pytest and unittest."""
+    files = {
+        f"{PACKAGE}/{path}": data for path, data in program_files("results.__main__", "results.pytest_recorder").items()
+    }
+    return {**files, "sitecustomize.py": program_source("results/site_hook.py")}
+
+
+def _labels(request: RunnerRequest, command: str) -> str:
+    """Return the requested tests as Django labels, so that one test does not set up all databases and modules."""
     match = LABELLED.fullmatch(command)
-    if not match or not asked.nodes:
+    if not match or not request.nodes:
         return ""
     folder = match["file"].split()[0].rpartition("/")[0]
-    labels = [_label(node, folder) for node in asked.nodes]
+    labels = [_label(node, folder) for node in request.nodes]
     return "" if "" in labels else " " + " ".join(dict.fromkeys(labels))
 
 
 def _label(node: str, folder: str) -> str:
-    """A node as a dotted label, seen from the runner's folder; "" where that cannot be said."""
+    """Return a node as a dotted label relative to the runner's folder, "" if it has none."""
     path, _, rest = node.partition("::")
     if "/" in path or path.endswith(".py"):
         inside = path.removeprefix(f"{folder}/") if folder else path

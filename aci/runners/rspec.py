@@ -1,4 +1,4 @@
-"""RSpec: its own JSON formatter writes a file of ours, whatever starts it."""
+"""RSpec, whatever starts it: its JSON formatter writes a report into the output folder."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aci.report import Line
-from aci.runner import Asked, Hook
+from aci.testing.runner_hooks import Hook, RunnerRequest
+from aci.testing.suite_results import Line
 
 LONGEST, MOST_FRAMES, MOST_PARTS = 4_000, 60, 3_000_000
 OUTCOMES = {"passed": "passed", "failed": "failed", "pending": "skipped"}
 FRAME = re.compile(r"(?:\./)?([^:]+\.rb):(\d{1,9})(?::in [`'](.*)')?")
 
 
-def hook(asked: Asked, command: str) -> Hook | None:
-    if not re.search(r"\b(?:rspec|rake)\b", command) and not asked.look(".rspec"):
+def hook(request: RunnerRequest, command: str) -> Hook | None:
+    if not re.search(r"\b(?:rspec|rake)\b", command) and not request.look(".rspec"):
         return None
-    formats = f"--format progress --format json --out {asked.out}/rspec-report.json"
+    formats = f"--format progress --format json --out {request.out}/rspec-report.json"
     return Hook(command, env={"SPEC_OPTS": "${SPEC_OPTS:+$SPEC_OPTS }" + formats})
 
 
-def read(asked: Asked, path: str, data: bytes) -> Iterator[Line]:
-    """Examples by `file::full description`; of one that several share, the worst counts."""
+def read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
+    """Yield examples as `file::full description`; of several with the same description, the worst result counts."""
     if data.count(b"[") + data.count(b"{") > MOST_PARTS:
-        return  # which would take many times its own size in memory
+        return  # parsing it would take many times its size in memory
     try:
         report = json.loads(data)
         examples = [one for one in report["examples"] if isinstance(one, dict)]
     except (ValueError, RecursionError, LookupError, TypeError):
         return
     yield {"start": "rspec"}
-    told = 0
+    reported = 0
     for example in examples:
-        line = _line(asked, example)
-        if line and asked.wants(line["id"], line["path"]):
-            told += 1
+        line = _line(request, example)
+        if line and request.wants(line["id"], line["path"]):
+            reported += 1
             yield {"running": line["id"]}
             yield line
         elif line and line["outcome"] == "failed":
             yield {"unasked": 1}
-    yield {"finish": 0, "expected": told}
+    yield {"finish": 0, "expected": reported}
 
 
-def _line(asked: Asked, example: dict[str, Any]) -> Line | None:
+def _line(request: RunnerRequest, example: dict[str, Any]) -> Line | None:
     outcome = OUTCOMES.get(str(example.get("status")))
     if outcome is None:
         return None
     path = str(example.get("file_path", "")).removeprefix("./")
     raised = example.get("exception") if isinstance(example.get("exception"), dict) else None
-    own = [match for match in _frames(asked, raised) if not match[1].startswith("/")]
+    own = [match for match in _frames(request, raised) if not match[1].startswith("/")]
     seconds = example.get("run_time")
     return {
         "id": f"{path}::{example.get('full_description', '')}",
@@ -64,8 +64,8 @@ def _line(asked: Asked, example: dict[str, Any]) -> Line | None:
     }
 
 
-def _frames(asked: Asked, raised: dict[str, Any] | None) -> list[re.Match[str]]:
-    told = raised.get("backtrace") if raised else None
-    frames = [frame for frame in told if isinstance(frame, str)] if isinstance(told, list) else []
-    places = [frame.removeprefix(f"{asked.root}/")[:LONGEST] for frame in frames[:MOST_FRAMES]]
+def _frames(request: RunnerRequest, raised: dict[str, Any] | None) -> list[re.Match[str]]:
+    backtrace = raised.get("backtrace") if raised else None
+    frames = [frame for frame in backtrace if isinstance(frame, str)] if isinstance(backtrace, list) else []
+    places = [frame.removeprefix(f"{request.root}/")[:LONGEST] for frame in frames[:MOST_FRAMES]]
     return [match for match in map(FRAME.match, places) if match]

@@ -1,4 +1,4 @@
-"""Something done in a thread of its own while its asker goes on."""
+"""A function call in a thread of its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from trajectories.errors import Cancelled
 
 Answer = TypeVar("Answer")
 TICK = 0.1
-"""Seconds between looks at whether a wait was cancelled."""
+"""Seconds between checks whether a wait was cancelled."""
 
 
-class Aside(Generic[Answer]):
-    """`do` begins at once; what it raises is raised where the answer is wanted, if it ever is."""
+class BackgroundTask(Generic[Answer]):
+    """A call of `do` that starts at once. `answer` returns its result, or raises its exception."""
 
     def __init__(self, do: Callable[[], Answer], name: str) -> None:
         self._do = do
@@ -25,17 +25,20 @@ class Aside(Generic[Answer]):
     def _work(self) -> None:
         try:
             self._answer = self._do()
-        except BaseException as error:  # noqa: BLE001 - it is the asker's
+        except BaseException as error:  # noqa: BLE001 - `answer` raises it
             self._error = error
 
     def wait(self) -> None:
         self._thread.join()
 
     def answer(self, cancel: Event | None = None) -> Answer:
-        """Waits for it. Raises Cancelled when that is set before; what is done goes on, for nobody."""
+        """Wait for the result and return it.
+
+        Raises Cancelled if `cancel` is set before; the thread still runs to its end.
+        """
         while self._thread.is_alive():
             if cancel is not None and cancel.is_set():
-                raise Cancelled("Interrupted.", "Resume the run to go on.")
+                raise Cancelled("Interrupted.", "Resume the run to continue.")
             self._thread.join(None if cancel is None else TICK)
         if self._error is not None:
             raise self._error

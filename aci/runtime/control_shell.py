@@ -1,4 +1,4 @@
-"""Our own shell in a workspace, beside the sessions of the agent: it moves files, takes snapshots, ends processes."""
+"""The harness's own shell in a workspace, which moves files, takes snapshots and ends processes."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Timer
 
-from aci.channel import Start
-from aci.shell import Shell
-from aci.workspace import Ran
+from aci.runtime.process_channel import ProgramStarter
+from aci.runtime.shell_session import Shell
+from aci.runtime.workspace import CommandResult
 from trajectories.errors import WorkspaceError
 
 QUICK = 60.0
-"""Seconds for a command of ours whose work is small, or known and allowed for: see `Store`."""
+"""Seconds for a command with little work. For work of a known size, time is added: see `snapshots.Store`."""
 
 LONG = 300.0
-"""Seconds for a command whose work depends on files that the agent wrote, whose size is unknown: 10 GB of files at
-33 MB/s, or 300,000 of them at a millisecond each."""
+"""Seconds for a command whose work depends on files that the agent wrote: enough for 10 GB at 33 MB/s, or for 300,000
+files at a millisecond each."""
 
 _SLOW = 10.0  # seconds
 _BLOCK = 30_000
 _PRINTF = {0: b"\\0000", 0x5C: b"\\\\"}
 
 
-class NoAnswer(WorkspaceError):
-    """A program that a command of ours started took too long and was ended; the shell answers again."""
+class CommandTimeout(WorkspaceError):
+    """A program that the harness started took too long and was ended; the shell can be used again."""
 
 
-class Service:
+class ControlShell:
     """A POSIX shell with an environment that no command of the agent can change. `cancel` ends what runs in it.
 
-    Where the place is not `shared` with others of this machine, what takes long is woken: see `_awake`.
+    If the host is not `shared` with other processes of this machine, slow commands are woken: see `_awake`.
     """
 
-    def __init__(self, start: Start, cwd: str, cancel: Event | None = None, shared: bool = True) -> None:
+    def __init__(self, start: ProgramStarter, cwd: str, cancel: Event | None = None, shared: bool = True) -> None:
         self._start, self._shared = start, shared
         self._shell = Shell(start, cwd=cwd, cancel=cancel, program="sh")
         self._shell.begin()
@@ -44,53 +44,55 @@ class Service:
         command: str | bytes,
         cap: int = 16_000_000,
         patience: float = QUICK,
-        heed: bool = True,
+        cancellable: bool = True,
         data: bytes = b"",
         program: str = "sh",
-    ) -> Ran:
-        """Run `command`, with `data` as its stdin (see `Shell.run`); any exit status is an answer.
+    ) -> CommandResult:
+        """Run `command` with `data` as its stdin (see `Shell.run`) and return its result, whatever its exit status.
 
-        Raises WorkspaceError when the shell is gone, NoAnswer when the command, in which `program` does the work, does
-        not end within `patience` seconds, and Cancelled unless told not to `heed` that.
+        `program` is the program that does the work, for the error message. Raises WorkspaceError if the shell is gone,
+        NoAnswer if the command does not end within `patience` seconds, and Cancelled if `cancellable` is true.
         """
         with self._awake():
-            ran = self._shell.run(command, patience, cap, heed, data)
+            ran = self._shell.run(command, patience, cap, cancellable, data)
         if ran.timed_out:
             raise self._no_answer(program, patience)
         return ran
 
     def ask(self, command: str | bytes, what: str, patience: float = QUICK, program: str = "sh") -> bytes:
-        """The output of `command` (see `run`). Raises WorkspaceError that says `what` failed, when it did."""
+        """Return the output of `command` (see `run`). If it fails, raises WorkspaceError, which names `what` failed."""
         ran = self.run(command, patience=patience, program=program)
         if ran.code:
             raise WorkspaceError(
                 f"The workspace could not {what}: {ran.text.strip()[-500:] or f'exit status {ran.code}'}.",
-                "See that its disk is not full; `swe-agent resume` goes on in a new workspace.",
+                "Check that its disk is not full; `swe-agent resume` continues in a new workspace.",
             )
         return ran.output
 
-    def put(self, path: bytes, data: bytes, patience: float = QUICK, heed: bool = True) -> Ran:
-        """Write `data` to the file whose quoted name is `path`, keeping its mode, with no process started.
+    def put(self, path: bytes, data: bytes, patience: float = QUICK, cancellable: bool = True) -> CommandResult:
+        """Write `data` to the file with the quoted name `path` without starting a process. The file keeps its mode.
 
-        All of it has `patience` seconds, and a second for each of its megabytes.
+        The time limit is `patience` seconds plus one second for each megabyte.
         """
         total = patience + len(data) / 1e6
         until = time.monotonic() + total
-        ran = self._print(data[:_BLOCK], b"> " + path, patience, heed)
+        ran = self._print(data[:_BLOCK], b"> " + path, patience, cancellable)
         for start in range(_BLOCK, len(data), _BLOCK):
             if ran.code:
                 break
             left = max(0.0, until - time.monotonic())
             try:
-                ran = self._print(data[start : start + _BLOCK], b">> " + path, min(patience, left), heed)
-            except NoAnswer:
+                ran = self._print(data[start : start + _BLOCK], b">> " + path, min(patience, left), cancellable)
+            except CommandTimeout:
                 raise self._no_answer("sh", total if left < patience else patience) from None
         return ran
 
-    def pour(self, path: bytes, data: bytes, patience: float = QUICK) -> Ran:
-        """Write `data` to the file whose quoted name is `path`, keeping its mode: much faster than `put` where it is
-        much, with a process."""
-        ran = self.run(b": >> " + path, patience=patience)  # a file that cannot be opened costs no shell
+    def pour(self, path: bytes, data: bytes, patience: float = QUICK) -> CommandResult:
+        """Write `data` to the file with the quoted name `path`, which keeps its mode.
+
+        This starts a process, and is much faster than `put` for large data.
+        """
+        ran = self.run(b": >> " + path, patience=patience)  # if this fails, the shell survives
         return (
             ran
             if ran.code
@@ -102,7 +104,7 @@ class Service:
 
     @contextmanager
     def _awake(self) -> Iterator[None]:
-        """In a container: what takes long may have been stopped by a command of the agent, and is told to go on."""
+        """Wake a slow command in a container: a command of the agent may have stopped it."""
         timer = Timer(_SLOW, self._wake)
         timer.daemon = True
         if not self._shared:
@@ -118,18 +120,18 @@ class Service:
             channel.code(_SLOW)
             channel.close(group=True)
 
-    def _no_answer(self, program: str, seconds: float) -> NoAnswer:
+    def _no_answer(self, program: str, seconds: float) -> CommandTimeout:
         place, another = ("this machine", "") if self._shared else ("the image", ", or name another with --image")
-        return NoAnswer(
+        return CommandTimeout(
             f"`{program}` of {place} did not end within {seconds:.0f} s.",
-            f"See that it works there{another}; `swe-agent resume` goes on in a new workspace.",
+            f"Check that it works there{another}; `swe-agent resume` continues in a new workspace.",
         )
 
-    def _print(self, data: bytes, where: bytes, patience: float, heed: bool) -> Ran:
-        return self.run(printing(data) + b" " + where, patience=patience, heed=heed)
+    def _print(self, data: bytes, where: bytes, patience: float, cancellable: bool) -> CommandResult:
+        return self.run(print_command(data) + b" " + where, patience=patience, cancellable=cancellable)
 
 
-def printing(data: bytes) -> bytes:
-    """The shell command that prints `data`, with no process started."""
+def print_command(data: bytes) -> bytes:
+    """Return the shell command that prints `data` without starting a process."""
     text = data.replace(b"\\", _PRINTF[0x5C]).replace(b"\0", _PRINTF[0]).replace(b"'", b"'\\''")
     return b"\\command printf '%b' '" + text + b"'"

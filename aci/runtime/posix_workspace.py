@@ -1,4 +1,4 @@
-"""What every workspace is that has a POSIX shell and git: sessions, files and trees. A backend adds the place."""
+"""The workspace for any host with a POSIX shell and git: sessions, files and trees. A backend supplies the host."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import replace
 from threading import Event, RLock
 from typing import Protocol, TypeVar
 
-from aci.channel import Start
-from aci.conversation import Conversation
-from aci.files import Files
-from aci.processes import MARK, Processes
-from aci.service import NoAnswer, Service
-from aci.shell import Shell, quote
-from aci.store import Store, environment
-from aci.terminal import VARIABLES, Terminal
-from aci.workspace import Options, Ran, Seen, Snapshot, is_session_name
+from aci.runtime.control_shell import CommandTimeout, ControlShell
+from aci.runtime.line_process import LineProcess
+from aci.runtime.process_channel import ProgramStarter
+from aci.runtime.pty_session import TERMINAL_ENVIRONMENT, PtySession
+from aci.runtime.session_processes import SESSION_VARIABLE, SessionProcesses
+from aci.runtime.shell_session import Shell, quote
+from aci.runtime.snapshots import SnapshotStore, store_environment
+from aci.runtime.workspace import CommandResult, Snapshot, TerminalOutput, WorkspaceOptions, is_session_name
+from aci.runtime.workspace_files import WorkspaceFiles
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
 
-SESSION = {
+SESSION_ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PAGER": "cat",
     "GIT_PAGER": "cat",
@@ -31,17 +31,17 @@ SESSION = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PYTHONDONTWRITEBYTECODE": "1",  # a .pyc would outlive a restore of its source within the second
 }
-"""In the environment of every session."""
+"""Variables in the environment of every session."""
 
-_ENDED = b"[The processes in the background left no room for others: all were ended.]\n"
+_ENDED_NOTICE = b"[Background processes used up the workspace's resources: all were ended.]\n"
 _TERMINALS = 8
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 
-class Place(Protocol):
-    """Where commands run: a container, a folder of this machine. Its repository is at the base when it is opened.
+class CommandHost(Protocol):
+    """Where commands run: a container or a folder of this machine. At first its repository is at the base.
 
-    The paths are real and absolute. `shared`: processes outlive the place unless they are ended one by one.
+    The paths are real and absolute. If `shared`, processes outlive the host unless they are ended one by one.
     """
 
     kind: str
@@ -52,59 +52,67 @@ class Place(Protocol):
     inbox: str
     shared: bool
 
-    def start(self, extra: Mapping[str, str], ours: bool) -> Start:
-        """How programs are started in the place, with `extra` set there. `ours`: it is the service."""
+    def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
+        """Return a function that starts programs in the host with the variables `extra`.
+
+        `for_harness` is true for the control shell and false for what the agent runs.
+        """
         ...
 
     def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
-        """(words before a command that has a terminal in the place when it is started at one, environment)."""
+        """Return the words to put before a command so that it runs at a terminal in the host, and its environment."""
         ...
 
-    def another(self, counting: bool = False) -> Place:
-        """A fresh place of the same kind at the same base; `counting` as in `Workspace.fork`."""
+    def another(self, counting: bool = False) -> CommandHost:
+        """Return a new host of the same kind at the same base. For `counting`, see `Workspace.fork`."""
         ...
 
     def notice(self) -> bytes:
-        """What the place did to all that ran in it, for who runs the next command; told once, empty if nothing."""
+        """Return what the host did to its processes, for the output of the next command; empty if nothing.
+
+        Each notice is returned once.
+        """
         ...
 
     def was_short_of_disk(self, since: float) -> bool:
-        """Whether the place ended all that ran in it because the machine's disk was nearly full, after `since` on the
-        monotonic clock."""
+        """Return whether the host ended all processes because the machine's disk was nearly full.
+
+        Only what happened after `since`, on the monotonic clock, counts.
+        """
         ...
 
     def relieve(self) -> bool:
-        """End every process in it, if the place can do that without a process of its own; false if it cannot."""
+        """End every process in the host without starting one there; return false if that is not possible."""
         ...
 
     def remove(self) -> None:
-        """Remove the place. May be called twice."""
+        """Remove the host. May be called twice."""
         ...
 
 
 class PosixWorkspace:
-    """A `Workspace` in `place`."""
+    """A `Workspace` on the command host `host`."""
 
-    def __init__(self, place: Place, options: Options) -> None:
-        self.kind, self.root, self.scratch, self.harness = place.kind, place.root, place.scratch, place.harness
-        self._place, self.options = place, options
+    def __init__(self, host: CommandHost, options: WorkspaceOptions) -> None:
+        self.kind, self.root, self.scratch, self.harness = host.kind, host.root, host.scratch, host.harness
+        self._host, self.options = host, options
         self._mark = secrets.token_hex(8)
         self._sessions: dict[str, Shell] = {}
         self._unused: set[str] = set()
-        self._terminals: dict[str, Terminal] = {}
+        self._terminals: dict[str, PtySession] = {}
         self._lock = RLock()
         self._closed = self._relieved = False
-        start = place.start(environment(place.store, place.root), ours=True)
+        start = host.start(store_environment(host.store, host.root), for_harness=True)
         try:
-            self._service = Service(start, "/", options.cancel, place.shared)
+            self._service = ControlShell(start, "/", options.cancel, host.shared)
         except BaseException:
-            place.remove()
+            host.remove()
             raise
-        self._files = Files(self._service, (place.root, place.scratch, place.harness))
-        self._store = Store(self._service, options.trees, place.root, options.base.tree, f"{place.inbox}/objects")
+        self._files = WorkspaceFiles(self._service, (host.root, host.scratch, host.harness))
+        self._store = SnapshotStore(self._service, options.trees, host.root, options.base.tree, f"{host.inbox}/objects")
 
-    def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
-        shell = self._steadily(lambda: self._session(session))
+    def run(self, command: str, timeout: float = 120.0, session: str = "main") -> CommandResult:
+        shell = self._retry_relieved(lambda: self._session(session))
         began = time.monotonic()
         try:
             ran = shell.run(command, timeout)
@@ -113,58 +121,58 @@ class PosixWorkspace:
             if session != "main" and not shell.begun:
                 ran = shell.run(command, timeout)
             else:
-                ran = Ran(b"", 1, 0.0, self._session(session).cwd, restarted=True)
-        if session != "main":  # no one reads a notice there, and an exit code would be taken for a result
-            if ran.restarted and self._place.was_short_of_disk(began):
+                ran = CommandResult(b"", 1, 0.0, self._session(session).cwd, restarted=True)
+        if session != "main":  # no model reads the output there, and the exit code would be taken for a result
+            if ran.restarted and self._host.was_short_of_disk(began):
                 raise WorkspaceError(
-                    "The disk on which Docker writes was nearly full: everything in the workspace was ended.",
-                    "Make room there; `swe-agent resume` goes on in a new workspace.",
+                    "The disk on which Docker writes was nearly full: all processes in the workspace were ended.",
+                    "Free space there; `swe-agent resume` continues in a new workspace.",
                 )
-        elif told := self._place.notice() or (_ENDED if self._relieved else b""):
+        elif notice := self._host.notice() or (_ENDED_NOTICE if self._relieved else b""):
             self._relieved = False
-            ran = replace(ran, output=told + ran.output)
+            ran = replace(ran, output=notice + ran.output)
         return ran
 
     def folder(self, session: str = "main") -> str:
         return self._session(session).cwd
 
     def expect(self, session: str) -> None:
-        self._open()
-        self._begin(session)
+        self._check_open()
+        self._start_session(session)
 
-    def type(self, session: str, text: str, wait: float = 10.0) -> Seen:
-        seen = self._terminal(session).type(text, wait)
-        if seen.code is not None:
+    def type(self, session: str, text: str, wait: float = 10.0) -> TerminalOutput:
+        output = self._terminal(session).type(text, wait)
+        if output.code is not None:
             self._terminals.pop(session).close()
-            self._service.run(":")  # raises where the place is gone, which no program can tell
-        return seen
+            self._service.run(":")  # raises if the whole host is gone, and not only the session
+        return output
 
-    def converse(self, command: str, session: str) -> Conversation:
-        self._open()
+    def converse(self, command: str, session: str) -> LineProcess:
+        self._check_open()
         _check_name(session)
-        start = self._place.start({MARK: f"{self._mark}.{session}."}, ours=False)
-        return Conversation(start, command, self._processes(f"{session}."))
+        start = self._host.start({SESSION_VARIABLE: f"{self._mark}.{session}."}, for_harness=False)
+        return LineProcess(start, command, self._processes(f"{session}."))
 
     def read(self, path: str, limit: int = 50_000_000) -> bytes:
-        return self._steadily(lambda: self._files.read(path, limit))
+        return self._retry_relieved(lambda: self._files.read(path, limit))
 
     def write(self, path: str, data: bytes) -> None:
-        self._steadily(lambda: self._files.write(path, data))
+        self._retry_relieved(lambda: self._files.write(path, data))
 
     def snapshot(self, exact: bool = False) -> Snapshot:
-        return self._steadily(lambda: self._store.snapshot(exact))
+        return self._retry_relieved(lambda: self._store.snapshot(exact))
 
     def restore(self, tree: str) -> None:
-        self._steadily(lambda: self._store.restore(tree))
-        back = (b'\\command cd -- "$PWD" 2>/dev/null || \\command cd -- ' + quote(self.root)).decode()
-        for name, shell in self._sessions.items():  # one may stand in a folder that was made anew
+        self._retry_relieved(lambda: self._store.restore(tree))
+        return_to_folder = (b'\\command cd -- "$PWD" 2>/dev/null || \\command cd -- ' + quote(self.root)).decode()
+        for name, shell in self._sessions.items():  # a shell's directory may have been removed and created again
             if name not in self._unused:
-                shell.run(back, 10.0)
+                shell.run(return_to_folder, 10.0)
 
     def fork(self, tree: str, cancel: Event | None = None, counting: bool = False) -> PosixWorkspace:
-        self._open()
+        self._check_open()
         other = PosixWorkspace(
-            self._place.another(counting), replace(self.options, cancel=cancel or self.options.cancel)
+            self._host.another(counting), replace(self.options, cancel=cancel or self.options.cancel)
         )
         try:
             if tree != self.options.base.tree:
@@ -180,8 +188,8 @@ class PosixWorkspace:
                 return
             self._closed = True
         try:
-            if self._place.shared:
-                with suppress(WorkspaceError):  # nothing can be ended through a service that is gone
+            if self._host.shared:
+                with suppress(WorkspaceError):  # the control shell may have ended
                     self._processes("").end_all()
             for terminal in self._terminals.values():
                 terminal.close()
@@ -189,7 +197,7 @@ class PosixWorkspace:
                 shell.close()
             self._service.close()
         finally:
-            self._place.remove()
+            self._host.remove()
 
     def __enter__(self) -> PosixWorkspace:
         return self
@@ -198,44 +206,45 @@ class PosixWorkspace:
         self.close()
 
     def _session(self, name: str) -> Shell:
-        self._open()
+        self._check_open()
         with self._lock:
-            shell = self._begin(name)
+            shell = self._start_session(name)
             if name in self._unused:
-                self._service.run(":")  # there before a command can use up processes or memory
+                self._service.run(":")  # starts it before a command can use up processes or memory
                 self._unused.discard(name)
             return shell
 
-    def _begin(self, name: str) -> Shell:
-        """The session, which may still be starting."""
+    def _start_session(self, name: str) -> Shell:
+        """Return the session, which may still be starting."""
         _check_name(name)
         with self._lock:
             if name not in self._sessions:
-                start = self._place.start({MARK: f"{self._mark}.{name}."}, ours=False)
+                start = self._host.start({SESSION_VARIABLE: f"{self._mark}.{name}."}, for_harness=False)
                 processes = self._processes(f"{name}.")
                 shell = Shell(start, cwd=self.root, cancel=self.options.cancel, helper=processes)
-                shell.begin()  # while the service starts, too
+                shell.begin()  # the control shell may be starting at the same time
                 self._sessions[name] = shell
                 self._unused.add(name)
             return self._sessions[name]
 
-    def _terminal(self, name: str) -> Terminal:
-        self._open()
+    def _terminal(self, name: str) -> PtySession:
+        self._check_open()
         _check_name(name)
         with self._lock:
             if name not in self._terminals:
                 if len(self._terminals) >= _TERMINALS:
                     raise UsageError(
-                        f"There are {_TERMINALS} side sessions: {', '.join(self._terminals)}.", "End one, or use it."
+                        f"There are already {_TERMINALS} side sessions: {', '.join(self._terminals)}.",
+                        "End one of them, or use one.",
                     )
                 mark = f".{name}."  # no session of `run` has an empty name before it
-                prefix, env = self._place.terminal({**VARIABLES, MARK: f"{self._mark}.{mark}"})
-                self._terminals[name] = Terminal(prefix, self.root, env, self._processes(mark), self.options.cancel)
+                prefix, env = self._host.terminal({**TERMINAL_ENVIRONMENT, SESSION_VARIABLE: f"{self._mark}.{mark}"})
+                self._terminals[name] = PtySession(prefix, self.root, env, self._processes(mark), self.options.cancel)
             return self._terminals[name]
 
-    def _steadily(self, do: Callable[[], Done]) -> Done:
-        """Do it, and once more when the agent's processes had left no room for it."""
-        self._open()
+    def _retry_relieved(self, do: Callable[[], Result]) -> Result:
+        """Call `do`. If it fails because the agent's processes use up the resources, end them and call it again."""
+        self._check_open()
         try:
             return do()
         except WorkspaceError as error:
@@ -243,25 +252,25 @@ class PosixWorkspace:
             return do()
 
     def _relieve(self, error: WorkspaceError) -> None:
-        """End what the agent has running, which may be what caused `error`: a fork bomb lets nothing else start."""
-        if self._closed or isinstance(error, (RunBroken, NoAnswer)):
+        """End the agent's processes, which may have caused `error`: a fork bomb lets nothing else start."""
+        if self._closed or isinstance(error, (RunBroken, CommandTimeout)):
             raise error
         try:
-            if self._place.shared:
+            if self._host.shared:
                 self._processes("").end_all()
-            elif not self._place.relieve():
+            elif not self._host.relieve():
                 raise error
         except WorkspaceError:
-            why = self._place.notice().decode().strip("[]\n")
+            why = self._host.notice().decode().strip("[]\n")
             raise (WorkspaceError(why, error.fix) if why else error) from None
         self._relieved = True
 
-    def _processes(self, session: str) -> Processes:
-        return Processes(self._service, f"{self._mark}.{session}", f"{self._place.inbox}/{session}command")
+    def _processes(self, session: str) -> SessionProcesses:
+        return SessionProcesses(self._service, f"{self._mark}.{session}", f"{self._host.inbox}/{session}command")
 
-    def _open(self) -> None:
+    def _check_open(self) -> None:
         if self._closed:
-            raise WorkspaceError("The workspace is closed.", "Open another one.")
+            raise WorkspaceError("The workspace is closed.", "Open a new one.")
 
 
 def _check_name(session: str) -> None:

@@ -1,4 +1,4 @@
-"""The two ends of a program that runs in a workspace: its stdin, and its output in the order it was said."""
+"""The stdin and the output of a program in a workspace."""
 
 from __future__ import annotations
 
@@ -13,86 +13,88 @@ from typing import Protocol
 
 from trajectories.errors import WorkspaceError
 
-BLOCK = 1 << 18
-"""Bytes read at once."""
+BLOCK_BYTES = 1 << 18
+"""Bytes per read."""
 
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
 
 
 class Channel(Protocol):
-    """A program's stdin and output. Its own end shows as the end of the output once nothing else holds that."""
+    """A program's stdin and output. The output ends when the program and all others that hold it have ended."""
 
     def fileno(self) -> int:
-        """What to poll for output."""
+        """Return the file descriptor to poll for output."""
         ...
 
     def inlet(self) -> int:
-        """What to poll until more is taken."""
+        """Return the file descriptor to poll until the program accepts more input."""
         ...
 
     def offer(self, data: memoryview) -> int:
-        """How many bytes of `data` were written to the program's stdin without waiting: all, in vain, once it has
-        ended."""
+        """Write to the program's stdin without waiting and return the number of bytes written.
+
+        Once the program has ended, all of `data` is dropped and counts as written.
+        """
         ...
 
     def receive(self) -> bytes | None:
-        """The output that is there; None when there is none now, empty at its end."""
+        """Return the available output: None if there is none now, empty at its end."""
         ...
 
     def ended(self) -> bool:
-        """Whether the program is known to have ended, though others may still hold its output."""
+        """Return whether the program is known to have ended, though others may still hold its output."""
         ...
 
     def code(self, seconds: float) -> int | None:
-        """The exit status after at most `seconds`; 128 and its number for a signal, None where nobody knows."""
+        """Wait at most `seconds` and return the exit status: 128 + N for signal N, None if it is unknown."""
         ...
 
     def close(self, group: bool) -> None:
-        """Let go of the program, and end it where it runs on this machine: with its whole `group`, or alone."""
+        """Close the channel. A program on this machine is killed, if `group` with its whole process group."""
         ...
 
 
-class Talk:
-    """Speaking and listening to a channel that may take less at once than there is to say."""
+class ChannelOutput:
+    """A channel with a buffer for the input that the program has not accepted yet."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._unsent = memoryview(b"")
-        self._heard = select.poll()
-        self._heard.register(channel, select.POLLIN)
+        self._output_poll = select.poll()
+        self._output_poll.register(channel, select.POLLIN)
 
     def send(self, data: bytes) -> None:
-        """Send `data`; what is not taken at once goes during `wait`, so nobody who does not listen keeps us waiting."""
+        """Send `data` without blocking. What is not accepted at once is sent during `wait`."""
         self._unsent = memoryview(bytes(self._unsent) + data if self._unsent else data)
-        self._go_on()
+        self._offer_unsent()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for output, or until something more is sent; whether there is output, or its end."""
+        """Wait for output, or until more input is accepted. Return whether there is output, or its end."""
         if not self._unsent:
-            return bool(self._heard.poll(seconds * 1000))
+            return bool(self._output_poll.poll(seconds * 1000))
         outlet, inlet = self._channel.fileno(), self._channel.inlet()
         both = select.poll()
         both.register(inlet, select.POLLOUT)
         both.register(outlet, select.POLLIN | (select.POLLOUT if outlet == inlet else 0))
         found = dict(both.poll(seconds * 1000))
-        self._go_on()
+        self._offer_unsent()
         return bool(found.get(outlet, 0) & ~select.POLLOUT)
 
-    def _go_on(self) -> None:
+    def _offer_unsent(self) -> None:
         self._unsent = self._unsent[self._channel.offer(self._unsent) :]
 
 
-Start = Callable[[Sequence[str]], Channel]
-"""Starts a program by its words. Raises WorkspaceError."""
+ProgramStarter = Callable[[Sequence[str]], Channel]
+"""A function that starts a program from its words. Raises WorkspaceError."""
 
 
-def here(env: Mapping[str, str] | None = None) -> Start:
-    """Programs on this machine, with `env` as their whole environment (None: this process's)."""
-    return lambda words: Child(words, env)
+def local_starter(env: Mapping[str, str] | None = None) -> ProgramStarter:
+    """Return a function that starts programs on this machine with the environment `env` (None: this process's)."""
+    return lambda words: ChildChannel(words, env)
 
 
-class Child:
-    """A child process of ours."""
+class ChildChannel:
+    """A child process of this one."""
 
     def __init__(self, words: Sequence[str], env: Mapping[str, str] | None) -> None:
         try:
@@ -109,8 +111,8 @@ class Child:
         os.set_blocking(self.fileno(), False)
         os.set_blocking(self.inlet(), False)
         if _SET_PIPE_SIZE:
-            with suppress(OSError):  # a user may have used up what all pipes may hold
-                fcntl.fcntl(self.fileno(), _SET_PIPE_SIZE, BLOCK)
+            with suppress(OSError):  # the user's limit for all pipes may be reached
+                fcntl.fcntl(self.fileno(), _SET_PIPE_SIZE, BLOCK_BYTES)
 
     def fileno(self) -> int:
         assert self._process.stdout
@@ -130,7 +132,7 @@ class Child:
 
     def receive(self) -> bytes | None:
         try:
-            return os.read(self.fileno(), BLOCK)
+            return os.read(self.fileno(), BLOCK_BYTES)
         except BlockingIOError:
             return None
 

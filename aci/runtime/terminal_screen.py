@@ -1,6 +1,6 @@
-"""A terminal's screen as text: what a program wrote at it, put where it would be seen. Colours are left out.
+"""A terminal's screen as text, without colours.
 
-It knows the sequences of a VT100 and of xterm that move text about, ignores all others, and no bytes make it fail.
+It interprets the escape sequences of a VT100 and of xterm that move text and ignores all others. It accepts any bytes.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections import deque
 from dataclasses import dataclass
 
 ROWS, COLUMNS = 40, 120
-_HELD = 4096  # characters of a sequence that has not ended yet
-_GONE = 2000  # lines kept of those that scrolled off since the last look
-_MOST = 10_000  # what a number in a sequence may be
-_DIGITS = 6  # read of one; Python itself refuses to read thousands
+_MAX_PARTIAL = 4096  # characters of a sequence that has not ended yet
+_MAX_SCROLLED = 2000  # lines kept that scrolled off since the last `take`
+_MOST = 10_000  # the largest number in a sequence
+_DIGITS = 6  # the digits of it that are read; Python refuses to convert thousands
 _TOKEN = re.compile(
     r"\x1b\[(?P<given>[0-?]*)[ -/]*(?P<final>[@-~])"
     r"|\x1b[\]P_^X][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # titles, links, strings
@@ -29,71 +29,71 @@ _TOKEN = re.compile(
 class _Row:
     cells: list[str]
     goes_on: bool = False
-    """Whether the next row is the rest of this line."""
+    """Whether the line continues in the next row."""
 
 
 class Screen:
-    """`rows` by `columns` characters. `answers` is what the terminal itself has to say to the program."""
+    """A screen of `rows` by `columns` characters. `answers` holds the terminal's replies to the program's queries."""
 
     _lines: list[_Row]
     _row: int
     _column: int
     _from: int
-    _other: tuple[list[_Row], int, int] | None
+    _main_screen: tuple[list[_Row], int, int] | None
 
     def __init__(self, rows: int = ROWS, columns: int = COLUMNS) -> None:
         self.rows, self.columns = rows, columns
         self.answers = bytearray()
         self.news = False
-        """Whether something was written since the last look."""
+        """Whether something was written since the last `take`."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._held = ""
-        self._gone: deque[_Row] = deque(maxlen=_GONE)
+        self._partial = ""
+        self._scrolled: deque[_Row] = deque(maxlen=_MAX_SCROLLED)
         self._reset()
 
     @property
     def full(self) -> bool:
-        """Whether a program paints the screen instead of writing line after line."""
-        return self._painted or self._other is not None
+        """Whether a program paints the whole screen instead of writing line after line."""
+        return self._painted or self._main_screen is not None
 
     def feed(self, data: bytes) -> None:
-        """Take up what a program wrote."""
+        """Process what a program wrote."""
         self.news = True
-        text = self._held + self._decoder.decode(data)
-        self._held, at = "", 0
+        text = self._partial + self._decoder.decode(data)
+        self._partial, at = "", 0
         while at < len(text):
             token = _TOKEN.match(text, at)
             if token:
-                self._do(token)
+                self._process(token)
                 at = token.end()
-            elif len(text) - at > _HELD:
-                at += 1  # no sequence after all
+            elif len(text) - at > _MAX_PARTIAL:
+                at += 1  # not a sequence
             else:
-                self._held = text[at:]
+                self._partial = text[at:]
                 return
 
     def take(self) -> str:
-        """What was written since the last time, or the whole screen where it is painted."""
+        """Return what was written since the last call, or the whole screen if it is painted."""
         first = 0 if self.full else self._from
         last = max([self._row, *(at for at in range(self.rows) if "".join(self._lines[at].cells).strip())])
-        rows = [*([] if self.full else self._gone), *self._lines[first : last + 1]]
-        self._gone.clear()
+        rows = [*([] if self.full else self._scrolled), *self._lines[first : last + 1]]
+        self._scrolled.clear()
         self._from, self._painted, self.news = self._row, False, False
-        return "\n".join(_joined(rows)).strip("\n")
+        return "\n".join(_join_rows(rows)).strip("\n")
 
     def _reset(self) -> None:
         self._lines = [self._blank() for _ in range(self.rows)]
         self._row = self._column = self._from = 0
         self._top, self._bottom = 0, self.rows - 1
         self._saved = (0, 0)
-        self._other = None
+        self._main_screen = None
         self._painted = False
         self._last = " "
 
     def _blank(self) -> _Row:
         return _Row([" "] * self.columns)
 
-    def _do(self, token: re.Match[str]) -> None:
+    def _process(self, token: re.Match[str]) -> None:
         if text := token["text"]:
             self._write(text)
         elif control := token["control"]:
@@ -250,16 +250,16 @@ class Screen:
             self._painted = True
 
     def _switch(self, on: bool) -> None:
-        """To the other screen, which full-screen programs have, or back."""
-        if on and self._other is None:
-            self._other = (self._lines, self._row, self._column)
+        """Switch to the alternate screen, which full-screen programs use, or back."""
+        if on and self._main_screen is None:
+            self._main_screen = (self._lines, self._row, self._column)
             self._lines = [self._blank() for _ in range(self.rows)]
-        elif not on and self._other is not None:
-            (self._lines, self._row, self._column), self._other = self._other, None
+        elif not on and self._main_screen is not None:
+            (self._lines, self._row, self._column), self._main_screen = self._main_screen, None
             self._from, self._painted = self._row, False
 
     def _answer(self, final: str, number: int) -> None:
-        if len(self.answers) < _HELD:
+        if len(self.answers) < _MAX_PARTIAL:
             place = b"\x1b[%d;%dR" % (self._row + 1, min(self._column, self.columns - 1) + 1)
             self.answers += b"\x1b[?1;2c" if final == "c" else {5: b"\x1b[0n", 6: place}.get(number, b"")
 
@@ -270,27 +270,30 @@ class Screen:
             self._row += 1
 
     def _scroll(self, first: int, count: int, off: bool = True) -> None:
-        """Move the lines from `first` to the lower margin up by `count`, or down; what goes `off` the top is kept."""
+        """Move the lines from `first` to the lower margin up by `count`, or down if it is negative.
+
+        If `off`, new lines that leave the top of the screen are kept for the next `take`.
+        """
         for _ in range(min(abs(count), self.rows)):
             if count > 0:
                 gone = self._lines.pop(first)
                 self._lines.insert(self._bottom, self._blank())
-                if off and first == 0 and self._other is None:
+                if off and first == 0 and self._main_screen is None:
                     self._scrolled_off(gone)
             else:
                 self._lines.pop(self._bottom)
                 self._lines.insert(first, self._blank())
 
     def _scrolled_off(self, row: _Row) -> None:
-        """A line that was written since the last look is kept for the next."""
+        """Keep a line that scrolled off, if it was written since the last `take`."""
         if self._from > 0:
             self._from -= 1
         else:
-            self._gone.append(row)
+            self._scrolled.append(row)
 
 
-def _joined(rows: list[_Row]) -> list[str]:
-    """The rows as lines: one that was broken because it did not fit is whole again."""
+def _join_rows(rows: list[_Row]) -> list[str]:
+    """Return the rows as lines, with wrapped lines joined."""
     lines: list[str] = []
     begun = ""
     for row in rows:

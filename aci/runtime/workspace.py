@@ -1,6 +1,6 @@
-"""The border to the place where commands run: one Protocol, one file a backend under `workspaces/`.
+"""The interface of workspaces, where commands run.
 
-A backend is a module `aci/workspaces/<kind>.py` with `open(options: Options) -> Workspace`.
+Each backend is a module `aci/workspaces/<kind>.py` with `open(options: Options) -> Workspace`.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from aci.conversation import Conversation
-    from aci.repository import Repository
-    from aci.services import Service
+    from aci.docker.service_containers import Service
+    from aci.repository.user_repository import Repository
+    from aci.runtime.line_process import LineProcess
     from trajectories.records import Base
     from trajectories.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """A finished command. `output` is stdout and stderr as they came; `cut` bytes in its middle were dropped.
+class CommandResult:
+    """The result of a command. `output` is stdout and stderr in order; `cut` bytes in its middle were dropped.
 
-    `code` is the exit status (124 after a time-out, 130 when cancelled). `restarted`: the shell died with it and a
-    new one stands in the last directory with the last exported variables.
+    `code` is the exit status (124 after a time-out, 130 when cancelled). If `restarted`, the shell died during the
+    command; a new one was started in the last directory with the last exported variables.
     """
 
     output: bytes
@@ -40,10 +40,10 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What appeared in a side session: the lines since the last look, or the whole screen where a program paints it.
+class TerminalOutput:
+    """New output of a side session: the lines since the last call, or the whole screen if a program paints it.
 
-    `cut` bytes before it were dropped unseen. `code` is the exit status of a session that has ended, else None.
+    `cut` bytes before it were dropped. `code` is the exit status of a session that has ended, else None.
     """
 
     text: str
@@ -54,18 +54,18 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A tree, now in the run's `trees.git`; `skipped` names what git could not take and keeps its last state."""
+    """A tree in the run's `trees.git`. Git could not store the files in `skipped`; the tree has their last state."""
 
     tree: str
     skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What a backend needs to open a workspace at `base`.
+class WorkspaceOptions:
+    """The options of a workspace at `base`.
 
-    `disk` bounds what all files that are written take together; `cpus` is 0 for all there are; `runtime` names one that
-    Docker knows (`runsc`); `read_only` forbids writes to the image's own files. Sizes are `512m`, `4g`.
+    `disk` limits the total size of all files that are written. `cpus` is 0 for all of the machine's. `runtime` is the
+    name of a Docker runtime (`runsc`). `read_only` forbids writes to the image's own files. Sizes are `512m`, `4g`.
     """
 
     repository: Repository
@@ -79,95 +79,102 @@ class Options:
     runtime: str = ""
     read_only: bool = False
     services: tuple[Service, ...] = ()
-    """What the user approved to run beside a workspace in a container."""
+    """Services that the user approved, to run beside a workspace in a container."""
 
     cancel: Event = field(default_factory=Event)
     say: Callable[[str], None] = print
-    """Tells the user what takes long (an image is pulled, a base is prepared)."""
+    """Reports to the user what takes long, such as pulling an image or preparing a base."""
 
     may_set_up: Callable[[str, Sequence[str], Sequence[str]], bool] = lambda image, commands, hosts: True
-    """Asked before an environment is built: may these commands run in this image, with these hosts within reach?"""
+    """Called before an environment is built: may these commands run in this image, with access to these hosts?"""
 
 
-OURS = "tests"
-"""The session in which commands of ours run: tools, tests, probes. The agent's shell is another."""
+HARNESS_SESSION = "tests"
+"""The session for the harness's own commands: tools, tests, probes. The agent's shell is another session."""
 
 
 def is_session_name(name: str) -> bool:
-    """Whether a session of a workspace may have this name: letters, digits and underscores, no digit first."""
+    """Return whether a name is valid for a session: letters, digits and underscores, no digit first."""
     return name.isidentifier()
 
 
 class Workspace(Protocol):
-    """A repository and a shell, cut off from the user's own files.
+    """A repository and shells, isolated from the user's own files.
 
     Paths are relative to `root`; an absolute path must lie under `root`, `scratch` or `harness`. A path that leaves
-    them, by `..` or through a symbolic link, raises UsageError. Machine trouble raises WorkspaceError.
+    these folders, by `..` or through a symbolic link, raises UsageError. Failures of the machine raise WorkspaceError.
     """
 
     kind: str
     root: str
     scratch: str
-    """A folder outside the repository, for notes and throw-away scripts; not part of any tree."""
+    """A folder outside the repository for notes and temporary scripts. It is not part of any tree."""
 
     harness: str
-    """A folder for our own files (test plug-ins, tracers), outside both; written anew before each use."""
+    """A folder outside both for the harness's own files (test plug-ins, tracers), rewritten before each use."""
 
-    def run(self, command: str, timeout: float = 120.0, session: str = "main") -> Ran:
-        """Run a shell command in a persistent session; directory and exported variables last from call to call."""
+    def run(self, command: str, timeout: float = 120.0, session: str = "main") -> CommandResult:
+        """Run a shell command in a persistent session, which keeps its directory and exported variables."""
         ...
 
     def folder(self, session: str = "main") -> str:
-        """Where the session's shell is now."""
+        """Return the current directory of the session's shell."""
         ...
 
     def expect(self, session: str) -> None:
-        """Have a session start that will be needed soon, without waiting for it."""
+        """Start a session that will be needed soon, without waiting for it."""
         ...
 
-    def type(self, session: str, text: str, wait: float = 10.0) -> Seen:
-        """Type `text` into a side session with a terminal, which is started where it is new, and see what appears.
+    def type(self, session: str, text: str, wait: float = 10.0) -> TerminalOutput:
+        """Type `text` into a side session with a terminal and return the new output. A new session is started first.
 
-        A newline is Enter; `<ctrl-c>`, `<up>`, `<esc>` are keys. Returns after a short quiet, or after `wait` seconds.
+        A newline is Enter; `<ctrl-c>`, `<up>`, `<esc>` are keys. Returns once the output pauses, or after `wait`
+        seconds.
         """
         ...
 
-    def converse(self, command: str, session: str) -> Conversation:
-        """Start a command that lines are exchanged with, beside the sessions; `session` names what it starts."""
+    def converse(self, command: str, session: str) -> LineProcess:
+        """Start a command that exchanges lines with the caller, beside the sessions.
+
+        `session` is the name under which its processes are found.
+        """
         ...
 
     def read(self, path: str, limit: int = 50_000_000) -> bytes:
-        """The file's bytes. FileNotFoundError, IsADirectoryError as usual; larger than `limit`: UsageError."""
+        """Return a file's bytes.
+
+        Raises FileNotFoundError or IsADirectoryError, and UsageError if the file has more than `limit` bytes.
+        """
         ...
 
     def write(self, path: str, data: bytes) -> None:
-        """Write the file whole, with its parents; the mode of an existing file is kept."""
+        """Write a whole file and create its parent folders. An existing file keeps its mode."""
         ...
 
     def snapshot(self, exact: bool = False) -> Snapshot:
-        """Store the repository's present tree in `trees.git`. `exact` reads every file instead of trusting stat."""
+        """Store the repository's current tree in `trees.git`. `exact` reads every file instead of trusting stat."""
         ...
 
     def restore(self, tree: str) -> None:
-        """Make the repository's files those of `tree`. Ignored files stay."""
+        """Set the repository's files to those of `tree`. Ignored files stay."""
         ...
 
     def fork(self, tree: str, cancel: Event | None = None, counting: bool = False) -> Workspace:
-        """A fresh workspace of the same environment at `tree`; nothing else of this one's life is in it.
+        """Return a new workspace of the same environment at `tree`, with no other state of this one.
 
-        What runs in it stops when `cancel` is set, or else with this one's. `counting`: the instructions of commands
-        of ours can be counted in it, for which it may fix addresses; no agent gets a shell in such a one.
+        Its commands stop when `cancel` is set; the default is this workspace's event. With `counting`, the harness can
+        count the instructions of its own commands there, with fixed addresses; the agent gets no shell in it.
         """
         ...
 
     def close(self) -> None:
-        """End what runs and remove the workspace. May be called twice."""
+        """End all processes and remove the workspace. May be called twice."""
         ...
 
 
-def open_workspace(kind: str, options: Options) -> Workspace:
+def open_workspace(kind: str, options: WorkspaceOptions) -> Workspace:
     """Open the backend named `kind` (a file of `aci/workspaces/`). Raises UsageError for an unknown one."""
     from trajectories.plugins import find
 
-    opener: Callable[[Options], Workspace] = find("aci.workspaces", kind, "open", "workspace")
+    opener: Callable[[WorkspaceOptions], Workspace] = find("aci.workspaces", kind, "open", "workspace")
     return opener(options)

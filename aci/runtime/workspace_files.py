@@ -1,4 +1,4 @@
-"""Files of a workspace read and written through its service shell, and never outside the folders they may lie in."""
+"""Reading and writing a workspace's files through its control shell, within the allowed folders only."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from aci.service import NoAnswer, Service
-from aci.shell import quote
-from aci.workspace import Ran
+from aci.runtime.control_shell import CommandTimeout, ControlShell
+from aci.runtime.shell_session import quote
+from aci.runtime.workspace import CommandResult
 from trajectories.errors import UsageError, WorkspaceError
 
-_ROOM = 100_000  # for what is said before a file's bytes
-_MUCH = 50_000  # bytes that are worth a process
-_PATIENCE = 30.0  # seconds; a FIFO that took a file's place after it was looked at would block for ever
+_HEADER_BYTES = 100_000  # bytes of output before a file's content
+_LARGE = 50_000  # from this size on, writing through a process is faster
+_PATIENCE = 30.0  # seconds; a FIFO that replaced a file after its check would block for ever
 
 
-class Files:
-    """The files under `roots`, real absolute paths; a relative path starts at the first."""
+class WorkspaceFiles:
+    """The files under `roots`, which are real absolute paths. A relative path is relative to the first root."""
 
-    def __init__(self, service: Service, roots: Sequence[str]) -> None:
+    def __init__(self, service: ControlShell, roots: Sequence[str]) -> None:
         self._service, self._roots = service, tuple(roots)
         self._inside = b"|".join(quote(root) + b"/*" for root in roots)
 
     def read(self, path: str, limit: int) -> bytes:
-        """See `Workspace.read`. Of what is not a regular file nothing is read."""
+        """Return a file's bytes; see `Workspace.read`. Only regular files are read."""
         full = quote(self._within(path))
         ran = self._run(
             path,
@@ -38,23 +38,23 @@ class Files:
             b'    else echo file; head -c %d -- "$p"; fi ;;\n'
             b"*) echo outside ;;\n"
             b"esac" % (full, self._inside, limit + 1),
-            limit + _ROOM,
+            limit + _HEADER_BYTES,
         )
         found, _, data = ran.output.partition(b"\n")
         if found == b"file" and ran.code == 0:
             if len(data) > limit or ran.cut:
                 raise UsageError(f"{path} is larger than {limit:,} bytes.", "Read a part of it with a shell command.")
             return data
-        raise _trouble((data if found == b"file" else found).decode("utf-8", "replace"), path)
+        raise _error_for((data if found == b"file" else found).decode("utf-8", "replace"), path)
 
     def write(self, path: str, data: bytes) -> None:
-        """See `Workspace.write`."""
+        """Write a file; see `Workspace.write`."""
         full = self._within(path)
         ran = self._run(
             path,
             b"p=%b; h=${p%%/*}; d=$h\n"
             b'while [ ! -d "$d" ] && [ -n "$d" ]; do d=${d%%/*}; done\n'
-            b'[ "$d" = "$h" ] && [ ! -L "$p" ] || h=\n'  # else a process less tells where it really lies
+            b'[ "$d" = "$h" ] && [ ! -L "$p" ] || h=\n'  # if kept, one readlink is enough
             b'd=$(readlink -f -- "$d" 2>/dev/null && echo .); d=${d%%??}\n'
             b'case "$d/" in %b) ;; *) echo outside; d= ;; esac\n'
             b'if [ -n "$d" ]; then\n'
@@ -69,14 +69,14 @@ class Files:
         )
         found, _, real = ran.output.partition(b"\n")
         if found != b"file":
-            raise _trouble(found.decode("utf-8", "replace"), path)
+            raise _error_for(found.decode("utf-8", "replace"), path)
         with _bounded(path):
-            write = self._service.put if len(data) <= _MUCH else self._service.pour
+            write = self._service.put if len(data) <= _LARGE else self._service.pour
             ran = write(quote(real), data, _PATIENCE)
         if ran.code:
-            raise _trouble(ran.text, path)
+            raise _error_for(ran.text, path)
 
-    def _run(self, path: str, script: bytes, cap: int = _ROOM) -> Ran:
+    def _run(self, path: str, script: bytes, cap: int = _HEADER_BYTES) -> CommandResult:
         with _bounded(path):
             return self._service.run(script, cap, _PATIENCE)
 
@@ -85,7 +85,7 @@ class Files:
             raise UsageError(f"{path!r} is not a path.", "Name a file in the repository.")
         full = posixpath.normpath(posixpath.join(self._roots[0], path))
         if not any(f"{full}/".startswith(f"{root}/") for root in self._roots):
-            raise _trouble("outside", path)
+            raise _error_for("outside", path)
         return full
 
 
@@ -93,15 +93,15 @@ class Files:
 def _bounded(path: str) -> Iterator[None]:
     try:
         yield
-    except NoAnswer as error:
+    except CommandTimeout as error:
         raise UsageError(
             f"{path} is not a regular file, or a program of the image did not end within {_PATIENCE:.0f} s.",
-            "Use a regular file, and see that head, mkdir and readlink work there.",
+            "Use a regular file, and check that head, mkdir and readlink work there.",
         ) from error
 
 
-def _trouble(found: str, path: str) -> Exception:
-    """The exception for what was found in the place of a regular file."""
+def _error_for(found: str, path: str) -> Exception:
+    """Return the exception for what was found instead of a regular file."""
     word = found.strip()
     if word == "missing" or "No such file" in found or "nonexistent directory" in found:
         return FileNotFoundError(errno.ENOENT, "No such file", path)
@@ -114,7 +114,7 @@ def _trouble(found: str, path: str) -> Exception:
     if "too long" in found:
         return UsageError(f"{path[:80]}… has a name that is too long.", "Use a shorter one.")
     if "exists" in found or "Not a directory" in found:
-        return UsageError(f"{path} needs a folder where a file is.", "Use another path.")
-    if word == "forbidden" or any(said in found for said in ("ermission denied", "Read-only", "not permitted")):
+        return UsageError(f"{path} cannot be used: a part of it is a file, not a folder.", "Use another path.")
+    if word == "forbidden" or any(text in found for text in ("ermission denied", "Read-only", "not permitted")):
         return PermissionError(errno.EACCES, "Permission denied", path)
-    return WorkspaceError(f"{path} cannot be used: {word[-300:]}.", "See that the workspace's disk is not full.")
+    return WorkspaceError(f"{path} cannot be used: {word[-300:]}.", "Check that the workspace's disk is not full.")

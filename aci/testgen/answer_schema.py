@@ -1,6 +1,7 @@
-"""Whether what a process in a workspace answers has the shape that it should have: the code under test runs beside it.
+"""Schema checks for answers of a process in a workspace, which also runs untrusted code under test.
 
-Parts of an answer are source that ends up in a file of tests; so each must be what was asked, or a plain literal.
+Parts of an answer are source code that is written into a file of tests, so that each must be the requested code or a
+plain literal.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any
 KINDS = {"returned", "raised", "late", "died", "harm", "setup"}
 CLAIMS = {"equal", "is", "close", "nan", "isa"}
 DRAWN = 30
-"""Items taken of what is lazy, as `aci/inside/exercising.py` has it."""
+"""Items taken from lazy values, as in `aci/guest/testgen/exercise_server.py`."""
 LONGEST, MOST_LINE = 2000, 10**7
 HUGE = 10**60
-"""From here on a number is not written down: Python itself refuses some thousand digits."""
+"""From here on numbers are not written out; Python itself refuses to format more than some thousand digits."""
 MADE = {
     "len",
     "type",
@@ -31,7 +32,7 @@ MADE = {
     "complex",
     "bytearray",
 }
-"""What an assertion may call."""
+"""Functions that an assertion may call."""
 LITERAL = (
     *(ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.USub, ast.UAdd),
     *(ast.Load, ast.Subscript, ast.Slice, ast.Attribute, ast.Call, ast.Expression),
@@ -39,19 +40,19 @@ LITERAL = (
 
 
 def has_huge(node: ast.AST) -> bool:
-    """Whether it holds a number that is too long to be written down, as code in hexadecimal digits may."""
-    held = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
-    return any(isinstance(one, int) and abs(one) >= HUGE for one in held)
+    """Whether the code contains a number that is too long to write out, as hexadecimal literals may be."""
+    values = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+    return any(isinstance(one, int) and abs(one) >= HUGE for one in values)
 
 
 def is_sound(lines: Sequence[str], call: str, answer: Mapping[str, Any]) -> bool:
-    """Whether an answer about the case of these lines and this call can be one."""
+    """Whether an answer on the case of these lines and this call is valid."""
     arcs, ran, asserts = (answer.get(name, []) for name in ("arcs", "ran", "asserts"))
     names = (answer.get(name, "") for name in ("error", "name"))
     texts = (answer.get(name, "") for name in ("text", "function", "harm"))
     return (
         answer.get("kind") in KINDS
-        and ("lines" not in answer or _is_of_case(lines, call, answer["lines"], answer.get("call")))
+        and ("lines" not in answer or _matches_case(lines, call, answer["lines"], answer.get("call")))
         and _is_list(arcs, _is_step)
         and _is_list(ran, _is_line)
         and _is_list(asserts, _is_claim)
@@ -61,15 +62,16 @@ def is_sound(lines: Sequence[str], call: str, answer: Mapping[str, Any]) -> bool
     )
 
 
-def _is_of_case(lines: Sequence[str], call: str, kept: Any, said: Any) -> bool:
-    """Whether these are the case's own first lines, with its call or the value of the line behind them."""
+def _matches_case(lines: Sequence[str], call: str, kept: Any, answered_call: Any) -> bool:
+    """Whether these are the case's first lines, with its call or the value of the next line as the call."""
     if not isinstance(kept, list) or kept != list(lines[: len(kept)]):
         return False
     calls = [call]
     if len(kept) < len(lines):
-        behind = lines[len(kept)]
-        calls = ["", behind, behind.partition("=")[2].strip()]
-    return said in [*calls, *(form for one in calls for form in (f"list({one})", f"list(islice({one}, {DRAWN}))"))]
+        following = lines[len(kept)]
+        calls = ["", following, following.partition("=")[2].strip()]
+    listed = (form for one in calls for form in (f"list({one})", f"list(islice({one}, {DRAWN}))"))
+    return answered_call in [*calls, *listed]
 
 
 def _is_list(value: Any, of: Any) -> bool:
@@ -92,15 +94,15 @@ def _is_claim(value: Any) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether it is one expression of literals, names and their public attributes, and calls that make a literal."""
+    """Whether the text is one expression of literals, names with public attributes, and calls that make a literal."""
     try:
         nodes = list(ast.walk(ast.parse(text, mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return "\n" not in text and all(isinstance(one, LITERAL) and _is_tame(one) for one in nodes)
+    return "\n" not in text and all(isinstance(one, LITERAL) and _is_allowed(one) for one in nodes)
 
 
-def _is_tame(node: ast.AST) -> bool:
+def _is_allowed(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
         return not node.attr.startswith("_") or node.attr == "__name__"
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -111,7 +113,8 @@ def _is_tame(node: ast.AST) -> bool:
 
 
 def is_offer(value: Mapping[str, Any]) -> bool:
-    """Whether it can be what a module offers (`aci/inside/describing.py`), under a name that can be imported."""
+    """Whether this is a valid description of a module (`aci/guest/testgen/module_description.py`) with an importable
+    name."""
     module, functions, classes = (value.get(name) for name in ("module", "functions", "classes"))
     return (
         isinstance(module, str)

@@ -1,6 +1,6 @@
-"""Arguments as source text, by kind: drawn by Hypothesis, and a pool of those that break things.
+"""Generation of arguments as source text, by kind: drawn by Hypothesis, or from a pool of malicious values.
 
-Texts and not values, so that what is found can be printed as a test.
+They are texts and not values, so that they can be written into a test.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 AT_ONCE, TIMES = 80, 10
-"""Texts of a kind that are drawn at a time, and how often each of them is given before others are drawn."""
+"""Texts of a kind that are drawn at a time, and how often each is used on average before others are drawn."""
 PLAIN = ("int", "float", "str", "bytes", "bool", "none", "list", "tuple", "dict", "set", "callable", "iterator")
 LETTERS = "abcxyzABZ019 _-.,:;/%=+*#\n\té"
 CALLABLES = (
@@ -63,8 +63,8 @@ MALICIOUS: dict[str, tuple[str, ...]] = {
 }
 
 
-class Pool:
-    """Texts of each kind, the same ones for the same seed. `constants` are texts of the code under test's own."""
+class ArgumentPool:
+    """A pool of texts of each kind, reproducible by seed. `constants` are texts of constants in the code under test."""
 
     def __init__(self, seed: int, constants: Sequence[str] = ()) -> None:
         self._seed = seed
@@ -75,7 +75,7 @@ class Pool:
         self._given: dict[str, int] = {}
 
     def text(self, kind: str, chance: random.Random, malicious: float = 0.1) -> str:
-        """A text of the kind; with a probability of `malicious` one that is meant to break things."""
+        """Return a text of the kind; with a probability of `malicious`, one that is likely to break the code."""
         roll = chance.random()
         if roll < malicious and MALICIOUS.get(kind):
             return chance.choice(MALICIOUS[kind])
@@ -93,27 +93,27 @@ class Pool:
         return self._next(kind, chance)
 
     def constant(self, kind: str, chance: random.Random) -> str:
-        """A constant of that kind of the code under test, or a neighbour of one; "" where it has none."""
+        """Return a constant of that kind in the code under test, or a neighbour of one; "" if there is none."""
         own = self._constants.get(kind)
         return self._near(chance.choice(own), kind, chance) if own else ""
 
     def _near(self, text: str, kind: str, chance: random.Random) -> str:
-        """The constant or a neighbour: conditions turn there."""
+        """Return the constant or a neighbour, at which conditions are likely to change."""
         if kind == "int":
             return str(int(text) + chance.choice((-1, 0, 0, 0, 1)))
         return text
 
     def _next(self, kind: str, chance: random.Random) -> str:
-        """One of the texts that were drawn; each is given some times before others are drawn, which takes long."""
+        """Return one of the texts drawn so far; more are drawn only after many uses, as that is slow."""
         drawn_so_far = self._drawn.setdefault(kind, [])
         self._given[kind] = self._given.get(kind, -1) + 1
         if self._given[kind] % (AT_ONCE * TIMES) == 0:
-            drawn_so_far += drawn(strategy(kind), AT_ONCE, self._seed * 1000 + self._given[kind])
+            drawn_so_far += draw_texts(strategy(kind), AT_ONCE, self._seed * 1000 + self._given[kind])
         return chance.choice(drawn_so_far)
 
 
 def kind_of(text: str) -> str:
-    """The kind of a literal's text."""
+    """Return the kind of a literal's text."""
     if text in ("None", "..."):
         return "none"
     if text in ("True", "False"):
@@ -132,8 +132,8 @@ def kind_of(text: str) -> str:
     return "int"
 
 
-def drawn(texts: SearchStrategy[str], count: int, seed: int) -> list[str]:
-    """At most so many different examples, the same ones for the same seed."""
+def draw_texts(texts: SearchStrategy[str], count: int, seed: int) -> list[str]:
+    """Return at most `count` different examples, reproducible by seed."""
     _set_storage_folder()
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import seed as seeded
@@ -160,8 +160,8 @@ def drawn(texts: SearchStrategy[str], count: int, seed: int) -> list[str]:
 def _set_storage_folder() -> None:
     """Give Hypothesis a private folder, which is removed when the process ends.
 
-    Its default is the current folder, which is the user's. A folder whose name can be guessed could be another user's,
-    and Hypothesis reads what it finds there.
+    The default is the current folder, which belongs to the user. A folder with a predictable name could be created by
+    another user, and Hypothesis reads the files that it finds there.
     """
     from hypothesis.configuration import set_hypothesis_home_dir
 
@@ -172,7 +172,7 @@ def _set_storage_folder() -> None:
 
 @cache
 def strategy(kind: str) -> Any:
-    """Hypothesis's strategy for the texts of a plain kind."""
+    """Return Hypothesis's strategy for the texts of a plain kind."""
     from hypothesis import strategies as st
 
     ints = st.one_of(st.integers(-3, 12), st.integers(-200, 2000), st.integers())
@@ -214,7 +214,7 @@ def strategy(kind: str) -> Any:
 
 
 def _text(value: object) -> str:
-    """As `repr`, the same under any hash seed."""
+    """Return the value's `repr`, independent of the hash seed."""
     if isinstance(value, set):
         return "{" + ", ".join(sorted(map(repr, value))) + "}" if value else "set()"
     return repr(value)

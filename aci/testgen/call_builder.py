@@ -1,6 +1,6 @@
-"""Makes calls of what a module offers: arguments by what their parameters seem to want, and sequences on objects.
+"""Construction of calls of a module's functions and classes, with generated arguments and sequences of method calls.
 
-Which kind of argument a parameter takes is guessed from annotation, default and name, and learnt from what comes of it.
+The kind of argument that a parameter takes is guessed from its annotation, default and name, and learnt from results.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aci.generating.drawing import PLAIN, Pool, kind_of
-from aci.generating.exercise import Case
+from aci.testgen.argument_generation import PLAIN, ArgumentPool, kind_of
+from aci.testgen.module_exerciser import Case
 
 DEEPEST, LONGEST_CASE = 2, 12
 OPTIONAL, KEYWORDS = 0.35, 0.5
 FROM_STATES, AGAIN = 0.65, 0.3
-"""How often an object is taken on from a case that was kept, and a value that it was given before is given again."""
+"""How often an object starts from the state in a kept case, and how often a value that it received before is reused."""
 LIKELY, UNLIKELY = 14.0, 0.04
 WORSE, BETTER, LEAST, MOST = 0.8, 1.25, 0.02, 12.0
 POSITIONAL_ONLY, EITHER, VARIADIC, KEYWORD_ONLY, NAMED = range(5)
@@ -44,23 +44,25 @@ NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A case, and which kind of text each parameter of what it calls was given: (owner, parameter, kind)."""
+class GeneratedCase:
+    """A case, and the kind of text that each parameter received: (owner, parameter, kind)."""
 
     case: Case
     given: tuple[tuple[str, str, str], ...] = ()
 
 
-class Maker:
-    """Makes cases of a module from what it `offers` (see `aci/inside/describing.py`), by chance, with that seed.
+class CallBuilder:
+    """Makes random cases of a module from its description (`offers`), reproducible by seed.
 
-    `attributes` are dotted names of what objects get when they are made, and what may be functions, too."""
+    `aci/guest/testgen/module_description.py` writes the description. `attributes` are dotted names of attributes that
+    objects get when they are created and that may be functions.
+    """
 
     def __init__(
         self, offers: Mapping[str, Any], constants: Sequence[str], seed: int, attributes: Collection[str] = ()
     ) -> None:
         self.chance = random.Random(seed)
-        self.pool = Pool(seed, constants)
+        self.pool = ArgumentPool(seed, constants)
         self.functions: dict[str, Any] = {one["name"]: one for one in offers["functions"]}
         self.classes: dict[str, Any] = {one["name"]: one for one in offers["classes"]}
         for one in self.classes.values():
@@ -77,32 +79,32 @@ class Maker:
                 method = {"name": attribute, "params": None, "kind": "method", "async": False}
                 self.methods[name] = self.classes[owner], method
         self.attributes = set(attributes) & set(self.methods)
-        self._made = [name for name, one in self.classes.items() if not one["abstract"] and not one["error"]]
+        self._constructible = [name for name, one in self.classes.items() if not one["abstract"] and not one["error"]]
         self._taken = {*self.functions, *self.classes, *dir(builtins), *keyword.kwlist}
         self._weights: dict[tuple[str, str, str], float] = {}
         self._given: list[tuple[str, str, str]] = []
         self.states: dict[str, list[tuple[str, ...]]] = {}
-        """By class: statements that made an object, and changed it, in cases that were kept."""
-        self._around: list[str] = []
+        """By class: statements that create an object and change it, from kept cases."""
+        self._earlier_values: list[str] = []
 
     def names(self) -> list[str]:
-        """The dotted names of all that can be called: a class by its own name."""
-        return [*self.functions, *self._made, *self.methods]
+        """Return the dotted names of all functions, classes and methods that can be called."""
+        return [*self.functions, *self._constructible, *self.methods]
 
-    def case(self, about: str) -> Made:
-        """A fresh case that calls what has this dotted name."""
+    def case(self, about: str) -> GeneratedCase:
+        """Return a new case that calls the function, class or method with this dotted name."""
         self._given = []
         if about in self.functions:
             one = self.functions[about]
             lines, call = self._hoisted(about, one["params"], "asyncio.run(%s)" if one["async"] else "%s")
-            return Made(Case((*lines[0],), call, lines[1], about), tuple(self._given))
+            return GeneratedCase(Case((*lines[0],), call, lines[1], about), tuple(self._given))
         if about in self.classes:
-            return Made(self._constructed(about), tuple(self._given))
+            return GeneratedCase(self._constructed(about), tuple(self._given))
         kind, method = self.methods[about]
-        return Made(self._sequence(about, kind, method), tuple(self._given))
+        return GeneratedCase(self._sequence(about, kind, method), tuple(self._given))
 
     def learn(self, given: Sequence[tuple[str, str, str]], good: bool) -> None:
-        """What came of arguments of these kinds: they are given more, or less often."""
+        """Use arguments of these kinds more often if the result was good, else less often."""
         for key in given:
             old = self._weights.get(key, 1.0)
             self._weights[key] = min(MOST, max(LEAST, old * (BETTER if good else WORSE)))
@@ -110,7 +112,7 @@ class Maker:
     # Arguments
 
     def _hoisted(self, about: str, params: Any, form: str) -> tuple[tuple[list[str], tuple[str, ...]], str]:
-        """The call, with a container that it is given in a variable now and then: so it is seen if it is changed."""
+        """Build the call, sometimes with a container in a variable, so that changes to it can be observed."""
         arguments = self._arguments(about, params)
         lines, watch = [], []
         for place, text in enumerate(arguments):
@@ -151,26 +153,26 @@ class Maker:
 
     def _argument(self, owner: str, param: Mapping[str, Any], depth: int) -> str:
         name = str(param["name"])
-        if self._around and self.chance.random() < AGAIN:
-            return self.chance.choice(self._around)
-        kinds = [*PLAIN, *(["object"] if self._made and depth < DEEPEST else [])]
+        if self._earlier_values and self.chance.random() < AGAIN:
+            return self.chance.choice(self._earlier_values)
+        kinds = [*PLAIN, *(["object"] if self._constructible and depth < DEEPEST else [])]
         own, _, method = owner.rpartition(".")
         if method in ITEMS and self.chance.random() < 0.3:
             return self.chance.choice(SLICES)
-        if method in PAIRED and own in self._made and depth < DEEPEST and self.chance.random() < 0.5:
+        if method in PAIRED and own in self._constructible and depth < DEEPEST and self.chance.random() < 0.5:
             return self._object(own, depth + 1)
         weights = [self._weight(owner, param, kind) for kind in kinds]
         (kind,) = self.chance.choices(kinds, weights)
         self._given.append((owner, name, kind))
         if kind == "object":
-            named = [one for one in self._made if re.search(rf"\b{one}\b", param["annotation"])]
-            return self._object(self.chance.choice(named or self._made), depth + 1)
+            named = [one for one in self._constructible if re.search(rf"\b{one}\b", param["annotation"])]
+            return self._object(self.chance.choice(named or self._constructible), depth + 1)
         return self.pool.text(kind, self.chance)
 
     def _weight(self, owner: str, param: Mapping[str, Any], kind: str) -> float:
         learnt = self._weights.get((owner, param["name"], kind), 1.0)
         if kind == "object":
-            fits = any(re.search(rf"\b{one}\b", param["annotation"]) for one in self._made)
+            fits = any(re.search(rf"\b{one}\b", param["annotation"]) for one in self._constructible)
             return learnt * (LIKELY if fits else UNLIKELY if param["annotation"] else 1.5)
         if param["annotation"]:
             if re.search(ANNOTATED[kind], param["annotation"]):
@@ -188,7 +190,7 @@ class Maker:
         return f"{name}({', '.join(self._arguments(name, self.classes[name]['params'], depth))})"
 
     def variable(self, name: str) -> str:
-        """The name of a variable for an object of this class."""
+        """Return the name of a variable for an object of this class."""
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
         return words if words and words not in self._taken else f"{words or 'it'}_"
 
@@ -197,7 +199,7 @@ class Maker:
         return Case((), call, (), about)
 
     def _sequence(self, about: str, kind: Mapping[str, Any], method: Mapping[str, Any]) -> Case:
-        """An object, some calls that change it, and the call that counts."""
+        """Build a case that creates an object, changes it by some calls, and makes the call to test."""
         if method["kind"] == "static":
             arguments = self._arguments(about, method["params"])
             call = f"{kind['name']}.{method['name']}({', '.join(arguments)})"
@@ -208,16 +210,16 @@ class Maker:
             lines = list(self.chance.choice(states))
         else:
             lines = [f"{variable} = {self._object(kind['name'], 0)}"]
-        self._around = _literals(lines)
+        self._earlier_values = _literals(lines)
         before = [one for one in kind["methods"] if one["kind"] == "method" and not one["async"]]
         changing = [one for one in before if not one["name"].startswith("_") or one["name"] in STATEMENTS]
         more = self.chance.choice((0, 0, 1, 1, 2, 3)) if changing and len(lines) < LONGEST_CASE else 0
         for other in self.chance.choices(changing, k=more) if more else ():
             lines.append(self.statement(variable, kind["name"], other))
-            self._around = _literals(lines)
+            self._earlier_values = _literals(lines)
         call = self._method(variable, about, method)
-        self._around = []
-        if method["name"] in STATEMENTS:  # it gives nothing: what it left behind is what counts
+        self._earlier_values = []
+        if method["name"] in STATEMENTS:  # it returns nothing, so the object itself is tested
             lines.append(call)
             call = f"len({variable})" if method["name"] != "__len__" and self._has(kind, "__len__") else variable
         return Case(tuple(lines), f"asyncio.run({call})" if method["async"] else call, (variable,), about)
@@ -240,7 +242,7 @@ class Maker:
         if form and method["name"] in ("__copy__", "__deepcopy__"):
             return form % variable
         if form and form.count("%s") == 1 + len(positional) == 1 + len(arguments):
-            return form % (variable, *(_whole(one) for one in positional))
+            return form % (variable, *(_operand(one) for one in positional))
         return f"{variable}.{method['name']}({', '.join(arguments)})"
 
 
@@ -277,11 +279,11 @@ PAIRED = {
     ),
     *("__xor__", "__iadd__", "__ior__", "__iand__", "__isub__"),
 }
-"""Methods whose other operand is mostly of the same class."""
+"""Methods whose other operand is usually of the same class."""
 
 
 def _literals(lines: Sequence[str]) -> list[str]:
-    """The short values that these statements give."""
+    """Return the short literals in these statements."""
     found: dict[str, None] = {}
     for line in lines:
         for node in ast.walk(ast.parse(line)):
@@ -290,6 +292,6 @@ def _literals(lines: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def _whole(text: str) -> str:
-    """The argument as an operand."""
+def _operand(text: str) -> str:
+    """Return the argument as an operand, in parentheses if needed."""
     return f"({text})" if text.startswith("lambda") or re.search(r"\s(?:for|\*\*?|/)\s", text) else text

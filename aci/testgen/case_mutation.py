@@ -1,4 +1,4 @@
-"""Makes cases from others by small changes: a value, an argument, a statement; and goes on from what a case gives."""
+"""Mutation of cases: small changes to a value, an argument or a statement, and further calls on a case's result."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import ast
 import random
 from typing import Any
 
-from aci.generating.calls import LONGEST_CASE, STATEMENTS, Made, Maker
-from aci.generating.drawing import PLAIN, kind_of
-from aci.generating.exercise import Case
-from aci.generating.shapes import HUGE
+from aci.testgen.answer_schema import HUGE
+from aci.testgen.argument_generation import PLAIN, kind_of
+from aci.testgen.call_builder import LONGEST_CASE, STATEMENTS, CallBuilder, GeneratedCase
+from aci.testgen.module_exerciser import Case
 
 MOST_STATES = 30
-"""Objects of a class that are kept to be taken on from: the shortest."""
+"""Most states of a class that are kept as starting points: the shortest ones."""
 
 
-class Changer:
+class CaseMutator:
     """Makes a case from another one by a small change."""
 
-    def __init__(self, maker: Maker) -> None:
+    def __init__(self, maker: CallBuilder) -> None:
         self.maker, self.chance = maker, maker.chance
 
-    def changed(self, case: Case) -> Made:
-        """The case with one of its values, arguments or statements changed."""
+    def changed(self, case: Case) -> GeneratedCase:
+        """Return the case with one of its values, arguments or statements changed."""
         lines = list(case.lines)
         roll = self.chance.random()
         if lines and roll < 0.3:
@@ -34,11 +34,11 @@ class Changer:
                 lines.insert(self.chance.randrange(where, len(lines)) + 1, self._more(case) or lines[where])
             else:
                 lines[where] = self._value_changed(lines[where])
-            return Made(Case(tuple(lines), case.call, case.watch, case.about))
-        return Made(Case(tuple(lines), self._value_changed(case.call), case.watch, case.about))
+            return GeneratedCase(Case(tuple(lines), case.call, case.watch, case.about))
+        return GeneratedCase(Case(tuple(lines), self._value_changed(case.call), case.watch, case.about))
 
     def remember(self, case: Case) -> None:
-        """Objects are taken on from what this case makes of one."""
+        """Keep the object's state in this case as a starting point for others."""
         owner = case.about.partition(".")[0]
         if not case.watch or owner not in self.maker.classes or len(case.lines) > LONGEST_CASE:
             return
@@ -51,8 +51,8 @@ class Changer:
         states.sort(key=lambda lines: len("".join(lines)))
         del states[MOST_STATES:]
 
-    def chained(self, case: Case, owner: str) -> Made:
-        """A method of the object of the module's own class `owner` that a case gives."""
+    def chained(self, case: Case, owner: str) -> GeneratedCase:
+        """Return a case that calls a method on the result of a case, an object of the module's class `owner`."""
         methods = [one for one in self.maker.classes[owner]["methods"] if not one["async"] and one["kind"] != "static"]
         if not methods or len(case.lines) >= LONGEST_CASE:
             return self.changed(case)
@@ -64,18 +64,18 @@ class Changer:
         lines = (*case.lines, f"{variable} = {case.call}")
         if method["name"] in STATEMENTS:
             lines, call = (*lines, call), variable
-        return Made(Case(lines, call, (variable,), f"{owner}.{method['name']}"))
+        return GeneratedCase(Case(lines, call, (variable,), f"{owner}.{method['name']}"))
 
-    def called(self, case: Case) -> Made:
-        """A call of the function that a case gives."""
+    def called(self, case: Case) -> GeneratedCase:
+        """Return a case that calls the function which a case returns."""
         kinds = self.chance.choice(
             (("callable",), ("int",), ("str",), ("list",), ("int", "int"), ("callable", "list"), ())
         )
         arguments = ", ".join(self.maker.pool.text(kind, self.chance) for kind in kinds)
-        return Made(Case(case.lines, f"{case.call}({arguments})", case.watch, case.about))
+        return GeneratedCase(Case(case.lines, f"{case.call}({arguments})", case.watch, case.about))
 
     def _more(self, case: Case) -> str:
-        """One more call of a method of the object that the case is about."""
+        """Return one more call of a method of the case's object, or ""."""
         owner = case.about.split(".")[0]
         kind = self.maker.classes.get(owner)
         if not kind or not case.watch:
@@ -95,7 +95,7 @@ class Changer:
             return text
         place = self.chance.choice(places)
         new = self._other(place)
-        changed = _Put(place, new).visit(tree)
+        changed = _Replace(place, new).visit(tree)
         try:
             return ast.unparse(ast.fix_missing_locations(changed)).strip()
         except (ValueError, RecursionError, AttributeError):
@@ -137,7 +137,7 @@ class Changer:
 VALUES = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Lambda)
 
 
-class _Put(ast.NodeTransformer):
+class _Replace(ast.NodeTransformer):
     def __init__(self, old: ast.expr, new: ast.expr) -> None:
         self.old, self.new = old, new
 
@@ -150,7 +150,7 @@ def _parsed(text: str) -> ast.expr:
 
 
 def _near(value: object, chance: random.Random) -> str:
-    """The text of a value near this one."""
+    """Return the text of a value near this one."""
     if isinstance(value, bool):
         return str(not value)
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""A file of tests from cases, for pytest or for unittest, in the repository's manner."""
+"""Rendering of cases as a file of tests, for pytest or unittest, in the repository's style."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aci.generating.exercise import Seen, holds
-from aci.generating.reading import free
-from aci.patch import is_test
-from aci.target import Function
+from aci.performance.target_function import Function
+from aci.repository.patch import is_test
+from aci.testgen.module_exerciser import CaseOutcome, format_assertion
+from aci.testgen.usage_mining import free_names
 
 WIDTH = 100
 HELPERS = {
@@ -24,27 +24,27 @@ HELPERS = {
     "copy": "import copy",
 }
 HOOKS = ("test", "Test", "setup", "setUp", "teardown", "tearDown", "pytest_", "load_tests")
-"""How names begin that runners look for in a file of tests."""
+"""Prefixes of names that test runners look for in a file of tests."""
 DOCSTRING = """\
-\"\"\"What {what} does at present, as found by `swe-agent test`.
+\"\"\"The current behaviour of {what}, recorded by `swe-agent test`.
 
-Nobody has said that it is right: a test that fails shows that the behaviour has changed.
+It has not been reviewed: a failing test shows that the behaviour has changed, not that it was right before.
 \"\"\"
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """A case with the name of its test."""
+class NamedTest:
+    """A case and the name of its test."""
 
     __test__ = False
 
     name: str
-    seen: Seen
+    seen: CaseOutcome
 
 
-def named(found: Sequence[Seen]) -> list[Test]:
-    """The tests in order of what they are about, each with a name of its own."""
+def name_tests(found: Sequence[CaseOutcome]) -> list[NamedTest]:
+    """Return the tests in the order of their subjects, each with a unique name."""
     stems = []
     for seen in sorted(found, key=lambda one: (one.case.about, one.kind, len(one.case.lines), one.case.call)):
         words = re.sub(r"\W+", "_", seen.case.about.replace("__", "")).strip("_").lower() or "call"
@@ -57,15 +57,20 @@ def named(found: Sequence[Seen]) -> list[Test]:
         names = (f"{stem}_{number}" for number in range(1, len(stems) + len(taken) + 1))
         name = stem if several[stem] == 1 else next(one for one in names if one not in taken)
         taken.add(name)
-        tests.append(Test(name, seen))
+        tests.append(NamedTest(name, seen))
     return tests
 
 
-def rendered(tests: Sequence[Test], module: str, what: str, style: str, own_helpers: Collection[str] = ()) -> str:
-    """The text of the file. `style` is pytest or unittest; `own_helpers` are names of `HELPERS` that stand for
-    something of the module's own (see `bound_otherwise`)."""
+def render_tests(
+    tests: Sequence[NamedTest], module: str, what: str, style: str, own_helpers: Collection[str] = ()
+) -> str:
+    """Return the text of the file.
+
+    `style` is pytest or unittest. `own_helpers` are names of `HELPERS` that mean something else in the module (see
+    `rebound_helpers`).
+    """
     what = re.sub(r"[^\w ./`:,()-]", "?", what)
-    used = set().union(*(names_of(one.seen) for one in tests)) if tests else set()
+    used = set().union(*(required_names(one.seen) for one in tests)) if tests else set()
     raises = any(one.seen.kind == "raised" for one in tests) or "pytest" in used
     used -= {"pytest"}
     inside = {name for name in used if name.startswith(HOOKS) or name in {*own_helpers, "result"}}
@@ -84,21 +89,21 @@ def rendered(tests: Sequence[Test], module: str, what: str, style: str, own_help
     head = DOCSTRING.format(what=what) + "\n" + "\n\n".join(groups) + "\n"
     body = _pytest if style == "pytest" else _unittest
 
-    def said(one: Test, indent: str) -> str:
-        # What a runner would take for its own, or the test for a helper, is imported by the test alone.
-        first = [f"from {module} import {name}" for name in sorted(inside & names_of(one.seen))]
+    def test_body(one: NamedTest, indent: str) -> str:
+        # A name that the runner would collect, or that hides a helper, is imported inside the test only.
+        first = [f"from {module} import {name}" for name in sorted(inside & required_names(one.seen))]
         return textwrap.indent("\n".join([*first, body(one.seen)]), indent)
 
     if style == "pytest":
-        return head + "".join(f"\n\ndef {one.name}():\n{said(one, '    ')}\n" for one in tests)
-    text = "\n\n".join(f"    def {one.name}(self):\n{said(one, ' ' * 8)}" for one in tests)
+        return head + "".join(f"\n\ndef {one.name}():\n{test_body(one, '    ')}\n" for one in tests)
+    text = "\n\n".join(f"    def {one.name}(self):\n{test_body(one, ' ' * 8)}" for one in tests)
     return f"{head}\n\nclass GeneratedTest(unittest.TestCase):\n{text}\n"
 
 
-def bound_otherwise(data: bytes) -> set[str]:
-    """The names of `HELPERS` that a module binds, but not to what the tests import under them."""
+def rebound_helpers(data: bytes) -> set[str]:
+    """Return the names of `HELPERS` that a module binds to something else than the tests import under them."""
     found = set()
-    for node in _at_the_top(ast.parse(data)):
+    for node in _top_level_nodes(ast.parse(data)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for one in node.names:
                 name = one.asname or one.name.split(".")[0]
@@ -111,24 +116,24 @@ def bound_otherwise(data: bytes) -> set[str]:
     return found & set(HELPERS)
 
 
-def _at_the_top(node: ast.AST) -> Iterator[ast.AST]:
-    """What is inside of it, but not of functions and classes."""
+def _top_level_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes below, except those inside functions and classes."""
     for child in ast.iter_child_nodes(node):
         yield child
         if not isinstance(child, Function | ast.ClassDef):
-            yield from _at_the_top(child)
+            yield from _top_level_nodes(child)
 
 
-def names_of(seen: Seen) -> set[str]:
-    """The names that a test of the case has to import."""
-    used = free(seen.case) - {"self"}
+def required_names(seen: CaseOutcome) -> set[str]:
+    """Return the names that a test of the case has to import."""
+    used = free_names(seen.case) - {"self"}
     if seen.kind == "raised":
         return used | {seen.name}
     bound = {"result"}
     for line in seen.case.lines:
         bound |= {node.id for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name) and _stores(node)}
     for one in seen.asserts:
-        tree = ast.parse(holds(*one), mode="eval")
+        tree = ast.parse(format_assertion(*one), mode="eval")
         used |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound
     return used
 
@@ -137,8 +142,8 @@ def _stores(node: ast.Name) -> bool:
     return isinstance(node.ctx, ast.Store)
 
 
-def _shadowing(tests: Sequence[Test]) -> set[str]:
-    """Builtin names that stand for something of the module's own: what the tests are about is called by its name."""
+def _shadowing(tests: Sequence[NamedTest]) -> set[str]:
+    """Return the names of the tests' subjects: they must be imported even if a builtin has the same name."""
     return {one.seen.case.about.split(".")[0] for one in tests}
 
 
@@ -149,25 +154,25 @@ def _wrapped_import(module: str, names: Sequence[str]) -> str:
     return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
 
 
-def _pytest(seen: Seen) -> str:
+def _pytest(seen: CaseOutcome) -> str:
     if not seen.case.call:
         return "\n".join(seen.case.lines)
     if seen.kind == "raised":
         return "\n".join([*seen.case.lines, f"with pytest.raises({seen.name}):", f"    {seen.case.call}"])
     body = _before(seen)
-    return "\n".join([*body, *(f"assert {holds(*one)}" for one in _inlined(seen))])
+    return "\n".join([*body, *(f"assert {format_assertion(*one)}" for one in _inlined(seen))])
 
 
-def _unittest(seen: Seen) -> str:
+def _unittest(seen: CaseOutcome) -> str:
     if not seen.case.call:
         return "\n".join(seen.case.lines)
     if seen.kind == "raised":
         return "\n".join([*seen.case.lines, f"with self.assertRaises({seen.name}):", f"    {seen.case.call}"])
-    return "\n".join([*_before(seen), *(_said(*one) for one in _inlined(seen))])
+    return "\n".join([*_before(seen), *(_unittest_assertion(*one) for one in _inlined(seen))])
 
 
-def _before(seen: Seen) -> list[str]:
-    """The statements before the assertions; a value that is asserted only once needs no name."""
+def _before(seen: CaseOutcome) -> list[str]:
+    """Return the statements before the assertions; a value that is asserted only once gets no name."""
     lines = list(seen.case.lines)
     uses = sum("result" in re.findall(r"\w+", expression) for _, expression, _ in seen.asserts)
     if _is_inline(seen):
@@ -175,11 +180,11 @@ def _before(seen: Seen) -> list[str]:
     return [*lines, f"result = {seen.case.call}" if uses else seen.case.call]
 
 
-def _is_inline(seen: Seen) -> bool:
+def _is_inline(seen: CaseOutcome) -> bool:
     return len(seen.asserts) == 1 and seen.asserts[0][1] == "result" and len(seen.case.call) < 60
 
 
-def _inlined(seen: Seen) -> Iterable[tuple[str, str, str]]:
+def _inlined(seen: CaseOutcome) -> Iterable[tuple[str, str, str]]:
     if _is_inline(seen):
         kind, _, text = seen.asserts[0]
         call = seen.case.call
@@ -193,8 +198,8 @@ def _is_primary(call: str) -> bool:
     return isinstance(node, ast.Call | ast.Subscript | ast.Attribute | ast.Name)
 
 
-def _said(kind: str, expression: str, text: str) -> str:
-    """The assertion as unittest says it."""
+def _unittest_assertion(kind: str, expression: str, text: str) -> str:
+    """Return the assertion in the form of unittest."""
     if kind == "nan":
         return f"self.assertTrue(math.isnan({expression}))"
     if kind == "close":
@@ -207,9 +212,11 @@ def _said(kind: str, expression: str, text: str) -> str:
     return f"self.assert{'Is' if kind == 'is' else 'Equal'}({expression}, {text})"
 
 
-def place_of(files: Mapping[str, object], path: str, function: str) -> str:
-    """Where the file of tests goes: where a test of the module's name lies, else where most tests do, in folders for
-    tests before others; under a name that no file has."""
+def choose_test_path(files: Mapping[str, object], path: str, function: str) -> str:
+    """Return the path for the file of tests, with a name that no file has.
+
+    Its folder is the one with tests of the module by name; else a folder named for tests, and that with most tests.
+    """
     tests = [
         one for one in files if is_test(one) and one.endswith(".py") and posixpath.basename(one).startswith("test")
     ]

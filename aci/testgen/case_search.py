@@ -1,7 +1,8 @@
-"""The search for cases that cover what nothing covers and notice mutants that nothing notices.
+"""Search for cases that cover uncovered code and kill surviving mutants.
 
-Many goals at once, after DynaMOSA (Panichella et al., TSE 2018): steps that no case takes, and living mutants; a case
-is kept if it reaches a goal first. CodaMosa (Lemieux et al., ICSE 2023) is where the plateau is from.
+It pursues many goals at once, as DynaMOSA does (Panichella et al., TSE 2018): steps that no case takes, and surviving
+mutants. A case is kept if it is the first to reach a goal. Stopping at a plateau follows CodaMosa (Lemieux et al., ICSE
+2023).
 """
 
 from __future__ import annotations
@@ -12,57 +13,58 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aci.generating.calls import Made, Maker
-from aci.generating.changing import Changer
-from aci.generating.exercise import Case, Exercise, Seen
-from aci.generating.reading import Subject
+from aci.testgen.call_builder import CallBuilder, GeneratedCase
+from aci.testgen.case_mutation import CaseMutator
+from aci.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
+from aci.testgen.usage_mining import Subject
 
 BATCH, PLATEAU = 24, 8000
-"""Cases at once, and without a new goal before the search ends."""
+"""Cases per batch, and cases without a new goal after which the search ends."""
 TRIED, AGAIN = 300, 0.25
-"""Cases that a mutant is tried on for certain, and the share of the later ones."""
+"""Cases on which a mutant is certainly tried, and the probability for later ones."""
 PATIENT = 25
-"""Calls of one function after which it is called half as often, for each goal that is left in it."""
+"""Calls of a function after which it is chosen half as often, for each goal left in it."""
 MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__setstate__")
 MOST_LATE = 3
-"""How often a function may hang before what hangs there is not tried on purpose any more."""
+"""How often a function may hang before it is chosen less often."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A case that reached goals first: the steps and mutants that are its own."""
+class KeptCase:
+    """A case that reached goals first, with the steps and mutants that it reached."""
 
-    seen: Seen
+    seen: CaseOutcome
     arcs: frozenset[tuple[int, int]]
     killed: frozenset[int]
 
 
 @dataclass
-class Search:
-    """Looks for cases. `arcs` are steps in the subjects' lines that some case takes, `alive` the mutants left.
+class CaseSearch:
+    """The search for cases.
 
-    `trouble` holds what broke without meaning to, the first of each kind: it makes no test, but it is told.
+    `arcs` are the steps in the subjects' lines that some case takes, `alive` the surviving mutants. `trouble` has
+    unintended failures, the shortest case of each kind: they become no tests, but are reported.
     """
 
-    exercise: Exercise
-    maker: Maker
+    exercise: ModuleExerciser
+    maker: CallBuilder
     subjects: Sequence[Subject]
     mutant_lines: Sequence[frozenset[int]]
     seeds: list[Case]
     arcs: set[tuple[int, int]]
     alive: set[int]
-    kept: list[Kept] = field(default_factory=list)
-    trouble: dict[tuple[str, str, int], Seen] = field(default_factory=dict)
+    kept: list[KeptCase] = field(default_factory=list)
+    trouble: dict[tuple[str, str, int], CaseOutcome] = field(default_factory=dict)
     harms: Counter[str] = field(default_factory=Counter)
     cases: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.maker.chance.random())
-        self.changer = Changer(self.maker)
-        every = {one: self._concerns(one) for one in self.maker.names()}
-        self._concerned = {one: names for one, names in every.items() if names} or every
-        self.callable = list(self._concerned)
+        self.changer = CaseMutator(self.maker)
+        every = {one: self._tested_subjects(one) for one in self.maker.names()}
+        self._subjects_of = {one: names for one, names in every.items() if names} or every
+        self.callable = list(self._subjects_of)
         self.owners = {line: one for one in self.subjects for line in range(one.first, one.last + 1)}
         self._tries: Counter[int] = Counter()
         self._called: Counter[str] = Counter()
@@ -71,29 +73,29 @@ class Search:
         self._since = 0
 
     def run(self, until: Callable[[], bool]) -> str:
-        """Search until there is nothing left to find, nothing new was found for long, or `until()`; why it ended."""
+        """Search until all goals are reached, nothing new was found for long, or `until()`; return why it ended."""
         while True:
             if not self.alive and not self._uncovered():
                 return "every goal is reached"
             if self._since >= PLATEAU:
                 return "a plateau"
             if until() or not self.callable:
-                return "the time is up" if self.callable else "nothing of it can be called"
-            self._turn([self._next() for _ in range(BATCH)])
+                return "the time limit was reached" if self.callable else "there is nothing to call"
+            self._run_batch([self._next() for _ in range(BATCH)])
 
-    def _turn(self, made: Sequence[Made]) -> None:
-        self.cases += len(made)
-        found = self.exercise.observe([one.case for one in made])
-        chosen: list[tuple[Seen, list[int]]] = []
+    def _run_batch(self, batch: Sequence[GeneratedCase]) -> None:
+        self.cases += len(batch)
+        found = self.exercise.observe([one.case for one in batch])
+        chosen: list[tuple[CaseOutcome, list[int]]] = []
         new_of: list[frozenset[tuple[int, int]]] = []
-        for one, seen in zip(made, found, strict=True):
+        for one, seen in zip(batch, found, strict=True):
             self._called[one.case.about] += 1
             own = frozenset(arc for arc in seen.arcs if self.is_own(arc))
             new = own - self.arcs
             self.maker.learn(one.given, seen.kind == "returned" or bool(new) or seen.meant)
             if seen.kind in ("late", "died"):
                 self.maker.learn(one.given, good=False)
-            if not self.tells(seen):
+            if not self.can_be_test(seen):
                 self._remember(seen)
                 continue
             outcome = (own, seen.asserts, seen.error)
@@ -111,21 +113,21 @@ class Search:
                 continue
             fresh, killed = new - self.arcs, noticed.killed & self.alive
             if fresh or killed:
-                self.kept.append(Kept(seen, fresh, frozenset(killed)))
+                self.kept.append(KeptCase(seen, fresh, frozenset(killed)))
                 self.changer.remember(seen.case)
                 self.arcs |= fresh
                 self.alive -= killed
                 better = True
-        self._since = 0 if better else self._since + len(made)
+        self._since = 0 if better else self._since + len(batch)
 
-    def tells(self, seen: Seen) -> bool:
-        """Whether it can be a test: it asserts something, or raises what is meant to be raised."""
+    def can_be_test(self, seen: CaseOutcome) -> bool:
+        """Whether a case can be a test: it asserts something, or raises an intended exception."""
         if seen.kind == "returned":
             return self._asserts_something(seen)
         return seen.kind == "raised" and bool(seen.name) and (seen.meant or self._is_documented(seen))
 
-    def _remember(self, seen: Seen) -> None:
-        """What broke without meaning to, and what was stopped."""
+    def _remember(self, seen: CaseOutcome) -> None:
+        """Record unintended failures and prevented harm."""
         if seen.kind == "raised" and seen.line and seen.error not in NOISE:
             self._keep_shortest((seen.function, seen.error, seen.line), seen)
         elif seen.kind in ("late", "died"):
@@ -134,29 +136,29 @@ class Search:
         elif seen.kind == "harm":
             self.harms[seen.harm] += 1
 
-    def _keep_shortest(self, kind: tuple[str, str, int], seen: Seen) -> None:
+    def _keep_shortest(self, kind: tuple[str, str, int], seen: CaseOutcome) -> None:
         old = self.trouble.get(kind)
         if old is None or len("".join((*seen.case.lines, seen.case.call))) < len(
             "".join((*old.case.lines, old.case.call))
         ):
             self.trouble[kind] = seen
 
-    def _asserts_something(self, seen: Seen) -> bool:
-        """Whether it says more than that a function which gives nothing gave None."""
+    def _asserts_something(self, seen: CaseOutcome) -> bool:
+        """Whether a case asserts more than None as the result of a function that never returns a value."""
         others = [one for one in seen.asserts if one != ("is", "result", "None")]
         if others or not seen.asserts:
             return bool(others)
         return any(one.returns for one in self.subjects if one.lines & seen.lines)
 
-    def _is_documented(self, seen: Seen) -> bool:
+    def _is_documented(self, seen: CaseOutcome) -> bool:
         docs = [one.doc for one in self.subjects if one.lines & seen.lines]
         return any(seen.error in doc for doc in docs)
 
     # What is tried next
 
-    def _next(self) -> Made:
+    def _next(self) -> GeneratedCase:
         if self.seeds:
-            return Made(self.seeds.pop(0))
+            return GeneratedCase(self.seeds.pop(0))
         if self.kept and self.chance.random() < 0.55:
             seen = self._near_a_goal().seen
             if FUNCTION in seen.asserts and self.chance.random() < 0.5:
@@ -168,19 +170,19 @@ class Search:
         return self.maker.case(self._function())
 
     def _function(self) -> str:
-        """What has goals left, and was not tried in vain too often."""
+        """Choose a function, by its goals left and its calls so far."""
         lines = [*self._uncovered(), *(line for number in self.alive for line in self.mutant_lines[number])]
         left = Counter(self.owners[line].name for line in lines if line in self.owners)
         weights = []
         for name in self.callable:
-            goals = sum(left[one] for one in self._concerned[name])
-            tame = 0.1 if self._late[name] >= MOST_LATE else 1.0
-            weights.append(tame * (goals + 0.3) / (1 + self._called[name] / PATIENT))
+            goals = sum(left[one] for one in self._subjects_of[name])
+            factor = 0.1 if self._late[name] >= MOST_LATE else 1.0
+            weights.append(factor * (goals + 0.3) / (1 + self._called[name] / PATIENT))
         (name,) = self.chance.choices(self.callable, weights)
         return name
 
-    def _near_a_goal(self) -> Kept:
-        """A kept case that runs the line of a living mutant, or gets near a line that nothing runs."""
+    def _near_a_goal(self) -> KeptCase:
+        """Return a kept case that runs the line of a surviving mutant, or comes near an uncovered line."""
         goals = [self.mutant_lines[number] for number in sorted(self.alive)]
         uncovered = sorted(self._uncovered())
         goals += [frozenset({line}) for line in uncovered]
@@ -207,16 +209,18 @@ class Search:
         line = arc[1] if arc[1] > 0 else arc[0]
         return line in self.owners
 
-    def _concerns(self, name: str) -> list[str]:
-        """The subjects that a call of this name is for: a class is called for what makes an object, an attribute that
-        may be a function for the same."""
+    def _tested_subjects(self, name: str) -> list[str]:
+        """Return the subjects that a call of this name tests.
+
+        A call of a class, or of an attribute that may be a function, tests the methods that create an object.
+        """
         if name in self.maker.classes or name in self.maker.attributes:
             owner = name.partition(".")[0]
             return [one.name for one in self.subjects if one.name in {f"{owner}.{made}" for made in MAKING}]
         return [one.name for one in self.subjects if one.name == name or one.name.startswith(f"{name}.")]
 
-    def _reached(self, seen: Seen) -> list[int]:
-        """The living mutants in what ran, without those that have been tried often."""
+    def _reached(self, seen: CaseOutcome) -> list[int]:
+        """Return the surviving mutants in the lines that ran; those tried often only with a probability of AGAIN."""
         lines, found = seen.lines, []
         for number in sorted(self.alive):
             if self.mutant_lines[number] & lines:
@@ -227,13 +231,13 @@ class Search:
 
 
 FUNCTION = ("equal", "type(result).__name__", "'function'")
-"""Of what gives a function, as decorators do: what that does is seen when it is called."""
+"""The assertion on a result that is a function, as of decorators: the search then calls that function."""
 NOISE = {"TypeError", "AttributeError", "NameError", "SyntaxError", "Harm", "SystemExit", "MemoryError", "ImportError"}
-"""Of made-up arguments these say mostly that they were of the wrong type."""
+"""With generated arguments, these mostly mean that an argument had the wrong type."""
 
 
-def until(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:
-    """Says when so many seconds of the clock are over. `stop()` may raise before."""
+def deadline(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:
+    """Return a function that tells if `seconds` of wall time are over; it calls `stop()`, which may raise."""
     end = time.monotonic() + seconds
 
     def over() -> bool:
@@ -243,13 +247,15 @@ def until(seconds: float, stop: Callable[[], object]) -> Callable[[], bool]:
     return over
 
 
-def chosen(kept: Sequence[Kept], goals: Iterable[frozenset[object]]) -> list[tuple[Seen, frozenset[object]]]:
-    """Few of the cases that reach all goals which any of them reaches, each with those that are left to it.
+def choose_cases(
+    kept: Sequence[KeptCase], goals: Iterable[frozenset[object]]
+) -> list[tuple[CaseOutcome, frozenset[object]]]:
+    """Choose a few cases that together reach all goals, each with the goals that earlier ones do not reach.
 
-    Greedy: the one with most goals left first, of those the shortest.
+    The choice is greedy: the case with most goals left first, among equals the shortest.
     """
     left = [(one.seen, set(own)) for one, own in zip(kept, goals, strict=True)]
-    found: list[tuple[Seen, frozenset[object]]] = []
+    found: list[tuple[CaseOutcome, frozenset[object]]] = []
     while left:
         best = max(left, key=lambda one: (len(one[1]), -len("".join((*one[0].case.lines, one[0].case.call)))))
         if not best[1]:

@@ -1,4 +1,4 @@
-"""Makes cases smaller and their values plainer for as long as they reach what they are kept for."""
+"""Shrinking of cases to smaller ones with simpler values that still reach the same goals."""
 
 from __future__ import annotations
 
@@ -7,33 +7,37 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.generating.exercise import Case, Exercise, Seen
+from aci.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
 
 AT_ONCE, ROUNDS = 12, 40
 PLAIN = ("2", "3")
 FEW = 2
-"""Arguments, elements and characters that are not taken away: what is empty tells little of faults that nobody thought
-of."""
+"""Least arguments, elements and characters to keep, since empty values reveal few unknown faults."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A case with what it is kept for: steps that it takes, mutants (numbers) that it notices."""
+class ShrinkingGoal:
+    """A case and its goals: the steps that it must take and the mutants (numbers) that it must kill."""
 
-    seen: Seen
+    seen: CaseOutcome
     arcs: frozenset[tuple[int, int]]
     mutants: frozenset[int]
 
 
-def shrunk(exercise: Exercise, wanted: Wanted, telling: Callable[[Seen], bool], over: Callable[[], bool]) -> Seen:
-    """The smallest case found that still does all of it, in the same way (returns, or raises the same)."""
+def shrink_case(
+    exercise: ModuleExerciser,
+    wanted: ShrinkingGoal,
+    can_be_test: Callable[[CaseOutcome], bool],
+    over: Callable[[], bool],
+) -> CaseOutcome:
+    """Return the smallest case found that still reaches all goals in the same way (it returns, or raises the same)."""
     best = wanted.seen
     for _ in range(ROUNDS):
         better = None
-        for options in _in_parts(list(smaller(best.case))):
+        for options in _batches(list(smaller_cases(best.case))):
             if over():
                 return best
-            if better := _first_that_does(exercise, options, best, wanted, telling):
+            if better := _first_that_does(exercise, options, best, wanted, can_be_test):
                 break
         if better is None:
             return best
@@ -42,15 +46,19 @@ def shrunk(exercise: Exercise, wanted: Wanted, telling: Callable[[Seen], bool], 
 
 
 def _first_that_does(
-    exercise: Exercise, options: Sequence[Case], best: Seen, wanted: Wanted, telling: Callable[[Seen], bool]
-) -> Seen | None:
+    exercise: ModuleExerciser,
+    options: Sequence[Case],
+    best: CaseOutcome,
+    wanted: ShrinkingGoal,
+    can_be_test: Callable[[CaseOutcome], bool],
+) -> CaseOutcome | None:
     found = [
         seen
         for seen in exercise.observe(options)
         if (seen.kind, seen.error) == (best.kind, best.error)
         and wanted.arcs <= seen.arcs
-        and size(seen.case) < size(best.case)
-        and telling(seen)
+        and case_size(seen.case) < case_size(best.case)
+        and can_be_test(seen)
     ]
     checked = exercise.check([(seen, sorted(wanted.mutants)) for seen in found])
     for seen, noticed in zip(found, checked, strict=True):
@@ -59,19 +67,19 @@ def _first_that_does(
     return None
 
 
-def _in_parts(options: list[Case]) -> Iterator[list[Case]]:
+def _batches(options: list[Case]) -> Iterator[list[Case]]:
     for start in range(0, len(options), AT_ONCE):
         yield options[start : start + AT_ONCE]
 
 
-def size(case: Case) -> tuple[int, int]:
-    """By what a case is judged: its characters, and how far its values are from the plainest."""
+def case_size(case: Case) -> tuple[int, int]:
+    """Return a sort key of cases: the length, then how far the values are from the simplest."""
     text = "\n".join((*case.lines, case.call))
     return len(case.lines) * 4 + len(text), sum(map(ord, text))
 
 
-def smaller(case: Case) -> Iterator[Case]:
-    """Cases that are smaller than this one, the much smaller first."""
+def smaller_cases(case: Case) -> Iterator[Case]:
+    """Yield cases that are smaller than this one, the much smaller ones first."""
     for place in range(len(case.lines) - 1, -1, -1):
         name = case.lines[place].partition(" = ")[0]
         lines = (*case.lines[:place], *case.lines[place + 1 :])
@@ -92,7 +100,7 @@ def smaller(case: Case) -> Iterator[Case]:
 
 
 def _simpler(text: str) -> Iterator[str]:
-    """The statement with one of its values simpler, or an argument less."""
+    """Yield the statement with one of its values simpler, or with one argument less."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
@@ -108,7 +116,7 @@ def _simpler(text: str) -> Iterator[str]:
 
 
 def _simpler_nodes(node: ast.AST) -> Iterator[str | int]:
-    """Texts for a value, or places of what may be left out of a call or a container."""
+    """Yield simpler texts for a value, or indices of parts that a call or a container can do without."""
     if isinstance(node, ast.Call):
         first = 0 if len(node.args) > FEW else len(node.args)
         yield from range(first, len(node.args) + len(node.keywords))
@@ -139,7 +147,7 @@ def _simpler_constants(value: object) -> Iterator[str]:
 
 
 def _replaced(text: str, node: ast.AST, new: str) -> str:
-    """The text with other words for one of its nodes; "" where it lies on several lines."""
+    """Return the text with one of its nodes replaced; "" if the text has several lines."""
     if not isinstance(node, ast.expr) or "\n" in text or node.end_col_offset is None:
         return ""
     data = text.encode()
@@ -147,7 +155,7 @@ def _replaced(text: str, node: ast.AST, new: str) -> str:
 
 
 def _without(tree: ast.Module, node: ast.AST, place: int) -> str:
-    """The text without one argument, element or pair."""
+    """Return the text without one argument, element or pair."""
     fields: list[list[ast.AST]]
     if isinstance(node, ast.Call):
         fields = [node.args, node.keywords]  # type: ignore[list-item]

@@ -1,4 +1,4 @@
-"""What the tests that are there already do for a module: the steps they take in it, and the mutants they notice."""
+"""Coverage of a module by the existing tests: the steps that they take in it, and the mutants that they kill."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from aci.candidates import Evaluator, Limits
-from aci.generating.mutants import Mutant
-from aci.testing import run_tests
-from aci.workspace import Workspace
+from aci.repair.candidate_evaluator import Evaluator, TimeLimits
+from aci.runtime.workspace import Workspace
+from aci.testgen.mutants import Mutant
+from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
 
 MOST_TESTS, TRACED = 1500, 4.0
 SLOWER, SHORTEST = 6.0, 0.3
-"""How many times longer than on the code as it is a test may run on a mutant, and its seconds in any case."""
+"""Time limit of a test on a mutant: a multiple of its time on the original code, plus a constant in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """`arcs` are steps in the file, `killed` numbers of mutants, `tests` how many tests reach it; `said` is what limits
-    this, in a sentence. `judged` are the mutants that were tried in time."""
+class ExistingCoverage:
+    """The steps in the file (`arcs`) and the mutants (numbers) that existing tests reach and kill.
+
+    `judged` are the mutants that were tried in time, `tests` the number of tests that reach the file. `said` is a
+    sentence on what limits this result, or "".
+    """
 
     arcs: frozenset[tuple[int, int]] = frozenset()
     killed: frozenset[int] = frozenset()
@@ -35,13 +38,13 @@ class Standing:
         return {**sets, "tests": self.tests, "said": self.said}
 
 
-def standing_of(value: dict[str, Any]) -> Standing:
-    """As it was written with `as_json`."""
+def coverage_from_json(value: dict[str, Any]) -> ExistingCoverage:
+    """Read the form written by `as_json`."""
     arcs = frozenset((before, after) for before, after in value["arcs"])
-    return Standing(arcs, frozenset(value["killed"]), frozenset(value["judged"]), value["tests"], value["said"])
+    return ExistingCoverage(arcs, frozenset(value["killed"]), frozenset(value["judged"]), value["tests"], value["said"])
 
 
-def standing(
+def measure_coverage(
     room: Workspace,
     command: str,
     path: str,
@@ -49,24 +52,28 @@ def standing(
     cancel: Event,
     seconds: float,
     nodes: Sequence[str] = (),
-) -> Standing:
-    """Run the tests (narrowed to `nodes`), trace those that pass, then run those that reach the file on its mutants,
-    all within about so many seconds."""
+) -> ExistingCoverage:
+    """Run the tests (limited to `nodes`), trace those that pass, and run those that reach the file on its mutants.
+
+    All of that takes about `seconds`.
+    """
     end = time.monotonic() + seconds
     try:
         report = run_tests(room, command, nodes, max(10.0, seconds / 2))
     except UsageError as error:
-        return Standing(said=error.message)
+        return ExistingCoverage(said=error.message)
     if report.granularity != "test" or not report.passed:
-        return Standing(
-            said="No test of the repository passes." if not report.passed else "Its tests are not told apart."
+        return ExistingCoverage(
+            said="No test of the repository passes."
+            if not report.passed
+            else "The test command does not report single tests."
         )
     names = report.passed[:MOST_TESTS]
     try:
         with Evaluator(room, report.command, names, cancel) as evaluator:
             return _traced(evaluator, names, path, mutants, lambda: time.monotonic() > end, end)
     except UsageError as error:
-        return Standing(said=error.message)
+        return ExistingCoverage(said=error.message)
 
 
 def _traced(
@@ -76,7 +83,7 @@ def _traced(
     mutants: Sequence[Mutant],
     over: Callable[[], bool],
     end: float,
-) -> Standing:
+) -> ExistingCoverage:
     job = {"mode": "trace", "tests": [[name, TRACED] for name in names], "cpu": max(5.0, end - time.monotonic()) * 0.6}
     arcs: set[tuple[int, int]] = set()
     took: dict[str, float] = {}
@@ -88,7 +95,7 @@ def _traced(
     run = {after for _, after in arcs}
     reached = [number for number, one in enumerate(mutants) if one.reach & run]
     candidates = [mutants[number].candidate() for number in reached]
-    limits = Limits({test: SLOWER * seconds + SHORTEST for test, seconds in took.items()})
+    limits = TimeLimits({test: SLOWER * seconds + SHORTEST for test, seconds in took.items()})
     killed, judged = set(), set()
     by_candidate = {id(one): number for one, number in zip(candidates, reached, strict=True)}
     quickest = sorted(took, key=lambda test: took[test])
@@ -99,11 +106,11 @@ def _traced(
             killed.add(number)
     judged |= set(range(len(mutants))) - set(reached)
     said = "" if len(judged) == len(mutants) else f"{len(mutants) - len(judged)} mutants were not tried in time."
-    return Standing(frozenset(arcs), frozenset(killed), frozenset(judged), len(took), said)
+    return ExistingCoverage(frozenset(arcs), frozenset(killed), frozenset(judged), len(took), said)
 
 
 def _steps(answer: dict[str, Any], path: str) -> set[tuple[int, int]]:
-    """The steps that a test takes in the file; none of one that does not pass."""
+    """Return the steps that a test takes in the file; none if it does not pass."""
     steps = answer.get("steps")
     if answer.get("outcome") != "passed" or not isinstance(steps, dict):
         return set()

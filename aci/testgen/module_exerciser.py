@@ -1,6 +1,6 @@
-"""The host's end of the process in a workspace that calls a module with made-up arguments.
+"""Host's end of the process in a workspace that calls a module with generated arguments.
 
-What it says was said beside code that is not trusted: its shape is checked.
+The process also runs untrusted code, so that the form of every answer is checked.
 """
 
 from __future__ import annotations
@@ -15,24 +15,19 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from aci.conversation import Conversation
-from aci.forms import shown
-from aci.generating.mutants import Mutant
-from aci.generating.shapes import is_offer, is_sound
-from aci.target import PYTHON, place
-from aci.workspace import Workspace
+from aci.performance.canonical_values import format_value
+from aci.performance.target_function import PYTHON
+from aci.runtime.guest_programs import install_programs
+from aci.runtime.line_process import LineProcess
+from aci.runtime.workspace import Workspace
+from aci.testgen.answer_schema import is_offer, is_sound
+from aci.testgen.mutants import Mutant
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
-PACKAGE = "swe_agent_exercise"
-FILES = ("sandbox", "swap", "subject", "asserting", "chance", "harmless", "describing", "exercising")
-LAUNCH = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import importlib as i;"
-    f"main = i.import_module('{PACKAGE}.exercising').main; sys.path.pop(0); main(sys.argv[2])"
-)
 START, SILENT = 90.0, 120.0
-"""Seconds in which the module has to be imported, and in which a request has to be answered."""
+"""Time limits in seconds for importing the module, and for answering a request."""
 LIMIT, MUTANT_LIMIT = 0.15, 0.1
-"""CPU seconds of a case, and of a case on a mutant: in these nearly everything that ends at all has ended."""
+"""CPU seconds of a case, and of a case on a mutant; nearly every case that ends at all ends within them."""
 MOST_ENDS = 3
 
 
@@ -40,8 +35,8 @@ MOST_ENDS = 3
 class Case:
     """A program that calls the module: statements, then an expression whose value is `result`.
 
-    `watch` are names bound by `lines` that are looked at afterwards; `about` is the dotted name of what is called. With
-    an empty `call` it is the body of a test that somebody wrote, with assertions of its own.
+    `watch` are names bound by `lines` that are inspected afterwards; `about` is the dotted name of the callee. With an
+    empty `call`, `lines` are the body of a written test with its own assertions.
     """
 
     lines: tuple[str, ...]
@@ -51,13 +46,13 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a case did. `kind`: returned, raised, late, died, harm (was stopped before it), setup (of no use).
+class CaseOutcome:
+    """The observed outcome of a case. `kind`: returned, raised, late, died, harm (prevented), setup (not usable).
 
-    `arcs` are steps from line to line that its last call takes in the module: minus a function's first line before its
-    first, 0 after its last. `lines` are all that ran, of what comes before it too.
-    `asserts` are (kind, expression, text) that hold of its outcome. Of an exception: `error` is its class, `name` one
-    that a test can import, `meant` says that code of the repository raises it, at `line`.
+    `arcs` are the steps from line to line that the last call takes in the module: before the first is minus the
+    function's first line, after the last 0. `lines` are all lines that ran, including statements before the call.
+    `asserts` are (kind, expression, text) that are true of the outcome. For an exception, `error` is its class, `name`
+    a name of it that a test can import, and `meant` means that code of the repository raises it, at `line`.
     """
 
     case: Case
@@ -74,29 +69,29 @@ class Seen:
     lines: frozenset[int] = frozenset()
 
     def program(self) -> list[str]:
-        """The case as a test would run it, with what it asserts."""
+        """Return the case as the lines of a test, with its assertions."""
         if not self.case.call:
             return list(self.case.lines)
         if self.kind == "raised":
             body = [f"    {self.case.call}", f"except {self.name}:", "    pass", "else:", "    assert False"]
             return [*self.case.lines, "try:", *body]
-        asserts = [f"assert {holds(*one)}" for one in self.asserts]
+        asserts = [f"assert {format_assertion(*one)}" for one in self.asserts]
         return [*self.case.lines, f"result = {self.case.call}", *asserts]
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
-    """Whether a case's assertions hold each time, and the mutants (numbers) that they notice."""
+class AssertionCheck:
+    """Whether a case's assertions pass each time, and the mutants (numbers) that they kill."""
 
     steady: bool
     killed: frozenset[int] = frozenset()
 
 
-class Exercise:
-    """The module at `path` of the room's repository, imported in a process there; `offers` says what it has.
+class ModuleExerciser:
+    """The module at `path` of the repository, imported in a process in the workspace; `offers` is its description.
 
-    Raises UsageError where the module cannot be imported, WorkspaceError where the process ends again and again,
-    Cancelled when `cancel` is set.
+    Raises UsageError if the module cannot be imported, WorkspaceError if the process keeps ending, and Cancelled when
+    `cancel` is set.
     """
 
     def __init__(
@@ -104,39 +99,39 @@ class Exercise:
     ) -> None:
         self.room, self.path, self.cancel, self.hash_seed = room, path, cancel, hash_seed
         self.mutants = mutants
-        self._talk: Conversation | None = None
+        self._conversation: LineProcess | None = None
         self._log = f"{room.harness}/exercise-log-{hash_seed}.txt"
         self._ends = 0
         self.offers: dict[str, Any] = {}
         self._start()
 
     def close(self) -> None:
-        """End the process with all that it started. May be called twice."""
-        if self._talk:
-            self._talk.close()
-            self._talk = None
+        """End the process and its child processes. May be called twice."""
+        if self._conversation:
+            self._conversation.close()
+            self._conversation = None
 
     def usable(self) -> frozenset[int]:
-        """The mutants (numbers) that could be put in."""
+        """Return the mutants (numbers) that could be applied."""
         found = self.offers.get("mutants")
         return frozenset(one for one in found if isinstance(one, int)) if isinstance(found, list) else frozenset()
 
-    def observe(self, cases: Sequence[Case], limit: float = LIMIT) -> list[Seen]:
-        """What each case does."""
+    def observe(self, cases: Sequence[Case], limit: float = LIMIT) -> list[CaseOutcome]:
+        """Run the cases and return their outcomes."""
         units = [{"lines": list(one.lines), "call": one.call, "watch": list(one.watch)} for one in cases]
-        found = {number: Seen(one, "died") for number, one in enumerate(cases)}
+        found = {number: CaseOutcome(one, "died") for number, one in enumerate(cases)}
         for answer in self._ask({"mode": "observe", "units": units, "limit": limit}):
             number = answer.get("unit")
             if isinstance(number, int) and number in found:
-                found[number] = answered(cases[number], answer)
+                found[number] = parse_outcome(cases[number], answer)
         return list(found.values())
 
     def check(
-        self, seen: Sequence[tuple[Seen, Sequence[int]]], limit: float = MUTANT_LIMIT, once: bool = False
-    ) -> list[Noticed]:
-        """Whether each holds on the module as it is, twice, and which of its mutants it notices.
+        self, seen: Sequence[tuple[CaseOutcome, Sequence[int]]], limit: float = MUTANT_LIMIT, once: bool = False
+    ) -> list[AssertionCheck]:
+        """Check whether each case passes twice on the original module, and which of its mutants it kills.
 
-        With `once` a mutant that one notices is not tried on the later ones.
+        With `once`, a mutant that one case kills is not tried on later ones.
         """
         units = [{"program": one.program(), "mutants": list(numbers)} for one, numbers in seen]
         steady = [False] * len(units)
@@ -149,33 +144,36 @@ class Exercise:
                 steady[number] = answer["steady"] is True
             elif isinstance(mutant, int) and answer.get("killed") is True:
                 killed[number].add(mutant)
-        return [Noticed(one, frozenset(more) if one else frozenset()) for one, more in zip(steady, killed, strict=True)]
+        return [
+            AssertionCheck(one, frozenset(more) if one else frozenset())
+            for one, more in zip(steady, killed, strict=True)
+        ]
 
     def _ask(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         if not request["units"]:
             return []
-        if self._talk is None:
+        if self._conversation is None:
             self._start()
-        assert self._talk
-        self._talk.send(json.dumps(request).encode())
-        answer = self._hear(SILENT)
+        assert self._conversation
+        self._conversation.send(json.dumps(request).encode())
+        answer = self._receive(SILENT)
         found = answer.get("answers") if answer is not None else None
         if not isinstance(found, list):
             self.close()
             self._ends += 1
             if self._ends > MOST_ENDS:
-                raise WorkspaceError("The process that calls the module has ended.", "See that it has enough memory.")
+                raise WorkspaceError("The process that calls the module has ended.", "Check that it has enough memory.")
             return []
         return [one for one in found if isinstance(one, dict)]
 
-    def _hear(self, seconds: float) -> dict[str, Any] | None:
-        """The next object that the process says; None where it has ended or says nothing."""
-        assert self._talk
+    def _receive(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next object that the process writes; None if it has ended or writes nothing in time."""
+        assert self._conversation
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.cancel.is_set():
                 raise Cancelled("The search for tests was interrupted.")
-            lines = self._talk.receive(0.2)
+            lines = self._conversation.receive(0.2)
             if lines is None:
                 return None
             for line in lines:
@@ -188,40 +186,42 @@ class Exercise:
         return None
 
     def _start(self) -> None:
-        place(self.room, "__init__", *FILES, inside=PACKAGE)
+        programs = install_programs(self.room.write, self.room.harness, "testgen.exercise_server")
         made = [one.candidate().job(number) for number, one in enumerate(self.mutants)]
         spec = f"{self.room.harness}/exercise-{secrets.token_hex(6)}.json"
         self.room.write(spec, json.dumps({"root": self.room.root, "path": self.path, "mutants": made}).encode())
         command = (
             f"exec 7<&0 8>&1 </dev/null >{shlex.quote(self._log)} 2>&1\n"
             f"cd {shlex.quote(self.room.root)} && PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED={self.hash_seed} "
-            f"{PYTHON} -B -c {shlex.quote(LAUNCH)} {shlex.quote(self.room.harness)} {shlex.quote(spec)}\n"
+            f"{PYTHON} -B {shlex.join([programs, 'testgen.exercise_server', spec])}\n"
             "exit $?\n"
         )
-        self._talk = self.room.converse(command, f"exercise_{self.hash_seed}")
-        hello = self._hear(START)
+        self._conversation = self.room.converse(command, f"exercise_{self.hash_seed}")
+        hello = self._receive(START)
         if hello is None or "broken" in hello:
             self.close()
-            said = shown(str(hello["broken"]), 400) if hello else "nothing is heard of it"
-            raise UsageError(f"{self.path} cannot be imported: {said}", "See that its requirements are installed.")
+            reason = format_value(str(hello["broken"]), 400) if hello else "the process did not answer"
+            raise UsageError(f"{self.path} cannot be imported: {reason}", "Check that its requirements are installed.")
         if hello.get("guarded") is not True:
             self.close()
             raise UsageError(
-                "The workspace's Python is older than 3.8: nothing stops calls there that would do harm.",
+                "The workspace's Python is older than 3.8, which cannot prevent harmful calls.",
                 "Choose an image with a newer one: --image.",
             )
         named = str(hello.get("module"))
         if not all(one.isidentifier() and not keyword.iskeyword(one) for one in named.split(".")):
             self.close()
-            raise UsageError(f"No test can import {self.path}: {shown(named, 100)} is no name in Python.")
+            raise UsageError(f"No test can import {self.path}: {format_value(named, 100)} is not a valid Python name.")
         if not is_offer(hello):
             self.close()
-            raise UsageError(f"What {self.path} offers cannot be told.", "See that it writes to no descriptor.")
+            raise UsageError(
+                f"The description of {self.path} is not valid.", "Check that the module writes to no file descriptor."
+            )
         self.offers = hello
 
 
-def holds(kind: str, expression: str, text: str) -> str:
-    """An assertion as an expression of Python."""
+def format_assertion(kind: str, expression: str, text: str) -> str:
+    """Return an assertion as a Python expression."""
     if kind == "nan":
         return f"math.isnan({expression})"
     if kind == "close":
@@ -231,15 +231,15 @@ def holds(kind: str, expression: str, text: str) -> str:
     return f"{expression} {'is' if kind == 'is' else '=='} {text}"
 
 
-def answered(case: Case, answer: Mapping[str, Any]) -> Seen:
-    """What the process says of a case; what has not the shape of an answer counts as its end."""
+def parse_outcome(case: Case, answer: Mapping[str, Any]) -> CaseOutcome:
+    """Parse the process's answer on a case; an invalid answer counts as the end of the process."""
     if not is_sound(case.lines, case.call, answer):
-        return Seen(case, "died")
+        return CaseOutcome(case, "died")
     if "lines" in answer:
         kept = tuple(answer["lines"])
         watch = tuple(name for name in case.watch if any(name in one for one in kept))
         case = Case(kept, answer["call"], watch, case.about)
-    return Seen(
+    return CaseOutcome(
         case,
         answer["kind"],
         frozenset((before, after) for before, after in answer.get("arcs", ())),

@@ -1,8 +1,9 @@
-"""Small faults put into functions, by the standard operators of mutation testing.
+"""Mutants of functions: small faults by the standard operators of mutation testing.
 
-Comparison, arithmetic, boolean, constant, return value, negated condition, deleted statement and off by one: the
-sufficient set of Offutt et al. ("An experimental determination of sufficient mutant operators", 1996), with the
-statement deletion of Deng, Offutt and Li (2013). They are edits of bytes, so that what is not mutated stays as it is.
+The operators change comparisons, arithmetic, booleans, constants and return values, negate conditions, delete
+statements and shift by one. They are the sufficient set of Offutt et al. ("An experimental determination of sufficient
+mutant operators", 1996), with the statement deletion of Deng, Offutt and Li (2013). Mutants are edits of bytes, so that
+the rest of the file stays unchanged.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.candidates import Candidate
-from aci.candidates import Function as Place
-from aci.generating.shapes import HUGE
-from aci.target import Function, functions
+from aci.performance.target_function import Function, iter_functions
+from aci.repair.candidate_evaluator import Candidate
+from aci.repair.candidate_evaluator import FunctionSpan as Place
+from aci.testgen.answer_schema import HUGE
 
 MOST_OF_FUNCTION, MOST = 60, 400
-"""Mutants of one function and of one file; spread evenly over its lines where there would be more."""
+"""Most mutants of one function and of one file; if there are more, an even selection over the lines is kept."""
 COMPARED: dict[type[ast.cmpop], tuple[str, ...]] = {
     ast.Lt: ("<=", ">="), ast.LtE: ("<", ">"), ast.Gt: (">=", "<="), ast.GtE: (">", "<"), ast.Eq: ("!=",),
     ast.NotEq: ("==",), ast.Is: ("is not",), ast.IsNot: ("is",), ast.In: ("not in",), ast.NotIn: ("in",),
@@ -31,7 +32,7 @@ KEPT = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A function with one fault: `what` says it in words, `line` is where; who runs a line of `reach` runs it."""
+    """A function with one fault, described by `what`, at `line`; code that runs a line of `reach` runs the fault."""
 
     path: str
     name: str
@@ -42,26 +43,28 @@ class Mutant:
     reach: frozenset[int]
 
     def candidate(self) -> Candidate:
-        """The mutant as an edit that tests can be run on."""
+        """Return the mutant as a candidate edit that tests can run on."""
         return Candidate(self.path, (self.edit,), self.what, self.line, self.place)
 
 
-def mutants(path: str, data: bytes, names: Sequence[str] = ()) -> list[Mutant]:
-    """The mutants of these functions of a file (dotted names; all, if there are none). Raises SyntaxError, ValueError,
-    for a file that cannot be parsed."""
+def find_mutants(path: str, data: bytes, names: Sequence[str] = ()) -> list[Mutant]:
+    """Return the mutants of the functions of a file with these dotted names, or of all if none are given.
+
+    Raises SyntaxError or ValueError for a file that cannot be parsed.
+    """
     tree = ast.parse(data)
     text = _Text(data)
     found: list[Mutant] = []
-    for name, node in functions(tree):
+    for name, node in iter_functions(tree):
         if names and name not in names:
             continue
         place = text.place(name, node)
         if place is not None:
-            made = [
+            possible = [
                 Mutant(path, name, line, what, edit, place, frozenset({line, first}))
-                for line, first, what, edit in _of(node, text)
+                for line, first, what, edit in _function_mutants(node, text)
             ]
-            found += _spread([one for one in made if _compiles(data, one)], MOST_OF_FUNCTION)
+            found += _spread([one for one in possible if _compiles(data, one)], MOST_OF_FUNCTION)
     return _spread(found, MOST)
 
 
@@ -72,7 +75,7 @@ def _spread(found: list[Mutant], most: int) -> list[Mutant]:
 
 
 def _compiles(data: bytes, mutant: Mutant) -> bool:
-    """Whether the function can still be parsed; alone, as a file may be long."""
+    """Whether the function can still be parsed; it is parsed alone, as a file may be long."""
     start, end, text = mutant.edit
     place = mutant.place
     alone = data[place.start : start] + text.encode() + data[end : place.end]
@@ -84,7 +87,7 @@ def _compiles(data: bytes, mutant: Mutant) -> bool:
 
 
 class _Text:
-    """Where nodes lie in the bytes of a file."""
+    """Byte positions of nodes in a file."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -105,7 +108,7 @@ class _Text:
         return self.data[start:end].decode("utf-8", "replace")
 
     def place(self, name: str, node: Function) -> Place | None:
-        """The function as an editor of running code wants it; None where its body begins on the line of its `def`."""
+        """Return the function's byte positions; None if its body starts on the line of its `def`."""
         first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
         if node.body[0].lineno == node.lineno:
             return None
@@ -118,11 +121,14 @@ class _Text:
 Edit = tuple[int, int, str]
 
 
-def _of(node: Function, text: _Text) -> Iterator[tuple[int, int, str, Edit]]:
-    """(line, first line of its statement, what in words, edit) of all mutants of a function, in the order of lines."""
+def _function_mutants(node: Function, text: _Text) -> Iterator[tuple[int, int, str, Edit]]:
+    """Yield (line, first line of its statement, description, edit) of a function's mutants, in the order of lines."""
     found: list[tuple[int, int, str, Edit]] = []
     for statement in _statements(node.body):
-        parts = [_of_statement(statement, text), *(_of_expression(part, text) for part in _expressions(statement))]
+        parts = [
+            _statement_mutants(statement, text),
+            *(_expression_mutants(part, text) for part in _expressions(statement)),
+        ]
         found += [(line, statement.lineno, what, edit) for part in parts for line, what, edit in part]
     seen: set[Edit] = set()
     for line, first, what, edit in sorted(found, key=lambda one: (one[0], one[3])):
@@ -132,7 +138,7 @@ def _of(node: Function, text: _Text) -> Iterator[tuple[int, int, str, Edit]]:
 
 
 def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a body, docstrings left out, and those inside them; functions inside are looked into."""
+    """Yield the statements of a body, without docstrings, and those nested in them, also in inner functions."""
     for statement in body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue
@@ -144,7 +150,7 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
-    """The expressions that are a statement's own; no annotations, decorators or defaults."""
+    """Yield the expressions of a statement itself, without annotations, decorators and defaults."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return
     stack: list[ast.AST] = [
@@ -163,7 +169,7 @@ def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
         stack += list(ast.iter_child_nodes(node))
 
 
-def _of_statement(statement: ast.stmt, text: _Text) -> Iterator[tuple[int, str, Edit]]:
+def _statement_mutants(statement: ast.stmt, text: _Text) -> Iterator[tuple[int, str, Edit]]:
     line = statement.lineno
     if isinstance(statement, ast.If | ast.While):
         start, end = text.span(statement.test)
@@ -186,7 +192,7 @@ def _of_statement(statement: ast.stmt, text: _Text) -> Iterator[tuple[int, str, 
         yield line, f"leaves out `{_short(text.text(statement))}`", (*text.span(statement), "pass")
 
 
-def _of_expression(node: ast.expr, text: _Text) -> Iterator[tuple[int, str, Edit]]:
+def _expression_mutants(node: ast.expr, text: _Text) -> Iterator[tuple[int, str, Edit]]:
     line = node.lineno
     if isinstance(node, ast.Compare):
         left = node.left

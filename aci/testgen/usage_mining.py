@@ -1,4 +1,4 @@
-"""What the repository itself says of how a module is called: its functions' lines, constants, examples, and tests."""
+"""Mining of a repository for how a module is used: its functions, constants, docstring examples and tests."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import doctest
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aci.generating.exercise import Case
-from aci.generating.shapes import has_huge
-from aci.target import Function, functions
+from aci.performance.target_function import Function, iter_functions
+from aci.testgen.answer_schema import has_huge
+from aci.testgen.module_exerciser import Case
 
 MOST_CONSTANTS, MOST_SEEDS, LONGEST = 80, 250, 300
 LONGEST_SETUP = 12
@@ -17,10 +17,10 @@ LONGEST_SETUP = 12
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A function under test: its dotted name, the lines of its statements, and the first and last line of it.
+    """A function under test: its dotted name, the lines of its statements, and its first and last line.
 
-    `branches` are (lines of the header, first line of the body) of its conditions and loops. `returns`: it gives a
-    value somewhere. `doc` is its docstring.
+    `branches` are (lines of the header, first line of the body) of its conditions and loops. `returns`: it returns or
+    yields a value somewhere. `doc` is its docstring.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Subject:
     doc: str
 
 
-def subjects(data: bytes, names: Sequence[str] = ()) -> list[Subject]:
-    """The functions of a file that have these dotted names, or lie in classes of these names; all if there are none.
+def find_subjects(data: bytes, names: Sequence[str] = ()) -> list[Subject]:
+    """Return the functions of a file with these dotted names, or in classes with these names; all if none are given.
 
-    Raises SyntaxError, ValueError.
+    Raises SyntaxError or ValueError.
     """
     found = []
-    for name, node in functions(ast.parse(data)):
+    for name, node in iter_functions(ast.parse(data)):
         if not names or any(name == one or name.startswith(f"{one}.") for one in names):
             found.append(_subject(name, node))
     return found
@@ -55,17 +55,17 @@ def _subject(name: str, node: Function) -> Subject:
     silent = ast.Global | ast.Nonlocal
     lines = frozenset(one.lineno for one in statements if not isinstance(one, silent) and not _is_text(one))
     returns = any(isinstance(one, ast.Return) and one.value is not None for one in statements)
-    gives = any(isinstance(one, ast.Yield | ast.YieldFrom) for top in body for one in ast.walk(top))
+    yields = any(isinstance(one, ast.Yield | ast.YieldFrom) for top in body for one in ast.walk(top))
     doc = ast.get_docstring(node) or ""
-    return Subject(name, lines, node.lineno, node.end_lineno or 0, tuple(branches), returns or gives, doc)
+    return Subject(name, lines, node.lineno, node.end_lineno or 0, tuple(branches), returns or yields, doc)
 
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def taken(subject: Subject, arcs: Iterable[tuple[int, int]]) -> set[tuple[int, bool]]:
-    """Which ways of its branches these steps take: (first line of the header, whether into the body)."""
+def taken_branches(subject: Subject, arcs: Iterable[tuple[int, int]]) -> set[tuple[int, bool]]:
+    """Return the branches that these steps take: (first line of the header, whether into the body)."""
     found = set()
     for header, body in subject.branches:
         for before, after in arcs:
@@ -74,8 +74,8 @@ def taken(subject: Subject, arcs: Iterable[tuple[int, int]]) -> set[tuple[int, b
     return found
 
 
-def constants(data: bytes) -> list[str]:
-    """Texts of the numbers and strings of a file's code, docstrings left out."""
+def code_constants(data: bytes) -> list[str]:
+    """Return the texts of the numbers and strings in a file's code, without docstrings."""
     tree = ast.parse(data)
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     found: dict[str, None] = {}
@@ -93,11 +93,13 @@ def constants(data: bytes) -> list[str]:
     return list(found)[:MOST_CONSTANTS]
 
 
-def attributes(data: bytes) -> list[str]:
-    """Dotted names of public attributes that objects of a file's classes get from what is no literal: some are
-    functions."""
+def assigned_attributes(data: bytes) -> list[str]:
+    """Return dotted names of public attributes that `__init__` sets to something else than a literal.
+
+    Some of them may be functions.
+    """
     found: dict[str, None] = {}
-    for name, node in functions(ast.parse(data)):
+    for name, node in iter_functions(ast.parse(data)):
         owner, _, method = name.rpartition(".")
         if owner and method == "__init__":
             for one in ast.walk(node):
@@ -110,8 +112,8 @@ def attributes(data: bytes) -> list[str]:
     return list(found)
 
 
-def examples(data: bytes, known: Iterable[str]) -> list[Case]:
-    """The examples of docstrings (`>>> …`), each with those before it, as far as they stand on what a test can name."""
+def docstring_cases(data: bytes, known: Iterable[str]) -> list[Case]:
+    """Return the examples of docstrings (`>>> …`), each with those before it, if a test can import all their names."""
     names, found = set(known), []
     for owner, text in _docs(ast.parse(data)):
         lines: list[str] = []
@@ -124,28 +126,28 @@ def examples(data: bytes, known: Iterable[str]) -> list[Case]:
             if source.startswith(("import ", "from ")) or len(source) > LONGEST:
                 continue
             try:
-                source = ast.unparse(ast.parse(source))  # without its comment, behind which no assertion could stand
+                source = ast.unparse(ast.parse(source))  # without comments, as an assertion may be added on the line
             except (SyntaxError, ValueError):
                 continue
             case = _case_of(source, lines, owner)
-            if case is not None and not free(case) - names:
+            if case is not None and not free_names(case) - names:
                 found.append(case)
             lines.append(source)
     return found[:MOST_SEEDS]
 
 
 def _docs(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    holders: list[tuple[str, ast.AST]] = [("", tree), *functions(tree)]
+    holders: list[tuple[str, ast.AST]] = [("", tree), *iter_functions(tree)]
     holders += [(node.name, node) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     for name, node in holders:
         if isinstance(node, ast.Module | ast.ClassDef | Function) and (text := ast.get_docstring(node)):
             yield name, text
 
 
-def from_tests(files: Mapping[str, bytes], known: Iterable[str], owners: Sequence[str]) -> list[Case]:
-    """Calls of what a module offers in tests, with the statements before them in the same test that they stand on.
+def cases_from_tests(files: Mapping[str, bytes], known: Iterable[str], owners: Sequence[str]) -> list[Case]:
+    """Return calls of a module's functions in tests, with the earlier statements of the same test that they need.
 
-    Names that tests bind elsewhere (fixtures, loops, helpers) are not followed.
+    Names that tests bind elsewhere (fixtures, loops, helpers) are not resolved.
     """
     names, found = set(known), {}
     for data in files.values():
@@ -155,12 +157,12 @@ def from_tests(files: Mapping[str, bytes], known: Iterable[str], owners: Sequenc
             continue
         for node in ast.walk(tree):
             if isinstance(node, Function) and not has_huge(node):
-                for case in _of_test(node, names, owners):
+                for case in _test_cases(node, names, owners):
                     found[case.lines, case.call] = case
     return list(found.values())[:MOST_SEEDS]
 
 
-def _of_test(test: Function, names: set[str], owners: Sequence[str]) -> Iterator[Case]:
+def _test_cases(test: Function, names: set[str], owners: Sequence[str]) -> Iterator[Case]:
     bound: dict[str, str] = {}
     for statement in test.body:
         if isinstance(statement, ast.With | ast.If | ast.For | ast.While | ast.Try | Function | ast.ClassDef):
@@ -169,7 +171,7 @@ def _of_test(test: Function, names: set[str], owners: Sequence[str]) -> Iterator
             parts = ast.walk(statement)
         for node in parts:
             if isinstance(node, ast.Call) and _called(node) in owners:
-                case = _stands_on(ast.unparse(node), bound, names, _called(node))
+                case = _with_assignments(ast.unparse(node), bound, names, _called(node))
                 if case is not None:
                     yield case
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
@@ -179,18 +181,18 @@ def _of_test(test: Function, names: set[str], owners: Sequence[str]) -> Iterator
 
 
 def _called(node: ast.Call) -> str:
-    """The last name of what is called."""
+    """Return the last part of the callee's name."""
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
-def _stands_on(call: str, bound: Mapping[str, str], names: set[str], owner: str) -> Case | None:
-    """The call with the assignments that it needs; None where it needs what nobody can name."""
+def _with_assignments(call: str, bound: Mapping[str, str], names: set[str], owner: str) -> Case | None:
+    """Return the call with the assignments that it needs; None if it needs a name that cannot be resolved."""
     lines: list[str] = []
     wanted = [call]
     for _ in range(LONGEST_SETUP):
-        missing = free(Case(tuple(lines), call, (), owner)) - names
+        missing = free_names(Case(tuple(lines), call, (), owner)) - names
         if not missing:
             return Case(tuple(lines), call, tuple(_targets(lines)), owner) if len("".join(wanted)) < LONGEST else None
         name = min(missing)
@@ -209,7 +211,7 @@ def _targets(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _case_of(source: str, lines: Sequence[str], owner: str) -> Case | None:
-    """An example's last part as a case: an expression, or an assignment whose value is one."""
+    """Return an example as a case, with the lines before it; None if it is not an expression."""
     try:
         (node,) = ast.parse(source).body
     except (SyntaxError, ValueError):
@@ -225,8 +227,8 @@ def _uses(text: str, name: str) -> bool:
     return name in text
 
 
-def free(case: Case) -> set[str]:
-    """The names that a case uses and does not bind."""
+def free_names(case: Case) -> set[str]:
+    """Return the names that a case uses and does not bind."""
     bound: set[str] = set()
     used: set[str] = set()
     for text in (*case.lines, case.call):

@@ -1,27 +1,28 @@
-"""Failures of a test run as a model reads them: where and why, those with one and the same message together."""
+"""Digest of a test run's failures for a model: where and why each failed, grouped by message."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from aci.testing import TestResult
-from aci.view import clean, cut_lines
+from aci.observation.output_text import cut_lines
+from aci.observation.sanitized_text import clean_text
+from aci.testing.suite_run import TestResult
 
-MOST_FAILURES, MOST_TOLD, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3
-"""Groups of failures that are named, and told with their message; tests of a group; lines and frames of a message."""
+MOST_FAILURES, MOST_MESSAGES, MOST_IDS, MOST_LINES, MOST_FRAMES = 12, 4, 6, 10, 3
+"""Groups of failures that are named, and shown with their message; tests of a group; lines and frames of a message."""
 LONGEST_LINE, LONG_OUTPUT = 300, 1_500
-UNTOLD = re.compile(r"\s*(?:\? [ +^-]*$|Use -v to get |Omitting \d+ identical)")
+OMITTED = re.compile(r"\s*(?:\? [ +^-]*$|Use -v to get |Omitting \d+ identical)")
 
-_OF_THE_RUNNER = re.compile(
+_RUNNER_LINE = re.compile(
     r"$|\s{2}|[=_-]{3}|[E>]\s|[.FEsxXu]+(?:\s*\[|$)|\S+\.py [.FEsxX]+(?:\s|$)|\S+:\d+: "
     r"|(?:platform|rootdir|configfile|plugins|cachedir|collected|Ran|FAILED|FAIL:|ERROR:?|Traceback)(?:\W|$)"
 )
-"""Lines that pytest and unittest write around a failure: banners, source, places."""
+"""Lines that pytest and unittest write around a failure: banners, source lines and locations."""
 
 
-def digest(failed: Sequence[TestResult]) -> list[str]:
-    """The failures' names, the repository's own innermost frames, and their messages."""
+def format_failures(failed: Sequence[TestResult]) -> list[str]:
+    """Return lines with the names of the failed tests, the innermost frames in the repository, and the messages."""
     groups: dict[tuple[str, str], list[TestResult]] = {}
     for result in failed:
         groups.setdefault((result.message, result.trace[-1] if result.trace else ""), []).append(result)
@@ -30,12 +31,12 @@ def digest(failed: Sequence[TestResult]) -> list[str]:
         shown += [f"{result.outcome.upper()} {result.id}" for result in results[:MOST_IDS]]
         if len(results) > MOST_IDS:
             shown.append(f"… {len(results) - MOST_IDS} more tests with this message")
-        if number >= MOST_TOLD:
+        if number >= MOST_MESSAGES:
             continue
         shown += [f"  at {frame}" for frame in results[0].trace[-MOST_FRAMES:]]
         shown += _message(message)
-    if (untold := min(len(groups), MOST_FAILURES) - MOST_TOLD) > 0:
-        shown.append(f"… {untold} more reasons")
+    if (omitted := min(len(groups), MOST_FAILURES) - MOST_MESSAGES) > 0:
+        shown.append(f"… {omitted} more reasons")
     rest = list(groups.values())[MOST_FAILURES:]
     if rest:
         shown.append(f"… {sum(map(len, rest))} more failures")
@@ -43,17 +44,17 @@ def digest(failed: Sequence[TestResult]) -> list[str]:
 
 
 def _message(message: str) -> list[str]:
-    """The first lines of a message, indented; its last too, where a diff or an exception ends."""
-    told = (line for line in clean(message).split("\n") if line.strip() and not UNTOLD.match(line))
-    lines = [f"  {cut_lines(line, LONGEST_LINE)}" for line in told]
+    """Return the first lines of a message, indented, and its last two, where a diff or an exception ends."""
+    shown = (line for line in clean_text(message).split("\n") if line.strip() and not OMITTED.match(line))
+    lines = [f"  {cut_lines(line, LONGEST_LINE)}" for line in shown]
     if len(lines) <= MOST_LINES:
         return lines
     return [*lines[: MOST_LINES - 3], f"  … {len(lines) - MOST_LINES + 1} lines", *lines[-2:]]
 
 
-def says_more(output: str, told: str) -> bool:
-    """Whether a test run's output holds more than was told of it: what the code printed, or just a lot."""
-    if len(output) > LONG_OUTPUT or "…" in told:
+def has_more_output(output: str, shown: str) -> bool:
+    """Whether a test run's output contains more than the part `shown`: lines printed by the code, or a long text."""
+    if len(output) > LONG_OUTPUT or "…" in shown:
         return True
-    known = set(map(str.strip, told.split("\n")))
-    return any(line.strip() not in known for line in output.split("\n") if not _OF_THE_RUNNER.match(line))
+    known = set(map(str.strip, shown.split("\n")))
+    return any(line.strip() not in known for line in output.split("\n") if not _RUNNER_LINE.match(line))

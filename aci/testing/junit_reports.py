@@ -1,7 +1,7 @@
-"""Reports in JUnit's form, which Maven, Gradle, PHPUnit and many others write, as lines of results.
+"""Reader of JUnit XML reports, which Maven, Gradle, PHPUnit and many others write; it yields lines of results.
 
-They come from the code under test, so a document type, and with it every entity, ends the reading: expat then
-expands nothing and opens nothing.
+The reports come from untrusted code under test. Reading stops at a document type declaration, so that expat expands no
+entity and opens no file.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from xml.parsers.expat import ExpatError, ParserCreate
 
-from aci.report import Line
-from aci.runner import Asked
+from aci.testing.runner_hooks import RunnerRequest
+from aci.testing.suite_results import Line
 
 MOST_TESTS = 200_000
 LONGEST = 4_000
 MOST_FRAMES = 60
 DEEPEST, MOST_ELEMENTS = 50, 3_000_000
-"""Of a document that a test runner writes; one that goes beyond is read no further."""
+"""Limits of a document written by a test runner; reading stops where they are exceeded."""
 OUTCOMES = {"failure": "failed", "error": "failed", "rerunFailure": "failed", "skipped": "skipped"}
 JAVA_FRAME = re.compile(
     r"^[ \t]*at (?:[\w.@-]+/)*([\w.$]+)\.([\w$<>]+)\((\w+\.(?:java|kt|groovy|scala)):(\d{1,9})\)", re.M
@@ -38,15 +38,15 @@ class _Case:
     seconds: float
     outcome: str = "passed"
     error: str = ""
-    said: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
-    def line_of(self, asked: Asked, module: str) -> Line:
-        message = "".join(self.said).strip()[:LONGEST]
+    def to_line(self, request: RunnerRequest, module: str) -> Line:
+        message = "".join(self.texts).strip()[:LONGEST]
         path, trace = self.path, []
         if not path:
-            path = _source(asked, module, self.group)
+            path = _source(request, module, self.group)
         for group, function, _, number in JAVA_FRAME.findall(message)[:MOST_FRAMES]:
-            if found := _source(asked, module, group.partition("$")[0]):
+            if found := _source(request, module, group.partition("$")[0]):
                 trace.append([found, int(number), function])
         return {
             "id": f"{self.group}::{self.name}" if self.group else self.name,
@@ -61,56 +61,59 @@ class _Case:
 
 
 class _Refused(Exception):
-    """The document is not one that a test runner writes."""
+    """Raised for a document that no test runner writes."""
 
 
-def junit_lines(asked: Asked, path: str, data: bytes) -> Iterator[Line]:
-    """The results in one report, with a start, and a finish where it is whole. `path` tells which module wrote it."""
-    relative = path.removeprefix(f"{asked.root}/") if path.startswith(f"{asked.root}/") else ""
+def junit_lines(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]:
+    """Yield the results in one report, with a start, and a finish if it is complete.
+
+    The module that wrote it is derived from `path`.
+    """
+    relative = path.removeprefix(f"{request.root}/") if path.startswith(f"{request.root}/") else ""
     match = MODULE.search(relative)
     module = relative[: match.start()] if match else ""
-    cases, whole = _cases(asked, data)
-    if not cases and not whole:
+    cases, complete = _cases(request, data)
+    if not cases and not complete:
         return
     yield {"start": "junit"}
-    seen = set()
+    reported = set()
     for case in cases:
-        line = case.line_of(asked, module)
-        if asked.wants(line["id"], case.group, line["path"], line["id"].replace("::", ".")):
+        line = case.to_line(request, module)
+        if request.wants(line["id"], case.group, line["path"], line["id"].replace("::", ".")):
             yield {"running": line["id"]}
-            seen.add(line["id"])
+            reported.add(line["id"])
             yield line
         elif case.outcome == "failed":
             yield {"unasked": 1}
-    if whole:
-        yield {"finish": 0, "expected": len(seen)}
+    if complete:
+        yield {"finish": 0, "expected": len(reported)}
 
 
-def _cases(asked: Asked, data: bytes) -> tuple[list[_Case], bool]:
-    """The test cases, and whether the document is whole."""
+def _cases(request: RunnerRequest, data: bytes) -> tuple[list[_Case], bool]:
+    """Return the test cases, and whether the document is complete."""
     cases: list[_Case] = []
-    inside: list[str] = []
-    seen = count()
+    open_elements: list[str] = []
+    elements = count()
 
-    def start(name: str, given: dict[str, str]) -> None:
-        inside.append(name)
-        if len(inside) > DEEPEST or next(seen) > MOST_ELEMENTS:
+    def start(name: str, attributes: dict[str, str]) -> None:
+        open_elements.append(name)
+        if len(open_elements) > DEEPEST or next(elements) > MOST_ELEMENTS:
             raise _Refused
         if name == "testcase" and len(cases) < MOST_TESTS:
-            cases.append(_case(asked, given))
-        elif name in OUTCOMES and cases and "testcase" in inside:
+            cases.append(_case(request, attributes))
+        elif name in OUTCOMES and cases and "testcase" in open_elements:
             cases[-1].outcome = OUTCOMES[name]
-            cases[-1].error = given.get("type", "")
-            cases[-1].said = [f"{given['message'][:LONGEST]}\n"] if "message" in given else []
+            cases[-1].error = attributes.get("type", "")
+            cases[-1].texts = [f"{attributes['message'][:LONGEST]}\n"] if "message" in attributes else []
 
     def end(name: str) -> None:
-        inside.pop()
+        open_elements.pop()
 
-    def text(said: str) -> None:
-        if inside and inside[-1] in OUTCOMES and cases and sum(map(len, cases[-1].said)) < LONGEST:
-            if cases[-1].said and said.strip() and said.strip() in cases[-1].said[0]:
-                return  # most repeat the message as the trace's first line
-            cases[-1].said.append(said)
+    def text(data: str) -> None:
+        if open_elements and open_elements[-1] in OUTCOMES and cases and sum(map(len, cases[-1].texts)) < LONGEST:
+            if cases[-1].texts and data.strip() and data.strip() in cases[-1].texts[0]:
+                return  # most runners repeat the message as the first line of the trace
+            cases[-1].texts.append(data)
 
     def refuse(*_: object) -> None:
         raise _Refused
@@ -126,33 +129,33 @@ def _cases(asked: Asked, data: bytes) -> tuple[list[_Case], bool]:
     return cases, True
 
 
-def _case(asked: Asked, given: dict[str, str]) -> _Case:
-    path = given.get("file", "").removeprefix(f"{asked.root}/").removeprefix("./")
-    seconds, line = given.get("time", "").replace(",", ""), given.get("line", "")
+def _case(request: RunnerRequest, attributes: dict[str, str]) -> _Case:
+    path = attributes.get("file", "").removeprefix(f"{request.root}/").removeprefix("./")
+    seconds, line = attributes.get("time", "").replace(",", ""), attributes.get("line", "")
     return _Case(
-        given.get("name", ""),
-        given.get("classname", given.get("class", "")),
+        attributes.get("name", ""),
+        attributes.get("classname", attributes.get("class", "")),
         path,
         int(line) if re.fullmatch(r"\d{1,9}", line) else 0,
         float(seconds) if re.fullmatch(r"\d{1,9}(?:\.\d+)?", seconds) else 0.0,
     )
 
 
-def _source(asked: Asked, module: str, group: str) -> str:
-    """Where a class of the JVM is written, "" if it is not in the module."""
+def _source(request: RunnerRequest, module: str, group: str) -> str:
+    """Return the source file of a JVM class, "" if it is not in the module."""
     name = group.partition("$")[0].replace(".", "/")
     if not re.fullmatch(r"[\w/]+", name):
         return ""
     ends = {"java": ".java", "kotlin": ".kt", "groovy": ".groovy", "scala": ".scala"}
     for folder in SOURCES:
         path = f"{module}{folder}/{name}{ends[folder.rpartition('/')[2]]}"
-        if asked.exists(path):
+        if request.exists(path):
             return path
     return ""
 
 
-def class_of(node: str) -> tuple[str, str]:
-    """The class of the JVM and the method that a test's id, a class or a source file names; "" for what it does not."""
+def jvm_class(node: str) -> tuple[str, str]:
+    """Return the JVM class and the method that a test's id, a class or a source file names; "" for a missing part."""
     path, _, name = node.partition("::")
     source = SOURCE.fullmatch(path)
     group = source[1].replace("/", ".") if source else path

@@ -1,12 +1,14 @@
-"""The border to test runners: what makes one tell of each test, whatever command ends up running it.
+"""Plug-in interface of test runners: hooks that make a runner report each test, whatever command runs it.
 
 A runner is a module `aci/runners/<name>.py` with
 
-    hook(asked: Asked, command: str) -> Hook | None         what is to be added; None: not run by this command
-    read(asked: Asked, path: str, data: bytes) -> Iterator[Line]     the lines of a file `<name>-…` in `asked.out`
+    hook(request: RunnerRequest, command: str) -> Hook | None
+        Return what to add to the command; None if the command does not use this runner.
+    read(request: RunnerRequest, path: str, data: bytes) -> Iterator[Line]
+        Yield the results in a file `<name>-…` in `request.out`.
 
-`read` may be missing where the hook itself appends lines (`aci/report.py` says which) to `asked.lines`.
-What a workspace holds is not trusted: a runner reads it with bounds, and passes over what it does not understand.
+`read` may be missing if the hook itself appends result lines (see `aci/testing/suite_results.py`) to `request.lines`.
+Files of a workspace are not trusted: a runner reads them with limits, and skips what it does not understand.
 """
 
 from __future__ import annotations
@@ -17,24 +19,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from typing import Protocol, cast
 
-from aci.report import Line
+from aci.runtime.guest_programs import program_source
+from aci.testing.suite_results import Line
 from trajectories.plugins import names
 
 PYTHON = re.compile(r"\b(?:py\.?test|unittest|manage\.py|runtests\.py|django(?:-admin)?\s+test)\b")
-"""Commands that run Python's tests and no others."""
+"""Commands that run only tests in Python."""
 MOST_BYTES = 50_000_000
-"""Of a file that a runner writes."""
+"""Size limit of a file that a runner writes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One run of tests: the repository's `root`, a `folder` of ours outside it, what it is narrowed to (nothing: all).
+class RunnerRequest:
+    """One run of tests in the repository at `root`, limited to `nodes` (empty: all tests).
 
-    `look` gives the text of a file of the repository, "" where there is none; `exists` knows the source files of
-    languages whose runners name a file by a class or crate only. `limit` is in seconds, for each test.
+    `folder` is outside the repository and holds the run's files. `look` returns the text of a file of the repository,
+    "" if it does not exist. `exists` tells whether a source file exists, for languages whose runners report only the
+    class or crate of a test. `limit` is in seconds, for each test.
     """
 
     root: str
@@ -46,16 +49,16 @@ class Asked:
 
     @property
     def out(self) -> str:
-        """The folder for files that a runner writes and we read."""
+        """The folder for result files that runners write."""
         return f"{self.folder}/out"
 
     @property
     def lines(self) -> str:
-        """The file for lines of results."""
+        """The file for result lines."""
         return f"{self.folder}/out.jsonl"
 
     def wants(self, *names: str) -> bool:
-        """Whether one of a test's names is asked for, or lies below what is (its file, folder, class)."""
+        """Whether one of a test's names, or its file, folder or class, is among the nodes."""
         if not self.nodes:
             return True
         below = tuple(f"{node.rstrip('/')}{end}" for node in self.nodes for end in ("/", "::", " > ", "["))
@@ -64,11 +67,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """What makes a runner tell: the `command` to be run, `files` to be written into the folder, and `env`.
+    """Additions that make a runner report: the `command` to run, `files` to write into the folder, and `env`.
 
-    Files under `bin/` are programs, found before others of their name. A value of `env` stands in double quotes:
-    `${NAME}` in it is what the session has. `reports` are names, as for `find -name`, of reports in JUnit's form that
-    the runner writes into the repository.
+    Files under `bin/` are programs and take precedence over others of their name. A value of `env` is put in double
+    quotes, so that `${NAME}` in it expands to the session's variable. `reports` are patterns for `find -name` of JUnit
+    reports that the runner writes into the repository.
     """
 
     command: str
@@ -78,42 +81,43 @@ class Hook:
 
 
 class Runner(Protocol):
-    """See the module."""
+    """The interface of a runner module; see the module docstring."""
 
-    def hook(self, asked: Asked, command: str) -> Hook | None: ...
+    def hook(self, request: RunnerRequest, command: str) -> Hook | None: ...
 
 
 @cache
 def runners() -> dict[str, Runner]:
-    """Every runner there is, by name."""
+    """Return all runners by name."""
     return {name: cast(Runner, import_module(module)) for name, module in names("aci.runners").items()}
 
 
-def reader_of(name: str) -> Callable[[Asked, str, bytes], Iterator[Line]] | None:
-    """The runner's `read`, if there is such a runner and it has one."""
+def reader_of(name: str) -> Callable[[RunnerRequest, str, bytes], Iterator[Line]] | None:
+    """Return the runner's `read`, if the runner exists and has one."""
     return getattr(runners().get(name), "read", None)
 
 
-def hooks(asked: Asked, command: str) -> tuple[str, list[Hook]]:
-    """The command with all that is to be added to it, and the hooks of the runners it may end up in."""
+def collect_hooks(request: RunnerRequest, command: str) -> tuple[str, list[Hook]]:
+    """Return the command with all additions, and the hooks of the runners that it may use."""
     found = []
     for name, runner in runners().items():
         if name == "python" or not PYTHON.search(command):
-            hook = runner.hook(asked, command)
+            hook = runner.hook(request, command)
             if hook is not None:
                 command = hook.command
                 found.append(hook)
     return command, found
 
 
-def shim(asked: Asked, added: Sequence[str], run: str, kept: str) -> bytes:
-    """A program to stand before a build tool: `added` comes behind its word `test`, then `run` is run.
+def build_wrapper(request: RunnerRequest, added: Sequence[str], run: str, kept: str) -> bytes:
+    """Return a program that wraps a build tool: it inserts `added` after the subcommand `test`, then runs `run`.
 
-    `run` is shell: `"$tool" "$@"` is the tool's whole call, `$out` the file to be written, `$dashes` set if the call
-    has a `--`, `fit` leaves of a huge `$out` the lines that match `kept`. `$out.cwd` holds where it was called.
+    `run` is shell code. In it, `"$tool" "$@"` is the whole call of the tool, `$out` the file to write, and `$dashes` is
+    set if the call contains `--`. `fit` reduces a huge `$out` to the lines that match `kept`. `$out.cwd` holds the
+    working directory of the call.
     """
-    text = files("aci.inside").joinpath("shim.sh").read_text(encoding="utf-8")
-    places = {"%BIN%": shlex.quote(f"{asked.folder}/bin"), "%OUT%": shlex.quote(asked.out)}
+    text = program_source("shim.sh").decode()
+    places = {"%BIN%": shlex.quote(f"{request.folder}/bin"), "%OUT%": shlex.quote(request.out)}
     fit = {"%MOST%": str(MOST_BYTES), "%KEPT%": shlex.quote(kept)}
     for name, value in {"%ADDED%": shlex.join(added), "%RUN%": run, **fit, **places}.items():
         text = text.replace(name, value)

@@ -1,4 +1,4 @@
-"""How a repository's tests are run when nobody says, and how to say it again."""
+"""Detection of a repository's test command, and commands that repeat a part of the suite."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from importlib.resources import files as resources
 from itertools import pairwise
 from typing import Any
 
-from aci.projects import MANIFESTS, django_command, first_command, is_python, project_command, project_of, within
-from aci.workspace import Workspace
+from aci.runtime.guest_programs import program_source
+from aci.runtime.workspace import Workspace
+from aci.testing.project_manifests import (
+    MANIFESTS,
+    django_command,
+    first_command,
+    is_python,
+    prefix_folder,
+    project_command,
+    project_of,
+)
 from trajectories.errors import UsageError
 
 SHOWN_NODES, MANY_OF_FILE = 20, 4
@@ -31,15 +39,15 @@ NEEDS_TEST = "Give the command that runs the tests with --test."
 
 
 def detect_command(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = ()) -> str:
-    """The test command that fits the repository, or the part of it that holds `nodes`. Raises UsageError."""
+    """Return the test command of the repository, or of the part of it that contains `nodes`. Raises UsageError."""
     return detect(workspace, session, nodes)[0]
 
 
 def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = ()) -> tuple[str, str]:
-    """The test command that fits the repository, and the version of its Python, if that runs it. Raises UsageError.
+    """Return the test command of the repository, and its Python version if Python runs it. Raises UsageError.
 
-    In a repository of many projects `nodes` say which; where they say nothing, it is the one at the top, else the
-    first below that is not Python's.
+    In a repository of several projects, `nodes` select one. Otherwise it is the project at the top, or else the first
+    below that is not Python's.
     """
 
     def look(path: str) -> str:
@@ -62,7 +70,7 @@ def detect(workspace: Workspace, session: str = "tests", nodes: Sequence[str] = 
 
 
 def _manifests(workspace: Workspace, session: str) -> frozenset[str]:
-    """The paths of all files that say how a project is built or tested, three folders down."""
+    """Return the paths of all manifests of builds and tests, down to three folders deep."""
     names = " -o ".join(f"-name {shlex.quote(name)}" for name in MANIFESTS)
     ignored = r"\( -name node_modules -o -name .git -o -name vendor -o -name target \) -prune -o"
     place = shlex.quote(workspace.root)
@@ -73,27 +81,27 @@ def _manifests(workspace: Workspace, session: str) -> frozenset[str]:
 def _python_command(
     workspace: Workspace, session: str, folder: str, files: Collection[str], look: Callable[[str], str]
 ) -> tuple[str, str]:
-    path = f"{workspace.harness}/detect.py"
-    workspace.write(path, resources("aci.inside").joinpath("detect.py").read_bytes())
+    path = f"{workspace.harness}/project_probe.py"
+    workspace.write(path, program_source("project_probe.py"))
     place = f'{shlex.quote(path)} {shlex.quote(posixpath.join(workspace.root, folder))} "$PYTHONPATH"'
     ran = workspace.run(f"PYTHONPATH= python3 {place} || PYTHONPATH= python {place}", 60, session)
     found = _last_object(ran.text)
     if not found:
-        raise UsageError("The workspace has no Python that could run the tests.", NEEDS_TEST)
+        raise UsageError("The workspace has no Python to run the tests.", NEEDS_TEST)
     version = str(found.get("version", ""))
     if own := django_command(str(found["python"]), folder, files, look):
         return own, version
     if not found["tests"]:
         raise UsageError("No tests were found in the repository.", NEEDS_TEST)
     if found["pytest"]:
-        return within(folder, f"{shlex.quote(str(found['pytest']))} -m pytest"), version
+        return prefix_folder(folder, f"{shlex.quote(str(found['pytest']))} -m pytest"), version
     if not found["start"]:
         raise UsageError(
-            "The repository's tests look like pytest's, but the workspace's Python has no pytest.",
+            "The repository's tests seem to need pytest, but the workspace's Python does not have it.",
             f"Choose an image that has it with --image. {NEEDS_TEST}",
         )
     options = [str(option) for option in found["start"]]
-    return within(folder, shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])), version
+    return prefix_folder(folder, shlex.join([str(found["python"]), "-m", "unittest", "discover", *options])), version
 
 
 def _last_object(text: str) -> dict[str, Any]:
@@ -107,15 +115,15 @@ def _last_object(text: str) -> dict[str, Any]:
     return {}
 
 
-def importing(folder: str, command: str) -> str:
-    """The command with `folder` first wherever it sets PYTHONPATH itself, which would hide our files there."""
+def prepend_python_path(folder: str, command: str) -> str:
+    """Return the command with `folder` first wherever it sets PYTHONPATH, so that the hooks there are still found."""
     return PYTHONPATH.sub(rf"PYTHONPATH=\1{folder}:", command)
 
 
 def is_run_by(command: str, path: str) -> bool:
-    """Whether a test command runs this file itself: it names it, or the file is a Makefile or the like.
+    """Whether a test command runs this file itself.
 
-    The latter where the command is neither pytest nor unittest: what else it runs, nobody can tell.
+    It does if it names the file. A command other than pytest and unittest may also run a Makefile or the like.
     """
     folders = ["", *ENTERED.findall(command)]
     modules = [name.replace(".", "/") for name in MODULE.findall(command)]
@@ -126,14 +134,14 @@ def is_run_by(command: str, path: str) -> bool:
     return not direct and bool(RUNNERS.fullmatch(path))
 
 
-def narrowed(command: str, nodes: Sequence[str]) -> str:
-    """A line for people that repeats `command` for `nodes` only."""
+def command_for_nodes(command: str, nodes: Sequence[str]) -> str:
+    """Return a shell line, for people, that repeats `command` for `nodes` only."""
     more = f"  # and {len(nodes) - SHOWN_NODES} more" if len(nodes) > SHOWN_NODES else ""
     quoted = [shlex.quote(node) for node in nodes[:SHOWN_NODES]]
     if PYTEST.search(command):
         files = named_files(command)
-        kept = [word for word in re.split(r"(?<=\s)", command) if word.strip() not in files]
-        return f"{''.join(kept).rstrip()} {' '.join(quoted)}{more}"
+        words = [word for word in re.split(r"(?<=\s)", command) if word.strip() not in files]
+        return f"{''.join(words).rstrip()} {' '.join(quoted)}{more}"
     if "-m unittest" in command:
         return f"{command} {' '.join(f'-k {node}' for node in quoted)}{more}"
     if re.search(r"manage\.py test|runtests\.py", command):
@@ -144,7 +152,7 @@ def narrowed(command: str, nodes: Sequence[str]) -> str:
 
 
 def named_files(command: str) -> list[str]:
-    """The files (or tests in them) that a command of pytest's alone names to be run; none where it runs the suite."""
+    """Return the files (or tests in them) that a plain pytest command names; none if it runs the whole suite."""
     if not (match := PYTEST.search(command)):
         return []
     words = match[1].split()
@@ -157,8 +165,8 @@ def named_files(command: str) -> list[str]:
     ]
 
 
-def grouped(nodes: Sequence[str], files: Collection[str]) -> list[str]:
-    """The nodes, with one of the `files` in place of many of its tests."""
+def group_nodes(nodes: Sequence[str], files: Collection[str]) -> list[str]:
+    """Return the nodes, with one of the `files` in place of four or more of its tests."""
     many = Counter(node.partition("::")[0] for node in nodes)
     whole = {path for path, count in many.items() if count >= MANY_OF_FILE and path in files}
     paths = ((node, node.partition("::")[0]) for node in nodes)

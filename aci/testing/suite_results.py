@@ -1,6 +1,6 @@
-"""What came of a run of tests: of each test, and of the whole; made of the lines that runners' hooks write.
+"""Results of a test run, of each test and of the whole, built from the lines that runners' hooks write.
 
-What the lines say is checked against the exit code and against their own counts.
+The lines are checked against the exit code and against their own counts.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, get_args
 
-from aci.workspace import Ran
+from aci.runtime.workspace import CommandResult
 
 Line = dict[str, Any]
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 RANK = {"skipped": 0, "xfailed": 1, "xpassed": 2, "passed": 3, "error": 4, "failed": 5}
 LOSS = {"passed": 0, "xpassed": 0, "xfailed": 1, "skipped": 1, "error": 2, "failed": 3}
-"""Of several lines for one test within a run the highest RANK counts, of its results in two runs the highest LOSS."""
-CUT, TOO_LONG = "TimeUp", "RanTooLong"
+"""Of several lines for one test in a run, the highest RANK counts; of its results in two runs, the highest LOSS."""
+TIMED_OUT, TOO_LONG = "TimeUp", "RanTooLong"
 SHELL_FAILED = 126
-"""Exit codes from here on are the shell's: not to be run, not found, ended by a signal."""
+"""From here on, exit codes are the shell's: not executable, not found, ended by a signal."""
 IN_PYTHON = ("pytest", "unittest")
 PYTHON_FAILED = 2
-"""The highest exit code that failed tests explain where Python's runners ran them: from 3 on pytest tells of trouble.
-Other runners have codes of their own: cargo's is 101."""
+"""The highest exit code that failed tests explain in Python's runners: from 3 on, pytest reports internal problems.
+Other runners have their own codes: cargo's is 101."""
 LARGEST = 1_000_000_000
-"""No line, count or second is larger than this."""
+"""Upper limit of line numbers, counts and seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What came of one test, or of a file that could not be collected (`error`).
+    """The result of one test, or of a file that could not be collected (`error`).
 
-    `id` is pytest's node id or unittest's dotted name. `path` and `line` are where the test is written. Of a failure,
-    `error` is the exception's type and `trace` the repository's own frames `path:line:function`, innermost last.
+    `id` is pytest's node id or unittest's dotted name. `path` and `line` are where the test is defined. For a failure,
+    `error` is the exception's type and `trace` the frames in the repository, `path:line:function`, innermost last.
     """
 
     __test__: ClassVar[bool] = False
@@ -58,24 +58,24 @@ class TestResult:
 
     @property
     def cut(self) -> bool:
-        """Whether it was still running when the time of the whole run was up, which says nothing of the test."""
-        return self.error == CUT
+        """Whether it was still running when the whole run timed out, which says nothing about the test."""
+        return self.error == TIMED_OUT
 
     @property
     def too_long(self) -> bool:
-        """Whether it was ended because it took longer than a test may."""
+        """Whether it was ended because it exceeded the time limit of a test."""
         return self.error == TOO_LONG
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a test command did.
+class SuiteReport:
+    """The report of a test command.
 
-    `complete`: every session that started also finished, and all its tests ran. `granularity` is `command` where only
-    the exit code is known. `notes` say in words what does not fit together. Failed tests explain exit codes up to
-    `highest`, and `codes`, which runners announce (mocha's is the number of failures). `trouble`: a runner tells that
-    it does not end well, be it for a test or for a rule of its own. `unasked`: tests failed that were not asked for,
-    and of which there is no result. `limit` are the seconds that each test might take.
+    `complete`: every session that started also finished, and all its tests ran. `granularity` is `command` if only the
+    exit code is known. `notes` describe inconsistencies. Failed tests explain exit codes up to `highest`, and those in
+    `codes`, which runners announce (mocha's is the number of failures). `trouble`: a runner reports that it failed, for
+    a test or for a rule of its own. `unasked`: tests failed that were not requested, and have no result here. `limit`
+    is the time limit of each test, in seconds.
     """
 
     results: tuple[TestResult, ...]
@@ -113,13 +113,13 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether everything ran to its end and nothing failed."""
+        """Whether the run was complete and nothing failed."""
         ran = bool(self.results) or self.granularity == "command"
         return ran and self.complete and not self.timed_out and not self.failed and self.code == 0
 
     @property
     def ended_well(self) -> bool:
-        """Whether the exit code tells no trouble that the results do not: a crash at the very end, a plug-in's no."""
+        """Whether the results explain the exit code; not so after a crash at the end, or a failure of a plug-in."""
         if self.granularity == "command":
             return True
         if not self.failed and not self.unasked:
@@ -127,15 +127,15 @@ class Report:
         return self.complete and (0 <= self.code <= self.highest or self.code in self.codes)
 
     def find(self, id: str) -> TestResult | None:
-        """The test's result, else the error of the file, module or class that holds it."""
+        """Return the test's result, else the error of the file, module or class that contains it."""
         if id in self._by_id:
             return self._by_id[id]
         holders = [id[: cut.start()] for cut in re.finditer(r"::|[.\[/]", id)]
         found = [self._by_id[holder] for holder in reversed(holders) if holder in self._by_id]
         return next((result for result in found if result.outcome == "error"), None)
 
-    def joined(self, other: Report) -> Report:
-        """Of each test the worse of its results in two runs, and not one that was cut off; all else is the other's."""
+    def joined(self, other: SuiteReport) -> SuiteReport:
+        """Merge the results of two runs: of each test the worse one that was not cut off; all else is the other's."""
         ours = [result for result in self.results if result.id not in other._by_id]
         pairs = [(self._by_id.get(result.id, result), result) for result in other.results]
         worse = [max(pair, key=lambda one: -1 if one.cut else LOSS[one.outcome]) for pair in pairs]
@@ -148,7 +148,7 @@ class Report:
         )
 
     def summary(self) -> str:
-        """One line: `3 failed, 120 passed in 2.1 s`."""
+        """Return one line, as `3 failed, 120 passed in 2.1 s`."""
         order = ("failed", "error", "passed", "skipped", "xfailed", "xpassed")
         found = self.counts
         counts = [f"{n} {name}{'s' * (name == 'error' and n > 1)}" for name in order if (n := found.get(name))]
@@ -158,32 +158,32 @@ class Report:
         return f"{', '.join(counts) or 'no tests ran'} in {self.seconds:.1f} s{state}"
 
 
-def report_of(command: str, ran: Ran, lines: list[Line]) -> Report:
-    """The report of a command that ran, by the lines `{"start"}`, `{"running"}`, `{"id", "outcome", …}`, `{"finish"}`.
+def build_report(command: str, ran: CommandResult, lines: list[Line]) -> SuiteReport:
+    """Build the report of a command from its lines `{"start"}`, `{"running"}`, `{"id", "outcome", …}`, `{"finish"}`.
 
-    `{"unasked"}` is a failed test that was not asked for. What is not one of ours is passed over. Without a start only
-    the exit code is known.
+    `{"unasked"}` is a failed test that was not requested. Other lines are skipped. Without a start, only the exit code
+    is known.
     """
     starts = [line for line in lines if "start" in line]
     finishes = [line for line in lines if "finish" in line]
     results = _results(lines)
     if not starts:
         notes = _trouble(ran, False, ())
-        return Report(
+        return SuiteReport(
             (), command, ran.code, ran.output, "command", ran.timed_out, ran.seconds, not ran.timed_out, notes
         )
-    begun = sum("running" in line for line in lines)
+    started = sum("running" in line for line in lines)
     expected = sum(_number(line.get("expected")) for line in finishes)
-    complete = len(starts) == len(finishes) and begun >= expected and not ran.timed_out
+    complete = len(starts) == len(finishes) and started >= expected and not ran.timed_out
     unasked = any("unasked" in line for line in lines)
     codes = tuple(_number(line["code"]) for line in finishes if "code" in line)
     notes = _trouble(ran, True, codes) + _mismatches(ran, complete, results.values(), unasked)
     if len(finishes) < len(starts) and (left := _left_running(lines)) and left not in results:
-        reason = "still running when time was up" if ran.timed_out else f"the run ended here with exit code {ran.code}"
+        reason = "still running at the time-out" if ran.timed_out else f"the run ended here with exit code {ran.code}"
         path = left.partition("::")[0] if "::" in left else ""
-        results[left] = TestResult(left, "error", reason, path, error=CUT if ran.timed_out else "")
+        results[left] = TestResult(left, "error", reason, path, error=TIMED_OUT if ran.timed_out else "")
     ordered = tuple(results.values())
-    return Report(
+    return SuiteReport(
         ordered,
         command,
         ran.code,
@@ -200,7 +200,8 @@ def report_of(command: str, ran: Ran, lines: list[Line]) -> Report:
 
 
 def _results(lines: Iterable[Line]) -> dict[str, TestResult]:
-    """By id, in the order of the run; of several lines for one test (phases, subtests, reruns) the worst counts."""
+    """Return results by id, in the order of the run; of several lines for one test (phases, subtests, reruns) the worst
+    counts."""
     found: dict[str, TestResult] = {}
     for line in lines:
         result = _result(line)
@@ -222,14 +223,14 @@ def _result(line: Line) -> TestResult | None:
 
 
 def _text(value: Any) -> str:
-    """A text or a number as a text that can be written; half a character of two, which JSON may hold, is spelt out."""
+    """Return a text or a number as a text that UTF-8 can encode; lone surrogates from JSON are escaped."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     return str(_number(value))
 
 
 def _left_running(lines: list[Line]) -> str:
-    """The test that had begun and not ended when the lines stop."""
+    """Return the test that had started and not finished at the last line, or ""."""
     for line in reversed(lines):
         if isinstance(line.get("running"), str):
             return _text(line["running"])
@@ -238,7 +239,7 @@ def _left_running(lines: list[Line]) -> str:
     return ""
 
 
-def _trouble(ran: Ran, any_results: bool, codes: Collection[int]) -> tuple[str, ...]:
+def _trouble(ran: CommandResult, any_results: bool, codes: Collection[int]) -> tuple[str, ...]:
     if ran.timed_out:
         return (f"The test command did not end within {ran.seconds:.0f} s.",)
     if ran.code in codes:
@@ -246,20 +247,20 @@ def _trouble(ran: Ran, any_results: bool, codes: Collection[int]) -> tuple[str, 
     if ran.code in (126, 127):
         return (f"The test command could not be run: {ran.text.strip()[-300:]}",)
     if ran.code > 128:
-        return (f"The test command was ended by signal {ran.code - 128}.",)
+        return (f"The test command was killed by signal {ran.code - 128}.",)
     if ran.code and not any_results:
         return (f"The test command ended with exit code {ran.code}: {ran.text.strip()[-300:]}",)
     return ()
 
 
-def _mismatches(ran: Ran, complete: bool, results: Collection[TestResult], unasked: bool) -> tuple[str, ...]:
+def _mismatches(ran: CommandResult, complete: bool, results: Collection[TestResult], unasked: bool) -> tuple[str, ...]:
     notes = []
     any_bad = unasked or any(result.bad for result in results)
     if ended := [result.id for result in results if result.too_long]:
         notes.append(f"Ended because they ran too long: {', '.join(ended[:5])}{' …' if len(ended) > 5 else ''}.")
     if not complete and not ran.timed_out:
-        said = f" It said last: {_last_line(ran.text)}" if not results and ran.text.strip() else ""
-        notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported.{said}")
+        last = f" Its last output: {_last_line(ran.text)}" if not results and ran.text.strip() else ""
+        notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported.{last}")
     if complete and any_bad and ran.code == 0:
         notes.append("The command exited with 0 although tests failed.")
     if complete and not any_bad and ran.code not in (0, 5):

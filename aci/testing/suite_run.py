@@ -1,7 +1,7 @@
-"""Running a repository's tests and reading what came of each.
+"""Running a repository's tests and reading the result of each.
 
-Hooks of `aci/runners/` placed in the workspace outside the repository make the test runner tell of each test,
-whatever command ends up running it. Other commands are judged by their exit code.
+Hooks from `aci/runners/` are placed in the workspace, outside the repository. They make the test runner report each
+test, whatever command runs it. Other commands are judged by their exit code.
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from aci.commands import detect_command
-from aci.report import Report, TestResult, report_of
-from aci.runner import Asked, Hook, hooks
-from aci.told import Told
-from aci.workspace import OURS, Ran, Workspace
+from aci.runtime.guest_programs import PACKAGE
+from aci.runtime.workspace import HARNESS_SESSION, CommandResult, Workspace
+from aci.testing.result_collection import CollectedResults
+from aci.testing.runner_hooks import Hook, RunnerRequest, collect_hooks
+from aci.testing.suite_command import detect_command
+from aci.testing.suite_results import SuiteReport, TestResult, build_report
 from trajectories.errors import UsageError, WorkspaceError
 
-__all__ = ["Report", "TestResult", "run_tests"]
+__all__ = ["SuiteReport", "TestResult", "run_tests"]
 
-SESSION = OURS
-UNREACHABLE = b"No module named 'swe_agent_results"
+SESSION = HARNESS_SESSION
+UNREACHABLE = f"No module named '{PACKAGE}".encode()
 MANIFEST_LIMIT = 1_000_000
 SOURCE_ENDS = (".rs", ".java", ".kt", ".groovy", ".scala")
-"""Of the languages whose runners tell of a class or crate, which may lie in one of some folders."""
+"""Suffixes in languages whose runners report a class or crate that may be in one of several folders."""
 MOST_SOURCES = 200_000
 TEST_LIMIT = 60.0
-"""Seconds that one test may take where an alarm can end it, so that a test that hangs does not hide the others."""
+"""Seconds that one test may take if an alarm can end it, so that a test that hangs does not hide the others."""
 
 
 def run_tests(
@@ -39,43 +40,43 @@ def run_tests(
     nodes: Sequence[str] = (),
     timeout: float = 600,
     each: float | None = None,
-) -> Report:
-    """Run the tests by `command`, or as the repository suggests, narrowed to `nodes` if any are given.
+) -> SuiteReport:
+    """Run the tests by `command`, or by a detected one, limited to `nodes` if any are given.
 
     A node is a test's id, a pytest node id, a unittest dotted name, a file or a folder; nodes that do not exist are
-    passed over. A command that is judged by its exit code cannot be narrowed. `timeout` is in seconds, for the whole
-    command; a test that takes `each` of it (by default a minute, or half) fails. Raises UsageError if no test command
-    is given and none can be found.
+    skipped. A command that is judged by its exit code cannot be limited to nodes. `timeout` is in seconds, for the
+    whole command. A test that takes `each` seconds (by default a minute, or half of `timeout` if that is less) fails.
+    Raises UsageError if no test command is given and none can be detected.
     """
     command = command or detect_command(workspace, SESSION, nodes)
     folder = f"{workspace.harness}/results-{secrets.token_hex(8)}"
-    limit = limit_of(timeout) if each is None else each
+    limit = limit_per_test(timeout) if each is None else each
     look, exists = cache(lambda path: _look(workspace, path)), _existing(workspace)
-    asked = Asked(workspace.root, folder, tuple(_outermost(nodes)), limit, look, exists)
-    words, hooked = hooks(asked, command)
-    ran = _run(workspace, asked, words, hooked, timeout)
-    told = Told(workspace, SESSION)
-    told.read(asked, hooked)
-    report = report_of(command, ran, told.lines)
-    whole, notes = report.complete and told.whole, (*report.notes, *told.notes)
-    report = replace(report, complete=whole, notes=notes, limit=limit)
+    request = RunnerRequest(workspace.root, folder, tuple(_outermost(nodes)), limit, look, exists)
+    words, hooked = collect_hooks(request, command)
+    ran = _run(workspace, request, words, hooked, timeout)
+    collected = CollectedResults(workspace, SESSION)
+    collected.read(request, hooked)
+    report = build_report(command, ran, collected.lines)
+    complete, notes = report.complete and collected.whole, (*report.notes, *collected.notes)
+    report = replace(report, complete=complete, notes=notes, limit=limit)
     if not report.results and UNREACHABLE in ran.output:
-        # The command hides our files from Python (-I, env -i, tox): then its exit code must do.
-        told.removed, asked = False, replace(asked, folder=f"{folder}-plain")  # the other is on its way out
-        workspace.write(f"{asked.folder}/command.sh", b"unset PYTEST_PLUGINS\n" + command.encode() + b"\n")
-        report = report_of(command, workspace.run(_shell_line(asked, hooked), timeout, SESSION), [])
-    if not told.removed:
-        workspace.run(shlex.join(["rm", "-rf", folder, asked.folder]), session=SESSION)
+        # The command hides the hooks from Python (-I, env -i, tox), so that only its exit code can be used.
+        collected.removed, request = False, replace(request, folder=f"{folder}-plain")  # the other is being removed
+        workspace.write(f"{request.folder}/command.sh", b"unset PYTEST_PLUGINS\n" + command.encode() + b"\n")
+        report = build_report(command, workspace.run(_shell_line(request, hooked), timeout, SESSION), [])
+    if not collected.removed:
+        workspace.run(shlex.join(["rm", "-rf", folder, request.folder]), session=SESSION)
     return report
 
 
-def limit_of(timeout: float) -> float:
-    """The seconds that each test may take, in a run that may take `timeout`."""
+def limit_per_test(timeout: float) -> float:
+    """Return the seconds that each test may take in a run with this `timeout`."""
     return min(TEST_LIMIT, timeout / 2)
 
 
 def _outermost(nodes: Sequence[str]) -> list[str]:
-    """The nodes without those that lie in a folder among them: some runners then leave out the folder's other files."""
+    """Return the nodes without those inside a folder among them: otherwise some runners skip its other files."""
     folders = [f"{node.rstrip('/')}/" for node in nodes if "::" not in node and not node.endswith(".py")]
     return [node for node in nodes if not any(node.startswith(folder) and node != folder for folder in folders)]
 
@@ -88,7 +89,7 @@ def _look(workspace: Workspace, path: str) -> str:
 
 
 def _existing(workspace: Workspace) -> Callable[[str], bool]:
-    """Whether there is such a source file: all are listed at once when it is first asked."""
+    """Return a function that checks if a source file exists; its first call lists all files at once."""
     chosen = " -o ".join(f"-name '*{end}'" for end in SOURCE_ENDS)
 
     @cache
@@ -101,31 +102,37 @@ def _existing(workspace: Workspace) -> Callable[[str], bool]:
     return lambda path: path in listed()
 
 
-def _run(workspace: Workspace, asked: Asked, command: str, hooked: Sequence[Hook], timeout: float) -> Ran:
-    """Write our files, and the command as a file (nothing it does to its shell is left behind), and run that: in one
-    go, as each costs a millisecond."""
-    told = {
-        "out": asked.lines,
-        "root": asked.root,
-        "nodes": asked.nodes,
-        "cache": f"{asked.folder}/cache",
-        "limit": asked.limit,
+def _run(
+    workspace: Workspace, request: RunnerRequest, command: str, hooked: Sequence[Hook], timeout: float
+) -> CommandResult:
+    """Write the hooks' files and the command as a file, and run that, all in one command to save time.
+
+    The command runs from a file so that it cannot change the state of the session's shell.
+    """
+    settings = {
+        "out": request.lines,
+        "root": request.root,
+        "nodes": request.nodes,
+        "cache": f"{request.folder}/cache",
+        "limit": request.limit,
     }
     files = {name: data for hook in hooked for name, data in hook.files.items()}
-    files |= {"run.json": json.dumps(told).encode(), "command.sh": command.encode() + b"\n"}
-    script = _script(asked.folder, {name: data.decode() for name, data in files.items()})
+    files |= {"run.json": json.dumps(settings).encode(), "command.sh": command.encode() + b"\n"}
+    script = _script(request.folder, {name: data.decode() for name, data in files.items()})
     failed = f"not placed: {secrets.token_hex(8)}"
     ran = workspace.run(
-        f"if\n{script}\nthen\n{_shell_line(asked, hooked)}\nelse printf %s {shlex.quote(failed)}; fi", timeout, SESSION
+        f"if\n{script}\nthen\n{_shell_line(request, hooked)}\nelse printf %s {shlex.quote(failed)}; fi",
+        timeout,
+        SESSION,
     )
     if ran.output.endswith(failed.encode()):
         why = ran.text.removesuffix(failed).strip()[-300:]
-        raise WorkspaceError(f"The tests could not be prepared: {why}.", "See that the workspace's disk is not full.")
+        raise WorkspaceError(f"The tests could not be prepared: {why}.", "Check that the workspace's disk is not full.")
     return ran
 
 
 def _script(folder: str, files: Mapping[str, str]) -> str:
-    """The shell commands that write the files into the folder, and make one for what runners write."""
+    """Return shell commands that write the files into the folder, and create the folder for runners' output."""
     folders = dict.fromkeys(posixpath.dirname(f"{folder}/{name}") for name in (*files, "out/"))
     lines = [shlex.join(["mkdir", "-p", *folders])]
     for name, text in files.items():
@@ -133,13 +140,13 @@ def _script(folder: str, files: Mapping[str, str]) -> str:
     return " &&\n".join(lines)
 
 
-def _shell_line(asked: Asked, hooked: Sequence[Hook]) -> str:
-    place = shlex.quote(asked.folder)
+def _shell_line(request: RunnerRequest, hooked: Sequence[Hook]) -> str:
+    place = shlex.quote(request.folder)
     programs = any(name.startswith("bin/") for hook in hooked for name in hook.files)
     env = {name: value for hook in hooked for name, value in hook.env.items()}
     words = [f'{name}="{value}"' for name, value in env.items()]
     return (
-        f"(cd {shlex.quote(asked.root)} && "
+        f"(cd {shlex.quote(request.root)} && "
         + (f'chmod +x {place}/bin/* && PATH={place}/bin:"$PATH" ' if programs else "")
         + f"SWE_AGENT_RUN={place}/run.json {' '.join(words)} "
         f'"$(command -v bash || command -v sh)" {place}/command.sh)'

@@ -1,1 +1,1 @@
-"""Backends: `open(options) -> Workspace` in each file; the file's name is the backend's."""
+"""Workspace backends. Each module has the name of its backend and a function `open(options) -> Workspace`."""

@@ -1,4 +1,4 @@
-"""A workspace in a container: no network, no capabilities, no file of this machine, gone when it is closed."""
+"""Workspaces in containers, with no network, no capabilities and no files of this machine."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from aci.base_image import HARNESS, INBOX, RENEW, SCRATCH, STORE, Base, base_image
-from aci.channel import Channel, Start
-from aci.confinement import confinement, size
-from aci.daemon import Daemon, connect, trouble
-from aci.disk_watch import DiskWatch
-from aci.exec_channel import Exec, First, first
-from aci.posix import SESSION, PosixWorkspace
-from aci.services import Beside
-from aci.shell import words
-from aci.store import environment
-from aci.workspace import Options, Workspace
+from aci.docker.base_image import HARNESS, INBOX, RENEW_SCRIPT, SCRATCH, STORE, BaseImage, base_image
+from aci.docker.container_limits import container_limits, parse_size
+from aci.docker.disk_quota import DiskWatch
+from aci.docker.docker_daemon import Daemon, connect, docker_errors
+from aci.docker.exec_stream import ExecProgram, FirstProgram, first_program_arguments
+from aci.docker.service_containers import ServiceGroup
+from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
+from aci.runtime.process_channel import Channel, ProgramStarter
+from aci.runtime.shell_session import shell_arguments
+from aci.runtime.snapshots import store_environment
+from aci.runtime.workspace import Workspace, WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -25,89 +25,93 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _SETTLING = 0.5
-"""Seconds for which a daemon may call a container running that somebody has just killed."""
-_NO_KEYS = "ctrl-@,ctrl-^,ctrl-@"
-"""What leaves a terminal without ending it: by Docker's own choice ctrl-p ctrl-q, and ctrl-p is held back for it."""
+"""Seconds for which a daemon may still report a container as running after it was killed."""
+_DETACH_KEYS = "ctrl-@,ctrl-^,ctrl-@"
+"""The keys that detach from a terminal. Docker's default is ctrl-p ctrl-q, and it would delay each ctrl-p."""
 
-_RENEWED = [
+_RENEW_FIRST = [
     *("sh", "-c"),
-    f'if [ -e {RENEW} ]; then sh {RENEW} </dev/null >/dev/null 2>&1 && rm {RENEW} || exit; fi; exec "$@"',
+    f"if [ -e {RENEW_SCRIPT} ]; then sh {RENEW_SCRIPT} </dev/null >/dev/null 2>&1 && rm {RENEW_SCRIPT} || exit; fi; "
+    'exec "$@"',
     "sh",
 ]
-"""Words before the service: the indexes of a small base are renewed as its container begins."""
+"""Words before the control shell's: they renew the git indexes of a small base when its container starts."""
 
 
-def open(options: Options) -> Workspace:
-    """See `open_workspace`. Containers that dead processes left are removed meanwhile."""
+def open(options: WorkspaceOptions) -> Workspace:
+    """Open a workspace (see `open_workspace`). Meanwhile, containers of dead processes are removed."""
     daemon = connect()
     try:
         daemon.tidy()
-        return PosixWorkspace(_box(daemon, options), options)
+        return PosixWorkspace(_start_box(daemon, options), options)
     finally:
         daemon.rest()
 
 
-def _box(daemon: Daemon, options: Options) -> Box:
-    """A container of the base. One that another process removes as too old before it is used is made again."""
+def _start_box(daemon: Daemon, options: WorkspaceOptions) -> DockerHost:
+    """Return a container of the base image. The image is made again if another process removes it as too old."""
     from docker.errors import ImageNotFound
 
     for tries_left in reversed(range(_TRIES)):
-        with trouble():
+        with docker_errors():
             base = base_image(daemon, options)
         try:
-            return Box(daemon, base, options)
+            return DockerHost(daemon, base, options)
         except WorkspaceError as error:
             if not tries_left or not isinstance(error.__cause__, ImageNotFound):
                 raise
     raise AssertionError("every try returns or raises")
 
 
-class Box:
+class DockerHost:
     """A container of a base image."""
 
     kind = "docker"
     shared = False
     scratch, harness, store, inbox = SCRATCH, HARNESS, STORE, INBOX
 
-    def __init__(self, daemon: Daemon, base: Base, options: Options, counting: bool = False) -> None:
+    def __init__(self, daemon: Daemon, base: BaseImage, options: WorkspaceOptions, counting: bool = False) -> None:
         self.root = base.root
-        self._service: list[str] | None = words("sh")
+        self._service: list[str] | None = shell_arguments("sh")
         self._daemon, self._base, self._options = daemon, base, options
-        self._beside = Beside(daemon, base.image, options) if options.services else None
+        self._services = ServiceGroup(daemon, base.image, options) if options.services else None
         try:
-            limits = {**(self._beside.joined if self._beside else {}), **confinement(options, base.root, counting)}
-            limits |= first([*_RENEWED, *self._service], environment(self.store, self.root))
-            with trouble():
+            limits = {
+                **(self._services.joined if self._services else {}),
+                **container_limits(options, base.root, counting),
+            }
+            limits |= first_program_arguments([*_RENEW_FIRST, *self._service], store_environment(self.store, self.root))
+            with docker_errors():
                 self._container = daemon.start(base.image, user=base.user, **limits)
         except BaseException:
-            self._leave()
+            self._remove_services()
             raise
-        self._watch = DiskWatch(daemon, str(self._container.id), size(options.disk))
-        self._imports = _imports(self._container, base.root)
+        self._watch = DiskWatch(daemon, str(self._container.id), parse_size(options.disk))
+        self._python_path = _python_path(self._container, base.root)
 
-    def start(self, extra: Mapping[str, str], ours: bool) -> Start:
-        env = dict(extra) if ours else self._environment(extra)
+    def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
+        env = dict(extra) if for_harness else self._environment(extra)
 
         def start(words: Sequence[str]) -> Channel:
-            if ours and words == self._service:
+            if for_harness and words == self._service:
                 self._service = None
-                return First(self._daemon, str(self._container.id))
-            return Exec(self._daemon, str(self._container.id), words, env)
+                return FirstProgram(self._daemon, str(self._container.id))
+            return ExecProgram(self._daemon, str(self._container.id), words, env)
 
         return start
 
     def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
         variables = [word for name, value in self._environment(extra).items() for word in ("-e", f"{name}={value}")]
-        words = ["docker", "exec", "-it", f"--detach-keys={_NO_KEYS}", *variables, str(self._container.id)]
+        words = ["docker", "exec", "-it", f"--detach-keys={_DETACH_KEYS}", *variables, str(self._container.id)]
         return words, self._daemon.environment()
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        told = self._beside.variables if self._beside else {}
-        return {**SESSION, "PYTHONPATH": self._imports, **told, **extra}
+        addresses = self._services.variables if self._services else {}
+        return {**SESSION_ENVIRONMENT, "PYTHONPATH": self._python_path, **addresses, **extra}
 
-    def another(self, counting: bool = False) -> Box:
+    def another(self, counting: bool = False) -> DockerHost:
         try:
-            return Box(self._daemon, self._base, self._options, counting)
+            return DockerHost(self._daemon, self._base, self._options, counting)
         finally:
             self._daemon.rest()
 
@@ -121,7 +125,7 @@ class Box:
         if self._watch.has_just_ended_all():
             return True
         time.sleep(_SETTLING)
-        with suppress(WorkspaceError), trouble():
+        with suppress(WorkspaceError), docker_errors():
             self._container.reload()
             if self._container.status == "running":
                 self._container.restart(timeout=0)
@@ -131,15 +135,15 @@ class Box:
     def remove(self) -> None:
         self._watch.stop()
         self._daemon.discard(str(self._container.id))
-        self._leave()
+        self._remove_services()
         self._daemon.rest()
 
-    def _leave(self) -> None:
-        if self._beside:
-            self._beside.remove()
+    def _remove_services(self) -> None:
+        if self._services:
+            self._services.remove()
 
 
-def _imports(container: Container, root: str) -> str:
-    """Where Python looks first, in any session: the repository, so that its own package is what the tests import."""
+def _python_path(container: Container, root: str) -> str:
+    """Return PYTHONPATH for all sessions: the repository first, so that tests import its own package."""
     set_there = dict(each.partition("=")[::2] for each in container.attrs["Config"]["Env"] or ())
     return ":".join(filter(None, (root, f"{root}/src", set_there.get("PYTHONPATH", ""))))

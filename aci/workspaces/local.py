@@ -1,4 +1,4 @@
-"""A workspace in a folder of this machine, for people without Docker: an own fresh clone, and no boundary."""
+"""Workspaces in a folder of this machine, for users without Docker: a fresh clone with no isolation."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from aci import owner
-from aci.channel import Start, here
-from aci.leftovers import LOCAL, dead_workspaces, remove_folder
-from aci.posix import SESSION, PosixWorkspace
-from aci.store import adoption, checkout, creation, environment
-from aci.workspace import Options, Workspace
+from aci.docker.leftover_cleanup import LOCAL_PREFIX, dead_workspaces, remove_folder
+from aci.repository import process_owner
+from aci.runtime.posix_workspace import SESSION_ENVIRONMENT, PosixWorkspace
+from aci.runtime.process_channel import ProgramStarter, local_starter
+from aci.runtime.snapshots import checkout_script, create_store_script, reset_index_script, store_environment
+from aci.runtime.workspace import Workspace, WorkspaceOptions
 from trajectories.errors import WorkspaceError
 
 KEPT = (
     *("PATH", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"),
     *("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYENV_ROOT", "PYENV_VERSION", "JAVA_HOME", "GOROOT"),
 )
-"""What commands see of the user's environment: no key and no token is among it."""
+"""Variables of the user's environment that commands see. None of them holds a key or a token."""
 
-ONLY_NAMED_BARE = {
+EXPLICIT_BARE_REPOSITORY = {
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "safe.bareRepository",
     "GIT_CONFIG_VALUE_0": "explicit",
 }
-"""Keeps git from taking a folder of ordinary files for a bare repository, whose settings run programs."""
+"""Keeps git from treating a folder of ordinary files as a bare repository, whose settings can run programs."""
 
 _PROBE = """\
 import sys
@@ -44,16 +44,16 @@ for name in sys.argv[1:]:
             print(name, spec.origin)
             break
 """
-"""Names that are not looked for in PYTHONPATH, and where they are. The repository's folders are not on sys.path, since
-finders that a .pth file installs may import from there."""
+"""Prints the names that are found before PYTHONPATH is searched, and their files. The repository's folders are not on
+sys.path, since finders that a .pth file installs may import from there."""
 
 
-def open(options: Options) -> Workspace:
-    """See `open_workspace`. Tells the user that this is no boundary, and if imports do not come from the clone."""
-    options.say("The local workspace is no boundary: what the agent runs, it runs as you on this machine.")
+def open(options: WorkspaceOptions) -> Workspace:
+    """Open a workspace (see `open_workspace`). Warns that it is not isolated, and if imports come from elsewhere."""
+    options.say("The local workspace is not isolated: the agent's commands run as you on this machine.")
     for folder in dead_workspaces():
         remove_folder(folder)
-    place = Family(options).place()
+    place = LocalBase(options).place()
     try:
         workspace = PosixWorkspace(place, options)
         _probe(workspace, place.environment({}), options)
@@ -63,31 +63,31 @@ def open(options: Options) -> Workspace:
     return workspace
 
 
-class Family:
-    """Places of one base: pristine copies of history and store in a folder that the last of them removes."""
+class LocalBase:
+    """The hosts of one base, with pristine copies of history and store in a folder that the last host removes."""
 
-    def __init__(self, options: Options) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=LOCAL)).resolve()
-        self._living: set[str] = set()
+    def __init__(self, options: WorkspaceOptions) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=LOCAL_PREFIX)).resolve()
+        self._active: set[str] = set()
         self._lock = Lock()
         self._tree = options.base.tree
         try:
-            (self.folder / "owner").write_text(owner.me())
+            (self.folder / "owner").write_text(process_owner.own_mark())
             history, store = self.folder / "history.git", self.folder / "store.git"
             options.repository.history(options.base, history)
             pack = self.folder / "base.pack"
             pack.write_bytes(options.trees.pack(self._tree))
-            self.shell(creation(str(store), str(pack), str(history)), store, self.folder)
+            self.shell(create_store_script(str(store), str(pack), str(history)), store, self.folder)
             pack.unlink()
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def place(self) -> Folder:
-        """A fresh clone at the base."""
+    def place(self) -> LocalHost:
+        """Create a fresh clone at the base."""
         name = secrets.token_hex(4)
         with self._lock:
-            self._living.add(name)
+            self._active.add(name)
         home = self.folder / name
         try:
             for part in ("repo", "scratch", "harness", "home", "inbox"):
@@ -95,23 +95,27 @@ class Family:
             _copy(self.folder / "history.git", home / "repo" / ".git")
             _copy(self.folder / "store.git", home / "store.git")
             root = str(home / "repo")
-            self.shell(checkout(root, self._tree) + b" && " + adoption(root), home / "store.git", home / "repo")
+            self.shell(
+                checkout_script(root, self._tree) + b" && " + reset_index_script(root),
+                home / "store.git",
+                home / "repo",
+            )
         except BaseException:
             self.leave(name)
             raise
-        return Folder(self, home)
+        return LocalHost(self, home)
 
     def leave(self, name: str) -> None:
         with self._lock:
-            self._living.discard(name)
-            last = not self._living
+            self._active.discard(name)
+            last = not self._active
         remove_folder(self.folder / name)
         if last:
             remove_folder(self.folder)
 
     def shell(self, script: bytes, store: Path, root: Path) -> None:
-        """Run commands of ours in our own folder, before any command of the agent."""
-        env = {"PATH": os.environ.get("PATH", os.defpath), **environment(str(store), str(root))}
+        """Run the harness's own commands, before any command of the agent."""
+        env = {"PATH": os.environ.get("PATH", os.defpath), **store_environment(str(store), str(root))}
         done = subprocess.run(
             ["sh", "-c", os.fsdecode(script)],
             env=env,
@@ -120,40 +124,42 @@ class Family:
             start_new_session=True,
         )
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip()[-500:]
+            errors = done.stderr.decode("utf-8", "replace").strip()[-500:]
             raise WorkspaceError(
-                f"The clone could not be made: {said}.", "See that git is installed and the disk not full."
+                f"The clone could not be made: {errors}.", "Check that git is installed and the disk is not full."
             )
 
 
-class Folder:
-    """One clone with what belongs to it."""
+class LocalHost:
+    """A clone with its store, home and other folders."""
 
     kind = "local"
     shared = True
 
-    def __init__(self, family: Family, home: Path) -> None:
+    def __init__(self, family: LocalBase, home: Path) -> None:
         self._family, self._home = family, home
         self.root, self.scratch = str(home / "repo"), str(home / "scratch")
         self.harness, self.inbox = str(home / "harness"), str(home / "inbox")
         self.store = str(home / "store.git")
 
-    def start(self, extra: Mapping[str, str], ours: bool) -> Start:
-        if ours:
-            return here({"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home / "home"), **extra})
-        return here(self.environment(extra))
+    def start(self, extra: Mapping[str, str], for_harness: bool) -> ProgramStarter:
+        if for_harness:
+            return local_starter(
+                {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home / "home"), **extra}
+            )
+        return local_starter(self.environment(extra))
 
     def terminal(self, extra: Mapping[str, str]) -> tuple[list[str], dict[str, str] | None]:
         return [], self.environment(extra)
 
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        """Of what the agent runs."""
-        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        """Return the environment of the agent's commands."""
+        passed = {name: os.environ[name] for name in KEPT if name in os.environ}
         users = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
         return {
-            **SESSION,
-            **ONLY_NAMED_BARE,
-            **kept,
+            **SESSION_ENVIRONMENT,
+            **EXPLICIT_BARE_REPOSITORY,
+            **passed,
             "HOME": str(self._home / "home"),
             "PYTHONUSERBASE": os.environ.get("PYTHONUSERBASE") or str(Path.home() / ".local"),
             "RUSTUP_HOME": os.environ.get("RUSTUP_HOME") or str(Path.home() / ".rustup"),
@@ -161,7 +167,7 @@ class Folder:
             **extra,
         }
 
-    def another(self, counting: bool = False) -> Folder:
+    def another(self, counting: bool = False) -> LocalHost:
         return self._family.place()
 
     def notice(self) -> bytes:
@@ -178,7 +184,7 @@ class Folder:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a repository; its objects, which git never changes, become links."""
+    """Copy a repository. Its objects, which git never changes, become hard links."""
 
     def copy(old: str, new: str) -> None:
         if f"{os.sep}objects{os.sep}" in old:
@@ -190,14 +196,14 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, copy_function=copy)
 
 
-def _probe(workspace: PosixWorkspace, env: Mapping[str, str], options: Options) -> None:
-    """Warn if a package of the repository would be imported from elsewhere, which would test other code."""
+def _probe(workspace: PosixWorkspace, env: Mapping[str, str], options: WorkspaceOptions) -> None:
+    """Warn if a package of the repository would be imported from elsewhere: the tests would test other code."""
     root = Path(workspace.root)
     found = [file.parent.name for base in (root, root / "src") for file in sorted(base.glob("*/__init__.py"))]
     names = [name for name in found if name.isidentifier() and not name.startswith("test")][:10]
     if not names:
         return
-    env = {**env, "PYTHONPATH": ""}  # or Python would run a sitecustomize.py of the repository
+    env = {**env, "PYTHONPATH": ""}  # otherwise Python would run a sitecustomize.py of the repository
     for python in ("python", "python3"):
         if executable := shutil.which(python, path=env.get("PATH")):
             with suppress(OSError, subprocess.TimeoutExpired):
@@ -211,5 +217,5 @@ def _probe(workspace: PosixWorkspace, env: Mapping[str, str], options: Options) 
                 for line in out.splitlines():
                     name, _, origin = line.partition(" ")
                     if not origin.startswith(str(root)):
-                        options.say(f"{name} is not imported from the clone but from {origin}: tests may test that.")
+                        options.say(f"{name} is imported from {origin}, not from the clone: tests may test that copy.")
             return

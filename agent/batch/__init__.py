@@ -1,1 +1,1 @@
-"""Many instances at once: what is solved, where it runs, what it may cost, what is left on disk."""
+"""Batches: many instances solved by several workers, with a shared budget, executors, results and reports."""

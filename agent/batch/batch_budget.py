@@ -1,7 +1,7 @@
-"""The purse of a batch: an instance is begun only where its whole budget is still there, and gives back the rest.
+"""The budget of a batch: an instance starts only if its whole budget is available, and returns what it did not spend.
 
-A lease is an instance's budget, in whole picodollars as in `agent/ledger.py`. What is leased and what is spent never
-come to more than the total, but by what a provider bills above a request's hold.
+A lease reserves an instance's budget, in whole picodollars as in `agent/limits/run_budget.py`. Leased and spent dollars
+together exceed the total only by what a provider bills above a request's reservation.
 """
 
 from __future__ import annotations
@@ -10,45 +10,46 @@ from dataclasses import dataclass, field
 from math import isfinite
 from threading import Condition, Event
 
-from agent.ledger import PICO, dollars
+from agent.limits.run_budget import PICO, dollars
 from trajectories.errors import BudgetStop, Cancelled, UsageError
 
 TICK = 0.1
-"""Seconds between two looks at whether somebody who waits is to stop."""
+"""Seconds between two checks whether a waiting worker is to stop."""
 
 
-class Exhausted(BudgetStop):
-    """The total does not pay for one more instance, and nobody will give anything back."""
+class BudgetExhausted(BudgetStop):
+    """The total does not cover another instance, and no open lease could return anything."""
 
 
-class Purse:
-    """Shared by all workers. `total` in dollars, None for no end; `spent` by earlier processes of the batch.
+class BatchBudget:
+    """The budget that all workers share.
 
-    Raises UsageError for a total that is no amount.
+    `total` is in dollars, None for no limit; `spent` is what earlier processes of the batch spent. Raises UsageError
+    for an invalid total.
     """
 
     def __init__(self, total: float | None, spent: float = 0.0) -> None:
         if total is not None and not isfinite(total):
-            raise UsageError(f"--total {total:g} is no amount.", "Give dollars, or no --total for no end.")
+            raise UsageError(f"--total {total:g} is not an amount.", "Give dollars, or no --total for no limit.")
         self._total = None if total is None else _pico(total)
         self._spent = _pico(spent)
         self._leased = 0
         self._changed = Condition()
 
     def lease(self, wanted: float, cancel: Event) -> Lease:
-        """Put `wanted` dollars aside for one instance. Waits where too little is left, as long as others may give back.
+        """Reserve `wanted` dollars for one instance. Wait if too little is left, while other leases are open.
 
-        Raises Exhausted where they cannot, Cancelled when stopped while it waits.
+        Raises BudgetExhausted if there is none, Cancelled when stopped while waiting.
         """
         pico = _pico(wanted)
         with self._changed:
             while self._total is not None and self._spent + self._leased + pico > self._total:
                 if not self._leased:
                     left = max(0, self._total - self._spent)
-                    raise Exhausted(
-                        f"The total is used up: ${dollars(left):.4f} left of ${dollars(self._total):.2f}, and an "
-                        f"instance may take ${wanted:.2f}.",
-                        "Start it again with a higher --total to go on.",
+                    raise BudgetExhausted(
+                        f"The total is used up: ${dollars(left):.4f} of ${dollars(self._total):.2f} is left, and an "
+                        f"instance may cost ${wanted:.2f}.",
+                        "Start it again with a higher --total to continue.",
                     )
                 if cancel.is_set():
                     raise Cancelled("The batch was stopped.")
@@ -58,11 +59,11 @@ class Purse:
 
     @property
     def spent(self) -> float:
-        """Dollars, without what is leased."""
+        """Spent dollars, without open leases."""
         with self._changed:
             return dollars(self._spent)
 
-    def _back(self, leased: int, spent: int) -> None:
+    def _settle(self, leased: int, spent: int) -> None:
         with self._changed:
             self._leased -= leased
             self._spent += spent
@@ -71,9 +72,9 @@ class Purse:
 
 @dataclass(slots=True)
 class Lease:
-    """What one instance may spend."""
+    """A reservation for one instance."""
 
-    purse: Purse
+    batch_budget: BatchBudget
     _pico: int
     _open: bool = field(default=True)
 
@@ -82,14 +83,14 @@ class Lease:
         return dollars(self._pico)
 
     def give_back(self, spent: float) -> None:
-        """Settle: `spent` dollars are gone, the rest is free for others. Once only; a second time is an error of ours.
+        """Settle the lease: `spent` dollars are booked, the rest is free for others. Raises ValueError the second time.
 
-        Less than nothing is spent where a request that was counted at its whole hold before came to less.
+        `spent` is negative if a request that was counted with its whole reservation before turned out cheaper.
         """
         if not self._open:
             raise ValueError("the lease is settled already")
         self._open = False
-        self.purse._back(self._pico, _pico(spent))
+        self.batch_budget._settle(self._pico, _pico(spent))
 
 
 def _pico(amount: float) -> int:

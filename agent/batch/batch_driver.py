@@ -1,7 +1,6 @@
-"""A batch from its first job to its last: workers, what lies ahead of them, the way to stop, and what came of it all.
+"""The driver of a batch: workers, preparation of the next jobs, orderly stop, and the summary.
 
-Workers are threads. What they share (the limiter, the clones, the index, the images) is made ahead for the job that is
-next, by a thread of its own.
+Workers are threads. A further thread prepares what the next job shares with others (clone, index, image).
 """
 
 from __future__ import annotations
@@ -16,26 +15,27 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Protocol
 
-from agent.batch.place import Done, Job
-from agent.batch.purse import Exhausted
-from agent.batch.working import Means, lost, worked
-from agent.engine import Happening, Token
-from agent.ownership import RESULTS
+from agent.batch.batch_budget import BudgetExhausted
+from agent.batch.batch_worker import WorkerResources, lost_attempt, run_job
+from agent.engine.engine import CancellationToken, ProgressEvent
+from agent.instances.jobs import Job, JobResult
+from agent.run_state.run_ownership import RESULTS
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.records import Step
 
 TICK = 0.1
 LEAST_ALIKE = 3
 VARIES = re.compile(r"\d+|'[^']*'|\"[^\"]*\"")
-"""What of an error may be of one instance alone."""
+"""Parts of an error message that may differ between instances."""
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """What a batch has come to so far. `exits` counts the kinds of all that is done, and what infrastructure failed;
-    `left` is what is still to do, of that too all but rows that cannot be used.
+class BatchSummary:
+    """The state of a batch.
 
-    `dollars` is null where a request had no price; what is only held counts. `error` is what it was stopped by.
+    `exits` counts the kinds of exits, including infrastructure failures. `left` is the number of jobs still to do,
+    including infrastructure failures but not unusable rows. `dollars` is null if a request had no price; unsettled
+    reservations count. `error` is what stopped the batch.
     """
 
     out: Path
@@ -50,66 +50,69 @@ class Summary:
 
     @property
     def code(self) -> int:
-        """The exit code: a batch that is done is 0, whatever its instances came to."""
+        """The exit code: 0 for a finished batch, whatever the results of its instances."""
         return self.error.code if self.error else 0
 
 
-class Front(AbstractContextManager["Front"], Protocol):
-    """Shows a batch; entered before the first call, left after the last. All but `began` may come from any thread."""
+class BatchDisplay(AbstractContextManager["BatchDisplay"], Protocol):
+    """A display of a batch, entered before the first call and left after the last.
 
-    def began(self, jobs: Sequence[Job], done: Sequence[Done] = ()) -> None:
-        """These are to be done now; `done` was done by earlier processes of the batch."""
+    All methods but `began` may be called from any thread.
+    """
+
+    def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
+        """Called with the jobs to do now, and those `done` by earlier processes of the batch."""
 
     def started(self, job: Job, image: str) -> None:
-        """A worker has taken the job; `image` is "" where its workspace is no container, or the image is not known."""
+        """Called when a worker takes the job; `image` is "" if there is no container or the image is not known."""
 
     def step(self, job: Job, step: Step, dollars: float | None) -> None:
-        """A step is on the record; dollars that its run has come to."""
+        """Called after a step is recorded, with the dollars that its run has spent."""
 
-    def happening(self, job: Job, event: Happening) -> None: ...
+    def happening(self, job: Job, event: ProgressEvent) -> None: ...
 
-    def done(self, done: Done) -> None:
-        """It is on the record in `results.jsonl`."""
+    def done(self, done: JobResult) -> None:
+        """Called after a result is written to `results.jsonl`."""
 
     def say(self, text: str) -> None:
-        """A line about the batch as a whole."""
+        """Show a line about the batch as a whole."""
 
 
 class Batch:
-    """`jobs` are what is still to do, in this order. `cancel`, once set, stops all of them in order."""
+    """A batch of `jobs` that are still to do, in this order. Setting `cancel` stops all of them in order."""
 
-    def __init__(self, out: Path, jobs: Sequence[Job], means: Means, workers: int) -> None:
+    def __init__(self, out: Path, jobs: Sequence[Job], means: WorkerResources, workers: int) -> None:
         self.out = out
-        self.cancel: Token = means.cancel
+        self.cancel: CancellationToken = means.cancel
         self._jobs, self._means, self._workers = jobs, means, workers
         self._taken = 0
         self._error: SweAgentError | None = None
-        self._unpaid: Exhausted | None = None
-        self._alike: tuple[str, set[str]] = "", set()
+        self._exhausted: BudgetExhausted | None = None
+        self._same_failures: tuple[str, set[str]] = "", set()
         self._changed = Condition()
 
-    def run(self) -> Summary:
-        """Do the jobs, each on the record as soon as it is done; return when all are, or nothing more can be."""
+    def run(self) -> BatchSummary:
+        """Do the jobs and record each result at once; return when all are done or no more can be done."""
         started = time.monotonic()
         self._means.front.began(self._jobs, tuple(self._means.store.done.values()))
         workers = [
             Thread(target=self._work, name=f"worker {number + 1}", daemon=True) for number in range(self._workers)
         ]
-        ahead = Thread(target=self._ahead, name="ahead", daemon=True)
+        ahead = Thread(target=self._prepare_ahead, name="ahead", daemon=True)
         for thread in (ahead, *workers):
             thread.start()
         for thread in workers:
-            while thread.is_alive():  # in short waits: signals are heeded between them
+            while thread.is_alive():  # short waits, so that signals are handled in between
                 thread.join(TICK)
         with self._changed:
             self._taken = len(self._jobs)
             self._changed.notify_all()
         error = self._error
         if error is None and self.cancel.stopped:
-            error = Cancelled("Interrupted.", "Start it again to go on.")
-        return self.summary(time.monotonic() - started, error or self._unpaid)
+            error = Cancelled("Interrupted.", "Start it again to continue.")
+        return self.summary(time.monotonic() - started, error or self._exhausted)
 
-    def summary(self, seconds: float = 0.0, error: SweAgentError | None = None) -> Summary:
+    def summary(self, seconds: float = 0.0, error: SweAgentError | None = None) -> BatchSummary:
         store = self._means.store
         runs = store.done.keys() | {job.run for job in self._jobs}
         ended = [*store.done.values(), *(one for one in store.failed.values() if one.run in runs)]
@@ -117,15 +120,15 @@ class Batch:
         priced = self._means.priced and all(one.dollars is not None for one in ended)
         left = len(runs) - len(store.done) - unusable
         if left and error is None:
-            what = f"Infrastructure failed {left} of {len(runs)}, which are still to do."
-            error = WorkspaceError(what, f"See {self.out / RESULTS}; mend it, then start the batch again.")
-        return Summary(
+            what = f"Infrastructure failed for {left} of {len(runs)} jobs, which are still to do."
+            error = WorkspaceError(what, f"See {self.out / RESULTS}; fix the cause, then start the batch again.")
+        return BatchSummary(
             out=self.out,
             instances=len(runs),
             done=len(runs) - left,
             exits=dict(Counter(one.kind for one in ended).most_common()),
             verified=sum(one.verdict == "verified" for one in ended),
-            dollars=self._means.purse.spent if priced else None,
+            dollars=self._means.batch_budget.spent if priced else None,
             seconds=round(seconds, 3),
             left=left,
             error=error,
@@ -139,36 +142,39 @@ class Batch:
             pass
         except SweAgentError as error:
             self._stop(error)
-        except BaseException as error:  # noqa: BLE001 - a worker that ended in silence would leave its job to nobody
-            self._stop(SweAgentError(f"A fault of swe-agent's own: {type(error).__name__}: {error}"))
+        except BaseException as error:  # noqa: BLE001 - otherwise the worker's job would be lost silently
+            self._stop(SweAgentError(f"Internal error: {type(error).__name__}: {error}"))
 
     def _do(self, job: Job) -> None:
         try:
-            done = worked(job, self._means)
-        except Exhausted as error:  # another may want less, or have ended
-            self._unpaid = error
+            done = run_job(job, self._means)
+        except BudgetExhausted as error:  # another job may need less
+            self._exhausted = error
             return
         except SweAgentError:
             raise
-        except Exception as error:  # noqa: BLE001 - a fault of ours in one instance is not to end all others
-            done = lost(job, error)
+        except Exception as error:  # noqa: BLE001 - an internal error in one instance must not end the others
+            done = lost_attempt(job, error)
         self._means.record(done)
-        self._heed(job, done)
+        self._check_common_failure(job, done)
 
-    def _heed(self, job: Job, done: Done) -> None:
-        """Stop where so many in a row fail alike that it is not them. Those of an image that their rows name are one,
-        and rows that cannot be used are none."""
+    def _check_common_failure(self, job: Job, done: JobResult) -> None:
+        """Stop if so many instances in a row fail with the same error that the cause must be a common one.
+
+        Instances with the same image count once, unusable rows not at all.
+        """
         gist = "" if done.final else VARIES.sub("", done.error)
         with self._changed:
-            if done.final or gist != self._alike[0]:
-                self._alike = gist, set()
+            if done.final or gist != self._same_failures[0]:
+                self._same_failures = gist, set()
             if done.final or done.code == UsageError.code:
                 return
-            self._alike[1].add(job.instance.image or job.instance.id)
-            failed = len(self._alike[1])
+            self._same_failures[1].add(job.instance.image or job.instance.id)
+            failed = len(self._same_failures[1])
         if failed >= max(LEAST_ALIKE, self._workers + 1):
             raise WorkspaceError(
-                f"{failed} instances in a row failed alike: {done.error}", "Mend it, then start the batch again."
+                f"{failed} instances in a row failed with the same error: {done.error}",
+                "Fix the cause, then start the batch again.",
             )
 
     def _next(self) -> Job | None:
@@ -180,14 +186,14 @@ class Batch:
             return self._jobs[self._taken - 1]
 
     def _stop(self, error: SweAgentError) -> None:
-        """End the batch for a reason that no other instance would escape."""
+        """End the batch with an error that would affect all other instances as well."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()
         self._means.cancel.set()
 
-    def _ahead(self) -> None:
-        """Make ready what the next job needs, while those before it are solved."""
+    def _prepare_ahead(self) -> None:
+        """Prepare what the next jobs need while earlier ones are being solved."""
         for number, job in enumerate(self._jobs):
             with self._changed:
                 while self._taken < number and self._error is None and not self.cancel.is_set():

@@ -1,4 +1,4 @@
-"""A command line of `swe-agent batch`."""
+"""The options of `swe-agent batch`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """`flags` are the settings that it gives, `workers` how many instances are solved at a time."""
+class BatchOptions:
+    """The options of a batch: `flags` are given settings, `workers` is the number of simultaneous instances."""
 
     files: tuple[Path, ...]
     out: Path

@@ -1,4 +1,4 @@
-"""What the run folders of a batch say was spent: journals are the source of truth for money, also of killed drivers."""
+"""The spending of a batch according to its journals, the source of truth for money even after a killed driver."""
 
 from __future__ import annotations
 
@@ -7,47 +7,49 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.batch.appended import no_room
-from agent.ledger import Ledger
+from agent.instances.append_log import write_error
+from agent.limits.run_budget import Ledger
 from trajectories.errors import NewerRun, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import read
 
 BROKEN = "broken"
-"""The folder beside `runs/` in which those lie whose record is damaged."""
+"""The folder next to `runs/` for runs with a damaged record."""
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A run that is to be gone on with: dollars that it has come to (null: unknown), and may come to in all."""
+class UnfinishedRun:
+    """A run to resume: the dollars that it has spent (None if unknown), and its whole budget."""
 
     spent: float | None = 0.0
     budget: float | None = None
     ended: bool = False
 
     def wanted(self, budget: float) -> float:
-        """What it may still spend, where a new run gets `budget`."""
+        """Return what it may still spend, if a new run gets `budget`."""
         if self.ended:
             return 0.0
         return max(0.0, (budget if self.budget is None else self.budget) - (self.spent or 0.0))
 
 
 @dataclass(slots=True)
-class Account:
-    """What lies in `runs/` beside what is done, and in `broken/`."""
+class UnfinishedRuns:
+    """The unfinished runs in `runs/`, and the number of those in `broken/`."""
 
-    begun: dict[str, Begun] = field(default_factory=dict)
+    begun: dict[str, UnfinishedRun] = field(default_factory=dict)
     broken: int = 0
-    """Folders that were moved aside: each counts as a whole lease."""
+    """Folders that were moved aside; each counts with a whole budget."""
 
 
-def account(runs: Path, done: Container[str]) -> Account:
-    """Read the unfinished runs. One whose journal is damaged is moved aside. Raises WorkspaceError where that cannot be
-    done, or a journal cannot be read."""
-    found = Account()
+def read_unfinished_runs(runs: Path, done: Container[str]) -> UnfinishedRuns:
+    """Read the unfinished runs, and move those with a damaged journal aside.
+
+    Raises WorkspaceError if that fails, or if a journal cannot be read.
+    """
+    found = UnfinishedRuns()
     for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
         if folder.name not in done and folder.is_dir():
             try:
-                begun = begun_in(folder)
+                begun = unfinished_run(folder)
             except RunBroken:
                 set_aside(folder)
             except WorkspaceError as error:
@@ -60,9 +62,11 @@ def account(runs: Path, done: Container[str]) -> Account:
     return found
 
 
-def begun_in(directory: Path) -> Begun | None:
-    """The run in this folder; None where its first records are not whole. Raises RunBroken, NewerRun, and
-    WorkspaceError where it cannot be read now."""
+def unfinished_run(directory: Path) -> UnfinishedRun | None:
+    """Return the run in this folder; None if its first records are incomplete.
+
+    Raises RunBroken, NewerRun, and WorkspaceError if it cannot be read now.
+    """
     try:
         trajectory = read(directory)
     except NewerRun:
@@ -73,14 +77,16 @@ def begun_in(directory: Path) -> Begun | None:
         return None
     ledger = Ledger(None)
     ledger.replay(trajectory.holds.values(), trajectory.settles)
-    return Begun(ledger.spent.dollars, trajectory.run.settings.get("budget"), trajectory.exit is not None)
+    return UnfinishedRun(ledger.spent.dollars, trajectory.run.settings.get("budget"), trajectory.exit is not None)
 
 
-def spent_in(directory: Path, unreadable: float | None) -> float | None:
-    """Dollars of the run in this folder, by its journal; `unreadable` for one that is damaged, None where this machine
-    cannot read it now."""
+def dollars_spent(directory: Path, unreadable: float | None) -> float | None:
+    """Return the dollars that the run in this folder spent, according to its journal.
+
+    Return `unreadable` for a damaged journal, None if this machine cannot read it now.
+    """
     try:
-        begun = begun_in(directory)
+        begun = unfinished_run(directory)
     except RunBroken:
         return unreadable
     except WorkspaceError:
@@ -89,8 +95,7 @@ def spent_in(directory: Path, unreadable: float | None) -> float | None:
 
 
 def set_aside(directory: Path) -> Path:
-    """Move the folder of a run that cannot be read out of the way, to `broken/<run>.N`; nothing of it is lost. Raises
-    WorkspaceError."""
+    """Move the folder of an unreadable run to `broken/<run>.N`, so that nothing is lost. Raises WorkspaceError."""
     folder, number = directory.parent.with_name(BROKEN), 1
     while (aside := folder / f"{directory.name}.{number}").exists():
         number += 1
@@ -99,5 +104,5 @@ def set_aside(directory: Path) -> Path:
         with suppress(FileNotFoundError):
             directory.rename(aside)
     except OSError as error:
-        raise no_room(aside, error) from error
+        raise write_error(aside, error) from error
     return aside

@@ -1,4 +1,4 @@
-"""What `swe-agent batch` was asked for, checked and put together, and the batch itself."""
+"""The start of a batch: checks its options, opens its resources and runs it."""
 
 from __future__ import annotations
 
@@ -8,79 +8,81 @@ from math import fsum
 from pathlib import Path
 from threading import Lock
 
-from aci.daemon import connect
-from agent.batch.appended import no_room
-from agent.batch.asked import Asked
-from agent.batch.dashboard import front
-from agent.batch.driver import Batch, Front, Summary
-from agent.batch.finishing import finish
-from agent.batch.images import KEPT, Images, bytes_of
-from agent.batch.indexing import Indexing
-from agent.batch.instances import read_instances, select
-from agent.batch.machine import check_machine
-from agent.batch.manifest import add_images, check, manifest
-from agent.batch.place import Done, PlaceOptions, open_place
-from agent.batch.preparing import Preparing
-from agent.batch.purse import Purse
-from agent.batch.repositories import Repositories
-from agent.batch.showing import Showing
-from agent.batch.spending import Account, Begun, account
-from agent.batch.store import Store
-from agent.batch.tally import Plan
-from agent.batch.working import Means
-from agent.casting import chosen_model, in_use, needs_model
-from agent.drive import stop
-from agent.engine import Token
-from agent.limiter import Limiter
-from agent.ownership import claim_output
-from agent.settings import Settings, load_settings
-from agent.signals import stopped_by_signals
+from aci.docker.docker_daemon import connect
+from agent.batch.batch_budget import BatchBudget
+from agent.batch.batch_driver import Batch, BatchDisplay, BatchSummary
+from agent.batch.batch_options import BatchOptions
+from agent.batch.batch_spending import UnfinishedRun, UnfinishedRuns, read_unfinished_runs
+from agent.batch.batch_worker import WorkerResources
+from agent.batch.final_outputs import write_final_outputs
+from agent.batch.index_process import GraphIndexer
+from agent.batch.job_settings import JobPreparation
+from agent.batch.reports.batch_manifest import add_images, check, manifest
+from agent.batch.reports.batch_progress import BatchLimits
+from agent.batch.reports.batch_results import ResultStore
+from agent.batch.reports.fault_tolerant_display import FaultTolerantDisplay
+from agent.batch.reports.progress_display import open_display
+from agent.config.settings import Settings, load_settings
+from agent.console.foreground_run import stop
+from agent.conversation.model_roles import chosen_model, needs_model, used_models
+from agent.engine.engine import CancellationToken
+from agent.instances.append_log import write_error
+from agent.instances.dataset_instances import read_instances, select
+from agent.instances.host_errors import check_machine
+from agent.instances.instance_images import IMAGE_LIST, Images, bytes_of
+from agent.instances.jobs import ExecutorOptions, JobResult, open_executor
+from agent.instances.repository_clones import Repositories
+from agent.limits.rate_limiter import Limiter
+from agent.limits.stop_signals import stopped_by_signals
+from agent.run_state.run_ownership import claim_output
 from trajectories.errors import ConfigError, UsageError
 
 
-def begin(asked: Asked, plain: bool = False) -> Summary:
-    """Run the batch, or go on with it, to its end; what stopped it before that is in the summary.
+def start_batch(asked: BatchOptions, plain: bool = False) -> BatchSummary:
+    """Start or resume the batch and run it to its end; an error that stops it is in the summary.
 
-    Raises what is wrong before it is begun: UsageError, ConfigError, TryLater where another process has it; and
-    KeyboardInterrupt at a second signal, or one before it is begun.
+    Errors before its start are raised: UsageError, ConfigError, TryLater if another process uses its folder. Raises
+    KeyboardInterrupt for a second signal, or for one before the start.
     """
     given = {name: value for name, value in asked.flags.items() if value is not None}
-    given["experience"] = False  # what an instance comes to depends on no other
+    given["experience"] = False  # the result of an instance must not depend on others
     settings, state = load_settings(**given, state=asked.out), load_settings().state
     try:
         digest = claim_output(asked.out, state)
     except OSError as error:
-        raise no_room(asked.out, error) from error
-    model = _checked(settings, asked.total)
+        raise write_error(asked.out, error) from error
+    model = _check_settings(settings, asked.total)
     if asked.leaderboard == asked.out:
-        raise UsageError("--leaderboard is the folder of --out.", "Name another.")
+        raise UsageError("--leaderboard is the folder of --out.", "Give another one.")
     if asked.repos is not None and asked.repos.exists() and not asked.repos.is_dir():
-        raise UsageError(f"--repos {asked.repos} is no folder.", "Name one, which need not be there yet.")
+        raise UsageError(f"--repos {asked.repos} is not a folder.", "Give a folder; it is created if necessary.")
     options, limit = _options(asked.engine_options), bytes_of(asked.disk_limit)
     instances = select(read_instances(asked.files, asked.hints, asked.out), asked.filter, asked.slice, asked.seed)
-    preparing = Preparing(Repositories(asked.repos or state / "clones"), given, asked.out)
+    preparing = JobPreparation(Repositories(asked.repos or state / "clones"), given, asked.out)
     opened: list[Batch] = []
     with stopped_by_signals(lambda: stop(opened)), ExitStack() as stack:
-        store = stack.enter_context(Store(asked.out, digest))
+        store = stack.enter_context(ResultStore(asked.out, digest))
         check(asked.out, manifest(settings, instances, asked.files, {}, options=asked.noted))
-        found = account(settings.runs, store.done)
-        purse = Purse(asked.total, _spent(store.done.values(), found, settings, asked.total))
-        limiter, cancel = Limiter(settings.retry_wait, settings.patience), Token()
-        shown = Showing(front(Plan(asked.workers, asked.total, settings.budget, limiter.pauses), plain))
+        found = read_unfinished_runs(settings.runs, store.done)
+        batch_budget = BatchBudget(asked.total, _spent(store.done.values(), found, settings, asked.total))
+        limiter, cancel = Limiter(settings.retry_wait, settings.patience), CancellationToken()
+        shown = FaultTolerantDisplay(
+            open_display(BatchLimits(asked.workers, asked.total, settings.budget, limiter.pauses), plain)
+        )
         here = asked.engine == "local"
-        place = open_place(asked.engine, PlaceOptions(asked.out, asked.workers, cancel, options))
+        place = open_executor(asked.engine, ExecutorOptions(asked.out, asked.workers, cancel, options))
         stack.callback(place.close)
-        means = Means(
+        means = WorkerResources(
             place=place,
             store=store,
-            purse=purse,
+            batch_budget=batch_budget,
             front=shown,
             cancel=cancel,
             limiter=limiter,
             prepare=preparing,
             model=model,
             check=check_machine if here else None,
-            indexing=stack.enter_context(closing(Indexing())) if here else None,
+            indexing=stack.enter_context(closing(GraphIndexer())) if here else None,
             images=_images(asked.out, limit, shown, stack) if here and settings.workspace == "docker" else None,
             begun=found.begun,
             tries=asked.tries,
@@ -88,24 +90,24 @@ def begin(asked: Asked, plain: bool = False) -> Summary:
         jobs = preparing.jobs(instances, asked.repeat, store.done)
         if means.images is not None:
             jobs = means.images.order(jobs)
-        jobs.sort(key=lambda job: turn(found.begun.get(job.run), job.run in store.failed))
+        jobs.sort(key=lambda job: classify_jobs(found.begun.get(job.run), job.run in store.failed))
         batch = Batch(asked.out, jobs, means, asked.workers)
         opened.append(batch)
         with shown:
             summary = batch.run()
-        finish(asked, {done.instance for done in store.done.values()}, summary.left == 0, shown)
+        write_final_outputs(asked, {done.instance for done in store.done.values()}, summary.left == 0, shown)
         return summary
 
 
-def turn(begun: Begun | None, failed: bool) -> int:
-    """Its place in a batch that is gone on with: what has ended, what is begun, what is new, what failed before."""
+def classify_jobs(begun: UnfinishedRun | None, failed: bool) -> int:
+    """Return a job's rank in a resumed batch: 0 ended, 1 unfinished, 2 new, 3 failed before."""
     if failed:
         return 3
     return 2 if begun is None else 0 if begun.ended else 1
 
 
-def _images(out: Path, limit: int | None, shown: Front, stack: ExitStack) -> Images:
-    """The images of this machine's daemon. Raises WorkspaceError where there is none."""
+def _images(out: Path, limit: int | None, shown: BatchDisplay, stack: ExitStack) -> Images:
+    """Return the images of this machine's Docker daemon. Raises WorkspaceError if it does not answer."""
     known: dict[str, str] = {}
     lock = Lock()
 
@@ -115,37 +117,37 @@ def _images(out: Path, limit: int | None, shown: Front, stack: ExitStack) -> Ima
                 add_images(out, digests)
                 known.update(digests)
 
-    return stack.enter_context(closing(Images(connect(), limit, out / KEPT, shown.say, note)))
+    return stack.enter_context(closing(Images(connect(), limit, out / IMAGE_LIST, shown.say, note)))
 
 
-def _checked(settings: Settings, total: float | None) -> str:
-    """The name that predictions are signed with. Raises UsageError and ConfigError for what would fail each run."""
+def _check_settings(settings: Settings, total: float | None) -> str:
+    """Return the model name for predictions. Raises UsageError and ConfigError for settings that fail every run."""
     strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
     needs = needs_model(strategy)
     if total is not None and (settings.budget is None or settings.budget > total):
         raise UsageError(
-            f"--total {total:g} does not pay for one instance, which may come to {settings.budget or 'anything'}.",
-            "Give a higher --total, or a smaller --budget.",
+            f"--total {total:g} does not cover one instance, which may cost {settings.budget or 'any amount'}.",
+            "Give a higher --total or a smaller --budget.",
         )
     if not needs and not settings.model:
         return strategy
-    for model in in_use(settings, strategy):
+    for model in used_models(settings, strategy):
         if total is not None and model.price is None:
             raise ConfigError(
-                f"Nobody knows the price of {model.name}, so a total in dollars cannot be kept.",
+                f"No price is known for {model.name}, so a total in dollars cannot be enforced.",
                 f"`swe-agent config set models.{model.name}.price_in DOLLARS` per million tokens, the same for "
                 "price_out; or give no --total.",
             )
     return chosen_model(settings, settings.model).name
 
 
-def _spent(done: Iterable[Done], found: Account, settings: Settings, total: float | None) -> float:
-    """Dollars of earlier processes. Raises ConfigError where they are not known and a total is to be kept."""
+def _spent(done: Iterable[JobResult], found: UnfinishedRuns, settings: Settings, total: float | None) -> float:
+    """Return the dollars that earlier processes spent. Raises ConfigError if they are unknown and there is a total."""
     each = [one.dollars for one in done] + [run.spent for run in found.begun.values()]
     if total is not None and None in each:
         raise ConfigError(
-            f"What {each.count(None)} of the instances have cost is not known, so a total in dollars cannot be kept.",
-            "Start it again without --total, or begin another batch with another --out.",
+            f"The cost of {each.count(None)} instances is not known, so a total in dollars cannot be enforced.",
+            "Start it again without --total, or start another batch with another --out.",
         )
     return fsum(amount or 0.0 for amount in each) + found.broken * (settings.budget or 0.0)
 
@@ -155,6 +157,6 @@ def _options(given: Sequence[str]) -> dict[str, str]:
     for option in given:
         name, equals, value = option.partition("=")
         if not name or not equals:
-            raise UsageError(f"--engine-option {option!r} is no option.", "Give NAME=VALUE.")
+            raise UsageError(f"--engine-option {option!r} is not an option.", "Give NAME=VALUE.")
         found[name] = value
     return found

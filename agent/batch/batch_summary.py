@@ -1,15 +1,15 @@
-"""What a batch has come to, for a program and for a person."""
+"""A batch's summary as JSON and as text."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from agent.batch.driver import Summary
+from agent.batch.batch_driver import BatchSummary
 
 
-def as_json(summary: Summary) -> dict[str, Any]:
-    """The object that `batch --json` prints."""
-    told: dict[str, Any] = {
+def as_json(summary: BatchSummary) -> dict[str, Any]:
+    """Return the object that `batch --json` prints."""
+    fields: dict[str, Any] = {
         "out": str(summary.out),
         "instances": summary.instances,
         "done": summary.done,
@@ -21,14 +21,14 @@ def as_json(summary: Summary) -> dict[str, Any]:
     }
     if summary.error is not None:
         error = summary.error
-        told["error"] = {"code": error.code, "message": error.message, "fix": error.fix}
-    return told
+        fields["error"] = {"code": error.code, "message": error.message, "fix": error.fix}
+    return fields
 
 
-def in_words(summary: Summary) -> str:
-    """The last lines of a batch."""
+def summary_text(summary: BatchSummary) -> str:
+    """Return the last lines that a batch prints."""
     exits = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in summary.exits.items())
-    cost = "an unknown sum" if summary.dollars is None else f"${summary.dollars:.4f}"
+    cost = "an unknown cost" if summary.dollars is None else f"${summary.dollars:.4f}"
     lines = [f"{summary.done} of {summary.instances} done for {cost}{f': {exits}' if exits else ''}."]
     if summary.error is not None:
         lines.append(f"{summary.error.message} {summary.error.fix}".strip())

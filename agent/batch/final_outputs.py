@@ -1,4 +1,4 @@
-"""What is made of a batch's records when it ends, or is interrupted."""
+"""Outputs that a batch writes when it ends or is interrupted: failure page and leaderboard submission."""
 
 from __future__ import annotations
 
@@ -6,45 +6,47 @@ from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from agent.batch.asked import Asked
+from agent.batch.batch_options import BatchOptions
 from trajectories.errors import ConfigError, SweAgentError, UsageError
 
 if TYPE_CHECKING:
-    from agent.batch.driver import Front
+    from agent.batch.batch_driver import BatchDisplay
 
 
-def finish(asked: Asked, done: Container[str], whole: bool, front: Front) -> None:
-    """Write the failure page of the instances that are `done`, and what was asked for of a batch that is `whole`. What
-    goes wrong is said: the batch itself is done."""
-    from agent.batch.failures import write_failures
+def write_final_outputs(asked: BatchOptions, done: Container[str], whole: bool, front: BatchDisplay) -> None:
+    """Write the failure page of the `done` instances and, for a `whole` batch, the submission if requested.
 
-    with _told(front):
+    Errors are only shown, because the batch itself is finished.
+    """
+    from agent.batch.reports.failure_report import write_failures
+
+    with _show_errors(front):
         write_failures(asked.out, _golds(asked, done))
     if asked.leaderboard is None:
         return
     if not whole:
-        front.say(f"{asked.leaderboard} is not written: there is more to do.")
+        front.say(f"{asked.leaderboard} is not written: the batch is not finished.")
         return
-    from agent.batch.leaderboard import write_leaderboard
-    from agent.batch.manifest import read_manifest
+    from agent.batch.reports.batch_manifest import read_manifest
+    from agent.batch.reports.leaderboard_submission import write_leaderboard
 
-    with _told(front):
+    with _show_errors(front):
         write_leaderboard(asked.out, asked.leaderboard, read_manifest(asked.out) or {})
 
 
 @contextmanager
-def _told(front: Front) -> Iterator[None]:
+def _show_errors(front: BatchDisplay) -> Iterator[None]:
     try:
         yield
     except SweAgentError as error:
         front.say(f"{error.message} {error.fix}".strip())
-    except Exception as error:  # noqa: BLE001 - a fault of ours in what is made of a batch is none of the batch
-        front.say(f"A fault of swe-agent's own: {type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - an internal error in a report must not fail the batch
+        front.say(f"Internal error: {type(error).__name__}: {error}")
 
 
-def _golds(asked: Asked, done: Container[str]) -> Mapping[str, str] | None:
-    """The patches that solve the instances, for the page only; none where the files do not say."""
-    from agent.batch.rows import ID, is_list_of_addresses, rows
+def _golds(asked: BatchOptions, done: Container[str]) -> Mapping[str, str] | None:
+    """Return the instances' gold patches, for the failure page only; None if the files have none."""
+    from agent.instances.dataset_rows import ID, is_list_of_addresses, rows
 
     found: dict[str, str] = {}
     with suppress(UsageError, ConfigError):

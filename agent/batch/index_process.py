@@ -1,7 +1,7 @@
-"""Code graphs and histories are made in a process of their own, so that the threads that solve only read them.
+"""A helper process that builds code graphs and histories, so that the solving threads only read them.
 
-Making them is Python at work, which one process does for one thread at a time. A helper that dies, fails or hangs costs
-nothing but speed: what is missing is made by the run that asks.
+Building them is CPU-bound Python, which would block the other threads of the process. If the helper dies, fails or
+hangs, only speed is lost: a run builds what is missing.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ REMEMBERED = 1_000
 MOST_DEATHS = 3
 """A helper that died so often is not started again."""
 LONGEST = 300.0
-"""Seconds; a helper that takes longer has died, whatever it looks like."""
+"""Seconds; a helper that takes longer is considered dead."""
 TICK = 0.1
 ANY = Issue("Nothing in particular")
-"""What is made is the same for every issue."""
+"""A placeholder: graph and history do not depend on the issue."""
 
 
-class Indexing:
-    """Safe for threads. Close it in the end."""
+class GraphIndexer:
+    """Builds indexes in a helper process. Thread-safe. Must be closed."""
 
     def __init__(self) -> None:
-        self._line = ThreadPoolExecutor(1, "indexing")
-        self._known: OrderedDict[tuple[Path, str], Future[None]] = OrderedDict()
+        self._executor = ThreadPoolExecutor(1, "indexing")
+        self._futures: OrderedDict[tuple[Path, str], Future[None]] = OrderedDict()
         self._lock = Lock()
         self._helper: SpawnProcess | None = None
         self._pipe: Connection | None = None
@@ -45,19 +45,19 @@ class Indexing:
         self._closed = False
 
     def ahead(self, repository: Path, base: str) -> Future[None]:
-        """Have it made, without waiting for it."""
+        """Start to build the index of a commit without waiting for it."""
         with self._lock:
             key = repository, base
-            if key not in self._known:
-                self._known[key] = self._line.submit(self._make, repository, base)
-                while len(self._known) > REMEMBERED:
-                    self._known.popitem(last=False)
-            return self._known[key]
+            if key not in self._futures:
+                self._futures[key] = self._executor.submit(self._make, repository, base)
+                while len(self._futures) > REMEMBERED:
+                    self._futures.popitem(last=False)
+            return self._futures[key]
 
     def ready(self, repository: Path, base: str, cancel: Event) -> None:
-        """Return when the graph of commit `base`, and what lies before it, are in the user's cache, or cannot be.
+        """Wait until graph and history of commit `base` are in the user's cache, or building them has failed.
 
-        Raises Cancelled when stopped while it waits.
+        Raises Cancelled when stopped while waiting.
         """
         future = self.ahead(repository, base)
         while not future.cancelled():
@@ -71,7 +71,7 @@ class Indexing:
         if self._deaths >= MOST_DEATHS or self._closed:
             return
         try:
-            pipe = self._started()
+            pipe = self._open_pipe()
             if self._closed:
                 return
             pipe.send((str(repository), base))
@@ -82,13 +82,13 @@ class Indexing:
             self._deaths += 1
             self._end()
 
-    def _started(self) -> Connection:
+    def _open_pipe(self) -> Connection:
         if self._pipe is None:
             context = get_context("spawn")
             self._pipe, theirs = context.Pipe()
             helper = context.Process(target=serve, args=(theirs,), name="indexing", daemon=True)
             helper.start()
-            self._helper = helper  # started, as one that is not cannot be killed
+            self._helper = helper  # only a started process can be killed
             theirs.close()
         return self._pipe
 
@@ -102,17 +102,17 @@ class Indexing:
             self._pipe = None
 
     def close(self) -> None:
-        """End the helper, whatever it is doing: what it has made is kept."""
+        """Kill the helper; finished indexes stay in the cache."""
         self._closed = True
-        self._line.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
         if self._helper is not None:
             self._helper.kill()
-        self._line.shutdown(wait=True)
+        self._executor.shutdown(wait=True)
         self._end()
 
 
 def serve(pipe: Connection) -> None:
-    """The helper's life: until the driver is gone. An interrupt from the terminal is for the driver."""
+    """Serve requests in the helper process until the driver is gone; ignore interrupts, which the driver handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while True:
@@ -123,10 +123,10 @@ def serve(pipe: Connection) -> None:
 
 
 def index(repository: Path, base: str) -> None:
-    """Make what `aci/locating.py` asks of a commit: the graph of its tree, and the history before it."""
-    from aci.locating import Before, located
-    from aci.repository import Repository
+    """Build what localization needs for a commit: the graph of its tree, and the history before it."""
+    from aci.localization.issue_localization import HistoryBase, localize_issue
+    from aci.repository.user_repository import Repository
 
     source = Repository.open(repository)
     with source.blobs(base) as blobs:
-        located(blobs, ANY, Before(source.git_dir, source.commit(base)))
+        localize_issue(blobs, ANY, HistoryBase(source.git_dir, source.commit(base)))

@@ -1,4 +1,4 @@
-"""One job of a batch, from whatever lies in its folder to its end."""
+"""The run of one job of a batch, started or resumed from its folder."""
 
 from __future__ import annotations
 
@@ -7,33 +7,42 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from aci.repository import Repository
-from agent.batch.place import FAILED, Done, Job, Watch
-from agent.batch.preparing import OFF
-from agent.batch.spending import spent_in
-from agent.engine import Engine, Happening
-from agent.ownership import run_owner
-from agent.run_settings import recorded_in
-from agent.settings import load_settings
-from agent.solve import Result, begin, reopen, result, solve
+from aci.repository.user_repository import Repository
+from agent.batch.batch_spending import dollars_spent
+from agent.batch.job_settings import RUN_ONLY_SETTINGS
+from agent.config.settings import load_settings
+from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.run_lifecycle import Result, begin, reopen, result, solve
+from agent.instances.jobs import FAILED, Job, JobResult, JobWatch
+from agent.run_state.run_ownership import run_owner
+from agent.run_state.run_settings import recorded_settings
 from trajectories.errors import Cancelled, SweAgentError, UsageError
-from trajectories.journal import begun, read
+from trajectories.journal import is_started, read
 
-OF_MACHINE = {"workspace", "setup", "registries", "certificates", "setup_env", "services", "prompts", *OFF}
+OF_MACHINE = {
+    "workspace",
+    "setup",
+    "registries",
+    "certificates",
+    "setup_env",
+    "services",
+    "prompts",
+    *RUN_ONLY_SETTINGS,
+}
 OF_MACHINE |= {"memory", "processes", "disk", "cpus", "runtime", "read_only"}
-"""Settings in which a run of a batch is as the batch says, whatever its record does."""
+"""Settings that the batch determines for its runs; a run's record must not differ."""
 OF_SERVER = ("api_base", "key_env")
-"""Of a model's table."""
+"""Fields of a model's settings that must not differ either."""
 
 
-def solve_job(job: Job, watch: Watch, sent: bool = False) -> Done:
-    """Begin the job's run, or go on with it, in this thread; see `Place.solve`. The driver began a `sent` one."""
+def solve_job(job: Job, watch: JobWatch, sent: bool = False) -> JobResult:
+    """Start or resume the job's run in this thread; see `Executor.solve`. The driver has started a `sent` one."""
     if watch.cancel.is_set():
         raise Cancelled("The batch was stopped.", "")
     if not sent:
         begin_job(job)
 
-    def notify(event: Happening) -> None:
+    def notify(event: ProgressEvent) -> None:
         watch.happening(job, event)
 
     engine = reopen(
@@ -45,32 +54,34 @@ def solve_job(job: Job, watch: Watch, sent: bool = False) -> Done:
         trusted=job.settings.runs,
         registry=load_settings().state,
     )
-    engine.settings = engine.settings.model_copy(update={"experience": False})  # a policy might say otherwise
+    engine.settings = engine.settings.model_copy(update={"experience": False})  # an organisation's policy might set it
     try:
-        if str(job.repository.resolve()) != engine.run.repository:  # begun on another machine, or moved since
+        if str(job.repository.resolve()) != engine.run.repository:  # started on another machine, or moved since
             engine.repository = Repository.open(job.repository)
-        return done(job, _solved(job, engine, watch))
+        return done(job, _solve(job, engine, watch))
     finally:
         engine.close()
 
 
 def begin_job(job: Job) -> None:
-    """Write the run's first records, unless they are there. Raises UsageError for a run that somebody else wrote, or
-    whose record asks for more than the batch does."""
+    """Write the run's first records unless they exist.
+
+    Raises UsageError for a run that someone else wrote, or whose recorded settings differ from the batch's.
+    """
     state = load_settings().state
-    if begun(job.directory):
+    if is_started(job.directory):
         _check(job, state)
     else:
-        shutil.rmtree(job.directory, ignore_errors=True)  # of a driver that died before the first record
+        shutil.rmtree(job.directory, ignore_errors=True)  # left by a driver that died before the first record
         source, base = Repository.open(job.repository), job.instance.base or "HEAD"
         begin(job.instance.issue, source, job.settings, base, job.run, state)
 
 
 def _check(job: Job, state: Path) -> None:
-    """What lies in `--out` may have been changed, or come from somebody else, since it was written."""
+    """Raise UsageError if someone else wrote or changed the run in `--out`."""
     if run_owner(job.directory, state) != "user":
-        raise UsageError(f"{job.directory} was not created by you here.", "Begin another batch with another --out.")
-    recorded = recorded_in(read(job.directory))
+        raise UsageError(f"{job.directory} was not created by you here.", "Start another batch with another --out.")
+    recorded = recorded_settings(read(job.directory))
     meant = job.settings.recorded()
     changed = [name for name in sorted(OF_MACHINE) if name in recorded and recorded[name] != meant[name]]
     for name, table in recorded.get("models", {}).items():
@@ -78,11 +89,11 @@ def _check(job: Job, state: Path) -> None:
         if any(table.get(field) not in ("", None, own.get(field)) and not own.get(field) for field in OF_SERVER):
             changed.append("models")
     if changed:
-        what = f"The run {job.run} in {job.directory.parent} was begun with another {changed[0]}."
-        raise UsageError(what, "Begin another batch with another --out.")
+        what = f"The run {job.run} in {job.directory.parent} was started with another {changed[0]}."
+        raise UsageError(what, "Start another batch with another --out.")
 
 
-def _solved(job: Job, engine: Engine, watch: Watch) -> Result:
+def _solve(job: Job, engine: Engine, watch: JobWatch) -> Result:
     steps = solve(engine)
     while True:
         try:
@@ -92,29 +103,29 @@ def _solved(job: Job, engine: Engine, watch: Watch) -> Result:
             return ended
 
 
-def given_up(job: Job, error: SweAgentError) -> Done:
-    """What a job came to that infrastructure, or its own row, failed: its best tree so far is still its prediction.
+def failed_result(job: Job, error: SweAgentError) -> JobResult:
+    """Return the result of a job that failed because of infrastructure or its row; its best tree is its prediction.
 
-    A record that is damaged counts as the whole budget; of one that cannot be read now nothing is known.
+    For a damaged record the whole budget counts as spent; if the record cannot be read now, the cost is unknown.
     """
-    lost = Done(job.instance.id, job.repeat, job.run, error.code, FAILED, "none", "", 0.0, error=error.message)
+    lost = JobResult(job.instance.id, job.repeat, job.run, error.code, FAILED, "none", "", 0.0, error=error.message)
     try:
-        if begun(job.directory) and run_owner(job.directory, load_settings().state) == "user":
+        if is_started(job.directory) and run_owner(job.directory, load_settings().state) == "user":
             engine = reopen(job.directory, job.settings.state, trusted=job.settings.runs)
             try:
                 lost = replace(done(job, result(engine), error.message), code=error.code, kind=FAILED)
             finally:
                 engine.close()
-    except Exception as second:  # noqa: BLE001 - what is at fault may be the record, or how we read it
-        dollars = spent_in(job.directory, job.settings.budget)
+    except Exception as second:  # noqa: BLE001 - the record may be damaged, or reading it may have a bug
+        dollars = dollars_spent(job.directory, job.settings.budget)
         lost = replace(lost, dollars=dollars, error=f"{error.message} {second}")
     return replace(lost, at=time.time())
 
 
-def done(job: Job, result: Result, error: str = "") -> Done:
-    """A result as a batch keeps it."""
+def done(job: Job, result: Result, error: str = "") -> JobResult:
+    """Return a run's result as a batch records it."""
     spent = result.spent
-    return Done(
+    return JobResult(
         instance=job.instance.id,
         repeat=job.repeat,
         run=job.run,

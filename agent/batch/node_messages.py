@@ -1,4 +1,4 @@
-"""What goes between driver and node: an attempt at a run, the calls it makes, and how it ended."""
+"""Messages between driver and node: an attempt at a run, the calls that it makes, and its outcome."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from agent.batch.hub import Event, Order, Refusal, Turn
-from agent.batch.place import Done
-from agent.batch.streaming import Part
-from agent.solve import VERSION
+from agent.batch.remote_hub import Event, Order, PermitReply, Refusal
+from agent.batch.run_upload import FileChunk
+from agent.engine.run_lifecycle import VERSION
+from agent.instances.jobs import JobResult
 from trajectories import errors
 from trajectories.errors import ModelError, SweAgentError
 
 RAISED = ("UsageError", "ConfigError", "RunBroken", "WorkspaceError", "TryLater", "Cancelled", "SweAgentError")
 
 
-class Link(Protocol):
-    """The hub, as a node reaches it; see `agent/batch/hub.py`. What fails on the way is raised as WorkspaceError."""
+class HubConnection(Protocol):
+    """The hub (`agent/batch/remote_hub.py`) as seen by a node; a failed connection raises WorkspaceError."""
 
-    def pull(self, token: str) -> list[Part]: ...
+    def pull(self, token: str) -> list[FileChunk]: ...
     def keys(self, token: str) -> dict[str, str]: ...
-    def push(self, token: str, parts: Sequence[Part], events: Sequence[Event]) -> Order: ...
-    def turn(self, token: str, request: str, model: str, most: float, wait: float) -> Turn: ...
+    def push(self, token: str, parts: Sequence[FileChunk], events: Sequence[Event]) -> Order: ...
+    def turn(self, token: str, request: str, model: str, most: float, wait: float) -> PermitReply: ...
     def leave(self, token: str, request: str, answered: bool, refusal: Refusal | None) -> None: ...
     def pause(self, model: str) -> float: ...
     def bundle(self, root: Path, commit: str) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """One attempt at a job, as a node is given it; what its run is about, and its settings, come with its folder.
+class RemoteJob:
+    """One attempt at a job for a node; its issue and settings come with the run's folder.
 
-    `directory` and `repository` are where the run and its repository lie at the driver; `state` says what that
-    repository is, `commit` is the run's base.
+    `directory` and `repository` are the paths of the run and its repository at the driver. `state` identifies the
+    repository's content, `commit` is the run's base.
     """
 
     token: str
@@ -49,27 +49,27 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an attempt ended: with what the job came to, or with an error of that name."""
+class RemoteOutcome:
+    """How an attempt ended: with the job's result, or with an error of that name."""
 
-    done: Done | None = None
+    done: JobResult | None = None
     error: str = ""
     message: str = ""
     fix: str = ""
     cause: tuple[str, str, bool] | None = None
-    """Message, fix and `limited` of the failed request that the error comes of."""
+    """Message, fix and `limited` of the failed request that caused the error."""
     of_node: bool = False
-    """Whether the machine failed as a whole, and would fail any other job."""
+    """Whether the machine failed as a whole and would fail any other job."""
 
     @staticmethod
-    def of(error: SweAgentError, of_node: bool = False) -> Outcome:
+    def of(error: SweAgentError, of_node: bool = False) -> RemoteOutcome:
         kind = next(one.__name__ for one in type(error).__mro__ if one.__name__ in RAISED)
         asked = error.__cause__
         cause = (asked.message, asked.fix, asked.limited) if isinstance(asked, ModelError) else None
-        return Outcome(None, kind, error.message, error.fix, cause, of_node)
+        return RemoteOutcome(None, kind, error.message, error.fix, cause, of_node)
 
-    def result(self) -> Done:
-        """Raises what the attempt raised."""
+    def result(self) -> JobResult:
+        """Return the job's result, or raise the attempt's error."""
         if self.done is not None:
             return self.done
         kind: type[SweAgentError] = getattr(errors, self.error)

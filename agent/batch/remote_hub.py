@@ -1,7 +1,7 @@
-"""The driver's side of runs that are solved on other machines: keeps what they send, and says who may go on.
+"""The driver's side of runs on other machines: it stores what they send and controls their requests.
 
-Each attempt at a run has a token. Only the latest attempt at a run is heeded: what comes of an earlier one, from a node
-that was thought lost, is refused, and so are its requests.
+Each attempt at a run has a token. Only the latest attempt counts: data and requests of an earlier one, from a node that
+was considered lost, are refused.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ from pathlib import Path
 from threading import Condition, Lock
 from typing import TYPE_CHECKING, Literal
 
-from agent.batch.clones import bundle
-from agent.batch.streaming import Part, Receiver, Sender, cut_torn
-from agent.engine import Token
-from agent.limiter import Limiter
+from agent.batch.repository_bundles import bundle
+from agent.batch.run_upload import FileChunk, Receiver, Sender, cut_incomplete_line
+from agent.engine.engine import CancellationToken
+from agent.limits.rate_limiter import Limiter
 from trajectories.errors import Cancelled, ModelError
-from trajectories.journal import locked
+from trajectories.journal import lock_run
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 Order = Literal["go on", "stop", "refused"]
 Event = tuple[str, str, str, float | None]
-"""What a front end may show: (`step`, "", the record, dollars so far) or (a happening's kind, branch, text, None)."""
+"""An event to display: (`step`, "", the record, dollars so far) or (a progress event's kind, branch, text, None)."""
 BATCH = 16 << 20
-"""Bytes of a run's folder that a node asks for at once."""
+"""Bytes of a run's folder that a node fetches at once."""
 EVENTS = 1000
-"""Kept of a run that the driver has not asked for; the journal holds what counts."""
+"""Maximum number of events kept for the driver; the journal holds everything that matters."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What a request is told that asked for its turn: to leave (`now`), to ask again, or (`why`) that it will have none
-    for `wait` seconds."""
+class PermitReply:
+    """The answer to a request for a permit: granted (`now`), ask again, or (`why`) none for `wait` seconds."""
 
     now: bool = False
     why: str = ""
@@ -46,7 +45,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A provider has refused a request as one too many, and asks for a pause of so many seconds, or does not say."""
+    """A provider's rate limit refused a request; `wait` is the requested pause in seconds, if any."""
 
     wait: float | None
 
@@ -56,9 +55,9 @@ class Attempt:
     directory: Path
     keys: dict[str, str]
     held: FileLock
-    parts: Iterator[Part]
+    parts: Iterator[FileChunk]
     receiver: Receiver
-    stop: Token = field(default_factory=Token)
+    stop: CancellationToken = field(default_factory=CancellationToken)
     begun: bool = False
     closed: bool = False
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS))
@@ -75,33 +74,33 @@ class Hub:
         self._attempts: dict[str, Attempt] = {}
         self._bundling = Lock()
 
-    # Asked by the driver
+    # Called by the driver
 
     def open(self, token: str, directory: Path, keys: dict[str, str], digest: Path | None = None) -> None:
-        """Begin an attempt at the run in this folder; those before it are over. `keys` by their variables' names. The
-        journal's digest is kept in the file `digest`.
+        """Start an attempt at the run in this folder and end earlier ones.
 
-        Raises TryLater where another process works on the run.
+        `keys` holds API keys by variable name. The journal's digest is stored in the file `digest`. Raises TryLater if
+        another process works on the run.
         """
         for other, attempt in list(self._attempts.items()):
             if attempt.directory == directory:
                 self.close(other)
-        lock = locked(directory)
-        cut_torn(directory)
+        lock = lock_run(directory)
+        cut_incomplete_line(directory)
         self._attempts[token] = Attempt(directory, keys, lock, Sender(directory).parts(), Receiver(directory, digest))
 
     def stop(self, token: str) -> bool:
-        """Have the attempt stopped in order; whether any node has begun with it."""
+        """Request an orderly stop of the attempt; return whether a node has started it."""
         attempt = self._attempts[token]
         attempt.stop.set()
         return attempt.begun
 
     def begun(self, token: str) -> bool:
-        """Whether any node has begun with the attempt."""
+        """Whether a node has started the attempt."""
         return self._attempts[token].begun
 
     def news(self, token: str, wait: float) -> list[Event]:
-        """What there is to show since the last time, once there is something, or after `wait` seconds."""
+        """Return the new events as soon as there are any, or after `wait` seconds."""
         attempt = self._attempts[token]
         with attempt.news:
             attempt.news.wait_for(lambda: attempt.events or attempt.closed, wait)
@@ -110,12 +109,12 @@ class Hub:
         return events
 
     def close(self, token: str) -> None:
-        """The attempt is over; nothing that comes of it is taken once this returns."""
+        """End the attempt; afterwards nothing that it sends is accepted."""
         attempt = self._attempts.pop(token, None)
         if attempt is None:
             return
         attempt.stop.set()
-        with attempt.lock:  # what is being written is written whole
+        with attempt.lock:  # lets a write in progress finish
             attempt.closed = True
             attempt.receiver.close()
             turns = list(attempt.turns.values())
@@ -126,10 +125,10 @@ class Hub:
         with attempt.news:
             attempt.news.notify_all()
 
-    # Asked by nodes
+    # Called by nodes
 
-    def pull(self, token: str) -> list[Part]:
-        """The next of what the run's folder holds; nothing when all is sent, or the attempt is over."""
+    def pull(self, token: str) -> list[FileChunk]:
+        """Return the next chunks of the run's folder; none when all are sent or the attempt is over."""
         attempt = self._attempts.get(token)
         if attempt is None:
             return []
@@ -146,8 +145,8 @@ class Hub:
         attempt = self._attempts.get(token)
         return attempt.keys if attempt else {}
 
-    def push(self, token: str, parts: Sequence[Part], events: Sequence[Event]) -> Order:
-        """Keep what a run did; it is on disk when this returns `go on`, or `stop`."""
+    def push(self, token: str, parts: Sequence[FileChunk], events: Sequence[Event]) -> Order:
+        """Store what a run did; it is on disk when this returns `go on` or `stop`."""
         attempt = self._attempts.get(token)
         if attempt is None:
             return "refused"
@@ -160,29 +159,29 @@ class Hub:
             attempt.news.notify_all()
         return "stop" if attempt.stop.is_set() else "go on"
 
-    def turn(self, token: str, request: str, model: str, most: float, wait: float) -> Turn:
-        """The request's turn at the limiter that all nodes share, if it comes within `wait` seconds."""
+    def turn(self, token: str, request: str, model: str, most: float, wait: float) -> PermitReply:
+        """Return a permit from the rate limiter that all nodes share, if there is one within `wait` seconds."""
         attempt = self._attempts.get(token)
         if attempt is None:
-            return Turn()
-        until = Token(attempt.stop)
+            return PermitReply()
+        until = CancellationToken(attempt.stop)
         until.deadline = time.monotonic() + wait
         turn = self._limiter.turn(model, until, most)
         try:
             turn.__enter__()
         except Cancelled:
-            return Turn()
+            return PermitReply()
         except ModelError as error:
-            return Turn(why=error.message, wait=error.wait or 0.0)
+            return PermitReply(why=error.message, wait=error.wait or 0.0)
         with attempt.lock:
             if not attempt.closed:
                 attempt.turns[request] = turn
-                return Turn(now=True)
+                return PermitReply(now=True)
         _end(turn, None)
-        return Turn()
+        return PermitReply()
 
     def leave(self, token: str, request: str, answered: bool, refusal: Refusal | None) -> None:
-        """The request is over: answered, refused as one too many, or failed otherwise."""
+        """Return the permit of a request that was answered, refused by a rate limit, or failed otherwise."""
         attempt = self._attempts.get(token)
         if attempt is None:
             return
@@ -195,16 +194,16 @@ class Hub:
         return self._limiter.pause(model)
 
     def bundle(self, root: Path, commit: str) -> bytes:
-        """The repository at `root` for a node that does not have it; one at a time is made."""
+        """Return the repository at `root` for a node that does not have it; only one bundle is made at a time."""
         with self._bundling:
             return bundle(root, commit)
 
 
 def _end(turn: AbstractContextManager[None], refusal: Refusal | None, answered: bool = False) -> None:
-    """End a turn as its own thread would have, had it been here."""
+    """Leave the limiter's context as the thread that made the request would."""
     error: Exception = Cancelled("The attempt is over.")
     if refusal is not None:
-        error = ModelError("One too many.", limited=True, wait=refusal.wait)
+        error = ModelError("Rate limit reached.", limited=True, wait=refusal.wait)
     if answered:
         turn.__exit__(None, None, None)
     else:

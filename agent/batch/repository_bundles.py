@@ -1,7 +1,7 @@
-"""A repository on its way to a machine that does not have it: as a bundle, once a machine.
+"""Transfer of a repository to another machine as a git bundle, once for each machine.
 
-A copy is named by the hash of all that the original's refs point at, so it is never out of date, and batches share it.
-Limits: a bundle holds the whole history and passes through memory; a shallow clone has none to send.
+A copy is named by the hash of the original's refs, so it is never out of date and batches can share it. Limits: a
+bundle contains the whole history and passes through memory; a shallow clone cannot be sent.
 """
 
 from __future__ import annotations
@@ -12,39 +12,42 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from aci.cache import folder
-from aci.repository import Repository
+from aci.repository.disk_cache import cache_folder
+from aci.repository.user_repository import Repository
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.plumbing import QUIET, GitFailed, create_store, environment, git, sync_folder
+from trajectories.git_commands import QUIET, GitFailed, create_store, environment, git, sync_folder
 
 
-def state_of(root: Path) -> str:
-    """The hash of what the refs of the repository at `root` point at."""
+def hash_refs(root: Path) -> str:
+    """Return the hash of the refs of the repository at `root`."""
     return hashlib.sha256(_git(root, "for-each-ref", "--format=%(objectname) %(refname)")).hexdigest()[:20]
 
 
 def bundle(root: Path, commit: str) -> bytes:
-    """The whole repository at `root`, and a commit that no branch of it needs to have."""
+    """Return a bundle of the whole repository at `root` and of a commit, which need not be on a branch."""
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as made:
         _git(root, "bundle", "create", "-q", f"{made}/bundle", "--all", commit)
         return Path(made, "bundle").read_bytes()
 
 
-def here(original: Path, state: str, commit: str, get: Callable[[], bytes]) -> Path:
-    """A repository on this machine that has the commit: the original where its path leads to it here too, else a copy
-    in the cache, made of the bundle that `get` brings. Raises WorkspaceError where none can be made."""
+def local_clone(original: Path, state: str, commit: str, get: Callable[[], bytes]) -> Path:
+    """Return a repository on this machine that contains the commit.
+
+    That is the original if its path works on this machine too, else a cached copy made from the bundle that `get`
+    returns. Raises WorkspaceError if no copy can be made.
+    """
     if _has(original, commit):
         return original
     from filelock import FileLock
 
-    place = folder() / "copies" / state / original.name
+    place = cache_folder() / "copies" / state / original.name
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(place.parent / "lock"):
             if not _has(place, commit):
                 _unpack(get(), commit, place)
     except OSError as error:
-        raise WorkspaceError(f"{place} cannot be written: {error.strerror}.", "Make room on that node.") from error
+        raise WorkspaceError(f"{place} cannot be written: {error.strerror}.", "Free space on that node.") from error
     return place
 
 
@@ -56,14 +59,14 @@ def _has(root: Path, commit: str) -> bool:
 
 
 def _unpack(data: bytes, commit: str, place: Path) -> None:
-    """Make `place` the bundled repository, its HEAD at the commit, whole or not at all."""
+    """Unpack the bundled repository to `place` atomically, with its HEAD at the commit."""
     made = Path(tempfile.mkdtemp(prefix="new-", dir=place.parent))
     try:
         create_store(made)
         (made / "bundle").write_bytes(data)
-        told = _git(made, "bundle", "unbundle", str(made / "bundle"))
+        output = _git(made, "bundle", "unbundle", str(made / "bundle"))
         (made / "bundle").unlink()
-        refs = [line.split(b" ", 1) for line in told.splitlines()]
+        refs = [line.split(b" ", 1) for line in output.splitlines()]
         lines = [b"create %s %s\n" % (name, id) for id, name in refs if name != b"HEAD"]
         _git(made, "update-ref", "--stdin", input=b"".join(lines))
         (made / "HEAD").write_text(f"{commit}\n")

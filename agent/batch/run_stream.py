@@ -1,4 +1,4 @@
-"""What a run on a node does, on its way to the driver; and the driver's limiter, as the run sees it."""
+"""The stream from a run on a node to the driver, and the driver's rate limiter as the run sees it."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from secrets import token_hex
 from threading import Event as Signal
 from threading import Lock, Thread
 
-from agent.batch.attempt import Link, Sent
-from agent.batch.hub import Event, Refusal
-from agent.batch.place import Job
-from agent.batch.streaming import Part, Sender
-from agent.engine import Happening, Token
-from agent.limiter import TICK, Limiter
-from agent.settings import Settings
+from agent.batch.node_messages import HubConnection, RemoteJob
+from agent.batch.remote_hub import Event, Refusal
+from agent.batch.run_upload import FileChunk, Sender
+from agent.config.settings import Settings
+from agent.engine.engine import CancellationToken, ProgressEvent
+from agent.instances.jobs import Job
+from agent.limits.rate_limiter import TICK, Limiter
 from trajectories.errors import Cancelled, ModelError, SweAgentError
 from trajectories.journal import encode
 from trajectories.records import Step
 
 PAUSE = 0.2
-"""Seconds between two looks at what is new."""
+"""Seconds between two checks for new data."""
 BEAT = 1.0
-"""Seconds after which the driver is asked for its word although nothing is new."""
+"""Seconds after which the driver is asked for orders even without new data."""
 BATCH = 16 << 20
 """Bytes that are sent at once."""
 WAIT = 5.0
-"""Seconds that one question for a turn takes at most."""
+"""Maximum seconds of one request for a permit."""
 
 
 @dataclass
-class Stream:
-    """Brings what a run does to the driver, every PAUSE seconds, and its word back; all of it once left."""
+class RunStream:
+    """Sends what a run does to the driver every PAUSE seconds and receives orders; leaving it sends the rest."""
 
-    sent: Sent
-    link: Link
+    sent: RemoteJob
+    link: HubConnection
     directory: Path
-    cancel: Token = field(default_factory=Token)
+    cancel: CancellationToken = field(default_factory=CancellationToken)
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> RunStream:
         self._sender = Sender(self.directory, self.sent.directory, sent=True)
         self._lock, self._over = Lock(), Signal()
         self._events: list[Event] = []
         self._asked = time.monotonic()
-        self._thread = Thread(target=self._flow, name="stream", daemon=True)
+        self._thread = Thread(target=self._send_regularly, name="stream", daemon=True)
         self._thread.start()
         return self
 
@@ -60,15 +60,15 @@ class Stream:
     def step(self, job: Job, step: Step, dollars: float | None) -> None:
         self._events.append(("step", "", encode(step).decode(), dollars))
 
-    def happening(self, job: Job, event: Happening) -> None:
-        """Words of a model as they come are left out: they are many, and nobody can read those of all runs."""
+    def happening(self, job: Job, event: ProgressEvent) -> None:
+        """Queue an event for the driver, except for pieces of streamed replies: they are too many to display."""
         if event.kind != "delta":
             self._events.append((event.kind, event.branch, event.text, None))
 
     def flush(self, beat: bool = False) -> None:
-        """What is on disk here is on disk at the driver when this returns. Raises Cancelled where it is not wanted."""
+        """Send everything that is on disk here to the driver's disk. Raises Cancelled if the attempt is over there."""
         with self._lock:
-            batch: list[Part] = []
+            batch: list[FileChunk] = []
             size = 0
             for part in self._sender.parts():
                 batch.append(part)
@@ -79,7 +79,7 @@ class Stream:
             if batch or self._events or beat or time.monotonic() - self._asked > BEAT:
                 self._push(batch)
 
-    def _push(self, parts: list[Part]) -> None:
+    def _push(self, parts: list[FileChunk]) -> None:
         events = self._events[:]
         order = self.link.push(self.sent.token, parts, events)
         del self._events[: len(events)]
@@ -87,20 +87,20 @@ class Stream:
         if order != "go on":
             self.cancel.set()
         if order == "refused":
-            raise Cancelled("The run is another node's now.")
+            raise Cancelled("Another node has taken over the run.")
 
-    def _flow(self) -> None:
+    def _send_regularly(self) -> None:
         try:
             while not self._over.wait(PAUSE):
                 self.flush()
-        except SweAgentError:  # the run ends, as nobody would hear of what it does; the last flush raises it again
+        except SweAgentError:  # the run ends, as its data cannot be sent; the last flush raises the error again
             self.cancel.set()
 
 
-class FarLimiter(Limiter):
-    """The limiter of the driver, which all nodes share. A request leaves once the driver has its hold."""
+class RemoteLimiter(Limiter):
+    """The driver's rate limiter, which all nodes share. A request is sent once the driver has its reservation."""
 
-    def __init__(self, stream: Stream, settings: Settings) -> None:
+    def __init__(self, stream: RunStream, settings: Settings) -> None:
         super().__init__(settings.retry_wait, settings.patience)
         self._stream, self._link, self._token = stream, stream.link, stream.sent.token
 
@@ -125,7 +125,7 @@ class FarLimiter(Limiter):
                     turn.why, "Try again later.", retryable=True, wait=turn.wait, billed=False, limited=True
                 )
             if cancel.wait(TICK) or cancel.is_set():
-                raise Cancelled("Interrupted while a request waited for its turn.")
+                raise Cancelled("Interrupted while a request was waiting for a permit.")
 
     def leaving(self) -> None:
         self._stream.flush()

@@ -1,7 +1,7 @@
-"""A run's folder on its way from the machine that writes it to the one that keeps it.
+"""Transfer of a run's folder from the machine that writes it to the one that stores it.
 
-Everything leaves, and is on disk where it arrives, in the order of a run on disk: outputs and objects, then the records
-that name them. So what has arrived is a run at every moment, which `resume` goes on with.
+Data is sent and written in the order in which a run writes it: outputs and objects, then the records that refer to
+them. So the received folder always is a valid run that `resume` can continue.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trajectories.errors import WorkspaceError
+from trajectories.git_commands import create_store, sync_folder
 from trajectories.journal_digest import JournalDigest
-from trajectories.plumbing import create_store, sync_folder
 
 JOURNAL = "journal.jsonl"
 OBJECTS = "trees.git/objects"
-TAKEN = re.compile(
+TRANSFERRED = re.compile(
     rf"{re.escape(JOURNAL)}|out/\d+|[a-z][\w-]*(?:\.[\w-]+)*\.(?:diff|sh|json|svg)|"
     rf"{re.escape(OBJECTS)}/(?:[0-9a-f]{{2}}/[0-9a-f]{{38}}|pack/pack-[0-9a-f]{{40}}\.(?:pack|rev|idx))"
 )
-"""What of a run's folder is sent and taken: no lock, no half-written file, and nothing that git takes orders from."""
+"""Files of a run's folder that are sent and accepted: no locks, no half-written files, no git configuration."""
 PIECE = 4 << 20
-"""Bytes of a file that travel at once."""
+"""Bytes of a file in one chunk."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Bytes of the file `path` of a run's folder, from `offset` on; `last` where the file ends with them."""
+class FileChunk:
+    """Bytes of the file `path` of a run's folder, starting at `offset`; `last` if the file ends with them."""
 
     path: str
     offset: int
@@ -40,43 +40,44 @@ class Part:
 
 
 class Sender:
-    """Knows what of a run's folder has left. For one thread at a time.
+    """Sends what is new in a run's folder. Not thread-safe.
 
-    `kept` is where the folder lies at the receiver, which the script of the proof names.
+    `kept` is the folder's path at the receiver, which replaces the local one in the script of the proof.
     """
 
     def __init__(self, directory: Path, kept: Path | None = None, sent: bool = False) -> None:
         self.directory = directory
-        self._names = (_named(directory), _named(kept or directory))
-        self._left: dict[str, tuple[int, int]] = {}
+        self._names = (_patch_path(directory), _patch_path(kept or directory))
+        self._sent_files: dict[str, tuple[int, int]] = {}
         self._records = 0
         if sent:
-            self._left = {path: _mark(file) for path, file in self._files()}
+            self._sent_files = {path: _mark(file) for path, file in self._files()}
             self._records = len(self._lines())
 
-    def parts(self) -> Iterator[Part]:
-        """What is new since the last time, all of it on disk here; nothing where no record is. Raises WorkspaceError.
+    def parts(self) -> Iterator[FileChunk]:
+        """Yield what is new on disk since the last call; nothing without a new record. Raises WorkspaceError.
 
-        The journal is looked at first and sent last: what its records name was on disk before them.
+        The journal is read first and sent last, so everything that its records refer to is sent before them.
         """
         lines = self._lines()
         if not lines:
             return
         for path, file in self._files():
             mark = _mark(file)
-            if self._left.get(path) != mark:
+            if self._sent_files.get(path) != mark:
                 yield from self._pieces(path, file)
-                self._left[path] = mark
+                self._sent_files[path] = mark
         for at in range(0, len(lines), PIECE):
-            yield Part(JOURNAL, self._records + at, lines[at : at + PIECE])
+            yield FileChunk(JOURNAL, self._records + at, lines[at : at + PIECE])
         self._records += len(lines)
 
     def _lines(self) -> bytes:
-        """The whole lines of the journal that have not left."""
+        """Return the complete lines of the journal that have not been sent."""
         try:
             with (self.directory / JOURNAL).open("rb") as journal:
                 if os.fstat(journal.fileno()).st_size < self._records:
-                    raise WorkspaceError(f"The journal of {self.directory.name} was cut back.", "See that disk's room.")
+                    what = f"The journal of {self.directory.name} was truncated."
+                    raise WorkspaceError(what, "Check that disk's free space.")
                 journal.seek(self._records)
                 new = journal.read()
         except FileNotFoundError:
@@ -84,28 +85,28 @@ class Sender:
         return new[: new.rfind(b"\n") + 1]
 
     def _files(self) -> list[tuple[str, Path]]:
-        """All but the journal; a pack's index last, since with it the pack is there."""
+        """Return all files but the journal; a pack's index comes last, because it makes the pack valid."""
         listed = [*self.directory.glob("*"), *self.directory.glob("out/*"), *self.directory.glob(f"{OBJECTS}/*/*")]
         named = [(file.relative_to(self.directory).as_posix(), file) for file in listed]
-        kept = [(path, file) for path, file in named if TAKEN.fullmatch(path) and path != JOURNAL]
-        return sorted(kept, key=lambda one: (one[0].endswith(".idx"), one[0]))
+        accepted = [(path, file) for path, file in named if TRANSFERRED.fullmatch(path) and path != JOURNAL]
+        return sorted(accepted, key=lambda one: (one[0].endswith(".idx"), one[0]))
 
-    def _pieces(self, path: str, file: Path) -> Iterator[Part]:
+    def _pieces(self, path: str, file: Path) -> Iterator[FileChunk]:
         with file.open("rb") as opened:
             data, at = opened.read(PIECE), 0
             while True:
                 after = opened.read(PIECE)
                 sent = data.replace(*self._names) if path == "proof.sh" else data
-                yield Part(path, at, sent, last=not after)
+                yield FileChunk(path, at, sent, last=not after)
                 if not after:
                     return
                 data, at = after, at + len(sent)
 
 
 class Receiver:
-    """Keeps what comes of one run's folder. What it has taken is on disk. For one thread at a time.
+    """Receives one run's folder and writes it to disk at once. Not thread-safe.
 
-    `digest` is the file in which the journal's digest is kept, if any.
+    `digest` is the file that holds the journal's digest, if any.
     """
 
     def __init__(self, directory: Path, digest: Path | None = None) -> None:
@@ -118,18 +119,18 @@ class Receiver:
         create_store(directory / "trees.git", durable=True)
         self._changed: set[Path] = {directory}
 
-    def take(self, parts: Iterable[Part]) -> None:
-        """Raises WorkspaceError for what belongs in no run, for a gap, and where it cannot be written."""
+    def take(self, parts: Iterable[FileChunk]) -> None:
+        """Write chunks. Raises WorkspaceError for a file that is not part of a run, a gap, or a failed write."""
         try:
             for part in parts:
-                if not TAKEN.fullmatch(part.path):
-                    raise WorkspaceError(f"A node sent {part.path!r}, which is no part of a run.")
+                if not TRANSFERRED.fullmatch(part.path):
+                    raise WorkspaceError(f"A node sent {part.path!r}, which is not part of a run.")
                 self._append(part) if part.path == JOURNAL else self._write(part)
         except OSError as error:
-            what = f"What {self.directory.name} did elsewhere cannot be written here: {error.strerror}."
-            raise WorkspaceError(what, "Make room; the batch goes on with the run.") from error
+            what = f"Received data of {self.directory.name} cannot be written here: {error.strerror}."
+            raise WorkspaceError(what, "Free disk space; the batch then resumes the run.") from error
 
-    def _append(self, part: Part) -> None:
+    def _append(self, part: FileChunk) -> None:
         for folder in self._changed:
             sync_folder(folder)
         self._changed.clear()
@@ -140,7 +141,7 @@ class Receiver:
         if self._digest:
             self._digest.close()
 
-    def _write(self, part: Part) -> None:
+    def _write(self, part: FileChunk) -> None:
         target = self.directory / part.path
         beside = target.with_name(f".{target.name}.new")
         if not part.offset:
@@ -152,18 +153,18 @@ class Receiver:
             self._changed |= {target.parent, target.parent.parent}
 
 
-def cut_torn(directory: Path) -> None:
-    """Take half a line, which a killed receiver left, off the end of the journal."""
+def cut_incomplete_line(directory: Path) -> None:
+    """Remove an incomplete last line, left by a killed receiver, from the journal."""
     path = directory / JOURNAL
     data = path.read_bytes()
     os.truncate(path, data.rfind(b"\n") + 1)
 
 
-def _add(file: Path, part: Part) -> None:
-    """Append the part where it belongs: at the end. Raises WorkspaceError where that is elsewhere."""
+def _add(file: Path, part: FileChunk) -> None:
+    """Append a chunk to a file. Raises WorkspaceError if the file does not end at the chunk's offset."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "ab") as opened:
         if (size := os.fstat(opened.fileno()).st_size) != part.offset:
-            raise WorkspaceError(f"{part.path} ends at {size}, and a node sent what follows {part.offset}.")
+            raise WorkspaceError(f"{part.path} ends at {size}, but a node sent data from {part.offset} on.")
         opened.write(part.data)
         opened.flush()
         os.fsync(opened.fileno())
@@ -174,6 +175,6 @@ def _mark(file: Path) -> tuple[int, int]:
     return about.st_size, about.st_mtime_ns
 
 
-def _named(directory: Path) -> bytes:
-    """How a script names the patch of the run in this folder."""
+def _patch_path(directory: Path) -> bytes:
+    """Return the path of the run's patch as a script names it."""
     return shlex.quote(str(directory / "patch.diff")).encode("utf-8", "surrogateescape")

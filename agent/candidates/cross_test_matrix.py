@@ -1,8 +1,8 @@
 """The cross-test matrix: each candidate's new tests run against each candidate's source.
 
-After CodeT (arXiv 2207.10397), in which samples of code and of tests judge each other, and Agentless (arXiv
-2407.01489), which filters patches by reproduction tests. A test counts only if it passes with a patch, and fails
-without one or with another: that a patch loses what another keeps counts too.
+After CodeT (arXiv 2207.10397), in which samples of code and tests judge each other, and Agentless (arXiv 2407.01489),
+which filters patches by reproduction tests. A test counts only if it passes with a patch, and fails without one or with
+another; the latter includes tests that a patch breaks and another keeps.
 """
 
 from __future__ import annotations
@@ -12,29 +12,33 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aci.patch import in_tests, is_test
-from aci.testing import run_tests
-from aci.view import mask
-from aci.workspace import OURS
-from agent.consent import may_test
-from agent.moves.pruning import normal
+from aci.observation.output_text import mask_secrets
+from aci.repository.patch import belongs_to_tests, is_test
+from aci.runtime.workspace import HARNESS_SESSION
+from aci.testing.suite_run import run_tests
+from agent.candidates.patch_deduplication import normalize_file
+from agent.engine.permission_checks import may_test
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from aci.report import Report
-    from aci.workspace import Workspace
-    from agent.moves.attempting import Candidate
-    from agent.task import Task
+    from aci.runtime.workspace import Workspace
+    from aci.testing.suite_results import SuiteReport
+    from agent.candidates.diverse_attempts import Candidate
+    from agent.engine.task import Task
 
 
 LONGEST_WHY = 160
-"""Characters of why a test fails."""
+"""The characters of the reason why a test fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """`writer` of each test that counts; `passed`, all tests that pass with each candidate's source; those in `green`
-    do without a patch. `authors` whose tests were run; `why` a test that counts fails with a candidate, in a line."""
+    """The results of cross tests.
+
+    `writer` is the author of each test that counts; `passed` holds all tests that pass with each candidate's source;
+    `green` those that pass without a patch; `authors` those whose tests were run; `why` the reason, in a line, why a
+    test that counts fails with a candidate.
+    """
 
     writer: Mapping[str, str]
     passed: Mapping[str, frozenset[str]]
@@ -43,7 +47,8 @@ class Matrix:
     why: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def share(self, name: str) -> float | None:
-        """How much of the tests a candidate passes, those of each writer counted as one; None where there are none."""
+        """Return the share of tests that a candidate passes, with equal weight for each author; None if there are
+        none."""
         of_writer: dict[str, list[bool]] = {}
         for test, writer in self.writer.items():
             of_writer.setdefault(writer, []).append(test in self.passed.get(name, ()))
@@ -51,44 +56,47 @@ class Matrix:
         return sum(shares) / len(shares) if shares else None
 
     def failed(self, name: str) -> list[str]:
-        """The tests that a candidate does not pass, and another does."""
+        """Return the tests that a candidate does not pass, but another does."""
         return [test for test in self.writer if test not in self.passed.get(name, ())]
 
     @property
     def telling(self) -> list[str]:
-        """The tests that some candidates pass, and others do not."""
+        """The tests that some candidates pass and others do not."""
         return [test for test in self.writer if len({test in passed for passed in self.passed.values()}) > 1]
 
 
-def crossed(
+def run_cross_tests(
     task: Task,
     candidates: Sequence[Candidate],
     name: str = "cross tests",
     authors: Sequence[Candidate] = (),
     before: Matrix | None = None,
 ) -> Matrix:
-    """Run the new test files of all `authors`, by default the candidates, without a patch, and with each candidate's,
-    but for what was run `before`. Of authors with the same tests the first counts. Recorded under a name."""
+    """Run the new test files of all `authors`, by default the candidates, without a patch and with each candidate's.
+
+    Results of `before` are reused. Of authors with the same tests only the first counts. The result is recorded under
+    the name.
+    """
     authors = authors or candidates
-    found = task.once(name, lambda: _crossed(task, candidates, authors, before or Matrix({}, {})))
+    found = task.once(name, lambda: _run_all(task, candidates, authors, before or Matrix({}, {})))
     passed = {name: frozenset(tests) for name, tests in found["passed"].items()}
     return Matrix(
         found["writer"], passed, frozenset(found["authors"]), frozenset(found.get("green", ())), found.get("why", {})
     )
 
 
-def _crossed(
+def _run_all(
     task: Task, candidates: Sequence[Candidate], authors: Sequence[Candidate], before: Matrix
 ) -> dict[str, Any]:
     passed = {one.name: {*before.passed.get(one.name, ())} for one in candidates}
     why = {one.name: {**before.why.get(one.name, {})} for one in candidates}
     green = {*before.green}
-    ran_of = [one.name for one in authors] if len(candidates) > 1 else []
-    if ran_of:
+    author_names = [one.name for one in authors] if len(candidates) > 1 else []
+    if author_names:
         with closing(task.engine.fork(task.base.tree, task.cancel)) as workspace:
-            workspace.expect(OURS)
-            sources = {one.name: with_source(task, one.tree) for one in candidates}
-            for author, files in _different(task, authors):
+            workspace.expect(HARNESS_SESSION)
+            sources = {one.name: source_only_tree(task, one.tree) for one in candidates}
+            for author, files in _distinct_authors(task, authors):
                 known = before.passed.keys() if author.name in before.authors else ()
                 missing = {name: source for name, source in sources.items() if name not in known}
                 if not missing:
@@ -106,47 +114,48 @@ def _crossed(
     return {
         "writer": {test: test.partition(": ")[0] for test in counted},
         "passed": {name: sorted(tests) for name, tests in passed.items()},
-        "authors": ran_of,
+        "authors": author_names,
         "green": sorted(green),
         "why": {name: {test: line for test, line in lines.items() if test in counted} for name, lines in why.items()},
     }
 
 
-def _different(task: Task, authors: Sequence[Candidate]) -> list[tuple[Candidate, list[str]]]:
-    """The authors of new tests, each with its files; not those whose tests are another's."""
+def _distinct_authors(task: Task, authors: Sequence[Candidate]) -> list[tuple[Candidate, list[str]]]:
+    """Return the authors of new tests with their files, without those whose tests equal another's."""
     found: dict[object, tuple[Candidate, list[str]]] = {}
     for author in authors:
         if files := new_tests(task, author.tree):
-            forms = sorted(normal(path, task.trees.read(author.tree, path)) for path in files)
+            forms = sorted(normalize_file(path, task.trees.read(author.tree, path)) for path in files)
             found.setdefault(tuple(forms), (author, files))
     return list(found.values())
 
 
 def new_tests(task: Task, tree: str) -> list[str]:
-    """The test files that a tree adds to the base."""
+    """Return the test files that a tree adds to the base."""
     changed = task.trees.changed(task.base.tree, tree)
     return [change.path for change in changed if change.status == "A" and is_test(change.path)]
 
 
-def with_source(task: Task, tree: str) -> str:
-    """The base with what a tree changes of it, tests excepted."""
-    changed = [change.path for change in task.trees.changed(task.base.tree, tree) if not in_tests(change.path)]
+def source_only_tree(task: Task, tree: str) -> str:
+    """Return the base with a tree's changes, except those of tests."""
+    changed = [change.path for change in task.trees.changed(task.base.tree, tree) if not belongs_to_tests(change.path)]
     return task.trees.overlay(task.base.tree, tree, changed)
 
 
 def _outcomes(
     task: Task, workspace: Workspace, tree: str, files: Sequence[str], author: str
 ) -> tuple[set[str], dict[str, str]]:
-    """The tests of these files that pass, and why others do not, where the runner tells of each."""
-    report = ran(task, workspace, tree, files)
+    """Return the tests in these files that pass, and why others fail, if the runner reports each test."""
+    report = run_reported_tests(task, workspace, tree, files)
     failed = [one for one in report.results if not one.ok] if report else []
-    said = {one.id: mask(" ".join((one.message or one.error).split()), task.engine.secrets) for one in failed}
+    said = {one.id: mask_secrets(" ".join((one.message or one.error).split()), task.engine.secrets) for one in failed}
     why = {f"{author}: {test}": text[:LONGEST_WHY] for test, text in said.items()}
     return {f"{author}: {test}" for test in report.passed} if report else set(), why
 
 
-def ran(task: Task, workspace: Workspace, tree: str, nodes: Sequence[str]) -> Report | None:
-    """What these tests do on a tree; None where they may not be run, cannot be, or nobody tells of each."""
+def run_reported_tests(task: Task, workspace: Workspace, tree: str, nodes: Sequence[str]) -> SuiteReport | None:
+    """Return the results of these tests on a tree; None if they cannot or may not be run, or are not reported one by
+    one."""
     task.cancel.check()
     if not may_test(task):
         return None

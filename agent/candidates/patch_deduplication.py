@@ -1,4 +1,5 @@
-"""Which candidates are worth comparing: patches that differ only in form are one, and what loses tests is left out."""
+"""The deduplication of candidates: patches that differ only in form count as one, and patches that break tests are
+dropped."""
 
 from __future__ import annotations
 
@@ -7,25 +8,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aci.patch import in_tests
-from aci.source import parse
-from agent.repair.blocks import is_docstring
+from aci.repository.patch import belongs_to_tests
+from aci.repository.python_source import parse
+from agent.repair.analysis.code_blocks import is_docstring
 
 if TYPE_CHECKING:
-    from agent.moves.attempting import Candidate
-    from agent.task import Task
+    from agent.candidates.diverse_attempts import Candidate
+    from agent.engine.task import Task
 
 HOLDERS = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
-"""What may begin with a docstring."""
+"""Nodes that may have a docstring."""
 
 
-def pruned(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """One of each kind of patch, the best tested, in their order, each told who else made it. Those that change
-    nothing, and those that lose tests where others do not, go with a note."""
+def deduplicate(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return one candidate for each distinct patch, the best tested, in their order, with the names of all that made
+    it.
+
+    Candidates without a source change, and those that break tests if others do not, are dropped with a note.
+    """
     kept: dict[object, Candidate] = {}
     for one in candidates:
         if not one.patch.source:
-            task.note("prune", f"{one.name}: it changes no source file")
+            task.note("prune", f"{one.name}: no source file changed")
             continue
         form = normal_form(task, one.tree)
         first = kept.get(form)
@@ -40,23 +44,23 @@ def pruned(task: Task, candidates: Sequence[Candidate]) -> list[Candidate]:
     whole = [one for one in found if one.verdict.no_loss is not False]
     for one in found if whole else ():
         if one not in whole:
-            lost = ", ".join(one.verdict.lost[:3]) or "what passed before"
-            task.note("prune", f"{one.name}: it loses {lost}")
+            lost = ", ".join(one.verdict.lost[:3]) or "passing tests"
+            task.note("prune", f"{one.name}: breaks {lost}")
     return whole or found
 
 
 def normal_form(task: Task, tree: str) -> object:
-    """The source files that a tree changes, without what makes no difference: comments, docstrings, layout."""
+    """Return the source files that a tree changes, without comments, docstrings and layout."""
     found = []
     for change in task.trees.changed(task.base.tree, tree):
-        if not in_tests(change.path):
+        if not belongs_to_tests(change.path):
             data = b"" if change.status == "D" else task.trees.read(tree, change.path)
-            found.append((change.path, change.status == "D", normal(change.path, data)))
+            found.append((change.path, change.status == "D", normalize_file(change.path, data)))
     return tuple(sorted(found))
 
 
-def normal(path: str, data: bytes) -> str:
-    """What a file says, without what makes no difference."""
+def normalize_file(path: str, data: bytes) -> str:
+    """Return a file's content, without comments, docstrings and layout."""
     text = data.decode("utf-8", "surrogateescape")
     if path.endswith(".py") and (tree := parse(data)) is not None:
         return ast.dump(_without_docstrings(tree))

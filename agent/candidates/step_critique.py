@@ -1,6 +1,6 @@
-"""What a step or an attempt is worth: by what was measured of it, and by a critic who reads it.
+"""Scores of steps and attempts: from measurements, and from a critic that reads them.
 
-The value of a step by progress and by a model's judgement is SWE-Search's (arXiv 2410.20285).
+Step values from progress and a model's judgement follow SWE-Search (arXiv 2410.20285).
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.moves.framing import framed, framed_issue
-from agent.moves.voices import Question, share_of, voices
+from agent.prompts.quotation import framed_issue, quote_text
+from agent.prompts.role_questions import Question, ask_roles, parse_score
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step, Verdict
 
 ROLE = "critic"
 MOST_DONE, MOST_DIFF = 3_000, 4_000
-"""Characters that a critic is shown of what was done, and of the change so far."""
+"""Maximum characters of the last actions and of the diff that a critic sees."""
 VERIFIED, GREEN, KEPT, LOST = 1.0, 0.8, 0.4, 0.1
-"""What a proof is worth."""
+"""The scores of a proof."""
 
 
-def worth(verdict: Verdict) -> float:
-    """Of a tree that was proven, between 0 and 1."""
+def proof_score(verdict: Verdict) -> float:
+    """Return the score of a proven tree, between 0 and 1."""
     if verdict.verified:
         return VERIFIED
     if verdict.no_loss is False:
@@ -31,15 +31,16 @@ def worth(verdict: Verdict) -> float:
     return GREEN if verdict.red and verdict.green else KEPT
 
 
-def criticised(task: Task, name: str, done: str) -> Generator[Step, None, tuple[float | None, str]]:
-    """What a critic gives what was done, between 0 and 1, and why; None where none can be had, or gives no number."""
+def critic_score(task: Task, name: str, done: str) -> Generator[Step, None, tuple[float | None, str]]:
+    """Return a critic's score of the last actions, between 0 and 1, and its reason; None if there is no answer or no
+    number in it."""
     diff = task.trees.diff(task.base.tree, task.tree)
     parts = (
         framed_issue(task.issue),
-        f"What was done last:\n{framed(done[:MOST_DONE])}",
-        f"The change so far:\n{framed(diff[:MOST_DIFF]) or 'none'}",
-        "How likely does this lead to a right patch? End with a line that holds a number from 0 to 1.",
+        f"The last actions:\n{quote_text(done[:MOST_DONE])}",
+        f"The change so far:\n{quote_text(diff[:MOST_DIFF]) or 'none'}",
+        "How likely is it that this leads to a correct patch? End with a line that contains only a number from 0 to 1.",
     )
-    [said] = yield from voices(task, [Question(name, ROLE, "\n\n".join(parts))])
+    [said] = yield from ask_roles(task, [Question(name, ROLE, "\n\n".join(parts))])
     reason = " ".join(" ".join(said.strip().splitlines()[:-1]).split())
-    return share_of(said), reason[:500]
+    return parse_score(said), reason[:500]

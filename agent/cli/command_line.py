@@ -1,15 +1,12 @@
-"""The command line: one file a subcommand under `agent/run/`, imported only when it is called.
+"""The command line: each subcommand is a file in `agent/cli/commands/`, imported only when it is called.
 
-Every error ends here: one sentence and what to do about it, the exit code of `trajectories/errors.py`, no traceback.
+Errors are reported here without a traceback: a message, a fix, and the exit code from `trajectories/errors.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Callable
-from errno import ENOSPC
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -18,13 +15,14 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
+from agent.console.error_report import INTERRUPTED, report_error, report_failure
+from trajectories.errors import Cancelled, SweAgentError
 
-INTERRUPTED = Cancelled.code, "Interrupted.", "`swe-agent runs` lists what can be resumed."
-COMMANDS = Path(__file__).parent / "run"
-BARE = "session"
-"""The subcommand of a command line that names none."""
-OF_THE_DOOR = frozenset({"--help", "--version"})
+COMMANDS = Path(__file__).parent / "commands"
+DEFAULT_COMMAND = "session"
+"""The default subcommand."""
+GLOBAL_FLAGS = frozenset({"--help", "--version"})
+"""Flags of `swe-agent` itself; any other flag before a subcommand belongs to the default subcommand."""
 
 
 class Command(TyperCommand):
@@ -41,8 +39,8 @@ class Subcommands(TyperGroup):
         return _without_types_of_flags(super().get_params(ctx))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] not in OF_THE_DOOR):
-            args = [BARE, *args]
+        if not args or (args[0].startswith("-") and args[0] not in GLOBAL_FLAGS):
+            args = [DEFAULT_COMMAND, *args]
         parsed: list[str] = super().parse_args(ctx, args)
         return parsed
 
@@ -56,13 +54,15 @@ class Subcommands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, load(name) if name and listed else listed, rest
+        return name, load_command(name) if name and listed else listed, rest
 
 
-def load(name: str) -> Any:
-    """The real command behind a name."""
+def load_command(name: str) -> Any:
+    """Import a subcommand and return it as a Typer command."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(name, cls=Command)(_marked(import_module(f"agent.run.{name.replace('-', '_')}").command))
+    app.command(name, cls=Command)(
+        _with_exit_code(import_module(f"agent.cli.commands.{name.replace('-', '_')}").command)
+    )
     return typer.main.get_command(app)
 
 
@@ -73,35 +73,35 @@ def _without_types_of_flags(params: list[Any]) -> list[Any]:
     return params
 
 
-class Returned(int):
-    """An exit code that a command gave; Typer gives 130, without a word, for a Ctrl-C anywhere."""
+class CommandExit(int):
+    """An exit code that a command returned; Typer returns a plain 130 for any Ctrl-C, without a message."""
 
 
-def _marked(command: Callable[..., int]) -> Callable[..., Returned]:
+def _with_exit_code(command: Callable[..., int]) -> Callable[..., CommandExit]:
     @wraps(command)
-    def marked(*args: Any, **options: Any) -> Returned:
-        return Returned(command(*args, **options))
+    def wrapper(*args: Any, **options: Any) -> CommandExit:
+        return CommandExit(command(*args, **options))
 
-    return marked
+    return wrapper
 
 
 def _summary(file: Path) -> str:
-    """The first line of the docstring that each of our files begins with; parsing them all would take a while."""
+    """Return the first line of a command's module docstring, which is faster than parsing the file."""
     with file.open(encoding="utf-8") as text:
         return text.readline().strip().strip('"')
 
 
-def build() -> Any:
-    """The whole command line, without its subcommands' insides."""
+def build_command_line() -> Any:
+    """Return the command line; subcommands are loaded when they are called."""
     app = typer.Typer(cls=Subcommands, add_completion=False, pretty_exceptions_enable=False)
 
     @app.callback(invoke_without_command=True)
     def main(
         version: bool = typer.Option(False, "--version", help="Show the version.", callback=_version, is_eager=True),
     ) -> None:
-        """An issue and a repository go in, a verified patch comes out.
+        """Solve issues in a repository, with verified patches.
 
-        Without a subcommand a session opens in the present folder; `swe-agent session --help` tells its options.
+        Without a subcommand, a session opens in the current folder; `swe-agent session --help` lists its options.
         """
 
     return typer.main.get_command(app)
@@ -109,7 +109,7 @@ def build() -> Any:
 
 def _version(asked: bool) -> None:
     if asked:
-        from agent.solve import VERSION
+        from agent.engine.run_lifecycle import VERSION
 
         typer.echo(f"swe-agent {VERSION}")
         raise typer.Exit
@@ -118,42 +118,20 @@ def _version(asked: bool) -> None:
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code."""
     try:
-        code: Any = build().main(args=arguments, prog_name="swe-agent", standalone_mode=False)
+        code: Any = build_command_line().main(args=arguments, prog_name="swe-agent", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
-        return fail(arguments, getattr(error, "exit_code", 2), *_explained(error))
+        return report_error(arguments, getattr(error, "exit_code", 2), *_explain_usage(error))
     except (SweAgentError, OSError) as error:
-        return failed(arguments, error)
-    if code == Cancelled.code and not isinstance(code, Returned):
-        return fail(arguments, *INTERRUPTED)
+        return report_failure(arguments, error)
+    if code == Cancelled.code and not isinstance(code, CommandExit):
+        return report_error(arguments, *INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
-def failed(arguments: list[str], error: SweAgentError | OSError) -> int:
-    """Say what ended a command. Raises an OSError anew that nobody foresaw."""
-    if isinstance(error, SweAgentError):
-        return fail(arguments, error.code, error.message, error.fix)
-    if error.errno != ENOSPC:
-        raise error
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is not written yet would fail once more at the end
-    return fail([], WorkspaceError.code, f"Nothing more can be written: {error.strerror}.", "Make room.")
-
-
-def fail(arguments: list[str], code: int, message: str, fix: str) -> int:
-    """Say what is wrong and what to do: for a program on stdout, for a person on stderr."""
-    if "--json" in arguments:
-        typer.echo(json.dumps({"error": {"code": code, "message": message, "fix": fix}}))
-    else:
-        from aci.view import clean
-
-        typer.echo(clean(f"swe-agent: {message} {fix}".strip()), err=True)
-    return code
-
-
-def _explained(error: Any) -> tuple[str, str]:
-    """What was wrong with the words of a command line, and where to read on."""
+def _explain_usage(error: Any) -> tuple[str, str]:
+    """Return the message of a usage error, and a hint at the help."""
     message = error.format_message().strip()
     ctx = getattr(error, "ctx", None)
-    return message if message.endswith(
-        (".", "?")
-    ) else f"{message}.", f"See `{ctx.command_path} --help`." if ctx else ""
+    sentence = message if message.endswith((".", "?")) else f"{message}."
+    return sentence, f"See `{ctx.command_path} --help`." if ctx else ""

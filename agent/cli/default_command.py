@@ -1,5 +1,6 @@
-"""Opens a session: in the terminal where there is one, else as lines. `swe-agent` alone comes here straight away: the
-libraries of the command line take as long to load as a screen takes to paint.
+"""The default command: a session, on a full screen if there is a terminal, else line by line.
+
+`swe-agent` without arguments comes here directly, because importing the command line takes as long as drawing a screen.
 """
 
 from __future__ import annotations
@@ -10,56 +11,58 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from agent.session.preferences import Preferences, load_preferences
+from agent.config.session_preferences import Preferences, load_preferences
 from trajectories.errors import ConfigError, SweAgentError
 
 if TYPE_CHECKING:
     from agent.session.session import Start
 
-Prepare = Callable[[tuple[str, ...]], "Start"]
-"""What a session begins with; it is given the trouble to tell of first."""
+PrepareStart = Callable[[tuple[str, ...]], "Start"]
+"""Makes what a session starts with; its argument is problems to report first."""
 
 
 def run_bare() -> int:
-    """A session in the present folder with nothing given; its exit code. What fails is told as `agent/cli.py` does."""
+    """Open a session in the current folder and return its exit code. Errors are reported as for a subcommand."""
     try:
-        code = open_session(_nothing_given)
+        code = open_session(_default_start)
         sys.stdout.flush()
         return code
     except (SweAgentError, OSError) as error:
-        from agent.cli import failed
+        from agent.console.error_report import report_failure
 
-        return failed([], error)
+        return report_failure([], error)
 
 
-def _nothing_given(trouble: tuple[str, ...]) -> Start:
-    from agent.session.start import start
+def _default_start(trouble: tuple[str, ...]) -> Start:
+    from agent.session.session_start import start
 
     return start(".", None, "", "build", {}, None, False, trouble)
 
 
-def open_session(prepare: Prepare, screen: str | None = None, plain: bool = False) -> int:
-    """`screen` and `plain` are flags of `swe-agent session`. Raises what `prepare` raises where there is no screen to
-    show it on, and UsageError for `screen`."""
+def open_session(prepare: PrepareStart, screen: str | None = None, plain: bool = False) -> int:
+    """Open a session; `screen` and `plain` are flags of `swe-agent session`.
+
+    Raises UsageError for an unknown `screen`, and what `prepare` raises if there is no screen to show it on.
+    """
     preferences, trouble = _preferences(screen)
-    if plain or not _screen_there():
-        from agent.session.lines import run_lines
+    if plain or not _has_screen():
+        from agent.session.line_interface import run_lines
 
         return run_lines(lambda: prepare(trouble))
-    gc.disable()  # what is imported stays; the app enables it when its first screen stands
+    gc.disable()  # for faster imports; the app enables it once its first screen is drawn
     from agent.tui.app import run
 
     return run(lambda: prepare(trouble), preferences)
 
 
 def _preferences(screen: str | None) -> tuple[Preferences, tuple[str, ...]]:
-    """How it is to look; a bad word in the config is no reason not to open."""
+    """Return the preferences and problems with them; a wrong value in the config does not prevent a session."""
     try:
         return load_preferences(screen=screen), ()
     except ConfigError as error:
         return Preferences(), (f"{error.message} {error.fix}",)
 
 
-def _screen_there() -> bool:
+def _has_screen() -> bool:
     there = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
     return there and os.environ.get("TERM", "dumb") != "dumb"

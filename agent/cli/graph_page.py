@@ -1,7 +1,7 @@
-"""A neighbourhood of the graph as one page that needs nothing else.
+"""A symbol's neighbours in the code graph as one self-contained HTML page.
 
-The picture is SVG, laid out here in columns: who refers to a place on its left, what it refers to on its right. What is
-shown is somebody's source, so everything is escaped.
+The picture is SVG in columns: what refers to a symbol is on its left, what it refers to on its right. The source is
+untrusted, so everything is escaped.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from aci.graph.surroundings import RELATIONS, TITLES, Seen
-from aci.view import clean
+from aci.graph.symbol_context import RELATIONS, TITLES, PlaceView
+from aci.observation.sanitized_text import clean_text
 from trajectories.pages import beginning, part
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 224, 40, 56, 10, 20
-"""Of a box, and between boxes."""
+"""Pixels: size of a box, gaps between boxes, margin of the picture."""
 LONGEST_NAME, LONGEST_PATH = 25, 30
 """Characters that a box has room for."""
 MOST_OF_A_RELATION = 8
 COLUMNS = {"callers": -1, "tests": -1, "subclasses": -1, "overridden": -1}
-"""Left of the place; all else is on its right."""
+"""Relations shown left of the symbol; all others are on its right."""
 
 
 @dataclass
 class Box:
-    """A place in the picture, or those there is no room for. `column` counts from the place in question."""
+    """A symbol in the picture, or the `rest` that has no room. `column` is relative to the centre."""
 
     id: str
-    seen: Seen | None
+    seen: PlaceView | None
     relation: str
     column: int
     text: str = ""
@@ -37,30 +37,30 @@ class Box:
     y: float = 0.0
     parent: Box | None = None
     children: list[Box] = field(default_factory=list)
-    rest: Sequence[Seen] = ()
+    rest: Sequence[PlaceView] = ()
 
     @property
     def unsure(self) -> bool:
         return self.seen is not None and self.seen.unsure
 
 
-def page(found: Sequence[Seen], where: str) -> str:
-    """The whole page, for all places that a name means."""
+def render_page(found: Sequence[PlaceView], where: str) -> str:
+    """Return the page for all definitions of a name."""
     script = part("graph.script.js")
     boxes: list[Box] = []
     sections = [_section(one, number, boxes) for number, one in enumerate(found)]
-    told = {box.id: _details(box) if box.seen else _rest(box) for box in boxes}
-    name = clean(found[0].name if found else "Nothing")
+    details = {box.id: _details(box) if box.seen else _rest(box) for box in boxes}
+    name = clean_text(found[0].name if found else "Nothing")
     title = escape(name)
     return f"""{beginning(name, part("graph.style.css"), script)}<body>
-<header><h1>{title}</h1><p>{escape(clean(where))}</p></header>
+<header><h1>{title}</h1><p>{escape(clean_text(where))}</p></header>
 <main>
 <div class="pictures">
 {"".join(sections)}
 </div>
-<aside aria-live="polite"><p class="hint">Choose a box to see its signature and where it stands.</p></aside>
+<aside aria-live="polite"><p class="hint">Choose a box to see its signature and location.</p></aside>
 </main>
-<script type="application/json" id="told">{_json(told)}</script>
+<script type="application/json" id="told">{_json(details)}</script>
 <script>{script}</script>
 </body>
 </html>
@@ -68,22 +68,22 @@ def page(found: Sequence[Seen], where: str) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON that can stand in a page: nothing in it ends the element, or begins another."""
+    """Return JSON for a script element, escaped so that it cannot close the element or open another."""
     return json.dumps(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _section(one: Seen, number: int, boxes: list[Box]) -> str:
+def _section(one: PlaceView, number: int, boxes: list[Box]) -> str:
     centre = Box(f"p{number}", one, "", 0, one.name.rpartition(".")[2] if one.kind != "file" else one.path)
     centre.sub = one.address
     mine = [centre]
     _grow(centre, mine, "")
     boxes += mine
     _lay_out(centre)
-    return f"<section><h2>{escape(clean(one.heading))}</h2>{_svg(centre, mine)}</section>\n"
+    return f"<section><h2>{escape(clean_text(one.heading))}</h2>{_svg(centre, mine)}</section>\n"
 
 
 def _grow(box: Box, boxes: list[Box], only: str) -> None:
-    """The boxes around one, level by level; a number stands for those there is no room for."""
+    """Add the boxes around one, level by level; one box with a number stands for those without room."""
     for relation in RELATIONS:
         found = box.seen.related.get(relation, []) if box.seen and relation == (only or relation) else []
         side = COLUMNS.get(relation, 1)
@@ -102,7 +102,7 @@ def _grow(box: Box, boxes: list[Box], only: str) -> None:
 
 
 def _lay_out(centre: Box) -> None:
-    """Each side is a tree: leaves one below the other, groups apart, and what holds them in their middle."""
+    """Lay out each side as a tree: leaves stacked, groups apart, each parent centred on its children."""
     heights = []
     for side in (-1, 1):
         mine = [child for child in centre.children if child.column == side]
@@ -116,7 +116,7 @@ def _lay_out(centre: Box) -> None:
 
 
 def _stack(boxes: Iterable[Box], top: float) -> float:
-    """Places these and what hangs on them; returns the height that they take from `top`."""
+    """Place boxes and their children below `top`; return the height that they take."""
     at, last = top, ""
     for box in boxes:
         if last and box.relation != last:
@@ -156,7 +156,7 @@ def _svg(centre: Box, boxes: Sequence[Box]) -> str:
             title = escape(TITLES[box.relation])
             parts.append(f'<text class="title" x="{x(box):.0f}" y="{_top(box) - 6:.1f}">{title}</text>')
         parts.append(_drawn(box, x(box)))
-    label = escape(clean(f"What is around {centre.text}"), quote=True)
+    label = escape(clean_text(f"Neighbours of {centre.text}"), quote=True)
     return (
         f'<div class="scroll"><svg class="columns{columns}" role="group" aria-label="{label}" '
         f'width="{width}" height="{height:.0f}" viewBox="0 {top:.1f} {width} {height:.1f}">{"".join(parts)}</svg></div>'
@@ -164,7 +164,7 @@ def _svg(centre: Box, boxes: Sequence[Box]) -> str:
 
 
 def _top(box: Box) -> float:
-    """The upper end of a box and of all that hangs on it."""
+    """Return the top of a box and all its descendants."""
     return min([box.y, *(_top(child) for child in box.children)])
 
 
@@ -184,7 +184,7 @@ def _drawn(box: Box, x: float) -> str:
     name, sub = _cut(box.text, LONGEST_NAME), _cut(box.sub, LONGEST_PATH)
     kind = "centre" if box.parent is None else box.relation if box.seen else f"{box.relation} more"
     name_y = box.y + (17 if box.sub else 25)
-    label = escape(clean(f"{box.text}, {TITLES.get(box.relation, 'the place itself')}, {box.sub}"), quote=True)
+    label = escape(clean_text(f"{box.text}, {TITLES.get(box.relation, 'the symbol itself')}, {box.sub}"), quote=True)
     return (
         f'<g class="box {kind}{" unsure" * box.unsure}" id="{box.id}" tabindex="0" role="button" aria-label="{label}">'
         f'<rect x="{x:.0f}" y="{box.y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="7"/>'
@@ -194,27 +194,27 @@ def _drawn(box: Box, x: float) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """The end of a name or path, which tells more than its beginning."""
-    text = clean(text)
+    """Cut a name or path, keeping its end, which is more specific."""
+    text = clean_text(text)
     return text if len(text) <= most else f"…{text[1 - most :]}"
 
 
 def _rest(box: Box) -> dict[str, object]:
-    """What the panel shows of those there is no room for."""
+    """Return what the panel shows for the box of those without room."""
     rows = [f"{one.name if one.kind != 'file' else '(module level)'}  {one.told_at(box.relation)}" for one in box.rest]
-    return {"name": f"{len(rows)} more", "relation": TITLES[box.relation], "rest": [clean(row) for row in rows]}
+    return {"name": f"{len(rows)} more", "relation": TITLES[box.relation], "rest": [clean_text(row) for row in rows]}
 
 
 def _details(box: Box) -> dict[str, object]:
-    """What the panel shows of a box; the script sets it as text, never as markup."""
+    """Return what the panel shows for a box; the script sets it as text, never as markup."""
     seen = box.seen
     assert seen
     return {
-        "name": clean(seen.name),
-        "signature": clean(seen.signature),
-        "doc": clean(seen.doc),
-        "where": clean(f"{seen.address}-{seen.end}" if seen.end > seen.line else seen.address),
+        "name": clean_text(seen.name),
+        "signature": clean_text(seen.signature),
+        "doc": clean_text(seen.doc),
+        "where": clean_text(f"{seen.address}-{seen.end}" if seen.end > seen.line else seen.address),
         "relation": TITLES.get(box.relation, ""),
-        "at": clean(f"{seen.at_path}:{seen.at}") if seen.at else "",
-        "unsure": "Others of that name may be meant as well." if box.unsure else "",
+        "at": clean_text(f"{seen.at_path}:{seen.at}") if seen.at else "",
+        "unsure": "Other symbols of that name are possible." if box.unsure else "",
     }

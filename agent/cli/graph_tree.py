@@ -1,4 +1,4 @@
-"""A neighbourhood of the graph as text, for a terminal."""
+"""A symbol's neighbours in the code graph as a text tree or JSON."""
 
 from __future__ import annotations
 
@@ -7,46 +7,46 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from aci.graph.surroundings import RELATIONS, TITLES, Seen
-from aci.view import clean
+from aci.graph.symbol_context import RELATIONS, TITLES, PlaceView
+from aci.observation.sanitized_text import clean_text
 
 
-def tree(one: Seen, most: int) -> Tree:
-    """A place, and under it what is related to it, at most so many of each."""
-    head = Text.assemble((clean(one.heading), "bold"), (f"  {clean(one.address)}", "dim"))
+def build_tree(one: PlaceView, most: int) -> Tree:
+    """Return a tree of a symbol and its neighbours, at most `most` of each relation."""
+    head = Text.assemble((clean_text(one.heading), "bold"), (f"  {clean_text(one.address)}", "dim"))
     made = Tree(head, guide_style="dim")
     if one.doc:
-        made.add(Text(clean(one.doc), "italic"))
+        made.add(Text(clean_text(one.doc), "italic"))
     for relation in RELATIONS:
         if found := one.related.get(relation):
             branch = made.add(Text.assemble(TITLES[relation], (f" ({len(found)})", "dim")))
             _fill(branch, found, relation, most)
     if not one.related:
-        made.add(Text("nothing refers to it, nor does it refer to anything that is known", "dim"))
+        made.add(Text("no known references from or to it", "dim"))
     return made
 
 
-def _fill(branch: Tree, found: list[Seen], relation: str, most: int) -> None:
+def _fill(branch: Tree, found: list[PlaceView], relation: str, most: int) -> None:
     for other in found[:most]:
         _fill(branch.add(_line(other, relation)), other.related.get(relation, []), relation, most)
     if len(found) > most:
         branch.add(Text(f"… {len(found) - most} more", "dim"))
 
 
-def _line(one: Seen, relation: str) -> Text:
-    """`Till.sum  shop/till.py:12`: the line of the reference if it is he who refers, else of the definition."""
+def _line(one: PlaceView, relation: str) -> Text:
+    """Return `Till.sum  shop/till.py:12`: the line of the reference if this symbol refers, else of the definition."""
     name = one.name if one.kind != "file" else "(module level)"
     unsure = (" perhaps", "yellow") if one.unsure else ""
-    return Text.assemble((clean(name), "cyan"), (f"  {clean(one.told_at(relation))}", "dim"), unsure)
+    return Text.assemble((clean_text(name), "cyan"), (f"  {clean_text(one.told_at(relation))}", "dim"), unsure)
 
 
-def as_json(one: Seen) -> dict[str, Any]:
-    """The object that `graph --json` prints of a place. `at` is the line of the reference, where there is one."""
-    told: dict[str, Any] = {"path": one.path, "name": one.name, "kind": one.kind, "line": one.line}
+def as_json(one: PlaceView) -> dict[str, Any]:
+    """Return the object that `graph --json` prints for a symbol. `at` is the line of the reference, if any."""
+    document: dict[str, Any] = {"path": one.path, "name": one.name, "kind": one.kind, "line": one.line}
     if one.at_path:
-        return told | {"at": one.at, "weight": round(one.weight, 3)} | _related(one)
-    return told | {"end": one.end, "signature": one.signature, "doc": one.doc} | _related(one)
+        return document | {"at": one.at, "weight": round(one.weight, 3)} | _related(one)
+    return document | {"end": one.end, "signature": one.signature, "doc": one.doc} | _related(one)
 
 
-def _related(one: Seen) -> dict[str, Any]:
+def _related(one: PlaceView) -> dict[str, Any]:
     return {relation: [as_json(other) for other in found] for relation, found in one.related.items()}

@@ -1,4 +1,4 @@
-"""What `doctor` looks at. Each check answers with what it found and, where something is wrong, how to mend it."""
+"""The checks of `doctor`. Each reports what it found and, if something is wrong, how to fix it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aci.base_image import IMAGE
-from agent.ledger import SMALLEST_OUTPUT, dollars
-from agent.settings import Settings
+from aci.docker.base_image import DEFAULT_IMAGE
+from agent.config.settings import Settings
+from agent.limits.run_budget import SMALLEST_OUTPUT, dollars
 from trajectories.errors import ConfigError, SweAgentError, WorkspaceError
 
 if TYPE_CHECKING:
-    from aci.leftovers import Removed
+    from aci.docker.leftover_cleanup import CleanupResult
     from agent.models.base import Model
 
 QUESTION = "Answer with the one word: yes"
 PATIENCE = 30.0
-"""Seconds of silence after which a model counts as one that does not answer."""
+"""Seconds without an answer after which the check of a model fails."""
 LEAST_GIT = (2, 36)
 LEAST_DISK = 2.0
-"""GiB: a base image layer, a store of trees, and room for tests."""
+"""GiB for a base image layer, a tree store, and tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +37,23 @@ class Finding:
     found: str
     fix: str = ""
     code: int = WorkspaceError.code
-    """The exit code that a run would end with for this."""
+    """The exit code of a run that fails for this reason."""
 
 
-def checkup(settings: Settings, ask: bool = False) -> list[Finding]:
-    """Everything a run stands on, in the order it is needed. `ask` sends the model a request, which costs."""
+def run_health_checks(settings: Settings, ask: bool = False) -> list[Finding]:
+    """Check what a run needs, in the order in which it needs it. `ask` sends the model a request, which is billed."""
     findings = [_system(), _git(), _state(settings.state)]
     if settings.workspace == "docker":
-        findings += _docker(settings.image or settings.images.get("python", IMAGE))
+        findings += _docker(settings.image or settings.images.get("python", DEFAULT_IMAGE))
     return findings + _model(settings, ask)
 
 
-def cleaned() -> tuple[list[Removed], str]:
-    """What `doctor --clean` removed, and why Docker was not looked at, if it was not."""
+def clean_up() -> tuple[list[CleanupResult], str]:
+    """Remove leftovers; return what was removed, and why Docker was not cleaned, if it was not."""
     from platformdirs import user_cache_path
 
-    from aci.daemon import connect
-    from aci.leftovers import clean_daemon, clean_folders
+    from aci.docker.docker_daemon import connect
+    from aci.docker.leftover_cleanup import clean_daemon, clean_folders
 
     removed = clean_folders(user_cache_path("swe-agent") / "locks")
     try:
@@ -78,19 +78,21 @@ def _system() -> Finding:
 def _git() -> Finding:
     fix = f"Install git {'.'.join(map(str, LEAST_GIT))} or newer."
     try:
-        said = subprocess.run(
+        output = subprocess.run(
             ["git", "--version"], capture_output=True, text=True, check=True, timeout=10
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return Finding("git", False, "not found", fix)
-    version = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
-    return Finding("git", version >= LEAST_GIT, said, fix)
+    version = tuple(int(part) for part in re.findall(r"\d+", output)[:2])
+    return Finding("git", version >= LEAST_GIT, output, fix)
 
 
 def _state(state: Path) -> Finding:
     folder = next(parent for parent in (state, *state.parents) if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        return Finding("disk", False, f"{folder} cannot be written", "Set SWE_AGENT_STATE to a folder of yours.")
+        return Finding(
+            "disk", False, f"{folder} cannot be written", "Set SWE_AGENT_STATE to a folder that you can write to."
+        )
     free = shutil.disk_usage(folder).free / 2**30
     return Finding(
         "disk", free >= LEAST_DISK, f"{free:.1f} GiB free for {state}", f"Make at least {LEAST_DISK:g} GiB free."
@@ -100,7 +102,7 @@ def _state(state: Path) -> Finding:
 def _docker(image: str) -> list[Finding]:
     from docker.errors import DockerException, ImageNotFound
 
-    from aci.daemon import connect
+    from aci.docker.docker_daemon import connect
 
     try:
         daemon = connect()
@@ -111,9 +113,9 @@ def _docker(image: str) -> list[Finding]:
     try:
         findings.append(_seccomp(daemon.client.info(), daemon.is_podman()))
         daemon.client.images.get(image)
-        findings.append(Finding("image", True, f"{image} is here"))
+        findings.append(Finding("image", True, f"{image} is present"))
     except ImageNotFound:
-        findings.append(Finding("image", True, f"{image} is not here yet; `fix` pulls it"))
+        findings.append(Finding("image", True, f"{image} is not present; `fix` pulls it"))
     except DockerException as error:
         findings.append(Finding("image", False, str(error).splitlines()[0][:120], "Name another with --image."))
     finally:
@@ -122,32 +124,32 @@ def _docker(image: str) -> list[Finding]:
 
 
 def _seccomp(info: Mapping[str, Any], is_podman: bool) -> Finding:
-    """Which system calls containers are refused; a daemon that takes no profile from us has its own."""
-    from aci.confinement import has_seccomp_profile
+    """Report the seccomp profile of containers; a daemon that accepts no profile uses its own."""
+    from aci.docker.container_limits import has_seccomp_profile
 
     if not any(str(option).startswith("name=seccomp") for option in info.get("SecurityOptions") or ()):
-        fix = "Use a kernel and a daemon that have seccomp."
-        return Finding("seccomp", False, "the daemon filters no system calls of containers", fix)
+        fix = "Use a kernel and a daemon with seccomp support."
+        return Finding("seccomp", False, "the daemon does not filter system calls of containers", fix)
     own = "the daemon's own profile, which may allow AF_VSOCK, AF_ALG and io_uring"
     if is_podman:
-        return Finding("seccomp", True, f"{own}: Podman accepts no other from its clients")
+        return Finding("seccomp", True, f"{own}: Podman accepts no profile from its clients")
     if not has_seccomp_profile():
-        return Finding("seccomp", True, f"{own}: ours is for x86-64 and ARM64")
-    return Finding("seccomp", True, "our profile: no AF_VSOCK, AF_ALG, io_uring")
+        return Finding("seccomp", True, f"{own}: the profile of swe-agent is for x86-64 and ARM64")
+    return Finding("seccomp", True, "the profile of swe-agent: no AF_VSOCK, AF_ALG, io_uring")
 
 
 def _model(settings: Settings, ask: bool) -> list[Finding]:
     from agent.models.base import load_model
 
     if not settings.model:
-        none = "none is configured; `fix` uses the strategy templates, which needs none"
+        none = "no model is configured; `fix` uses the strategy `templates`, which needs none"
         return [Finding("model", not ask, none, "Name one with --model.", ConfigError.code)]
     try:
         limits = {name: min(PATIENCE, getattr(settings, name)) for name in ("first_timeout", "model_timeout")}
         model = load_model(settings.model, settings.model_copy(update=limits))
     except SweAgentError as error:
         return [Finding("model", False, error.message, error.fix, error.code)]
-    window = f"{model.window:,} tokens of context" if model.window else "nobody knows how much context it has"
+    window = f"{model.window:,} tokens of context" if model.window else "context window unknown"
     findings = [
         Finding("model", True, f"{model.name}: {window}, replies up to {model.max_output:,} tokens"),
         _price(model, settings),
@@ -165,34 +167,35 @@ def _price(model: Model, settings: Settings) -> Finding:
             "price", True, f"${price.input:g} in, ${price.output:g} out{cached} per million tokens, by {source}"
         )
     fix = f"`swe-agent config set models.{name}.price_in DOLLARS`, the same for price_out; or give --max-tokens."
-    found = f"nobody knows the price of {name}"
+    found = f"no price is known for {name}"
     return Finding("price", settings.max_tokens is not None, found, fix, ConfigError.code)
 
 
 def _key(model: Model, settings: Settings) -> list[Finding]:
-    """Where the key lies; a model that loads without one may need none."""
+    """Report where the key is stored; a model that loads without a key may need none."""
+    from agent.cli.setting_sources import describe_key
     from agent.models.provider import Provider
-    from agent.provenance import key_of
 
-    return [Finding("key", True, key_of(settings.model, settings))] if isinstance(model, Provider) else []
+    return [Finding("key", True, describe_key(settings.model, settings))] if isinstance(model, Provider) else []
 
 
 def _answer(model: Model) -> Finding:
-    """One tiny request, paid like any other."""
-    from aci.view import clean, mask
-    from agent.models.base import Asking
+    """Send the model one small request, billed like any other."""
+    from aci.observation.output_text import mask_secrets
+    from aci.observation.sanitized_text import clean_text
+    from agent.models.base import RequestOptions
 
     started = time.monotonic()
     try:
-        reply = model.reply([{"role": "user", "content": QUESTION}], [], Asking("doctor", 1, SMALLEST_OUTPUT))
+        reply = model.reply([{"role": "user", "content": QUESTION}], [], RequestOptions("doctor", 1, SMALLEST_OUTPUT))
     except SweAgentError as error:
         waited = time.monotonic() - started
-        fix = f"It was given {PATIENCE:g} s; a run waits longer." if waited >= PATIENCE else error.fix
+        fix = f"The check waited {PATIENCE:g} s; a run waits longer." if waited >= PATIENCE else error.fix
         return Finding("answer", False, error.message, fix, error.code)
-    said = " ".join(clean(mask(reply.text, model.secrets)).split())[:40]
+    text = " ".join(clean_text(mask_secrets(reply.text, model.secrets)).split())[:40]
     usage = reply.usage
     paid = "usage unknown"
     if usage is not None:
         paid = f"{usage.input_tokens} tokens in, {usage.output_tokens} out"
         paid += f", ${dollars(model.price.cost(usage)):.6f} paid" if model.price else ""
-    return Finding("answer", True, f"{said!r} after {time.monotonic() - started:.1f} s ({paid})")
+    return Finding("answer", True, f"{text!r} after {time.monotonic() - started:.1f} s ({paid})")

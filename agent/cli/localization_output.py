@@ -1,4 +1,4 @@
-"""What `locate` found, for a person and for a program."""
+"""The output of `locate`, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 from rich.tree import Tree
 
-from aci.graph.choice import NO_SOURCE
-from aci.locating import Located
-from aci.view import clean
-from agent.terminal import console
+from aci.graph.file_selection import NO_SOURCE
+from aci.localization.issue_localization import LocalizationResult
+from aci.observation.sanitized_text import clean_text
+from agent.console.rich_terminal import console
 
 if TYPE_CHECKING:
-    from aci.localize import Hit
+    from aci.localization.place_ranking import RankedPlace
 
 SHOWN_REASONS = 3
 SHOWN_LEFT_OUT = 5
 
 
-def as_json(found: Located, verbose: bool = False) -> dict[str, Any]:
-    """The object that `locate --json` prints; `verbose`: with the path of each file that was left out."""
+def as_json(found: LocalizationResult, verbose: bool = False) -> dict[str, Any]:
+    """Return the object that `locate --json` prints; with `verbose`, including the path of each skipped file."""
     places = found.places
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "files": [{"path": hit.path, "score": hit.score, "why": list(hit.why)} for hit in places.files],
         "functions": [
             {"path": hit.path, "name": hit.name, "line": hit.line, "score": hit.score, "why": list(hit.why)}
@@ -33,13 +33,13 @@ def as_json(found: Located, verbose: bool = False) -> dict[str, Any]:
         "seconds": found.seconds,
         "left_out": dict(Counter(found.left_out.values()).most_common()),
     }
-    return told | {"left_out_paths": dict(sorted(found.left_out.items()))} if verbose else told
+    return document | {"left_out_paths": dict(sorted(found.left_out.items()))} if verbose else document
 
 
-def show(found: Located, title: str, where: str, nothing: str, plain: bool, verbose: bool) -> None:
-    """Files, likeliest first, and under each its likeliest functions with their rank among all; or `nothing`."""
+def print_places(found: LocalizationResult, title: str, where: str, nothing: str, plain: bool, verbose: bool) -> None:
+    """Print files, likeliest first, and under each its likeliest functions with their overall rank; or `nothing`."""
     out = console(plain)
-    head = Text.assemble((clean(title), "bold"), ("  " + where, "dim"))
+    head = Text.assemble((clean_text(title), "bold"), ("  " + where, "dim"))
     if found.places.files:
         out.print(_tree(found, head))
     else:
@@ -49,38 +49,38 @@ def show(found: Located, title: str, where: str, nothing: str, plain: bool, verb
         out.print(Text(f"{line}; in {found.seconds:.1f} s", "dim"))
     if verbose:
         for path, reason in sorted(found.left_out.items()):
-            out.print(Text.assemble(clean(path), (f"  {reason}", "dim")), soft_wrap=True)
+            out.print(Text.assemble(clean_text(path), (f"  {reason}", "dim")), soft_wrap=True)
 
 
-def _tree(found: Located, head: Text) -> Tree:
+def _tree(found: LocalizationResult, head: Text) -> Tree:
     tree = Tree(head, guide_style="dim")
     ranked = list(enumerate(found.places.functions, 1))
     others = [hit.path for hit in found.places.functions if hit.path not in {file.path for file in found.places.files}]
     reasons = {hit.path: hit.why for hit in found.places.files}
     for path in dict.fromkeys([*reasons, *others]):
         inside = [(rank, hit) for rank, hit in ranked if hit.path == path]
-        told = {why for _, hit in inside for why in hit.why[:SHOWN_REASONS]}
-        why = [reason for reason in reasons.get(path, ()) if reason not in told]
-        branch = tree.add(_label(Text(clean(path), "bold cyan"), why))
+        shown_reasons = {why for _, hit in inside for why in hit.why[:SHOWN_REASONS]}
+        why = [reason for reason in reasons.get(path, ()) if reason not in shown_reasons]
+        branch = tree.add(_label(Text(clean_text(path), "bold cyan"), why))
         for rank, hit in inside:
             branch.add(_label(_name(hit, rank), hit.why))
     return tree
 
 
-def _name(hit: Hit, rank: int) -> Text:
-    return Text.assemble((f"{rank}. ", "dim"), (clean(hit.name), "green"), (f":{hit.line}", "dim"))
+def _name(hit: RankedPlace, rank: int) -> Text:
+    return Text.assemble((f"{rank}. ", "dim"), (clean_text(hit.name), "green"), (f":{hit.line}", "dim"))
 
 
 def _label(name: Text, why: Sequence[str]) -> Text:
-    reasons = "; ".join(clean(reason) for reason in why[:SHOWN_REASONS])
+    reasons = "; ".join(clean_text(reason) for reason in why[:SHOWN_REASONS])
     return Text.assemble(name, (f" — {reasons}", "dim") if reasons else "")
 
 
 def _left_out(reasons: Mapping[str, str]) -> str:
-    """`12 files left out: 9 vendored, 3 minified`; of what is no source nothing is said."""
+    """Return `12 files left out: 9 vendored, 3 minified`; files that are not source are not counted."""
     counts = Counter(reason for reason in reasons.values() if reason != NO_SOURCE)
     if not counts:
         return ""
-    told = ", ".join(f"{count} {reason}" for reason, count in counts.most_common(SHOWN_LEFT_OUT))
+    listed = ", ".join(f"{count} {reason}" for reason, count in counts.most_common(SHOWN_LEFT_OUT))
     files = "1 file" if counts.total() == 1 else f"{counts.total()} files"
-    return f"{files} left out: {told}{', …' if len(counts) > SHOWN_LEFT_OUT else ''}"
+    return f"{files} left out: {listed}{', …' if len(counts) > SHOWN_LEFT_OUT else ''}"

@@ -1,7 +1,7 @@
-"""The strategies that a user may choose, told by names in their modules.
+"""The table of strategies that a user may choose, read from constants in their modules.
 
-`WHEN` says when to use one: without it a strategy is a front end's own. `SOURCE` names whose idea it is. What they cost
-is measured by `benchmarks/strategies.py` and lies beside the strategies, in `costs.json`.
+`WHEN` says when to use a strategy; one without it is internal to a front end. `SOURCE` names the paper or project it
+follows. `benchmarks/strategies.py` measures the costs and writes them to `agent/strategies/costs.json`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import sys
 from dataclasses import dataclass
 from importlib.resources import files
 
-from agent.casting import roles_of
+from agent.conversation.model_roles import roles_of
 from trajectories.plugins import find, names
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """`cost`: of priced tokens, beside that of `react` on the same scripted tasks; 0 without a model, None where it was
-    not measured."""
+class StrategyRow:
+    """A strategy in the table.
+
+    `cost` is the token cost relative to `react` on the same scripted tasks: 0 without a model, None if not measured.
+    """
 
     name: str
     what: str
@@ -29,8 +31,8 @@ class Row:
     cost: float | None
 
 
-def rows() -> list[Row]:
-    """Those that a user may choose, the cheapest first."""
+def strategy_rows() -> list[StrategyRow]:
+    """Return the strategies that a user may choose, the cheapest first."""
     costs = json.loads(files("agent.strategies").joinpath("costs.json").read_text("utf-8"))
     found = []
     for name in names("agent.strategies"):
@@ -40,11 +42,13 @@ def rows() -> list[Row]:
             roles = roles_of(name) if needs else ()
             cost = costs.get(name) if needs else 0.0
             found.append(
-                Row(name, _first_sentence(module.__doc__ or ""), getattr(module, "SOURCE", ""), when, roles, cost)
+                StrategyRow(
+                    name, _first_sentence(module.__doc__ or ""), getattr(module, "SOURCE", ""), when, roles, cost
+                )
             )
     return sorted(found, key=lambda row: (row.cost is None, row.cost or 0.0, row.name))
 
 
 def _first_sentence(text: str) -> str:
-    """The docstring's, in one line."""
+    """Return the first sentence of a docstring in one line."""
     return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]

@@ -1,8 +1,9 @@
-"""Keys of model providers: where one is found, and where the user may keep one.
+"""API keys of model providers: where they are found and stored.
 
-Looked for in this order: the environment variable that the model's table names, the provider's usual variable, the
-system's keyring, the file in clear. In the last two it lies under the model's name or its provider's. To an address of
-the table's own goes only a key that is meant for it: in the variable that the table names, or under the model's name.
+They are looked up in this order: the environment variable that the model's table names, the provider's usual variable,
+the system's keyring, the plain-text key file. The last two store keys under the name of the model or of its provider.
+An `api_base` of the user's own gets only a key that is meant for it: in the variable that the table names, or under the
+model's name.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trajectories.errors import ConfigError, UsageError
-from trajectories.limits import read_config
+from trajectories.file_limits import read_config
 
 if TYPE_CHECKING:
-    from agent.settings import ModelTable, Settings
+    from agent.config.settings import ModelTable, Settings
 
 SERVICE = "swe-agent"
-"""The name under which the system's keyring shows our entries."""
+"""The service name of the entries in the system's keyring."""
 OTHER_NAMES = {"together_ai": "TOGETHERAI", "hosted_vllm": "VLLM"}
 DUMMIES = frozenset({"sk-no-key-required", "token-abc123", "sk-1234567890"})
-"""What manuals of local servers say to give as a key."""
+"""Placeholder keys from the manuals of local servers."""
 WORD = re.compile(r"[A-Za-z_ -]{1,15}")
 SHORTEST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`where` says in words where `value` was found, or that it is missing (then `value` is empty)."""
+    """A key. `where` describes where `value` was found, or that it is missing (then `value` is empty)."""
 
     value: str
     where: str
@@ -42,42 +43,43 @@ class Key:
 
 
 def key_for(model: str, table: ModelTable) -> str:
-    """The key for a model by its litellm name (`anthropic/claude-…`); "" if there is none.
+    """Return the key for a model by its litellm name (`anthropic/claude-…`); "" if there is none.
 
-    Raises ConfigError when the table names a variable that is not set.
+    Raises ConfigError if the table names a variable that is not set.
     """
     key = find_key(model, table)
     if table.key_env and not key.value:
         raise ConfigError(
             f"The key of {model} should be in ${table.key_env}, which is not set.",
-            f"Set it, or mend key_env in [models.{model!r}].",
+            f"Set it, or correct key_env in [models.{model!r}].",
         )
     return key.value
 
 
 def find_key(model: str, table: ModelTable) -> Key:
-    """The key for a model and where it lies. A table that names a variable means that one and no other."""
-    own = bool(table.api_base) and not table.key_env
+    """Return the key for a model and where it was found. If the table names a variable, only that is used."""
+    has_own_address = bool(table.api_base) and not table.key_env
     variable = table.key_env or usual_variable(model)
-    if not own and (value := os.environ.get(variable, "").strip()):
+    if not has_own_address and (value := os.environ.get(variable, "").strip()):
         return Key(value, f"set in ${variable}")
     if table.key_env:
         return Key("", f"missing: ${variable} is not set")
-    names = [name for name in _names(model) if not (own and name == provider_of(model))]
+    names = [name for name in _names(model) if not (has_own_address and name == provider_of(model))]
     if value := next(filter(None, map(_from_keyring, names)), ""):
         return Key(value, "in the system's keyring")
-    clear = _from_file()
-    if value := next((clear[name] for name in names if name in clear), ""):
-        return Key(value, f"in clear in {clear_file()}")
-    if own:
+    stored = _from_file()
+    if value := next((stored[name] for name in names if name in stored), ""):
+        return Key(value, f"in plain text in {clear_file()}")
+    if has_own_address:
         return Key(
-            "", "none is sent to its own api_base: no key_env names one, and none is kept under the model's name"
+            "",
+            "none is sent to its own api_base: no key_env names a variable, and no key has its name",
         )
     return Key("", f"missing: neither in ${variable} nor in the system's keyring")
 
 
 def advice(model: str, table: ModelTable) -> str:
-    """What the user does where a model has no key."""
+    """Return the advice to the user for a model without a key."""
     if table.key_env:
         return f"Set ${table.key_env}."
     if table.api_base:
@@ -86,32 +88,35 @@ def advice(model: str, table: ModelTable) -> str:
 
 
 def looks_secret(key: str) -> bool:
-    """Whether a key is one to be masked wherever it stands: words such as EMPTY, ollama or not-needed are none, and
-    would be masked out of source code."""
+    """Return whether a key must be masked. Words such as EMPTY, ollama or not-needed are no secrets, and masking them
+    would damage source code."""
     return len(key) >= SHORTEST and key not in DUMMIES and not WORD.fullmatch(key)
 
 
 def without_userinfo(text: str) -> str:
-    """A URL, or a text with some, without the user and password that stand before a host."""
+    """Return a URL, or a text with URLs, without user names and passwords."""
     return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def _names(model: str) -> list[str]:
-    """Under which a key may be kept, the closest first: users write a model with or without its provider."""
+    """Return the names under which a key may be stored, the most specific first: users write a model with or without
+    its provider."""
     provider = provider_of(model)
     bare = model.removeprefix(f"{provider}/")
     return list(dict.fromkeys([model, bare, f"{provider}/{bare}", provider]))
 
 
 def provider_of(model: str) -> str:
-    """The provider in a model's litellm name; names without one are OpenAI's or Anthropic's."""
+    """Return the provider in a model's litellm name; names without one are OpenAI's or Anthropic's."""
     provider, slash, _ = model.partition("/")
     return provider if slash else "anthropic" if model.startswith("claude") else "openai"
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """The environment variables in which the keys of the settings' models and of their fallbacks lie, with their
-    values; a key that lies elsewhere is not among them."""
+    """Return the environment variables, with values, that hold the keys of the settings' models and their fallbacks.
+
+    Keys from other places are not included.
+    """
     found, seen, left = {}, set(), [settings.model, *settings.roles.values()]
     while left:
         if not (model := left.pop()) or model in seen:
@@ -126,19 +131,19 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 def usual_variable(model: str) -> str:
-    """The environment variable in which a provider's key usually lies: `ANTHROPIC_API_KEY` for `anthropic/…`."""
+    """Return the usual environment variable of a provider's key: `ANTHROPIC_API_KEY` for `anthropic/…`."""
     provider = provider_of(model)
     return f"{OTHER_NAMES.get(provider, provider.upper().replace('-', '_'))}_API_KEY"
 
 
-# Keeping one
+# Storing a key
 
 
 def store(name: str, key: str, in_clear: bool = False) -> str:
-    """Keep the key of a provider or model; returns where, in words. Raises ConfigError when the keyring cannot."""
+    """Store the key of a provider or model; return a description of where. Raises ConfigError if the keyring fails."""
     if in_clear:
         _write_file(_from_file() | {name: key})
-        return f"in clear in {clear_file()}, readable by you alone and by every program you run"
+        return f"in plain text in {clear_file()}, which only you and your programs can read"
     import keyring
     from keyring.errors import KeyringError
 
@@ -150,29 +155,29 @@ def store(name: str, key: str, in_clear: bool = False) -> str:
     except KeyringError as error:
         raise _no_keyring(str(error).partition("\n")[0] or type(error).__name__, name) from None
     if kept != key:
-        raise _no_keyring("it did not keep the key", name)
+        raise _no_keyring("it did not store the key", name)
     return "in the system's keyring"
 
 
 def delete(name: str) -> list[str]:
-    """Forget the key of a provider or model; returns where it lay. Raises UsageError when there was none."""
+    """Delete the key of a provider or model; return where it was stored. Raises UsageError if there was none."""
     gone = []
     if _from_keyring(name):
         import keyring
 
         keyring.delete_password(SERVICE, name)
         gone.append("the system's keyring")
-    clear = _from_file()
-    if clear.pop(name, ""):
-        _write_file(clear)
+    stored = _from_file()
+    if stored.pop(name, ""):
+        _write_file(stored)
         gone.append(str(clear_file()))
     if not gone:
-        raise UsageError(f"No key of {name} is kept here.", "Keys in environment variables are yours to unset.")
+        raise UsageError(f"No key of {name} is stored here.", "Keys in environment variables must be unset by you.")
     return gone
 
 
 def has_keyring() -> bool:
-    """Whether this machine has a keyring that keeps keys safe: not one that fails, forgets, or writes in clear."""
+    """Return whether this machine has a keyring that stores keys safely: one that works, persists and encrypts them."""
     import keyring
 
     return float(getattr(keyring.get_keyring(), "priority", 0)) >= 1
@@ -181,28 +186,28 @@ def has_keyring() -> bool:
 def _no_keyring(why: str, name: str) -> ConfigError:
     return ConfigError(
         f"The system's keyring cannot be used: {why}.",
-        f"Set {usual_variable(f'{name}/' if '/' not in name else name)} in your environment, or, to have the key in a "
-        "file in clear, give --in-clear.",
+        f"Set {usual_variable(f'{name}/' if '/' not in name else name)} in your environment, or, to store the key in a "
+        "plain-text file, give --in-clear.",
     )
 
 
 def _from_keyring(name: str) -> str:
-    """The key in the system's keyring; a machine without one, or one that is locked, has none."""
+    """Return the key in the system's keyring; "" if there is no keyring or it is locked."""
     import keyring
     from keyring.errors import KeyringError
 
     try:
         return (has_keyring() and keyring.get_password(SERVICE, name)) or ""
-    except (KeyringError, OSError, RuntimeError):  # backends raise what their desktop does
+    except (KeyringError, OSError, RuntimeError):  # backends raise the errors of their desktop
         return ""
 
 
-# The file in clear: beside the user's config, written only when asked for
+# The plain-text key file: beside the user's config, written only on request
 
 
 def clear_file() -> Path:
-    """Where keys lie that the user wanted in clear."""
-    from agent.settings import user_file
+    """Return the path of the plain-text key file."""
+    from agent.config.settings import user_file
 
     return user_file().with_name("keys.toml")
 
@@ -216,15 +221,15 @@ def _from_file() -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.", "Mend the file, or remove it.") from None
+        raise ConfigError(f"{path} cannot be read: {error}.", "Fix the file, or remove it.") from None
     if mode & 0o077:
-        raise ConfigError(f"{path} holds keys, and others may read it.", f"chmod 600 {path}")
+        raise ConfigError(f"{path} holds keys, and other users can read it.", f"chmod 600 {path}")
     return {name: value for name, value in kept.items() if isinstance(value, str)}
 
 
 def _write_file(keys: dict[str, str]) -> None:
     import tomlkit
 
-    from agent.userconfig import write
+    from agent.config.user_config import write
 
     write(clear_file(), tomlkit.dumps(keys))

@@ -1,24 +1,24 @@
-"""Who named the image and the set-up that a run uses: the user, in one way or another, or the repository."""
+"""The source of a run's image and set-up: the user's settings, a flag or the repository."""
 
 from __future__ import annotations
 
 import tomllib
 
-from agent.settings import REPOSITORY, Settings, load_settings, origins
+from agent.config.settings import REPOSITORY, Settings, load_settings, origins
 
 
-def named(settings: Settings, of_repository: bytes) -> dict[str, str]:
-    """Where `image` and `setup` of these settings are from, in words, as `Wishes.named` has it.
+def option_source(settings: Settings, of_repository: bytes) -> dict[str, str]:
+    """Return descriptions of where `image` and `setup` of these settings come from, for `EnvironmentOptions.named`.
 
-    A run's settings say what, and not whence: it is found by what the user's settings say today, and by its
-    `.swe-agent.toml`. An image that neither says was given with the command. Raises ConfigError.
+    A run's settings do not record their sources. They are found by a comparison with the user's present settings and
+    the repository's `.swe-agent.toml`. An image in neither was given with the command. Raises ConfigError.
     """
-    today, where, theirs = load_settings(), origins(), _said(of_repository)
+    today, sources, theirs = load_settings(), origins(), _read_repository(of_repository)
     found: dict[str, str] = {}
     for name in ("image", "setup"):
         value = getattr(settings, name)
-        if value and name in where and getattr(today, name) == value:
-            found[name] = where[name]
+        if value and name in sources and getattr(today, name) == value:
+            found[name] = sources[name]
         elif value and theirs.get(name) == value:
             found[name] = REPOSITORY
         elif value and name == "image":
@@ -26,8 +26,8 @@ def named(settings: Settings, of_repository: bytes) -> dict[str, str]:
     return found
 
 
-def _said(of_repository: bytes) -> dict[str, object]:
+def _read_repository(of_repository: bytes) -> dict[str, object]:
     try:
         return tomllib.loads(of_repository.decode("utf-8"))
-    except (ValueError, RecursionError):  # the settings were not made of it
+    except (ValueError, RecursionError):  # the settings were not loaded from it
         return {}

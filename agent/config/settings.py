@@ -1,7 +1,7 @@
-"""What a run is allowed and told: one typed object, and where each value comes from.
+"""The settings of a run as one typed object, and their sources.
 
-Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > the repository's file > default.
-The repository's `.swe-agent.toml` may be written by strangers: it names image, set-up and test command, nothing else.
+Precedence: administrator's policy > flag > `SWE_AGENT_*` > user's config > the repository's file > default. The
+repository's `.swe-agent.toml` may be written by strangers: it may set image, set-up and test command only.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
-from aci.environments.hosts import REGISTRIES
-from agent.environment_variables import PREFIX, check_environment
-from agent.ledger import Price
-from agent.session.preferences import TABLE as PREFERENCES
+from aci.environments.network.registry_hosts import REGISTRIES
+from agent.config.environment_variables import PREFIX, check_environment
+from agent.config.session_preferences import TABLE as PREFERENCES
+from agent.limits.run_budget import Price
 from trajectories.errors import ConfigError, UsageError
-from trajectories.limits import read_config
+from trajectories.file_limits import read_config
 
 POLICY = Path("/etc/swe-agent/policy.toml")
 HELP = "`swe-agent fix --help` says what it takes."
 SECRET = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
-"""Names under which secrets go."""
+"""Names of variables that hold secrets."""
 REPOSITORY = "the repository's .swe-agent.toml"
 OF_REPOSITORY = frozenset({"image", "setup", "test"})
 LEAST = 16 << 20
-"""Bytes of memory, or of disk, without which no container is of use."""
-
+"""The least memory or disk of a container, in bytes."""
+Size = Annotated[str, AfterValidator(lambda value: _check_size(value))]
 PRICES = {"price_in": "input", "price_out": "output", "price_cached": "cached", "price_written": "written"}
 
 
 class ModelTable(BaseModel):
     """`[models.NAME]` of the user's config.
 
-    Prices in dollars per million tokens; `context` and `max_output` in tokens. `key_env` names the environment variable
-    with the key. `calls` says how tools are called: natively, or in fenced text for models that know no tools.
-    `fallback` is the model asked when this one fails.
+    Prices are in dollars per million tokens; `context` and `max_output` in tokens. `key_env` names the environment
+    variable with the key. `calls` says how tools are called: natively, or in fenced text for models without tool calls.
+    `fallback` is the model that is used when this one fails.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -65,9 +65,10 @@ class ModelTable(BaseModel):
     fallback: str = ""
 
     def price(self, name: str, known: Price | None = None) -> Price | None:
-        """The user's own price of the model. Half a price takes the rest, also for the cache, from what is `known`.
+        """Return the user's own price of the model. Parts that are not set, including those of the cache, come from
+        `known`.
 
-        Raises ConfigError for half a price of a model whose other half nobody knows.
+        Raises ConfigError if input or output is not set and no price is known.
         """
         own = {part: value for field, part in PRICES.items() if (value := getattr(self, field)) is not None}
         if not own:
@@ -76,7 +77,7 @@ class ModelTable(BaseModel):
             return Price(**own, own=True)
         if known is None:
             missing = " and ".join(field for field in ("price_in", "price_out") if PRICES[field] not in own)
-            what = f"The table of {name} has a price without {missing}, which nobody else knows."
+            what = f"The table of {name} has a price without {missing}, which is not known otherwise."
             raise ConfigError(
                 what, f"`swe-agent config set models.{name}.{missing.split()[0]} DOLLARS` per million tokens."
             )
@@ -84,13 +85,16 @@ class ModelTable(BaseModel):
 
 
 class ServiceTable(BaseModel):
-    """`[services.NAME]` of the user's config: `aci/services.py` says what each means. It runs for the `repositories`
-    that are named, as `env list` shows them; for all if there are none."""
+    """`[services.NAME]` of the user's config; `aci/docker/service_containers.py` documents each key.
+
+    The service runs for the `repositories` that are listed, by the names that `env list` shows; for all if the list is
+    empty.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     image: str
-    command: Annotated[str, AfterValidator(lambda value: _of_words(value))] = ""
+    command: Annotated[str, AfterValidator(lambda value: _check_command(value))] = ""
     env: dict[str, str] = Field(default_factory=dict)
     variables: dict[str, str] = Field(default_factory=dict)
     ready: str = ""
@@ -100,41 +104,40 @@ class ServiceTable(BaseModel):
 
 
 class PermissionTable(BaseModel):
-    """`[permissions]` of the user's config and the administrator's policy: rules as `agent/rules.py` reads them, about
-    what a session need not ask, and what it must not do. Those of both hold; what is denied is denied."""
+    """`[permissions]` of the user's config and of the administrator's policy; `agent/permissions/rules.py` reads them.
+
+    The rules say what a session may do without asking and what it must not do. Both sets apply; a denial wins.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    allow: tuple[Annotated[str, AfterValidator(lambda value: _rule(value))], ...] = ()
-    deny: tuple[Annotated[str, AfterValidator(lambda value: _rule(value))], ...] = ()
+    allow: tuple[Annotated[str, AfterValidator(lambda value: _check_rule(value))], ...] = ()
+    deny: tuple[Annotated[str, AfterValidator(lambda value: _check_rule(value))], ...] = ()
 
 
 NOWHERE: dict[str, Any] = {"apply": False, "branch": "", "pr": False}
-"""Settings with which a patch is delivered nowhere: each of them is a person's to give, for one run."""
+"""Settings for no delivery of the patch: a person must ask for a delivery, for one run."""
 
 
 class Settings(BaseSettings):
-    """Dollars in `budget`. Seconds in `max_time`, `test_timeout` (of one run of the tests), `suite_time` (for what of a
-    large suite has nothing to do with the patch), `setup_time` (for the whole set-up of an environment),
-    `first_timeout` (until a model's reply shows anything: text, reasoning or arguments) and `model_timeout` (between
-    two such pieces, and to connect). `max_reply` is the most that a provider may send as one reply. `rounds` is how
-    often a strategy may come back with failing evidence.
-    In a batch a provider may refuse requests as too many for `patience` seconds; the first pause is `retry_wait` long.
+    """All settings. `budget` is in dollars. `max_time`, `test_timeout` (one run of the tests), `suite_time` (the tests
+    of a large suite that are unrelated to the patch), `setup_time` (the whole set-up of an environment),
+    `first_timeout` (until a model's reply begins: text, reasoning or arguments) and `model_timeout` (between two pieces
+    of a reply, and to connect) are in seconds. `max_reply` is the size that a provider may send as one reply. `rounds`
+    is how often a strategy may return with failing evidence. In a batch a provider may reject requests as too many for
+    `patience` seconds; the first pause is `retry_wait` long.
 
-    `roles` maps a role of a strategy (`reviewer`, `judge`) to the model that has it; all others are `model`'s.
-    `attempts` is how many a strategy makes that makes several.
+    `roles` maps a role of a strategy (`reviewer`, `judge`) to its model; all other roles use `model`. `attempts` is the
+    number of attempts of strategies that make several. `function`, `workload` and `benchmark` are the targets of
+    `optimize`, see docs/optimize.md; `function` is also the target of `test`, separated by commas: see docs/testing.md.
+    `subtree` is the folder of the repository that may be changed, all if empty. With `experience` the lessons of runs
+    are stored for later runs of the repository; never in batches and in the Action: see docs/experience.md.
 
-    `function`, `workload` and `benchmark` are what `optimize` is to make faster, see docs/optimize.md; `function` is
-    also what `test` is to write tests for, separated by commas: see docs/testing.md.
+    An empty `image` is detected, see docs/environments.md. `images` maps a language (`python`, `python3.9`) to an
+    image. The set-up can reach the hosts in `registries`, trusts `certificates` (a PEM file), and has the variables of
+    `setup_env`; `services` run beside each workspace in a container, on its loopback interface.
 
-    `subtree` is the folder of the repository that may be changed, all if empty. With `experience` what runs come to is
-    kept, and told to later runs of the repository; never in batches and in the Action: see docs/experience.md.
-
-    `image` empty: found, see docs/environments.md. `images` maps a language (`python`, `python3.9`) to an image.
-    Set-up reaches the hosts in `registries`, trusts `certificates` (a PEM file), and has the variables of `setup_env`;
-    `services` run beside each workspace in a container, on its loopback.
-
-    `memory`, `processes`, `disk` and `cpus` (0 for all) bound a container; `runtime` names one that Docker knows
+    `memory`, `processes`, `disk` and `cpus` (0 for all) limit a container; `runtime` names one that Docker knows
     (`runsc`); with `read_only` the image's own files cannot be written: see docs/security.md.
     """
 
@@ -164,9 +167,9 @@ class Settings(BaseSettings):
     max_time: float | None = Field(default=None, gt=0)
     test_timeout: float = Field(default=600.0, gt=0)
     suite_time: float = Field(default=60.0, gt=0)
-    memory: Annotated[str, AfterValidator(lambda value: _enough(value))] = Field(default="4g", pattern=r"^\d+[kmg]?$")
+    memory: Size = Field(default="4g", pattern=r"^\d+[kmg]?$")
     processes: int = Field(default=1024, gt=0)
-    disk: Annotated[str, AfterValidator(lambda value: _enough(value))] = Field(default="10g", pattern=r"^\d+[kmg]?$")
+    disk: Size = Field(default="10g", pattern=r"^\d+[kmg]?$")
     cpus: float = Field(default=0.0, ge=0)
     runtime: str = Field(default="", pattern=r"^[\w.-]*$")
     read_only: bool = False
@@ -180,7 +183,7 @@ class Settings(BaseSettings):
     max_reply: str = Field(default="64m", pattern=r"^[1-9]\d{0,11}[kmg]?$")
     update_tests: bool = False
     experience: bool = True
-    subtree: Annotated[str, AfterValidator(lambda value: _folder(value))] = ""
+    subtree: Annotated[str, AfterValidator(lambda value: _normalize_folder(value))] = ""
     apply: bool = False
     branch: str = ""
     pr: bool = False
@@ -197,26 +200,26 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[Any, ...]:
-        # Not merged: pydantic-settings would add entries of the environment to a table that a policy or a flag sets.
+        # Otherwise pydantic-settings would merge entries of the environment into a table that a policy or flag sets.
         outranked = init_settings().keys() - {"permissions"}
         return init_settings, lambda: {name: value for name, value in env_settings().items() if name not in outranked}
 
     @field_validator("setup_env")
     @classmethod
-    def _without_secrets(cls, value: dict[str, str]) -> dict[str, str]:
-        """What set-up knows, the repository's own code can read and send to a registry."""
+    def _check_setup_env(cls, value: dict[str, str]) -> dict[str, str]:
+        """Reject secrets: the repository's own code can read the set-up's variables and send them to a registry."""
         for name, text in value.items():
-            if why := secret_in(name, text):
+            if why := secret_reason(name, text):
                 raise ValueError(why)
         return value
 
     @field_validator("services")
     @classmethod
-    def _of_good_names(cls, value: dict[str, ServiceTable]) -> dict[str, ServiceTable]:
-        """A service's name is that of a host, too."""
+    def _check_service_names(cls, value: dict[str, ServiceTable]) -> dict[str, ServiceTable]:
+        """Reject names of services that are not valid host names."""
         for name in value:
             if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
-                raise ValueError(f"{name!r} cannot name a service: write small letters, digits and hyphens")
+                raise ValueError(f"{name!r} cannot name a service: use lower-case letters, digits and hyphens")
         return value
 
     @property
@@ -225,25 +228,28 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> dict[str, Any]:
-        """What bounds a container, as `aci.workspace.Options` takes it."""
+        """The limits of a container, as `aci.runtime.workspace.WorkspaceOptions` takes them."""
         return self.model_dump(include={"memory", "processes", "disk", "cpus", "runtime", "read_only"})
 
     def run_directory(self, name: str) -> Path:
-        """Where the run called `name` lies: a name as `runs` shows it, its unambiguous beginning, or a directory."""
-        with suppress(OSError):  # of a name that is too long
+        """Return the directory of a run, by its name as `runs` shows it, an unambiguous prefix, or its path.
+
+        Raises UsageError.
+        """
+        with suppress(OSError):  # the name may be too long for a path
             if "/" in name and (Path(name) / "journal.jsonl").exists():
                 return Path(name)
         known = [folder for folder in sorted(self.runs.glob("*")) if folder.name.startswith(name)] if name else []
         exact = [folder for folder in known if folder.name == name]
         if len(exact or known) != 1:
-            what = f"{len(known)} runs begin with {name!r}" if known else f"There is no run named {name!r}"
+            what = f"{len(known)} runs start with {name!r}" if known else f"There is no run named {name!r}"
             raise UsageError(f"{what}.", "`swe-agent runs` lists them.")
         return (exact or known)[0]
 
     def recorded(self) -> dict[str, Any]:
-        """The settings as a run's record holds them: without where runs lie, what may be done on this machine without
-        asking, and a password in an address."""
-        from agent.keys import without_userinfo
+        """Return the settings as a run records them: without the state folder, permissions and passwords in
+        addresses."""
+        from agent.config.api_keys import without_userinfo
 
         values = self.model_dump(mode="json", exclude={"state", "permissions"})
         for table in values["models"].values():
@@ -251,40 +257,41 @@ class Settings(BaseSettings):
         return values
 
     def model_table(self, *names: str) -> ModelTable:
-        """The first of these tables that the user wrote, else an empty one."""
+        """Return the first of these tables that the user's config has, else an empty one."""
         return next((self.models[name] for name in names if name in self.models), ModelTable())
 
 
-def secret_in(name: str, text: str) -> str:
-    """Why set-up is not told this variable; empty where it may be."""
+def secret_reason(name: str, text: str) -> str:
+    """Return why the set-up may not have this variable; "" if it may."""
     if SECRET.search(name) or re.search(r"://[^/@\s]*:[^/@\s]*@", text):
-        return f"{name} looks like a secret, which set-up must not have: strangers' code runs there"
+        return f"{name} looks like a secret, which the set-up must not have: it runs untrusted code"
     return ""
 
 
 def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
-    """Settings from all sources; a flag that is None was not given, `of_repository` is its `.swe-agent.toml`.
+    """Load the settings from all sources. A flag that is None was not given; `of_repository` is the repository's
+    `.swe-agent.toml`.
 
-    Raises UsageError for a bad flag, ConfigError for a bad value elsewhere, naming it and where it is from, and for a
-    misspelt variable. Warns of other variables that are not known.
+    Raises UsageError for a bad flag; ConfigError for a bad value elsewhere, with its name and source, and for a
+    misspelt variable. Warns about other unknown variables.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    low = _of_repository(of_repository) | without_preferences(read_toml(user_file()))
+    low = _read_repository_config(of_repository) | without_preferences(read_toml(user_file()))
     low = {name: value for name, value in low.items() if not in_environment(name)}
     named = "model" in given or in_environment("model")
     policy = _policy()
     _check_names({user_file(): low, POLICY: policy})
-    values = _together(with_coder(low, named) | given, policy)
+    values = _merge_policy(apply_coder_role(low, named) | given, policy)
     _check_image(values, of_repository, given)
     try:
         settings = Settings(**values)
-        if "coder" in settings.roles:  # of the environment
-            found = with_coder({"roles": settings.roles, "model": settings.model}, named or "model" in policy)
+        if "coder" in settings.roles:  # from the environment
+            found = apply_coder_role({"roles": settings.roles, "model": settings.model}, named or "model" in policy)
             settings = settings.model_copy(update=found)
         check_environment(Settings.model_fields, [table.key_env for table in settings.models.values()])
         return settings
     except SettingsError as error:
-        raise ConfigError(f"The environment cannot be used: {error}.", "Unset the variable, or mend it.") from None
+        raise ConfigError(f"The environment cannot be used: {error}.", "Unset the variable, or correct it.") from None
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(str(part) for part in problem["loc"])
@@ -295,11 +302,11 @@ def load_settings(of_repository: bytes = b"", **flags: Any) -> Settings:
 
 
 def _check_names(files: Mapping[Path, Mapping[str, Any]]) -> None:
-    """Raises ConfigError for a name that is a setting's in other letters: two sources would set it, each in its own."""
+    """Raise ConfigError for a setting's name in different case: two sources could then set it twice."""
     known = {name.casefold(): name for name in Settings.model_fields}
     for file, values in files.items():
-        if odd := next((name for name in values if known.get(name.casefold(), name) != name), None):
-            raise ConfigError(f"{odd} in {file} cannot be used.", f"Write {known[odd.casefold()]}.")
+        if misspelt := next((name for name in values if known.get(name.casefold(), name) != name), None):
+            raise ConfigError(f"{misspelt} in {file} cannot be used.", f"Write {known[misspelt.casefold()]}.")
 
 
 def under_policy(settings: Settings, loaded: Settings | None = None) -> Settings:
@@ -312,8 +319,9 @@ def under_policy(settings: Settings, loaded: Settings | None = None) -> Settings
     return settings.model_copy(update={name: getattr(today, name) for name in names})
 
 
-def with_coder(table: dict[str, Any], named: bool = False) -> dict[str, Any]:
-    """The table with the model of the role `coder` as its model, unless a source before it has `named` a model."""
+def apply_coder_role(table: dict[str, Any], named: bool = False) -> dict[str, Any]:
+    """Return the table with the model of the role `coder` as its `model`, unless a source of higher precedence `named`
+    a model."""
     roles = table.get("roles")
     if not isinstance(roles, dict) or "coder" not in roles:
         return table
@@ -322,7 +330,7 @@ def with_coder(table: dict[str, Any], named: bool = False) -> dict[str, Any]:
 
 
 def policy_permissions() -> PermissionTable:
-    """The rules of the administrator's policy alone. Raises ConfigError."""
+    """Return the rules of the administrator's policy alone. Raises ConfigError."""
     try:
         return PermissionTable.model_validate(_policy().get("permissions", {}))
     except ValidationError as error:
@@ -331,11 +339,11 @@ def policy_permissions() -> PermissionTable:
 
 
 def _policy() -> dict[str, Any]:
-    return with_coder(read_toml(POLICY))
+    return apply_coder_role(read_toml(POLICY))
 
 
-def _together(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
-    """The policy's values before all others; of permissions the rules of both hold."""
+def _merge_policy(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
+    """Merge the policy over the values. The rules of both permissions apply."""
     ours, theirs = values.get("permissions"), policy.get("permissions")
     merged = values | policy
     if isinstance(ours, dict) and isinstance(theirs, dict):
@@ -347,43 +355,43 @@ def _together(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_image(values: dict[str, Any], of_repository: bytes, given: Collection[str]) -> None:
-    """An image that the repository names, and nobody else, is of a public registry. Raises ConfigError."""
-    from aci.environments.devcontainer import image_of_strangers
+    """Raise ConfigError if only the repository names the image and it is not from a public registry."""
+    from aci.environments.devcontainer import image_refusal
 
     image = values.get("image")
     theirs = "image" not in given and origins(of_repository).get("image") == REPOSITORY
-    if theirs and isinstance(image, str) and image and (why := image_of_strangers(image)):
+    if theirs and isinstance(image, str) and image and (why := image_refusal(image)):
         raise ConfigError(
             f"image in {REPOSITORY} cannot be used: {image[:80]!r}: {why}.", "If you trust it, name it with --image."
         )
 
 
-def _rule(text: str) -> str:
-    from agent.rules import rule_of
+def _check_rule(text: str) -> str:
+    from agent.permissions.rules import parse_rule
 
-    if isinstance(rule := rule_of(text), str):
+    if isinstance(rule := parse_rule(text), str):
         raise ValueError(rule)
     return text
 
 
-def _of_words(command: str) -> str:
+def _check_command(command: str) -> str:
     try:
         shlex.split(command)
     except ValueError as error:
-        raise ValueError(f"it is no command: {error}") from None
+        raise ValueError(f"it is not a command: {error}") from None
     return command
 
 
-def _folder(path: str) -> str:
-    """A folder of the repository as trees name it; "" for all of it."""
+def _normalize_folder(path: str) -> str:
+    """Return a folder of the repository as trees name it; "" for all of it."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts:
         raise ValueError("give a folder inside the repository, relative to it")
     return "/".join(parts)
 
 
-def _enough(size: str) -> str:
-    """Below it nothing runs at all, and 0 would be no limit."""
+def _check_size(size: str) -> str:
+    """Raise ValueError for a size that is too small: nothing would run, and 0 would mean no limit."""
     match = re.fullmatch(r"(\d{1,12})([kmg]?)", size)
     if match and int(match[1]) * {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[match[2]] < LEAST:
         raise ValueError("give it at least 16m")
@@ -391,38 +399,39 @@ def _enough(size: str) -> str:
 
 
 def origins(of_repository: bytes = b"") -> dict[str, str]:
-    """Where the value of each setting is from, in words; what is not named here is its default. Raises ConfigError."""
-    found = dict.fromkeys(_of_repository(of_repository), REPOSITORY)
+    """Return descriptions of where each setting's value comes from; a setting that is missing has its default. Raises
+    ConfigError."""
+    found = dict.fromkeys(_read_repository_config(of_repository), REPOSITORY)
     found |= dict.fromkeys(without_preferences(read_toml(user_file())), str(user_file()))
-    there = _variables()
+    there = _lower_case_variables()
     found |= {name: f"${PREFIX}{name.upper()}" for name in Settings.model_fields if f"{PREFIX}{name}".lower() in there}
     return found | dict.fromkeys(read_toml(POLICY), f"the administrator's {POLICY}")
 
 
 def without_preferences(values: dict[str, Any]) -> dict[str, Any]:
-    """A user's config without what is about how a session looks, which no run has to do with."""
+    """Return a user's config without the preferences of the terminal session, which do not concern runs."""
     return {name: value for name, value in values.items() if name != PREFERENCES}
 
 
 def in_environment(name: str) -> bool:
-    """Whether an environment variable gives this setting; as in pydantic, in capitals or not."""
-    return f"{PREFIX}{name}".lower() in _variables()
+    """Return whether an environment variable sets this setting, in any case, as in pydantic."""
+    return f"{PREFIX}{name}".lower() in _lower_case_variables()
 
 
-def _variables() -> set[str]:
+def _lower_case_variables() -> set[str]:
     return {variable.lower() for variable in os.environ}
 
 
 def user_file() -> Path:
-    """The user's own config file, which need not be there."""
+    """Return the path of the user's config file, which may not exist."""
     return Path(os.environ.get("SWE_AGENT_CONFIG") or user_config_path("swe-agent") / "config.toml")
 
 
-def _of_repository(text: bytes) -> dict[str, Any]:
+def _read_repository_config(text: bytes) -> dict[str, Any]:
     try:
         values = tomllib.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"The repository's .swe-agent.toml cannot be read: {error}.", "Mend the file.") from None
+        raise ConfigError(f"The repository's .swe-agent.toml cannot be read: {error}.", "Fix the file.") from None
     if foreign := sorted(values.keys() - OF_REPOSITORY):
         raise ConfigError(
             f"The repository's .swe-agent.toml sets {', '.join(foreign)}; it may set image, setup and test only.",
@@ -432,10 +441,10 @@ def _of_repository(text: bytes) -> dict[str, Any]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """What a config file says; nothing where there is none. Raises ConfigError."""
+    """Return the content of a config file; empty if there is none. Raises ConfigError."""
     try:
         return tomllib.loads(read_config(path).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.", "Mend the file.") from None
+        raise ConfigError(f"{path} cannot be read: {error}.", "Fix the file.") from None

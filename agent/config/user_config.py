@@ -1,8 +1,8 @@
-"""Changing the user's config file: one value at a time, checked first, comments and order kept.
+"""Edits of the user's config file: one value at a time, validated first; comments and order are kept.
 
-A setting is named as in the file: `budget`. A model's is `models.MODEL.FIELD`; a field has no dot, so MODEL may have
-some and needs no quotes: `models.openai/gpt-4.1.price_in`. A service's is `services.NAME.FIELD`, or with the name of a
-variable behind it `services.NAME.env.VARIABLE`. Plain tables have entries: `images.python3.9`, `session.theme`.
+A setting has its name in the file: `budget`. A model's is `models.MODEL.FIELD`; a field has no dot, so MODEL may have
+dots and needs no quotes: `models.openai/gpt-4.1.price_in`. A service's is `services.NAME.FIELD`, or
+`services.NAME.env.VARIABLE`. Plain tables have entries: `images.python3.9`, `session.theme`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
-from agent.session.preferences import NAMES as PREFERENCES
-from agent.session.preferences import TABLE, parsed
-from agent.settings import ModelTable, ServiceTable, Settings, read_toml, secret_in, user_file
+from agent.config.session_preferences import NAMES as PREFERENCES
+from agent.config.session_preferences import TABLE, parse_preference
+from agent.config.settings import ModelTable, ServiceTable, Settings, read_toml, secret_reason, user_file
 from trajectories.errors import ConfigError, UsageError
-from trajectories.limits import read_config
+from trajectories.file_limits import read_config
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -32,7 +32,10 @@ TABLES = ("env", "variables")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A setting, or the `field` of a model or service; without one, its whole table. `entry` is of a table in it."""
+    """The name of a setting, or of the `field` of a model or service; without a field, of the whole table.
+
+    `entry` names an entry of a table field.
+    """
 
     setting: str
     model: str = ""
@@ -44,11 +47,11 @@ class Name:
         return tuple(part for part in (self.setting, self.model, self.field, self.entry) if part)
 
 
-def name_of(written: str) -> Name:
-    """The setting that the user means. Raises UsageError where there is none of that name."""
+def parse_name(written: str) -> Name:
+    """Return the setting that the user means. Raises UsageError if there is none of that name."""
     first, dot, rest = written.strip().partition(".")
     if dot and first == "services":
-        return _of_service(written, rest)
+        return _service_name(written, rest)
     if first in PLAIN:
         return Name(first, entry=rest.strip("\"'"))
     if first == TABLE:
@@ -70,7 +73,7 @@ def name_of(written: str) -> Name:
     return Name("models", model, field)
 
 
-def _of_service(written: str, rest: str) -> Name:
+def _service_name(written: str, rest: str) -> Name:
     name, _, inner = rest.partition(".")
     field, dot, entry = inner.partition(".")
     known = not field or field in ServiceTable.model_fields
@@ -81,16 +84,16 @@ def _of_service(written: str, rest: str) -> Name:
 
 
 def change(written: str, value: str) -> Any:
-    """Set a value in the user's file; returns it as it stands there. Raises UsageError, with the file untouched."""
-    name = name_of(written)
+    """Set a value in the user's file; return it as stored. Raises UsageError, with the file untouched."""
+    name = parse_name(written)
     _check_is_value(name, written)
-    checked = _checked(name, written, value)
+    checked = _validate(name, written, value)
     _edit(name.path, checked)
     return checked
 
 
 def _check_is_value(name: Name, written: str) -> None:
-    """Raises UsageError for a table, and for a service of which nobody knows the image yet."""
+    """Raise UsageError for a table, and for a service without an image."""
     tables: dict[str, type[BaseModel]] = {"models": ModelTable, "services": ServiceTable}
     if name.setting in tables and not name.field:
         fields = ", ".join(tables[name.setting].model_fields)
@@ -101,44 +104,44 @@ def _check_is_value(name: Name, written: str) -> None:
     if name.setting in PLAIN and not name.entry:
         raise UsageError(f"{written} is a table, not a value.", f"Set an entry of it: {written}.NAME.")
     image = (*name.path[:2], "image")
-    if name.setting == "services" and name.path != image and not _at(read_toml(user_file()), image):
+    if name.setting == "services" and name.path != image and not _value_at(read_toml(user_file()), image):
         raise UsageError(f"The service {name.model} has no image.", f"Set {'.'.join(image)} first.")
 
 
 def remove(written: str) -> None:
-    """Take a value, or a model's whole table, out of the user's file. Raises UsageError when it is not there."""
-    path = name_of(written).path
-    if _at(read_toml(user_file()), path) is None:
+    """Remove a value, or a model's whole table, from the user's file. Raises UsageError if it is not set."""
+    path = parse_name(written).path
+    if _value_at(read_toml(user_file()), path) is None:
         raise UsageError(f"{written} is not set in {user_file()}.", LISTED)
     _edit(path, None)
 
 
 def write(target: Path, text: str) -> None:
-    """Put a file of the user's in place, whole or not at all; a link to it stays one. Raises ConfigError.
+    """Write a user's file atomically; a symbolic link is followed. Raises ConfigError.
 
-    A new file is for its owner only.
+    A new file is readable only by its owner.
     """
     from trajectories.journal import write_durably
 
     target = target.resolve()
     if target.exists() and not target.is_file():
-        raise ConfigError(f"{target} is no file.", "Name one by SWE_AGENT_CONFIG.")
+        raise ConfigError(f"{target} is not a file.", "Set SWE_AGENT_CONFIG to a file.")
     try:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_durably(target, text.encode())
         target.chmod(mode)
     except OSError as error:
-        raise ConfigError(f"{target} cannot be written: {error.strerror}.", "Make it writable for you.") from None
+        raise ConfigError(f"{target} cannot be written: {error.strerror}.", "Check its permissions.") from None
 
 
-def _checked(name: Name, written: str, value: str) -> Any:
-    """The value as the settings' own model takes it, in a type that TOML has. Raises UsageError."""
+def _validate(name: Name, written: str, value: str) -> Any:
+    """Return the value as validated by the settings' model, in a TOML type. Raises UsageError."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
     if name.setting == TABLE:
-        return parsed(name.entry, value)
-    if name.setting == "setup_env" and (why := secret_in(name.entry, value)):
+        return parse_preference(name.entry, value)
+    if name.setting == "setup_env" and (why := secret_reason(name.entry, value)):
         raise UsageError(f"{why}.", "Nothing was written.")
     if name.entry:
         return value
@@ -147,46 +150,46 @@ def _checked(name: Name, written: str, value: str) -> Any:
     field = model.model_fields[name.field or name.setting]
     kind: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     adapter: TypeAdapter[Any] = TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False))
-    several = get_origin(field.annotation) is tuple
+    is_list = get_origin(field.annotation) is tuple
     try:
-        taken = adapter.validate_python([one.strip() for one in value.split(",")] if several else value)
+        taken = adapter.validate_python([one.strip() for one in value.split(",")] if is_list else value)
     except ValidationError as error:
-        said = error.errors()[0]["msg"]
-        raise UsageError(f"{written} cannot be {value!r}: {said}.", "Nothing was written.") from None
-    if several:
+        why = error.errors()[0]["msg"]
+        raise UsageError(f"{written} cannot be {value!r}: {why}.", "Nothing was written.") from None
+    if is_list:
         return list(taken)
     return str(taken.expanduser().absolute()) if isinstance(taken, Path) else taken
 
 
 def _edit(path: tuple[str, ...], value: Any) -> None:
-    """Set or (None) remove what is at `path`. What comes out must be the file as it was but for that."""
+    """Set or (None) remove the value at `path`. Raises ConfigError if anything else in the file would change."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     file = user_file()
-    meant = read_toml(file)
-    _put(meant, path, value)
+    expected = read_toml(file)
+    _set_value(expected, path, value)
     try:
         document = tomlkit.parse(read_config(file).decode() if file.exists() else "")
-        _put(document, path, value, lambda last: tomlkit.table(is_super_table=not last))
+        _set_value(document, path, value, lambda last: tomlkit.table(is_super_table=not last))
         text = tomlkit.dumps(document)
-        same = _without_empty(tomllib.loads(text)) == _without_empty(meant)
+        same = _without_empty(tomllib.loads(text)) == _without_empty(expected)
     except (TOMLKitError, ValueError, OSError) as error:
-        raise ConfigError(f"{file} cannot be changed by this command: {error}.", BY_HAND) from None
+        raise ConfigError(f"{file} cannot be edited by this command: {error}.", BY_HAND) from None
     if not same:
-        raise ConfigError(f"{file} is written in a way that this command cannot change.", BY_HAND)
+        raise ConfigError(f"{file} has a layout that this command cannot edit.", BY_HAND)
     write(file, text)
 
 
 def _without_empty(table: Any) -> Any:
-    """A table without tables that hold nothing: their heading may go with the last that was in them."""
+    """Return a table without empty tables: tomlkit may remove their headings with their last entry."""
     if not isinstance(table, dict):
         return table
     kept = {name: _without_empty(value) for name, value in table.items()}
     return {name: value for name, value in kept.items() if value != {}}
 
 
-def _put(table: Any, path: tuple[str, ...], value: Any, new: Any = lambda last: {}) -> None:
+def _set_value(table: Any, path: tuple[str, ...], value: Any, new: Any = lambda last: {}) -> None:
     *parents, name = path
     for depth, parent in enumerate(parents, 1):
         if parent not in table:
@@ -198,7 +201,7 @@ def _put(table: Any, path: tuple[str, ...], value: Any, new: Any = lambda last: 
         table[name] = value
 
 
-def _at(table: Any, path: tuple[str, ...]) -> Any:
+def _value_at(table: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         table = table.get(name) if isinstance(table, dict) else None
     return table

@@ -1,71 +1,71 @@
-"""Run an engine to its end for a person or a program at a terminal: signals, steps, the last word."""
+"""A run in the foreground: signals, steps and the final report, for a terminal or a program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
-from aci.repository import Repository
-from agent.console import Console
-from agent.engine import Engine, Token
-from agent.settings import Settings
-from agent.signals import stopped_by_signals
-from agent.solve import Result, begin, reopen, result, solve
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.console.run_display import Console
+from agent.engine.engine import CancellationToken, Engine
+from agent.engine.run_lifecycle import Result, begin, reopen, result, solve
+from agent.limits.stop_signals import stopped_by_signals
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 from trajectories.records import Issue, Step
 
 
 class Stoppable(Protocol):
-    """A run, or a batch of them."""
+    """A run or a batch that can be stopped."""
 
     @property
-    def cancel(self) -> Token: ...
+    def cancel(self) -> CancellationToken: ...
 
 
-class Tell(Protocol):
-    """Hears how a run ended, or why it stopped, while it is still open."""
+class OnEnd(Protocol):
+    """A callback for the end of a run or the reason why it stopped, called while the run is still open."""
 
     def __call__(self, engine: Engine, ended: Result, error: SweAgentError | None) -> object: ...
 
 
-def drive(
+def run_to_end(
     start: Callable[[], Engine],
     console: Console,
     work: Callable[[Engine, Console], Result] | None = None,
-    tell: Tell = lambda engine, ended, error: None,
+    on_end: OnEnd = lambda engine, ended, error: None,
 ) -> int:
-    """Solve what `start` opens, show it, and return the exit code. What fails before the run is open is raised.
+    """Solve the run that `start` opens, show it, and return the exit code.
 
-    `work` is one turn's by default.
+    Errors before the run is open are raised. `work` solves one turn by default.
     """
     opened: list[Engine] = []
     with stopped_by_signals(lambda: stop(opened)):
         try:
             opened.append(start())
-            ended = (work or shown)(opened[0], console)
+            ended = (work or solve_and_show)(opened[0], console)
             console.result(ended)
-            tell(opened[0], ended, None)
+            on_end(opened[0], ended, None)
             return ended.exit.code
         except SweAgentError as error:
-            return _stopped(opened, console, error, tell)
+            return _stopped(opened, console, error, on_end)
         except KeyboardInterrupt:
-            cut = Cancelled("Interrupted.", "`swe-agent runs` lists what can be resumed.")
-            return _stopped(opened, console, cut, tell)
+            interrupted = Cancelled("Interrupted.", "`swe-agent runs` lists what can be resumed.")
+            return _stopped(opened, console, interrupted, on_end)
         except OSError as error:
             what = f"This machine failed: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
-            return _stopped(opened, console, WorkspaceError(what, "Mend it, then resume the run."), tell)
+            return _stopped(opened, console, WorkspaceError(what, "Fix it, then resume the run."), on_end)
         finally:
             for engine in opened:
                 engine.close()
 
 
-def drive_new(asked: Issue, source: Repository, settings: Settings, console: Console, rev: str | None = None) -> int:
-    """Begin a run at `rev`, and drive it."""
-    return drive(lambda: reopen(begin(asked, source, settings, rev), settings.state, console.happening), console)
+def drive_new(issue: Issue, source: Repository, settings: Settings, console: Console, rev: str | None = None) -> int:
+    """Create a run at `rev` and solve it."""
+    return run_to_end(lambda: reopen(begin(issue, source, settings, rev), settings.state, console.happening), console)
 
 
-def shown(engine: Engine, console: Console) -> Result:
-    """Solve the present turn, and show it."""
+def solve_and_show(engine: Engine, console: Console) -> Result:
+    """Solve the present turn and show it."""
     console.heading(engine.trajectory)
     with console.watching(engine):
         return _show(solve(engine), console)
@@ -80,20 +80,20 @@ def _show(steps: Generator[Step, None, Result], console: Console) -> Result:
             return result
 
 
-def _stopped(opened: list[Engine], console: Console, error: SweAgentError, tell: Tell) -> int:
-    """What is there of the run, and why it stopped; without a run the error is raised as it is."""
+def _stopped(opened: list[Engine], console: Console, error: SweAgentError, on_end: OnEnd) -> int:
+    """Show the state of the run and why it stopped; if no run is open, raise the error."""
     if not opened:
         raise error
     if isinstance(error, Cancelled):
-        error.fix = f"Go on with `swe-agent resume {opened[0].run.id}`."
+        error.fix = f"Continue with `swe-agent resume {opened[0].run.id}`."
     ended = result(opened[0])
     console.result(ended, error)
-    tell(opened[0], ended, error)
+    on_end(opened[0], ended, error)
     return error.code
 
 
 def stop(opened: Sequence[Stoppable]) -> bool:
-    """End what is open in order; False where nothing is, or that was asked before."""
+    """Stop an open run in an orderly way; return False if there is none, or if it was already stopped."""
     if not opened or opened[0].cancel.stopped:
         return False
     opened[0].cancel.set()

@@ -1,4 +1,4 @@
-"""Long output a page at a time, where somebody looks at it: as git does, through $PAGER, which is `less` if not set."""
+"""A pager for long output on a terminal: $PAGER as in git, `less` by default."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import IO, Any
 from rich.console import COLOR_SYSTEMS
 from rich.style import Style
 
-from agent.process_end import has_reader
-from agent.terminal import LOG_WIDTH, Rich
+from agent.console.process_end import has_reader
+from agent.console.rich_terminal import LOG_WIDTH, Rich
 
-OF_PAGER = {"LESS": "FRX", "LV": "-c"}
-"""What git tells them too: to leave off where all fits a screen, to show colours, to leave the screen as it is."""
+PAGER_ENVIRONMENT = {"LESS": "FRX", "LV": "-c"}
+"""Settings that git uses, too: exit if all fits on a screen, show colours, and leave the screen unchanged."""
 
 
 class Lines:
-    """Where lines of text go, one at a time and as long as they are. They must be clean: only styles drive a terminal.
+    """An output for lines of text of any length. The text must be clean: only styles may control the terminal.
 
-    Rich would measure and break each of them, which takes as long as it takes to make a run.
+    Rich would measure and wrap each line, which takes as long as creating a run.
     """
 
     def __init__(self, plain: bool = False) -> None:
         colour: dict[str, Any] = {"no_color": True, "color_system": None} if plain else {}
         self.rich = Rich(highlight=False, emoji=False, **colour)
-        """For what has columns; writes to the same place."""
+        """For tables; writes to the same output."""
         self.is_terminal = sys.stdout.isatty()
         if not self.is_terminal and not os.environ.get("COLUMNS"):
             self.rich.width = LOG_WIDTH
@@ -39,15 +39,15 @@ class Lines:
         self._styles: dict[str, tuple[str, str]] = {"": ("", "")}
 
     def line(self, text: str = "", style: str = "") -> None:
-        """Raises BrokenPipeError where nobody reads any more."""
-        before, after = self._marks(style)
+        """Write a line. Raises BrokenPipeError if no one reads the output any more."""
+        before, after = self._style_codes(style)
         if before:
             text = text.replace("\n", f"{after}\n{before}")
         self.file.write(f"{before}{text}{after}\n")
         if not has_reader(self.file):
             raise BrokenPipeError
 
-    def _marks(self, style: str) -> tuple[str, str]:
+    def _style_codes(self, style: str) -> tuple[str, str]:
         if (found := self._styles.get(style)) is None:
             before, _, after = self._shown("\0", style).partition("\0")
             found = self._styles[style] = before, after
@@ -59,8 +59,9 @@ class Lines:
 
 
 @contextmanager
-def paged(plain: bool = False, pages: bool = True) -> Iterator[Lines]:
-    """Lines that go through a pager if they go to a terminal; who leaves it early, or a pipe, wants no more."""
+def page_output(plain: bool = False, pages: bool = True) -> Iterator[Lines]:
+    """Open an output that goes through a pager on a terminal. It ends quietly if the pager or the reading process
+    ends."""
     lines = Lines(plain)
     pager = _pager() if pages and lines.is_terminal and not lines.rich.is_dumb_terminal else None
     if pager is not None and pager.stdin is not None:
@@ -80,7 +81,7 @@ def paged(plain: bool = False, pages: bool = True) -> Iterator[Lines]:
 
 
 def _pager() -> subprocess.Popen[str] | None:
-    """The user's own; None where there is none, or it is `cat`."""
+    """Start the user's pager; None if there is none or it is `cat`."""
     try:
         words = shlex.split(os.environ.get("PAGER", "less"))
     except ValueError:
@@ -88,11 +89,13 @@ def _pager() -> subprocess.Popen[str] | None:
     if not words or words == ["cat"] or shutil.which(words[0]) is None:
         return None
     sys.stdout.flush()
-    return subprocess.Popen(words, stdin=subprocess.PIPE, env=OF_PAGER | os.environ, text=True, encoding="utf-8")
+    return subprocess.Popen(
+        words, stdin=subprocess.PIPE, env=PAGER_ENVIRONMENT | os.environ, text=True, encoding="utf-8"
+    )
 
 
 def _wait(pager: subprocess.Popen[str]) -> None:
-    """Until whoever reads leaves it; Ctrl-C is the pager's then."""
+    """Wait until the user leaves the pager, which handles Ctrl-C meanwhile."""
     with suppress(BrokenPipeError):
         if pager.stdin is not None:
             pager.stdin.close()

@@ -1,4 +1,4 @@
-"""The end of the process: output that no one reads any more, and the one way out."""
+"""The end of the process: output without a reader, and the one way to exit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 PATIENCE = 30.0
-"""Seconds for the removal of containers; what is not removed by then is a leftover."""
+"""The seconds for the removal of containers; those that remain are leftovers."""
 
 
 class OutputFile(FileIO):
-    """stdout or stderr. Once its reader is gone, what is written is dropped: a run goes on and keeps its exit code."""
+    """A stdout or stderr that drops output when its reader is gone, so that a run continues and keeps its exit code."""
 
     has_reader = True
 
@@ -32,17 +32,17 @@ class OutputFile(FileIO):
 def prepare_streams() -> None:
     """Make stdout and stderr safe to write to, even if they are closed or their reader exits."""
     _open_closed_descriptors()
-    sys.stdout = _prepared(sys.stdout, 1)
-    sys.stderr = _prepared(sys.stderr, 2)
+    sys.stdout = _safe_stream(sys.stdout, 1)
+    sys.stderr = _safe_stream(sys.stderr, 2)
 
 
 def has_reader(stream: IO[str]) -> bool:
-    """False once a write has found that no one reads the stream. A caller that writes without end checks this."""
+    """Return False once a write has found that no one reads the stream. Long loops of writes should check this."""
     buffer = getattr(stream, "buffer", None)
     return bool(getattr(getattr(buffer, "raw", buffer), "has_reader", True))
 
 
-def leave(code: int, patience: float = PATIENCE) -> NoReturn:
+def exit_process(code: int, patience: float = PATIENCE) -> NoReturn:
     """End the process with this exit code, whatever state it is in. `patience` is how many seconds the removal of
     containers may take.
 
@@ -52,12 +52,12 @@ def leave(code: int, patience: float = PATIENCE) -> NoReturn:
     import atexit
 
     try:
-        _flush()  # before a second Ctrl-C can end the waiting
-        if wait := getattr(sys.modules.get("aci.daemon"), "all_discarded", None):
+        _flush()  # before a second Ctrl-C can end the wait
+        if wait := getattr(sys.modules.get("aci.docker.docker_daemon"), "all_discarded", None):
             wait(patience)
         atexit._run_exitfuncs()
         _flush()
-    finally:  # also where a second Ctrl-C ends the waiting
+    finally:  # also if a second Ctrl-C ends the wait
         os._exit(code)
 
 
@@ -67,7 +67,7 @@ def _flush() -> None:
             stream.flush()
 
 
-def _prepared(stream: IO[str] | None, descriptor: int) -> IO[str]:
+def _safe_stream(stream: IO[str] | None, descriptor: int) -> IO[str]:
     if stream is None:
         return open(descriptor, "w", encoding="utf-8", errors="replace", closefd=False)
     if not isinstance(stream, TextIOWrapper):
@@ -85,7 +85,8 @@ def _prepared(stream: IO[str] | None, descriptor: int) -> IO[str]:
 
 
 def _open_closed_descriptors() -> None:
-    """A file of a run that took the number of a closed stdout would hold what is printed."""
+    """Open closed standard descriptors: otherwise a run's file could get the number of stdout and receive its
+    output."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)

@@ -1,18 +1,18 @@
-"""A run's result as programs read it."""
+"""The result of a run as JSON."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from agent.solve import Result
+from agent.engine.run_lifecycle import Result
 from trajectories.errors import SweAgentError
 
 
 def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any]:
-    """The object that `fix --json` and `resume --json` print, but for what was done to the user's repository."""
+    """Return the object that `fix --json` and `resume --json` print, without the changes to the user's repository."""
     verdict = result.exit.verdict
     spent = result.spent
-    told: dict[str, Any] = {
+    data: dict[str, Any] = {
         "run": result.run,
         "exit": error.code if error else result.exit.code,
         "patch": result.patch.diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
@@ -44,9 +44,9 @@ def as_json(result: Result, error: SweAgentError | None = None) -> dict[str, Any
         "word": result.word,
     }
     if result.pull:
-        told["pull"] = result.pull
+        data["pull"] = result.pull
     if error is not None:
-        told["error"] = {"code": error.code, "message": error.message, "fix": error.fix}
+        data["error"] = {"code": error.code, "message": error.message, "fix": error.fix}
     elif result.exit.message:
-        told["error"] = {"code": result.exit.code, "message": result.exit.message, "fix": result.exit.fix}
-    return told
+        data["error"] = {"code": result.exit.code, "message": result.exit.message, "fix": result.exit.fix}
+    return data

@@ -1,4 +1,4 @@
-"""Rich as every front end uses it, without what a run needs: some subcommands only look something up."""
+"""Rich consoles for all front ends, without imports that only runs need."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console as RichConsole
 
 LOG_WIDTH = 160
-"""Columns of a line where no terminal says how many there are."""
+"""The width of a line if the terminal's width is unknown."""
 
 
 class Rich(RichConsole):
-    """Goes on in silence when nobody reads any more: a run does not end because a pipe did."""
+    """A console that becomes silent when its reader is gone: a closed pipe does not end a run."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -23,7 +23,7 @@ class Rich(RichConsole):
 
 
 def console(plain: bool = False, stderr: bool = False) -> Rich:
-    """Where results go, or progress; as wide as the terminal, or as a line of a log."""
+    """Return a console for results or progress, as wide as the terminal or a log line."""
     colour: dict[str, Any] = {"no_color": True, "color_system": None} if plain else {}
     made = Rich(stderr=stderr, highlight=False, markup=False, emoji=False, **colour)
     if not made.is_terminal and not os.environ.get("COLUMNS"):
@@ -31,38 +31,38 @@ def console(plain: bool = False, stderr: bool = False) -> Rich:
     return made
 
 
-def moves(progress: RichConsole, plain: bool = False) -> bool:
-    """Whether lines can be drawn anew there, and the user has not asked for plain ones."""
+def can_redraw(progress: RichConsole, plain: bool = False) -> bool:
+    """Return whether lines can be redrawn, and the user has not asked for plain output."""
     plain = plain or progress.is_dumb_terminal or bool(os.environ.get("NO_COLOR"))
     return not plain and progress.file.isatty()
 
 
 def at_terminal() -> bool:
-    """Whether the user can be asked something."""
+    """Return whether the user can be asked something."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def confirm(reason: str, question: str = "Continue?") -> bool:
-    """Whether the user says yes to the question that `reason` gives; False where there is no terminal to ask at."""
+    """Return whether the user answers yes; False without a terminal."""
     if not at_terminal():
         return False
     import typer
 
-    from aci.view import clean
+    from aci.observation.sanitized_text import clean_text
 
-    return typer.confirm(f"{clean(reason)} {question}", err=True)
+    return typer.confirm(f"{clean_text(reason)} {question}", err=True)
 
 
-def cleanly(progress: RichConsole) -> Callable[[str], None]:
-    """Prints lines of which strangers wrote a part: nothing in them drives the terminal."""
-    from aci.view import clean
+def clean_printer(progress: RichConsole) -> Callable[[str], None]:
+    """Return a function that prints untrusted lines without control sequences."""
+    from aci.observation.sanitized_text import clean_text
 
-    return lambda line: progress.print(clean(line), soft_wrap=True)  # a path stays whole
+    return lambda line: progress.print(clean_text(line), soft_wrap=True)  # a path stays whole
 
 
 @contextmanager
 def waiting(what: str, plain: bool = False) -> Iterator[Rich]:
-    """Something that moves on stderr while this lasts, if that is a terminal; what is printed to it stays."""
+    """Show a progress animation on stderr, if that is a terminal. Text printed to it stays."""
     progress = console(plain, stderr=True)
     if not progress.is_terminal or plain or progress.is_dumb_terminal:
         yield progress

@@ -1,6 +1,6 @@
-"""What a person sees of a run: each step as it is done, what goes on meanwhile, then diff, proof and where it lies.
+"""The display of a run: each step when it is done, live activity, then diff, proof and the run's folder.
 
-On a terminal a step takes some lines, and the bottom ones are drawn anew while the run works; in a log it is one line.
+On a terminal a step takes several lines, and the bottom lines are redrawn during the run; in a log a step is one line.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from aci.cleaning import clean, one_line
-from agent.best import PARTS, TOLD, verdict_of
-from agent.describing import describe
-from agent.engine import Engine, Happening
-from agent.frames import unframed
-from agent.live import FRAMES_PER_SECOND, Status, cost, numbered, thousands
-from agent.solve import Result
-from agent.summary import as_json
-from agent.terminal import LOG_WIDTH, Rich, moves
+from aci.observation.sanitized_text import clean_text, one_line
+from aci.observation.untrusted_text import strip_tags
+from agent.console.activity_lines import FRAMES_PER_SECOND, LiveStatus, cost, step_label, thousands
+from agent.console.result_json import as_json
+from agent.console.rich_terminal import LOG_WIDTH, Rich, can_redraw
+from agent.conversation.action_summary import describe
+from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.proof_step import ANSWER_TEXTS, PARTS, verdict_of
+from agent.engine.run_lifecycle import Result
 from trajectories.errors import SweAgentError
-from trajectories.material import NOT_CHECKED
 from trajectories.records import Exit, Reply, Spent, Step, Verdict
+from trajectories.run_data import NOT_CHECKED
 from trajectories.trajectory import Trajectory
 
 FULL_INDEX = re.compile(r"^index ([0-9a-f]{10})[0-9a-f]{30}\.\.([0-9a-f]{10})[0-9a-f]{30}", re.MULTILINE)
@@ -38,31 +38,32 @@ FLAG = re.compile(r"--[a-z][a-z-]+")
 MARK = {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]not judged[/]"}
 ENDINGS = {
     "verified": "[bold green]Verified:[/] the patch solves the issue, and a test proves it.",
-    "faster": "[bold green]Faster:[/] same answers, fewer instructions.",
-    "unproven": "[bold yellow]Not verified:[/] here is a patch, but the proof is not complete.",
+    "faster": "[bold green]Faster:[/] same results, fewer instructions.",
+    "unproven": "[bold yellow]Not verified:[/] there is a patch, but the proof is not complete.",
     "not_found": "[bold yellow]No fix was found.[/]",
-    "budget": "[bold yellow]The budget ended first.[/]",
+    "budget": "[bold yellow]The budget is used up.[/]",
     "limit": "[bold yellow]A limit ended the run.[/]",
-    "error": "[bold red]The model could not go on.[/]",
+    "error": "[bold red]The model failed.[/]",
     "open": "[bold yellow]Not finished.[/]",
-    "stuck": "[bold yellow]The model went round in circles.[/]",
+    "stuck": "[bold yellow]The model repeated itself.[/]",
     "interrupted": "[bold yellow]Interrupted.[/]",
     "answered": "[bold]Answered.[/]",
     "done": "[bold]Done.[/]",
-    "undone": "[bold]Taken back, or brought again.[/]",
-    "written": "[bold green]Tests were written:[/] they pass each time, and say what the code does at present.",
-    "replayed": "[bold green]Acted again:[/] nothing differs but text.",
-    "parted": "[bold yellow]Acted again:[/] it parts from what was recorded.",
+    "undone": "[bold]Undone or redone.[/]",
+    "written": "[bold green]Tests were written:[/] they pass every time, and describe the code's present behaviour.",
+    "replayed": "[bold green]Replayed:[/] only texts differ.",
+    "parted": "[bold yellow]Replayed:[/] it diverges from the recorded run.",
 }
 
 
 THOUGHT_LINES = 2
-TOLD_EVERY = 10.0
-"""Seconds between two lines of progress in a log."""
+PROGRESS_INTERVAL = 10.0
+"""The seconds between two lines of progress in a log."""
 
 
 class Console:
-    """Progress goes to stderr, the result to stdout; with `json` stdout gets exactly one object."""
+    """The console of a run: progress goes to stderr, the result to stdout; with `json` stdout gets exactly one
+    object."""
 
     def __init__(self, json: bool = False, plain: bool = False, out: bool = False) -> None:
         colour: dict[str, Any] = {"no_color": True, "color_system": None} if plain else {}
@@ -70,21 +71,21 @@ class Console:
         self.out = Rich(highlight=False, **colour)
         self.progress = self.out if out else Rich(stderr=True, highlight=False, **colour)
         self.started = time.monotonic()
-        self._moving = moves(self.progress, plain or out)
-        self._told = self.started
+        self._is_live = can_redraw(self.progress, plain or out)
+        self._last_progress = self.started
         self._engine: Engine | None = None
-        self._status: Status | None = None
+        self._status: LiveStatus | None = None
 
     @contextmanager
     def watching(self, engine: Engine) -> Iterator[None]:
-        """While this lasts, steps tell what the run has cost so far, and a terminal shows what goes on."""
+        """Show the cost at each step, and on a terminal the live activity, for the duration of this context."""
         self._engine = engine
-        if not self._moving:
+        if not self._is_live:
             yield
             return
         from rich.live import Live
 
-        self._status = Status(engine)
+        self._status = LiveStatus(engine)
         rate = FRAMES_PER_SECOND / 2
         try:
             with Live(
@@ -100,45 +101,45 @@ class Console:
             return
         turn = trajectory.turns[-1]
         model = turn.models.get("coder", "no model")
-        self.progress.print(f"[bold]{told(run.issue.title)}[/]", soft_wrap=True)
+        self.progress.print(f"[bold]{escape_markup(run.issue.title)}[/]", soft_wrap=True)
         self.progress.print(
-            f"[dim]{told(run.repository)} at {told(run.base)} · {told(turn.strategy)} · {told(model)} · "
-            f"{told(run.settings['workspace'])} · run {told(run.id)}[/]",
+            f"[dim]{escape_markup(run.repository)} at {escape_markup(run.base)} · {escape_markup(turn.strategy)} · "
+            f"{escape_markup(model)} · {escape_markup(run.settings['workspace'])} · run {escape_markup(run.id)}[/]",
             soft_wrap=True,
         )
 
-    def happening(self, event: Happening) -> None:
-        if status := self._status:  # other threads tell of late events too
+    def happening(self, event: ProgressEvent) -> None:
+        if status := self._status:  # other threads may send late events
             status.happening(event)
         if event.kind == "progress":
             self._progress(event)
         elif event.kind in ("say", "phase", "candidate", "summary"):
             self._line(event.branch, event.kind if event.kind != "say" else "", event.text)
 
-    def _progress(self, event: Happening) -> None:
-        """A terminal has it among its last lines; a log gets a line now and then."""
+    def _progress(self, event: ProgressEvent) -> None:
+        """Show progress: a terminal shows it in its live lines; a log gets a line at intervals."""
         now = time.monotonic()
-        if not self._moving and now - self._told >= TOLD_EVERY:
-            self._told = now
+        if not self._is_live and now - self._last_progress >= PROGRESS_INTERVAL:
+            self._last_progress = now
             self._line(event.branch, "", event.text)
 
     def step(self, step: Step) -> None:
-        """Who did what, and what came of it; with what the run has cost so far if it asked a model."""
+        """Show who did what and its result, with the run's cost so far if a model was asked."""
         if self._status is not None:
             self._status.step(step)
-            self._lines_of(step)
+            self._print_step(step)
             return
         done = "; ".join(describe(action) for action in step.actions)
-        seen = _came_of(step)
+        seen = _result_line(step)
         self._line(step.branch, step.author, f"{done} → {seen}" if done else seen, self._cost(step))
 
-    def _lines_of(self, step: Step) -> None:
-        """A step as a terminal shows it: a heading with the cost so far, the thought, a line an action."""
+    def _print_step(self, step: Step) -> None:
+        """Show a step on a terminal: a heading with the cost so far, the thought, and a line for each action."""
         width = self.progress.width
         head = Text.assemble(
-            (f"{time.monotonic() - self.started:7.1f}s ", "dim"), (numbered(clean(step.branch), step.n), "cyan")
+            (f"{time.monotonic() - self.started:7.1f}s ", "dim"), (step_label(clean_text(step.branch), step.n), "cyan")
         )
-        head.append(f" {clean(step.author)}" if step.author != "coder" else "")
+        head.append(f" {clean_text(step.author)}" if step.author != "coder" else "")
         paid = self._cost(step)
         if paid and head.cell_len + len(paid) < width:
             head.append(f"{paid:>{width - head.cell_len}}", style="dim")
@@ -146,12 +147,12 @@ class Console:
         reply = self._engine.trajectory.replies.get((step.branch, step.reply)) if self._engine and step.reply else None
         for line in self._thought(reply):
             self.progress.print(line, soft_wrap=True)
-        for line in _acted(step):
+        for line in _action_lines(step):
             line.truncate(width, overflow="ellipsis")
             self.progress.print(line, soft_wrap=True)
 
     def _thought(self, reply: Reply | None) -> list[Text]:
-        """The beginning of what the model said, in lines that fit."""
+        """Return the beginning of the model's text, in lines that fit."""
         width = self.progress.width - 2
         said = one_line(reply.text) if reply else ""
         lines = Text(said[: (THOUGHT_LINES + 1) * width]).wrap(self.progress, width)
@@ -162,7 +163,7 @@ class Console:
         return [line for line in shown if line.plain.strip()]
 
     def _cost(self, step: Step) -> str:
-        """What the run has cost so far, told at steps that a model took."""
+        """Return the run's cost so far, for steps of a model."""
         if step.reply is None or self._engine is None or not (spent := self._engine.ledger.spent).calls:
             return ""
         return cost(spent, short=True)
@@ -170,8 +171,8 @@ class Console:
     def _line(self, branch: str, who: str, text: str, end: str = "") -> None:
         line = Text()
         line.append(f"{time.monotonic() - self.started:7.1f}s ", style="dim")
-        line.append(f"{clean(branch)} " if branch != "main" else "", style="magenta")
-        line.append(f"{clean(who)} " if who else "", style="cyan")
+        line.append(f"{clean_text(branch)} " if branch != "main" else "", style="magenta")
+        line.append(f"{clean_text(who)} " if who else "", style="cyan")
         line.append(one_line(text))
         width = max(40, self.progress.width) if self.progress.is_terminal else LOG_WIDTH
         line.truncate(max(20, width - len(end) - 1), overflow="ellipsis")
@@ -179,7 +180,7 @@ class Console:
         self.progress.print(line, soft_wrap=True)
 
     def result(self, result: Result, error: SweAgentError | None = None) -> None:
-        """The last word on a run, for a program or a person."""
+        """Show the result of a run, for a program or a person."""
         if self.json:
             from json import dumps
 
@@ -187,25 +188,25 @@ class Console:
             sys.stdout.write(dumps(answer) + "\n")
             return
         if result.patch:
-            shown = FULL_INDEX.sub(r"index \1..\2", clean(f"{result.patch.diff}.")[:-1])
+            shown = FULL_INDEX.sub(r"index \1..\2", clean_text(f"{result.patch.diff}.")[:-1])
             if self.out.is_terminal:
                 self.out.print(Syntax(shown.rstrip(), "diff", background_color="default", word_wrap=True))
-            else:  # a file or a pipe, from which it may be applied: no line is broken, no tab and no blank end goes
+            else:  # a file or pipe may be applied as a patch: keep lines, tabs and trailing blanks unchanged
                 ended = shown if shown.endswith("\n") else f"{shown}\n"
                 self.out.print(Segments([Segment(ended)]), soft_wrap=True, end="")
         if result.word:
-            self.out.print(Text(clean(result.word)))
+            self.out.print(Text(clean_text(result.word)))
         steps = self._engine.trajectory.all_steps() if self._engine else []
         self.ending(result.exit, result.directory, steps[-1].id if steps else "")
         for effect in result.effects:
-            self.out.print(told(effect), soft_wrap=True)
+            self.out.print(escape_markup(effect), soft_wrap=True)
         if result.spent.calls:
-            self.out.print(f"[dim]{self._bill(result.spent)}[/]")
+            self.out.print(f"[dim]{self._usage_text(result.spent)}[/]")
         if error is not None:
-            self.out.print(f"[red]{told(error.message)}[/] {told(error.fix)}", soft_wrap=True)
+            self.out.print(f"[red]{escape_markup(error.message)}[/] {escape_markup(error.fix)}", soft_wrap=True)
 
-    def _bill(self, spent: Spent) -> str:
-        """What the run came to. What is held for requests whose end nobody saw counts as spent."""
+    def _usage_text(self, spent: Spent) -> str:
+        """Return the run's usage. Reservations of requests without a known end count as spent."""
         calls = "1 call" if spent.calls == 1 else f"{spent.calls} calls"
         held = f", +{thousands(self._held())} held" if self._held() else ""
         money = "price unknown" if spent.dollars is None else f"${spent.dollars:.4f}"
@@ -218,31 +219,37 @@ class Console:
         return sum(hold.tokens for name, hold in trajectory.holds.items() if name not in trajectory.settles)
 
     def ending(self, exit: Exit, directory: Path | None, last: str = "", untrusted: bool = False) -> None:
-        """How it ended; with its `last` step, from where more than a limit gave can be had. Of an `untrusted` run that
-        is what somebody else claims."""
-        claimed = f"[bold yellow]Claimed: {told(exit.kind)}.[/] {NOT_CHECKED}"
-        self.out.print(claimed if untrusted else ENDINGS.get(exit.kind, told(exit.kind)))
+        """Show how a run ended.
+
+        With its `last` step, a limit's message says how to continue with a higher limit. The result of an `untrusted`
+        run is shown as a claim.
+        """
+        claimed = f"[bold yellow]Claimed: {escape_markup(exit.kind)}.[/] {NOT_CHECKED}"
+        self.out.print(claimed if untrusted else ENDINGS.get(exit.kind, escape_markup(exit.kind)))
         if exit.message:
             flag = FLAG.search(exit.fix) if exit.kind in ("limit", "budget") and last else None
             fix = exit.fix
-            if flag is not None and directory is not None:  # an ended run has no more of it, a fork has
-                fix = f"`swe-agent fork {directory.name}@{last} {flag[0]} N` goes on with more."
-            self.out.print(f"{told(exit.message)} {told(fix)}", soft_wrap=True)
+            if flag is not None and directory is not None:  # an ended run cannot get more; a fork can
+                fix = f"`swe-agent fork {directory.name}@{last} {flag[0]} N` continues with more."
+            self.out.print(f"{escape_markup(exit.message)} {escape_markup(fix)}", soft_wrap=True)
         if exit.verdict.kind != "none":
             self._proof(exit.verdict, "claimed proof" if untrusted else "proof")
         if directory is None:
             return
         if not untrusted and (directory / "proof.sh").exists():
             self.out.print(
-                f"Repeat the proof in a checkout of the base: sh {told(directory / 'proof.sh')}", soft_wrap=True
+                f"Repeat the proof in a checkout of the base: sh {escape_markup(directory / 'proof.sh')}",
+                soft_wrap=True,
             )
-        self.out.print(f"[dim]The run lies in {told(directory)} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
+        self.out.print(f"[dim]The run is in {escape_markup(directory)} ({exit.seconds:.1f} s).[/]", soft_wrap=True)
 
     def _proof(self, verdict: Verdict, title: str) -> None:
         if any(getattr(verdict, part) is not None for part in PARTS):
             table = Table(title, "", box=None, pad_edge=False)
             for part, meaning in PARTS.items():
-                if verdict.kind != "faster" or getattr(verdict, part) is not None:  # of speed no test is red
+                if (
+                    verdict.kind != "faster" or getattr(verdict, part) is not None
+                ):  # no test fails before a change of speed
                     table.add_row(meaning, MARK[getattr(verdict, part)])
             self.out.print(table)
         named = "\n".join(verdict.notes)
@@ -250,41 +257,41 @@ class Console:
         for title, names in (("shown by", shown), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
             if names:
                 self.out.print(
-                    f"{title}: {told(', '.join(names[:10]))}{' …' if len(names) > 10 else ''}", soft_wrap=True
+                    f"{title}: {escape_markup(', '.join(names[:10]))}{' …' if len(names) > 10 else ''}", soft_wrap=True
                 )
         for note in verdict.notes:
-            self.out.print(f"[dim]· {told(note)}[/]", soft_wrap=True)
+            self.out.print(f"[dim]· {escape_markup(note)}[/]", soft_wrap=True)
 
 
-def told(text: object) -> str:
-    """Somebody's text in a line of markup."""
-    return escape(clean(str(text)))
+def escape_markup(text: object) -> str:
+    """Escape a text for a line of markup."""
+    return escape(clean_text(str(text)))
 
 
-def _came_of(step: Step) -> str:
-    """What a step led to, in one line."""
+def _result_line(step: Step) -> str:
+    """Return the result of a step in one line."""
     if step.author == "proof":
         verdict = verdict_of(step)
-        if verdict.red is None and verdict.green is None:  # it was only to show whether something is lost
+        if verdict.red is None and verdict.green is None:  # the proof checked for regressions only
             return _first_line(step.observations[0].text)
-        parts = (f"{part.replace('_', ' ')} {TOLD[getattr(verdict, part)]}" for part in PARTS)
+        parts = (f"{part.replace('_', ' ')} {ANSWER_TEXTS[getattr(verdict, part)]}" for part in PARTS)
         return f"{verdict.kind}: {', '.join(parts)}"
     text = "\n".join(observation.text for observation in reversed(step.observations))
-    return _first_line(unframed(text))
+    return _first_line(strip_tags(text))
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip() for line in clean(text).splitlines() if line.strip()), "")
+    return next((line.strip() for line in clean_text(text).splitlines() if line.strip()), "")
 
 
-def _acted(step: Step) -> list[Text]:
-    """A line an action, with what came of it; a step without actions in one line."""
+def _action_lines(step: Step) -> list[Text]:
+    """Return a line for each action with its result; a step without actions in one line."""
     if not step.actions:
-        return [Text(f"  {_came_of(step)}")] if step.observations else []
+        return [Text(f"  {_result_line(step)}")] if step.observations else []
     lines = []
     for number, action in enumerate(step.actions):
         seen = step.observations[number] if number < len(step.observations) else None
         mark = ("✓", "green") if seen and seen.ok else ("✗", "red") if seen else ("·", "dim")
-        came = _first_line(seen.text) if seen else "not run"
-        lines.append(Text.assemble("  ", mark, f" {clean(describe(action))}", (f" → {came}", "dim")))
+        result = _first_line(seen.text) if seen else "not run"
+        lines.append(Text.assemble("  ", mark, f" {clean_text(describe(action))}", (f" → {result}", "dim")))
     return lines

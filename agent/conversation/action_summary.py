@@ -1,4 +1,4 @@
-"""An action as a person reads it, in one short line."""
+"""A one-line summary of an action for the user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def describe(action: Action) -> str:
-    """An action as one short line. Between a text and what is put for it stands an arrow."""
+    """Return an action as one short line, with an arrow between an old text and its replacement."""
     arrow = {"new": "→ "} if "old" in action.arguments else {}
     words = [action.tool]
     for name, value in ((name, value) for name, value in action.arguments.items() if name != "timeout"):

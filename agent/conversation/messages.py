@@ -1,4 +1,4 @@
-"""What a model is sent: a pure function of the records, so that a resumed run sends the same bytes."""
+"""The messages that a model is sent: a pure function of the records, so that a resumed run sends the same bytes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from agent.backtrack import goes_back, in_short, is_rewritten
-from agent.folding import IMAGE_TOKENS, Folding, characters
-from agent.frames import output
+from aci.observation.untrusted_text import wrap_output
+from agent.conversation.compaction import IMAGE_TOKENS, Compaction, characters
+from agent.conversation.rewind import goes_back, is_rewritten, visible_steps
 from agent.models.base import Message
-from trajectories.material import call_id, told
 from trajectories.records import Reply, Step
+from trajectories.run_data import call_id, observation_message
 from trajectories.trajectory import Trajectory
 
-ASKING = "task"
-"""The author of what a strategy says to its model."""
+TASK_AUTHOR = "task"
+"""The author of a strategy's messages to its model."""
 Pictures = Mapping[int, Sequence[str]]
-"""data: URLs by the number of the step with whose words they are shown."""
+"""data: URLs by the number of the step whose text they belong to."""
 NONE: Pictures = MappingProxyType({})
 LONGEST_TOKEN = 16
-"""Bytes a token, on average, that no text has."""
+"""A number of bytes per token that no text exceeds on average."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The model that will read: what the conversation is made for.
+    """The model for which a conversation is made.
 
-    Opaque blocks go back to `model` only. `window` is the tokens a request may have (0: nobody knows), `cached` the
-    price of a cached input token relative to a fresh one (1.0: no cache), `images` whether it takes pictures.
+    Opaque blocks are returned to `model` only. `window` is the number of tokens a request may have (0: unknown),
+    `cached` the price of a cached input token relative to a fresh one (1.0: no cache), `images` whether the model
+    accepts pictures.
     """
 
     model: str
@@ -41,9 +42,12 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the next request says. `last` is the reply to the request that is this one's beginning, to the same model;
-    None where there is none, or where something was folded since."""
+class ModelRequest:
+    """The messages of the next request.
+
+    `last` is the reply of the same model to the request that is the beginning of this one; None if there is none, or if
+    something was folded since.
+    """
 
     messages: list[Message]
     last: Reply | None = None
@@ -54,7 +58,7 @@ class Said:
         return sum(map(characters, self.messages))
 
     def input_bound(self, tools: Sequence[dict[str, Any]] = ()) -> int:
-        """The most input tokens that the request can be billed."""
+        """Return the most input tokens that the request can be billed."""
         return input_bound(self.messages, tools, self.last)
 
 
@@ -65,17 +69,17 @@ def messages(
     reader: Reader,
     limits: Sequence[tuple[int, int]] = (),
     images: Pictures = NONE,
-) -> Said:
-    """The conversation of a branch in OpenAI's chat form.
+) -> ModelRequest:
+    """Return the conversation of a branch in OpenAI's chat format.
 
-    `limits` are (ask number, most characters): from that ask on the conversation must fit.
-    Raises ModelError if it cannot be made to fit the reader's window, or the limits.
+    `limits` are (ask number, most characters): from that ask on the conversation must fit. Raises ModelError if it
+    cannot be made to fit the reader's window or the limits.
     """
     talk = conversation(system, steps, replies, reader, limits, images)
     extends = talk.decide()
     last = next((replies[step.branch, step.reply] for step in reversed(steps) if step.reply is not None), None)
     extends = extends and not is_rewritten(steps)
-    return Said(talk.messages, last if last and last.model == reader.model and extends else None)
+    return ModelRequest(talk.messages, last if last and last.model == reader.model and extends else None)
 
 
 def conversation(
@@ -85,13 +89,13 @@ def conversation(
     reader: Reader,
     limits: Sequence[tuple[int, int]] = (),
     images: Pictures = NONE,
-) -> Folding:
-    """The conversation as `messages` has it, before it is decided what the next request folds."""
-    talk = Folding(reader.window, reader.cached, limits)
+) -> Compaction:
+    """Return the conversation as for `messages`, before the next request is folded."""
+    talk = Compaction(reader.window, reader.cached, limits)
     taken: set[str] = set()
     if system:
         talk.say({"role": "system", "content": system})
-    for step in in_short(steps):
+    for step in visible_steps(steps):
         if step.reply is not None:
             talk.decide(step.reply)
         add(talk, step, replies, reader, images, taken)
@@ -99,21 +103,20 @@ def conversation(
 
 
 def add(
-    talk: Folding,
+    talk: Compaction,
     step: Step,
     replies: Mapping[tuple[str, int], Reply],
     reader: Reader,
     images: Pictures,
     taken: set[str],
 ) -> None:
-    """Let a conversation grow by a step; what its ask was sent has been decided. `taken` are the ids of the calls so
-    far."""
+    """Add a step to a conversation, after its own request was folded. `taken` holds the ids of the calls so far."""
     if step.reply is None:
-        pictures = images.get(step.n, ()) if step.tree else ()  # a line in place of others has no tree
-        talk.say({"role": "user", "content": _illustrated(told(step), pictures, reader.images)})
+        pictures = images.get(step.n, ()) if step.tree else ()  # a line that replaces other steps has no tree
+        talk.say({"role": "user", "content": _illustrated(observation_message(step), pictures, reader.images)})
     else:
         reply = replies[step.branch, step.reply]
-        usage = reply.usage if goes_back(step) is None else None  # for a longer conversation than is told here
+        usage = reply.usage if goes_back(step) is None else None  # after a rewind it was for a longer conversation
         talk.exchange(_exchange(step, reply, reader.model, taken), step, usage)
 
 
@@ -130,46 +133,46 @@ def _exchange(step: Step, reply: Reply, model: str, taken: set[str]) -> list[Mes
         assistant["tool_calls"] = calls
     if reply.blocks and reply.model == model:
         assistant["blocks"] = list(reply.blocks)
-    if not calls and step.actions:  # written as text
+    if not calls and step.actions:  # the actions were written as text
         return [assistant, *({"role": "user", "content": text} for text in _outputs(step))]
     if not calls:
-        return [assistant, {"role": "user", "content": told(step)}] if step.observations else [assistant]
+        return [assistant, {"role": "user", "content": observation_message(step)}] if step.observations else [assistant]
     answers = (observation.text for observation in step.observations)
     return [assistant, *({"role": "tool", "tool_call_id": id, "content": next(answers, "")} for id in ids)]
 
 
 def _outputs(step: Step) -> Iterator[str]:
     for action, observation in zip(step.actions, step.observations, strict=False):
-        yield output(action.tool, observation.text)
+        yield wrap_output(action.tool, observation.text)
 
 
-def illustrated(trajectory: Trajectory, branch: str) -> dict[int, Sequence[str]]:
-    """The pictures of each turn, at the step in which the branch is told what the turn asks for."""
+def images_by_step(trajectory: Trajectory, branch: str) -> dict[int, Sequence[str]]:
+    """Return the pictures of each turn, by the step in which the branch is told the turn's request."""
     found: dict[int, Sequence[str]] = {}
     for number, at in enumerate(trajectory.turns_at):
         issue = trajectory.run.issue if trajectory.run else None
         pictures = trajectory.turns[number].images if number else issue.images if issue else ()
         later = (record for record in itertools.islice(trajectory.records, at, None) if pictures)
         for step in (record for record in later if isinstance(record, Step) and record.branch == branch):
-            if step.reply is None and (not number or step.author == ASKING):
+            if step.reply is None and (not number or step.author == TASK_AUTHOR):
                 found[step.n] = pictures
                 break
     return found
 
 
-def _illustrated(text: str, images: Sequence[str], shown: bool) -> str | list[dict[str, Any]]:
-    """A text with its pictures, or with one line that says they could not be shown."""
+def _illustrated(text: str, images: Sequence[str], accepts_images: bool) -> str | list[dict[str, Any]]:
+    """Return a text with its pictures, or with a line that says that they could not be shown."""
     if not images:
         return text
-    if not shown:
+    if not accepts_images:
         what = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
-        return f"{text}\n[{what} could not be shown: this model takes none]"
+        return f"{text}\n[{what} could not be shown: this model accepts none]"
     pictures = [{"type": "image_url", "image_url": {"url": url}} for url in images]
     return [{"type": "text", "text": text}, *pictures]
 
 
 def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
-    """An upper bound of the tokens in a request: no token is shorter than a byte, each message has a frame.
+    """Return an upper bound of the tokens in a request: no token is shorter than a byte, and each message has a frame.
 
     A picture counts `IMAGE_TOKENS`, not the bytes of its data: URL.
     """
@@ -186,10 +189,10 @@ def size(said: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
 
 
 def input_bound(said: Sequence[Message], tools: Sequence[dict[str, Any]], last: Reply | None) -> int:
-    """The most input tokens a request can be billed: what the last one was, and the bytes added since.
+    """Return the most input tokens that a request can be billed: those of the last one, and the bytes added since.
 
-    `last` is the reply to the request that ended before the latest assistant message (`Said.last`). A bill for fewer
-    tokens than any tokenizer could make of that request is not believed.
+    `last` is the reply to the request that ended before the latest assistant message (`ModelRequest.last`). A bill for
+    fewer tokens than any tokenizer could make of that request is ignored.
     """
     whole = size(said, tools)
     sent = max((i for i, message in enumerate(said) if message["role"] == "assistant"), default=None)

@@ -1,4 +1,5 @@
-"""One ask on the wire: hold, send, settle, record. Retries, shorter requests and fallback models draw on one purse."""
+"""Requests to models: reserve, send, settle and record. Retries, shorter requests and fallback models share one
+budget."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from aci.disguises import hide
-from aci.view import MASKED
-from agent.context import Said
-from agent.models.base import Asking, Forbidden, Model
+from aci.observation.output_text import MASKED
+from aci.observation.secret_forms import replace_secrets
+from agent.conversation.messages import ModelRequest
+from agent.models.base import Model, PermissionDenied, RequestOptions
 from trajectories.errors import Cancelled, ModelError
 from trajectories.journal import decode, encode
 from trajectories.records import Action, Note, Reply
@@ -21,56 +22,57 @@ from trajectories.records import Action, Note, Reply
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from agent.engine import Engine, Token
+    from agent.engine.engine import CancellationToken, Engine
 
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
-"""Seconds; a provider that asks for more gets its answer from the user, not from a sleeping process."""
+"""Seconds. A provider that asks for a longer wait is reported to the user instead of blocking the process."""
 LEAST_PAUSE = 1.0
-"""Seconds that a pause counts for at least, so that those of no length come to an end."""
+"""The least number of seconds that a pause counts, so that pauses of zero length come to an end."""
 TICK = 0.1
 MOST_TEXT = 256_000
 MOST_ARGUMENTS = 1_000_000
 SHORTENINGS = 3
 SHORTER = 0.7
-"""What is left of a conversation's characters after a provider called it too long."""
+"""The share of a conversation's characters that is kept after a provider called it too long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask number `number` of `branch`; `said(model)` is the conversation as that model is to read it."""
+class RequestSpec:
+    """Ask number `number` of `branch`. `said(model)` returns the conversation for that model."""
 
     branch: str
     number: int
-    said: Callable[[Model], Said]
+    said: Callable[[Model], ModelRequest]
     tools: Sequence[dict[str, Any]]
-    cancel: Token
+    cancel: CancellationToken
     temperature: float | None = None
 
 
-def send(engine: Engine, model: Model, ask: Ask) -> Reply:
-    """The reply, recorded and paid. Raises ModelError when no try of any model succeeds, BudgetStop when the purse
-    is empty."""
+def send(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
+    """Return the reply, recorded and paid. Raises ModelError if no try of any model succeeds, BudgetStop if the budget
+    is used up."""
     tried = {model.name}
     while True:
         try:
-            return _fitting(engine, model, ask)
+            return _send_fitting(engine, model, ask)
         except ModelError as error:
             other = engine.model_named(model.fallback) if model.fallback else None
             if other is None or other.name in tried:
                 raise
-            why = f"{model.name} failed ({error.message}), asking {other.name}"
+            why = f"{model.name} failed ({error.message}), trying {other.name}"
             engine.journal.append(Note(ask.branch, "fallback", why, {"ask": ask.number}))
             engine.tell("say", ask.branch, why)
             tried.add(other.name)
             model = other
 
 
-def _fitting(engine: Engine, model: Model, ask: Ask) -> Reply:
-    """The reply; a conversation that the provider calls too long is folded more and sent again, a few times."""
+def _send_fitting(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
+    """Return the reply. A conversation that the provider calls too long is folded further and sent again, a few
+    times."""
     for _ in range(SHORTENINGS):
         try:
-            return _retried(engine, model, ask)
+            return _send_with_retries(engine, model, ask)
         except ModelError as error:
             if not error.overflow:
                 raise
@@ -78,38 +80,45 @@ def _fitting(engine: Engine, model: Model, ask: Ask) -> Reply:
             data = {"ask": ask.number, "characters": most, "model": model.name}
             engine.journal.append(Note(ask.branch, "overflow", f"{model.name}: {error.message}", data))
             _check_fits(ask, model, error)
-    return _retried(engine, model, ask)
+    return _send_with_retries(engine, model, ask)
 
 
-def _check_fits(ask: Ask, model: Model, refused: ModelError) -> None:
-    """Whether there is a shorter conversation to send; where there is none, the provider's own words say why."""
+def _check_fits(ask: RequestSpec, model: Model, refused: ModelError) -> None:
+    """Raise ModelError, with the provider's message, if the conversation cannot be made shorter."""
     try:
         ask.said(model)
     except ModelError as error:
         raise ModelError(f"{refused.message} {error.message}", error.fix, billed=False) from None
 
 
-def _retried(engine: Engine, model: Model, ask: Ask) -> Reply:
+def _send_with_retries(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
     from tenacity import Retrying, retry_if_exception, wait_exponential_jitter
 
-    tries = _Tries(engine, model, ask, wait_exponential_jitter(multiplier=engine.settings.retry_wait, max=LONGEST_WAIT))
+    tries = _Retries(
+        engine, model, ask, wait_exponential_jitter(multiplier=engine.settings.retry_wait, max=LONGEST_WAIT)
+    )
     retrying = Retrying(
-        retry=retry_if_exception(tries.worth_another),
-        stop=tries.enough,
+        retry=retry_if_exception(tries.is_retryable),
+        stop=tries.is_exhausted,
         wait=tries.wait,
-        before_sleep=tries.tell,
+        before_sleep=tries.report,
         sleep=tries.sleep,
         reraise=True,
     )
-    reply: Reply = retrying(tries.once)
+    reply: Reply = retrying(tries.send)
     return reply
 
 
-class _Tries:
-    """When a request is tried again. In a batch a refusal as one too many is a pause of all, and no try of this one,
-    as long as patience lasts; with a fallback there is no need for patience. The run's time stands still in a pause."""
+class _Retries:
+    """The retries of a request.
 
-    def __init__(self, engine: Engine, model: Model, ask: Ask, backoff: Callable[[RetryCallState], float]) -> None:
+    In a batch a rate limit pauses all requests and does not count as a try, as long as `patience` lasts; with a
+    fallback model there is no patience. The run's clock is stopped in a pause.
+    """
+
+    def __init__(
+        self, engine: Engine, model: Model, ask: RequestSpec, backoff: Callable[[RetryCallState], float]
+    ) -> None:
         self._engine, self._model, self._ask, self._backoff = engine, model, ask, backoff
         table = engine.settings.model_table(model.name, model.name.partition("/")[2])
         self._place = f"{table.api_base} {model.name}"
@@ -119,19 +128,19 @@ class _Tries:
         self._paused = 0.0
         self._limited = False
 
-    def once(self) -> Reply:
+    def send(self) -> Reply:
         limiter = self._engine.limiter
         try:
             with ExitStack() as stack:
                 with self._engine.standing_still():
                     stack.enter_context(limiter.turn(self._place, self._ask.cancel, self._longest))
-                return _once(self._engine, self._model, self._ask)
-        except Forbidden as error:
-            if limiter.has_answered(self._place):  # so it is this request that is not to its liking
+                return _send_once(self._engine, self._model, self._ask)
+        except PermissionDenied as error:
+            if limiter.has_answered(self._place):  # the key works, so the provider rejects this request
                 raise error.of_request from error
             raise
 
-    def worth_another(self, error: BaseException) -> bool:
+    def is_retryable(self, error: BaseException) -> bool:
         longest = self._longest if isinstance(error, ModelError) and error.limited else LONGEST_WAIT
         return isinstance(error, ModelError) and error.retryable and (error.wait or 0.0) <= longest
 
@@ -149,25 +158,25 @@ class _Tries:
         with self._engine.standing_still() if self._limited else nullcontext():
             self._ask.cancel.sleep(seconds)
 
-    def enough(self, state: RetryCallState) -> bool:
+    def is_exhausted(self, state: RetryCallState) -> bool:
         if _error(state).limited and self._patience:
             return self._paused > self._patience
         return state.attempt_number - (self._pauses if self._patience else 0) >= ATTEMPTS
 
-    def tell(self, state: RetryCallState) -> None:
+    def report(self, state: RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0
-        self._engine.tell("say", self._ask.branch, f"{_error(state)} Asking again in {seconds:.0f} s.")
+        self._engine.tell("say", self._ask.branch, f"{_error(state)} Trying again in {seconds:.0f} s.")
 
 
 def _error(state: RetryCallState) -> ModelError:
-    """What the last try raised; no other is tried again."""
+    """Return the error of the last try, which is always a ModelError."""
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, ModelError)
     return error
 
 
-def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
-    """One request: its hold is durable before it leaves, its settle and reply are written together."""
+def _send_once(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
+    """Send one request. Its reservation is durable before it is sent; settlement and reply are written together."""
     journal, ledger = engine.journal, engine.ledger
     attempt = journal.trajectory.attempts[ask.branch, ask.number] + 1
     said = ask.said(model)
@@ -176,10 +185,10 @@ def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
     journal.append(hold)
     engine.limiter.leaving()
     delta = partial(engine.tell, "delta", ask.branch)
-    asking = Asking(ask.branch, ask.number, output, ask.cancel, delta, ask.temperature)
+    options = RequestOptions(ask.branch, ask.number, output, ask.cancel, delta, ask.temperature)
     try:
-        reply = replace(_on_wire(model, said, ask, asking), branch=ask.branch, ask=ask.number)
-        reply = _readable(reply, engine.secrets)
+        reply = replace(_call_model(model, said, ask, options), branch=ask.branch, ask=ask.number)
+        reply = _validate_reply(reply, engine.secrets)
     except ModelError as error:
         settle = ledger.price_of(hold, error.usage, model.price, billed=error.billed)
         ledger.settle(settle)
@@ -192,14 +201,14 @@ def _once(engine: Engine, model: Model, ask: Ask) -> Reply:
     return journal.trajectory.replies[ask.branch, ask.number]
 
 
-def _on_wire(model: Model, said: Said, ask: Ask, asking: Asking) -> Reply:
-    """The model call in a daemon thread, so that a provider that hangs does not hold up an interrupt."""
+def _call_model(model: Model, said: ModelRequest, ask: RequestSpec, options: RequestOptions) -> Reply:
+    """Call the model in a daemon thread, so that a provider that hangs does not delay an interrupt."""
     answers: SimpleQueue[Reply | BaseException] = SimpleQueue()
 
     def work() -> None:
         try:
-            answers.put(model.reply(said.messages, ask.tools, asking))
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            answers.put(model.reply(said.messages, ask.tools, options))
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             answers.put(error)
 
     Thread(target=work, name=f"ask {ask.branch}", daemon=True).start()
@@ -215,8 +224,11 @@ def _on_wire(model: Model, said: Said, ask: Ask, asking: Asking) -> Reply:
         return answer
 
 
-def _readable(reply: Reply, secrets: Sequence[str]) -> Reply:
-    """The reply as the journal can hold it, without our keys, or ModelError. Usage below nothing is no usage."""
+def _validate_reply(reply: Reply, secrets: Sequence[str]) -> Reply:
+    """Return the reply in the form that the journal stores, without secrets. Negative usage counts as none.
+
+    Raises ModelError if the reply cannot be stored.
+    """
     actions = tuple(
         action
         if isinstance(action.arguments, dict)
@@ -230,16 +242,19 @@ def _readable(reply: Reply, secrets: Sequence[str]) -> Reply:
         raise ModelError(f"A reply of {reply.model} cannot be read: {' '.join(wrong[1:3]) or wrong[0]}.") from None
     if read.usage and min(read.usage.input_tokens, read.usage.output_tokens, read.usage.cached_tokens) < 0:
         read = replace(read, usage=None)
-    return _bounded(_without(read, secrets))
+    return _limit_size(_mask_reply(read, secrets))
 
 
-def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
-    """The reply with a mark where it says one of our keys. A signed block cannot be changed: with a key in it, it
-    goes. What is too short for a key may be a word of the code."""
+def _mask_reply(reply: Reply, secrets: Sequence[str]) -> Reply:
+    """Return the reply with secrets masked.
+
+    A signed block cannot be changed: it is dropped if it contains a secret. Short values are not masked: they may be
+    words of the code.
+    """
 
     def masked(value: Any) -> Any:
         if isinstance(value, str):
-            value = hide(value, secrets, MASKED)
+            value = replace_secrets(value, secrets, MASKED)
         elif isinstance(value, dict):
             value = {masked(name): masked(part) for name, part in value.items()}
         elif isinstance(value, list):
@@ -254,8 +269,8 @@ def _without(reply: Reply, secrets: Sequence[str]) -> Reply:
     return replace(reply, text=masked(reply.text), reasoning=masked(reply.reasoning), actions=actions, blocks=blocks)
 
 
-def _bounded(reply: Reply) -> Reply:
-    """A reply of ten megabytes would be sent back, and paid for, at every later ask."""
+def _limit_size(reply: Reply) -> Reply:
+    """Return the reply with long texts cut: it is sent, and paid for, with every later request."""
     text = reply.text
     if len(text) > MOST_TEXT:
         text = f"{text[:MOST_TEXT]}\n[cut: the reply had {len(reply.text):,} characters]"

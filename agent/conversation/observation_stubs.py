@@ -1,4 +1,4 @@
-"""What stands in a conversation for a text that was folded: short, and with the address to read it again."""
+"""Stubs: one-line replacements of folded observations, with the address to read them again."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from aci.kinds import kind_of_command
-from aci.view import shorten
+from aci.observation.output_kinds import kind_of_command
+from aci.observation.output_text import shorten
 from agent.models.base import Message
 from trajectories.records import Action, Observation, Step
 
@@ -28,7 +28,8 @@ _DEFINES = re.compile(
 
 
 def stub(step: Step, number: int) -> str:
-    """Command, size, definitions and address of observation `number` (from 1) of a step, in one line."""
+    """Return the stub of observation `number` (from 1) of a step: command, size, definitions and address in one
+    line."""
     action, observation = step.actions[number - 1], step.observations[number - 1]
     parts = [f"folded: {_command(action)}", _size(observation)]
     if names := _defined(observation.text):
@@ -38,7 +39,7 @@ def stub(step: Step, number: int) -> str:
 
 
 def address(step: Step, number: int) -> str:
-    """Where an observation can be read: the whole output it is cut from, or itself."""
+    """Return the address of an observation: the whole output from which it is cut, or itself."""
     action, observation = step.actions[number - 1], step.observations[number - 1]
     if observation.out is not None:
         return f"out:{observation.out}"
@@ -49,12 +50,12 @@ def address(step: Step, number: int) -> str:
 
 
 def shortened(step: Step, number: int, cap: int) -> str:
-    """Head and tail of an observation, in `cap` characters."""
+    """Return head and tail of an observation, in `cap` characters."""
     return shorten(step.observations[number - 1].text, cap, address(step, number))
 
 
 def with_short_arguments(message: Message) -> Message:
-    """A message of the model's with the long texts in its calls cut to head and tail."""
+    """Return a message of the model with the long texts in its calls cut to head and tail."""
     calls = []
     for call in message["tool_calls"]:
         arguments = json.dumps(_short(json.loads(call["function"]["arguments"])))
@@ -63,37 +64,37 @@ def with_short_arguments(message: Message) -> Message:
 
 
 def tool_of(action: Action) -> str:
-    """The tool a model means, as the toolbox reads it."""
+    """Return the name of the tool that a model means, as the toolbox resolves it."""
     return action.tool.rpartition(".")[2].replace("-", "_")
 
 
 def shows_a_file(action: Action) -> bool:
-    """Whether an action shows the text of a file, which an edit may have to quote."""
+    """Return whether an action shows the text of a file, which an edit may have to quote."""
     tool = tool_of(action)
     return tool == "view" or (tool == "shell" and kind_of_command(str(action.arguments.get("command", ""))) == "view")
 
 
 def long_lines(text: str) -> frozenset[str]:
-    """The lines of a view that tell it from others, without their numbers."""
+    """Return the distinctive (long) lines of a view, without their numbers."""
     lines = (_NUMBER.sub("", line).strip() for line in text.split("\n"))
     return frozenset(line for line in lines if len(line) >= LONG_LINE)
 
 
 def names(action: Action, observation: Observation) -> frozenset[str]:
-    """The file that a view shows, and what is defined in what it shows of it."""
+    """Return the name of the file that a view shows, and the names defined in the shown part."""
     asked = str(action.arguments.get("path") or action.arguments.get("command", ""))
     return frozenset((*_files(asked), *(name for name in _DEFINES.findall(observation.text) if len(name) >= LONG_NAME)))
 
 
 def words(message: Message) -> frozenset[str]:
-    """The names and file names in what the model said and asked for."""
+    """Return the names and file names in a message of the model and its calls."""
     asked = (call["function"]["arguments"] for call in message.get("tool_calls", ()))
     text = "\n".join((str(message["content"]), *asked))
     return frozenset((*_files(text), *_NAME.findall(text)))
 
 
 def _files(text: str) -> Iterator[str]:
-    """The file names in a text; in two steps, as one pattern takes time with the square of a long word."""
+    """Yield the file names in a text. Two patterns are used, as one would take quadratic time for long words."""
     names = (path.rstrip("./-").rpartition("/")[2] for path in _PATH.findall(text))
     return (name for name in names if _FILE.search(name))
 

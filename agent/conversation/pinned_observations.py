@@ -1,21 +1,21 @@
-"""Which observations of a conversation are kept whole whatever their age: what the work at hand stands on."""
+"""Pinned observations: those that are kept whole at any age, because the present work is based on them."""
 
 from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
 
-from agent.stubs import tool_of
+from agent.conversation.observation_stubs import tool_of
 from trajectories.records import Action, Observation
 
 LONGEST_MARK = 200
 
 
-class Protected:
-    """The latest view that shows each edited place, and the last failing digest of tests.
+class PinnedObservations:
+    """The latest view of each edited place, and the last failing test digest.
 
-    A place is a file and the first line of the text an edit replaced; a view shows it by that line or by the first
-    line put there instead.
+    A place is a file and the first line of the text that an edit replaced. A view shows it if it contains that line or
+    the first line of the new text.
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class Protected:
 
     @property
     def indexes(self) -> frozenset[int]:
-        """The numbers of the protected observations, as `add` was told them."""
+        """The indexes of the pinned observations, as passed to `add`."""
         failing = () if self._failing is None else (self._failing,)
         return frozenset((*self._latest.values(), *failing))
 
     def add(self, index: int, action: Action, observation: Observation) -> None:
-        """Take note of the next observation."""
+        """Add the next observation."""
         path = posixpath.normpath(str(action.arguments.get("path", "")))
         match tool_of(action), observation.ok:
             case "view", True:

@@ -1,4 +1,4 @@
-"""What a branch's model reads, which model that is, and what a user has said that it has not read."""
+"""The request of a branch: its messages, its model, and the user's unread messages."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
-from agent.casting import CODER
-from agent.context import Reader, Said, illustrated, messages
-from agent.ledger import UNKNOWN, Price
+from agent.conversation.messages import ModelRequest, Reader, images_by_step, messages
+from agent.conversation.model_roles import CODER
+from agent.limits.run_budget import UNKNOWN, Price
 from trajectories.records import Note, Reply
 
 if TYPE_CHECKING:
+    from agent.engine.task import Task
     from agent.models.base import Model
-    from agent.task import Task
 
 
-def said(task: Task, role: str, model: Model) -> Said:
-    """The conversation as the model is to read it."""
+def build_request(task: Task, role: str, model: Model) -> ModelRequest:
+    """Return the conversation for a model."""
     engine, branch = task.engine, task.branch
     limits = [
         (note.data["ask"], note.data["characters"])
@@ -25,18 +25,18 @@ def said(task: Task, role: str, model: Model) -> Said:
         if note.kind == "overflow" and note.branch == branch and note.data["model"] == model.name
     ]
     reader = reader_of(model.name, model)
-    system = system_of(task.prompts, role)
-    pictures = illustrated(engine.trajectory, branch)
+    system = system_prompt(task.prompts, role)
+    pictures = images_by_step(engine.trajectory, branch)
     return messages(system, task.steps, engine.trajectory.replies, reader, limits, pictures)
 
 
-def system_of(prompts: Mapping[str, str], role: str) -> str:
-    """What a role is told first: its own prompt, else the coder's."""
+def system_prompt(prompts: Mapping[str, str], role: str) -> str:
+    """Return a role's system prompt, else the coder's."""
     return prompts.get(role, prompts.get(CODER, ""))
 
 
-class Known(Protocol):
-    """What there is to know of a model that reads."""
+class ModelProperties(Protocol):
+    """The properties of a model that matter for its requests."""
 
     @property
     def price(self) -> Price | None: ...
@@ -48,7 +48,7 @@ class Known(Protocol):
     def images(self) -> bool | None: ...
 
 
-def reader_of(name: str, known: Known) -> Reader:
+def reader_of(name: str, known: ModelProperties) -> Reader:
     return Reader(
         model=name,
         window=max(1, known.window - known.max_output) if known.window else 0,
@@ -57,14 +57,15 @@ def reader_of(name: str, known: Known) -> Reader:
     )
 
 
-def answering(task: Task, role: str) -> Model:
-    """The model of the role; or its fallback, once that has answered here: the conversation is in its cache."""
+def model_for_role(task: Task, role: str) -> Model:
+    """Return the model of the role; or its fallback, if that has answered in this branch and has the conversation in
+    its cache."""
     first = model = task.engine.model(role)
     last = task.engine.trajectory.replies.get((task.branch, task.asks - 1))
-    notes = task.engine.trajectory.notes[task.heard_before :]  # a later turn's user may have chosen another model
-    told = [note for note in notes if note.kind in ("fallback", "forked")]
-    if not any(note.branch == task.branch for note in takewhile(lambda note: note.kind != "forked", reversed(told))):
-        return first  # whoever forks a run chooses its model anew
+    notes = task.engine.trajectory.notes[task.heard_before :]  # the user may have chosen another model for a later turn
+    changes = [note for note in notes if note.kind in ("fallback", "forked")]
+    if not any(note.branch == task.branch for note in takewhile(lambda note: note.kind != "forked", reversed(changes))):
+        return first  # the user chooses the model of a fork anew
     seen = set()
     while last and model.name != last.model and model.fallback and model.name not in seen:
         seen.add(model.name)
@@ -72,14 +73,14 @@ def answering(task: Task, role: str) -> Model:
     return model if last and model.name == last.model else first
 
 
-def untold(task: Task) -> list[Note]:
-    told = sum(step.author == "user" for step in task.steps)
+def unread_messages(task: Task) -> list[Note]:
+    read = sum(step.author == "user" for step in task.steps)
     notes = [n for n in task.engine.trajectory.notes if n.branch == task.branch and n.kind == "message"]
-    return notes[told:]
+    return notes[read:]
 
 
-def is_overtaken(task: Task, reply: Reply) -> bool:
-    """Whether a user said something after this reply, of which no step came: it was interrupted."""
+def is_superseded(task: Task, reply: Reply) -> bool:
+    """Return whether the user sent a message after this reply, which has no step: it was interrupted."""
     for record in reversed(task.engine.trajectory.records):
         if record is reply:
             return False

@@ -1,43 +1,43 @@
-"""Where a branch of a run works: the run's own workspace, or a fork of it."""
+"""The workspace of a branch: the run's own workspace or a fork of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aci.workspace import Workspace
-    from agent.engine import Engine, Token
+    from aci.runtime.workspace import Workspace
+    from agent.engine.engine import CancellationToken, Engine
 
 
-class Place:
-    """The workspace of a branch, opened at the first command and not before; phases share their task's."""
+class BranchWorkspace:
+    """The workspace of a branch, opened when it is first used. Phases share the workspace of their task."""
 
-    def __init__(self, engine: Engine, cancel: Token, apart: bool) -> None:
-        self._engine, self._cancel, self._apart = engine, cancel, apart
+    def __init__(self, engine: Engine, cancel: CancellationToken, apart: bool) -> None:
+        self._engine, self._cancel, self._is_forked = engine, cancel, apart
         self._workspace: Workspace | None = None
-        self._behind = False
+        self._is_outdated = False
 
     @property
     def opened(self) -> bool:
         return self._workspace is not None
 
     def at(self, tree: str) -> Workspace:
-        if self._workspace is None and self._apart:
+        if self._workspace is None and self._is_forked:
             self._workspace = self._engine.fork(tree, self._cancel)
         elif self._workspace is None:
-            lived_in = self._engine.opened
+            was_open = self._engine.opened
             self._workspace = self._engine.root()
-            if lived_in or tree != self._engine.run.base.tree:
+            if was_open or tree != self._engine.run.base.tree:
                 self._workspace.restore(tree)
-        elif self._behind:
+        elif self._is_outdated:
             self._workspace.restore(tree)
-        self._behind = False
+        self._is_outdated = False
         return self._workspace
 
     def skip(self) -> None:
-        """A recorded step that changed files is not acted again: an open workspace is without its changes."""
-        self._behind = self.opened
+        """Mark an open workspace as out of date: a recorded step changed files and is not run again."""
+        self._is_outdated = self.opened
 
     def close(self) -> None:
-        if self._workspace is not None and self._apart:
+        if self._workspace is not None and self._is_forked:
             self._workspace.close()

@@ -1,4 +1,4 @@
-"""Effects outside the container: the patch reaches the user's repository. Intent, do, result, each on the record."""
+"""Delivery of the patch to the user's repository. Each effect is recorded before and after it is carried out."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.approvals import Approval
-from agent.link_names import names_through_links
+from agent.permissions.approvals import Approval
+from agent.permissions.link_names import names_through_links
 from trajectories.errors import UsageError
 from trajectories.records import Note, Patch
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
-    from agent.solve import Result
+    from agent.engine.engine import Engine
+    from agent.engine.run_lifecycle import Result
 
 
 def deliver(engine: Engine, result: Result) -> None:
-    """Apply the patch, put it on a branch or open a pull request, as the settings say; each looks before it acts, so
-    twice is once.
+    """Apply the patch, put it on a branch or open a pull request, as the settings say.
 
-    Raises UsageError when the user's repository has changed in the way, and what GitHub refuses; the run stays
-    resumable.
+    Each effect is idempotent.
+
+    Raises UsageError if the user's repository has changed in a conflicting way, and whatever error GitHub reports; the
+    run stays resumable.
     """
     patch = result.patch
     if not patch:
@@ -30,31 +31,34 @@ def deliver(engine: Engine, result: Result) -> None:
         changed = engine.trees.changed(engine.run.base.tree, patch.tree)
         others = partial(names_through_links, engine.trees, engine.run.base.tree, patch.tree)
         paths = "\n".join(change.path for change in changed)
-        asked = Approval("apply", "Apply the patch?", paths, other_names=others)
-        _recorded(engine, "apply", asked, lambda: _apply(engine, patch))
+        approval = Approval("apply", "Apply the patch?", paths, other_names=others)
+        _deliver_once(engine, "apply", approval, lambda: _apply(engine, patch))
     if name := engine.settings.branch:
-        _recorded(
-            engine, f"branch {name}", Approval("branch", "Make the branch?", name), lambda: _branch(engine, patch, name)
+        _deliver_once(
+            engine,
+            f"branch {name}",
+            Approval("branch", "Create the branch?", name),
+            lambda: _branch(engine, patch, name),
         )
     if engine.settings.pr and engine.run.issue.url:
-        from agent.github.request import deliver_request
+        from agent.github.pull_request.pull_request_delivery import deliver_request
 
         deliver_request(engine, result)
 
 
-def _recorded(engine: Engine, what: str, approval: Approval, do: Callable[[], str]) -> None:
-    if any(note.kind == "done" and note.data.get("effect") == what for note in engine.trajectory.notes):
+def _deliver_once(engine: Engine, effect: str, approval: Approval, apply: Callable[[], str]) -> None:
+    if any(note.kind == "done" and note.data.get("effect") == effect for note in engine.trajectory.notes):
         return
     answer = engine.approve(approval)
     if not answer.yes:
         raise UsageError(answer.reason, f"`swe-agent diff {engine.run.id}` shows the patch, which is kept.")
-    engine.journal.append(Note("main", "intent", what, {"effect": what}))
-    engine.journal.append(Note("main", "done", do(), {"effect": what}))
+    engine.journal.append(Note("main", "intent", effect, {"effect": effect}))
+    engine.journal.append(Note("main", "done", apply(), {"effect": effect}))
 
 
 def _apply(engine: Engine, patch: Patch) -> str:
     if engine.repository.applied(patch.diff):
-        return f"{engine.repository.root} holds the patch already."
+        return f"{engine.repository.root} already contains the patch."
     engine.repository.apply(patch.diff, engine.run.base, engine.journal.directory / "patch.diff")
     return f"The patch is applied to {engine.repository.root}."
 

@@ -1,4 +1,4 @@
-"""What all branches of a run share: journal, trees, purse, models, tools, workspaces, and the way to stop."""
+"""The state that all branches of a run share: journal, trees, budget, models, tools, workspaces and cancellation."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from aci.aside import Aside
-from aci.baselines import Baselines
-from aci.contamination import installed_copies
-from aci.disguises import SHORTEST
-from aci.environment import environment_for
-from aci.plain_folder import reopened
-from aci.repository import Repository
-from aci.working_tree import WorkingTree
-from aci.workspace import OURS, Options, Workspace, open_workspace
-from agent.approvals import Approve, unless_denied
-from agent.backtrack import rewinds
-from agent.casting import CODER, chosen_model
-from agent.consent import may_set_up
-from agent.ledger import Ledger
-from agent.limiter import Limiter
+from aci.environments.environment import environment_for
+from aci.observation.secret_forms import SHORTEST
+from aci.proof.contamination import find_installed_copies
+from aci.proof.suite_baselines import Baselines
+from aci.repository.plain_folder import reopen_repository
+from aci.repository.user_repository import Repository
+from aci.repository.working_tree import WorkingTree
+from aci.runtime.background_task import BackgroundTask
+from aci.runtime.workspace import HARNESS_SESSION, Workspace, WorkspaceOptions, open_workspace
+from agent.config.environment_options import environment_options, services
+from agent.config.named_environment import option_source
+from agent.config.settings import SECRET, Settings
+from agent.conversation.model_roles import CODER, chosen_model
+from agent.conversation.rewind import rewinds
+from agent.engine.permission_checks import may_set_up
+from agent.limits.rate_limiter import Limiter
+from agent.limits.run_budget import Ledger
 from agent.models.base import Model
-from agent.named import named
-from agent.ownership import digest_path
-from agent.settings import SECRET, Settings
-from agent.surroundings import services, wishes
+from agent.permissions.approvals import Approve, allow_unless_denied
+from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, LimitStop
 from trajectories.journal import Journal, first_record
@@ -41,29 +41,35 @@ from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 if TYPE_CHECKING:
-    from aci.environments.plan import Wishes
+    from aci.environments.environment_plan import EnvironmentOptions
 
 
-OF_MODELS = ("models", "effort", "first_timeout", "model_timeout", "max_reply")
-"""Settings with which a model is loaded."""
-BRIEF = 1.0
-"""Seconds; that the run stood still for less is not on its record."""
+MODEL_SETTINGS = ("models", "effort", "first_timeout", "model_timeout", "max_reply")
+"""The settings that determine how a model is loaded."""
+SHORTEST_PAUSE = 1.0
+"""Seconds; shorter pauses of the run's clock are not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something a front end may show: `delta`, `action`, `phase`, `say`, `progress` (of what is done, again and again).
-    Ephemeral; the journal holds what counts."""
+class ProgressEvent:
+    """An event that a front end may show: `delta`, `action`, `phase`, `say` or `progress` (a status that is updated
+    repeatedly).
+
+    Events are ephemeral; the journal holds everything that matters.
+    """
 
     kind: str
     branch: str
     text: str
 
 
-class Token(Event):
-    """One way to stop, seen between stream chunks and while a command runs: set, past its deadline, or its parent's."""
+class CancellationToken(Event):
+    """The one way to stop, checked between stream chunks and while a command runs.
 
-    def __init__(self, parent: Token | None = None) -> None:
+    The token is set by a call of `set`, when its deadline has passed, or when its parent is set.
+    """
+
+    def __init__(self, parent: CancellationToken | None = None) -> None:
         super().__init__()
         self._parent = parent
         self.deadline: float | None = None
@@ -73,7 +79,7 @@ class Token(Event):
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody set it, whatever the clock says."""
+        """Whether the token or its parent was set explicitly, regardless of deadlines."""
         return super().is_set() or (self._parent is not None and self._parent.stopped)
 
     @property
@@ -81,7 +87,7 @@ class Token(Event):
         return self.deadline is not None and time.monotonic() > self.deadline
 
     def sleep(self, seconds: float) -> None:
-        """Wait, but not longer than until stopped. Raises Cancelled."""
+        """Wait, at most until the token is set. Raises Cancelled."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.check()
@@ -89,22 +95,22 @@ class Token(Event):
 
     def check(self) -> None:
         if self.is_set():
-            raise Cancelled("Interrupted.", "Resume the run to go on.")
+            raise Cancelled("Interrupted.", "Resume the run to continue.")
 
 
 class Engine:
-    """Opened on a run's directory whose first record is written. Close it in the end."""
+    """The shared state of one run, opened on a run directory that has its first record. Call `close` at the end."""
 
     def __init__(
         self,
         directory: Path,
         settings: Settings,
-        notify: Callable[[Happening], object] = lambda _: None,
+        notify: Callable[[ProgressEvent], object] = lambda _: None,
         limiter: Limiter | None = None,
-        parent: Token | None = None,
+        parent: CancellationToken | None = None,
         registry: Path | None = None,
     ) -> None:
-        """`registry` is the state folder in which the run is registered, if it is not that of the settings."""
+        """`registry` is the state folder in which the run is registered, if it differs from that of the settings."""
         self.limiter = limiter or Limiter(settings.retry_wait)
         """Shared by all runs of a batch."""
         self.settings = settings
@@ -114,85 +120,88 @@ class Engine:
         try:
             self.run: Run = first_record(self.trajectory, directory)
             self.trees = Trees(directory / "trees.git")
-            self.ledger = purse(settings, self.trajectory)
+            self.ledger = open_ledger(settings, self.trajectory)
         except BaseException:
             self.journal.close()
             raise
         self.resumed = bool(self.trajectory.holds or self.trajectory.steps or self.trajectory.results)
         self.toolbox = Toolbox()
         self._known_secrets = (*known_secrets(os.environ), *secrets_of_services(settings))
-        self.cancel = Token(parent)
-        self.approve: Approve = lambda approval: unless_denied(approval, self.settings.permissions)
-        """Asked before something leaves the workspace."""
+        self.cancel = CancellationToken(parent)
+        self.approve: Approve = lambda approval: allow_unless_denied(approval, self.settings.permissions)
+        """Called before anything leaves the workspace."""
         self.may_test: bool | None = None
-        """Whether tests of a local workspace may be run in this turn; None before it was asked."""
+        """Whether this turn may run tests in a local workspace; None until the user was asked."""
         self.testing = Lock()
         self.baselines = Baselines()
-        """What the suites did on the base, for the proofs of this process."""
-        self._copies: Aside[tuple[str, ...]] | None = None
-        self._asked = _replies(self.trajectory)
+        """Results of the test suites on the base, for the proofs of this process."""
+        self._copies: BackgroundTask[tuple[str, ...]] | None = None
+        self._steps_taken = _count_replies(self.trajectory)
         self._models: dict[str, Model] = {}
         self._root: Workspace | None = None
         self._lock = Lock()
-        self._standing = 0
-        self._stood = Lock()
-        self._rested: float | None = None
-        self._begin_to_count(self.trajectory.live_seconds())
+        self._pauses = 0
+        self._pause_lock = Lock()
+        self._rest_seconds: float | None = None
+        self._start_clock(self.trajectory.live_seconds())
 
     @property
     def seconds(self) -> float:
-        """Live time of the run, earlier processes included; that in which it stood still, or rested, is not."""
-        if (rested := self._rested) is not None:
-            return rested
-        with self._stood:
-            return (self._since if self._standing else time.monotonic()) - self.started
+        """The live time of the run in seconds, earlier processes included, without pauses and rests."""
+        if (seconds := self._rest_seconds) is not None:
+            return seconds
+        with self._pause_lock:
+            return (self._paused_since if self._pauses else time.monotonic()) - self.started
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """While a turn is worked on. Between turns, and while one is interrupted, the run's time does not pass."""
+        """Let the clock run while a turn is worked on. It stops between turns and while a turn is interrupted."""
         self.resumed = self.resumed and not self.opened
-        if self._rested is not None:
-            self._begin_to_count(self._rested)
-            self._rested = None
+        if self._rest_seconds is not None:
+            self._start_clock(self._rest_seconds)
+            self._rest_seconds = None
         try:
             yield
         finally:
             self.rest()
 
     def rest(self) -> None:
-        """From here on the run's time does not pass, until a turn is worked on."""
-        self._rested, self.cancel.deadline = self.seconds, None
+        """Stop the run's clock until the next turn starts or resumes."""
+        self._rest_seconds, self.cancel.deadline = self.seconds, None
 
-    def _begin_to_count(self, seconds: float) -> None:
-        """`seconds` were live before: in a process what it counted itself, which is more than its records know of.
-        `max_time` is that of a turn."""
+    def _start_clock(self, seconds: float) -> None:
+        """Start the clock at `seconds`, the live time so far.
+
+        Within a process this is its own count, which includes time that no record covers. `max_time` limits a turn.
+        """
         now, max_time = time.monotonic(), self.settings.max_time
         self.started = now - seconds
         self.cancel.deadline = None if max_time is None else now - self.trajectory.turn_seconds() + max_time
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
-        """The run's time does not pass while a request of any of its branches is in here: it may not leave yet."""
-        with self._stood:
-            if not self._standing:
-                self._since, self._left = time.monotonic(), self.cancel.deadline
+        """Pause the run's clock in this context, in which any branch waits for the user or for permission to send a
+        request."""
+        with self._pause_lock:
+            if not self._pauses:
+                self._paused_since, self._paused_deadline = time.monotonic(), self.cancel.deadline
                 self.cancel.deadline = None
-            self._standing += 1
-        stood = 0.0
+            self._pauses += 1
+        paused = 0.0
         try:
             yield
         finally:
-            with self._stood:
-                self._standing -= 1
-                if not self._standing:
-                    stood = time.monotonic() - self._since
-                    self.started += stood
-                    self.cancel.deadline = None if self._left is None else self._left + stood
-        if stood >= BRIEF:  # whoever resumes it counts as we do
-            self.journal.append(Note("main", "life", f"stood still for {stood:.0f} s"))
+            with self._pause_lock:
+                self._pauses -= 1
+                if not self._pauses:
+                    paused = time.monotonic() - self._paused_since
+                    self.started += paused
+                    self.cancel.deadline = None if self._paused_deadline is None else self._paused_deadline + paused
+        if paused >= SHORTEST_PAUSE:  # so that a resumed run counts the same time
+            self.journal.append(Note("main", "life", f"stood still for {paused:.0f} s"))
 
     def settle_late(self) -> None:
-        """Settle the requests whose reply is on the record but whose settle was lost with the process."""
+        """Settle the requests whose reply is recorded but whose settlement was lost with the process."""
         trajectory = self.trajectory
         for hold in [hold for name, hold in trajectory.holds.items() if name not in trajectory.settles]:
             reply = trajectory.replies.get((hold.branch, hold.ask))
@@ -202,15 +211,16 @@ class Engine:
                 self.journal.append(settle)
 
     def tell(self, kind: str, branch: str, text: str) -> None:
-        self.notify(Happening(kind, branch, text))
+        self.notify(ProgressEvent(kind, branch, text))
 
     def model(self, role: str) -> Model:
-        """The model of a role: its own, or the one of all that have none. Raises ConfigError."""
+        """Return the model of a role: its own if it has one, else the default model. Raises ConfigError."""
         named = self.settings.roles.get(role) if role != CODER else ""
         return self.model_named(named or self.settings.model)
 
     def model_named(self, name: str) -> Model:
-        """A model by its name, loaded once. Raises ConfigError for one that cannot be had, or paid."""
+        """Return a model by name, loaded once. Raises ConfigError if the model is unavailable or its cost cannot be
+        limited."""
         with self._lock:
             if name not in self._models:
                 self._models[name] = chosen_model(self.settings, name)
@@ -218,13 +228,13 @@ class Engine:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What nothing shown, recorded or sent may hold: keys of the host's environment and of the models."""
+        """The secrets that must not be shown, recorded or sent: keys of the host's environment and of the models."""
         return (*self._known_secrets, *(key for model in tuple(self._models.values()) for key in model.secrets))
 
     @cached_property
     def repository(self) -> Repository:
         """The user's own repository. Raises UsageError when it is gone."""
-        return reopened(self.run.repository, self.settings.state, self.run.base.commit)
+        return reopen_repository(self.run.repository, self.settings.state, self.run.base.commit)
 
     @cached_property
     def working_tree(self) -> WorkingTree:
@@ -232,33 +242,33 @@ class Engine:
         return WorkingTree(self.repository, self.trees)
 
     def next_turn(self, turn: Turn, settings: Settings) -> None:
-        """Begin a turn under these settings; the workspace, if one is open, goes on. The turn before has ended."""
+        """Begin a turn under these settings, after the previous one has ended. An open workspace is kept."""
         self.journal.append(turn)
         before, self.settings = self.settings, settings
         self.cancel.clear()
-        self._asked = 0
+        self._steps_taken = 0
         self.may_test = None
         with self._lock:
-            if any(getattr(before, name) != getattr(settings, name) for name in OF_MODELS):
+            if any(getattr(before, name) != getattr(settings, name) for name in MODEL_SETTINGS):
                 self._known_secrets = self.secrets
                 self._models = {}
-            self.ledger = purse(settings, self.trajectory)
+            self.ledger = open_ledger(settings, self.trajectory)
 
     def take_step(self) -> None:
-        """Count one more reply. Raises LimitStop when the turn has had all it may have, in whatever branch."""
+        """Count one more reply. Raises LimitStop if the turn has used its steps, counted over all branches."""
         with self._lock:
-            if self._asked >= self.settings.max_steps:
+            if self._steps_taken >= self.settings.max_steps:
                 steps = "one step" if self.settings.max_steps == 1 else f"{self.settings.max_steps} steps"
                 raise LimitStop(f"The run has taken its {steps}.", "Give more with --max-steps.")
-            self._asked += 1
+            self._steps_taken += 1
 
     @property
     def opened(self) -> bool:
-        """Whether the run's workspace is open: files may lie there of an earlier turn, or one that was interrupted."""
+        """Whether the run's workspace is open. It may hold files of an earlier or interrupted turn."""
         return self._root is not None
 
     def context_share(self) -> float | None:
-        """The share of its model's window that the main branch's last request took; None where nobody knows."""
+        """Return the share of the context window that the main branch's last request used; None if unknown."""
         reply = self.trajectory.last_replies.get("main")
         model = self._models.get(reply.model) if reply else None
         steps = self.trajectory.steps["main"]
@@ -274,18 +284,18 @@ class Engine:
         return (reply.usage.input_tokens + reply.usage.output_tokens) / model.window
 
     def root(self) -> Workspace:
-        """The run's own workspace, opened at the base by the first who needs it."""
+        """Return the run's own workspace, opened at the base on first use."""
         with self._lock:
             if self._root is None:
                 self._root = self._open()
             return self._root
 
-    def fork(self, tree: str, cancel: Token) -> Workspace:
-        """A fresh workspace at `tree`, for a proof or a branch beside the main one; it stops with `cancel`."""
+    def fork(self, tree: str, cancel: CancellationToken) -> Workspace:
+        """Return a fresh workspace at `tree` for a proof or a branch. It stops with `cancel`."""
         return self.root().fork(tree, cancel)
 
     def _open(self) -> Workspace:
-        options = Options(
+        options = WorkspaceOptions(
             repository=self.repository,
             base=self.run.base,
             trees=self.trees,
@@ -297,36 +307,38 @@ class Engine:
             may_set_up=partial(may_set_up, self),
         )
         if self.settings.workspace == "docker":
-            options = replace(options, image=environment_for(options, self._wishes()))
+            options = replace(options, image=environment_for(options, self._environment_options()))
         elif options.services:
-            options.say("Services are started beside workspaces in containers only: there are none.")
+            options.say("Services are not started: they need a workspace in a container.")
         workspace = open_workspace(self.settings.workspace, options)
-        workspace.expect(OURS)
-        self._copies = Aside(lambda: self._look_for_copies(workspace), "copies")
+        workspace.expect(HARNESS_SESSION)
+        self._copies = BackgroundTask(lambda: self._find_copies(workspace), "copies")
         return workspace
 
     @property
     def copies(self) -> tuple[str, ...]:
-        """Where the package under work lies installed beside the repository, in sentences."""
+        """Sentences that say where the package under work is also installed outside the repository."""
         return self._copies.answer() if self._copies else ()
 
-    def _look_for_copies(self, workspace: Workspace) -> tuple[str, ...]:
-        found = installed_copies(workspace, self.trees, self.run.base.tree)
+    def _find_copies(self, workspace: Workspace) -> tuple[str, ...]:
+        found = find_installed_copies(workspace, self.trees, self.run.base.tree)
         for copy in found:
             self.tell("say", "main", copy)
         return found
 
-    def _wishes(self) -> Wishes:
-        """What the settings wish of an environment; a base without a `.swe-agent.toml` names nothing."""
+    def _environment_options(self) -> EnvironmentOptions:
+        """Return the environment options of the settings and of the base's `.swe-agent.toml`, if it has one."""
         try:
-            of_repository = self.trees.read(self.run.base.tree, ".swe-agent.toml")
+            repository_config = self.trees.read(self.run.base.tree, ".swe-agent.toml")
         except FileNotFoundError:
-            of_repository = b""
-        return wishes(self.settings, named(self.settings, of_repository))
+            repository_config = b""
+        return environment_options(self.settings, option_source(self.settings, repository_config))
 
     def leave_workspace(self) -> None:
-        """End the run's workspace, whole or broken. Whoever needs one next opens a new one, where ignored files and
-        processes are gone."""
+        """Close the run's workspace, whether it works or is broken.
+
+        The next use opens a new one, without ignored files and running processes.
+        """
         if (root := self._root) is None:
             return
         self._root, self.resumed = None, True
@@ -335,7 +347,7 @@ class Engine:
         root.close()
 
     def close(self) -> None:
-        """End the workspaces, then let go of the run."""
+        """Close the workspaces, then release the run."""
         try:
             self.leave_workspace()
         finally:
@@ -343,28 +355,31 @@ class Engine:
             self.journal.close()
 
 
-def _replies(trajectory: Trajectory) -> int:
-    """Of the present turn."""
+def _count_replies(trajectory: Trajectory) -> int:
+    """Return the number of replies in the present turn."""
     return sum(isinstance(record, Reply) for record in trajectory.of_turn)
 
 
-def purse(settings: Settings, trajectory: Trajectory) -> Ledger:
-    """The run's, as its record leaves it. A provider that billed too much in an earlier turn ended that turn only."""
+def open_ledger(settings: Settings, trajectory: Trajectory) -> Ledger:
+    """Return the run's ledger, restored from its records.
+
+    If a provider billed too much in an earlier turn, that ended that turn only.
+    """
     ledger = Ledger(settings.budget, settings.max_tokens)
     of_turn = {record.id for record in trajectory.of_turn if isinstance(record, Hold)}
-    for present in (False, True):
+    for is_present_turn in (False, True):
         ledger.overrun = ""
-        holds = [hold for name, hold in trajectory.holds.items() if (name in of_turn) == present]
+        holds = [hold for name, hold in trajectory.holds.items() if (name in of_turn) == is_present_turn]
         ledger.replay(holds, trajectory.settles)
     return ledger
 
 
 def known_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Values of the host's environment that must not be seen by a model, by the names they go under."""
+    """Return the values of environment variables whose names look secret; no model may see them."""
     return tuple(value for name, value in environment.items() if SECRET.search(name) and len(value) >= SHORTEST)
 
 
 def secrets_of_services(settings: Settings) -> tuple[str, ...]:
-    """Values that services are given: passwords, mostly."""
+    """Return the values in the environments of services: mostly passwords."""
     tables = settings.services.values()
     return tuple(value for table in tables for value in table.env.values() if len(value) >= SHORTEST)

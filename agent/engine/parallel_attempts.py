@@ -1,4 +1,4 @@
-"""Attempts side by side: their steps in one stream, their outcomes on the record."""
+"""Parallel attempts: their steps in one stream, their outcomes recorded."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from dataclasses import asdict, dataclass, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from agent.outcome import Outcome, load_outcome
+from agent.run_state.attempt_outcome import Outcome, load_outcome
 from trajectories.errors import Cancelled, ModelError, Refused, Stop, WorkspaceError
 from trajectories.records import Once, Step
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
-    from agent.task import Task
+    from agent.engine.engine import Engine
+    from agent.engine.task import Task
 
 
 AT_ONCE = 8
-"""Attempts that are under way at a time: each has a workspace and a conversation."""
+"""The number of attempts that run at a time: each has a workspace and a conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A strategy on a branch of its own."""
+    """A strategy that runs on its own branch."""
 
     task: Task
     strategy: Callable[[Task], Generator[Step, None, Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
-    """The last thing an attempt's thread says; `error` is what the whole run fails with."""
+class _AttemptEnd:
+    """The last item of an attempt's thread. `error` makes the whole run fail."""
 
     number: int
     outcome: Outcome | None = None
@@ -42,14 +42,14 @@ class _Ended:
 def run_all(engine: Engine, attempts: Sequence[Attempt]) -> Generator[Step, None, list[Outcome]]:
     """Yield the attempts' steps as they come; return their outcomes in the order given.
 
-    An attempt that a Stop ends has that as its outcome. Closing the generator cancels them all.
+    If a Stop ends an attempt, the Stop becomes its outcome. Closing the generator cancels all attempts.
     """
-    outcomes: list[Outcome | None] = [_recorded(engine, attempt) for attempt in attempts]
-    stream: SimpleQueue[Step | _Ended] = SimpleQueue()
+    outcomes: list[Outcome | None] = [_recorded_outcome(engine, attempt) for attempt in attempts]
+    stream: SimpleQueue[Step | _AttemptEnd] = SimpleQueue()
     pool = ThreadPoolExecutor(AT_ONCE, "attempt")
     missing = [number for number, outcome in enumerate(outcomes) if outcome is None]
     for number in missing:
-        pool.submit(_work, engine, number, attempts[number], stream)
+        pool.submit(_run_in_thread, engine, number, attempts[number], stream)
     failure: BaseException | None = None
     try:
         for _ in missing:
@@ -72,17 +72,17 @@ def _cancel(attempts: Sequence[Attempt]) -> None:
         attempt.task.cancel.set()
 
 
-def _work(engine: Engine, number: int, attempt: Attempt, stream: SimpleQueue[Step | _Ended]) -> None:
+def _run_in_thread(engine: Engine, number: int, attempt: Attempt, stream: SimpleQueue[Step | _AttemptEnd]) -> None:
     try:
         with closing(attempt.task.place):
             outcome = _run(engine, attempt, stream)
-    except BaseException as error:  # noqa: BLE001 - handed to the thread that waits, which raises it
-        stream.put(_Ended(number, error=error))
+    except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
+        stream.put(_AttemptEnd(number, error=error))
     else:
-        stream.put(_Ended(number, outcome))
+        stream.put(_AttemptEnd(number, outcome))
 
 
-def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _Ended]) -> Outcome:
+def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _AttemptEnd]) -> Outcome:
     task = attempt.task
     steps = attempt.strategy(task)
     try:
@@ -95,7 +95,7 @@ def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _Ended]) -
     except Cancelled:
         raise
     except WorkspaceError:
-        # A workspace that was closed under a cancelled attempt is no trouble of the machine's.
+        # If the attempt was cancelled, its closed workspace is no infrastructure error.
         task.cancel.check()
         raise
     except (Stop, ModelError) as stop:
@@ -106,6 +106,6 @@ def _run(engine: Engine, attempt: Attempt, stream: SimpleQueue[Step | _Ended]) -
     return outcome
 
 
-def _recorded(engine: Engine, attempt: Attempt) -> Outcome | None:
+def _recorded_outcome(engine: Engine, attempt: Attempt) -> Outcome | None:
     result = engine.trajectory.results.get((attempt.task.branch, "outcome"))
     return load_outcome(result.value) if result else None

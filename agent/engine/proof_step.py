@@ -1,4 +1,4 @@
-"""The proof as a step, and which of a run's trees is the best."""
+"""The proof as a step, and the choice of a run's best tree."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from aci.source import parse
-from aci.trial import some
-from agent.consent import REFUSED, may_test
-from agent.outcome import Outcome, load_verdict
-from agent.standing import stands_at
-from agent.traits import is_by_hand, stays
+from aci.proof.proof_run import format_names
+from aci.repository.python_source import parse
+from agent.engine.permission_checks import REFUSED, may_test
+from agent.run_state.attempt_outcome import Outcome, load_verdict
+from agent.run_state.strategy_traits import is_by_hand, is_conversational
+from agent.run_state.turn_state import current_tree
 from trajectories.records import Issue, Note, Observation, Step, Verdict
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
 
-TOLD = {True: "yes", False: "NO", None: "not judged"}
-UNTOLD = re.compile(r"The suite with|Run first, |The test command did not end|The code under test runs")
-"""Notes that say how much stands behind a verdict, not what is to be mended."""
+ANSWER_TEXTS = {True: "yes", False: "NO", None: "not judged"}
+BACKGROUND_NOTES = re.compile(r"The suite with|Run first, |The test command did not end|The code under test runs")
+"""Notes on how much evidence backs a verdict. They name nothing to fix."""
 PARTS = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
     "red_again": "it fails again with the source hunks taken out",
-    "no_loss": "what passed before passes now",
+    "no_loss": "all tests that passed before still pass",
 }
-KEPT = "What passed before passes now. It is not verified: /prove runs the whole proof."
-UNSEEN = "Whether what passed before passes now could not be judged. /prove runs the whole proof."
-NO_TESTS = "No test ran before the change, so nothing shows what it may break."
+NO_LOSS_TEXT = "All tests that passed before still pass. The change is not verified: /prove runs the whole proof."
+UNKNOWN_LOSS_TEXT = "It is unknown whether the tests that passed before still pass. /prove runs the whole proof."
+NO_TESTS = "No test ran before the change, so nothing shows whether it breaks anything."
 
 
 def proof_step(
@@ -41,19 +41,22 @@ def proof_step(
     whole: bool = False,
     doubt: str = "",
 ) -> Observation:
-    """Prove `tree` against what the turn began with, or the whole run, as an observation that carries the verdict, and
-    what was asked, so that it can be asked again. With a `doubt` the verdict is at most unproven, and says why."""
-    from aci.proof import prove
+    """Prove `tree` against the state at the start of the turn, or of the run if `whole`.
+
+    The observation carries the verdict and the parameters of the proof, so that the proof can be repeated. With a
+    `doubt` the verdict is at most unproven and quotes the doubt.
+    """
+    from aci.proof.proof import prove
 
     engine = task.engine
     base = engine.run.base if whole else task.base
-    asked = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
-    asked |= {"doubt": doubt} if doubt else {}
+    parameters = {"reproduction": list(reproduction), "places": list(places), "reproduces": reproduces, "whole": whole}
+    parameters |= {"doubt": doubt} if doubt else {}
     if tree == base.tree:
         verdict = Verdict(notes=("Nothing was changed.",))
     elif not may_test(task):
         return Observation(
-            REFUSED, ok=False, data={"verdict": asdict(Verdict("unproven", notes=(REFUSED,))), "asked": asked}
+            REFUSED, ok=False, data={"verdict": asdict(Verdict("unproven", notes=(REFUSED,))), "asked": parameters}
         )
     else:
         verdict = prove(
@@ -61,7 +64,7 @@ def proof_step(
             engine.trees,
             base.tree,
             tree,
-            issue=wishes(task) if whole else task.issue,
+            issue=combined_issue(task) if whole else task.issue,
             command=engine.settings.test,
             reproduction=reproduction,
             places=places,
@@ -72,62 +75,64 @@ def proof_step(
             reproduces=reproduces,
             changed_tests=engine.settings.update_tests and not reproduces,
         )
-    verdict = doubted(verdict, doubt)
+    verdict = with_doubt(verdict, doubt)
     if base.tree != engine.run.base.tree:
-        verdict = replace(verdict, commands=())  # they begin with a checkout of the run's base
-    verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))  # a run on either side may say the same
-    words = in_words(verdict) if reproduces else of_loss(verdict)
-    return Observation(words, verdict.verified, data={"verdict": asdict(verdict), "asked": asked})
+        verdict = replace(verdict, commands=())  # they start from a checkout of the run's base
+    verdict = replace(verdict, notes=tuple(dict.fromkeys(verdict.notes)))  # both sides may add the same note
+    words = verdict_text(verdict) if reproduces else regression_message(verdict)
+    return Observation(words, verdict.verified, data={"verdict": asdict(verdict), "asked": parameters})
 
 
-def wishes(task: Task) -> Issue:
-    """All that the user asked for so far, as one issue."""
+def combined_issue(task: Task) -> Issue:
+    """Return all requests of the user so far as one issue."""
     run, turns = task.engine.run, task.engine.trajectory.turns[1:]
-    asked = [turn.request for turn in turns if not is_by_hand(turn.strategy)]
-    return replace(run.issue, body="\n\n".join(filter(None, [run.issue.body, *asked])))
+    requests = [turn.request for turn in turns if not is_by_hand(turn.strategy)]
+    return replace(run.issue, body="\n\n".join(filter(None, [run.issue.body, *requests])))
 
 
-def of_loss(verdict: Verdict) -> str:
-    """What a verdict without a reproduction says, for the user and the model."""
+def regression_message(verdict: Verdict) -> str:
+    """Return the text of a verdict without a reproduction, for the user and the model."""
     if verdict.no_loss is False:
-        return "\n".join([f"Passed before, and no longer: {some(verdict.lost)}.", *_told(verdict)])
+        return "\n".join([f"No longer passing: {format_names(verdict.lost)}.", *_details(verdict)])
     untested = any(note.startswith("No test ran") for note in verdict.notes)
-    head = NO_TESTS if untested else KEPT if verdict.no_loss else UNSEEN
-    return "\n".join([head, *([] if untested else _told(verdict))])
+    head = NO_TESTS if untested else NO_LOSS_TEXT if verdict.no_loss else UNKNOWN_LOSS_TEXT
+    return "\n".join([head, *([] if untested else _details(verdict))])
 
 
 def verdict_of(step: Step) -> Verdict:
-    """What a step of author `proof` found."""
+    """Return the verdict that a step of author `proof` holds."""
     return load_verdict(step.observations[0].data["verdict"])
 
 
-def in_words(verdict: Verdict, whole: bool = False) -> str:
-    """The verdict as a model reads it, that is to mend what it names; with the `whole` of it also how much was run."""
+def verdict_text(verdict: Verdict, whole: bool = False) -> str:
+    """Return the verdict for a model that is to fix what it names; with `whole`, also how much was run."""
     lines = [f"Proof: {verdict.kind}."]
-    lines += [f"- {meaning}: {TOLD[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
+    lines += [f"- {meaning}: {ANSWER_TEXTS[getattr(verdict, part)]}" for part, meaning in PARTS.items()]
     if verdict.lost:
         lines.append(f"- lost: {', '.join(verdict.lost[:20])}{' …' if len(verdict.lost) > 20 else ''}")
-    return "\n".join([*lines, *_told(verdict, whole)])
+    return "\n".join([*lines, *_details(verdict, whole)])
 
 
-def _told(verdict: Verdict, whole: bool = False) -> list[str]:
-    return [*(f"- {note}" for note in verdict.notes if whole or not UNTOLD.match(note)), *verdict.failures]
+def _details(verdict: Verdict, whole: bool = False) -> list[str]:
+    return [*(f"- {note}" for note in verdict.notes if whole or not BACKGROUND_NOTES.match(note)), *verdict.failures]
 
 
-def best(task: Task) -> Outcome:
-    """The best tree of a branch and those under it, in this turn: verified > green > no loss > parses; the later of
-    equals. What the last note on a tree is `against` is not verified. A turn that is a part of a conversation ends with
-    the tree that the conversation has come to."""
+def best_outcome(task: Task) -> Outcome:
+    """Return the best tree of a branch and its sub-branches in this turn.
+
+    The order is verified > green > no loss > parses; the later of equals wins. A tree is not verified if the last note
+    on it speaks `against` it. A turn that is part of a conversation ends with the conversation's current tree.
+    """
     trajectory = task.engine.trajectory
-    if stays(trajectory.turns[-1].strategy) and task.branch == "main":
-        tree = stands_at(trajectory, task.base.tree)
+    if is_conversational(trajectory.turns[-1].strategy) and task.branch == "main":
+        tree = current_tree(trajectory, task.base.tree)
         return Outcome(tree, Verdict("none" if tree == task.base.tree else "unproven"))
     steps = (record for record in trajectory.of_turn if isinstance(record, Step))
     under = [step for step in steps if f"{step.branch}/".startswith(f"{task.branch}/")]
     notes = [note.data for note in trajectory.of_turn if isinstance(note, Note) and "against" in note.data]
     doubts = {str(data.get("tree", "")): str(data["against"]) for data in notes}
     proven = [
-        (doubted(verdict_of(step), doubts.get(step.tree, "")), step.tree) for step in under if step.author == "proof"
+        (with_doubt(verdict_of(step), doubts.get(step.tree, "")), step.tree) for step in under if step.author == "proof"
     ]
     if proven:
         verdict, tree = max(enumerate(proven), key=lambda item: (item[1][0].rank, item[0]))[1]
@@ -142,15 +147,15 @@ def best(task: Task) -> Outcome:
     return Outcome(tree, verdict)
 
 
-def doubted(verdict: Verdict, why: str) -> Verdict:
-    """A verdict with what speaks against it, if anything does: it is not verified then."""
+def with_doubt(verdict: Verdict, why: str) -> Verdict:
+    """Return the verdict; with evidence against it (`why`), a verified one becomes unproven."""
     if not why or not verdict.verified:
         return verdict
     return replace(verdict, kind="unproven", notes=(why, *verdict.notes))
 
 
 def _parses(task: Task, tree: str) -> bool:
-    """Whether every Python file that `tree` changes can be parsed."""
+    """Return whether every Python file that `tree` changes can be parsed."""
     for change in task.trees.changed(task.base.tree, tree):
         is_python = change.path.endswith(".py") and change.status != "D"
         if is_python and parse(task.trees.read(tree, change.path)) is None:

@@ -1,4 +1,4 @@
-"""A run from its first record to its last: opened, solved, delivered, closed. `fix`, `resume` and batches call this."""
+"""The life of a run: create, solve, deliver and close it. `fix`, `resume` and batches use this module."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from aci.contamination import contamination, packages
-from aci.injection import attempts
-from aci.patch import is_test, split
-from aci.repository import Repository
-from aci.view import mask
-from agent.casting import cast, checked, roles_of
-from agent.engine import Engine, Happening, Token, known_secrets
-from agent.host_edits import taken_over
-from agent.limiter import Limiter
-from agent.outcome import Outcome
-from agent.ownership import open_registry, register, run_owner
-from agent.run_settings import of_own_run
-from agent.settings import Settings
-from agent.standing import MAIN, began_at, handed_in
-from agent.task import Task
-from agent.traits import is_apart, is_by_hand, stays
+from aci.observation.output_text import mask_secrets
+from aci.proof.contamination import find_contamination, package_names
+from aci.proof.prompt_injection import find_injections
+from aci.repository.patch import is_test, split_patch
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.conversation.model_roles import assign_roles, roles_of, validate_models
+from agent.engine.engine import CancellationToken, Engine, ProgressEvent, known_secrets
+from agent.engine.task import Task
+from agent.engine.user_change_detection import take_over_changes
+from agent.limits.rate_limiter import Limiter
+from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.run_ownership import open_registry, register, run_owner
+from agent.run_state.run_settings import settings_of_own_run
+from agent.run_state.strategy_traits import is_apart, is_by_hand, is_conversational
+from agent.run_state.turn_state import MAIN, submission_field, turn_base_tree
 from tools.base import Toolbox
 from trajectories.errors import (
     Cancelled,
@@ -43,25 +43,25 @@ from trajectories.errors import (
     UsageError,
     WorkspaceError,
 )
+from trajectories.git_commands import make_folder, sync_folder
 from trajectories.journal import Journal, encode, first_record, read, write_durably
-from trajectories.parting import replay_of
 from trajectories.plugins import find
-from trajectories.plumbing import make_folder, sync_folder
 from trajectories.records import Exit, Issue, Note, Patch, Run, Spent, Step, Turn, Verdict
+from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
 from trajectories.trees import Trees
 
 VERSION = "0.1.0"
-STRATEGIES = Path(__file__).parent / "strategies"
+STRATEGIES = Path(__file__).parents[1] / "strategies"
 DONE = {"answered", "done", "undone", "written"}
-"""Ends of turns that were to show nothing more: a question is answered, a command was run, something was undone, tests
-were written."""
-MAKE_ROOM = "Make room there and see that you may write there, or set SWE_AGENT_STATE to another folder."
+"""Ends of turns that need no proof: a question was answered, a command was run, something was undone, or tests were
+written."""
+MAKE_ROOM = "Free space there and check that you have write access, or set SWE_AGENT_STATE to another folder."
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run as it stands: ended with `exit`, or stopped before its end and resumable."""
+    """The result of a run: ended with `exit`, or stopped before its end and resumable."""
 
     run: str
     directory: Path
@@ -71,11 +71,11 @@ class Result:
     steps: int
     ended: bool
     effects: tuple[str, ...] = ()
-    """What was done to the user's repository, in words."""
+    """Descriptions of the changes to the user's repository."""
     word: str = ""
-    """What the model or the strategy says to the user at the end, if there is more to say than the patch."""
+    """The closing message of the model or strategy, if it says more than the patch."""
     began: str = ""
-    """The tree that the turn began with: what it changed is from there to the exit's tree."""
+    """The tree at the start of the turn: the turn's changes are from there to the exit's tree."""
     pull: str = ""
     """The address of the pull request with the patch."""
 
@@ -88,14 +88,17 @@ def begin(
     name: str = "",
     registry: Path | None = None,
 ) -> Path:
-    """Write the first records of a new run, of that name or a new one, and return its directory; nothing is left behind
-    when that fails. It is registered as the user's own in the state folder `registry`, or that of the settings if None.
+    """Write the first records of a new run, named `name` or by the time, and return its directory.
 
-    What would make the run fail later is found here: a model that cannot be had, a patch that could not be delivered.
+    The run is registered as the user's own in the state folder `registry`, or that of the settings if None. If this
+    fails, nothing is left behind.
+
+    Conditions that would make the run fail later are checked here: an unavailable model, a patch that could not be
+    delivered.
     """
     strategy = settings.strategy or ("test-then-patch" if settings.model else "templates")
-    settings, keys = checked(settings, strategy)
-    prompts = prompts_of(strategy, settings.prompts)
+    settings, keys = validate_models(settings, strategy)
+    prompts = load_prompts(strategy, settings.prompts)
     source.check_delivery(settings.apply, settings.branch)
     try:
         with new_folder(settings, name, registry) as directory:
@@ -107,28 +110,30 @@ def begin(
                 issue=_masked(issue, keys),
                 repository=_as_text(source.root),
                 base=base,
-                settings=_placed(settings, source, set(known)).recorded(),
+                settings=_with_test_path(settings, source, set(known)).recorded(),
                 versions={"swe-agent": VERSION, "python": sys.version.split()[0], **_hashes(prompts)},
                 prompts=prompts,
                 tools=Toolbox().schemas(),
             )
             digest = register(directory, registry or settings.state, encode(run))
             journal = Journal(directory, digest)
-            journal.append(run, Turn("fix", strategy, cast(settings, strategy)))
+            journal.append(run, Turn("fix", strategy, assign_roles(settings, strategy)))
             journal.close()
     except OSError as error:
-        raise WorkspaceError(f"A run cannot be kept in {settings.runs}: {error.strerror}.", MAKE_ROOM) from error
+        raise WorkspaceError(f"A run cannot be stored in {settings.runs}: {error.strerror}.", MAKE_ROOM) from error
     return directory
 
 
 @contextmanager
 def new_folder(settings: Settings, name: str = "", registry: Path | None = None) -> Iterator[Path]:
-    """The folder of a new run, which is registered before its first record is written; nothing is left of it when what
-    is done with it fails."""
+    """Create the folder of a new run, which is registered before its first record is written.
+
+    The folder is removed if the context raises.
+    """
     directory = settings.runs / (name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
     make_folder(settings.runs)
     open_registry(registry or settings.state)
-    directory.mkdir(mode=0o700)  # one that is there is another run's
+    directory.mkdir(mode=0o700)  # an existing folder belongs to another run
     try:
         sync_folder(settings.runs)
         yield directory
@@ -138,11 +143,14 @@ def new_folder(settings: Settings, name: str = "", registry: Path | None = None)
 
 
 def _masked(issue: Issue, keys: tuple[str, ...]) -> Issue:
-    """A key that the user pasted with the issue goes no further."""
+    """Return the issue with secrets masked that the user pasted with it."""
     secrets = (*known_secrets(os.environ), *keys)
-    title, body, *labels = (mask(text, secrets) for text in (issue.title, issue.body, *issue.labels))
-    said = (replace(each, body=mask(each.body, secrets), about=mask(each.about, secrets)) for each in issue.comments)
-    return replace(issue, title=title, body=body, labels=tuple(labels), comments=tuple(said))
+    title, body, *labels = (mask_secrets(text, secrets) for text in (issue.title, issue.body, *issue.labels))
+    comments = (
+        replace(each, body=mask_secrets(each.body, secrets), about=mask_secrets(each.about, secrets))
+        for each in issue.comments
+    )
+    return replace(issue, title=title, body=body, labels=tuple(labels), comments=tuple(comments))
 
 
 def _as_text(root: Path) -> str:
@@ -153,19 +161,23 @@ def _as_text(root: Path) -> str:
     return str(root)
 
 
-def _placed(settings: Settings, source: Repository, known: set[str]) -> Settings:
-    """A reproduction test that the base does not have is taken from the working tree."""
+def _with_test_path(settings: Settings, source: Repository, known: set[str]) -> Settings:
+    """Return the settings with the path of the reproduction test in the working tree, if the base does not have it."""
     file, mark, node = settings.reproduce.partition("::")
     if file in known or not (source.root / file).is_file() or not file:
         return settings
     return settings.model_copy(update={"reproduce": f"{source.root / file}{mark}{node}"})
 
 
-def prompts_of(strategy: str, own: Path | None = None) -> dict[str, str]:
-    """The strategy's prompts by name (a role's is its system prompt): the text files `<strategy>.<name>.txt` beside
-    its module, or those of the strategies that it names in `PROMPTS` (of ours too), of which the later go before; each
-    replaced by the file of that name in `own`, if there is one. Raises UsageError for bad files, ConfigError for a bad
-    graph of phases."""
+def load_prompts(strategy: str, own: Path | None = None) -> dict[str, str]:
+    """Return the strategy's prompts by name; a role's prompt is its system prompt.
+
+    They are the text files `<strategy>.<name>.txt` beside the strategy's module, or those of the strategies that it
+    names in `PROMPTS` (built-in ones too), of which later ones override earlier ones. A file of the same name in the
+    folder `own` replaces a prompt.
+
+    Raises UsageError for bad files, ConfigError for a bad phase graph.
+    """
     module = sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__]
     file = Path(module.__file__ or "")
     stems = getattr(module, "PROMPTS", file.stem)
@@ -178,53 +190,56 @@ def prompts_of(strategy: str, own: Path | None = None) -> dict[str, str]:
     try:
         prompts = {name.split(".")[1]: file.read_text("utf-8").strip() for name, file in files.items()}
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"A prompt cannot be read: {error}.", "Mend the file.") from None
+        raise UsageError(f"A prompt cannot be read: {error}.", "Fix the file.") from None
     if "graph" in prompts:
-        from agent.moves.phases import read_graph
+        from agent.phases.phase_graph import read_graph
 
         read_graph(prompts["graph"], roles_of(strategy))
     return prompts
 
 
 def _own_prompts(folder: Path, known: set[str]) -> dict[str, Path]:
-    """The user's prompts for this strategy. A file that looks like one, and is none, would be overlooked in silence."""
+    """Return the user's prompts for this strategy. Raises UsageError for a file that looks like a prompt but overrides
+    none."""
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder} with prompts.", "Name a folder with --prompts.")
     files = {file.name: file for file in folder.glob("*.txt")}
     stems = {name.partition(".")[0] for name in known}
-    if strange := sorted(name for name in files.keys() - known if name.partition(".")[0] in stems):
+    if unknown := sorted(name for name in files.keys() - known if name.partition(".")[0] in stems):
         raise UsageError(
-            f"{folder / strange[0]} overrides no prompt.", f"The strategy's prompts are {', '.join(sorted(known))}."
+            f"{folder / unknown[0]} overrides no prompt.", f"The strategy's prompts are {', '.join(sorted(known))}."
         )
     return {name: file for name, file in files.items() if name in known}
 
 
 def _hashes(prompts: dict[str, str]) -> dict[str, str]:
-    """What the prompts were, in short: two runs with equal hashes were told the same."""
+    """Return hashes of the prompts: runs with equal hashes used the same prompts."""
     return {f"prompt {name}": sha256(text.encode()).hexdigest()[:16] for name, text in prompts.items()}
 
 
 def reopen(
     directory: Path,
     state: Path,
-    notify: Callable[[Happening], object] = lambda _: None,
+    notify: Callable[[ProgressEvent], object] = lambda _: None,
     limiter: Limiter | None = None,
-    parent: Token | None = None,
+    parent: CancellationToken | None = None,
     trusted: Path | None = None,
     workspace: str | None = None,
     registry: Path | None = None,
 ) -> Engine:
-    """The engine of the user's own run on disk, under the settings that `of_own_run` finds. Cancelling `parent` cancels
-    it. Runs in the folder `trusted` are the user's own without being registered; `workspace` replaces the recorded one.
-    The run is registered in the state folder `registry`, or `state` if None.
+    """Return the engine of the user's own run on disk, under the settings that `settings_of_own_run` finds.
 
-    Raises TryLater if another process has it, UsageError for a replay and for a run that is not the user's.
+    Cancelling `parent` cancels the engine. Runs in the folder `trusted` count as the user's own without being
+    registered; `workspace` replaces the recorded workspace. The run is registered in the state folder `registry`, or
+    `state` if None.
+
+    Raises TryLater if another process works on the run, UsageError for a replay and for a run that is not the user's.
     """
     trajectory = read(directory)
     first_record(trajectory, directory)
     if of := replay_of(trajectory):
         raise UsageError(
-            f"{directory.name} is a replay of {of}: it cannot be gone on with.",
+            f"{directory.name} is a replay of {of}: it cannot be resumed.",
             f"Replay it again: `swe-agent replay {of}`.",
         )
     if (
@@ -235,29 +250,30 @@ def reopen(
             f"{directory} was not created by you here.",
             f"`swe-agent resume {directory}` continues a copy of it under your own settings.",
         )
-    settings = of_own_run(trajectory, state, workspace=workspace)
+    settings = settings_of_own_run(trajectory, state, workspace=workspace)
     return Engine(directory, settings, notify, limiter, parent, registry)
 
 
 def solve(engine: Engine) -> Generator[Step, None, Result]:
-    """Yield the run's steps as they are taken and return how it ended.
+    """Yield the run's steps as they are taken and return the result.
 
-    What stops a run for good is its exit; an interrupt or trouble of the machine is raised, and the run is resumable.
+    A permanent stop becomes the run's exit. Interrupts and infrastructure errors are raised, and the run stays
+    resumable.
     """
-    from agent.learning import keep
+    from agent.engine.lessons import store_lessons
 
     if engine.trajectory.exit is not None:
         return result(engine)
     with engine.at_work():
         engine.journal.append(Note("main", "life", "resumed" if engine.resumed else "begun"))
         engine.settle_late()
-        yield from _turn(engine)
-    keep(engine)
+        yield from _solve_turn(engine)
+    store_lessons(engine)
     return result(engine)
 
 
-def _turn(engine: Engine) -> Generator[Step, None, None]:
-    """The present turn, to its exit record."""
+def _solve_turn(engine: Engine) -> Generator[Step, None, None]:
+    """Solve the present turn, up to its exit record."""
     task = Task(engine)
     stop: Stop | ModelError | UsageError | None = None
     name = engine.trajectory.turns[-1].strategy
@@ -265,7 +281,7 @@ def _turn(engine: Engine) -> Generator[Step, None, None]:
         strategy = find("agent.strategies", name, "solve", "strategy")
         yield from task.take_up(talks=bool(find("agent.strategies", name, "ROLES", "strategy")))
         if not is_apart(name):
-            yield from taken_over(task)
+            yield from take_over_changes(task)
         outcome: Outcome = yield from strategy(task)
     except Cancelled as error:
         if is_by_hand(name):
@@ -283,10 +299,12 @@ def _turn(engine: Engine) -> Generator[Step, None, None]:
             raise
         stop = error
     except Refused as error:
-        raise ConfigError(error.message, f"{error.fix} Then go on with `swe-agent resume {engine.run.id}`.") from error
+        raise ConfigError(
+            error.message, f"{error.fix} Then continue with `swe-agent resume {engine.run.id}`."
+        ) from error
     except ModelError as error:
         if error.retryable:
-            fix = f"{error.fix} Go on with `swe-agent resume {engine.run.id}`.".strip()
+            fix = f"{error.fix} Continue with `swe-agent resume {engine.run.id}`.".strip()
             raise TryLater(error.message, fix) from error
         stop = error
     if stop is not None:
@@ -295,21 +313,23 @@ def _turn(engine: Engine) -> Generator[Step, None, None]:
 
 
 def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None) -> None:
-    """The patch is durable and delivered before the exit record says so."""
-    from agent.deliver import deliver
+    """Write and deliver the patch, then write the exit record."""
+    from agent.engine.delivery import deliver
 
     tree = without_edited_tests(engine, outcome.tree)
-    began = began_at(engine.trajectory, engine.run.base.tree)
-    patch = split(engine.trees, engine.run.base.tree, tree)
+    began = turn_base_tree(engine.trajectory, engine.run.base.tree)
+    patch = split_patch(engine.trees, engine.run.base.tree, tree)
     folder = engine.journal.directory
     try:
         write_durably(folder / "patch.diff", patch.diff.encode("utf-8", "surrogateescape"))
         if outcome.verdict.commands:
             write_durably(folder / "proof.sh", _script(engine, outcome.verdict).encode("utf-8", "surrogateescape"))
         else:
-            (folder / "proof.sh").unlink(missing_ok=True)  # an earlier turn's, of an earlier patch
+            (folder / "proof.sh").unlink(missing_ok=True)  # it belongs to an earlier turn's patch
     except OSError as error:
-        raise WorkspaceError(f"The patch cannot be written: {error.strerror}.", "Make room, then resume.") from error
+        raise WorkspaceError(
+            f"The patch cannot be written: {error.strerror}.", "Free space on the disk, then resume."
+        ) from error
     changed = bool(patch) and (tree != began or outcome.verdict.kind == "unproven")
     exit = Exit(
         kind=_kind(outcome, changed, stop),
@@ -326,7 +346,7 @@ def _finish(engine: Engine, outcome: Outcome, stop: SweAgentError | None) -> Non
 
 
 def without_edited_tests(engine: Engine, tree: str) -> str:
-    """The tree with the base's own tests as they were, unless the user allowed their change (`--update-tests`)."""
+    """Return the tree with the base's own tests restored, unless the user allowed their change (`--update-tests`)."""
     base = engine.run.base.tree
     if engine.settings.update_tests or tree == base:
         return tree
@@ -335,12 +355,12 @@ def without_edited_tests(engine: Engine, tree: str) -> str:
 
 
 def _with_sources(engine: Engine, verdict: Verdict) -> Verdict:
-    """The verdict, with a note for each place other than the repository where the fix may have been read, and for each
-    text that was to instruct the agent."""
-    names = packages(engine.trees, engine.run.base.tree)
+    """Return the verdict with notes on places outside the repository where the fix may have been read, and on texts
+    that tried to instruct the agent."""
+    names = package_names(engine.trees, engine.run.base.tree)
     steps = engine.trajectory.all_steps()
-    read = contamination(steps, names)
-    return replace(verdict, notes=(*verdict.notes, *engine.copies, *read, *attempts(steps, engine.run.issue)))
+    read = find_contamination(steps, names)
+    return replace(verdict, notes=(*verdict.notes, *engine.copies, *read, *find_injections(steps, engine.run.issue)))
 
 
 def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
@@ -354,7 +374,7 @@ def _kind(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> str:
 
 
 def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
-    """The first that fits of the exit codes for a run, or a turn of it, that ended."""
+    """Return the first exit code that fits a run, or a turn of it, that ended."""
     if outcome.verdict.verified or (stop is None and outcome.exit in DONE):
         return 0
     if changed:
@@ -363,7 +383,7 @@ def _code(outcome: Outcome, changed: bool, stop: SweAgentError | None) -> int:
 
 
 def _script(engine: Engine, verdict: Verdict) -> str:
-    """The commands that repeat the proof, to be run in a checkout of the base."""
+    """Return a script that repeats the proof in a checkout of the base."""
     patch = shlex.quote(str(engine.journal.directory / "patch.diff"))
     commands = [
         f"{command.removesuffix('patch.diff')}{patch}" if command.startswith("git apply ") else command
@@ -371,27 +391,30 @@ def _script(engine: Engine, verdict: Verdict) -> str:
     ]
     base = engine.run.base
     where = f"# Run this in a checkout of {base.commit}"
-    where += f", with the {base.changes} uncommitted changes that the run began with." if base.changes else "."
+    where += f", with the {base.changes} uncommitted changes that the run started with." if base.changes else "."
     return "\n".join(["#!/bin/sh", where, "set -x", *commands, ""])
 
 
 def _last_word(trajectory: Trajectory) -> str:
-    """What is said to the user at the end of the turn: by the strategy in a last step of its own, or by the model, in
-    words or as a summary of what it hands in; in a conversation also what the tests showed."""
+    """Return the closing message of the turn.
+
+    It is the last step of the strategy's own, or the model's last words or summary; in a conversation also the results
+    of the tests.
+    """
     steps = [step for step in trajectory.of_turn if isinstance(step, Step) and step.branch == MAIN]
     last = steps[-1] if steps else None
     if last and not last.actions and last.author == trajectory.turns[-1].strategy:
         return "\n".join(observation.text for observation in last.observations)
     proven = [step for step in steps if step.author == "proof"]
-    shown = [proven[-1].observations[0].text] if proven and stays(trajectory.turns[-1].strategy) else []
+    shown = [proven[-1].observations[0].text] if proven and is_conversational(trajectory.turns[-1].strategy) else []
     replied = next((step for step in reversed(steps) if step.reply is not None), None)
-    if replied and not replied.actions and stays(trajectory.turns[-1].strategy):
+    if replied and not replied.actions and is_conversational(trajectory.turns[-1].strategy):
         return "\n\n".join([trajectory.replies[MAIN, replied.reply or 0].text, *shown])
-    return "\n\n".join(filter(None, [handed_in(trajectory.of_turn, "summary"), *shown]))
+    return "\n\n".join(filter(None, [submission_field(trajectory.of_turn, "summary"), *shown]))
 
 
 def result(engine: Engine, coming: Exit | None = None) -> Result:
-    """The run as it stands now, ended or not; or as it will with the exit that is coming."""
+    """Return the run's result now, ended or not; or with the exit that is about to be written."""
     trajectory = engine.trajectory
     exit = trajectory.exit or coming
     if exit is None:
@@ -403,12 +426,12 @@ def result(engine: Engine, coming: Exit | None = None) -> Result:
         run=engine.run.id,
         directory=engine.journal.directory,
         exit=exit,
-        patch=split(engine.trees, engine.run.base.tree, exit.tree),
+        patch=split_patch(engine.trees, engine.run.base.tree, exit.tree),
         spent=engine.ledger.spent,
         steps=len(trajectory.all_steps()),
         ended=trajectory.exit is not None,
         effects=tuple(note.text for note in done),
         pull=next((str(note.data["url"]) for note in reversed(done) if "url" in note.data), ""),
         word=_last_word(trajectory),
-        began=began_at(trajectory, engine.run.base.tree),
+        began=turn_base_tree(trajectory, engine.run.base.tree),
     )

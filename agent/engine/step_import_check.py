@@ -1,4 +1,4 @@
-"""Whether the files of a step can still be loaded: tried once, and answered from the record after that."""
+"""The import check of a step: whether its files can still be loaded, checked once and recorded."""
 
 from __future__ import annotations
 
@@ -6,63 +6,72 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from aci import importable
-from aci.importable import Module
-from agent.consent import may_test
+from aci.proof import import_check
+from aci.proof.import_check import ImportableModule
+from agent.engine.permission_checks import may_test
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 SECONDS = 5.0
-"""For importing what changed; a package that takes longer is not tried again in the run."""
+"""The time limit for importing changed modules. A package that takes longer is not tried again in the run."""
 SYNTAX = "its syntax is broken"
 _NAME = "imports "
 
 
 class Loading:
-    """Of one branch. What is broken are modules and files by name, with the error."""
+    """The import checks of one branch. Broken modules and files are listed by name, with the error."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
 
     def after(self, step: Step, previous: str, known: Mapping[str, str]) -> dict[str, str]:
-        """What is broken after a step that began with the tree `previous` and the `known` broken.
+        """Return what is broken after a step that began with the tree `previous` and the `known` breakage.
 
-        Only the present step is tried; for one before it the record has the answer, or nobody asked.
+        Only the present step is checked; for earlier ones the record has the answer, unless the check was not made.
         """
         name = f"{_NAME}{step.n}"
         if step.n == len(self._task.steps):
-            found = self._task.once(name, lambda: self._tried(previous, step.tree, known))
+            found = self._task.once(name, lambda: self._check(previous, step.tree, known))
         else:
             found = self._task.known(name).get(name, {"fine": [], "broken": {}})
         broken: dict[str, str] = found["broken"]
         return {each: error for each, error in known.items() if each not in found["fine"]} | broken
 
-    def _tried(self, previous: str, tree: str, known: Mapping[str, str]) -> dict[str, Any]:
-        """`broken` by this step or still, with the errors; `fine` is what was tried else; `never` did not load before
-        the step either, so it says nothing; `folders` are where broken modules are; `slow`: importing took too long."""
+    def _check(self, previous: str, tree: str, known: Mapping[str, str]) -> dict[str, Any]:
+        """Check the files of a step.
+
+        In the result, `broken` holds the errors of this step or earlier ones; `fine` what else was checked; `never`
+        what did not load before the step either, so it proves nothing; `folders` the folders of broken modules; `slow`
+        whether the import took too long.
+        """
         trees = self._task.trees
         changed = [change.path for change in trees.changed(previous, tree)]
         files = [path for path, error in known.items() if error == SYNTAX]
-        wrong = [*importable.misspelt(trees, previous, tree, changed), *importable.unparsed(trees, tree, files)]
-        found = {"broken": dict.fromkeys(wrong, SYNTAX), "fine": files, "never": [], "folders": {}, "slow": False}
+        unparsable = [
+            *import_check.newly_unparsable(trees, previous, tree, changed),
+            *import_check.still_unparsable(trees, tree, files),
+        ]
+        found = {"broken": dict.fromkeys(unparsable, SYNTAX), "fine": files, "never": [], "folders": {}, "slow": False}
         earlier = self._earlier()
-        again = [Module(name, earlier["folders"].get(name, "")) for name in known if name not in files]
-        gone = [each.name for each in again if not importable.is_there(trees, tree, each)]
-        found["fine"] = [*files, *gone]
+        again = [ImportableModule(name, earlier["folders"].get(name, "")) for name in known if name not in files]
+        removed = [each.name for each in again if not import_check.module_exists(trees, tree, each)]
+        found["fine"] = [*files, *removed]
         wanted = [
             each
-            for each in dict.fromkeys([*importable.modules(trees, tree, changed), *again])
-            if each.name not in earlier["never"] and each.name not in gone
+            for each in dict.fromkeys([*import_check.find_modules(trees, tree, changed), *again])
+            if each.name not in earlier["never"] and each.name not in removed
         ]
         if wanted and not earlier["slow"] and may_test(self._task):
             self._import(wanted, previous, known, found)
         return found
 
-    def _import(self, wanted: Sequence[Module], previous: str, known: Mapping[str, str], found: dict[str, Any]) -> None:
-        """Add to `found` what importing says."""
-        errors = importable.errors(self._task.workspace, wanted, SECONDS)
+    def _import(
+        self, wanted: Sequence[ImportableModule], previous: str, known: Mapping[str, str], found: dict[str, Any]
+    ) -> None:
+        """Import the `wanted` modules and add the results to `found`."""
+        errors = import_check.import_errors(self._task.workspace, wanted, SECONDS)
         if errors is None:
             found["slow"] = True
             return
@@ -73,16 +82,16 @@ class Loading:
         found["broken"] |= {each.name: errors[each.name] for each in broken}
         found["folders"] = {each.name: each.folder for each in broken}
 
-    def _failing_before(self, tree: str, wanted: Sequence[Module]) -> list[str]:
-        """Which of the modules cannot be imported in `tree` either; only a fork can tell, and few steps need it."""
+    def _failing_before(self, tree: str, wanted: Sequence[ImportableModule]) -> list[str]:
+        """Return which modules cannot be imported in `tree` either. It needs a fork, but only for few steps."""
         if not wanted:
             return []
         with closing(self._task.engine.fork(tree, self._task.cancel)) as fork:
-            errors = importable.errors(fork, wanted, SECONDS) or {}
+            errors = import_check.import_errors(fork, wanted, SECONDS) or {}
         return [each.name for each in wanted if errors.get(each.name) != ""]
 
     def _earlier(self) -> dict[str, Any]:
-        """What earlier steps' tries found that holds for later ones."""
+        """Return the results of earlier steps' checks that hold for later ones."""
         values = self._task.known(_NAME).values()
         return {
             "folders": {name: folder for value in values for name, folder in value["folders"].items()},

@@ -1,50 +1,57 @@
-"""Turns of a run: how the next one begins, how one that was interrupted goes on, and how it is left behind."""
+"""The turns of a run: start the next one, resume an interrupted one, or end it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from agent.casting import cast, checked, needs_model
-from agent.solve import prompts_of
-from agent.standing import MAIN, stands_at
-from agent.task import INTERRUPTED
+from agent.conversation.model_roles import assign_roles, needs_model, validate_models
+from agent.engine.run_lifecycle import load_prompts
+from agent.engine.task import INTERRUPTED
+from agent.run_state.turn_state import MAIN, current_tree
 from trajectories.records import Exit, Note, Observation, Reply, Step, Turn
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
-    from agent.settings import Settings
+    from agent.config.settings import Settings
+    from agent.engine.engine import Engine
 
 
 def next_turn(engine: Engine, request: str, strategy: str, settings: Settings, images: Sequence[str] = ()) -> None:
-    """Put the next turn on the record; the one before has ended. Raises ConfigError and UsageError, with nothing
-    written, for a model or a strategy that cannot be had."""
+    """Record the next turn, after the previous one has ended.
+
+    Raises ConfigError and UsageError, with nothing written, for a model or strategy that is unavailable.
+    """
     if needs_model(strategy):
-        settings, _ = checked(settings, strategy)
-    prompts = prompts_of(strategy, settings.prompts)
+        settings, _ = validate_models(settings, strategy)
+    prompts = load_prompts(strategy, settings.prompts)
     before = engine.settings.recorded()
     changed = {name: value for name, value in settings.recorded().items() if value != before[name]}
     own = {} if prompts == engine.run.prompts else prompts
-    engine.next_turn(Turn(request, strategy, cast(settings, strategy), own, changed, tuple(images)), settings)
+    engine.next_turn(Turn(request, strategy, assign_roles(settings, strategy), own, changed, tuple(images)), settings)
 
 
-def go_on(engine: Engine, words: str = "") -> None:
-    """Make a turn that was interrupted ready to be solved on, with what the user has to say to it. The time in which it
-    was left alone is not the run's. A reply that was not acted on is not, if there are words: it does not know them."""
+def resume_turn(engine: Engine, words: str = "") -> None:
+    """Prepare an interrupted turn to be solved further, with the user's message if there is one.
+
+    The time since the interrupt does not count. With a message, a reply whose actions have not run is dropped: it does
+    not know the message.
+    """
     notes = [Note(MAIN, "life", "gone on with"), *([Note(MAIN, "message", words)] if words else [])]
     engine.journal.append(*notes)
     engine.cancel.clear()
 
 
 def end_interrupted(engine: Engine) -> None:
-    """Close a turn that was interrupted and is not to be gone on with, at the tree it has come to. What the model
-    wanted to do when it was stopped is answered, so that it knows in the next turn that it was not done."""
+    """End an interrupted turn that is not to be resumed, at its current tree.
+
+    The model's pending actions are answered, so that it knows in the next turn that they were not run.
+    """
     trajectory = engine.trajectory
-    tree = stands_at(trajectory, engine.run.base.tree)
+    tree = current_tree(trajectory, engine.run.base.tree)
     steps = trajectory.steps[MAIN]
     reply = next((r for r in reversed(trajectory.of_turn) if isinstance(r, Reply) and r.branch == MAIN), None)
     if reply is not None and not any(step.reply == reply.ask for step in steps):
-        seen = tuple(Observation(INTERRUPTED, ok=False) for _ in reply.actions)
+        answers = tuple(Observation(INTERRUPTED, ok=False) for _ in reply.actions)
         parent = steps[-1].id if steps else ""
-        engine.journal.append(Step(MAIN, len(steps) + 1, parent, "coder", tree, reply.ask, reply.actions, seen))
+        engine.journal.append(Step(MAIN, len(steps) + 1, parent, "coder", tree, reply.ask, reply.actions, answers))
     engine.journal.append(Exit("interrupted", 130, tree, seconds=engine.seconds))

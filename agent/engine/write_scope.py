@@ -1,4 +1,5 @@
-"""Which paths a turn may change. What is refused is refused before it runs where that can be known, else put back."""
+"""The paths that a turn may change. Other changes are refused before they are made, where that can be known, or
+reverted."""
 
 from __future__ import annotations
 
@@ -7,21 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from aci.trial import some
+from aci.proof.proof_run import format_names
 from trajectories.records import Action, Observation
 
 if TYPE_CHECKING:
-    from aci.workspace import Workspace
-    from agent.task import Task
+    from aci.runtime.workspace import Workspace
+    from agent.engine.task import Task
 
 ENDING = ("undo", "submit")
-"""Tools that make no sense where nothing may be changed."""
+"""Tools that are useless if nothing may be changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The files under `folder` (of the repository, "" for all), or no file at all with `nothing`, and why none. `tools`
-    are those that may be called, all if empty."""
+    """The files under `folder` (in the repository, "" for all), or no file at all with `nothing`, and the reason.
+
+    `tools` are the tools that may be called, all if empty.
+    """
 
     folder: str = ""
     nothing: bool = False
@@ -34,7 +37,7 @@ class Scope:
 
     @property
     def keeps(self) -> bool:
-        """Whether there are files that may not be changed."""
+        """Whether some files may not be changed."""
         return self.nothing or self.folder != ""
 
     @property
@@ -42,16 +45,16 @@ class Scope:
         return self.because if self.nothing else f"only {self.folder}/ may be changed"
 
     def offered(self, schemas: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-        """The tools that a model is told of."""
+        """Return the schemas of the tools that the model is offered."""
         return tuple(one for one in schemas if not self.tools or one["function"]["name"] in self.tools)
 
     def outside(self, paths: Sequence[str]) -> list[str]:
-        """Those of the paths, as trees have them, that may not be changed."""
+        """Return the paths, relative to the repository, that may not be changed."""
         inside = f"{self.folder}/"
         return [path for path in paths if self.nothing or (self.folder and not path.startswith(inside))]
 
     def refusal(self, tool: str, action: Action, root: str) -> str:
-        """Why an action of this tool is not run; "" if it may. `root` is where the repository lies."""
+        """Return why an action of this tool is not run; "" if it may run. `root` is the repository's folder."""
         if self.tools and tool not in self.tools:
             return f"Not run: the tools here are {', '.join(self.tools)}."
         if self.nothing and tool in ENDING:
@@ -64,8 +67,10 @@ class Scope:
         return f"Not changed: {self.why}.{' Answer in words.' if self.nothing else ''}"
 
 
-def taken(workspace: Workspace, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
-    """The tree of the files as they are now; what could not be taken into it is told."""
+def snapshot_within_scope(
+    workspace: Workspace, observations: tuple[Observation, ...]
+) -> tuple[str, tuple[Observation, ...]]:
+    """Take a snapshot of the files. Files that could not be included are named in the last observation."""
     snapshot = workspace.snapshot()
     if not snapshot.skipped or not observations:
         return snapshot.tree, observations
@@ -74,8 +79,10 @@ def taken(workspace: Workspace, observations: tuple[Observation, ...]) -> tuple[
     return snapshot.tree, (*observations[:-1], replace(last, text=text))
 
 
-def put_back(task: Task, tree: str, observations: tuple[Observation, ...]) -> tuple[str, tuple[Observation, ...]]:
-    """The files without what a step may not change; what was put back is told."""
+def revert_out_of_scope(
+    task: Task, tree: str, observations: tuple[Observation, ...]
+) -> tuple[str, tuple[Observation, ...]]:
+    """Revert changes that a step may not make. The last observation names the files."""
     paths = [change.path for change in task.trees.changed(task.tree, tree)] if task.scope.keeps else []
     outside = task.scope.outside(paths)
     if not outside or not observations:
@@ -83,5 +90,5 @@ def put_back(task: Task, tree: str, observations: tuple[Observation, ...]) -> tu
     tree = task.trees.overlay(tree, task.tree, outside)
     task.workspace.restore(tree)
     last = observations[-1]
-    text = f"{last.text}\n[Put back, since {task.scope.why}: {some(outside)}]"
+    text = f"{last.text}\n[Put back, since {task.scope.why}: {format_names(outside)}]"
     return tree, (*observations[:-1], replace(last, text=text))

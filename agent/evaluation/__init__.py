@@ -1,1 +1,1 @@
-"""Whether predictions solve their instances: hidden tests in clean workspaces, reports, comparisons."""
+"""Evaluation of predictions: hidden tests in clean workspaces, reports, comparisons."""

@@ -1,6 +1,6 @@
-"""An environment as SWE-bench's constants describe it, in pip's words: theirs are conda's.
+"""Translation of environments in SWE-bench's constants from conda to pip.
 
-What lies in conda alone (libraries, programs) is left out, and said by pip while it goes on.
+Packages that only conda has (libraries, programs) are left out.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aci.environments.plan import Files
+from aci.environments.environment_plan import Files
 
 _SETUPTOOLS, _PIP = "setuptools<76", "pip<25"
-"""Of the day when those environments were made: newer setuptools have no pkg_resources, and newer pips install nothing
-in place whose backend has no word for it."""
+"""Versions from the time of those environments: newer setuptools have no pkg_resources, and newer pips make no editable
+installs with backends that do not support them."""
 _CONDA = {
     "dask-core": "dask",
     "iris": "scitools-iris",
@@ -26,23 +26,23 @@ _CONDA = {
     "pytorch": "torch",
     **dict.fromkeys(("cdms2", "compilers", "cxx-compiler", "ffmpeg", "hdf5", "libnetcdf"), ""),
 }
-"""Conda's name -> pip's, which may mean something else by the former; "" where pip has nothing of the kind."""
-_GONE = {"types-pkg_resources": "types-setuptools"}
+"""Conda's package name -> pip's; "" if pip has no such package."""
+_RENAMED = {"types-pkg_resources": "types-setuptools"}
 _CONDAS_PIN = re.compile(r"([\w.\[\]-]+)=([\w.]+)(?:=\w+)?")
 _LINE = re.compile(r"\s*-\s+([A-Za-z][\w.\[\]-]*\s*(?:[=<>!~].*)?)$")
 _FOREIGN = ("-e .", "#", ".[test")
 _END = "END_OF_THE_LIST"
 
 
-def installing(
+def pip_install_lines(
     spec: Mapping[str, Any], files: Files, requirements: tuple[str, ...] = (), environments: tuple[str, ...] = ()
 ) -> str:
-    """Shell lines that install what `spec` names; lists of the repository are read from `files`, at these paths."""
+    """Return shell lines that install what `spec` names; requirement lists are read from `files` at these paths."""
     return "\n".join(_lines(spec, files, requirements, environments)) + "\n"
 
 
-def edits(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """Commands of the set-up that change the repository's own files, on which predictions are to be judged."""
+def repository_edits(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the set-up commands that change the repository's own files; predictions are judged on the result."""
     return tuple(
         line for line in _texts(spec.get("pre_install")) if re.match(r"sed -i|grep -q", line) and "/etc/" not in line
     )
@@ -61,7 +61,7 @@ def _lines(
     if packages == "requirements.txt":
         yield from _listed(_requirements(files, requirements))
     elif packages == "environment.yml":
-        yield from _anyhow(_of_conda(_first(files, environments)[1]))
+        yield from _install_lines(_of_conda(_first(files, environments)[1]))
     elif packages:
         yield f"python -m pip install {shlex.join(filter(None, map(_pip, shlex.split(packages))))}"
     if more := _texts(spec.get("pip_packages")):
@@ -73,7 +73,7 @@ def _lines(
 
 
 def _texts(value: Any) -> list[str]:
-    """A list of texts, or one of one."""
+    """Return the texts of a list, or a single text as a list."""
     found = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
     return [text for text in found if isinstance(text, str)]
 
@@ -85,8 +85,8 @@ def _listed(lines: list[str]) -> Iterator[str]:
         yield 'python -m pip install -r "$lists/requirements.txt"'
 
 
-def _anyhow(names: list[str]) -> Iterator[str]:
-    """All at once, else each that can be had."""
+def _install_lines(names: list[str]) -> Iterator[str]:
+    """Yield lines that install all packages at once, or else those that are available."""
     if names:
         words = shlex.join(names)
         install = "python -m pip install --only-binary :all:"
@@ -99,7 +99,7 @@ def _first(files: Files, paths: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _requirements(files: Files, paths: tuple[str, ...]) -> list[str]:
-    """The lines of the first of these lists, and of those that it names, without the repository itself."""
+    """Return the lines of the first of these files and of the files that it includes, without the repository itself."""
     path, text = _first(files, paths)
     own, others = [], []
     for line in text.splitlines():
@@ -109,12 +109,12 @@ def _requirements(files: Files, paths: tuple[str, ...]) -> list[str]:
         else:
             own.append(line)
     kept = (line.strip() for line in (*others, *own))
-    named = (_GONE.get(re.split(r"[=<>!~ ]", line)[0], line) for line in kept if line and not line.startswith("-r"))
+    named = (_RENAMED.get(re.split(r"[=<>!~ ]", line)[0], line) for line in kept if line and not line.startswith("-r"))
     return [line for line in named if not line.startswith(_FOREIGN)]
 
 
 def _of_conda(text: str) -> list[str]:
-    """The packages of an environment.yml, those under `pip:` too."""
+    """Return the packages of an environment.yml, including those under `pip:`."""
     _, _, below = text.partition("dependencies:")
     found = (match[1].strip() for line in below.splitlines() if (match := _LINE.match(line.partition(" #")[0])))
     names = (_pip(name) for name in found if re.split(r"\W", name)[0] not in ("python", "pip"))
@@ -122,9 +122,9 @@ def _of_conda(text: str) -> list[str]:
 
 
 def _pip(name: str) -> str:
-    """`numpy=1.19` as `numpy==1.19.*`; nothing for what pip does not have."""
+    """Return `numpy==1.19.*` for `numpy=1.19`; "" for a package that pip does not have."""
     pinned = _CONDAS_PIN.fullmatch(name)
     plain = f"{pinned[1]}=={pinned[2]}.*" if pinned else name
     stem = re.split(r"[=<>!~ ]", plain)[0]
-    known = _CONDA.get(stem, _GONE.get(stem, stem))
+    known = _CONDA.get(stem, _RENAMED.get(stem, stem))
     return known + plain[len(stem) :] if known else ""

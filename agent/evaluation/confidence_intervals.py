@@ -1,4 +1,4 @@
-"""How sure a rate is: intervals over instances and over repeats. The standard library is enough."""
+"""Confidence intervals of rates, over instances and over repeats, with the standard library only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ CONFIDENCE = 0.95
 RESAMPLES = 2_000
 FEWEST = 200
 MOST_DRAWS = 20_000_000
-"""Values in all resamples together, some seconds' work: of very many values there are fewer resamples, not below the
-fewest."""
+"""Maximum number of values in all resamples together, which take some seconds. With very many values there are fewer
+resamples, but at least `FEWEST`."""
 SEED = 20260101
-"""Of every bootstrap here: the same figures each time."""
+"""Seed of every bootstrap, for reproducible figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
-    """Several attempts at each instance. `rates` are those of each repeat; `mean` is theirs, with its interval.
+class RepeatStatistics:
+    """Statistics of several attempts at each instance: the `rates` of the repeats, and their `mean` with its interval.
 
-    `variance` is that between the repeats' rates (n - 1 below). `pass_at` holds pass@1 to pass@K.
+    `variance` is the sample variance of the rates (divided by n - 1). `pass_at` holds pass@1 to pass@K.
     """
 
     rates: tuple[float, ...]
@@ -39,7 +39,7 @@ class Repeated:
 
 
 def wilson(hits: int, total: int, confidence: float = CONFIDENCE) -> Interval:
-    """The score interval of a rate (Wilson, JASA 22, 1927); (0, 1) where there is nothing to go by."""
+    """Return the score interval of a rate (Wilson, JASA 22, 1927); (0, 1) if `total` is 0."""
     if not 0 <= hits <= total:
         raise ValueError(f"{hits} of {total}")
     if not total:
@@ -52,7 +52,7 @@ def wilson(hits: int, total: int, confidence: float = CONFIDENCE) -> Interval:
 
 
 def pass_at(k: int, tries: int, hits: int) -> float:
-    """How likely one of `k` attempts solves it, unbiased, from `hits` in `tries` (Chen et al., arXiv 2107.03374)."""
+    """Return the unbiased estimate of pass@k from `hits` in `tries` (Chen et al., arXiv 2107.03374)."""
     if not 0 <= hits <= tries or not 1 <= k <= tries:
         raise ValueError(f"pass@{k} of {hits} in {tries}")
     return 1.0 - comb(tries - hits, k) / comb(tries, k)
@@ -64,7 +64,7 @@ def bootstrap(
     confidence: float = CONFIDENCE,
     seed: int = SEED,
 ) -> Interval:
-    """The percentile interval of `of(values)` when `values` are drawn anew (Efron & Tibshirani, 1993, chapter 13)."""
+    """Return the percentile interval of `of(values)` over resamples (Efron & Tibshirani, 1993, chapter 13)."""
     if not values:
         raise ValueError("no values")
     random = Random(seed)
@@ -74,23 +74,23 @@ def bootstrap(
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
-    """By linear interpolation between the two nearest."""
+    """Return a quantile by linear interpolation between the two nearest values."""
     at = share * (len(ordered) - 1)
     below = int(at)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (at - below)
 
 
-def repeated(outcomes: Sequence[Sequence[bool]]) -> Repeated:
-    """From one row an instance, with one outcome a repeat. All rows are equally long.
+def repeat_statistics(outcomes: Sequence[Sequence[bool]]) -> RepeatStatistics:
+    """Return statistics of one row for each instance, with one outcome for each repeat. All rows have the same length.
 
-    Attempts at one instance resemble each other, so instances are drawn for the interval, with all their attempts.
+    Attempts at one instance are correlated, so the interval resamples instances with all their attempts.
     """
     columns = list(zip(*outcomes, strict=True))
     if not columns:
         raise ValueError("no outcomes")
     rates = tuple(fmean(column) for column in columns)
-    return Repeated(
+    return RepeatStatistics(
         rates=rates,
         mean=fmean(rates),
         interval=bootstrap([fmean(row) for row in outcomes]),

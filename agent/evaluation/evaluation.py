@@ -1,4 +1,4 @@
-"""An evaluation from what was asked to its reports on disk."""
+"""An evaluation, from its options to the reports on disk."""
 
 from __future__ import annotations
 
@@ -12,31 +12,40 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from aci.repository import Repository
-from agent.batch.instances import Gold, read_golds, read_instances, select
-from agent.batch.machine import check_machine
-from agent.batch.place import Instance
-from agent.batch.repositories import Repositories
-from agent.evaluation.comparison import Outcomes, compare
-from agent.evaluation.graded import Graded
-from agent.evaluation.grading import GO_ON, Grading, Outcome, Plan
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings, load_settings
+from agent.evaluation.evaluation_report import (
+    ReportCounts,
+    compare_reports,
+    count_outcomes,
+    outcomes,
+    read_outcomes,
+    run_report,
+    summary,
+    write,
+)
+from agent.evaluation.gold_check import RUN, Case
+from agent.evaluation.grading_queue import RESUME_ADVICE, GradingQueue, Outcome, Plan
+from agent.evaluation.grading_store import GradingStore
+from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
+from agent.evaluation.patch_grade import GradingResult
+from agent.evaluation.prediction_comparison import Outcomes, compare
 from agent.evaluation.predictions import Predictions, dollars, read_predictions
-from agent.evaluation.quarantine import RUN, Case
-from agent.evaluation.report import Counted, compared, counted, official, outcomes, reported, summary, write
-from agent.evaluation.running import Evaluating, evaluate_one
-from agent.evaluation.shelf import Shelf
-from agent.ownership import claim_output
-from agent.settings import Settings, load_settings
-from agent.signals import stopped_by_signals
+from agent.instances.dataset_instances import Gold, read_golds, read_instances, select
+from agent.instances.host_errors import check_machine
+from agent.instances.jobs import Instance
+from agent.instances.repository_clones import Repositories
+from agent.limits.stop_signals import stopped_by_signals
+from agent.run_state.run_ownership import claim_output
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.journal import hold
+from trajectories.journal import acquire_lock
 
 SHOWN = 10
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EvaluateOptions:
     """The flags of `swe-agent evaluate`."""
 
     instances: tuple[Path, ...]
@@ -54,23 +63,23 @@ class Asked:
     timeout: float = 1800.0
 
 
-def evaluate(asked: Asked, say: Say) -> dict[str, Any]:
+def evaluate(asked: EvaluateOptions, say: Say) -> dict[str, Any]:
     """Grade what is not graded yet, write the reports, and return the object of `--json`. `say` gets the progress.
 
-    Raises UsageError, ConfigError, WorkspaceError where no workspace could be had, TryLater where another process
-    works in the folder, and Cancelled.
+    Raises UsageError, ConfigError, WorkspaceError if no workspace could be opened, TryLater if another process uses the
+    folder, and Cancelled.
     """
     settings = load_settings(workspace=asked.workspace)
     cases = _cases(asked, say)
     golds = {name: case.gold for name, case in cases.items()}
-    theirs = _named(asked.run_id, read_predictions(asked.predictions, golds), cases, asked.predictions, say)
-    report = reported(Path(asked.compare)) if asked.compare else None
+    theirs = _by_run_id(asked.run_id, read_predictions(asked.predictions, golds), cases, asked.predictions, say)
+    report = read_outcomes(Path(asked.compare)) if asked.compare else None
     others: dict[str, Predictions] = {}
     if asked.compare and report is None:
-        others = _named(f"{asked.run_id}.other", read_predictions(asked.compare, golds), cases, asked.compare, say)
+        others = _by_run_id(f"{asked.run_id}.other", read_predictions(asked.compare, golds), cases, asked.compare, say)
     if asked.compare:
-        _comparable(asked.compare, cases, theirs, report or others.values())
-    with _alone(asked.out, settings.state), stopping() as cancel:
+        _check_comparable(asked.compare, cases, theirs, report or others.values())
+    with _locked(asked.out, settings.state), stop_on_signal() as cancel:
         repositories = Repositories(asked.repos or settings.state / "clones")
         plan = Plan(
             out=asked.out,
@@ -81,51 +90,53 @@ def evaluate(asked: Asked, say: Say) -> dict[str, Any]:
             repeats=asked.repeats,
             workers=asked.workers or max(1, (os.cpu_count() or 2) // 2),
         )
-        options = Evaluating(settings, repositories.of, cancel, _once(say), timeout=asked.timeout)
+        options = EvaluationContext(settings, repositories.of, cancel, _once(say), timeout=asked.timeout)
 
-        def grade(gold: Gold, instance: Instance, patch: str) -> Graded:
+        def grade(gold: Gold, instance: Instance, patch: str) -> GradingResult:
             return evaluate_one(gold, instance, patch, options)
 
-        outcome = Grading(plan, grade, cancel, say, lambda: _check(settings)).run()
-        runs = [_counted(run, plan, outcome) for run in plan.sets]
+        outcome = GradingQueue(plan, grade, cancel, say, lambda: _check(settings)).run()
+        runs = [_count_run(run, plan, outcome) for run in plan.sets]
         for run in runs:
-            write(plan.out / run.file, official(run, outcome.quarantined))
-        return _reported(asked, plan, outcome, runs[: len(theirs)], report or outcomes(runs[len(theirs) :]))
+            write(plan.out / run.file, run_report(run, outcome.quarantined))
+        return _write_summary(asked, plan, outcome, runs[: len(theirs)], report or outcomes(runs[len(theirs) :]))
 
 
-def _cases(asked: Asked, say: Say) -> dict[str, Case]:
-    """The chosen instances that can be judged."""
+def _cases(asked: EvaluateOptions, say: Say) -> dict[str, Case]:
+    """Return the selected instances that can be judged."""
     golds = read_golds(asked.instances)
     chosen = select(read_instances(asked.instances), asked.filter, asked.slice)
     cases = {each.id: Case(golds[each.id], each) for each in chosen if each.id in golds}
     if not cases:
         files = ", ".join(map(str, asked.instances))
-        raise UsageError(f"{files} do not say how instances are judged.", "Add a file whose rows have tests.")
+        raise UsageError(f"{files} have no tests to judge instances by.", "Add a file whose rows have tests.")
     if left := [each.id for each in chosen if each.id not in cases]:
         names = ", ".join(left[:SHOWN]) + (" …" if len(left) > SHOWN else "")
-        say(f"{len(left)} of {len(chosen)} instances are left out, whose rows do not say how they are judged: {names}.")
+        say(f"{len(left)} of {len(chosen)} instances are left out, because their rows have no tests: {names}.")
     return cases
 
 
-def _named(
+def _by_run_id(
     run_id: str, sets: Mapping[int, Predictions], cases: Mapping[str, Case], where: str, say: Say
 ) -> dict[str, Predictions]:
-    """Each repeat under a run id of its own. Raises UsageError where no prediction is of an instance."""
-    Shelf.check(run_id)
+    """Return each repeat under its own run id. Raises UsageError if no prediction belongs to an instance."""
+    GradingStore.check(run_id)
     if run_id == RUN:
-        raise UsageError(f"--run-id {RUN} is that of the instances' own patches.", "Choose another name.")
+        raise UsageError(f"--run-id {RUN} is reserved for the instances' own patches.", "Choose another name.")
     if not any(name in cases for predictions in sets.values() for name in predictions):
-        raise UsageError(f"No prediction of {where} is of one of the {len(cases)} instances.", "Name files that fit.")
+        what = f"No prediction of {where} belongs to one of the {len(cases)} instances."
+        raise UsageError(what, "Give files that belong together.")
     if strange := {name for predictions in sets.values() for name in predictions if name not in cases}:
-        say(f"{len(strange)} predictions of {where} are of none of the chosen instances, and are left out.")
+        say(f"{len(strange)} predictions of {where} belong to none of the selected instances and are left out.")
     return {run_id if at == 1 else f"{run_id}.{at}": predictions for at, predictions in sets.items()}
 
 
-def _comparable(where: str, cases: Mapping[str, Case], theirs: Mapping[str, Predictions], others: Any) -> None:
-    """Raises UsageError where there is no pair to compare."""
+def _check_comparable(where: str, cases: Mapping[str, Case], theirs: Mapping[str, Predictions], others: Any) -> None:
+    """Raise UsageError if there is no pair to compare."""
     ours = {name for predictions in theirs.values() for name in predictions if name in cases}
     if ours.isdisjoint(others if isinstance(others, Mapping) else set().union(*others)):
-        raise UsageError(f"{where} shares no instance with the predictions.", "Compare with others of the same ones.")
+        fix = "Compare with predictions for the same instances."
+        raise UsageError(f"{where} shares no instance with the predictions.", fix)
 
 
 def _at_commit(case: Case, repositories: Repositories) -> Case:
@@ -135,19 +146,19 @@ def _at_commit(case: Case, repositories: Repositories) -> Case:
     try:
         return replace(case, commit=Repository.open(repositories.of(case.instance)).commit(base or None))
     except (UsageError, WorkspaceError):
-        return case  # whoever grades it says why
+        return case  # grading reports the reason
 
 
 def _check(settings: Settings) -> None:
-    """Raises WorkspaceError where this machine would fail any instance."""
+    """Raise WorkspaceError if this machine would fail every instance."""
     try:
         check_machine(settings)
     except WorkspaceError as error:
-        raise WorkspaceError(error.message, f"See `swe-agent doctor`. {GO_ON}") from error
+        raise WorkspaceError(error.message, f"See `swe-agent doctor`. {RESUME_ADVICE}") from error
 
 
 def _once(say: Say) -> Say:
-    """Each line only the first time: every workspace says the same."""
+    """Return a function that says each line only once, since every workspace says the same."""
     said: set[str] = set()
 
     def first(line: str) -> None:
@@ -159,7 +170,7 @@ def _once(say: Say) -> Say:
 
 
 def _setup(settings: Settings) -> str:
-    """What a verdict depends on beside patch and instance; how tests are run may come from the swebench package."""
+    """Return what a verdict depends on besides patch and instance, including the version of the swebench package."""
     try:
         package = version("swebench")
     except PackageNotFoundError:
@@ -168,32 +179,37 @@ def _setup(settings: Settings) -> str:
     return repr((settings.workspace, images, settings.setup, settings.test, package))
 
 
-def _counted(run: str, plan: Plan, outcome: Outcome) -> Counted:
+def _count_run(run: str, plan: Plan, outcome: Outcome) -> ReportCounts:
     ids = [name for name in plan.cases if name not in outcome.quarantined]
-    return counted(run, plan.sets[run], ids, outcome.verdicts[run])
+    return count_outcomes(run, plan.sets[run], ids, outcome.verdicts[run])
 
 
-def _reported(asked: Asked, plan: Plan, outcome: Outcome, runs: list[Counted], others: Outcomes) -> dict[str, Any]:
-    """Write our own report, and return it."""
-    told = summary(plan, outcome, runs)
+def _write_summary(
+    asked: EvaluateOptions, plan: Plan, outcome: Outcome, runs: list[ReportCounts], others: Outcomes
+) -> dict[str, Any]:
+    """Write the summary report and return it."""
+    report = summary(plan, outcome, runs)
     if asked.compare:
         found = compare(others, outcomes(runs), dollars(asked.compare), dollars(asked.predictions))
-        told["comparison"] = compared(found, asked.compare)
-    write(plan.out / "evaluation.json", told)
-    return told
+        report["comparison"] = compare_reports(found, asked.compare)
+    write(plan.out / "evaluation.json", report)
+    return report
 
 
 @contextmanager
-def _alone(out: Path, state: Path) -> Iterator[None]:
-    """The folder, for this process. Raises TryLater where another one has it, UsageError for a folder that somebody
-    else may have written: its verdicts would be reported as the user's."""
+def _locked(out: Path, state: Path) -> Iterator[None]:
+    """Lock the folder for this process.
+
+    Raises TryLater if another process uses it, UsageError for a folder that someone else may have written, because its
+    verdicts would be reported as the user's.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         claim_output(out, state)
-        what = f"Another process evaluates in {out}."
-        lock = hold(out / "evaluate.lock", what, "Wait for it, or choose another --out.")
+        what = f"Another process is evaluating in {out}."
+        lock = acquire_lock(out / "evaluate.lock", what, "Wait for it, or choose another --out.")
     except (FileExistsError, NotADirectoryError):
-        raise UsageError(f"--out {out} is no folder.", "Name one; it is made where there is none.") from None
+        raise UsageError(f"--out {out} is not a folder.", "Give a folder; it is created if necessary.") from None
     except OSError as error:
         raise WorkspaceError(f"{out} cannot be written: {error.strerror}.", "Choose another --out.") from error
     try:
@@ -203,8 +219,8 @@ def _alone(out: Path, state: Path) -> Iterator[None]:
 
 
 @contextmanager
-def stopping() -> Iterator[Event]:
-    """An event that the first signal sets, so that all ends in order; a second one raises KeyboardInterrupt."""
+def stop_on_signal() -> Iterator[Event]:
+    """Yield an event that the first signal sets, for an orderly end; a second signal raises KeyboardInterrupt."""
     cancel = Event()
 
     def stop() -> bool:

@@ -1,4 +1,4 @@
-"""What an evaluation came to, as an object: SWE-bench's run report, and ours with intervals beside it."""
+"""Reports of an evaluation as JSON objects: SWE-bench's run report, and a summary with confidence intervals."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.evaluation.comparison import Comparison, Outcomes
-from agent.evaluation.graded import Graded
-from agent.evaluation.grading import Outcome, Plan
+from agent.evaluation.confidence_intervals import Interval, repeat_statistics, wilson
+from agent.evaluation.grading_queue import Outcome, Plan
+from agent.evaluation.grading_store import path_part
+from agent.evaluation.patch_grade import GradingResult
+from agent.evaluation.prediction_comparison import Comparison, Outcomes
 from agent.evaluation.predictions import Predictions
-from agent.evaluation.shelf import part
-from agent.evaluation.statistics import Interval, repeated, wilson
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.limits import check_values, read_limited
+from trajectories.file_limits import check_values, read_limited
 
 SCHEMA = 2
-"""Of SWE-bench's run report, as swebench 4 writes it (harness/reporting.py)."""
+"""Schema version of SWE-bench's run report, as swebench 4 writes it (harness/reporting.py)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Where each instance that counts stands, in one run id: each is in one of the fields but `total`, by name.
+class ReportCounts:
+    """The names of the counted instances of one run id by outcome; each is in `total` and in one other field.
 
     `errors` have no verdict, or a patch that does not apply; `missing` have no prediction. Neither is resolved.
     """
@@ -40,16 +40,18 @@ class Counted:
 
     @property
     def file(self) -> str:
-        return f"{part(self.model.replace('/', '__'))}.{self.run}.json"
+        return f"{path_part(self.model.replace('/', '__'))}.{self.run}.json"
 
 
-def counted(run: str, predictions: Predictions, ids: Collection[str], verdicts: Mapping[str, Graded]) -> Counted:
-    """Sort the instances `ids` (those that are not quarantined) by what their predictions came to."""
+def count_outcomes(
+    run: str, predictions: Predictions, ids: Collection[str], verdicts: Mapping[str, GradingResult]
+) -> ReportCounts:
+    """Sort the instances `ids` (those that are not quarantined) by the outcome of their predictions."""
     given = [name for name in sorted(ids) if name in predictions]
     done = [name for name in given if name in verdicts and verdicts[name].applied and not verdicts[name].error]
     empty = tuple(name for name in given if predictions[name].empty)
     sorted_out = {*done, *empty}
-    return Counted(
+    return ReportCounts(
         run=run,
         model=next(iter(predictions.values())).model,
         total=tuple(sorted(ids)),
@@ -62,8 +64,8 @@ def counted(run: str, predictions: Predictions, ids: Collection[str], verdicts: 
     )
 
 
-def official(found: Counted, quarantined: Collection[str] = ()) -> dict[str, Any]:
-    """The run report, key by key as `make_run_report` writes it, and which instances were left out of it."""
+def run_report(found: ReportCounts, quarantined: Collection[str] = ()) -> dict[str, Any]:
+    """Return the run report with the keys that `make_run_report` writes, and the quarantined instances."""
     completed = sorted(found.resolved + found.unresolved)
     submitted = sorted(set(found.total) - set(found.missing))
     report = {
@@ -89,15 +91,15 @@ def official(found: Counted, quarantined: Collection[str] = ()) -> dict[str, Any
     return report | ({"quarantined_ids": sorted(quarantined)} if quarantined else {})
 
 
-def outcomes(runs: Collection[Counted]) -> dict[str, list[bool]]:
-    """Instance -> whether it is resolved, a run each; those for which no run has a prediction are left out."""
+def outcomes(runs: Collection[ReportCounts]) -> dict[str, list[bool]]:
+    """Return for each instance whether it is resolved, run by run; instances without a prediction are left out."""
     submitted = {name for run in runs for name in set(run.total) - set(run.missing)}
     resolved = [frozenset(run.resolved) for run in runs]
     return {name: [name in run for run in resolved] for name in sorted(submitted)}
 
 
-def reported(path: Path) -> Outcomes | None:
-    """The outcomes that a run report tells; None where the file is something else. Raises UsageError."""
+def read_outcomes(path: Path) -> Outcomes | None:
+    """Return the outcomes in a run report; None if the file is something else. Raises UsageError for a damaged one."""
     try:
         data = read_limited(path)
         check_values(data, str(path))
@@ -110,12 +112,12 @@ def reported(path: Path) -> Outcomes | None:
         return None
     except (KeyError, TypeError):
         raise UsageError(
-            f"{path} is no whole run report.", "Name predictions, or a report with submitted_ids."
+            f"{path} is not a complete run report.", "Give predictions, or a report with submitted_ids."
         ) from None
 
 
-def summary(plan: Plan, outcome: Outcome, runs: list[Counted]) -> dict[str, Any]:
-    """The object of `--json`, without the comparison: rates of all instances that are not quarantined."""
+def summary(plan: Plan, outcome: Outcome, runs: list[ReportCounts]) -> dict[str, Any]:
+    """Return the object of `--json` without the comparison; its rates are of all instances not quarantined."""
     ids = runs[0].total
     resolved = [set(run.resolved) for run in runs]
     by_repository: dict[str, list[str]] = {}
@@ -136,12 +138,12 @@ def summary(plan: Plan, outcome: Outcome, runs: list[Counted]) -> dict[str, Any]
 
 
 def _rate(ids: list[str], resolved: list[set[str]]) -> dict[str, Any]:
-    """The share that is resolved. Of one run Wilson's interval, of several that of their mean over drawn instances."""
+    """Return the resolved share, with Wilson's interval for one run, a bootstrap interval of the mean for several."""
     if not ids:
         return {"resolved": 0, "rate": None, "interval": None}
     rows = [[name in run for run in resolved] for name in ids]
     hits = sum(map(sum, rows))
-    interval = wilson(hits, len(ids)) if len(resolved) == 1 else repeated(rows).interval
+    interval = wilson(hits, len(ids)) if len(resolved) == 1 else repeat_statistics(rows).interval
     mean = hits if len(resolved) == 1 else hits / len(resolved)
     return {"resolved": mean, "rate": hits / len(resolved) / len(ids), "interval": _pair(interval)}
 
@@ -149,23 +151,23 @@ def _rate(ids: list[str], resolved: list[set[str]]) -> dict[str, Any]:
 def _repeats(ids: Collection[str], resolved: list[set[str]]) -> dict[str, Any] | None:
     if len(resolved) == 1 or not ids:
         return None
-    found = repeated([[name in run for run in resolved] for name in ids])
+    found = repeat_statistics([[name in run for run in resolved] for name in ids])
     at = {str(k): value for k, value in enumerate(found.pass_at, 1)}
     return {"rates": list(found.rates), "mean": found.mean, "variance": found.variance, "pass_at": at}
 
 
-def _run(run: Counted, out: Path) -> dict[str, Any]:
+def _run(run: ReportCounts, out: Path) -> dict[str, Any]:
     names = "resolved", "unresolved", "empty", "errors", "missing"
-    told: dict[str, Any] = {name: list(getattr(run, name)) for name in names}
-    return {"run_id": run.run, "report": str(out / run.file), **told, "flaky": dict(run.flaky)}
+    lists: dict[str, Any] = {name: list(getattr(run, name)) for name in names}
+    return {"run_id": run.run, "report": str(out / run.file), **lists, "flaky": dict(run.flaky)}
 
 
-def compared(found: Comparison, other: str) -> dict[str, Any]:
-    """A comparison in which `other` was the first and what is evaluated the second."""
-    told = asdict(found) | {"interval": _pair(found.interval), "means_interval": _pair(found.means_interval)}
+def compare_reports(found: Comparison, other: str) -> dict[str, Any]:
+    """Return the object of a comparison between `other` (first) and the evaluated predictions (second)."""
+    fields = asdict(found) | {"interval": _pair(found.interval), "means_interval": _pair(found.means_interval)}
     if found.costs:
-        told["costs"] |= {"interval": _pair(found.costs.interval)}
-    return {"with": other, **told}
+        fields["costs"] |= {"interval": _pair(found.costs.interval)}
+    return {"with": other, **fields}
 
 
 def _pair(interval: Interval | None) -> list[float] | None:
@@ -173,10 +175,11 @@ def _pair(interval: Interval | None) -> list[float] | None:
 
 
 def write(path: Path, report: Mapping[str, Any]) -> None:
-    """Write an object whole. Raises WorkspaceError."""
+    """Write an object atomically. Raises WorkspaceError."""
     torn = path.with_name(f".{path.name}.torn")
     try:
         torn.write_text(json.dumps(report, indent=4) + "\n", "utf-8")
         torn.replace(path)
     except OSError as error:
-        raise WorkspaceError(f"{path} cannot be written: {error.strerror}.", "Make room, then go on.") from error
+        fix = "Free disk space, then start the evaluation again."
+        raise WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix) from error

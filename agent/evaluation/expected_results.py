@@ -1,7 +1,7 @@
-"""Whether the tests that an instance names passed: data sets write a test's name as their runner printed it.
+"""Matching of the test names in an instance with test results, since data sets use names as their runner prints them.
 
-Known are pytest's node ids, also cut at the first space as SWE-bench's log parsers do, unittest's and Django's
-`test_x (module.Class)`, dotted names, and a function's bare name, as sympy's runner prints it.
+Supported are pytest's node ids (also cut at the first space, as by SWE-bench's log parsers), `test_x (module.Class)` of
+unittest and Django, dotted names, and plain function names as printed by sympy's runner.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from aci.report import Report, TestResult
+from aci.testing.suite_results import SuiteReport, TestResult
 
 _UNITTEST = re.compile(r"(\w+) \(([\w.]+)\)")
 _PATH = re.compile(r"\[/(?!/)[^*]*/")
 
 
-def passes(names: Iterable[str], report: Report) -> dict[str, bool]:
-    """Of each name whether all tests that it may mean passed; one that means none did not.
+def passes(names: Iterable[str], report: SuiteReport) -> dict[str, bool]:
+    """Return for each name whether all matching tests passed; False if no test matches.
 
-    What fails as expected counts as passed, as in SWE-bench's harness; what is skipped does not, which there counts as
-    nothing. Where only the exit code is known, it holds for all.
+    Expected failures count as passed, as in SWE-bench's harness. Skipped tests count as not passed, although that
+    harness ignores them. If only the exit code is known, it decides for all names.
     """
     if report.granularity == "command":
         return dict.fromkeys(names, report.ok)
@@ -37,14 +37,18 @@ def _passed(meant: Iterable[TestResult]) -> bool:
 
 
 def _keys(id: str) -> set[object]:
-    """What a data set may call it: the whole, cut at a space, a path as parameter cut to its end, and its ends."""
+    """Return the names that a data set may use for a test.
+
+    These are the whole id, the id cut at a space, the id with a path parameter reduced to its last part, and its
+    trailing parts.
+    """
     cut = id.split(maxsplit=1)[0] if id.strip() else id
     parts = _dotted(cut)
     return {id, cut, _PATH.sub("[/", cut), *(parts[at:] for at in range(len(parts)))}
 
 
 def _dotted(name: str) -> tuple[str, ...]:
-    """`a/b.py::C::test_x[1]`, `a.b.C.test_x[1]` and `test_x[1] (a.b.C)` as the same parts."""
+    """Return the parts of a name, the same for `a/b.py::C::test_x[1]`, `a.b.C.test_x[1]`, `test_x[1] (a.b.C)`."""
     if match := _UNITTEST.fullmatch(name):
         test, holder = match.groups()
         name = holder if holder.endswith(f".{test}") else f"{holder}.{test}"

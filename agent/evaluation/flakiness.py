@@ -1,19 +1,19 @@
-"""Tests that change their minds: what fails is run again, in a fresh workspace each time."""
+"""Detection of flaky tests: failing tests are run again, each time in a fresh workspace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from agent.evaluation.graded import Graded
+from agent.evaluation.patch_grade import GradingResult
 
 Names = frozenset[str]
 
 
-def tried(grade: Callable[[], Graded], repeats: int) -> tuple[Graded, ...]:
-    """One try, and where tests fail in it as many as `repeats`, or until each of them has passed once."""
+def grade_with_repeats(grade: Callable[[], GradingResult], repeats: int) -> tuple[GradingResult, ...]:
+    """Grade once; if tests fail, repeat up to `repeats` tries in all, or until each failing test has passed once."""
     tries = [grade()]
-    while len(tries) < repeats and _failed(tries[0]) and not _failed(tries[0]) <= changing(tries):
+    while len(tries) < repeats and _failed(tries[0]) and not _failed(tries[0]) <= flaky_tests(tries):
         again = grade()
         if again.error:
             break
@@ -21,26 +21,26 @@ def tried(grade: Callable[[], Graded], repeats: int) -> tuple[Graded, ...]:
     return tuple(tries)
 
 
-def steadily(grade: Callable[[], Graded], repeats: int) -> tuple[Graded, ...]:
-    """All `repeats` tries, whatever they come to, as long as there is a verdict."""
+def grade_all_repeats(grade: Callable[[], GradingResult], repeats: int) -> tuple[GradingResult, ...]:
+    """Grade `repeats` times, whatever the verdicts; stop at an error."""
     tries = [grade()]
     while len(tries) < repeats and not tries[-1].error:
         tries.append(grade())
     return tuple(each for each in tries if not each.error) or tuple(tries)
 
 
-def changing(tries: Sequence[Graded]) -> Names:
-    """The tests that passed in one of the tries and failed in another, or were seen to within one."""
+def flaky_tests(tries: Sequence[GradingResult]) -> Names:
+    """Return the tests that passed in one try and failed in another, or that a single try reports as flaky."""
     passed = Names().union(*(each.f2p_ok + each.p2p_ok for each in tries))
     failed = Names().union(*(_failed(each) for each in tries))
     return (passed & failed).union(*(each.flaky for each in tries))
 
 
-def judged(tries: Sequence[Graded], uncounted: Collection[str] = ()) -> Graded:
-    """The first try's verdict without the tests that are not counted, with all flaky ones named.
+def verdict_without_flaky(tries: Sequence[GradingResult], uncounted: Collection[str] = ()) -> GradingResult:
+    """Return the first try's verdict without the `uncounted` tests, and with all flaky tests.
 
-    Its log is that of a try that failed in the same counted tests, and in as few others as there are: whoever reads it
-    with another grader comes to the same, where that can be.
+    Its log is that of the try with the same failing counted tests and the fewest other failures, so that another grader
+    comes to the same verdict from the log if possible.
     """
     counted = _failed(tries[0]) - frozenset(uncounted)
     alike = [each for each in tries if _failed(each) - frozenset(uncounted) == counted]
@@ -49,12 +49,12 @@ def judged(tries: Sequence[Graded], uncounted: Collection[str] = ()) -> Graded:
         shown,
         f2p_failed=tuple(name for name in shown.f2p_failed if name in counted),
         p2p_failed=tuple(name for name in shown.p2p_failed if name in counted),
-        flaky=tuple(sorted(changing(tries))),
+        flaky=tuple(sorted(flaky_tests(tries))),
         seconds=sum(each.seconds for each in tries),
     )
     passes = left.applied and not left.error and not counted and bool(left.f2p_ok)
     return replace(left, resolved=left.resolved or passes)
 
 
-def _failed(graded: Graded) -> Names:
+def _failed(graded: GradingResult) -> Names:
     return frozenset(graded.f2p_failed + graded.p2p_failed)

@@ -1,6 +1,7 @@
-"""The instances' own patches, graded first: what does not tell a right patch from none, or fails it, tells nothing.
+"""The check of instances with their own (gold) patches, before predictions are graded.
 
-Their verdicts lie under the run id `gold`, as models `gold` and `base`, and are not come to twice.
+An instance whose tests fail with its own patch, or pass without any, says nothing about predictions and is quarantined.
+The verdicts are stored under the run id `gold`, as models `gold` and `base`, and reused.
 """
 
 from __future__ import annotations
@@ -11,33 +12,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.evaluation.graded import Graded
-from agent.evaluation.repeats import Names, changing, judged, steadily, tried
-from agent.evaluation.shelf import Shelf, key
+from agent.evaluation.flakiness import Names, flaky_tests, grade_all_repeats, grade_with_repeats, verdict_without_flaky
+from agent.evaluation.grading_store import GradingStore, key
+from agent.evaluation.patch_grade import GradingResult
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 from trajectories.errors import WorkspaceError
 
 RUN = "gold"
 SHOWN = 3
 WAYS = "setup", "install_config", "environment_setup_commit"
-"""What else of a row says how its tests are run."""
+"""Further columns of a row on how its tests are run."""
 
-Grade = Callable[[Gold, Instance, str], Graded]
-"""Applies a patch in a clean workspace and runs the instance's tests. "" is the base with the tests alone."""
+Grade = Callable[[Gold, Instance, str], GradingResult]
+"""Applies a patch in a clean workspace and runs the instance's tests. With the patch "" it tests the base."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An instance with what judges it."""
+    """An instance with its gold patch and tests."""
 
     gold: Gold
     instance: Instance
     commit: str = ""
-    """What the base names now, where that is no commit's id: a branch, or none, is another one tomorrow."""
+    """The commit that the base stands for now, if it is not a commit id but a branch or empty."""
 
     def key(self, setup: str, *more: object) -> str:
-        """What a verdict on it depends on, beside the patch."""
+        """Return a key for everything that a verdict depends on; `more` holds the patch and the like."""
         gold, each = self.gold, self.instance
         tests = gold.test_patch, gold.fail_to_pass, gold.pass_to_pass
         ways = (
@@ -51,75 +52,76 @@ class Case:
         return key(setup, ways, tests, *more)
 
 
-class Unchecked(WorkspaceError):
-    """The machine failed, which says nothing about the instance."""
+class GoldCheckFailed(WorkspaceError):
+    """The machine failed, so the instance could not be checked."""
 
 
 class GoldCheck:
-    """Grades gold patches and bases. `setup` names what else a verdict depends on; `repeats` as in `tried`.
+    """Grades gold patches and bases.
 
-    Safe to share between threads: several predictions of an instance wait for one verdict.
+    `setup` describes what else a verdict depends on; `repeats` as in `grade_with_repeats`. Thread-safe: several
+    predictions for an instance wait for one verdict.
     """
 
     def __init__(self, grade: Grade, directory: Path, setup: str, repeats: int) -> None:
         self._grade = grade
-        self._shelf = Shelf(directory, RUN)
+        self._store = GradingStore(directory, RUN)
         self._setup = setup
         self._repeats = repeats
         self._lock = Lock()
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     def reason(self, case: Case) -> str:
-        """Why the instance says nothing about a patch; "" where it does. Raises Unchecked."""
+        """Return why the instance cannot judge patches; "" if it can. Raises GoldCheckFailed."""
         patch = case.gold.patch
         if not patch.strip():
             return "it has no patch of its own"
 
-        def own() -> Graded:
-            tries = tried(lambda: self._grade(case.gold, case.instance, patch), self._repeats)
-            return judged(tries, changing(tries))
+        def own() -> GradingResult:
+            tries = grade_with_repeats(lambda: self._grade(case.gold, case.instance, patch), self._repeats)
+            return verdict_without_flaky(tries, flaky_tests(tries))
 
-        if why := _failing(self._kept(case, "gold", patch, own)):
+        if why := _failure(self._verdict(case, "gold", patch, own)):
             return why
-        base = self._kept(case, "base", "", lambda: self._grade(case.gold, case.instance, ""))
+        base = self._verdict(case, "base", "", lambda: self._grade(case.gold, case.instance, ""))
         if base.error:
             return f"its tests could not be run without a patch: {base.error}"
         solved = base.resolved or (base.f2p_ok and not base.f2p_failed)
         return "its tests pass without any patch" if solved else ""
 
-    def own(self, case: Case, patch: str) -> Graded | None:
-        """The verdict on the instance's own patch, with its log, where `patch` is that one and is graded already."""
+    def own(self, case: Case, patch: str) -> GradingResult | None:
+        """Return the stored verdict with its log if `patch` is the instance's own and is graded already; else None."""
         if patch != case.gold.patch:
             return None
-        return self._shelf.whole("gold", case.gold.id, self._key(case, patch))
+        return self._store.whole("gold", case.gold.id, self._key(case, patch))
 
     def flips(self, case: Case) -> Names:
-        """The tests that pass and fail with the instance's own patch, in as many tries as are made."""
+        """Return the tests that both pass and fail with the instance's own patch, over all tries."""
         patch = case.gold.patch
         if not patch.strip():
             return frozenset()
 
-        def again() -> Graded:
-            tries = steadily(lambda: self._grade(case.gold, case.instance, patch), self._repeats)
-            return judged(tries, changing(tries))
+        def again() -> GradingResult:
+            tries = grade_all_repeats(lambda: self._grade(case.gold, case.instance, patch), self._repeats)
+            return verdict_without_flaky(tries, flaky_tests(tries))
 
-        return frozenset(self._kept(case, "gold-again", patch, again).flaky)
+        return frozenset(self._verdict(case, "gold-again", patch, again).flaky)
 
-    def _kept(self, case: Case, model: str, patch: str, grade: Callable[[], Graded]) -> Graded:
+    def _verdict(self, case: Case, model: str, patch: str, grade: Callable[[], GradingResult]) -> GradingResult:
         name = self._key(case, patch)
         with self._lock:
             lock = self._locks[case.gold.id]
         with lock:
-            graded = self._shelf.find(model, case.gold.id, name) or self._shelf.put(model, grade(), name, patch)
+            graded = self._store.find(model, case.gold.id, name) or self._store.put(model, grade(), name, patch)
         if graded.infrastructure:
-            raise Unchecked(graded.error)
+            raise GoldCheckFailed(graded.error)
         return graded
 
     def _key(self, case: Case, patch: str) -> str:
         return case.key(self._setup, patch, self._repeats)
 
 
-def _failing(own: Graded) -> str:
+def _failure(own: GradingResult) -> str:
     if own.error:
         return f"its own patch could not be judged: {own.error}"
     if not own.applied:

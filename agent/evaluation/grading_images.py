@@ -1,4 +1,4 @@
-"""Where an instance's tests run: the image of its environment, or a venv of this machine's."""
+"""The environment of an instance's tests: an image, or a venv on this machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Lock
 
-from aci.daemon import connect, trouble
-from aci.environment import TreeFiles, environment_for
-from aci.environments.images import DEFAULTS
-from aci.workspace import Options
-from agent.batch.place import Instance
-from agent.batch.pulling import Missing, official, pull
-from agent.evaluation.specs import Way
-from agent.evaluation.venvs import venv
-from agent.settings import Settings
-from agent.surroundings import wishes
+from aci.docker.docker_daemon import connect, docker_errors
+from aci.environments.environment import TreeFiles, environment_for
+from aci.environments.language_images import DEFAULTS
+from aci.runtime.workspace import WorkspaceOptions
+from agent.config.environment_options import environment_options
+from agent.config.settings import Settings
+from agent.evaluation.grading_specs import GradingSpec
+from agent.evaluation.grading_venvs import venv
+from agent.instances.image_registry import ImageNotFound, official_image, pull
+from agent.instances.jobs import Instance
 from trajectories.errors import UsageError, WorkspaceError
 
 UNREACHABLE = re.compile(
@@ -25,15 +25,15 @@ UNREACHABLE = re.compile(
     r"|cannot be reached|TLS handshake|x509|proxyconnect",
     re.IGNORECASE,
 )
-"""What the daemon says where no image could be pulled; all else is of one image alone."""
+"""Docker's messages if no image can be pulled; other messages concern a single image."""
 _CONDA = "if [ -f /opt/miniconda3/bin/activate ]; then . /opt/miniconda3/bin/activate; conda activate testbed; fi"
-"""In SWE-bench's images."""
+"""Activation of the environment in SWE-bench's images."""
 
 
 class Registry:
-    """SWE-bench's own images, each asked for once; none any more once the registry cannot be reached.
+    """SWE-bench's own images, each pulled once; no more pulls are tried once the registry is unreachable.
 
-    Safe to share between threads, which wait only for the image that they need.
+    Thread-safe; a thread waits only for the image that it needs.
     """
 
     def __init__(self) -> None:
@@ -42,9 +42,11 @@ class Registry:
         self._lock = Lock()
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
-    def image(self, instance: Instance, way: Way, settings: Settings, say: Callable[[str], None]) -> str:
-        """The name of the instance's image, which is here now; "" where there is none, or none is asked for."""
-        name = official(instance) if way.published and settings.workspace == "docker" and not settings.image else ""
+    def image(self, instance: Instance, way: GradingSpec, settings: Settings, say: Callable[[str], None]) -> str:
+        """Pull the instance's image if necessary and return its name; "" if there is none or it is not wanted."""
+        name = (
+            official_image(instance) if way.published and settings.workspace == "docker" and not settings.image else ""
+        )
         if not name:
             return ""
         with self._lock:
@@ -57,7 +59,7 @@ class Registry:
     def _here(self, name: str, say: Callable[[str], None]) -> bool:
         daemon = connect()
         try:
-            with trouble():
+            with docker_errors():
                 if daemon.client.api.images(name=name):
                     return True
             if not self._reached:
@@ -65,7 +67,7 @@ class Registry:
             say(f"Pulling the image {name}.")
             pull(daemon, name)
             return True
-        except Missing:
+        except ImageNotFound:
             return False
         except WorkspaceError as error:
             if UNREACHABLE.search(error.message.replace(name, "")):
@@ -78,35 +80,37 @@ class Registry:
             daemon.rest()
 
 
-def housed(way: Way, place: Options, settings: Settings, setup_commit: str) -> tuple[Options, tuple[str, ...]]:
-    """The options with the image in which tests run, made if it is not there; and what a session is told first.
+def with_test_image(
+    way: GradingSpec, place: WorkspaceOptions, settings: Settings, setup_commit: str
+) -> tuple[WorkspaceOptions, tuple[str, ...]]:
+    """Return the options with the image in which tests run, built if necessary, and a session's first commands.
 
-    Lists that the set-up reads are those of `setup_commit`, where the repository has it. Raises WorkspaceError for an
-    environment that cannot be made.
+    Requirement lists are read from `setup_commit` if the repository has it. Raises WorkspaceError for an environment
+    that cannot be built.
     """
     image = settings.image or way.image
     setup = settings.setup or ("" if way.image or way.setup is None else way.setup(_files(place, setup_commit)))
     if settings.workspace != "docker":
         return place, venv(way.python, setup, place) if setup else ()
-    wished = wishes(settings, {"setup": "the instance", "image": "the instance"})
-    if way.python and not image:  # what is installed is written down: tests of the base cannot better it
+    wished = environment_options(settings, {"setup": "the instance", "image": "the instance"})
+    if way.python and not image:  # the specification is complete: no tests of the base are needed to find it
         wished = replace(wished, images={"python": image_of_python(way.python, settings.images)}, test="true")
     else:
         wished = replace(wished, image=image, test=way.command)
-    told = (_CONDA,) if way.image and not settings.image else ()
-    return replace(place, image=environment_for(place, replace(wished, setup=setup))), told
+    commands = (_CONDA,) if way.image and not settings.image else ()
+    return replace(place, image=environment_for(place, replace(wished, setup=setup))), commands
 
 
 def image_of_python(version: str, images: Mapping[str, str]) -> str:
-    """The user's image for this version of Python, else the official one."""
+    """Return the user's image for this version of Python, else the official one."""
     name = f"python{version}"
     return images.get(name) or DEFAULTS.get(name) or f"python:{version}"
 
 
-def _files(place: Options, commit: str) -> TreeFiles:
+def _files(place: WorkspaceOptions, commit: str) -> TreeFiles:
     if commit:
         try:
             return TreeFiles(place.trees, place.repository.base(place.trees, commit).tree)
         except UsageError:
-            place.say(f"The repository has no commit {commit[:12]}: its base says what is set up.")
+            place.say(f"The repository has no commit {commit[:12]}: its base determines the set-up.")
     return TreeFiles(place.trees, place.base.tree)

@@ -1,4 +1,4 @@
-"""Every prediction graded once, by several workers; what is graded is on disk and is not graded again."""
+"""The queue that grades every prediction once, with several workers; verdicts on disk are reused."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.evaluation.graded import Graded
+from agent.evaluation.flakiness import flaky_tests, grade_with_repeats, verdict_without_flaky
+from agent.evaluation.gold_check import Case, GoldCheck, GoldCheckFailed, Grade
+from agent.evaluation.grading_store import GradingStore
+from agent.evaluation.patch_grade import GradingResult
 from agent.evaluation.predictions import Prediction, Predictions
-from agent.evaluation.quarantine import Case, GoldCheck, Grade, Unchecked
-from agent.evaluation.repeats import changing, judged, tried
-from agent.evaluation.shelf import Shelf
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 from trajectories.errors import Cancelled, Stop, SweAgentError, WorkspaceError
 
 T = TypeVar("T")
 R = TypeVar("R")
-GO_ON = "Start it again with the same --out to go on."
+RESUME_ADVICE = "Start it again with the same --out to continue."
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is graded: `sets` holds predictions by run id, `check` whether gold is graded first.
+    """What is graded: `sets` holds predictions by run id; with `check`, gold patches are graded first.
 
-    `setup` names what verdicts depend on beside patches and instances; a verdict of another set-up is not used.
+    `setup` describes what verdicts depend on besides patches and instances; verdicts with another one are not reused.
     """
 
     out: Path
@@ -43,7 +43,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A prediction of the run id `run`."""
+    """A prediction to grade under the run id `run`."""
 
     run: str
     case: Case
@@ -52,16 +52,19 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`verdicts` by run id and instance, of all that has a patch and is not quarantined; quarantined: why."""
+    """Verdicts by run id and instance, of predictions with a patch that are not quarantined.
 
-    verdicts: Mapping[str, Mapping[str, Graded]]
+    `quarantined` maps instances to reasons.
+    """
+
+    verdicts: Mapping[str, Mapping[str, GradingResult]]
     quarantined: Mapping[str, str]
 
 
-class Grading:
-    """Carries out a plan. `told` gets a line for each instance, from any thread; `cancel` stops it in order.
+class GradingQueue:
+    """Carries out a plan. `say` gets a line for each instance, from any thread; `cancel` stops it in order.
 
-    `check` is asked when an instance has no workspace, and raises WorkspaceError where no other one would have.
+    `check` is called if an instance gets no workspace, and raises WorkspaceError if no other one would either.
     """
 
     def __init__(
@@ -69,25 +72,25 @@ class Grading:
         plan: Plan,
         grade: Grade,
         cancel: Event,
-        told: Callable[[str], object],
+        say: Callable[[str], object],
         check: Callable[[], object] = lambda: None,
     ) -> None:
         self._plan = plan
         self._cancel = cancel
-        self._told = told
+        self._say = say
         self._check = check
         self._broken: list[WorkspaceError] = []
         self._worked = 0
-        self._unsafely = grade
+        self._unguarded_grade = grade
         self._gold = GoldCheck(self._grade, plan.out, plan.setup, plan.repeats)
 
     def run(self) -> Outcome:
-        """Grade all that is left to grade.
+        """Grade everything that is not graded yet.
 
-        Raises Cancelled when stopped, and WorkspaceError where not one workspace could be had, or the machine fails.
+        Raises Cancelled when stopped, and WorkspaceError if no workspace at all could be opened or the machine fails.
         """
         plan = self._plan
-        checked = self._each(self._checked, list(plan.cases.values())) if plan.check else []
+        checked = self._map(self._check_gold, list(plan.cases.values())) if plan.check else []
         quarantined = {name: why for name, why in checked if why}
         jobs = [
             Job(run, plan.cases[name], prediction)
@@ -95,21 +98,21 @@ class Grading:
             for name, prediction in predictions.items()
             if name in plan.cases and name not in quarantined and not prediction.empty
         ]
-        found = [self._shelf(job).find(job.prediction.model, job.case.gold.id, self._key(job)) for job in jobs]
+        found = [self._store(job).find(job.prediction.model, job.case.gold.id, self._key(job)) for job in jobs]
         left = [job for job, graded in zip(jobs, found, strict=True) if graded is None]
         if len(left) < len(jobs):
-            self._told(f"{len(jobs) - len(left)} of {len(jobs)} predictions are graded already.")
-        done = [*zip(jobs, found, strict=True), *zip(left, self._each(self._graded, left), strict=True)]
+            self._say(f"{len(jobs) - len(left)} of {len(jobs)} predictions are already graded.")
+        done = [*zip(jobs, found, strict=True), *zip(left, self._map(self._grade_job, left), strict=True)]
         if self._broken and not self._worked and len(left) == len(jobs):
             raise self._broken[0]
-        verdicts: dict[str, dict[str, Graded]] = {run: {} for run in plan.sets}
+        verdicts: dict[str, dict[str, GradingResult]] = {run: {} for run in plan.sets}
         for job, graded in done:
             if graded:
                 verdicts[job.run][graded.instance] = graded
         return Outcome(verdicts, quarantined)
 
-    def _each(self, work: Callable[[T], R], on: Sequence[T]) -> list[R]:
-        """What `work` comes to on each, in order. The first that raises stops the others."""
+    def _map(self, work: Callable[[T], R], on: Sequence[T]) -> list[R]:
+        """Return the results of `work` on each item, in order. The first error stops the others."""
         self._at, self._of = count(1), len(on)
         pool = ThreadPoolExecutor(self._plan.workers, thread_name_prefix="evaluate")
         futures = [pool.submit(work, each) for each in on]
@@ -118,86 +121,86 @@ class Grading:
             if any(future.done() and future.exception() for future in futures):
                 self._cancel.set()
             pool.shutdown(cancel_futures=True)
-        except KeyboardInterrupt:  # a second one: nobody is waited for
+        except KeyboardInterrupt:  # the second one: do not wait for the workers
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         _raise(futures)
         return [future.result() for future in futures]
 
-    def _checked(self, case: Case) -> tuple[str, str]:
+    def _check_gold(self, case: Case) -> tuple[str, str]:
         try:
             why = self._gold.reason(case)
-        except Unchecked as error:
-            self._progress(case, f"its own patch is not checked: {error.message}")
+        except GoldCheckFailed as error:
+            self._progress(case, f"its own patch could not be checked: {error.message}")
             return case.gold.id, ""
         self._progress(case, f"quarantined: {why}" if why else "its own patch resolves it")
         return case.gold.id, why
 
-    def _graded(self, job: Job) -> Graded:
-        found = self._gold.own(job.case, job.prediction.patch) or self._tried(job.case, job.prediction.patch)
-        graded = self._shelf(job).put(job.prediction.model, found, self._key(job), job.prediction.patch)
+    def _grade_job(self, job: Job) -> GradingResult:
+        found = self._gold.own(job.case, job.prediction.patch) or self._grade_repeatedly(job.case, job.prediction.patch)
+        graded = self._store(job).put(job.prediction.model, found, self._key(job), job.prediction.patch)
         self._progress(job.case, describe(graded), job.run)
         return graded
 
-    def _tried(self, case: Case, patch: str) -> Graded:
-        tries = tried(lambda: self._grade(case.gold, case.instance, patch), self._plan.repeats)
-        changed = changing(tries)
+    def _grade_repeatedly(self, case: Case, patch: str) -> GradingResult:
+        tries = grade_with_repeats(lambda: self._grade(case.gold, case.instance, patch), self._plan.repeats)
+        changed = flaky_tests(tries)
         try:
-            return judged(tries, changed & self._gold.flips(case) if changed else changed)
-        except Unchecked as error:
-            return replace(judged(tries), resolved=False, error=error.message, infrastructure=True)
+            return verdict_without_flaky(tries, changed & self._gold.flips(case) if changed else changed)
+        except GoldCheckFailed as error:
+            return replace(verdict_without_flaky(tries), resolved=False, error=error.message, infrastructure=True)
 
-    def _shelf(self, job: Job) -> Shelf:
-        return Shelf(self._plan.out, job.run)
+    def _store(self, job: Job) -> GradingStore:
+        return GradingStore(self._plan.out, job.run)
 
     def _key(self, job: Job) -> str:
         return job.case.key(self._plan.setup, job.prediction.patch, self._plan.repeats)
 
     def _progress(self, case: Case, what: str, run: str = "") -> None:
         of = f" ({run})" if run and len(self._plan.sets) > 1 else ""
-        self._told(f"[{next(self._at)}/{self._of}] {case.gold.id}{of}: {what}")
+        self._say(f"[{next(self._at)}/{self._of}] {case.gold.id}{of}: {what}")
 
-    def _grade(self, gold: Gold, instance: Instance, patch: str) -> Graded:
-        """What fails around one instance is that instance's; what stops all is raised."""
+    def _grade(self, gold: Gold, instance: Instance, patch: str) -> GradingResult:
+        """Grade a patch; turn an instance's own failure into a result, and raise what would stop all."""
         if self._cancel.is_set():
-            raise Cancelled("Interrupted.", GO_ON)
+            raise Cancelled("Interrupted.", RESUME_ADVICE)
         try:
-            graded = self._unsafely(gold, instance, patch)
+            graded = self._unguarded_grade(gold, instance, patch)
             self._worked += 1
         except Stop as stop:
-            raise Cancelled("Interrupted.", GO_ON) from stop
+            raise Cancelled("Interrupted.", RESUME_ADVICE) from stop
         except SweAgentError as error:
             broken = isinstance(error, WorkspaceError)
             if isinstance(error, WorkspaceError):
                 self._broken.append(error)
-                self._checked_machine()
+                self._check_machine()
             said = f"{error.message} {error.fix}".strip()
-            return Graded(gold.id, resolved=False, applied=False, error=said, infrastructure=broken)
-        except Exception as error:  # noqa: BLE001 - one instance's trouble leaves the others
-            said = f"A fault of swe-agent's own: {type(error).__name__}: {error}"
+            return GradingResult(gold.id, resolved=False, applied=False, error=said, infrastructure=broken)
+        except Exception as error:  # noqa: BLE001 - one instance's failure does not affect the others
+            said = f"Internal error: {type(error).__name__}: {error}"
             log = traceback.format_exc()
-            return Graded(gold.id, resolved=False, applied=False, error=said, infrastructure=True, log=log)
+            return GradingResult(gold.id, resolved=False, applied=False, error=said, infrastructure=True, log=log)
         return graded
 
-    def _checked_machine(self) -> None:
+    def _check_machine(self) -> None:
         try:
             self._check()
         except WorkspaceError:
-            self._cancel.set()  # the other workers begin nothing more
+            self._cancel.set()  # the other workers start nothing more
             raise
 
 
 def _raise(futures: Sequence[Future[R]]) -> None:
-    """What went wrong in the threads: a mistake before an interrupt, which is only its consequence."""
+    """Raise the threads' errors: a real error before an interrupt, which is only its consequence."""
     errors = [error for future in futures if not future.cancelled() and (error := future.exception())]
     for error in sorted(errors, key=lambda each: isinstance(each, Cancelled)):
         raise error
     if any(future.cancelled() for future in futures):
-        raise Cancelled("Interrupted.", GO_ON)
+        raise Cancelled("Interrupted.", RESUME_ADVICE)
 
 
-def describe(graded: Graded) -> str:
-    """A verdict in a few words."""
+def describe(graded: GradingResult) -> str:
+    """Return a verdict in a few words."""
     if graded.error:
         return f"no verdict: {graded.error}"
     if not graded.applied:
@@ -206,4 +209,4 @@ def describe(graded: Graded) -> str:
     if graded.resolved:
         return f"resolved{flaky}"
     failed = len(graded.f2p_failed), len(graded.p2p_failed)
-    return f"unresolved: {failed[0]} of its tests fail, and {failed[1]} that passed before{flaky}"
+    return f"unresolved: {failed[0]} of its tests fail, and {failed[1]} tests that passed before fail{flaky}"

@@ -1,4 +1,4 @@
-"""How an instance's tests are run and read: by its own row, by SWE-bench's constants, or as the repository's are."""
+"""How an instance's tests are run and read: from its row, from SWE-bench's constants, or detected."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aci.environments.plan import Files
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.evaluation.applying import files
-from agent.evaluation.installing import edits, installing
-from agent.evaluation.official import Official, official
+from aci.environments.environment_plan import Files
+from agent.evaluation.conda_requirements import pip_install_lines, repository_edits
+from agent.evaluation.grading_files import files
+from agent.evaluation.swebench_specs import SwebenchSpec, swebench_spec
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 
 _TOX, _WITHOUT_TOX = re.compile(r"tox --current-env .*--$"), "python -X dev -m pytest -rA"
-"""Sphinx's command as its tox.ini has it: in a venv tox's own link to Python leads to one without its packages."""
+"""Sphinx's test command, and its equivalent without tox: in a venv, tox uses a Python without the packages."""
 Read = Callable[[str], dict[str, bool]]
-"""Names of tests, and whether they passed, from what they printed."""
+"""Returns the names of tests, and whether they passed, from their output."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """`command` is empty where it is for us to find out. It runs the files of the test patch, and is narrowed to
-    `nodes` where it does not name them itself. `read` is None where our own hooks tell what came of each test.
+class GradingSpec:
+    """How to run an instance's tests.
 
-    `setup` says, of a repository's files, the shell lines that install what tests need, in an environment of `python`,
-    a version; without it that is derived from the repository's files. `edits` change the repository before anything
-    else does, as the set-up of SWE-bench's images did; `before` is run before the command.
+    `command` is empty if it is to be detected. It runs the files of the test patch, and is narrowed to `nodes` if it
+    does not name them itself. `read` is None if swe-agent's own hooks record the results.
+
+    `setup` returns the shell lines that install the tests' requirements for a repository's files, with the Python
+    version `python`; without it, the set-up is derived from the files. `edits` change the repository first, as in the
+    set-up of SWE-bench's images; `before` runs before the command.
     """
 
     command: str = ""
@@ -41,52 +43,52 @@ class Way:
     before: tuple[str, ...] = ()
     image: str = ""
     published: bool = False
-    """SWE-bench may have published an image for the instance."""
+    """Whether SWE-bench may have published an image for the instance."""
 
 
-def way_of(gold: Gold, instance: Instance, test: str = "") -> Way:
-    """How the instance is tested, `test` being the user's own command.
+def grading_spec(gold: Gold, instance: Instance, test: str = "") -> GradingSpec:
+    """Return how the instance is tested; `test` is the user's own command.
 
-    The row's `test` is taken as it is; `install_config`, which data sets made like SWE-bench have, is narrowed to the
-    files of the tests.
+    The row's `test` is used unchanged; `install_config`, from data sets in the style of SWE-bench, is narrowed to the
+    test files.
     """
     row: Mapping[str, Any] = gold.row
     setup, config = row.get("setup"), row.get("install_config")
     own = (lambda _: setup) if isinstance(setup, str) and setup else None
     if command := test or instance.test:
-        return Way(command=command, setup=own, image=instance.image)
+        return GradingSpec(command=command, setup=own, image=instance.image)
     if isinstance(config, Mapping) and isinstance(config.get("test_cmd"), str):
         return _configured(config, gold, instance)
-    known = official({**row, "repo": instance.repo, "version": instance.version, "test_patch": gold.test_patch})
+    known = swebench_spec({**row, "repo": instance.repo, "version": instance.version, "test_patch": gold.test_patch})
     if known and (known.is_python or instance.image):
         return _known(known, instance)
-    return Way(nodes=_tests(gold), setup=own, image=instance.image)
+    return GradingSpec(nodes=_tests(gold), setup=own, image=instance.image)
 
 
-def _configured(config: Mapping[str, Any], gold: Gold, instance: Instance) -> Way:
+def _configured(config: Mapping[str, Any], gold: Gold, instance: Instance) -> GradingSpec:
     paths = config.get("reqs_path"), config.get("env_yml_path")
     lists, environments = (tuple(path) if isinstance(path, list | tuple) else () for path in paths)
-    return Way(
+    return GradingSpec(
         command=config["test_cmd"],
         nodes=_tests(gold),
         python=str(config.get("python", "")),
         setup=partial(_install, config, lists, environments),
-        edits=edits(config),
+        edits=repository_edits(config),
         image=instance.image,
     )
 
 
-def _known(known: Official, instance: Instance) -> Way:
+def _known(known: SwebenchSpec, instance: Instance) -> GradingSpec:
     spec, tested = known.spec, shlex.join(known.tested)
     if not known.is_python:
         commands = [spec["test_cmd"]] if isinstance(spec["test_cmd"], str) else spec["test_cmd"]
-        return Way("\n".join((*spec.get("build", ()), *commands)), read=known.read, image=instance.image)
-    return Way(
+        return GradingSpec("\n".join((*spec.get("build", ()), *commands)), read=known.read, image=instance.image)
+    return GradingSpec(
         command=f"{_TOX.sub(_WITHOUT_TOX, spec['test_cmd'])} {tested}",
         read=known.read,
         python=str(spec["python"]),
         setup=partial(_install, spec, known.requirements, known.environments),
-        edits=edits(spec),
+        edits=repository_edits(spec),
         before=tuple(spec.get("eval_commands", ())),
         image=instance.image,
         published=True,
@@ -94,7 +96,7 @@ def _known(known: Official, instance: Instance) -> Way:
 
 
 def _tests(gold: Gold) -> tuple[str, ...]:
-    """The files of the test patch, and those in which pytest's names say that a test lies."""
+    """Return the files of the test patch, and those in the pytest ids of the named tests."""
     named = (name.partition("::")[0] for name in (*gold.fail_to_pass, *gold.pass_to_pass) if ".py::" in name)
     return tuple(dict.fromkeys((*files(gold.test_patch), *named)))
 
@@ -102,4 +104,4 @@ def _tests(gold: Gold) -> tuple[str, ...]:
 def _install(
     spec: Mapping[str, Any], requirements: tuple[str, ...], environments: tuple[str, ...], files: Files
 ) -> str:
-    return installing(spec, files, requirements, environments)
+    return pip_install_lines(spec, files, requirements, environments)

@@ -1,4 +1,4 @@
-"""Environments of this machine's Python, for who evaluates without Docker: one for each set-up, kept as caches are."""
+"""Python venvs on this machine, for evaluations without Docker: one for each set-up, in the user's cache."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from aci.base_image import alone
-from aci.cache import folder
-from aci.environment import TreeFiles
-from aci.workspace import Options
-from agent.settings import SECRET
+from aci.docker.base_image import exclusive_lock
+from aci.environments.environment import TreeFiles
+from aci.repository.disk_cache import cache_folder
+from aci.runtime.workspace import WorkspaceOptions
+from agent.config.settings import SECRET
 from trajectories.errors import WorkspaceError
-from trajectories.plumbing import decode, environment, git
+from trajectories.git_commands import decode, environment, git
 
 _MANIFESTS = ("setup.py", "setup.cfg", "pyproject.toml")
 _MADE = "made.tar"
-"""What set-up left in the repository."""
+"""The archive of files that the set-up created in the repository."""
 _SECONDS = 3600.0
 
 
-def venv(python: str, setup: str, place: Options) -> tuple[str, ...]:
-    """What a session in the repository is told so that it runs in the environment, which is made if it is not there.
+def venv(python: str, setup: str, place: WorkspaceOptions) -> tuple[str, ...]:
+    """Return the commands that activate the environment in a session, after creating it if necessary.
 
-    Set-up runs as the user, in a copy of the base's files that stays beside the environment; what it makes in there (a
-    version, compiled modules) a session finds in its own. Raises WorkspaceError.
+    The set-up runs as the user, in a copy of the base's files next to the environment. Files that it creates there (a
+    version, compiled modules) are copied to the session's repository. Raises WorkspaceError.
     """
     known = TreeFiles(place.trees, place.base.tree)
     manifests = [known.entries[path].id for path in _MANIFESTS if path in known]
     made_of = json.dumps([python, setup, place.repository.name, manifests])
-    root = folder() / "evaluation" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    root = cache_folder() / "evaluation" / hashlib.sha256(made_of.encode()).hexdigest()[:16]
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with alone(root / "lock", place):
+    with exclusive_lock(root / "lock", place):
         if not (root / "done").exists():
             _make(root, python, setup, place)
-            _keep_made(place, root / "repo")
+            _archive_created_files(place, root / "repo")
             (root / "done").touch()
     made = f"tar -xkf {shlex.quote(str(root / _MADE))} 2>/dev/null || true"
     return (f"export VIRTUAL_ENV={shlex.quote(str(root / 'venv'))}", 'export PATH="$VIRTUAL_ENV/bin:$PATH"', made)
 
 
-def _make(root: Path, python: str, setup: str, place: Options) -> None:
+def _make(root: Path, python: str, setup: str, place: WorkspaceOptions) -> None:
     program = _python(python)
     repository, own, log = root / "repo", root / "venv", root / "log"
     for old in (repository, own):
@@ -73,34 +73,34 @@ def _make(root: Path, python: str, setup: str, place: Options) -> None:
             code = 124
     if code:
         last = log.read_text("utf-8", "replace")[-1500:]
-        raise WorkspaceError(f"The set-up ended with exit code {code}. Its last words:\n{last}", f"See {log}.")
+        raise WorkspaceError(f"The set-up ended with exit code {code}. Its last output:\n{last}", f"See {log}.")
 
 
 def _python(version: str) -> str:
-    """A Python of this version, on the PATH or pyenv's; any where none is asked for."""
+    """Return a Python of this version from the PATH or pyenv; any Python without a version."""
     name = f"python{version}" if version else "python3"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     for program in (shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))):
         if program and not subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode:
-            return program  # one of pyenv's on the PATH may be a shim that refuses
+            return program  # a pyenv shim on the PATH may fail
     raise WorkspaceError(
         f"There is no {name} on the PATH.", "Install it, or evaluate in containers: --workspace docker."
     )
 
 
-def _check_out(place: Options, target: Path) -> None:
+def _check_out(place: WorkspaceOptions, target: Path) -> None:
     target.mkdir()
     git("read-tree", place.base.tree, env=_git(place, target))
     git("checkout-index", "-a", "-f", f"--prefix={target}/", env=_git(place, target))
 
 
-def _keep_made(place: Options, repository: Path) -> None:
+def _archive_created_files(place: WorkspaceOptions, repository: Path) -> None:
     found = git("ls-files", "-z", "--others", env=_git(place, repository), cwd=repository)
     with tarfile.open(repository.with_name(_MADE), "w") as archive:
         for name in filter(None, decode(found).split("\0")):
             archive.add(repository / name, name)
 
 
-def _git(place: Options, worktree: Path) -> dict[str, str]:
+def _git(place: WorkspaceOptions, worktree: Path) -> dict[str, str]:
     own = {"GIT_DIR": place.trees.path, "GIT_WORK_TREE": worktree, "GIT_INDEX_FILE": worktree.with_name("index")}
     return environment({name: str(path) for name, path in own.items()})

@@ -1,4 +1,4 @@
-"""One prediction against its instance's hidden tests, in a clean workspace at the base."""
+"""Grading of one prediction by its instance's hidden tests, in a clean workspace at the base."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
-from aci.repository import Repository
-from aci.testing import SESSION, run_tests
-from aci.workspace import Options, Workspace, open_workspace
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.evaluation.applying import NOT_APPLIED, START, STOP, apply, put_tests
-from agent.evaluation.graded import Graded
-from agent.evaluation.images import Registry, housed
-from agent.evaluation.names import passes
-from agent.evaluation.specs import Way, way_of
-from agent.settings import Settings
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
+from aci.testing.suite_run import SESSION, run_tests
+from agent.config.settings import Settings
+from agent.evaluation.expected_results import passes
+from agent.evaluation.grading_files import NOT_APPLIED, START, STOP, apply, test_patch_script
+from agent.evaluation.grading_images import Registry, with_test_image
+from agent.evaluation.grading_specs import GradingSpec, grading_spec
+from agent.evaluation.patch_grade import GradingResult
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 from trajectories.errors import UsageError
 from trajectories.trees import Trees
 
 NOT_RUN = 126, 127
-"""Exit codes of a shell that cannot run a program, or finds none."""
+"""Exit codes of a shell that cannot run or find a program."""
 _NEVER_RAN = "The test command ran no tests."
 _ENDS = "[ ! -L {log} ] && [ -f {log} ] && head -c 400000 {log} && echo && echo ... && tail -c 400000 {log}"
-"""Of a log that is too long: the first has the marker at which the tests' words begin."""
+"""Prints both ends of a log that is too long; the first one has the marker where the tests' output begins."""
 _STATUS = {"xfailed": "XFAIL", "xpassed": "PASSED"}
-"""As SWE-bench's log parsers know them; the others are called alike."""
+"""Names of outcomes that differ in SWE-bench's log parsers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluating:
-    """What all evaluations of a command share. `timeout` is in seconds, for the tests of one instance."""
+class EvaluationContext:
+    """Shared options of all gradings of a command. `timeout` is in seconds, for the tests of one instance."""
 
     settings: Settings
     repository: Callable[[Instance], Path]
@@ -45,22 +45,22 @@ class Evaluating:
     registry: Registry = field(default_factory=Registry)
 
 
-def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluating) -> Graded:
-    """What the tests say of `patch`; of the base, where it is empty.
+def evaluate_one(gold: Gold, instance: Instance, patch: str, options: EvaluationContext) -> GradingResult:
+    """Grade `patch` by the instance's tests; grade the base if it is empty.
 
-    Raises UsageError for an instance that cannot be evaluated, WorkspaceError where the machine fails, Cancelled.
+    Raises UsageError for an instance that cannot be evaluated, WorkspaceError if the machine fails, Cancelled.
     """
     began = time.monotonic()
-    way = way_of(gold, instance, options.settings.test)
+    way = grading_spec(gold, instance, options.settings.test)
     if way.read and not _names(gold):
-        raise UsageError(f"{gold.id} names no tests that tell.", "Give it FAIL_TO_PASS, or a test command.")
+        raise UsageError(f"{gold.id} names no tests to judge by.", "Give it FAIL_TO_PASS, or a test command.")
     with (
         tempfile.TemporaryDirectory(prefix="swe-agent-evaluate-") as folder,
         Trees(Path(folder) / "trees.git") as trees,
     ):
         repository = Repository.open(options.repository(instance))
         base = repository.base(trees, instance.base or None)
-        place = Options(
+        place = WorkspaceOptions(
             repository=repository,
             base=base,
             trees=trees,
@@ -69,10 +69,12 @@ def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluating
             say=options.say,
         )
         way = replace(way, image=way.image or options.registry.image(instance, way, options.settings, options.say))
-        place, activation = housed(way, place, options.settings, str(gold.row.get("environment_setup_commit") or ""))
+        place, activation = with_test_image(
+            way, place, options.settings, str(gold.row.get("environment_setup_commit") or "")
+        )
         workspace = open_workspace(options.settings.workspace, place)
         try:
-            found = _judged(
+            found = _grade(
                 gold, replace(way, before=(*activation, *way.before)), workspace, place, patch, options.timeout
             )
         finally:
@@ -80,43 +82,45 @@ def evaluate_one(gold: Gold, instance: Instance, patch: str, options: Evaluating
     return replace(found, seconds=round(time.monotonic() - began, 3))
 
 
-def _judged(gold: Gold, way: Way, workspace: Workspace, place: Options, patch: str, timeout: float) -> Graded:
+def _grade(
+    gold: Gold, way: GradingSpec, workspace: Workspace, place: WorkspaceOptions, patch: str, timeout: float
+) -> GradingResult:
     clean = place.base.tree
     if way.edits:
         workspace.run(f"cd {shlex.quote(workspace.root)} && {'; '.join(way.edits)}")
         clean = workspace.snapshot().tree
     applied, said = apply(workspace, patch, clean)
     if not applied:
-        return Graded(gold.id, resolved=False, applied=False, log=said)
-    script = _script(way, workspace.root, put_tests(place.base.commit, gold.test_patch))
+        return GradingResult(gold.id, resolved=False, applied=False, log=said)
+    script = _script(way, workspace.root, test_patch_script(place.base.commit, gold.test_patch))
     found = (_by_log if way.read else _by_hooks)(gold, way, workspace, script, timeout)
     return replace(found, log=said + found.log, script=script)
 
 
-def _script(way: Way, root: str, tests: str) -> str:
-    """What runs the tests, to be repeated by hand in the same place with the patch applied."""
+def _script(way: GradingSpec, root: str, tests: str) -> str:
+    """Return a script that runs the tests, which can be repeated by hand with the patch applied."""
     end = f"code=$?\necho '{STOP}'\n[ $code != 126 ] && [ $code != 127 ] || exit $code\n"
     command = f"echo '{START}'\n{way.command}\n{end}" if way.read else ""
     return "\n".join(["#!/bin/bash", f"cd {shlex.quote(root)}", *way.before, f"{tests}{command}"])
 
 
-def _by_log(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: float) -> Graded:
-    """The tests are judged by what they print."""
+def _by_log(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float) -> GradingResult:
+    """Grade by the tests' output."""
     code, log = _run(workspace, script, timeout)
-    if error := _trouble(code, timeout):
-        return Graded(gold.id, resolved=False, applied=True, error=error, log=log)
+    if error := _error_of(code, timeout):
+        return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
     assert way.read is not None
     passed = way.read(log)
     if code in NOT_RUN and not passed:
-        return Graded(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
-    return _graded(gold, {name: passed.get(name, False) for name in _names(gold)}, log)
+        return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
+    return _result(gold, {name: passed.get(name, False) for name in _names(gold)}, log)
 
 
-def _by_hooks(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: float) -> Graded:
-    """Our hooks tell what came of each test."""
+def _by_hooks(gold: Gold, way: GradingSpec, workspace: Workspace, script: str, timeout: float) -> GradingResult:
+    """Grade by the results that swe-agent's test runner hooks record."""
     code, log = _run(workspace, script, timeout)
-    if error := _trouble(code, timeout):
-        return Graded(gold.id, resolved=False, applied=True, error=error, log=log)
+    if error := _error_of(code, timeout):
+        return GradingResult(gold.id, resolved=False, applied=True, error=error, log=log)
     for line in way.before:
         workspace.run(line, session=SESSION)
     report = run_tests(workspace, way.command, way.nodes, timeout, each=timeout)
@@ -124,17 +128,17 @@ def _by_hooks(gold: Gold, way: Way, workspace: Workspace, script: str, timeout: 
     log += "".join(f"{_STATUS.get(result.outcome, result.outcome.upper())} {result.id}\n" for result in report.results)
     log += f"{STOP}\n{report.summary()}\n"
     if report.timed_out:
-        return Graded(gold.id, resolved=False, applied=True, error=_trouble(124, timeout), log=log)
+        return GradingResult(gold.id, resolved=False, applied=True, error=_error_of(124, timeout), log=log)
     names = _names(gold)
     if not report.results and (report.code in NOT_RUN or (report.granularity == "test" and report.code in (0, 5))):
-        return Graded(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
+        return GradingResult(gold.id, resolved=False, applied=True, error=_NEVER_RAN, log=log)
     if not names:
-        return Graded(gold.id, resolved=report.ok, applied=True, log=log)
-    return _graded(gold, passes(names, report), log)
+        return GradingResult(gold.id, resolved=report.ok, applied=True, log=log)
+    return _result(gold, passes(names, report), log)
 
 
 def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:
-    """The exit code of a script, and all that it said, which may be more than a session keeps."""
+    """Return the exit code of a script and its whole output, which may exceed a session's limit."""
     place, log = f"{workspace.harness}/eval.sh", f"{workspace.harness}/test_output.txt"
     workspace.write(place, script.encode("utf-8", "surrogateescape"))
     shell = '"$(command -v bash || command -v sh)"'
@@ -146,9 +150,9 @@ def _run(workspace: Workspace, script: str, timeout: float) -> tuple[int, str]:
     return 124 if ran.timed_out else ran.code, said.decode("utf-8", "replace")
 
 
-def _trouble(code: int, timeout: float) -> str:
+def _error_of(code: int, timeout: float) -> str:
     if code == NOT_APPLIED:
-        return "The instance's tests cannot be put over its base."
+        return "The instance's test patch does not apply to its base."
     return f"The tests did not end within {timeout:.0f} s." if code == 124 else ""
 
 
@@ -156,9 +160,9 @@ def _names(gold: Gold) -> Sequence[str]:
     return (*gold.fail_to_pass, *gold.pass_to_pass)
 
 
-def _graded(gold: Gold, passed: Mapping[str, bool], log: str) -> Graded:
+def _result(gold: Gold, passed: Mapping[str, bool], log: str) -> GradingResult:
     f2p, p2p = gold.fail_to_pass, gold.pass_to_pass
-    return Graded(
+    return GradingResult(
         gold.id,
         resolved=all(passed[name] for name in _names(gold)),
         applied=True,

@@ -1,4 +1,4 @@
-"""What the hidden tests say of one patch."""
+"""The result of grading one patch by the hidden tests."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
-    """One patch after its instance's tests, in a clean workspace.
+class GradingResult:
+    """The result of one patch with its instance's tests, in a clean workspace.
 
-    `f2p_*` are the tests that the gold patch makes pass, `p2p_*` those that passed before it and have to go on passing,
-    by name, as the instance spells them; each is in exactly one tuple where the tests were run. Flaky ones are named in
-    `flaky` as well: they passed and failed on the same files.
+    `f2p_*` are the tests that the gold patch makes pass, `p2p_*` those that passed before and must still pass, by the
+    instance's names; if the tests ran, each is in exactly one tuple. Flaky tests, which passed and failed on the same
+    files, are also in `flaky`.
     """
 
     instance: str
     resolved: bool
-    """Every test of both kinds passes, as in SWE-bench's harness."""
+    """Whether every test of both kinds passes, as in SWE-bench's harness."""
     applied: bool
-    """False without an `error`: git and patch both refuse the patch; that is a verdict, and `log` says why."""
+    """False without an `error` means that git and patch reject the patch: a verdict, whose reason is in `log`."""
     f2p_ok: tuple[str, ...] = ()
     f2p_failed: tuple[str, ...] = ()
     p2p_ok: tuple[str, ...] = ()
     p2p_failed: tuple[str, ...] = ()
     error: str = ""
-    """Why there is no verdict (no workspace, time over, tests that cannot start), else ""; then `resolved` is false."""
+    """Why there is no verdict (no workspace, timeout, tests that cannot start), else "". Then `resolved` is false."""
     infrastructure: bool = False
-    """The error is of the machine or the environment, not of the patch or the instance."""
+    """Whether the machine or the environment caused the error, not the patch or the instance."""
     log: str = ""
-    """The text the tests printed, whole."""
+    """The tests' whole output."""
     seconds: float = 0.0
     flaky: tuple[str, ...] = ()
     script: str = ""

@@ -1,4 +1,4 @@
-"""Two sets of predictions on the same instances: which solves more, which costs less, and whether that is chance."""
+"""Comparison of two sets of predictions on the same instances: solved instances, costs, significance."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from itertools import groupby
 from math import comb, sqrt
 from statistics import NormalDist, fmean
 
-from agent.evaluation.statistics import CONFIDENCE, Interval, bootstrap, wilson
+from agent.evaluation.confidence_intervals import CONFIDENCE, Interval, bootstrap, wilson
 
 EXACT = 60
-"""Most differences for which the signed-rank test counts all ways the signs can fall."""
+"""Maximum number of differences for which the signed-rank test is exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Dollars an instance, second less first, over the `pairs` for which both are known. `p` by signed ranks."""
+    """Mean dollars for an instance over the `pairs` with known costs; `difference` is second minus first.
+
+    `p` is that of the signed-rank test.
+    """
 
     pairs: int
     first: float
@@ -28,10 +31,10 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`b` instances only the first solves, `c` only the second. `difference` is second less first, as a rate.
+    """The comparison: only the first set solves `b` instances, only the second `c`; both and neither are counted too.
 
-    `p` is McNemar's, exact. Where there are several repeats these are of the first; `means` is the difference of the
-    mean rates over all of them, with `means_interval`.
+    `difference` is that of the rates, second minus first; `p` is that of McNemar's exact test. With several repeats,
+    these are for the first one; `means` is the difference of the mean rates over all repeats, with `means_interval`.
     """
 
     instances: int
@@ -50,7 +53,7 @@ class Comparison:
 
 
 Outcomes = Mapping[str, Sequence[bool]]
-"""Instance -> whether it is resolved, a repeat each."""
+"""Instance -> whether it is resolved, for each repeat."""
 
 
 def compare(
@@ -59,7 +62,7 @@ def compare(
     spent: Mapping[str, float] | None = None,
     other: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """Compare on the instances that both have. `spent` and `other` are dollars an instance, where they are known."""
+    """Compare two sets on their common instances. `spent` and `other` are known dollars by instance."""
     ids = sorted(first.keys() & second.keys())
     one = {name for name in ids if first[name][0]}
     two = {name for name in ids if second[name][0]}
@@ -84,15 +87,15 @@ def compare(
 
 
 def mcnemar(b: int, c: int) -> float:
-    """Two-sided: how likely `b` against `c`, or further apart, falls by fair coins (McNemar 1947, exact binomial)."""
+    """Return the two-sided p of McNemar's test (1947, exact binomial)."""
     flips, fewer = b + c, min(b, c)
     return min(1.0, 2 * sum(comb(flips, heads) for heads in range(fewer + 1)) / (1 << flips))
 
 
 def paired_difference(both: int, b: int, c: int, neither: int, confidence: float = CONFIDENCE) -> Interval:
-    """The interval of (c - b) / n: Wilson's of the two rates, squared and added, with their correlation.
+    """Return the interval of (c - b) / n, from Wilson's intervals of the two rates and their correlation.
 
-    Method 10 of Newcombe, Statistics in Medicine 17 (1998) 2635-2650.
+    This is method 10 of Newcombe, Statistics in Medicine 17 (1998) 2635-2650.
     """
     total = both + b + c + neither
     if not total:
@@ -111,7 +114,7 @@ def _reach(one: float, two: float, phi: float) -> float:
 
 
 def _phi(both: int, b: int, c: int, neither: int) -> float:
-    """How the two outcomes go together, with Newcombe's correction for continuity where they do so positively."""
+    """Return the correlation of the two outcomes, with Newcombe's continuity correction if it is positive."""
     margins = (both + b) * (c + neither) * (both + c) * (b + neither)
     if not margins:
         return 0.0
@@ -136,10 +139,10 @@ def _costs(ids: Sequence[str], spent: Mapping[str, float], other: Mapping[str, f
 
 
 def signed_ranks(differences: Sequence[float]) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test (Biometrics 1, 1945); zeros are left out, ties share their rank.
+    """Return the two-sided p of Wilcoxon's signed-rank test (Biometrics 1, 1945); zeros are left out, ties share ranks.
 
-    Exact for up to `EXACT` differences, by counting the sums that each choice of signs gives; else by the normal
-    distribution with the variance that ties leave.
+    It is exact for up to `EXACT` differences, by counting the sums of all choices of signs; else it uses the normal
+    approximation with the variance corrected for ties.
     """
     moved = sorted((value for value in differences if value), key=abs)
     doubled = _doubled_ranks([abs(value) for value in moved])
@@ -158,7 +161,7 @@ def signed_ranks(differences: Sequence[float]) -> float:
 
 
 def _doubled_ranks(ordered: Sequence[float]) -> list[int]:
-    """Twice the rank of each, so that shared ranks are whole numbers."""
+    """Return twice the rank of each value, so that shared ranks are whole numbers."""
     ranks: list[int] = []
     for _, group in groupby(ordered):
         same = len(list(group))

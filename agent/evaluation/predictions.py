@@ -1,4 +1,4 @@
-"""Predictions as SWE-bench's harness takes them, and what they cost. Their content is not trusted."""
+"""Predictions in the format of SWE-bench's harness, and their costs. Their content is untrusted."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.batch.instances import Gold
-from agent.batch.rows import ID, rows
+from agent.instances.dataset_instances import Gold
+from agent.instances.dataset_rows import ID, rows
 from trajectories.errors import UsageError
-from trajectories.limits import check_values, limited_lines
+from trajectories.file_limits import check_values, limited_lines
 
 NAMES = "all_preds.jsonl", "preds.json"
 REPEAT = re.compile(r"repeat-(\d+)")
 MOST_PREDICTIONS = 200_000
-"""Of one file; data sets have some ten thousand instances."""
+"""Maximum number of predictions in a file; data sets have some ten thousand instances."""
 HOW = 'A row is {"instance_id": …, "model_name_or_path": …, "model_patch": …}.'
 
 
@@ -38,9 +38,10 @@ Predictions = dict[str, Prediction]
 
 
 def read_predictions(given: str, golds: Mapping[str, Gold]) -> dict[int, Predictions]:
-    """The predictions of a file, of a batch's folder, or with `gold` the instances' own, by repeat, from 1 on.
+    """Return the predictions by repeat number, from 1. `given` is a file, a batch's folder, or `gold` for the
+    references.
 
-    Raises UsageError for what is none of these.
+    Raises UsageError for anything else.
     """
     if given == "gold":
         return {1: {name: Prediction(name, "gold", gold.patch) for name, gold in golds.items()}}
@@ -48,26 +49,26 @@ def read_predictions(given: str, golds: Mapping[str, Gold]) -> dict[int, Predict
     if path.is_file():
         return {1: _read(path)}
     if not path.is_dir():
-        raise UsageError(f"There are no predictions in {path}.", "Name a file, a batch's folder, or `gold`.")
+        raise UsageError(f"There are no predictions in {path}.", "Give a file, a batch's folder, or `gold`.")
     repeats = {int(match[1]): each for each in path.iterdir() if (match := REPEAT.fullmatch(each.name))}
     folders = {1: path, **{at: folder for at, folder in sorted(repeats.items()) if at > 1}}
     return {at: _read(file) for at, folder in folders.items() if (file := _file_of(folder, path))}
 
 
 def _file_of(folder: Path, asked: Path) -> Path | None:
-    """The whole predictions in a folder; a repeat of which none is done yet has none."""
+    """Return the file with a folder's predictions; None for a repeat without finished instances."""
     lines, whole = (folder / name for name in NAMES)
     if lines.is_file() and (_is_whole(lines) or not whole.is_file()):
-        return lines  # a killed driver may leave half a line, which the other file does not have
+        return lines  # a killed driver may leave an incomplete line, which the other file does not have
     if whole.is_file():
         return whole
     if folder == asked:
-        raise UsageError(f"There is neither {' nor '.join(NAMES)} in {folder}.", "Name the folder of a batch.")
+        raise UsageError(f"There is neither {' nor '.join(NAMES)} in {folder}.", "Give the folder of a batch.")
     return None
 
 
 def _is_whole(lines: Path) -> bool:
-    """Whether the last line of a file ends."""
+    """Whether the last line of a file is complete."""
     with lines.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
         return file.read() == b"\n"
@@ -80,7 +81,7 @@ def _read(path: Path) -> Predictions:
             raise UsageError(f"{path} has more than {MOST_PREDICTIONS:,} predictions.", "Split the file.")
         prediction = _prediction(row, place)
         if found.setdefault(prediction.instance, prediction) != prediction:
-            raise UsageError(f"{path} has two predictions of {prediction.instance}.", "Keep one an instance.")
+            raise UsageError(f"{path} has two predictions for {prediction.instance}.", "Keep one for each instance.")
     if not found:
         raise UsageError(f"{path} holds no predictions.", HOW)
     return found
@@ -91,17 +92,17 @@ def _prediction(row: dict[str, Any], place: str) -> Prediction:
     if not isinstance(name, str) or not name:
         raise UsageError(f"{place} has no {ID[0]}.", HOW)
     if "model_patch" not in row:
-        raise UsageError(f"{place} has no model_patch, which may be null.", HOW)
+        raise UsageError(f"{place} has no model_patch (it may be null).", HOW)
     patch, model = row["model_patch"], row.get("model_name_or_path") or "None"
     if not isinstance(patch, str | None) or not isinstance(model, str):
-        raise UsageError(f"{place}: model_patch and model_name_or_path are text.", HOW)
+        raise UsageError(f"{place}: model_patch and model_name_or_path must be text.", HOW)
     return Prediction(name, model, patch or "")
 
 
 def dollars(given: str) -> dict[str, float]:
-    """Instance -> what it cost, the mean over its repeats, from the batch's results beside the predictions.
+    """Return each instance's mean cost over its repeats, from the batch's results next to the predictions.
 
-    Instances of which an attempt has no price are left out; none are there where there are no results.
+    Instances with an attempt of unknown price are left out; without results the mapping is empty.
     """
     path = Path(given).expanduser()
     file = (path if path.is_dir() else path.parent) / "results.jsonl"
@@ -116,6 +117,6 @@ def dollars(given: str) -> dict[str, float]:
                     row = json.loads(line)
                     spent.setdefault(row["instance"], []).append(row["dollars"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise UsageError(f"{file} is not the results of a batch.", "Take it away, or restore it.") from None
+        raise UsageError(f"{file} does not hold results of a batch.", "Remove or restore it.") from None
     known = {name: [each for each in costs if isinstance(each, int | float)] for name, costs in spent.items()}
     return {name: sum(costs) / len(costs) for name, costs in known.items() if len(costs) == len(spent[name])}

@@ -1,7 +1,7 @@
-"""What the `swebench` package knows of an instance: how its environment is made, its tests run, and their words read.
+"""Specifications of an instance from the `swebench` package: environment, test command and log parser.
 
-The package is an extra of ours. Importing it takes seconds and much else with it, so it is imported when the first
-instance asks for it, and by `evaluate` only.
+The package is an optional extra. Importing it takes seconds and loads much else, so it is imported only for the first
+instance that needs it, and only by `evaluate`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.evaluation.applying import files
+from agent.evaluation.grading_files import files
 
 _PASSED = ("PASSED", "XFAIL")
 
 
 @dataclass(frozen=True, slots=True)
-class Official:
-    """`spec` is the entry of the instance's repository and version, `tested` the files of the test patch as its test
-    command is told them. `requirements` and `environments` are where such files may lie in the repository."""
+class SwebenchSpec:
+    """The package's specification of an instance.
+
+    `spec` is the entry for its repository and version, `tested` the files of the test patch as arguments of the test
+    command. `requirements` and `environments` are possible paths of such files in the repository.
+    """
 
     repo: str
     version: str
@@ -33,14 +36,14 @@ class Official:
         return "python" in self.spec
 
     def read(self, log: str) -> dict[str, bool]:
-        """Whether each test passed, by the package's parser. Only what the tests said is read, if it says anything."""
+        """Return whether each test passed, by the package's parser, from the part between the markers if possible."""
         from swebench.harness.log_parsers import MAP_REPO_TO_PARSER
 
-        from agent.evaluation.applying import START, STOP
+        from agent.evaluation.grading_files import START, STOP
 
         parse = MAP_REPO_TO_PARSER[self.repo]
-        told = log.partition(START)[2].partition(STOP)[0]
-        statuses = parse(told, self._test_spec()) or parse(log, self._test_spec())
+        output = log.partition(START)[2].partition(STOP)[0]
+        statuses = parse(output, self._test_spec()) or parse(log, self._test_spec())
         return {name: status in _PASSED for name, status in statuses.items()}
 
     def _test_spec(self) -> Any:
@@ -50,8 +53,8 @@ class Official:
         return TestSpec("", self.repo, self.version, [], [], [], "x86_64", [], [], language, {}, None)
 
 
-def official(row: Mapping[str, Any]) -> Official | None:
-    """What the package knows of the instance; None where it does not, or is not installed."""
+def swebench_spec(row: Mapping[str, Any]) -> SwebenchSpec | None:
+    """Return the package's specification of the instance; None if it has none or is not installed."""
     repo, version = str(row.get("repo", "")), str(row.get("version", ""))
     if not repo or not version or importlib.util.find_spec("swebench") is None:
         return None
@@ -63,7 +66,7 @@ def official(row: Mapping[str, Any]) -> Official | None:
         return None
     patch = str(row.get("test_patch", ""))
     tested = get_test_directives({"repo": repo, "test_patch": patch}) if "python" in spec else files(patch)
-    return Official(
+    return SwebenchSpec(
         repo,
         version,
         spec,

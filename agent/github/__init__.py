@@ -1,1 +1,1 @@
-"""What we have to do with GitHub."""
+"""GitHub: its API, the tasks that its events start, the Action's jobs, and pull requests."""

@@ -1,4 +1,4 @@
-"""A file that only grows, a line at a time, each on disk before anything else says so."""
+"""An append-only file of lines, each written durably before `append` returns."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
+from trajectories.git_commands import sync_folder
 from trajectories.journal import append_durably
 from trajectories.journal_digest import JournalDigest, matches
-from trajectories.plumbing import sync_folder
 
 
-class Appended:
-    """The file at `path`, whose lines are given to `read` one after the other as it is opened.
+class AppendLog:
+    """The file at `path`; opening it passes its lines to `read` one after the other.
 
-    A last line that is torn, or that `read` cannot take (ValueError), is cut off; one before it is damage: RunBroken,
-    and nothing is touched. With `digest`, the file in which the digest of this one is kept, UsageError where it is not
-    as it was left, and nothing is touched either. Raises WorkspaceError where it cannot be read or written. One thread
-    at a time.
+    An incomplete last line, or one that `read` rejects with ValueError, is cut off. If an earlier line is damaged,
+    RunBroken is raised and the file stays unchanged. `digest` is the file with this file's digest; if they do not
+    match, UsageError is raised and the file stays unchanged. Raises WorkspaceError if it cannot be read or written. Not
+    thread-safe.
     """
 
     def __init__(self, path: Path, read: Callable[[bytes], object], digest: Path | None = None) -> None:
@@ -34,22 +34,22 @@ class Appended:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             if end < size:
                 os.ftruncate(self._file, end)
-            if end < size or digest:  # also what a process wrote that was killed before it did so
+            if end < size or digest:  # also data of a process that was killed before its fsync
                 os.fsync(self._file)
             if made:
                 sync_folder(path.parent)
             if digest:
                 self._digest = JournalDigest(digest, path, end)
         except OSError as error:
-            raise no_room(path, error) from error
+            raise write_error(path, error) from error
 
     def append(self, data: bytes) -> None:
-        """Write whole lines, and return when they are on disk; where that fails, nothing of them is."""
+        """Write whole lines and return when they are on disk; on failure, none of them is."""
         try:
             with self._digest.extended(data) if self._digest else nullcontext():
                 append_durably(self._file, data)
         except OSError as error:
-            raise no_room(self.path, error) from error
+            raise write_error(self.path, error) from error
 
     def close(self) -> None:
         if self._file >= 0:
@@ -60,14 +60,14 @@ class Appended:
 
 
 def _check(path: Path, digest: Path, end: int, size: int) -> None:
-    """Raises UsageError. What a crash left of the last line, behind `end`, does not count."""
+    """Raise UsageError if the file does not match its digest. An incomplete last line after `end` is ignored."""
     with path.open("rb") as file:
         if not matches(file, digest, end, size):
             raise UsageError(f"{path} was changed by something other than swe-agent.", "Choose another --out.")
 
 
 def _whole(path: Path, read: Callable[[bytes], object]) -> tuple[int, int]:
-    """Read the lines; the bytes that whole ones take, and all bytes."""
+    """Read the lines; return the size of the complete ones and the size of the file."""
     end, size, damaged = 0, path.stat().st_size, 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -85,6 +85,6 @@ def _whole(path: Path, read: Callable[[bytes], object]) -> tuple[int, int]:
     return end, size
 
 
-def no_room(path: Path, error: OSError) -> WorkspaceError:
-    fix = "Remove the link" if error.errno == errno.ELOOP else "Make room"
+def write_error(path: Path, error: OSError) -> WorkspaceError:
+    fix = "Remove the link" if error.errno == errno.ELOOP else "Free disk space"
     return WorkspaceError(f"{path} cannot be written: {error.strerror}.", f"{fix}, then start the batch again.")

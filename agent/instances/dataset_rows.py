@@ -1,7 +1,7 @@
-"""The rows of a data file, one after the other: JSON Lines, JSON (a list, or rows by their ids), or Parquet.
+"""A reader for the rows of a data file: JSON Lines, JSON (a list, or rows by their ids), or Parquet.
 
-What a row may hold is for others to say. The kind of a file is seen from its first bytes, not from its name alone: many
-a `.json` holds a row a line.
+It does not check the fields of a row. It detects a file's format from its first bytes and not from its name alone,
+since many `.json` files have a row on each line.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from trajectories.errors import ConfigError, UsageError
-from trajectories.limits import MOST_BYTES, check_values, limited_lines, open_regular, read_limited
+from trajectories.file_limits import MOST_BYTES, check_values, limited_lines, open_regular, read_limited
 
 Row = dict[str, Any]
 ID = ("instance_id", "id")
 LARGEST = 4 * MOST_BYTES
-"""Bytes of a JSON file that is not read line by line: a whole data set, at most."""
+"""Maximum bytes of a JSON file that is not read line by line."""
 MOST_VALUES = 50_000_000
-"""Values in such a file; lists of tests are long."""
+"""Maximum number of values in such a file; lists of tests are long."""
 BATCH = 256
-"""Rows of a Parquet file that are in memory at a time."""
+"""Rows of a Parquet file in memory at a time."""
 BOM = b"\xef\xbb\xbf"
 
 
 def rows(path: Path, fields: Collection[str] | None = None) -> Iterator[tuple[str, Row]]:
-    """Where each row of the file stands, in words ("line 3 of F"), and the row, of which only `fields` are kept.
+    """Yield each row's position in words ("Line 3 of F") and the row, reduced to `fields`.
 
-    A row of a JSON Lines or Parquet file is in memory only until the next is asked for. Raises UsageError for a file
-    that cannot be read as such, ConfigError where Parquet cannot be read here.
+    Rows of JSON Lines and Parquet files are read lazily. Raises UsageError for a file that cannot be read, ConfigError
+    if support for Parquet is not installed.
     """
     try:
         with open_regular(path) as file:
@@ -38,14 +38,14 @@ def rows(path: Path, fields: Collection[str] | None = None) -> Iterator[tuple[st
         found = _parquet(path, fields) if start.startswith(b"PAR1") else _json(path, start)
         for place, row in found:
             if not isinstance(row, dict):
-                raise UsageError(f"{place} is no object.", "Each row is an object with the fields of an instance.")
+                raise UsageError(f"{place} is not an object.", "Each row must be an object with an instance's fields.")
             yield place, row if fields is None else {name: row[name] for name in fields if name in row}
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name a file with instances.") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", "Give a file with instances.") from None
 
 
 def is_list_of_addresses(path: Path) -> bool:
-    """Whether it is a text file whose lines are addresses of issues, and neither JSON nor Parquet."""
+    """Whether the file is a text file of issue URLs, and neither JSON nor Parquet."""
     try:
         with open_regular(path) as file:
             start = file.read(1 << 16).removeprefix(BOM)
@@ -56,13 +56,13 @@ def is_list_of_addresses(path: Path) -> bool:
 
 
 def _json(path: Path, start: bytes) -> Iterable[tuple[str, Any]]:
-    if path.suffix in (".jsonl", ".ndjson") or _has_a_row_a_line(start):
+    if path.suffix in (".jsonl", ".ndjson") or _is_json_lines(start):
         return _lines(path)
     return _whole(path)
 
 
-def _has_a_row_a_line(start: bytes) -> bool:
-    """Whether the first line is a row. One that is longer than what was read is taken for one where it begins so."""
+def _is_json_lines(start: bytes) -> bool:
+    """Whether the first line is a row. A line longer than `start` counts as one if it begins with an id."""
     first, end, _ = start.removeprefix(BOM).lstrip().partition(b"\n")
     if not end and first.startswith(b"{"):
         return any(first.startswith((f'{{"{name}":'.encode(), f'{{"{name}" :'.encode())) for name in ID)
@@ -91,14 +91,14 @@ def _whole(path: Path) -> Iterator[tuple[str, Any]]:
             yield f"Row {number} of {path}", row
         return
     if not isinstance(found, dict):
-        raise UsageError(f"{path} holds no rows.", "Give a list of rows, rows by their ids, or a row a line.")
+        raise UsageError(f"{path} holds no rows.", "Give a list of rows, rows by their ids, or a row on each line.")
     if any(isinstance(found.get(name), str) for name in ID):
         yield f"The row of {path}", found
         return
     for name, row in found.items():
         place = f"Row {name!r} of {path}"
         if isinstance(row, dict) and next((row[key] for key in ID if key in row), name) != name:
-            raise UsageError(f"{place} calls itself otherwise.", "Give it one id.")
+            raise UsageError(f"{place} contains a different id.", "Give it one id.")
         yield place, {ID[0]: name, **row} if isinstance(row, dict) else row
 
 
@@ -109,10 +109,10 @@ def _parsed(text: bytes, place: str) -> Any:
         byte = text[error.start]
         raise UsageError(f"{place} is not UTF-8 (0x{byte:02x} at byte {error.start}).", "Save it as UTF-8.") from None
     except json.JSONDecodeError as error:
-        where = f"{place} is no JSON: {error.msg} at character {error.pos + 1}."
-        raise UsageError(where, "Mend it, or take it out.") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a thousand lists in each other
-        raise UsageError(f"{place} cannot be read: {error}.", "Mend it, or take it out.") from None
+        where = f"{place} is not JSON: {error.msg} at character {error.pos + 1}."
+        raise UsageError(where, "Correct or remove it.") from None
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits, deeply nested lists
+        raise UsageError(f"{place} cannot be read: {error}.", "Correct or remove it.") from None
 
 
 def _parquet(path: Path, fields: Collection[str] | None) -> Iterator[tuple[str, Any]]:
@@ -133,4 +133,4 @@ def _parquet(path: Path, fields: Collection[str] | None) -> Iterator[tuple[str, 
                     yield f"Row {number} of {path}", {name: value for name, value in row.items() if value is not None}
     except (ArrowException, UnicodeDecodeError) as error:
         reason = next(islice(str(error).splitlines(), 1), "damaged").rstrip(".")
-        raise UsageError(f"{path} cannot be read past row {number}: {reason}.", "Get it anew.") from None
+        raise UsageError(f"{path} cannot be read past row {number}: {reason}.", "Download it again.") from None

@@ -1,4 +1,4 @@
-"""What images take on the disk, each layer counted once, and which were made of which: read from their histories."""
+"""Disk usage of images, with each layer counted once, and which image was made from which, from their histories."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 
-from aci.daemon import LABEL, Daemon
+from aci.docker.docker_daemon import LABEL, Daemon
 
 
 class Layers:
-    """Of one daemon. A layer is known by all that was done up to it, so equal ones of two images are one."""
+    """The layers of a daemon's images. A layer is identified by its history, so equal ones of two images are one."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._known: dict[str, dict[str, int]] = {}
 
     def size(self, images: Iterable[str]) -> int:
-        """Bytes of these images together."""
+        """Return the bytes of these images together."""
         layers: dict[str, int] = {}
         for image in images:
             layers |= self.of(image)
         return sum(layers.values())
 
     def made_of(self, image: str) -> list[str]:
-        """The ids of what we made of an image: environments and bases, those made last first."""
+        """Return the ids of environments and base images made from an image, newest first."""
         top = next(reversed(self.of(image)), None)
         ours = self._daemon.client.api.images(filters={"label": LABEL}) if top else []
         newest = sorted(ours, key=lambda each: int(each["Created"]), reverse=True)
         return [each["Id"] for each in newest if each["Id"] != image and top in self.of(each["Id"])]
 
     def of(self, image: str) -> dict[str, int]:
-        """Bytes by layer of an image's id, from below; none of one that is gone."""
+        """Return the bytes of each layer of an image, bottom layer first; {} if the image does not exist."""
         from docker.errors import APIError
 
         if image not in self._known:

@@ -1,4 +1,4 @@
-"""The images of a batch: named, pulled ahead of their first instance, removed after their last where disk is short."""
+"""The images of a batch: pulled before their first instance, removed after their last if disk space is short."""
 
 from __future__ import annotations
 
@@ -12,33 +12,35 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Semaphore, Thread
 
-from aci.daemon import Daemon, all_discarded, trouble
-from agent.batch.layers import Layers
-from agent.batch.place import Job
-from agent.batch.pulling import Busy, DiskFull, Missing, official, pull
+from aci.docker.docker_daemon import Daemon, all_discarded, docker_errors
+from agent.instances.image_layers import Layers
+from agent.instances.image_registry import Busy, DiskFull, ImageNotFound, official_image, pull
+from agent.instances.jobs import Job
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 from trajectories.journal import write_durably
 
 TICK = 0.1
 PULLS = 2
-"""So many at once; the others wait, as all share one line to the registry."""
-KEPT = "images.json"
+"""Maximum number of simultaneous pulls; all share one connection to the registry."""
+IMAGE_LIST = "images.json"
 _SIZE = re.compile(r"(\d{1,12})([kmgt]?)")
 
 
 def bytes_of(size: str) -> int | None:
-    """`50g` in bytes; None for "". Raises UsageError."""
+    """Return a size such as `50g` in bytes; None for "". Raises UsageError."""
     match = _SIZE.fullmatch(size.lower())
     if size and not match:
-        raise UsageError(f"--disk-limit {size!r} is no size.", "Give one like 50g.")
+        raise UsageError(f"--disk-limit {size!r} is not a size.", "Give one such as 50g.")
     return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}[match[2]] if match else None
 
 
 class Images:
-    """Of one daemon. `limit` in bytes is what the images that this batch pulls may take, with what is made of them;
-    `kept` is the file that names them, for a batch that is gone on with. `note` is told the digest of each.
+    """The images of a batch in one daemon.
 
-    An image is removed after its last instance only, never one that was here before, or that a container uses.
+    `limit` is the maximum size in bytes of the images that this batch pulls and of those made from them. `kept` is the
+    file that lists them for a resumed batch. `note` gets the digest of each.
+
+    Only images that this batch pulled are removed, after their last instance and if no container uses them.
     """
 
     def __init__(
@@ -49,34 +51,34 @@ class Images:
         say: Callable[[str], object] = print,
         note: Callable[[Mapping[str, str]], object] = lambda digests: None,
     ) -> None:
-        self._daemon, self._limit, self._kept, self._say, self._note = daemon, limit, kept, say, note
+        self._daemon, self._limit, self._file, self._say, self._note = daemon, limit, kept, say, note
         self._layers = Layers(daemon)
         self._at_once = Semaphore(PULLS)
         self._closed = False
         self._pulls: dict[str, Future[str]] = {}
         self._planned: dict[str, str] = {}
-        self._left: Counter[str] = Counter()
+        self._jobs_left: Counter[str] = Counter()
         self._registry: bool | None = None
-        """Whether the one of SWE-bench's images answers; null before it was asked."""
+        """Whether the registry of SWE-bench's images answers; None before the first request."""
         self._lock = Lock()
-        self._ours: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
+        self._own_images: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
 
     def order(self, jobs: Sequence[Job]) -> list[Job]:
-        """The jobs of an image one after the other, images as they first come; those with none of their own first."""
-        self._planned = {job.run: job.settings.image or official(job.instance) for job in jobs}
-        self._left = Counter(self._planned.values())
+        """Return the jobs grouped by image, in the order of first use; jobs without an image come first."""
+        self._planned = {job.run: job.settings.image or official_image(job.instance) for job in jobs}
+        self._jobs_left = Counter(self._planned.values())
         place = {image: at for at, image in enumerate(dict.fromkeys(["", *self._planned.values()]))}
         return sorted(jobs, key=lambda job: place[self._planned[job.run]])
 
     def ahead(self, job: Job) -> None:
-        """Begin to pull what the job will need, unless the limit is reached."""
-        if (image := self._planned.get(job.run)) and not self._over():
+        """Start to pull the job's image, unless the limit is reached."""
+        if (image := self._planned.get(job.run)) and not self._is_over_limit():
             self._pull(image, bool(job.settings.image))
 
     def need(self, job: Job, cancel: Event) -> Job:
-        """The job with the image that it runs in, which is here; with none if its environment has yet to be built.
+        """Return the job with its image, which then exists locally; without one if its environment must be built.
 
-        Raises WorkspaceError where the image that it names cannot be had, Cancelled.
+        Raises WorkspaceError if the image that the job names cannot be pulled, Cancelled.
         """
         image = job.settings.image or self._planned.get(job.run, "")
         if not image:
@@ -86,7 +88,7 @@ class Images:
         pulling = self._pull(image, bool(job.settings.image))
         while not pulling.done():
             if cancel.is_set():
-                raise Cancelled("Interrupted while an image was pulled.")
+                raise Cancelled("Interrupted while pulling an image.")
             wait([pulling], TICK)
         digest = pulling.result()
         if not digest:
@@ -95,16 +97,16 @@ class Images:
         return replace(job, settings=job.settings.model_copy(update={"image": image}))
 
     def release(self, run: str) -> None:
-        """The job of that run is done, for good."""
+        """Mark the job of this run as finished; remove unneeded images if the limit is exceeded."""
         with self._lock:
             image = self._planned.pop(run, "")
-            self._left[image] -= 1
-        with suppress(WorkspaceError, OSError), trouble():  # whoever needs the daemon next is told
-            if image and self._over():
+            self._jobs_left[image] -= 1
+        with suppress(WorkspaceError, OSError), docker_errors():  # the next use of the daemon reports it
+            if image and self._is_over_limit():
                 self._make_room()
 
     def close(self) -> None:
-        """What is on its way is not waited for."""
+        """Close without waiting for pulls in progress."""
         self._closed = True
         self._daemon.rest()
 
@@ -118,38 +120,38 @@ class Images:
 
     def _fulfil(self, promise: Future[str], image: str, named: bool) -> None:
         try:
-            promise.set_result(self._have(image, named))
+            promise.set_result(self._ensure(image, named))
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             promise.set_exception(error)
 
     def _expect(self, run: str, image: str) -> None:
-        """A repository's own settings may name another image than its row."""
+        """Update the plan if a repository's own settings name another image than its row."""
         with self._lock:
             planned = self._planned.get(run)
             if planned is not None and planned != image:
-                self._left[planned] -= 1
-                self._left[image] += 1
+                self._jobs_left[planned] -= 1
+                self._jobs_left[image] += 1
                 self._planned[run] = image
 
     def _forget_if_gone(self, image: str) -> None:
-        """What failed is tried anew, and what somebody removed since is pulled again."""
+        """Forget a pull that failed, or whose image was removed since, so that it is repeated."""
         pulling = self._pulls.get(image)
         if pulling is None or not pulling.done():
             return
-        with trouble():
+        with docker_errors():
             gone = pulling.exception() is not None or (pulling.result() and not self._digest(image))
         with self._lock:
             if gone and self._pulls.get(image) is pulling:
                 del self._pulls[image]
 
-    def _have(self, image: str, named: bool) -> str:
-        """The digest of the image once it is here; "" for one that nobody named and that is nowhere."""
-        with trouble():
+    def _ensure(self, image: str, named: bool) -> str:
+        """Pull the image if necessary and return its digest; "" for an unavailable image that the job did not name."""
+        with docker_errors():
             if here := self._digest(image):
                 return here
             try:
-                self._pulled(image, named)
-            except Missing:
+                self._pull_now(image, named)
+            except ImageNotFound:
                 if named:
                     raise
                 self._registry = self._registry is not False
@@ -157,7 +159,7 @@ class Images:
             except DiskFull:
                 if not self._make_room():
                     raise
-                self._pulled(image, named)
+                self._pull_now(image, named)
             except WorkspaceError as error:
                 if named or self._registry or isinstance(error, Busy):
                     raise
@@ -167,22 +169,22 @@ class Images:
                 return ""
             return self._digest(image)
 
-    def _pulled(self, image: str, named: bool) -> None:
+    def _pull_now(self, image: str, named: bool) -> None:
         with self._at_once:
             if self._closed:
                 raise Cancelled("The batch was stopped.")
             if not named and self._registry is False:
-                raise Missing(f"There is no {image}.")
+                raise ImageNotFound(f"There is no {image}.")
             self._say(f"Pulling the image {image}.")
             pull(self._daemon, image)
             self._registry = True if not named else self._registry
         id = str(self._daemon.client.images.get(image).id)
         with self._lock:
-            self._ours[image] = id
+            self._own_images[image] = id
             self._write()
 
     def _digest(self, image: str) -> str:
-        """By which a registry knows it, else its own; "" for one that is not here."""
+        """Return the image's registry digest, else its own id; "" if it does not exist locally."""
         from docker.errors import ImageNotFound
 
         try:
@@ -191,29 +193,29 @@ class Images:
             return ""
         return str((about.get("RepoDigests") or [about["Id"]])[0]).rpartition("@")[2]
 
-    def _over(self) -> bool:
+    def _is_over_limit(self) -> bool:
         if self._limit is None:
             return False
         with self._lock:
-            ours = list(self._ours.values())
-        with trouble():
+            ours = list(self._own_images.values())
+        with docker_errors():
             return (
                 self._layers.size([*ours, *(made for one in ours for made in self._layers.made_of(one))]) > self._limit
             )
 
     def _make_room(self) -> bool:
-        """Remove images whose last instance is done, oldest first, until the limit is kept; whether any went."""
-        went = False
-        all_discarded()  # an image of which there is a container stays
+        """Remove images whose last instance is done, oldest first, until the limit is met; return whether any was."""
+        removed = False
+        all_discarded()  # an image with a container cannot be removed
         with self._lock:
-            spare = [(name, id) for name, id in self._ours.items() if self._left[name] <= 0]
+            spare = [(name, id) for name, id in self._own_images.items() if self._jobs_left[name] <= 0]
         for name, id in spare:
-            if went and not self._over():
+            if removed and not self._is_over_limit():
                 break
-            went |= self._removed(name, id)
-        return went
+            removed |= self._remove(name, id)
+        return removed
 
-    def _removed(self, name: str, id: str) -> bool:
+    def _remove(self, name: str, id: str) -> bool:
         from docker.errors import APIError, ImageNotFound
 
         api = self._daemon.client.api
@@ -227,10 +229,10 @@ class Images:
         except APIError:
             return False
         with self._lock:
-            self._ours.pop(name, None)
+            self._own_images.pop(name, None)
             self._pulls.pop(name, None)
             self._write()
         return True
 
     def _write(self) -> None:
-        write_durably(self._kept, json.dumps(self._ours).encode())
+        write_durably(self._file, json.dumps(self._own_images).encode())

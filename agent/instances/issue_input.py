@@ -1,4 +1,4 @@
-"""What the user hands in: the issue's text and the repository. Everything wrong with them is said in one sentence."""
+"""The user's input: the issue's text and the repository, with one sentence for each problem with them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from trajectories.errors import UsageError
-from trajectories.limits import open_regular, open_stream
+from trajectories.file_limits import open_regular, open_stream
 from trajectories.records import Issue
 
 if TYPE_CHECKING:
-    from aci.repository import Repository
+    from aci.repository.user_repository import Repository
 
 MOST_BYTES = 1_000_000
 MOST_PATCH = 20_000_000
 MOST_PICTURES = 4_000_000
-"""Bytes of all pictures together."""
+"""Maximum bytes of all images together."""
 PICTURE = re.compile(
     r"!\[[^\]\[]{0,300}\]\(<?([^\s()>]{1,500})|<img\b[^<>]{0,300}?\bsrc=[\"']([^\"'<>]{1,500})[\"']", re.IGNORECASE
 )
@@ -30,8 +30,10 @@ MAGIC = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF"
 def issue_from(
     url: str = "", file: Path | None = None, text: str | None = None, say: Callable[[str], object] = lambda _: None
 ) -> Issue:
-    """The issue that one of the three gives; `say` hears what is worth a word. Raises UsageError for none, several, an
-    empty or an unreadable one, and for a URL what `fetch_issue` raises."""
+    """Return the issue from a URL, a file or a text; `say` gets notes on it.
+
+    Raises UsageError for none or several of them, an empty or unreadable one, and for a URL what `fetch_issue` raises.
+    """
     given = [
         name
         for name, value in (("--issue", url or None), ("--issue-file", file), ("--text", text))
@@ -41,66 +43,69 @@ def issue_from(
         what = f"{' and '.join(given)} were all given" if given else "No issue was given"
         raise UsageError(f"{what}.", "Give one of --issue URL, --issue-file F, --text T.")
     if url:
-        from agent.github.issue import fetch_issue
+        from agent.github.api.github_issue import fetch_issue
 
         return fetch_issue(url, say)
     return from_text(_read(file) if file is not None else text or "", file)
 
 
-def before(issue: Issue, source: Repository, base: str | None) -> Issue:
-    """The issue as `as_of` has it for the commit that the user named; as it is where none was named. Raises UsageError
-    for one that is not there."""
+def limit_to_base_date(issue: Issue, source: Repository, base: str | None) -> Issue:
+    """Return the issue as of the date of the commit `base`, if given. Raises UsageError for an unknown commit."""
     if not (base and issue.comments):
         return issue
     from datetime import UTC, datetime
 
-    from aci.history_git import Commits
+    from aci.history.git_log import GitLog
 
-    seconds = Commits(source.git_dir).time(source.commit(base))
-    return as_of(issue, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}") if seconds is not None else issue
+    seconds = GitLog(source.git_dir).time(source.commit(base))
+    return (
+        limit_to_date(issue, f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}")
+        if seconds is not None
+        else issue
+    )
 
 
-def as_of(issue: Issue, at: str) -> Issue:
-    """Without what is linked and younger than `at` (ISO 8601 in UTC): it may be what solved the issue."""
+def limit_to_date(issue: Issue, at: str) -> Issue:
+    """Return the issue without linked items newer than `at` (ISO 8601 in UTC), since one may be its solution."""
     return replace(issue, comments=tuple(each for each in issue.comments if not each.about or each.at <= at))
 
 
 def from_text(text: str, file: Path | None = None) -> Issue:
-    """First line the title, without Markdown's `#`; the rest the body."""
+    """Return an issue with the first line as its title, without Markdown's `#`, and the rest as its body."""
     title, _, body = text.strip().partition("\n")
     title = title.lstrip("#").strip()
     if not title and not body.strip():
         raise UsageError(
-            f"The issue{f' in {file}' if file else ''} is empty.", "Write what goes wrong and what should happen."
+            f"The issue{f' in {file}' if file else ''} is empty.", "Describe what goes wrong and what should happen."
         )
     return Issue(title, body.strip(), images=pictures(body, file.parent) if file else ())
 
 
 def pictures(text: str, folder: Path) -> tuple[str, ...]:
-    """The pictures that Markdown or HTML names by a path below `folder`, as data: URLs; others stay words.
+    """Return the images that Markdown or HTML names by a path below `folder`, as data: URLs.
 
-    What is named may be a stranger's choice: only what lies below the folder and is a picture by its bytes is taken.
-    Addresses on the network are not fetched.
+    A stranger may have chosen the paths, so only files below the folder that are images by their bytes are used. URLs
+    are not fetched.
     """
     found: dict[str, str] = {}
     room = MOST_PICTURES
     for name in (first or second for first, second in PICTURE.findall(text)):
         data = b"" if ":" in name or name in found else _below(folder, name, room)
-        kind = kind_of(data)
+        kind = image_format(data)
         if kind:
             room -= len(data)
             found[name] = f"data:image/{kind};base64,{b64encode(data).decode()}"
     return tuple(found.values())
 
 
-def kind_of(data: bytes) -> str:
-    """What picture it is by its first bytes; "" for none that models take."""
+def image_format(data: bytes) -> str:
+    """Return the image format according to the first bytes; "" if models do not accept it."""
     kind = next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
     return "" if kind == "webp" and data[8:12] != b"WEBP" else kind
 
 
 def _below(folder: Path, name: str, most: int) -> bytes:
-    """The bytes of a file below the folder; none of any other, of one that is longer, or cannot be read."""
+    """Return the bytes of a file below the folder; none if it is elsewhere, too large or unreadable."""
     try:
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file() or path.stat().st_size > most:
@@ -111,11 +116,10 @@ def _below(folder: Path, name: str, most: int) -> bytes:
 
 
 def patch_from(file: Path | None, *issue: object) -> str:
-    """The diff in a file, or "" where none is given.
+    """Return the diff in a file, or "" without a file.
 
-    Raises UsageError for one beside what gives an issue (None: not given), and for a file that holds no diff.
-
-    Its bytes need not be UTF-8: encode it with `surrogateescape` to get them back.
+    Raises UsageError for a file given together with an issue (None: not given), and for a file without a diff. Its
+    bytes need not be UTF-8; encode the text with `surrogateescape` to get them back.
     """
     if file is None:
         return ""
@@ -124,19 +128,19 @@ def patch_from(file: Path | None, *issue: object) -> str:
     diff = _bytes(file, "patch", MOST_PATCH).decode("utf-8", "surrogateescape")
     if not DIFF.search(diff):
         what = "holds no diff" if diff.strip() else "is empty"
-        raise UsageError(f"The patch {file} {what}.", "Name a diff, as `git diff` makes it.")
+        raise UsageError(f"The patch {file} {what}.", "Give a diff as `git diff` writes it.")
     return diff
 
 
 def _bytes(file: Path, what: str, most: int, open_file: Callable[[Path], BinaryIO] = open_stream) -> bytes:
-    """What is in a file, of which no more is read than is needed to see that it is too long. Raises UsageError."""
+    """Return a file's content, reading at most `most` bytes and one more. Raises UsageError for a longer one."""
     try:
         with open_file(file) as handle:
             data = handle.read(most + 1)
     except OSError as error:
-        raise UsageError(f"The {what} {file} cannot be read: {error.strerror}.", "Name a text file.") from None
+        raise UsageError(f"The {what} {file} cannot be read: {error.strerror}.", "Give a text file.") from None
     if len(data) > most:
-        raise UsageError(f"The {what} {file} has more than {most:,} bytes.", "Name a shorter one.")
+        raise UsageError(f"The {what} {file} has more than {most:,} bytes.", "Give a shorter one.")
     return data
 
 
@@ -152,10 +156,10 @@ def _read(file: Path, what: str = "issue file", open_file: Callable[[Path], Bina
 
 
 def reproduction_from(name: str | None, root: Path) -> str | None:
-    """What `--reproduce` names: a test of the repository at `root`, or a file from outside it as an absolute path.
+    """Return what `--reproduce` names: a test of the repository at `root`, or the absolute path of another file.
 
-    A path counts from the present folder, else from the root; what is no path is a test's dotted name.
-    Raises UsageError for a path where there is no readable file.
+    A path is relative to the current folder, else to the root; anything else is a test's dotted name. Raises UsageError
+    for a path without a readable file.
     """
     file, mark, node = (name or "").partition("::")
     found = next((path for path in (Path(file), root / file) if path.is_file()), None) if file else None
@@ -177,27 +181,29 @@ def repository_for(
     say: Callable[[str], object],
     needs: str = "",
 ) -> Repository:
-    """The repository in which to work on an issue: the one that `repo` names, else that of the present folder. An issue
-    of GitHub's without `repo` is worked on in a checkout or a clone of its own repository, see `open_checkout`; with
-    `repo` it is checked that it belongs there, see `check_belongs`. Raises UsageError."""
-    from aci.repository import Repository
+    """Return the repository in which to work on an issue: the one that `repo` names, else that of the current folder.
+
+    For an issue on GitHub without `repo`, it is a checkout or a clone of the issue's repository, see `open_checkout`;
+    with `repo`, the issue must belong to it, see `check_belongs`. Raises UsageError.
+    """
+    from aci.repository.user_repository import Repository
 
     if issue is None or not issue.url:
         return Repository.open(repository_from(repo or "."))
-    from agent.github.issue_repository import check_belongs, open_checkout
+    from agent.github.api.issue_repository import check_belongs, open_checkout
 
     if repo is None:
         return open_checkout(issue.url, Path(), say, needs)
     source = Repository.open(repository_from(repo))
-    check_belongs(source, issue.url, accept, "Name a checkout of it with --repo, or give --repo-mismatch-ok.")
+    check_belongs(source, issue.url, accept, "Give a checkout of it with --repo, or --repo-mismatch-ok.")
     return source
 
 
 def repository_from(name: str) -> Path:
-    """The folder of the user's repository. A URL is cloned once beside the runs. Raises UsageError."""
+    """Return the folder of the user's repository. A URL is cloned once, next to the runs. Raises UsageError."""
     if "://" not in name and not name.startswith("git@"):
         return Path(name)
-    from aci.cloning import clone
-    from agent.settings import load_settings
+    from aci.repository.clone import clone
+    from agent.config.settings import load_settings
 
     return clone(name, load_settings().state / "clones")

@@ -1,4 +1,4 @@
-"""Instances that are addresses of issues, a line each. An issue is fetched once a batch: it may be edited meanwhile."""
+"""Instances given as issue URLs, one on each line. A batch fetches an issue once, since it may be edited meanwhile."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from agent.batch.appended import no_room
-from agent.batch.place import Instance
-from agent.github.address import GITHUB, address_of
-from agent.github.issue import fetch_issue
+from agent.github.api.github_issue import fetch_issue
+from agent.github.api.github_urls import GITHUB, address_of
+from agent.instances.append_log import write_error
+from agent.instances.jobs import Instance
 from trajectories.errors import RunBroken, UsageError
+from trajectories.file_limits import read_limited
 from trajectories.journal import write_durably
-from trajectories.limits import read_limited
 from trajectories.records import Issue
 
 ISSUES = "issues.json"
 
 
-def listed(path: Path, out: Path | None) -> Iterator[Instance]:
-    """The instances of a list of addresses. Issues are kept in the batch's folder `out` as they were at first, each as
-    soon as it is there.
+def read_issue_urls(path: Path, out: Path | None) -> Iterator[Instance]:
+    """Yield the instances of a list of issue URLs. Fetched issues are stored in the batch's folder `out` at once.
 
-    Raises UsageError for what is no address, what `fetch_issue` raises, RunBroken where what is kept is damaged,
-    WorkspaceError where nothing can be kept.
+    Raises UsageError for a line that is not an issue URL, what `fetch_issue` raises, RunBroken if the stored issues are
+    damaged, WorkspaceError if they cannot be written.
     """
-    kept = {} if out is None else _kept(out / ISSUES)
+    issues = {} if out is None else _stored(out / ISSUES)
     for number, line in enumerate(read_limited(path).decode("utf-8", "replace").splitlines(), 1):
         url = line.strip()
         if not url or url.startswith("#"):
@@ -35,29 +34,29 @@ def listed(path: Path, out: Path | None) -> Iterator[Instance]:
             address = address_of(url)
         except UsageError:
             raise UsageError(
-                f"Line {number} of {path} is no address of an issue.", "Give https://…/issues/N a line."
+                f"Line {number} of {path} is not an issue URL.", "Give https://…/issues/N on each line."
             ) from None
-        if url not in kept:
-            kept[url] = fetch_issue(url)
+        if url not in issues:
+            issues[url] = fetch_issue(url)
             if out is not None:
-                kept = _keep(out / ISSUES, kept)
+                issues = _store(out / ISSUES, issues)
         id = f"{address.repository.replace('/', '__')}-{address.number}"
         host = "" if address.server == GITHUB else f"{address.server}/"
-        yield Instance(id, host + address.repository, "", kept[url])
+        yield Instance(id, host + address.repository, "", issues[url])
 
 
-def _keep(file: Path, issues: dict[str, Issue]) -> dict[str, Issue]:
-    """The issues as they will be read from the file: what is not Unicode is replaced."""
+def _store(file: Path, issues: dict[str, Issue]) -> dict[str, Issue]:
+    """Write the issues and return them as read back, with invalid Unicode replaced."""
     data = json.dumps({url: asdict(issue) for url, issue in issues.items()}, ensure_ascii=False, indent=1)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(file, data.encode("utf-8", "replace"))
     except OSError as error:
-        raise no_room(file, error) from error
-    return _kept(file)
+        raise write_error(file, error) from error
+    return _stored(file)
 
 
-def _kept(file: Path) -> dict[str, Issue]:
+def _stored(file: Path) -> dict[str, Issue]:
     from pydantic import TypeAdapter
 
     try:
@@ -65,5 +64,5 @@ def _kept(file: Path) -> dict[str, Issue]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
-        raise RunBroken(f"{file} is damaged.", "Restore it from a copy, or begin another batch with --out.") from None
+        raise RunBroken(f"{file} is damaged.", "Restore it from a copy, or start another batch with --out.") from None
     return found

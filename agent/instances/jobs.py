@@ -1,7 +1,7 @@
-"""The border to where an instance is solved: one Protocol, one file a place under `places/`.
+"""The interface to executors, which solve instances: one Protocol, with a module for each in `agent/batch/executors/`.
 
-The driver has a thread a worker; each takes a job and calls `solve`, which blocks until the run has ended or cannot go
-on. So a place knows nothing of budgets, order, records and retries: these are the driver's.
+The driver has one thread for each worker. A thread takes a job and calls `solve`, which blocks until the run has ended
+or cannot continue. Budgets, order, records and retries are the driver's concern, not the executor's.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from agent.engine import Happening, Token
-from agent.limiter import Limiter
-from agent.settings import Settings
+from agent.config.settings import Settings
+from agent.engine.engine import CancellationToken, ProgressEvent
+from agent.limits.rate_limiter import Limiter
 from trajectories.records import Issue, Step
 
 FAILED = "infrastructure"
-"""The kind of what was given up."""
+"""The `kind` of a job that was given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What a solver may know of an instance: no part of its solution, or of the tests that judge it, is in it.
+    """An instance as a solver sees it, without its solution and the tests that judge it.
 
-    `repo` is owner/name, a URL or a path; `base` a commit, or "" for the repository's newest. `image` and `test` are
-    what its row names, else "". `hints` is what was said below the issue, shown only where it is asked for.
+    `repo` is owner/name, a URL or a path; `base` a commit, or "" for the repository's newest. `image` and `test` come
+    from its row, else they are "". `hints` holds the comments below the issue, shown only on request.
     """
 
     id: str
@@ -40,8 +40,11 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Attempt `repeat` (from 1) at an instance. `settings` are this attempt's own: its image and tests, its lease as
-    `budget`, the batch's folder as `state`, so that its run lies in `<state>/runs/<run>`."""
+    """Attempt `repeat` (from 1) at an instance.
+
+    `settings` are this attempt's own: its image and tests, its reservation as `budget`, and the batch's folder as
+    `state`, so that its run is in `<state>/runs/<run>`.
+    """
 
     instance: Instance
     repeat: int
@@ -50,7 +53,7 @@ class Job:
 
     @property
     def run(self) -> str:
-        """The name of its run, and of the folder it lies in."""
+        """The name of the run and of its folder."""
         return self.instance.id if self.repeat == 1 else f"{self.instance.id}.{self.repeat}"
 
     @property
@@ -59,12 +62,12 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What a job came to: one line of `results.jsonl`.
+class JobResult:
+    """The result of a job: one line of `results.jsonl`.
 
-    `code` and `kind` are those of the run's exit record; where infrastructure failed to the last try, `kind` is
-    `infrastructure` and `error` says how: that is not `final`, and the job is tried again when the batch is started
-    again. `dollars` is null where a request had no price; what is only held counts. `patch` is the source part alone.
+    `code` and `kind` are those of the run's exit record. If infrastructure failed in every try, `kind` is
+    `infrastructure` and `error` says how; such a result is not `final`, and the next start of the batch tries the job
+    again. `dollars` is null if a request had no price; unsettled reservations count. `patch` is the source part only.
     """
 
     instance: str
@@ -91,45 +94,44 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """What a place tells while it solves, from any thread, and heeds: `cancel` stops all jobs in order."""
+class JobWatch:
+    """Callbacks that an executor calls while it solves, from any thread, and the token that stops all jobs."""
 
-    cancel: Token
+    cancel: CancellationToken
     limiter: Limiter
     step: Callable[[Job, Step, float | None], object] = lambda job, step, dollars: None
-    """A step is on the record; dollars that the run has come to so far."""
-    happening: Callable[[Job, Happening], object] = lambda job, event: None
+    """Called after a step is recorded, with the dollars that the run has spent so far."""
+    happening: Callable[[Job, ProgressEvent], object] = lambda job, event: None
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceOptions:
-    """What a place is opened with: the batch's folder, and how many jobs are solved at a time."""
+class ExecutorOptions:
+    """Options to open an executor with: the batch's folder, and the number of simultaneous jobs."""
 
     out: Path
     workers: int
-    cancel: Token
+    cancel: CancellationToken
     more: dict[str, str] = field(default_factory=dict)
-    """A place's own options (`--engine ray --engine-option address=…`)."""
+    """The executor's own options (`--engine ray --engine-option address=…`)."""
 
 
-class Place(Protocol):
-    """Somewhere instances are solved."""
+class Executor(Protocol):
+    """An executor of jobs, on this machine or elsewhere."""
 
-    def solve(self, job: Job, watch: Watch) -> Done:
-        """The job's run to its end, begun or gone on with from what lies in `job.directory`, where its whole record
-        lies afterwards.
+    def solve(self, job: Job, watch: JobWatch) -> JobResult:
+        """Run the job to its end, or resume it from `job.directory`, which afterwards holds the whole record.
 
-        Raises WorkspaceError or TryLater where infrastructure failed (it may be called again, and goes on), Cancelled
-        when stopped, ConfigError and Refused where only the user can mend it.
+        Raises WorkspaceError or TryLater if infrastructure failed (a repeated call resumes the run), Cancelled when
+        stopped, ConfigError and Refused for problems that only the user can fix.
         """
         ...
 
     def close(self) -> None: ...
 
 
-def open_place(kind: str, options: PlaceOptions) -> Place:
-    """Open the place named `kind` (a file of `agent/batch/places/`). Raises UsageError for an unknown one."""
+def open_executor(kind: str, options: ExecutorOptions) -> Executor:
+    """Open the executor named `kind` (a module of `agent/batch/executors/`). Raises UsageError for an unknown one."""
     from trajectories.plugins import find
 
-    opener: Callable[[PlaceOptions], Place] = find("agent.batch.places", kind, "open", "engine")
+    opener: Callable[[ExecutorOptions], Executor] = find("agent.batch.executors", kind, "open", "engine")
     return opener(options)

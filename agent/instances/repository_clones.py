@@ -1,4 +1,4 @@
-"""The repositories of a batch: one bare clone each, which all its instances share."""
+"""The repositories of a batch: one bare clone each, shared by all instances."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from aci.cloning import clone_to, has, origin, place_of, update
-from agent.batch.place import Instance
+from aci.repository.clone import clone_path, clone_to, has_commit, origin_url, update_clone
+from agent.instances.jobs import Instance
 from trajectories.errors import UsageError, WorkspaceError
 
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
@@ -24,24 +24,24 @@ class Repositories:
         self.folder = folder
         self._lock = Lock()
         self._found: dict[str, Path] = {}
-        self._asked: set[tuple[str, str]] = set()
+        self._updated: set[tuple[str, str]] = set()
 
     def of(self, instance: Instance) -> Path:
-        """Where the instance's repository lies.
+        """Return the path of the instance's repository, cloned if necessary.
 
-        A path is taken as it is. `owner/name` is sought in the folder as owner/name, owner__name and name, each also
-        with .git; a bare name counts only where the base is in it, or where it says that it comes from owner/name. What
-        is not there is cloned, once, as is a URL. A clone of ours that lacks the base, or whose newest commit is asked
-        for, is brought up to date, once a base; whether it has it then is for the caller to see. Nobody else's
-        repository is written to.
+        A path is used as it is. `owner/name` is searched in the folder as owner/name, owner__name and name, each also
+        with .git; a plain name counts only if that repository contains the base or has owner/name as its origin. A
+        repository that is not found, or a URL, is cloned once. One of these clones is updated, once for each base, if
+        it lacks the base or the newest commit is requested; the caller checks that the base then exists. Other
+        repositories are never written to.
 
-        Raises UsageError for what is no repository, WorkspaceError where nobody answers who has it, and for a folder
-        that cannot be written.
+        Raises UsageError if there is no such repository, WorkspaceError if its server does not answer or the folder
+        cannot be written.
         """
         repo = instance.repo
         if Path(repo).is_absolute():
             return Path(repo)
-        url, place = self._named(repo)
+        url, place = self._url_and_path(repo)
         with self._lock:
             found = self._found.get(repo)
         if found is None:
@@ -53,13 +53,13 @@ class Repositories:
             self._update(url, place, instance.base)
         return found
 
-    def _named(self, repo: str) -> tuple[str, Path]:
-        """Where it comes from, and where our clone of it lies."""
+    def _url_and_path(self, repo: str) -> tuple[str, Path]:
+        """Return the repository's URL and the path of its clone."""
         if URL.fullmatch(repo):
-            return repo, place_of(repo, self.folder)
+            return repo, clone_path(repo, self.folder)
         if not NAME.fullmatch(repo):
             raise UsageError(
-                f"{repo!r} names no repository.", "Give owner/name, a URL, or a path that begins with / or a dot."
+                f"{repo!r} is not a repository.", "Give owner/name, a URL, or a path that begins with / or a dot."
             )
         return f"{SERVER}/{repo}.git", self.folder / f"{repo.replace('/', '__')}.git"
 
@@ -70,15 +70,15 @@ class Repositories:
         return [self.folder / f"{name}{end}" for name in names for end in ("", ".git")]
 
     def _is(self, path: Path, repo: str, base: str) -> bool:
-        """Whether this is the repository that is sought; a name without its owner is that of many."""
+        """Whether this is the repository in question; a name without its owner is ambiguous."""
         name = repo.partition("/")[2]
         if not _is_repository(path) or path not in (self.folder / name, self.folder / f"{name}.git"):
             return _is_repository(path)
-        comes = origin(path).casefold().rstrip("/").removesuffix(".git")
-        return (base != "" and has(path, base)) or comes.endswith((f"/{repo.casefold()}", f":{repo.casefold()}"))
+        comes = origin_url(path).casefold().rstrip("/").removesuffix(".git")
+        return (base != "" and has_commit(path, base)) or comes.endswith((f"/{repo.casefold()}", f":{repo.casefold()}"))
 
     def _clone(self, repo: str, url: str, place: Path) -> Path:
-        with self._alone(place):
+        with self._locked(place):
             if not _is_repository(place):
                 try:
                     clone_to(url, place)
@@ -87,23 +87,23 @@ class Repositories:
                         dict.fromkeys(str(path.relative_to(self.folder)) for path in self._candidates(repo, place))
                     )
                     raise type(error)(
-                        f"There is no repository in {self.folder} by one of the names {names}. {error.message}",
-                        f"Put a clone at {place}, or mend what keeps it from being made.",
+                        f"{self.folder} has no repository with one of the names {names}. {error.message}",
+                        f"Put a clone at {place}, or fix the problem that prevents it.",
                     ) from error.__cause__
-                self._asked.add((url, ""))  # nothing is newer
+                self._updated.add((url, ""))  # a new clone is up to date
         return place
 
     def _update(self, url: str, place: Path, base: str) -> None:
-        if (url, base) in self._asked or (base and has(place, base)):
+        if (url, base) in self._updated or (base and has_commit(place, base)):
             return
-        with self._alone(place):
-            if (url, base) not in self._asked and not (base and has(place, base)):  # nobody was first
-                update(url, place, base)
-            self._asked.add((url, base))
+        with self._locked(place):
+            if (url, base) not in self._updated and not (base and has_commit(place, base)):  # no one else was first
+                update_clone(url, place, base)
+            self._updated.add((url, base))
 
     @contextmanager
-    def _alone(self, place: Path) -> Iterator[None]:
-        """A lock that keeps out the other threads, since each has one of its own, as well as other processes."""
+    def _locked(self, place: Path) -> Iterator[None]:
+        """Hold a lock that excludes other threads (each creates its own lock object) and other processes."""
         from filelock import FileLock
 
         try:
@@ -112,7 +112,7 @@ class Repositories:
             lock.acquire()
         except OSError as error:
             raise WorkspaceError(
-                f"Nothing can be cloned to {self.folder}: {error.strerror}.", "Name another folder with --repos."
+                f"Nothing can be cloned to {self.folder}: {error.strerror}.", "Give another folder with --repos."
             ) from error
         try:
             yield
@@ -121,5 +121,5 @@ class Repositories:
 
 
 def _is_repository(path: Path) -> bool:
-    """Or else the folder of an owner, say."""
+    """Whether a path is a git repository, and not for example the folder of an owner."""
     return (path / "HEAD").exists() or (path / ".git").exists()

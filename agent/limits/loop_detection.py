@@ -1,4 +1,4 @@
-"""Signs that a conversation goes round in circles: a hint first, then the end."""
+"""Loop detection: a conversation that repeats itself gets a hint first, then it is ended."""
 
 from __future__ import annotations
 
@@ -10,69 +10,70 @@ from trajectories.errors import GivenUp, Stuck
 from trajectories.records import Step
 
 ROUNDS, LONGEST_CYCLE, IDLE = 3, 3, 3
-"""So many rounds of a cycle of so many steps at most (one: the same again), replies without an action in a row."""
+"""The number of repetitions of a cycle that count as a loop, the longest cycle in steps (1: the same step again), and
+the number of replies in a row without an action."""
 HINT = "hint"
-"""Author of the step that tells the model."""
+"""The author of the hint's step."""
 GRACE = 4
-"""A sign within so many replies after a hint ends the attempt: at once, where the next reply goes on as before."""
+"""The number of replies after a hint within which a further loop ends the attempt; it ends at once if the next reply
+continues the loop."""
 _VARYING = re.compile(
     r"(?<!\d)\d{1,2}:\d\d:\d\d(?:[.,]\d+)?"
     r"|\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b|\b(?:out|step):[\d.]+|0x[0-9a-f]+"
 )
 
 REPEATED = (
-    f"You did the same and saw the same {ROUNDS} times. Do something else: look elsewhere, or change your approach; "
-    "what takes long, wait for it in one command. Going on like this ends the run."
+    f"You repeated the same actions with the same results {ROUNDS} times. Look elsewhere, or change your approach; "
+    "if something takes long, wait for it in one command. If this continues, the run ends."
 )
-SWINGING = (
-    "You go back and forth between the same {n} steps. Decide, or find out what tells them apart. "
-    "Going on like this ends the run."
+ALTERNATING = (
+    "You alternate between the same {n} steps. Decide, or find out how they differ. If this continues, the run ends."
 )
-TALKING = f"The model gave {IDLE} replies without an action."
+NO_ACTIONS = f"The model gave {IDLE} replies without an action."
 LONGEST_WORD = 1_000
-"""Characters of why a model gave up."""
-ADVICE = "Try another model or strategy, or say more in the issue."
+"""The most characters of a model's reason to give up."""
+ADVICE = "Try another model or strategy, or add details to the issue."
 
 
-def circling(steps: Sequence[Step]) -> str:
-    """A hint for a conversation that shows a sign; "" for one that does not.
+def loop_hint(steps: Sequence[Step]) -> str:
+    """Return a hint for a conversation that loops; "" if it does not.
 
-    Raises Stuck for a sign within GRACE replies after a hint, and for a model that only talks, which is told each time;
-    GivenUp for one that hands in nothing, is told how to say that no fix is to be made, and says why.
+    Raises Stuck if the loop persists within GRACE replies of a hint, or if the model never acts; GivenUp if the model
+    submits no change twice and says why no fix is to be made.
     """
     replied = [step for step in steps if step.reply is not None]
-    handed_in = [_handed_in_nothing(step) for step in replied[-2:]]
-    if len(handed_in) == 2 and handed_in[0] is not None and handed_in[1]:
-        word = handed_in[1] if len(handed_in[1]) <= LONGEST_WORD else f"{handed_in[1][:LONGEST_WORD]}…"
+    submissions = [_empty_submission(step) for step in replied[-2:]]
+    if len(submissions) == 2 and submissions[0] is not None and submissions[1]:
+        word = submissions[1] if len(submissions[1]) <= LONGEST_WORD else f"{submissions[1][:LONGEST_WORD]}…"
         raise GivenUp(f"The model says: {word}{'' if word.endswith(('.', '!', '?', '…')) else '.'}", ADVICE)
     if len(replied) >= IDLE and not any(step.actions for step in replied[-IDLE:]):
-        raise Stuck(TALKING, ADVICE)
+        raise Stuck(NO_ACTIONS, ADVICE)
     states = [_state(step) for step in replied[-ROUNDS * LONGEST_CYCLE :]]
     length = next((n for n in range(1, LONGEST_CYCLE + 1) if _cycles(states, n)), 0)
     if not length:
         return ""
-    sign = REPEATED if length == 1 else SWINGING.format(n=length)
+    sign = REPEATED if length == 1 else ALTERNATING.format(n=length)
     return sign if _since_hint(steps) > GRACE else _give_up(sign)
 
 
-def _handed_in_nothing(step: Step) -> str | None:
-    """Why, where a step's last doing was to hand in no change ("" where it was not said)."""
-    said = step.observations[-1].data.get("unchanged") if step.observations else None
-    return None if said is None else " ".join(str(said).split())
+def _empty_submission(step: Step) -> str | None:
+    """Return the model's reason for submitting no change in this step ("" if it gave none); None for other steps."""
+    reason = step.observations[-1].data.get("unchanged") if step.observations else None
+    return None if reason is None else " ".join(str(reason).split())
 
 
 def _cycles(states: Sequence[str], length: int) -> bool:
-    """Whether the last states are ROUNDS times the same `length` ones."""
+    """Return whether the last states are ROUNDS repetitions of the same `length` ones."""
     last = states[-ROUNDS * length :]
     return len(last) == ROUNDS * length and last[length:] == last[:-length]
 
 
 def _give_up(sign: str) -> str:
-    raise Stuck(f"The model was told, and went on: {sign.partition('. ')[0]}.", ADVICE)
+    raise Stuck(f"The model ignored a hint about its loop: {sign.partition('. ')[0]}.", ADVICE)
 
 
 def _since_hint(steps: Sequence[Step]) -> int:
-    """Replies since the last hint; more than GRACE if there was none."""
+    """Return the number of replies since the last hint; more than GRACE if there was none."""
     count = 0
     for step in reversed(steps):
         if step.author == HINT:
@@ -82,7 +83,7 @@ def _since_hint(steps: Sequence[Step]) -> int:
 
 
 def _state(step: Step) -> str:
-    """What was done and seen, without what differs from run to run (times, addresses)."""
+    """Return the actions and results of a step, without values that vary (times, addresses)."""
     done = [[action.tool, action.arguments] for action in step.actions]
     seen = [_VARYING.sub("#", observation.text) for observation in step.observations]
     return json.dumps([done, seen, step.tree], sort_keys=True)

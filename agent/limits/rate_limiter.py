@@ -1,4 +1,4 @@
-"""When requests may leave. All runs of a process share one: a provider that says "too many" slows all who ask it."""
+"""The rate limiter of requests, shared by all runs of a process: a provider's "too many requests" slows them all."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from math import inf
 from random import Random
 from threading import Condition, Event
 
-from agent.pacing import Pace
+from agent.limits.send_rate import SendRate
 from trajectories.errors import Cancelled, ModelError
 
 TICK = 0.1
-"""Seconds between looks at whether a wait was cancelled."""
+"""The interval in seconds for checks of cancellation."""
 
 
 @dataclass
-class _Line:
-    """Those who wait for one model, first come first served."""
+class _Queue:
+    """The requests that wait for one model, in order of arrival."""
 
-    pace: Pace
+    pace: SendRate
     waiting: deque[object] = field(default_factory=deque)
     answered: bool = False
 
 
 class Limiter:
-    """Turns by model; a model is named with its address.
+    """Turns of requests by model; a model is named with its address.
 
-    `first` is the first pause in seconds where a provider names none. `patience` is for how many seconds a provider may
-    go on to refuse everybody; with none, each request counts its own tries.
+    `first` is the first pause in seconds if a provider names none. `patience` is the number of seconds for which a
+    provider may reject all requests; with 0, each request counts its own tries.
     """
 
     def __init__(
@@ -44,17 +44,18 @@ class Limiter:
         self.patience = patience
         self._clock = clock
         random = random or Random()
-        self._lines: defaultdict[str, _Line] = defaultdict(lambda: _Line(Pace(first, random)))
+        self._lines: defaultdict[str, _Queue] = defaultdict(lambda: _Queue(SendRate(first, random)))
         self._changed = Condition()
 
     @contextmanager
     def turn(self, model: str, cancel: Event, most: float = inf) -> Iterator[None]:
-        """One request of `model`: begins when it may leave, and what it raises says whether it was one too many.
+        """Wait until a request of `model` may be sent. An error raised in the context shows whether it hit the rate
+        limit.
 
-        Raises Cancelled while it waits; ModelError, with nothing sent, where the pause takes more than `most` seconds,
-        or the provider's refusals have outlasted our patience.
+        Raises Cancelled during the wait; ModelError, with nothing sent, if the pause exceeds `most` seconds or the
+        rejections exceed `patience`.
         """
-        left = self._leave(model, cancel, most)
+        left = self._wait_for_turn(model, cancel, most)
         try:
             yield
         except ModelError as error:
@@ -71,26 +72,26 @@ class Limiter:
                 self._changed.notify_all()
 
     def leaving(self) -> None:
-        """A request leaves now; its hold is on disk. Raises Cancelled where it must not."""
+        """Called when a request is sent, after its reservation was written. Raises Cancelled if it must not be sent."""
 
     def has_answered(self, model: str) -> bool:
-        """Whether it has answered any request of this process: our key is good for it."""
+        """Return whether the model has answered any request of this process, so the key is valid."""
         with self._changed:
             return self._lines[model].answered
 
     def pause(self, model: str) -> float:
-        """For how many seconds no request to the model leaves."""
+        """Return the seconds for which no request to the model is sent."""
         with self._changed:
             return max(0.0, self._lines[model].pace.until - self._clock())
 
     def pauses(self) -> dict[str, float]:
-        """The pauses that there are now, by the model's name alone."""
+        """Return the present pauses, by the model's name."""
         with self._changed:
             now = self._clock()
             left = {model: line.pace.until - now for model, line in self._lines.items()}
         return {model.rpartition(" ")[2]: seconds for model, seconds in left.items() if seconds > 0}
 
-    def _leave(self, model: str, cancel: Event, most: float) -> int:
+    def _wait_for_turn(self, model: str, cancel: Event, most: float) -> int:
         with self._changed:
             line, mine = self._lines[model], object()
             line.waiting.append(mine)
@@ -101,20 +102,20 @@ class Limiter:
                     if wait == 0 and line.waiting[0] is mine:
                         return line.pace.leave()
                     if cancel.is_set():
-                        raise Cancelled("Interrupted while a request waited for its turn.")
+                        raise Cancelled("Interrupted while a request waited to be sent.")
                     self._check(model, line.pace, now, most)
                     self._changed.wait(min(wait or TICK, TICK))
             finally:
                 line.waiting.remove(mine)
                 self._changed.notify_all()
 
-    def _check(self, model: str, pace: Pace, now: float, most: float) -> None:
+    def _check(self, model: str, pace: SendRate, now: float, most: float) -> None:
         name = model.rpartition(" ")[2]
         if (left := pace.until - now) > most:
-            what = f"{name} is to be asked again in {left:.0f} s, and not before."
+            what = f"{name} asks to wait {left:.0f} s before the next request."
         elif pace.refused_since is not None and now - pace.refused_since > (self.patience or inf):
             left = inf
-            what = f"{name} has refused all requests for {now - pace.refused_since:.0f} s."
+            what = f"{name} has rejected all requests for {now - pace.refused_since:.0f} s."
         else:
             return
         raise ModelError(what, "Try again later.", retryable=True, wait=left, billed=False, limited=True)

@@ -1,6 +1,6 @@
-"""The purse of a run: what each request may cost is held before it is sent, what it did cost is settled after.
+"""The budget of a run: the highest cost of each request is reserved before it is sent, the real cost is settled after.
 
-All arithmetic is in whole picodollars (1e-12 $), so that sums are exact and a run cannot pass its budget by rounding.
+All arithmetic uses whole picodollars (1e-12 $), so that sums are exact and a run cannot exceed its budget by rounding.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from trajectories.records import Hold, Settle, Spent, Usage
 
 PICO = 10**12
 UNKNOWN = 0.1
-"""The price of a cached token relative to a fresh one, where nobody says."""
+"""The assumed price of a cached token relative to a fresh one, if unknown."""
 SMALLEST_OUTPUT = 16
-"""A purse that cannot pay for this many tokens of output is empty."""
+"""A budget that does not cover this many tokens of output counts as used up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars per million tokens; `cached` for input read from the provider's cache, `written` for input put there."""
+    """A price in dollars per million tokens; `cached` for input read from the provider's cache, `written` for input
+    written to it."""
 
     input: float
     output: float
     cached: float | None = None
     written: float | None = None
     own: bool = False
-    """From the user's own table, which wins over the provider's figure when settling."""
+    """Set by the user's own table, which takes precedence over the provider's figure."""
 
     def dearest_input(self) -> int:
         return max(_pico(rate or 0.0) for rate in (self.input, self.cached, self.written))
@@ -43,7 +44,7 @@ class Price:
         return 1.0 if self.cached is None else min(1.0, self.cached / self.input)
 
     def cost(self, usage: Usage) -> int:
-        """Picodollars that the usage comes to."""
+        """Return the cost of the usage in picodollars."""
         cached = min(usage.cached_tokens, usage.input_tokens)
         written = min(usage.written_tokens, usage.input_tokens - cached)
         rates = [(self.cached, cached), (self.written, written), (self.input, usage.input_tokens - cached - written)]
@@ -52,7 +53,7 @@ class Price:
 
 
 def _pico(dollars_per_million: float) -> int:
-    """Picodollars per token, rounded up."""
+    """Return picodollars per token, rounded up."""
     return ceil(round(dollars_per_million * PICO / 10**6, 6))
 
 
@@ -61,7 +62,7 @@ def dollars(pico: int) -> float:
 
 
 class Ledger:
-    """Shared by all branches of a run. `budget` in dollars, `max_tokens` counts input and output."""
+    """The budget shared by all branches of a run. `budget` is in dollars; `max_tokens` counts input and output."""
 
     def __init__(self, budget: float | None, max_tokens: int | None = None) -> None:
         self._budget = None if budget is None else round(budget * PICO)
@@ -75,17 +76,17 @@ class Ledger:
         self._calls = 0
         self._lock = Lock()
         self.overrun = ""
-        """Names the request that a provider billed above its hold; the run ends there."""
+        """Describes the request for which a provider billed more than its reservation; it ends the run."""
 
     def allow(self, budget: float) -> None:
-        """So many dollars in all, from the next request on."""
+        """Set the total budget, from the next request on."""
         with self._lock:
             self._budget = round(budget * PICO)
 
     def replay(self, holds: Iterable[Hold], settles: dict[str, Settle]) -> None:
-        """Take over what the journal says: settled requests as settled, the others at their whole hold."""
+        """Restore the ledger from the journal: settled requests at their cost, others at their whole reservation."""
         for hold in holds:
-            self._take(hold)
+            self._add_hold(hold)
             if settle := settles.get(hold.id):
                 self.settle(settle)
         self._lost = frozenset(self._open)
@@ -95,8 +96,8 @@ class Ledger:
     ) -> tuple[Hold, int]:
         """Reserve the worst case of a request: at most `input_tokens` in and `max_output` out.
 
-        Returns the hold and the output allowed, which is cut to what the purse still pays for.
-        Raises BudgetStop when that is next to nothing.
+        Returns the reservation and the allowed output, which is cut to what the budget covers. Raises BudgetStop if
+        that is next to nothing.
         """
         with self._lock:
             self.check()
@@ -108,16 +109,16 @@ class Ledger:
                 )
             cost = None if price is None else input_tokens * price.dearest_input() + output * _pico(price.output)
             hold = Hold(branch, ask, attempt, model, None if cost is None else dollars(cost), input_tokens + output)
-            self._take(hold)
+            self._add_hold(hold)
             return hold, output
 
     def check(self) -> None:
-        """Raises BudgetStop once a provider has billed more than was held."""
+        """Raise BudgetStop if a provider has billed more than was reserved."""
         if self.overrun:
             raise BudgetStop(self.overrun, "Check the model's price and max_output in your config.")
 
     def _affordable(self, price: Price | None, input_tokens: int) -> int:
-        """Output tokens that the purse pays for after the input."""
+        """Return the output tokens that the budget covers after the input."""
         limits = [10**9]
         if self._budget is not None and price is not None:
             left = self._budget - self._pico - input_tokens * price.dearest_input()
@@ -127,7 +128,7 @@ class Ledger:
             limits.append(self._max_tokens - self._tokens - input_tokens)
         return min(limits)
 
-    def _take(self, hold: Hold) -> None:
+    def _add_hold(self, hold: Hold) -> None:
         self._open[hold.id] = hold
         self._pico += _exact(hold.dollars)
         self._tokens += hold.tokens
@@ -135,9 +136,11 @@ class Ledger:
         self._calls += 1
 
     def price_of(self, hold: Hold, usage: Usage | None, price: Price | None, billed: bool = True) -> Settle:
-        """The settle record of a finished request: user's table, then the provider's own figure, then the map.
+        """Return the settlement of a finished request, priced by the user's table, else the provider's own figure, else
+        the price map.
 
-        Without usage the whole hold is charged, or nothing if the provider did not take the request (`billed`).
+        Without usage the whole reservation is charged, or nothing if the provider did not accept the request
+        (`billed`).
         """
         if usage is None:
             if billed:
@@ -151,7 +154,7 @@ class Ledger:
         return Settle(hold.id, usage, dollars(price.cost(usage)), source)
 
     def settle(self, settle: Settle) -> None:
-        """Give back what was held, charge what it came to. Settling twice, or without a hold, is an error of ours."""
+        """Release the reservation and charge the cost. Raises KeyError if it was already settled or does not exist."""
         with self._lock:
             hold = self._open.pop(settle.hold)
             charged = _exact(settle.dollars)
@@ -167,7 +170,7 @@ class Ledger:
             )
             if charged > _exact(hold.dollars) or tokens > hold.tokens:
                 self.overrun = (
-                    f"{hold.model} billed {tokens} tokens for request {hold.id}, which was held at {hold.tokens}."
+                    f"{hold.model} billed {tokens} tokens for request {hold.id}, for which {hold.tokens} were reserved."
                 )
 
     def _left(self) -> str:
@@ -180,7 +183,8 @@ class Ledger:
 
     @property
     def spent(self) -> Spent:
-        """Dollars of settled requests at their figure and of those in flight at their hold; tokens of the settled."""
+        """The usage so far: settled requests at their cost and pending ones at their reservation; tokens of settled
+        ones."""
         with self._lock:
             money = None if self._unpriced else dollars(self._pico)
             return Spent(
@@ -195,7 +199,7 @@ class Ledger:
 
     @property
     def tokens(self) -> int:
-        """Tokens charged against `max_tokens`, requests in flight at their hold."""
+        """The tokens charged against `max_tokens`, with pending requests at their reservation."""
         return self._tokens
 
 

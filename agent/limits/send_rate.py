@@ -1,8 +1,8 @@
-"""How fast a provider is asked: the arithmetic of one model, without clock or threads.
+"""The send rate of one model: pure arithmetic, without clock or threads.
 
-A refusal as one too many ends all sending for a while. Then one request asks whether it is over; with each answer one
-more may be on the wire, up to half of what there was, from there one more a round. This is TCP's way (slow start, then
-additive increase and multiplicative decrease: Jacobson, Congestion Avoidance and Control, 1988).
+A rate-limit error stops all sending for a while. Then one request tests whether the limit still holds; with each answer
+one more may be in flight, up to half the earlier number, from there one more a round. This is TCP's congestion control
+(slow start, then additive increase and multiplicative decrease: Jacobson, Congestion Avoidance and Control, 1988).
 """
 
 from __future__ import annotations
@@ -12,46 +12,47 @@ from math import inf
 from random import Random
 
 LONGEST = 60.0
-"""Seconds; a pause that the provider does not ask for is no longer."""
+"""The longest pause in seconds, unless the provider asks for a longer one."""
 STEEPEST = 30
-"""Doublings, of any first pause worth the name more than LONGEST."""
+"""The most doublings of a pause; more would exceed LONGEST anyway."""
 
 
 @dataclass
-class Pace:
-    """`first` is the first pause where the provider names none; all times are seconds of one clock."""
+class SendRate:
+    """The send rate of one model. `first` is the first pause if the provider names none; all times are seconds of one
+    clock."""
 
     first: float
     random: Random
     flying: int = 0
-    """Requests on the wire."""
+    """The number of requests in flight."""
     allowed: float = inf
-    """How many may be."""
+    """The number of requests that may be in flight."""
     until: float = -inf
-    """When the pause ends."""
+    """The end of the pause."""
     refused_since: float | None = None
-    """When the first of the refusals came that no answer followed."""
+    """The time of the first rejection since the last answer."""
     pauses: int = 0
     _goal: float = inf
     _level: int = 0
 
     def wait(self, now: float) -> float:
-        """Seconds until a request may leave, infinity if that takes another's end; 0 for at once."""
+        """Return the seconds until a request may be sent: 0 for now, infinity if another one must end first."""
         if now < self.until:
             return self.until - now
         return 0.0 if self.flying + 1 <= self.allowed else inf
 
     def leave(self) -> int:
-        """A request leaves; what `refused` is to be given of it."""
+        """Count a request that is sent; return its marker for `answered` and `refused`."""
         self.flying += 1
         return self.pauses
 
     def end(self) -> None:
-        """A request that left is over, whatever came of it."""
+        """Count a request that has ended, with any result."""
         self.flying -= 1
 
     def answered(self, left: int) -> None:
-        """One that left before the last refusal does not say that it is over."""
+        """Raise the rate after an answer; ignored if the request was sent before the last rejection."""
         if left != self.pauses:
             return
         self.refused_since = None
@@ -60,9 +61,9 @@ class Pace:
             self._level = 0
 
     def refused(self, left: int, now: float, asked: float | None) -> None:
-        """A request that has not ended yet was one too many; the provider asks for a pause of `asked` seconds.
+        """Lower the rate after a rejection; the provider asks for a pause of `asked` seconds.
 
-        Of requests that were on the wire together the first alone makes things slower: the others tell nothing new.
+        Of the requests that were in flight together only the first one counts: the others give no new information.
         """
         if self.refused_since is None:
             self.refused_since, self._goal = now, max(1.0, self.flying / 2)
@@ -71,7 +72,7 @@ class Pace:
             self.pauses += 1
             self._level += 1
             self.allowed = 1.0
-            if asked is None or self._level > 1:  # its own word was too short
+            if asked is None or self._level > 1:  # the provider's pause was too short
                 pause = max(pause, self._growing())
         self.until = max(self.until, now + pause)
 

@@ -1,4 +1,4 @@
-"""Signals that end what is under way: the first in order, the second at once."""
+"""Signals that stop the work: the first one in an orderly way, the second one at once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def stopped_by_signals(stop: Callable[[], bool]) -> Iterator[None]:
-    """Each signal calls `stop`; where that has nothing (more) to stop in order, and says so by False, KeyboardInterrupt
-    is raised. What this process was started to ignore, as by nohup, it ignores."""
+    """Call `stop` at each signal; raise KeyboardInterrupt if it returns False, which means that there is nothing (more)
+    to stop.
 
-    def heed(number: int, frame: FrameType | None) -> None:
+    Signals that the process was started to ignore, as by nohup, stay ignored.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
         if not stop():
             raise KeyboardInterrupt
 
-    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, heed) for number in heeded}
+    handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in handled}
     try:
         yield
     finally:

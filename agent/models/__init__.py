@@ -1,1 +1,1 @@
-"""Models by file name: `scripted:FILE` is `scripted.py`, `replay:RUN` is `replay.py`."""
+"""Model backends, one module per kind: `scripted:FILE` is `scripted.py`, `replay:RUN` is `replay.py`."""

@@ -1,4 +1,4 @@
-"""A call's arguments as JSON that can be kept and sent on: numbers that JSON has, and no deeper than anybody needs."""
+"""Arguments of tool calls, parsed from JSON that can be stored and sent again: finite numbers, limited nesting."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any, NoReturn
 DEEPEST = 50
 
 
-def read(text: str) -> Any:
-    """The value. Raises ValueError, which says what is wrong, for what is no JSON, for NaN and Infinity, which
-    providers refuse to be sent back, and for nesting that recursive readers break at."""
+def parse_arguments(text: str) -> Any:
+    """Return the parsed value.
+
+    Raises ValueError with the reason if the text is not JSON, contains NaN or Infinity (providers reject them when
+    they are sent back), or is nested so deeply that recursive parsers would fail.
+    """
     try:
         value = json.loads(text, strict=False, parse_constant=_refused, parse_float=_finite)
     except RecursionError:
@@ -22,7 +25,7 @@ def read(text: str) -> Any:
 
 
 def _refused(name: str) -> NoReturn:
-    raise ValueError(f"there is no {name} in JSON")
+    raise ValueError(f"JSON has no {name}")
 
 
 def _finite(text: str) -> float:

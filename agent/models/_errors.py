@@ -1,7 +1,8 @@
-"""What litellm raises, as sentences: ModelError, or Refused where only the user can mend it.
+"""Readable errors for the exceptions of litellm: ModelError, or Refused if only the user can fix the cause.
 
-Billed, and then charged at the whole hold, is a request whose fate nobody knows: a stream that broke off, a time-out, a
-gateway that gave up on the server behind it. A provider that answers with an error of its own does not charge for it.
+A request counts as billed, and its whole reservation is charged, if its outcome is unknown: the stream broke off, the
+request timed out, or a gateway gave up on the server behind it. A provider that answers with an error of its own does
+not charge for the request.
 """
 
 from __future__ import annotations
@@ -15,27 +16,27 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from aci.disguises import hide
-from aci.view import clean
-from agent.keys import without_userinfo
-from agent.models.base import Forbidden
+from aci.observation.sanitized_text import clean_text
+from aci.observation.secret_forms import replace_secrets
+from agent.config.api_keys import without_userinfo
+from agent.models.base import PermissionDenied
 from trajectories.errors import Cancelled, ModelError, Refused, SweAgentError
 from trajectories.records import Usage
 
 if TYPE_CHECKING:
+    from agent.config.settings import Settings
     from agent.models._reply_limits import Reason
-    from agent.settings import Settings
 
 GATEWAY = frozenset({408, 502, 504})
 AGAIN = frozenset({408, 409, 425, 429})
 BUSY = frozenset({429, 529})
-"""Too many requests of ours, or of everybody's."""
+"""Too many requests from this user, or from all users."""
 LONGEST = 300
-"""Characters of a provider's own words that are shown."""
+"""Characters of the provider's message that are shown."""
 MOST_READ = 4000
-"""Characters of an error that are looked at."""
+"""Characters of an error that are examined."""
 MOST_MASKED = 100_000
-"""Characters of an error in which keys are masked: more than are looked at, since a key may lie on that limit."""
+"""Characters of an error in which keys are masked. More than MOST_READ, since a key may cross that limit."""
 OVERFLOW = re.compile(
     r"context.{0,20}(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|"
     r"maximum.{0,30}tokens|exceeds?.{0,40}(tokens|token (limit|size))|reduce the length|request_too_large",
@@ -44,7 +45,7 @@ OVERFLOW = re.compile(
 TOO_MUCH = re.compile(
     r"(output|completion)[ _]tokens|max_\w{0,20}tokens\W{0,3}(value|must be|is too large|too high)", re.IGNORECASE
 )
-"""More asked for than the model writes at a time; what also speaks of the context is about the request's length."""
+"""`max_tokens` is more than the model can write. A message that also mentions the context is about the input length."""
 UNPAID = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance|insufficient.{0,10}(credit|balance|funds)", re.I
 )
@@ -52,16 +53,16 @@ DISLIKED = re.compile(
     r"\b(input|prompt|content|message)s?\b.{0,40}\b(flagged|blocked|moderat)|requires moderation|content.{0,10}policy",
     re.IGNORECASE,
 )
-"""Of a request, not of who sends it."""
+"""The provider objects to the content of the request, not to the sender."""
 ACCOUNT = re.compile(
     r"\b(key|token|account|organi[sz]ation|project|credentials?|expired|credits?|limit|quota|permissions?)\b", re.I
 )
-OTHER_WORDS = "Try another model, or say the issue in other words."
+OTHER_WORDS = "Try another model, or reword the issue."
 UNREACHED = re.compile(
     r"connect(ion)? ?(error|refused)|connecterror|name or service not known|nodename nor servname", re.I
 )
 CONNECTED = {"MidStreamFallbackError", "ReadError", "ReadTimeout", "RemoteProtocolError", "WriteError", "WriteTimeout"}
-"""Raised after a connection was made: the provider may have received the request, and may charge for it."""
+"""Raised after the connection was established: the provider may have received the request and may charge for it."""
 SAID = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)')
 KIND = r"\w{0,60}(?:Error|Exception|Timeout)"
 PREFIX = re.compile(rf"(?:litellm\.\w{{1,60}}:|{KIND}(?: {KIND})?(?::| -)) ")
@@ -70,12 +71,12 @@ KEY = re.compile(r"\b(sk|key|pk|gsk|xai|AIza)[-_][\w*.-]{8,}|AIza[\w-]{20,}")
 
 
 MISREAD = (AttributeError, IndexError, KeyError, TypeError, json.JSONDecodeError)
-"""Raised where an answer has another form than its reader expects; their words are of Python, not of the provider."""
+"""Raised when a response does not have the expected form. The message is Python's, not the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Who was asked, for the sentences. `fix` says where the key belongs; `secrets` are masked."""
+class RequestTarget:
+    """A request's model and address, for messages. `fix` says where to set the key; `secrets` are masked."""
 
     model: str
     address: str
@@ -83,83 +84,83 @@ class Asked:
     secrets: tuple[str, ...]
 
 
-def failure(error: Exception, asked: Asked) -> ModelError:
-    """What to raise in place of anything litellm raised."""
+def error_for_exception(error: Exception, asked: RequestTarget) -> ModelError:
+    """Return the exception to raise in place of the one litellm raised."""
     chain = list(_chain(error))
     if missing := next((one for one in chain if isinstance(one, ImportError)), None):
-        fix = "Install swe-agent anew, with its dependencies."
-        return Refused(f"litellm cannot be used: {missing}.", fix, billed=False)
+        fix = "Reinstall swe-agent with its dependencies."
+        return Refused(f"litellm cannot be imported: {missing}.", fix, billed=False)
     headers = next(
         (found for one in chain if (found := getattr(one, "litellm_response_headers", None)) is not None), None
     )
-    said = _said(error, asked)
+    message = _provider_message(error, asked)
     if headers is None:
-        return _unanswered(chain, asked, said)
+        return _unanswered(chain, asked, message)
     codes = [code for one in chain if isinstance(code := getattr(one, "status_code", None), int) and code >= 400]
-    return _answered(codes[-1] if codes else 500, headers, asked, said)
+    return _answered(codes[-1] if codes else 500, headers, asked, message)
 
 
-def filtered(asked: Asked, usage: Usage | None) -> ModelError:
-    """The provider's filter took the answer back, and charges for what there was of it."""
+def error_for_filter(asked: RequestTarget, usage: Usage | None) -> ModelError:
+    """Return the error for a reply that the provider's filter withdrew. The provider charges for what was written."""
     what = f"The provider's content filter ended a reply of {asked.model}."
     return ModelError(what, OTHER_WORDS, usage=usage)
 
 
-def redirected(target: str, asked: Asked) -> Refused:
-    """The server redirects to another one, which was sent nothing."""
-    shown = without_userinfo(_without_keys(clean(target), asked))[:LONGEST]
+def error_for_redirect(target: str, asked: RequestTarget) -> Refused:
+    """Return the error for a redirect to another server. Nothing was sent to that server."""
+    shown = without_userinfo(_without_keys(clean_text(target), asked))[:LONGEST]
     what = f"{asked.address} redirects requests for {asked.model} to {shown}. Nothing was sent there."
-    fix = f'If this is the right server, set the model\'s api_base to it in [models."{asked.model}"] of your config.'
+    fix = f'If this server is correct, set it as api_base in [models."{asked.model}"] of your config.'
     return Refused(what, fix, billed=False)
 
 
-def limited(reached: Reason, asked: Asked, settings: Settings) -> SweAgentError:
-    """What to raise where a reply was ended by a limit; the provider may charge for all of it."""
+def error_for_limit(reached: Reason, asked: RequestTarget, settings: Settings) -> SweAgentError:
+    """Return the error for a reply that a limit ended. The provider may charge for all of it."""
     if reached == "cancelled":
         return Cancelled("Interrupted while the model was answering.")
     who = f"{asked.model} at {asked.address}"
     if reached == "large":
-        fix = "SWE_AGENT_MAX_REPLY allows larger ones."
-        return ModelError(f"{who} sent a reply of more than {settings.max_reply}.", fix)
+        fix = "Set SWE_AGENT_MAX_REPLY to allow larger replies."
+        return ModelError(f"{who} sent a reply larger than {settings.max_reply}.", fix)
     if reached == "compressed":
-        fix = "Turn compression off in the server, or in the proxy before it."
+        fix = "Turn off compression in the server, or in the proxy in front of it."
         return ModelError(f"{who} sent a compressed reply although compression was declined.", fix)
     seconds, variable = (
         (settings.first_timeout, "FIRST_TIMEOUT") if reached == "first" else (settings.model_timeout, "MODEL_TIMEOUT")
     )
     what = f"{who} sent no text, reasoning or arguments for {seconds:g} s."
-    return ModelError(what, f"SWE_AGENT_{variable} allows more seconds.", retryable=True)
+    return ModelError(what, f"Set SWE_AGENT_{variable} to allow more seconds.", retryable=True)
 
 
-def broken(asked: Asked, what: str) -> ModelError:
-    """An answer that began, and cannot be used."""
+def error_for_broken_reply(asked: RequestTarget, what: str) -> ModelError:
+    """Return the error for a response that started and cannot be used."""
     return ModelError(f"{asked.model} at {asked.address} {what}.", retryable=True)
 
 
-def _answered(status: int, headers: Mapping[str, str], asked: Asked, said: str) -> ModelError:
-    """An error status with the provider's own words."""
-    named = f"{asked.model} answered {status}: {said}."
+def _answered(status: int, headers: Mapping[str, str], asked: RequestTarget, message: str) -> ModelError:
+    """Return the error for an HTTP error status, with the provider's message."""
+    named = f"{asked.model} answered {status}: {message}."
     of_request = ModelError(named, OTHER_WORDS, billed=False)
-    if status == 403 and DISLIKED.search(said):
+    if status == 403 and DISLIKED.search(message):
         return of_request
     if status in (401, 403):
-        refused = f"{asked.address} does not take the key for {asked.model} ({status}): {said}."
-        if status == 403 and not ACCOUNT.search(said):
-            return Forbidden(refused, asked.fix, of_request)
+        refused = f"{asked.address} rejected the key for {asked.model} ({status}): {message}."
+        if status == 403 and not ACCOUNT.search(message):
+            return PermissionDenied(refused, asked.fix, of_request)
         return Refused(refused, asked.fix, billed=False)
-    if status == 402 or (status in (400, 429) and UNPAID.search(said)):
+    if status == 402 or (status in (400, 429) and UNPAID.search(message)):
         return Refused(
-            f"The account for {asked.model} has nothing left ({status}): {said}.",
-            "Top it up, or choose another model.",
+            f"The account for {asked.model} has no credit left ({status}): {message}.",
+            "Add credit, or choose another model.",
             billed=False,
         )
     if status == 404:
-        fix = "Mend the model's name, or its api_base in your config."
-        return Refused(f"{asked.address} has no model {asked.model} (404): {said}.", fix, billed=False)
-    if status in (400, 422) and TOO_MUCH.search(said) and "context" not in said.lower():
+        fix = "Correct the model's name, or its api_base in your config."
+        return Refused(f"{asked.address} has no model {asked.model} (404): {message}.", fix, billed=False)
+    if status in (400, 422) and TOO_MUCH.search(message) and "context" not in message.lower():
         fix = f"Lower its max_output: `swe-agent config set models.{asked.model}.max_output TOKENS`."
         return ModelError(named, fix, billed=False)
-    if status == 413 or (status in (400, 422, 500) and OVERFLOW.search(said)):
+    if status == 413 or (status in (400, 422, 500) and OVERFLOW.search(message)):
         return ModelError(named, overflow=True, billed=False)
     if status >= 500 or status in AGAIN:
         wait = _wait(headers)
@@ -168,25 +169,25 @@ def _answered(status: int, headers: Mapping[str, str], asked: Asked, said: str) 
     return ModelError(named, billed=False)
 
 
-def _unanswered(chain: list[BaseException], asked: Asked, said: str) -> ModelError:
-    """No status at all: no connection, silence, or an answer that broke off."""
+def _unanswered(chain: list[BaseException], asked: RequestTarget, message: str) -> ModelError:
+    """Return the error for a request without an HTTP status: no connection, a time-out, or a broken response."""
     kinds = {type(one).__name__ for one in chain}
     texts = " ".join(str(one)[:MOST_READ] for one in chain)
     if kinds & {"ConnectError", "ConnectTimeout"} or (not kinds & CONNECTED and UNREACHED.search(texts)):
-        fix = "Is the server running, and its api_base right?"
+        fix = "Check that the server is running and that its api_base is correct."
         return ModelError(f"{asked.address} cannot be reached for {asked.model}.", fix, retryable=True, billed=False)
     if kinds & {"ReadTimeout", "WriteTimeout", "PoolTimeout", "APITimeoutError", "Timeout"}:
-        fix = "SWE_AGENT_MODEL_TIMEOUT allows more seconds of silence."
-        return ModelError(f"{asked.model} at {asked.address} fell silent.", fix, retryable=True)
+        fix = "Set SWE_AGENT_MODEL_TIMEOUT to allow more seconds without output."
+        return ModelError(f"{asked.model} at {asked.address} stopped responding.", fix, retryable=True)
     if getattr(chain[0], "status_code", None) == 400:
-        return ModelError(f"litellm does not send this to {asked.model}: {said}.", billed=False)
+        return ModelError(f"litellm refused to send this request to {asked.model}: {message}.", billed=False)
     if any(isinstance(one, MISREAD) and str(one) in str(chain[0]) for one in chain):
-        return broken(asked, "sent an answer that is not of its protocol, which cannot be read")
-    return broken(asked, f"broke off: {said}")
+        return error_for_broken_reply(asked, "sent a response that does not follow its protocol")
+    return error_for_broken_reply(asked, f"broke off: {message}")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what it was raised from, outermost first."""
+    """Yield the exception and the exceptions that caused it, outermost first."""
     seen: list[BaseException] = []
     waiting = [error]
     while waiting:
@@ -197,27 +198,29 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             waiting += [getattr(one, "original_exception", None), one.__cause__, one.__context__]
 
 
-def _said(error: Exception, asked: Asked) -> str:
-    """The provider's own words on one line, short, without keys and what a terminal would obey."""
-    text = hide(str(error)[:MOST_MASKED], asked.secrets, "***")[:MOST_READ]  # before a key is torn apart
+def _provider_message(error: Exception, asked: RequestTarget) -> str:
+    """Return the provider's message on one line, shortened, without keys and terminal control characters."""
+    text = replace_secrets(str(error)[:MOST_MASKED], asked.secrets, "***")[
+        :MOST_READ
+    ]  # mask before cutting: a cut key is missed
     if found := SAID.search(text):
         text = _unquoted(found[1])
     text = OWN_ADVICE.sub("", text)
     while prefix := PREFIX.match(text):
         text = text[prefix.end() :]
-    text = re.sub(r"<[^<>]*>", " ", without_userinfo(clean(text)))
+    text = re.sub(r"<[^<>]*>", " ", without_userinfo(clean_text(text)))
     text = " ".join(text.removeprefix("b'").split()).rstrip("'. ")
     text = _without_keys(text, asked)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
-def _without_keys(text: str, asked: Asked) -> str:
-    """The text with a mark for each key, in all forms that `disguises` knows."""
-    return KEY.sub("***", hide(text, asked.secrets, "***"))
+def _without_keys(text: str, asked: RequestTarget) -> str:
+    """Return the text with each key masked, in all the forms that `disguises` recognises."""
+    return KEY.sub("***", replace_secrets(text, asked.secrets, "***"))
 
 
 def _unquoted(text: str) -> str:
-    """The inside of a JSON string, also one that went through Python's repr of bytes."""
+    """Decode the inside of a JSON string, including one that went through Python's repr of bytes."""
     try:
         return str(json.loads(f'"{text}"'.replace("\\'", "'"), strict=False))
     except ValueError:
@@ -225,7 +228,7 @@ def _unquoted(text: str) -> str:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the provider asks to wait; a date is judged by the provider's own clock."""
+    """Return how many seconds the provider asks to wait. A date is compared with the provider's own clock."""
     given = headers.get("retry-after")
     if given is None:
         return None

@@ -1,4 +1,4 @@
-"""litellm, imported once, late, and kept quiet: no network, no `.env` of the working directory, no talk on stderr."""
+"""Late import of litellm, once, with its side effects off: no network, no `.env` files, no output on stderr."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCAL = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
     "LITELLM_LOCAL_BLOG_POSTS": "True",
-    # Otherwise litellm reads a `.env` from the working directory upwards: a stranger's repository could redirect keys.
+    # Otherwise litellm reads `.env` from the working directory upwards, so an untrusted repository could redirect keys.
     "LITELLM_MODE": "PRODUCTION",
 }
 LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
@@ -25,20 +25,20 @@ LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 
 @cache
 def begin() -> None:
-    """Start the import, which takes seconds, beside whatever else there is to do; once."""
+    """Start the import in a background thread, once. It takes seconds."""
     Thread(target=_early, name="import litellm", daemon=True).start()
 
 
 def _early() -> None:
-    # Whatever is wrong with litellm is raised where it is needed, at the first reply.
+    # An error of the import is raised again where litellm is needed, at the first reply.
     with suppress(Exception):
         library()
-        import_module("openai.resources")  # half a second that the first request would wait for
+        import_module("openai.resources")  # takes half a second that the first request would wait for
 
 
 @cache
 def library() -> ModuleType:
-    """litellm, ready for use."""
+    """Return litellm, configured."""
     quiet()
     os.environ.update(LOCAL)
     with _uncollected():
@@ -54,8 +54,11 @@ def library() -> ModuleType:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Half a million objects that live as long as the process: looking for garbage among them costs a quarter of the
-    import, and later each full collection."""
+    """Turn off garbage collection during the import, then freeze the objects.
+
+    The import makes half a million objects that live as long as the process. Collection among them would take a quarter
+    of the import time, and slow down each later full collection.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -67,6 +70,6 @@ def _uncollected() -> Iterator[None]:
 
 
 def quiet() -> None:
-    """Keep litellm's and its dependencies' own deprecations and serializer warnings from users."""
+    """Hide deprecation and serializer warnings of litellm and its dependencies."""
     warnings.filterwarnings("ignore", module=r"(litellm|pydantic|openai|httpx|aiohttp|botocore|importlib_metadata)\b")
     warnings.filterwarnings("ignore", "(?s)Pydantic serializer warnings", UserWarning)

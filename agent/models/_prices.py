@@ -1,4 +1,4 @@
-"""What litellm's bundled map knows about a model: price, window, abilities. Read as a file; litellm is not imported."""
+"""Prices, windows and abilities of models, from litellm's bundled map. The file is read without importing litellm."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from agent.ledger import Price
+from agent.limits.run_budget import Price
 
 MAP = "model_prices_and_context_window_backup.json"
 MOST_OUTPUT = 32_000
-"""Tokens of one reply unless the user says more: what is allowed is held, and 128,000 would hold the whole budget."""
+"""Tokens of one reply unless the user allows more. All of them are reserved; 128,000 would reserve the whole budget."""
 PROVIDERS = "provider_endpoints_support_backup.json"
 TIER = re.compile(r"input_cost_per_token_above_(\d+)k_tokens$")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """`provider` as litellm calls it, or ""; sizes in tokens, 0 where nobody knows; abilities likewise null."""
+class ModelFacts:
+    """Known facts about a model.
+
+    `provider` is litellm's name for it, or "". Sizes are in tokens, 0 if unknown. Abilities are null if unknown.
+    """
 
     provider: str = ""
     price: Price | None = None
@@ -34,19 +37,19 @@ class Facts:
     mode: str = ""
 
 
-def facts(name: str) -> Facts:
-    """What is known of a model by its litellm name, with or without its provider."""
+def facts(name: str) -> ModelFacts:
+    """Look up a model by its litellm name, with or without its provider."""
     provider, _, rest = name.partition("/")
     entry = _entry(name)
     if not entry and rest:
         candidate = _entry(rest.removeprefix("responses/"))
         entry = candidate if _family(candidate) == _family({"litellm_provider": provider}) else {}
-    return _facts(entry) if entry else Facts()
+    return _facts(entry) if entry else ModelFacts()
 
 
 @cache
 def providers() -> frozenset[str]:
-    """Prefixes that litellm takes as a provider's."""
+    """Return the prefixes that litellm recognises as providers."""
     listed = {name for name in json.loads((_folder() / PROVIDERS).read_text("utf-8"))["providers"] if "/" not in name}
     return frozenset(listed | {_family(entry) for entry in _map().values()} - {""})
 
@@ -56,19 +59,19 @@ def _entry(name: str) -> dict[str, Any]:
 
 
 def _family(entry: dict[str, Any]) -> str:
-    """A provider without the kind of its interface: `bedrock` for bedrock_converse, `vertex_ai` for its many."""
+    """Return the provider without its interface: `bedrock` for bedrock_converse, `vertex_ai` for vertex_ai-*."""
     name = str(entry.get("litellm_provider", "")).removesuffix("_converse")
     return "vertex_ai" if name.startswith("vertex_ai-") else name
 
 
-def _facts(entry: dict[str, Any]) -> Facts:
+def _facts(entry: dict[str, Any]) -> ModelFacts:
     window = _count(entry.get("max_input_tokens")) or _count(entry.get("max_tokens"))
-    return Facts(
+    return ModelFacts(
         provider=_family(entry),
         price=_price(entry),
         max_output=min(_count(entry.get("max_output_tokens")), MOST_OUTPUT),
         window=min([window, *_tiers(entry)]) if window else 0,
-        # What the map does not say of a model it knows, the model cannot do.
+        # A model that is in the map does not have the abilities that its entry leaves out.
         images=bool(entry.get("supports_vision")),
         tools=bool(entry.get("supports_function_calling")),
         caching=bool(entry.get("supports_prompt_caching")),
@@ -78,7 +81,7 @@ def _facts(entry: dict[str, Any]) -> Facts:
 
 
 def _tiers(entry: dict[str, Any]) -> list[int]:
-    """Sizes of input above which a token costs more: a request stays below, so that it has one price."""
+    """Return the input sizes above which a token costs more. Requests stay below, so that they have one price."""
     return [int(found[1]) * 1000 for name in entry if (found := TIER.match(name))]
 
 
@@ -87,7 +90,7 @@ def _price(entry: dict[str, Any]) -> Price | None:
     if not isinstance(given, int | float) or not isinstance(made, int | float):
         return None
     thought = entry.get("output_cost_per_reasoning_token") or 0.0
-    # A write to the cache that costs nothing means that writes are not told apart, not that they are free.
+    # A price of 0 for cache writes means that writes are not priced separately, not that they are free.
     written = entry.get("cache_creation_input_token_cost") or None
     return Price(*map(_per_million, (given, max(made, thought), entry.get("cache_read_input_token_cost"), written)))
 

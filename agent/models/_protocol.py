@@ -1,23 +1,23 @@
-"""How a model is spoken to: over which protocol, what it keeps in its cache, which of its own fields it wants back."""
+"""Routes to models: the protocol, prompt caching, reasoning effort, and the fields that a provider needs back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.models._prices import Facts
+from agent.models._prices import ModelFacts
 
 if TYPE_CHECKING:
-    from agent.settings import ModelTable
+    from agent.config.settings import ModelTable
 
 TAKE_MARKS = frozenset({"anthropic", "bedrock", "vertex_ai", "azure_ai", "openrouter"})
 BUDGETS = {"high": 4096, "medium": 2048, "low": 1024}
-"""Tokens that litellm lets Claude think; they count as output and must leave room for the answer."""
+"""Thinking tokens that litellm grants Claude for each effort. They count as output and must leave room for the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`wire` is the name litellm is given. `claude`: Anthropic's models, wherever they run."""
+    """How to call a model. `wire` is its name for litellm. `claude`: a model of Anthropic, at any provider."""
 
     wire: str
     claude: bool
@@ -32,7 +32,7 @@ class Route:
 
     @property
     def keeps(self) -> frozenset[str]:
-        """The fields of a reply that go back to the model as they came."""
+        """The fields of a reply that are sent back to the model unchanged."""
         if self.responses:
             return frozenset({"reasoning_items"})
         if self.provider == "openrouter":
@@ -40,8 +40,11 @@ class Route:
         return frozenset({"thinking_blocks"} if self.claude else ())
 
     def effort(self, wanted: str, max_output: int, mute: bool) -> str:
-        """The effort to ask for, "" for none. `mute`: the conversation has tool calls that were made without thinking,
-        after which Claude may not be told to think."""
+        """Return the effort to request, or "" for none.
+
+        `mute`: the conversation has tool calls that were made without thinking. Claude rejects a request to think
+        after such calls.
+        """
         if not (wanted and self.reasons):
             return ""
         if not self.claude:
@@ -55,7 +58,7 @@ class Route:
         return next(iter(fitting), "")
 
 
-def route(wire: str, known: Facts, table: ModelTable) -> Route:
+def route(wire: str, known: ModelFacts, table: ModelTable) -> Route:
     provider, _, model = wire.partition("/")
     claude = provider == "anthropic" or any(maker in model for maker in ("claude", "anthropic"))
     return Route(

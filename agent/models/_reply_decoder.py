@@ -1,4 +1,4 @@
-"""What came back, as a Reply: actions that can be read or say why not, blocks as they came."""
+"""Conversion of a collected answer into a Reply: actions with their parse errors, and provider blocks unchanged."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from agent.models import _arguments, _fenced
-from agent.models._route import Route
+from agent.models import _call_arguments, _text_tool_calls
+from agent.models._protocol import Route
 from agent.models._stream import Answer, Call
 from agent.models._usage import least_output, usage
 from trajectories.records import Action, Reply
 
 THOUGHT = "__thought__"
-"""What litellm puts between the id of a Gemini call and its signature."""
+"""litellm's separator between the id of a Gemini call and its signature."""
 LONGEST_NAME = 200
-"""Characters of a tool's name or a call's id; no provider takes longer ones back."""
+"""Characters of a tool's name or a call's id. No provider accepts longer ones."""
 
 
-def incoming(answer: Answer, route: Route, model: str, tools: Sequence[dict[str, Any]], max_output: int) -> Reply:
-    """The reply; its branch and ask are for others to fill in."""
+def decode_reply(answer: Answer, route: Route, model: str, tools: Sequence[dict[str, Any]], max_output: int) -> Reply:
+    """Return the reply. The caller fills in its branch and ask."""
     text, actions = answer.text, [_action(answer.calls[at], answer.finish, max_output) for at in sorted(answer.calls)]
     if route.fenced:
-        text, parsed = _fenced.parse(answer.text, tools, cut=answer.finish == "length")
+        text, parsed = _text_tool_calls.parse(answer.text, tools, cut=answer.finish == "length")
         actions += parsed
     kept = [
         {**block, "of": len(answer.text)} if "at" in block else block
@@ -48,10 +48,10 @@ def _least_output(answer: Answer) -> int:
 def _action(call: Call, finish: str, max_output: int) -> Action:
     name = call.name[:LONGEST_NAME]
     try:
-        arguments = _arguments.read(call.arguments or "{}")
+        arguments = _call_arguments.parse_arguments(call.arguments or "{}")
     except ValueError as error:
         cut = f"the call was cut at max_output, {max_output} tokens: write less at a time"
-        wrong = cut if finish == "length" else f"the arguments are no JSON: {error}"
+        wrong = cut if finish == "length" else f"the arguments are not JSON: {error}"
         return Action(name, {}, _own(call), wrong)
     if not isinstance(arguments, dict):
         return Action(name, {}, _own(call), f"the arguments must be an object, not {type(arguments).__name__}")
@@ -63,7 +63,7 @@ def _own(call: Call) -> str:
 
 
 def _distinct(actions: list[Action]) -> tuple[Action, ...]:
-    """The actions with an id each: some servers send none, endless ones, or the same for all."""
+    """Give each action a unique id: some servers send none, very long ones, or the same for all."""
     taken: set[str] = set()
     named = []
     for action in actions:
@@ -75,6 +75,6 @@ def _distinct(actions: list[Action]) -> tuple[Action, ...]:
 
 
 def _whole(block: dict[str, Any]) -> bool:
-    """Thinking without a signature would be refused."""
+    """Return whether a block can be sent back. Providers reject thinking without a signature."""
     thinking = block.get("thinking_blocks")
     return thinking is None or thinking.get("type") != "thinking" or bool(thinking.get("signature"))

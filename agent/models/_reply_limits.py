@@ -1,8 +1,8 @@
 """Limits of one reply: its bytes, and the seconds without visible progress.
 
-They hold where bytes arrive from the network. The parsers of clients skip whatever only keeps a connection busy
-(comments, empty deltas, headers), so that code above them never sees it. A thread that reads looks at its limits at
-every TICK, which also frees it soon after an interrupt.
+They are enforced where bytes arrive from the network. Client parsers skip data that only keeps a connection busy
+(comments, empty deltas, headers), so code above them never sees it. A reading thread checks its limits every TICK, so
+an interrupt also stops it soon.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import httpx
 
 TICK = 0.1
-"""Seconds between two looks at the limits while nothing arrives."""
+"""Seconds between two checks of the limits while nothing arrives."""
 ERROR_BYTES = 1 << 18
-"""Of an error's body no more is read."""
+"""Bytes of an error's body that are read."""
 ERROR_SECONDS = 10.0
 UNFRAMED = 4
-"""A body that is not streamed may have one part in this many of the bytes: its tokens come without a frame each."""
+"""Divisor of the byte limit for a body that is not streamed: its tokens do not each have a frame."""
 STREAMED = ("event-stream", "eventstream", "ndjson")
 """Parts of the content types of streams: server-sent events, Amazon's, and JSON lines."""
 
@@ -32,15 +32,15 @@ Reason = Literal["cancelled", "first", "stalled", "large", "compressed", "redire
 
 
 class LimitReached(Exception):
-    """The client passes it on, or wraps it into an error of its own; `ReplyLimits.reached` says why."""
+    """A limit was reached. Clients pass this on or wrap it; `ReplyLimits.reached` holds the reason."""
 
 
 class ReplyLimits:
-    """For requests that the present thread makes in the `with` block.
+    """Limits for the requests that the current thread makes in the `with` block.
 
-    `first` is in seconds until anything visible arrives (text, reasoning or arguments of a call), `further` between
-    any two such; `most` is in bytes. `reached` is null, or the limit that ended the reply; `target` is the server to
-    which it was redirected.
+    `first` is the time in seconds until anything visible arrives (text, reasoning or arguments of a call), `further`
+    the time between two such arrivals, and `most` a number of bytes. `reached` is null, or the limit that ended the
+    reply. `target` is the server to which the request was redirected.
     """
 
     def __init__(self, cancel: Event, first: float, further: float, most: int) -> None:
@@ -69,11 +69,11 @@ class ReplyLimits:
         self._deadline = min(self._deadline, time.monotonic() + self._first)
 
     def progressed(self) -> None:
-        """Something visible has arrived."""
+        """Restart the time limit, since something visible has arrived."""
         self._overdue, self._deadline = "stalled", time.monotonic() + self._further
 
     def check(self) -> None:
-        """Raises LimitReached if a limit is reached, or the request was cancelled."""
+        """Raise LimitReached if a limit is reached or the request was cancelled."""
         if self.reached is None:
             if self._cancel.is_set():
                 self.reached = "cancelled"
@@ -85,7 +85,7 @@ class ReplyLimits:
             raise LimitReached
 
     def read(self, stream: httpcore.NetworkStream, max_bytes: int) -> bytes:
-        """The next bytes of a connection. Raises LimitReached."""
+        """Return the next bytes of a connection. Raises LimitReached."""
         import httpcore
 
         while True:
@@ -98,8 +98,11 @@ class ReplyLimits:
             return data
 
     def filtered(self, response: httpx.Response) -> httpx.Response:
-        """The response as clients may read it. Raises LimitReached for a compressed one, which may unpack to any size,
-        and for a redirect to another server: clients would send the conversation there, and most keys."""
+        """Return the response if clients may read it.
+
+        Raises LimitReached for a compressed response, which may unpack to any size, and for a redirect to another
+        server, since most clients would send the conversation and the key there.
+        """
         if response.has_redirect_location and (target := _redirect_target(response)):
             response.close()
             self.reached, self.target = "redirected", target
@@ -116,7 +119,7 @@ class ReplyLimits:
         return response
 
     def _error(self, response: httpx.Response, is_plain: bool) -> httpx.Response:
-        """An error with the beginning of its body, of which a sentence is shown."""
+        """Return an error response with the beginning of its body, which the error message quotes."""
         import httpx
 
         body = bytearray()
@@ -143,7 +146,7 @@ class ReplyLimits:
 
 
 def _redirect_target(response: httpx.Response) -> str:
-    """The scheme, host and port to which a response redirects; "" if they are those of its request."""
+    """Return the scheme, host and port to which a response redirects, or "" if they are those of its request."""
     import httpx
 
     asked = response.request.url
@@ -167,9 +170,9 @@ _installing = Lock()
 
 
 def _install() -> None:
-    """Let connections of httpx ask for the limits of the thread that uses them; without any they are as before.
+    """Patch httpx so that each connection obeys the limits of the thread that uses it, if there are any.
 
-    litellm makes its clients in many places, and some of them cannot be told which transport to use.
+    litellm creates clients in many places, and some of them do not accept a transport.
     """
     import httpcore
     import httpx
@@ -180,7 +183,7 @@ def _install() -> None:
         return
 
     class Stream(httpcore.NetworkStream):
-        """A connection whose reader keeps to its limits."""
+        """A connection that obeys the limits of the thread that reads it."""
 
         def __init__(self, stream: httpcore.NetworkStream) -> None:
             self._stream = stream

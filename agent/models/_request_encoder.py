@@ -1,8 +1,9 @@
-"""Our messages as litellm takes them.
+"""Conversion of messages to the form that litellm takes.
 
-A message's `blocks` are JSON of what a provider wants back byte for byte: `{field: value}` joins the list `field` of
-the message, with `at` where it stood in a text `of` so many characters (in a text that was changed since, as by a
-mask, its place is lost and it goes ahead); `{"call", "id"}` gives a call the id its signature is in.
+A message's `blocks` hold, as JSON, fields that a provider needs back byte for byte. `{field: value}` is added to the
+list `field` of the message. `at` is its position in the text, whose length was `of` characters; if the text was changed
+since, for example by masking, the position is lost and the block goes first. `{"call", "id"}` restores the id of a call
+that contains its signature.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from agent.models._route import Route
+from agent.models._protocol import Route
 from agent.models.base import Message
 
 MARK = {"type": "ephemeral"}
 EMPTY = "(nothing)"
-"""Providers refuse a message that is empty or blank."""
+"""Placeholder, since providers reject a message that is empty or blank."""
 NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 LONGEST_NAME = 64
 
 
-def outgoing(messages: Sequence[Message], route: Route) -> list[Message]:
-    """The conversation for litellm; where the provider takes marks, with what it is to keep in its cache marked."""
-    sent = [_outgoing(message, route) for message in messages]
+def encode_messages(messages: Sequence[Message], route: Route) -> list[Message]:
+    """Return the conversation for litellm, with cache marks if the provider takes them."""
+    sent = [_encode_message(message, route) for message in messages]
     ids = {block["call"]: block["id"] for message in messages for block in _blocks(message) if "call" in block}
     for message in sent if ids else ():
         _sign(message, ids)
@@ -35,15 +36,15 @@ def outgoing(messages: Sequence[Message], route: Route) -> list[Message]:
     return sent
 
 
-def marked(tools: Sequence[dict[str, Any]], route: Route) -> list[dict[str, Any]]:
-    """The tools, the last one with a mark where the provider takes marks."""
+def mark_tools(tools: Sequence[dict[str, Any]], route: Route) -> list[dict[str, Any]]:
+    """Return the tools, with a cache mark on the last one if the provider takes marks."""
     if not (tools and route.marks):
         return list(tools)
     return [*tools[:-1], {**tools[-1], "cache_control": MARK}]
 
 
-def mute(messages: Sequence[Message]) -> bool:
-    """Whether there are tool calls, none of which came with thinking."""
+def has_only_mute_calls(messages: Sequence[Message]) -> bool:
+    """Return whether there are tool calls and none of them came with thinking."""
     return any(message.get("tool_calls") for message in messages) and not any(
         "thinking_blocks" in block for message in messages for block in _blocks(message)
     )
@@ -53,7 +54,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
     return [json.loads(block) for block in message.get("blocks", ())]
 
 
-def _outgoing(message: Message, route: Route) -> Message:
+def _encode_message(message: Message, route: Route) -> Message:
     sent = {name: value for name, value in message.items() if name != "blocks"}
     if blank := not sent.get("content") or (isinstance(sent["content"], str) and sent["content"].isspace()):
         sent["content"] = EMPTY
@@ -66,30 +67,36 @@ def _outgoing(message: Message, route: Route) -> Message:
         for name in route.keeps & block.keys():
             sent.setdefault(name, []).append(block[name])
     if blank and calls:
-        # litellm would fill an empty text with words of its own.
+        # litellm would replace an empty text with a placeholder of its own.
         sent["content"] = None if route.claude else ""
-    if not blank and any(block.get("at") for block in blocks) and all(_stands(block, sent) for block in blocks):
+    if (
+        not blank
+        and any(block.get("at") for block in blocks)
+        and all(_has_valid_position(block, sent) for block in blocks)
+    ):
         sent["content"] = _interleaved(sent["content"], blocks)
         del sent["thinking_blocks"]
     return sent
 
 
 def _named(call: dict[str, Any]) -> dict[str, Any]:
-    """A call whose name providers take: a model may have called something that can be no tool."""
+    """Return the call with a name that providers accept: a model may have called a tool by an invalid name."""
     function = call["function"]
     name = NOT_IN_NAMES.sub("_", function["name"])[:LONGEST_NAME] or "_"
     return {**call, "function": {**function, "name": name}}
 
 
-def _stands(block: dict[str, Any], message: Message) -> bool:
-    """Whether a thought can go back to where it stood: litellm takes thinking among parts of text, but drops redacted
-    thinking there."""
+def _has_valid_position(block: dict[str, Any], message: Message) -> bool:
+    """Return whether a thinking block can go back to its position in the text.
+
+    litellm accepts thinking between parts of text, but drops redacted thinking there.
+    """
     length = len(message["content"])
     return bool(block.get("thinking_blocks", {}).get("type") == "thinking" and block.get("of", length) == length)
 
 
 def _interleaved(text: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Thinking where it stood in the text."""
+    """Return the parts of a text with the thinking at its original positions."""
     parts: list[dict[str, Any]] = []
     start = 0
     for at, together in groupby(blocks, lambda block: block["at"]):
@@ -111,7 +118,7 @@ def _sign(message: Message, ids: dict[str, str]) -> None:
 
 
 def _parts(message: Message) -> Message:
-    """A message with its text as a part, marked or not, so that the beginnings of two requests stay the same."""
+    """Return a message with its text as a part. Marked or not, two requests then start with the same bytes."""
     content = message.get("content")
     if message["role"] == "assistant" or not isinstance(content, str) or not content:
         return message
@@ -119,7 +126,7 @@ def _parts(message: Message) -> Message:
 
 
 def _mark(sent: list[Message]) -> None:
-    """Mark the system message, the end of this request, and that of the request before, which is in the cache."""
+    """Mark the system message, the end of this request, and the end of the previous one, which is in the cache."""
     latest = max((at for at, message in enumerate(sent) if message["role"] == "assistant"), default=0)
     for candidates in (sent[:1], sent[:latest], sent):
         for message in reversed([message for message in candidates if message["role"] != "assistant"][-1:]):

@@ -1,4 +1,4 @@
-"""Collects a reply from litellm: chunk by chunk from a stream, or whole from a server that does not stream."""
+"""Collection of a reply from litellm: chunk by chunk from a stream, or whole from a server that does not stream."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from functools import reduce
 from typing import Any
 
 from agent.models._reply_limits import ReplyLimits
-from agent.models._usage import largest, usage
+from agent.models._usage import larger_usage, usage
 
 CALL = 16
-"""Characters that a call counts as beside its name and arguments: a model writes at least one token for it."""
+"""Characters added to the size for each call, beside its name and arguments: a call takes at least one token."""
 
 
 @dataclass
 class Call:
-    """A tool call as it grows."""
+    """A tool call that is being received."""
 
     id: str = ""
     name: str = ""
@@ -26,9 +26,10 @@ class Call:
 
 @dataclass
 class Answer:
-    """All that came. `finish` is "" if the end never came, `usage` is null if the provider gave none.
+    """Everything received for one request.
 
-    `blocks` are what `_blocks` makes of the provider's own fields; `at` in them counts characters of the text.
+    `finish` is "" if the stream ended without a finish reason. `usage` is null if the provider gave none. `blocks` are
+    the provider's own fields; `at` is the position in the text, in characters, where a block arrived.
     """
 
     text: str = ""
@@ -40,10 +41,10 @@ class Answer:
     visible: int = 0
     """Characters so far of text, reasoning and arguments."""
     size: int = 0
-    """Characters so far of all that a model writes: `visible`, names of tools, and CALL for each call."""
+    """Characters so far of all output: `visible`, names of tools, and CALL for each call."""
 
     def take(self, delta: dict[str, Any]) -> str:
-        """Add a piece of a message, or a whole one; returns the new visible text."""
+        """Add a piece of a message, or a whole one, and return the new text."""
         own = delta.get("provider_specific_fields") or {}
         text = delta.get("content") or delta.get("refusal") or own.get("refusal")
         text = text if isinstance(text, str) else ""
@@ -59,12 +60,12 @@ class Answer:
         return text
 
     def note(self, chunk: dict[str, Any]) -> dict[str, Any]:
-        """Take from a raw chunk what litellm drops; leave it what it can read."""
+        """Collect from a raw chunk what litellm drops, and return the chunk in a form that litellm can parse."""
         for choice in (chunk.get("choices") or [])[:1]:
             for detail in (choice.get("delta") or {}).get("reasoning_details") or []:
                 self._detail(detail)
         if "choices" in chunk and chunk.get("usage") is not None:
-            self.usage = largest(self.usage, chunk["usage"])
+            self.usage = larger_usage(self.usage, chunk["usage"])
             if usage(chunk["usage"]) is None:
                 return {**chunk, "usage": None}
         return chunk
@@ -89,12 +90,12 @@ class Answer:
         self.size += characters
 
     def _think(self, piece: dict[str, Any]) -> None:
-        """Pieces of thinking belong together until their signature comes."""
+        """Add a piece of thinking. Pieces belong to one block until its signature arrives."""
         last = self.blocks[-1].get("thinking_blocks") if self.blocks else None
         if last and piece.get("type") == last.get("type") == "thinking" and not last.get("signature"):
             thinking = piece.get("thinking") or ""
             if piece.get("signature"):
-                # Some versions of litellm repeat the whole thought beside its signature.
+                # Some versions of litellm repeat the whole thinking text with its signature.
                 last.update(signature=piece["signature"], thinking=thinking or last.get("thinking", ""))
             else:
                 last["thinking"] = last.get("thinking", "") + thinking
@@ -102,7 +103,7 @@ class Answer:
             self.blocks.append({"thinking_blocks": dict(piece), "at": len(self.text)})
 
     def _detail(self, piece: dict[str, Any]) -> None:
-        """Pieces of one reasoning text follow each other; encrypted ones come whole."""
+        """Add a piece of reasoning. Pieces of one text follow each other; encrypted ones arrive whole."""
         last = self.blocks[-1].get("reasoning_details") if self.blocks else None
         same = last and all(last.get(name) == piece.get(name) for name in ("type", "index"))
         for name in ("text", "summary"):
@@ -114,9 +115,9 @@ class Answer:
 
 
 def collect(stream: Any, answer: Answer, limits: ReplyLimits, most: int) -> Generator[str, None, None]:
-    """Read a stream into `answer`, giving the visible text as it comes; one of more than `most` characters is cut.
+    """Read a stream into `answer` and yield its text as it arrives. A reply of more than `most` characters is cut.
 
-    Raises LimitReached, with the connection closed, also where the request was cancelled.
+    Raises LimitReached if a limit is reached or the request is cancelled. The connection is closed in any case.
     """
     _tap(stream, answer)
     try:
@@ -135,11 +136,11 @@ def collect(stream: Any, answer: Answer, limits: ReplyLimits, most: int) -> Gene
         answer.text = text
         yield text
     answer.finish = getattr(stream, "received_finish_reason", None) or ""
-    answer.usage = largest(answer.usage, _usage(stream))
+    answer.usage = larger_usage(answer.usage, _usage(stream))
 
 
 def _tap(stream: Any, answer: Answer) -> None:
-    """See a stream before litellm does."""
+    """Intercept the chunks of a stream before litellm parses them."""
     inner = stream.completion_stream
     if raw_response(stream) is not None:
         stream.completion_stream = _Tapped(inner, answer)
@@ -148,7 +149,7 @@ def _tap(stream: Any, answer: Answer) -> None:
 
 
 class _Tapped:
-    """A stream of the OpenAI client on its way to litellm, which drops refusals and breaks off over absurd usage."""
+    """A stream of the OpenAI client for litellm, which would drop refusals and fail on invalid usage."""
 
     def __init__(self, stream: Any, answer: Answer) -> None:
         self.response = stream.response
@@ -159,9 +160,9 @@ class _Tapped:
 
     def __next__(self) -> Any:
         chunk = next(self._stream)
-        if (said := getattr(chunk, "usage", None)) is not None:
-            figures = said.model_dump(warnings=False)
-            self._answer.usage = largest(self._answer.usage, figures)
+        if (stated := getattr(chunk, "usage", None)) is not None:
+            figures = stated.model_dump(warnings=False)
+            self._answer.usage = larger_usage(self._answer.usage, figures)
             if usage(figures) is None:
                 chunk.usage = None
         for choice in (chunk.choices or [])[:1]:
@@ -173,8 +174,8 @@ class _Tapped:
         self._stream.close()
 
 
-def whole(message: dict[str, Any], answer: Answer) -> Generator[str, None, None]:
-    """The same of a server that does not stream: the body of a chat completion."""
+def read_completion(message: dict[str, Any], answer: Answer) -> Generator[str, None, None]:
+    """Read the body of a chat completion, from a server that does not stream, into `answer` and yield its text."""
     answer.usage = message.get("usage")
     for choice in (message.get("choices") or [])[:1]:
         yield answer.take(choice.get("message") or {})
@@ -182,14 +183,14 @@ def whole(message: dict[str, Any], answer: Answer) -> Generator[str, None, None]
 
 
 def raw_response(stream: Any) -> Any:
-    """The HTTP response under a stream of the OpenAI client, not yet read; null elsewhere."""
+    """Return the unread HTTP response of a stream of the OpenAI client, or None for other streams."""
     return getattr(getattr(stream, "completion_stream", None), "response", None)
 
 
 def close(stream: Any) -> None:
-    """Close the connection under a stream, in whichever layer litellm holds it.
+    """Close the connection of a stream, in whichever layer litellm holds it.
 
-    One that is left to the garbage collector may block for ever: httpcore closes it under a lock that is not reentrant.
+    If the garbage collector closed it, it could block for ever: httpcore closes it under a lock that is not reentrant.
     """
     inner = getattr(stream, "completion_stream", None)
     lines = getattr(inner, "streaming_response", None)
@@ -204,7 +205,7 @@ def _deltas(chunk: Any) -> Iterable[dict[str, Any]]:
 
 
 def _refusal(stream: Any) -> str:
-    """A refusal in the responses protocol, which litellm's bridge drops."""
+    """Return a refusal in the responses protocol, which litellm's bridge drops."""
     events = getattr(getattr(stream, "completion_stream", None), "streaming_response", None)
     response = getattr(getattr(events, "completed_response", None), "response", None)
     parts = [part for item in getattr(response, "output", []) for part in getattr(item, "content", None) or []]
@@ -212,6 +213,6 @@ def _refusal(stream: Any) -> str:
 
 
 def _usage(stream: Any) -> Any:
-    """What the provider said. Where it said nothing litellm counts for itself, which nobody is billed by."""
-    said = [chunk.usage for chunk in getattr(stream, "chunks", []) if getattr(chunk, "usage", None) is not None]
-    return reduce(largest, (each.model_dump(warnings=False) for each in said), None)
+    """Return the usage that the provider stated. litellm's own count, for want of one, is not what is billed."""
+    usages = [chunk.usage for chunk in getattr(stream, "chunks", []) if getattr(chunk, "usage", None) is not None]
+    return reduce(larger_usage, (each.model_dump(warnings=False) for each in usages), None)

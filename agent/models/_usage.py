@@ -1,4 +1,4 @@
-"""What a provider says a request came to, where it can be."""
+"""Token usage and cost that a provider states for a request, if the figures are plausible."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from trajectories.records import Usage
 
 MOST_TOKENS = 10**9
 LONGEST_TOKEN = 32
-"""Characters of one token of output at most, on average, where runs of one character count once.
+"""The most characters that a token of output has on average, if a run of one character counts as one.
 
-Of the 100,256 tokens of OpenAI's cl100k_base 5 are longer then (the longest: 42 characters), and text and code have 3
-to 5 characters a token. A reply of nothing but these 5 would be estimated at up to a third too much.
+Of the 100,256 tokens of OpenAI's cl100k_base, 5 are longer by this count (the longest has 42 characters). Text and code
+have 3 to 5 characters a token. A reply that consists only of these 5 tokens would be overestimated by up to a third.
 """
 _RUN = re.compile(r"(.)\1+", re.DOTALL)
 PARTS = {
@@ -26,10 +26,10 @@ FIGURES = (
 )
 
 
-def largest(one: Any, other: Any) -> Any:
-    """The larger of each figure in two usage objects of one reply: servers that stream send totals so far.
+def larger_usage(one: Any, other: Any) -> Any:
+    """Return the larger of each figure in two usage objects of one reply. Servers that stream send running totals.
 
-    A figure that is no count is kept, so that the usage of the reply is unknown.
+    A figure that is not a count is kept, which makes the usage of the reply unknown.
     """
     if not isinstance(one, dict) or not isinstance(other, dict):
         return one if isinstance(one, dict) else other
@@ -50,26 +50,28 @@ def _order(value: object) -> float:
 
 
 def least_output(*texts: str) -> int:
-    """Output tokens that no tokenizer undercuts for these texts. Runs of one character may be a single token."""
+    """Return a lower bound for the output tokens of these texts. A run of one character may be a single token."""
     return ceil(sum(len(_RUN.sub(r"\1", text)) for text in texts) / LONGEST_TOKEN)
 
 
-def usage(said: Any, own_figure: bool = False, least: int = 0) -> Usage | None:
-    """Tokens as the provider counts them; null where it gave none, or a figure that is no count.
+def usage(stated: Any, own_figure: bool = False, least: int = 0) -> Usage | None:
+    """Return the usage that the provider states, or None if it states none or a figure that is not a count.
 
-    Of figures that contradict each other the larger one counts: a part is never more than its whole, and what a total
-    has beyond its parts is output (some servers leave reasoning out of `completion_tokens`).
-    `own_figure`: `cost` is the provider's, in dollars, and not litellm's from its map. `least`: tokens of output that
-    the reply has at least. A smaller figure is replaced by it, and the provider's dollars are then not believed either.
+    If figures contradict each other, the larger one is used: a part cannot exceed its whole, and the difference between
+    a total and its parts is output (some servers leave reasoning out of `completion_tokens`).
+    `own_figure`: `cost` is the provider's, in dollars, not litellm's from its map. `least`: the least tokens of output
+    that the reply can have. It replaces a smaller figure, and the provider's dollars are then ignored too.
     """
-    if not isinstance(said, dict):
+    if not isinstance(stated, dict):
         return None
-    of_input, of_output = _part(said, "prompt_tokens_details"), _part(said, "completion_tokens_details")
+    of_input, of_output = _part(stated, "prompt_tokens_details"), _part(stated, "completion_tokens_details")
     try:
-        sent, made = _count(said.get("prompt_tokens")), _count(said.get("completion_tokens"))
-        total, reasoning = _count(said.get("total_tokens")) or 0, _count(of_output.get("reasoning_tokens")) or 0
-        cached = _count(of_input.get("cached_tokens")) or _count(said.get("cache_read_input_tokens")) or 0
-        written = _count(of_input.get("cache_creation_tokens")) or _count(said.get("cache_creation_input_tokens")) or 0
+        sent, made = _count(stated.get("prompt_tokens")), _count(stated.get("completion_tokens"))
+        total, reasoning = _count(stated.get("total_tokens")) or 0, _count(of_output.get("reasoning_tokens")) or 0
+        cached = _count(of_input.get("cached_tokens")) or _count(stated.get("cache_read_input_tokens")) or 0
+        written = (
+            _count(of_input.get("cache_creation_tokens")) or _count(stated.get("cache_creation_input_tokens")) or 0
+        )
     except ValueError:
         return None
     if not sent or made is None:
@@ -78,17 +80,17 @@ def usage(said: Any, own_figure: bool = False, least: int = 0) -> Usage | None:
     made = max(made, reasoning, total - sent)
     if made < least:
         return Usage(sent, least, cached, None, written, stated_output=made)
-    dollars = _dollars(said.get("cost")) if own_figure else None
+    dollars = _dollars(stated.get("cost")) if own_figure else None
     return Usage(sent, made, cached, dollars, written)
 
 
-def _part(said: dict[str, Any], name: str) -> dict[str, Any]:
-    found = said.get(name)
+def _part(stated: dict[str, Any], name: str) -> dict[str, Any]:
+    found = stated.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def _count(value: object) -> int | None:
-    """Null for what was not given. Raises ValueError for what is no count."""
+    """Return the count, or None if there is no value. Raises ValueError if the value is not a count."""
     if value is None:
         return None
     if isinstance(value, float) and isfinite(value) and value == int(value):

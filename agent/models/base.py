@@ -1,6 +1,6 @@
-"""The border to a model: messages and tool schemas go in, a Reply comes out.
+"""The interface to a model: messages and tool schemas go in, a Reply comes out.
 
-A backend is a module `agent/models/<kind>.py` with `load(name, settings) -> Model`; `name` is what follows the colon
+A backend is a module `agent/models/<kind>.py` with `load(name, settings) -> Model`. `name` is the part after the colon
 of `--model kind:name`.
 """
 
@@ -11,20 +11,23 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agent.ledger import Price
+from agent.limits.run_budget import Price
 from trajectories.errors import ModelError, Refused
 from trajectories.records import Reply
 
 if TYPE_CHECKING:
-    from agent.settings import Settings
+    from agent.config.settings import Settings
 
 Message = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """What belongs to one request beside its messages. `max_output` in tokens; `delta` takes text as it streams;
-    `temperature` is what the strategy wishes, where the user's table says nothing."""
+class RequestOptions:
+    """The parameters of one request, beside its messages.
+
+    `max_output` is in tokens. `delta` receives text as it streams. `temperature` is the strategy's choice; a
+    temperature in the user's settings overrides it.
+    """
 
     branch: str
     ask: int
@@ -34,8 +37,8 @@ class Asking:
     temperature: float | None = None
 
 
-class Forbidden(Refused):
-    """The provider says 403, and not of what: of the key, or else `of_request` is what is to be raised."""
+class PermissionDenied(Refused):
+    """A 403 that does not say whether it is about the key. If it is about the request, raise `of_request` instead."""
 
     def __init__(self, message: str, fix: str, of_request: ModelError) -> None:
         super().__init__(message, fix, billed=False)
@@ -43,9 +46,11 @@ class Forbidden(Refused):
 
 
 class Model(Protocol):
-    """`price` is null where nobody knows it; `max_output` is the most tokens one reply may have, `window` the most that
-    request and reply may have together (0: nobody knows). `images`: it takes pictures. `fallback` names another model.
-    `secrets` are keys that nothing shown or written down may hold.
+    """A language model.
+
+    `price` is null if unknown. `max_output` is the most tokens of one reply, `window` the most tokens of request and
+    reply together (0: unknown). `images`: the model accepts images. `fallback` names another model. `secrets` are keys
+    that must not appear in anything that is shown or stored.
     """
 
     name: str
@@ -56,15 +61,18 @@ class Model(Protocol):
     fallback: str
     secrets: tuple[str, ...]
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
-        """Answer. Raises ModelError, whose `retryable` and `billed` say what may be done and what it cost."""
+    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
+        """Send the request and return the reply.
+
+        Raises ModelError. Its `retryable` says whether to send the request again, its `billed` whether it was charged.
+        """
         ...
 
 
 def load_model(name: str, settings: Settings) -> Model:
-    """The model that `--model` names: `kind:name` for kinds of ours, any other is litellm's.
+    """Return the model that `--model` names: `kind:name` for a backend in this package, any other name is litellm's.
 
-    Raises ConfigError for one that cannot be had.
+    Raises ConfigError if the model cannot be loaded.
     """
     from trajectories.plugins import find, names
 
@@ -75,11 +83,11 @@ def load_model(name: str, settings: Settings) -> Model:
     return model
 
 
-def last_words(messages: Sequence[Message]) -> str:
-    """Everything said to the model since its own last reply."""
-    said: list[str] = []
+def messages_since_reply(messages: Sequence[Message]) -> str:
+    """Return the text of all messages since the model's last reply."""
+    texts: list[str] = []
     for message in reversed(messages):
         if message["role"] == "assistant":
             break
-        said.append(str(message["content"]))
-    return "\n".join(reversed(said))
+        texts.append(str(message["content"]))
+    return "\n".join(reversed(texts))

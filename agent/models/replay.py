@@ -1,4 +1,4 @@
-"""A model that answers what another run's model answered: `replay:RUN`, RUN a name or a directory."""
+"""A model that repeats the recorded replies of another run: `replay:RUN`, where RUN is a name or a directory."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.ledger import Price
-from agent.models.base import Asking, Message
+from agent.limits.run_budget import Price
+from agent.models.base import Message, RequestOptions
 from trajectories.errors import ModelError, UsageError
 from trajectories.journal import read
 from trajectories.records import Reply, Usage
 
 if TYPE_CHECKING:
-    from agent.settings import Settings
+    from agent.config.settings import Settings
 
 
 class Replay:
-    """Costs nothing; the usage of the recorded run is not charged again."""
+    """The recorded replies of a run. They cost nothing: the usage of the recorded run is not charged again."""
 
     price: Price | None = Price(0.0, 0.0)
     max_output = 100_000
@@ -32,11 +32,11 @@ class Replay:
         self.trajectory = read(directory)
         self.replies = self.trajectory.replies
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
+    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
         recorded = self.replies.get((asking.branch, asking.ask))
         if recorded is None:
             raise ModelError(
-                f"The run behind {self.name} has no ask {asking.ask} on {asking.branch}: the two runs part here.",
+                f"The run behind {self.name} has no ask {asking.ask} on {asking.branch}: the two runs diverge here.",
                 "Use `swe-agent show` on both to see where.",
                 billed=False,
             )
@@ -44,9 +44,9 @@ class Replay:
 
 
 def load(name: str, settings: Settings) -> Replay:
-    """Raises UsageError where somebody else's replies would act without a boundary."""
-    from agent.ownership import is_own
-    from agent.run_origin import has_untrusted_origin
+    """Return the replay of a run. Raises UsageError if an untrusted run's replies would act in a local workspace."""
+    from agent.run_state.run_origin import has_untrusted_origin
+    from agent.run_state.run_ownership import is_own
 
     directory = settings.run_directory(name)
     replay = Replay(directory)
@@ -55,6 +55,6 @@ def load(name: str, settings: Settings) -> Replay:
         if not own or has_untrusted_origin(replay.trajectory):
             what = "was not created by you here" if not own else "continues a run that was not created by you here"
             raise UsageError(
-                f"{directory} {what}, and its replies would act without a boundary.", "Choose --workspace docker."
+                f"{directory} {what}, and its replies would act without a boundary.", "Use --workspace docker."
             )
     return replay

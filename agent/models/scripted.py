@@ -1,8 +1,9 @@
 """A model that answers from a file: for tests, demonstrations and the study of a single decision.
 
-JSON lines `{branch?, n?, contains?, reply: {text, actions: [{tool, arguments}], usage?}}`. The first line whose branch,
-ask number and last words all match answers; a line without a condition matches everything. Stateless, so a resumed run
-gets the same answers.
+The file has JSON lines `{branch?, n?, contains?, reply: {text, actions: [{tool, arguments}], usage?}}`. The reply is
+that of the first line whose conditions all hold: the branch, the ask number, and a text that the messages since the
+last reply contain. A line without conditions always matches. The model is stateless, so a resumed run gets the same
+replies.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from agent.ledger import Price
+from agent.limits.run_budget import Price
 from agent.models._usage import MOST_TOKENS
-from agent.models.base import Asking, Message, last_words
+from agent.models.base import Message, RequestOptions, messages_since_reply
 from trajectories.errors import ConfigError, ModelError
-from trajectories.limits import check_values, read_limited
+from trajectories.file_limits import check_values, read_limited
 from trajectories.records import Action, Reply, Usage
 
 if TYPE_CHECKING:
-    from agent.settings import ModelTable, Settings
+    from agent.config.settings import ModelTable, Settings
 
 MAX_OUTPUT = 8192
 LARGEST = 64 << 20
-"""Bytes of a script."""
+"""The most bytes of a script."""
 USAGE = {**dict.fromkeys(("input_tokens", "output_tokens", "cached_tokens", "written_tokens"), int), "dollars": Real}
 ACTION = {"tool": str, "arguments": dict, "error": str}
 LINE = {"branch": str, "n": int, "contains": str, "reply": {"text": str, "actions": [ACTION], "usage": USAGE}}
@@ -35,7 +36,7 @@ FORM = 'Write {"reply": {"text": "...", "actions": [{"tool": "...", "arguments":
 
 
 class Scripted:
-    """`price` is nothing unless the settings' `[models]` table gives one."""
+    """A model whose replies come from a script. Its price is 0 unless the settings' `[models]` table gives one."""
 
     images = False
     secrets: tuple[str, ...] = ()
@@ -48,8 +49,8 @@ class Scripted:
         self.fallback = table.fallback
         self.lines = _read(path)
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: Asking) -> Reply:
-        words = last_words(messages)
+    def reply(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], asking: RequestOptions) -> Reply:
+        words = messages_since_reply(messages)
         for line in self.lines:
             if line.get("branch", asking.branch) != asking.branch or line.get("n", asking.ask) != asking.ask:
                 continue
@@ -79,7 +80,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _line(text: str, place: str) -> dict[str, Any]:
-    """A line whose values all have their types. Raises ConfigError for the first wrong type."""
+    """Parse a line and check the types of its values. Raises ConfigError for the first wrong type."""
     check_values(text.encode(), place)
     try:
         value = json.loads(text)
@@ -91,7 +92,7 @@ def _line(text: str, place: str) -> dict[str, Any]:
 
 
 def _faults(value: Any, name: str, form: Any) -> Iterator[str]:
-    """Yield what does not match the form: a type, a list of one form, or named fields."""
+    """Yield each mismatch between a value and its form: a type, a list of one form, or named fields."""
     kind: Any = type(form) if isinstance(form, list | dict) else form
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         yield f"{name} is not {NAMES[kind]}"

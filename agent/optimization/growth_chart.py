@@ -1,7 +1,7 @@
-"""What an optimization changed, as a picture and as a table: instructions over size, and all that was measured.
+"""Chart and table of an optimization: instructions over size, and all measurements before and after.
 
-The picture is SVG that needs nothing else: both axes are logarithmic, so a power is a straight line and its exponent
-the slope. It follows the reader's light or dark scheme. Names are somebody's, so everything is escaped.
+The chart is a self-contained SVG. Both axes are logarithmic, so a power is a straight line with its exponent as the
+slope. It follows the reader's light or dark colour scheme. Names are untrusted, so everything is escaped.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from aci.efficiency import Growth
-from aci.view import clean
+from aci.observation.sanitized_text import clean_text
+from aci.performance.efficiency import Growth
 
 WIDTH, HEIGHT = 720, 460
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 96, 56
-"""Room round the plot, for the title, the legend and what the axes say."""
+"""Space around the plot for the title, the legend and the axis labels."""
 
 LONGEST_TITLE, LONGEST_SUBTITLE, MOST_TICKS, CURVE = 62, 96, 8, 40
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -37,12 +37,12 @@ svg { color-scheme: light dark; font-family: system-ui, "Segoe UI", "DejaVu Sans
 """
 
 
-# Picture
+# Chart
 
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """Maps values of a logarithmic axis, from `low` to `high`, to places from `start` to `end`."""
+    """Maps values on a logarithmic axis, from `low` to `high`, to coordinates from `start` to `end`."""
 
     low: float
     high: float
@@ -55,19 +55,19 @@ class _Axis:
 
 
 def chart(name: str, before: Growth, after: Growth | None = None, counted: str = "") -> str:
-    """The SVG of how a function's instructions grow. `counted` says how they were counted; it stands below the name."""
+    """Return an SVG of the growth of a function's instructions. `counted` says how they were counted, as a subtitle."""
     growths = [("before", before), *([("after", after)] if after else [])]
     sizes = [size for _, growth in growths for size in growth.sizes]
     counts = [count for _, growth in growths for count in growth.counts]
     x = _axis(sizes, LEFT, WIDTH - RIGHT)
     y = _axis(counts, HEIGHT - BOTTOM, TOP)
-    title = _short(clean(name).replace("\n", " "), LONGEST_TITLE)
-    said = "; ".join(f"{side} {_told(growth)}" for side, growth in growths)
+    title = _short(clean_text(name).replace("\n", " "), LONGEST_TITLE)
+    description = "; ".join(f"{side} {_exponent_text(growth)}" for side, growth in growths)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'role="img" aria-labelledby="title said">',
         f'<title id="title">{escape(title)}</title>',
-        f'<desc id="said">Instructions over size: {escape(said)}</desc>',
+        f'<desc id="said">Instructions over size: {escape(description)}</desc>',
         f"<style>{_STYLE}</style>",
         f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
         f'<text class="title" x="{LEFT}" y="30">{escape(title)}</text>',
@@ -80,14 +80,14 @@ def chart(name: str, before: Growth, after: Growth | None = None, counted: str =
 
 
 def _axis(values: Sequence[float], start: float, end: float) -> _Axis:
-    """A little wider than the values, and never less than a factor of two."""
+    """Return an axis slightly wider than the values, spanning at least a factor of two."""
     low, high = min(values), max(values)
     margin = max((high / low) ** 0.06, 1.05) if high / low > 2 else math.sqrt(2)
     return _Axis(low / margin, high * margin, start, end)
 
 
 def _ticks(axis: _Axis) -> list[float]:
-    """Round numbers on the axis: powers of ten, with 2 and 5 or all between where there are few; thinned where many."""
+    """Return round numbers on the axis: powers of ten, with steps between if they are few, thinned if they are many."""
     found: list[float] = []
     for steps in (
         (1,),
@@ -106,12 +106,12 @@ def _ticks(axis: _Axis) -> list[float]:
 
 
 def _grid(x: _Axis, y: _Axis, sizes: Sequence[int]) -> Iterator[str]:
-    """Lines at round counts; sizes are ticked where something was counted, if their names have room."""
+    """Yield grid lines at round counts and at the measured sizes whose labels have room."""
     for value in _ticks(y):
         at = y.at(value)
         yield f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at:.1f}" y2="{at:.1f}"/>'
         yield f'<text class="faint" x="{x.start - 8}" y="{at + 4:.1f}" text-anchor="end">{_amount(value)}</text>'
-    for value in _apart(x, sizes):
+    for value in _labelled_sizes(x, sizes):
         at = x.at(value)
         yield f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{y.start}" y2="{y.end}"/>'
         yield f'<text class="faint" x="{at:.1f}" y="{y.start + 18}" text-anchor="middle">{_size(value)}</text>'
@@ -122,7 +122,7 @@ def _grid(x: _Axis, y: _Axis, sizes: Sequence[int]) -> Iterator[str]:
     yield f"<text {turned}>instructions</text>"
 
 
-def _apart(axis: _Axis, sizes: Sequence[int], least: float = 44.0) -> list[float]:
+def _labelled_sizes(axis: _Axis, sizes: Sequence[int], least: float = 44.0) -> list[float]:
     found: list[float] = []
     for size in sizes:
         if not found or axis.at(size) - axis.at(found[-1]) >= least:
@@ -131,7 +131,7 @@ def _apart(axis: _Axis, sizes: Sequence[int], least: float = 44.0) -> list[float
 
 
 def _series(side: str, growth: Growth, x: _Axis, y: _Axis) -> Iterator[str]:
-    """What was counted as marks, what was fitted as a line through them."""
+    """Yield the counts as marks and the fitted curve as a line through them."""
     first, last = growth.sizes[0], growth.sizes[-1]
     along = [first * (last / first) ** (step / CURVE) for step in range(CURVE + 1)]
     curve = [(x.at(size), y.at(growth.at(size))) for size in along if y.low <= growth.at(size) <= y.high]
@@ -139,35 +139,35 @@ def _series(side: str, growth: Growth, x: _Axis, y: _Axis) -> Iterator[str]:
     if len(curve) > 1:
         yield f'<polyline class="line" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in curve)}"/>'
     for size, count in zip(growth.sizes, growth.counts, strict=True):
-        told = f"<title>{side}: {count:,} instructions at n = {size:,}</title>"
-        yield _mark(side, x.at(size), y.at(count), told)
+        tooltip = f"<title>{side}: {count:,} instructions at n = {size:,}</title>"
+        yield _mark(side, x.at(size), y.at(count), tooltip)
     yield "</g>"
 
 
-def _mark(side: str, x: float, y: float, told: str = "") -> str:
-    """Told apart by form as well as by colour."""
+def _mark(side: str, x: float, y: float, tooltip: str = "") -> str:
+    """Return a mark; the sides differ by shape as well as by colour."""
     if side == "before":
-        return f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="4.5">{told}</circle>'
-    return f'<rect class="mark" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8">{told}</rect>'
+        return f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="4.5">{tooltip}</circle>'
+    return f'<rect class="mark" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8">{tooltip}</rect>'
 
 
 def _legend(growths: Sequence[tuple[str, Growth]], counted: str) -> Iterator[str]:
     if counted:
-        shown = _short(clean(counted).replace("\n", " "), LONGEST_SUBTITLE)
+        shown = _short(clean_text(counted).replace("\n", " "), LONGEST_SUBTITLE)
         yield f'<text class="faint" x="{LEFT}" y="50">{escape(shown)}</text>'
     for place, (side, growth) in enumerate(growths):
         left = LEFT + place * 310
         yield f'<g class="{side}">{_mark(side, left + 5, 73)}</g>'
-        yield f'<text x="{left + 18}" y="77">{side}: {_told(growth)}</text>'
+        yield f'<text x="{left + 18}" y="77">{side}: {_exponent_text(growth)}</text>'
 
 
-def _told(growth: Growth) -> str:
-    """The exponent with its range."""
+def _exponent_text(growth: Growth) -> str:
+    """Return the exponent with its range as text."""
     return f"n^{growth.exponent:.2f} ({range_of(growth)})"
 
 
 def range_of(growth: Growth) -> str:
-    """The range of an exponent in words."""
+    """Return the confidence interval of an exponent as text."""
     if not (math.isfinite(growth.low) and math.isfinite(growth.high)):
         return "range not known"
     return f"95 %: {max(growth.low, 0):.2f} to {growth.high:.2f}"
@@ -192,10 +192,10 @@ def _short(text: str, longest: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One side, as far as it was measured: instructions of a call and of the workload, seconds, bytes at the peak.
+class Measurements:
+    """The measurements of one side: instructions of a call and of the workload, seconds, bytes of peak memory.
 
-    `share` is that of all calls of the function in the workload's instructions.
+    `share` is the share of all calls of the function in the workload's instructions. None means not measured.
     """
 
     instructions: int | None = None
@@ -206,20 +206,20 @@ class Measured:
     memory: int | None = None
 
 
-def table(name: str, before: Measured, after: Measured, backend: str = "") -> str:
-    """What was measured of both sides, row by row, with the ratio of before to after; what was not is left out."""
+def table(name: str, before: Measurements, after: Measurements, backend: str = "") -> str:
+    """Return a text table of both sides with the ratio of before to after; rows without a measurement are left out."""
     found = [("", "before", "after", "ratio"), *rows(before, after, backend)]
     widths = [max(len(row[column]) for row in found) for column in range(4)]
-    lines = [clean(name).replace("\n", " ")]
+    lines = [clean_text(name).replace("\n", " ")]
     for first, *rest in found:
         cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
         lines.append(f"  {first.ljust(widths[0])}  {'  '.join(cells)}".rstrip())
     return "\n".join(lines)
 
 
-def rows(before: Measured, after: Measured, backend: str = "") -> list[tuple[str, str, str, str]]:
-    """The table as words: what, before, after, ratio."""
-    by = f" ({clean(backend)})" if backend else ""
+def rows(before: Measurements, after: Measurements, backend: str = "") -> list[tuple[str, str, str, str]]:
+    """Return the rows of the table as texts: what, before, after, ratio."""
+    by = f" ({clean_text(backend)})" if backend else ""
     found = [
         _row(f"instructions{by}", before.instructions, after.instructions, lambda value: f"{value:,.0f}"),
         _exponents(before.growth, after.growth),
@@ -244,11 +244,11 @@ def _exponents(before: Growth | None, after: Growth | None) -> tuple[str, str, s
     if before is None and after is None:
         return None
     clear = "clearly less" if before and after and after.is_below(before) else ""
-    return "growth", _told(before) if before else "-", _told(after) if after else "-", clear
+    return "growth", _exponent_text(before) if before else "-", _exponent_text(after) if after else "-", clear
 
 
 def _significant(value: float) -> str:
-    """Two decimals below ten, none from a hundred on."""
+    """Format a number with two decimals below 10, one below 100, and none from 100 on."""
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 

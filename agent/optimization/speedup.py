@@ -1,4 +1,4 @@
-"""What the best candidate for a function gains, whether that is worth a patch, and how it is shown."""
+"""The gain of the best candidate for a function: whether it is worth a patch, and how it is shown."""
 
 from __future__ import annotations
 
@@ -7,53 +7,56 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from aci.counting import Workload
-from aci.efficiency import LEAST_GAIN, Entry, Growth, rank, worth
-from aci.target import Target
-from agent.growth_chart import Measured, chart, table
-from agent.moves.bench import Bench, Judged
+from aci.performance.efficiency import LEAST_GAIN, Growth, RankedCandidate, is_worthwhile, rank_candidates
+from aci.performance.instruction_count import Workload
+from aci.performance.target_function import Target
+from agent.optimization.candidate_benchmark import Bench, CandidateVerdict
+from agent.optimization.growth_chart import Measurements, chart, table
 from trajectories.journal import write_durably
 
 if TYPE_CHECKING:
-    from aci.timing import Timing
-    from agent.task import Task
+    from aci.performance.timing import Timing
+    from agent.engine.task import Task
 
 UNCLEAR = 1.5
-"""So wide a range says nothing about an exponent."""
+"""Width of a confidence interval above which an exponent is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What a function came to. `workload` is (whole, inside the function) in instructions, before and after; empty
-    where it could not be counted."""
+    """The gain for a function.
+
+    `workload` has the instructions of the whole workload and inside the function, before and after; it is empty if they
+    could not be counted.
+    """
 
     target: Target
-    before: Judged
-    after: Judged
+    before: CandidateVerdict
+    after: CandidateVerdict
     seeds: tuple[tuple[int, int], ...]
     workload: tuple[Workload, ...]
     timing: Timing | None
 
     @property
     def ratio(self) -> float:
-        """Instructions before to after."""
+        """Instructions before divided by instructions after."""
         return self.before.cost / max(self.after.cost, 1)
 
     @property
     def is_worth_it(self) -> bool:
-        """By the whole workload, or where that is not known by the function's own calls."""
+        """Whether the gain is large enough, by the whole workload or, if that is unknown, by the function's calls."""
         before, after = (each.whole for each in self.workload) if self.workload else (self.before.cost, self.after.cost)
-        return worth(before, after, self.before.growth, self.after.growth)
+        return is_worthwhile(before, after, self.before.growth, self.after.growth)
 
     @property
-    def measured(self) -> tuple[Measured, Measured]:
-        """Both sides as they are shown."""
+    def measured(self) -> tuple[Measurements, Measurements]:
+        """The measurements before and after."""
         wholes = [(each.whole, each.inside) for each in self.workload] or [(0, 0), (0, 0)]
         seconds = (median(self.timing.before), median(self.timing.after)) if self.timing else (None, None)
         peaks = self.timing.peaks if self.timing else (None, None)
         sides = zip((self.before, self.after), wholes, seconds, peaks, strict=True)
         first, second = (
-            Measured(
+            Measurements(
                 instructions=judged.cost,
                 growth=judged.growth,
                 share=inside / whole if whole else None,
@@ -67,7 +70,7 @@ class Gain:
 
     @property
     def against(self) -> list[str]:
-        """What speaks against it: wall time, memory, another hash seed, a workload that ends otherwise, too little."""
+        """Objections: wall time, memory, another hash seed, another exit status of the workload, too small a gain."""
         found = [self.timing.veto] if self.timing and self.timing.veto else []
         if any(after > before * (1 + LEAST_GAIN) for before, after in self.seeds):
             found.append("under another hash seed it executes more instructions")
@@ -75,39 +78,39 @@ class Gain:
         if len(set(codes)) > 1:
             found.append(f"the workload ends with status {codes[1]}, not {codes[0]}")
         elif not self.is_worth_it:
-            found.append("it saves less than 2 % of the workload and grows no slower")
+            found.append("it saves less than 2 % of the workload and does not grow more slowly")
         return found
 
     @property
     def summary(self) -> str:
-        lesser = (
+        cost = (
             f"{self.before.cost:,} -> {self.after.cost:,} instructions ({self.ratio:.1f}x fewer, {self.after.backend})"
         )
-        return f"{lesser}; growth {growth_in_words(self.before.growth)} -> {growth_in_words(self.after.growth)}"
+        return f"{cost}; growth {growth_text(self.before.growth)} -> {growth_text(self.after.growth)}"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What stands behind it, in sentences for the verdict."""
+        """The evidence, in sentences for the verdict."""
         lines = [f"{self.target}: {self.summary}; the first call {self.before.cold:,} -> {self.after.cold:,}."]
         if not self.workload:
             lines.append("The instructions of the whole workload, or of the function in it, could not be counted.")
         if not self.timing:
-            lines.append("Its calls could not be timed.")
+            lines.append("The function's calls could not be timed.")
         return tuple(lines)
 
 
-def best_of(right: Sequence[Judged]) -> Judged:
-    """The candidate with the fewest instructions; within 5 % of it the one with the smallest diff."""
-    return right[rank([Entry(judged.cost, judged.lines) for judged in right])[0]]
+def best_of(right: Sequence[CandidateVerdict]) -> CandidateVerdict:
+    """Return the candidate with the smallest diff among those within 5 % of the fewest instructions."""
+    return right[rank_candidates([RankedCandidate(judged.cost, judged.lines) for judged in right])[0]]
 
 
-def promises(before: Judged, judged: Judged) -> bool:
-    """Whether a candidate executes fewer instructions, or for certain grows slower."""
+def is_promising(before: CandidateVerdict, judged: CandidateVerdict) -> bool:
+    """Whether a candidate executes fewer instructions, or certainly grows more slowly."""
     return judged.cost < before.cost or _is_below(judged.growth, before.growth)
 
 
-def gain_of(bench: Bench, judged: Judged) -> Gain:
-    """What a candidate gains, as far as it can be measured."""
+def measure_gain(bench: Bench, judged: CandidateVerdict) -> Gain:
+    """Measure the gain of a candidate, as far as possible."""
     seeds, workload = tuple(bench.seeds(judged.tree)), tuple(bench.workload(judged.tree))
     return Gain(bench.target, bench.baseline(), judged, seeds, workload, bench.timing(judged.tree))
 
@@ -116,20 +119,20 @@ def _is_below(after: Growth | None, before: Growth | None) -> bool:
     return bool(after and before and after.is_below(before))
 
 
-def growth_in_words(growth: Growth | None) -> str:
+def growth_text(growth: Growth | None) -> str:
     if growth is None or growth.high - growth.low > UNCLEAR:
-        return "not clear"
+        return "unclear"
     return f"n^{growth.exponent:.2f} ({max(growth.low, 0):.2f} to {growth.high:.2f})"
 
 
-def final_word(gains: Sequence[Gain], words: Sequence[str]) -> str:
-    """What was measured, as a table in plain text, and what was refused."""
+def final_summary(gains: Sequence[Gain], words: Sequence[str]) -> str:
+    """Return the measurements as text tables, followed by `words` about rejected candidates."""
     tables = [table(f"{gain.target}: {gain.after.what}", *gain.measured, gain.after.backend) for gain in gains]
     return "\n".join([*tables, *words])
 
 
-def draw(task: Task, gains: Sequence[Gain]) -> None:
-    """`optimize.svg` in the run's folder: instructions over size, before and after; one more for each further gain."""
+def write_charts(task: Task, gains: Sequence[Gain]) -> None:
+    """Write the charts of instructions over size to the run's folder: `optimize.svg`, `optimize-2.svg`, …"""
     for number, gain in enumerate(gains):
         if gain.before.growth:
             picture = chart(str(gain.target), gain.before.growth, gain.after.growth, f"counted by {gain.after.backend}")

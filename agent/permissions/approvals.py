@@ -1,6 +1,6 @@
-"""What a user is asked before something leaves the workspace, and what may be answered.
+"""Approvals: questions to the user before anything leaves the workspace, and their answers.
 
-A run asks through `Engine.approve`. By itself it allows what no rule denies; a session asks its user.
+A run asks through `Engine.approve`. By default this allows whatever no rule denies; a session asks its user.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from agent.settings import PermissionTable
+    from agent.config.settings import PermissionTable
 
 Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -21,15 +21,16 @@ FORBIDDEN = "A rule of the configuration forbids it: {}."
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A question: may this be done? `detail` is what is to be seen before answering (a diff, the reasons).
+    """A question to the user: may this be done?
 
-    `parts` are what can be chosen from, one text each (the hunks of a diff); empty where it is all or nothing.
-    `subject` is what rules are about: a command line; hosts, paths or a branch, one a line. `root` is the folder in
-    which a command runs; `cancel` ends the wait with a no. `message` is that of a commit, shown above its diff.
-    `other_names` gives further names of the paths, which only rules that deny are about; None where they are not known.
+    `detail` is what the user should see before answering (a diff, the reasons). `parts` are the texts to choose from
+    (the hunks of a diff); empty for all or nothing. `subject` is what rules apply to: a command line; hosts, paths or a
+    branch, one a line. `root` is the repository's folder and `folder` the one in which a command runs; `cancel` ends
+    the wait with a no. `message` is that of a commit, shown above its diff. `other_names` returns further names of the
+    paths, to which only denying rules apply; None if they are unknown.
 
-    `why` says why no rule may allow it, so that it can be allowed once only; rules find more such reasons. The session
-    adds them, `id`, which the answer names, and `always`, the rules that a yes for longer than once would keep.
+    `why` says why no rule may allow it, so that it can be allowed only once; rules may find more such reasons. The
+    session adds `why`, `id`, which the answer names, and `always`, the rules that a lasting yes would store.
     """
 
     kind: Kind
@@ -49,9 +50,10 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`scope` says how long it holds for what is like it; `project` is kept in the user's state, for the repository.
+    """The user's answer. `scope` says how long it applies to similar questions; `project` is stored in the user's
+    state, for the repository.
 
-    `chosen` are numbers of parts, from 0, all if None. `reason` is told to the model with a no.
+    `chosen` holds the numbers of parts, from 0; None for all. `reason` is reported to the model with a no.
     """
 
     yes: bool
@@ -63,13 +65,13 @@ class Answer:
 Approve = Callable[[Approval], Answer]
 
 
-def unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:
-    """The answer when no one can be asked: yes, unless a rule denies it."""
+def allow_unless_denied(approval: Approval, permissions: PermissionTable) -> Answer:
+    """Return the answer if no one can be asked: yes, unless a rule denies it."""
     if not permissions.deny:
         return Answer(True)
-    from agent.judging import judge
-    from agent.permissions import rules_of
+    from agent.permissions.decisions import judge
+    from agent.permissions.rule_store import parse_rules
 
-    decision = judge(approval, list(rules_of(permissions.deny)), ())
+    decision = judge(approval, list(parse_rules(permissions.deny)), ())
     rules = ", ".join(map(str, decision.rules))
     return Answer(True) if decision.yes is not False else Answer(False, reason=FORBIDDEN.format(rules))

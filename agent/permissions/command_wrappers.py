@@ -1,4 +1,4 @@
-"""Commands that no rule may allow: builtins of the shell, and programs that run others or write files."""
+"""Commands that no rule may allow: shell builtins, and programs that run other programs or write files."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import re
 from collections.abc import Mapping
 
 Words = tuple[str, ...]
-"""Of a simple command, variables set for it first."""
+"""The words of a simple command, with variables set for it first."""
 
 
-def words_of(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[\s\S]*")
-SHELLS = words_of("bash sh dash ash ksh mksh zsh fish csh tcsh rbash")
-INTERPRETERS = words_of("python pypy perl ruby node nodejs deno bun php lua luajit Rscript tclsh guile")
+SHELLS = word_set("bash sh dash ash ksh mksh zsh fish csh tcsh rbash")
+INTERPRETERS = word_set("python pypy perl ruby node nodejs deno bun php lua luajit Rscript tclsh guile")
 
-PLAIN_BUILTINS = words_of("true false : pwd echo printf test")
-"""Those that only print or answer, printf and test with the operands that `why_asked` lists."""
+PLAIN_BUILTINS = word_set("true false : pwd echo printf test")
+"""Builtins that only print or test; `printf` and `test` only with the operands that `reason_to_ask` accepts."""
 
-BUILTINS = PLAIN_BUILTINS | words_of(
+BUILTINS = PLAIN_BUILTINS | word_set(
     ". [ alias bg bind break builtin caller cd chdir command compgen complete compopt continue declare dirs disown "
     "enable eval exec exit export fc fg getopts hash help history jobs kill let local logout mapfile popd pushd read "
     "readarray readonly return set shift shopt source suspend times trap type typeset ulimit umask unalias unset wait"
 )
 """All builtins of bash and dash."""
 
-RESERVED = words_of("if then elif else fi for while until do done case esac in { } ! [[ ]] select function coproc time")
+RESERVED = word_set("if then elif else fi for while until do done case esac in { } ! [[ ]] select function coproc time")
 
-RUNS = words_of(
+RUNNING_PROGRAMS = word_set(
     "sudo doas su pkexec runuser chroot nsenter unshare watch parallel entr script ssh at batch crontab systemd-run "
     "screen tmux busybox toybox strace ltrace gdb flock setpriv start-stop-daemon awk gawk mawk nawk env xargs nohup "
     "nice setsid stdbuf ionice taskset chrt timeout time command builtin eval exec bwrap firejail unbuffer expect ed "
     "ex vi vim xvfb-run dbus-run-session faketime rlwrap setarch linux64 prlimit numactl catchsegv valgrind"
 )
-"""Programs that run what they are told, in too many ways to be read here."""
+"""Programs that run the commands they are given, in too many ways to be analysed here."""
 
 RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
     "rg": re.compile(r"--(pre|hostname-bin)(=.*)?"),
@@ -46,71 +46,74 @@ RUNNING_OPTIONS: Mapping[str, re.Pattern[str]] = {
     "fd": re.compile(r"-(?!-).*[xX].*|--ex.*"),
     "fdfind": re.compile(r"-(?!-).*[xX].*|--ex.*"),  # fd's name in Debian
 }
-"""Arguments with which a program that otherwise looks or builds runs another, or, for `sort` and `find`, writes where
-it is told. `tar` and `go` write and delete with others too. All words are compared: a `--` may be the value of an
-option, and then ends nothing."""
+"""Arguments with which a program that otherwise only reads or builds runs another one, or, for `sort` and `find`,
+writes files.
 
-GIT_READS = words_of(
+`tar` and `go` have further arguments that write and delete. All words are compared: a `--` may be the value of an
+option and then ends nothing.
+"""
+
+GIT_READS = word_set(
     "status log show diff blame annotate grep ls-files ls-tree rev-parse rev-list describe shortlog cat-file "
     "merge-base show-ref for-each-ref name-rev diff-tree diff-index diff-files count-objects check-ignore check-attr"
 )
-"""Subcommands of git that only read. All others write, fetch, or run hooks, filters and what they are told."""
+"""Subcommands of git that only read. All others write, fetch, or run hooks, filters and given commands."""
 _GIT_LISTS = {
-    "branch": words_of("-a -r -v -vv -av -avv --list --all --show-current --no-color"),
-    "remote": words_of("-v --verbose"),
-    "tag": words_of("-l --list"),
+    "branch": word_set("-a -r -v -vv -av -avv --list --all --show-current --no-color"),
+    "remote": word_set("-v --verbose"),
+    "tag": word_set("-l --list"),
 }
-"""Those that read where nothing but these stands behind them."""
+"""Subcommands that only read if they have no other arguments than these."""
 _GIT_RUNNING = re.compile(r"--ex(?!cl|it).*|--o(?!n|th|r|urs|b).*|--(he|fil|te).*|--(fi|o|t)")
-"""Options of theirs that write files or run programs, cut short as git allows it."""
+"""Options of git's subcommands that write files or run programs, abbreviated as git allows."""
 _GIT_PAGER = re.compile(r"-(?!-)[^efmABC]*O.*")
-"""Of `git grep`, among other letters: behind some of them stands a value."""
+"""The option of `git grep` for a pager, among other letters; some of them are followed by a value."""
 
 _TIME = re.compile(r"[0-9]+(\.[0-9]+)?[smhd]?")
-_PRINTS = re.compile(r"([0-9]+|\$)(,([0-9]+|\$))?p")
+_PRINT_SCRIPT = re.compile(r"([0-9]+|\$)(,([0-9]+|\$))?p")
 _FORMAT = re.compile(r"(?!-)(?:[^%\\]|%[sd%]|\\[nt])*")
 _TESTS = re.compile(r"-[defhLnrswxz]")
 _VERSION = re.compile(r"[0-9.]+$")
-"""Behind the name of an interpreter."""
+"""The version at the end of an interpreter's name."""
 
 
 def without_limit(words: Words) -> Words:
-    """The command that a plain `timeout SECONDS COMMAND` runs; other commands unchanged."""
+    """Return the command that a plain `timeout SECONDS COMMAND` runs; other commands unchanged."""
     limited = words[:1] == ("timeout",) and len(words) > 2 and _TIME.fullmatch(words[1])
     rest = words[2:]
     return rest if limited and rest[0] not in BUILTINS | {"timeout"} and not rest[0].startswith("-") else words
 
 
 def is_git(words: Words) -> bool:
-    """Whether a simple command runs git."""
+    """Return whether a simple command runs git."""
     program = next((word for word in words if not ASSIGNED.fullmatch(word)), "")
     return _base(program) == "git"
 
 
 def base_name(word: str) -> str:
-    """A program's name without its folder, an interpreter's without its version."""
+    """Return a program's name without its folder, an interpreter's without its version."""
     name = _base(word)
     return bare if (bare := _VERSION.sub("", name)) in INTERPRETERS | SHELLS else name
 
 
-def why_asked(words: Words) -> str:
-    """Why no rule may allow this simple command, which is given without the variables set for it; "" if one may."""
+def reason_to_ask(words: Words) -> str:
+    """Return why no rule may allow this simple command, given without the variables set for it; "" if one may."""
     if (inner := without_limit(words)) != words:
-        return "`timeout` runs what it is told" if ASSIGNED.fullmatch(inner[0]) else why_asked(inner)
+        return "`timeout` runs the command that it is given" if ASSIGNED.fullmatch(inner[0]) else reason_to_ask(inner)
     name, rest = base_name(words[0]), words[1:]
     if name in BUILTINS:
-        return "" if _is_plain_builtin(name, rest) else f"`{name}` is a builtin that rules do not judge"
+        return "" if _is_plain_builtin(name, rest) else f"`{name}` is a builtin that rules cannot allow"
     if name == "git":
         return _git(rest)
     if name == "sed":
-        return "" if _prints(rest) else "`sed` can write files and run commands"
-    if name in RUNS:
-        return f"`{name}` runs what it is told"
-    if name in SHELLS | INTERPRETERS and not _is_told(name, rest):
-        return f"`{name}` runs what it reads"
+        return "" if _only_prints(rest) else "`sed` can write files and run commands"
+    if name in RUNNING_PROGRAMS:
+        return f"`{name}` runs the commands that it is given"
+    if name in SHELLS | INTERPRETERS and not _has_program(name, rest):
+        return f"`{name}` runs code from its input"
     options = RUNNING_OPTIONS.get(name)
-    strange = next((word for word in rest if options and options.fullmatch(word)), None)
-    return f"`{name} {strange}` may run or write something else" if strange else ""
+    risky = next((word for word in rest if options and options.fullmatch(word)), None)
+    return f"`{name} {risky}` may run or write something else" if risky else ""
 
 
 def _is_plain_builtin(name: str, rest: Words) -> bool:
@@ -121,8 +124,8 @@ def _is_plain_builtin(name: str, rest: Words) -> bool:
     return name in PLAIN_BUILTINS
 
 
-def _is_told(name: str, rest: Words) -> bool:
-    """Whether a shell or interpreter is told what it runs by its first words: a file, a module, or code."""
+def _has_program(name: str, rest: Words) -> bool:
+    """Return whether the first words of a shell or interpreter name what it runs: a file, a module, or code."""
     first, second = (*rest, "", "")[:2]
     if first in ("--version", "-V"):
         return len(rest) == 1
@@ -132,7 +135,7 @@ def _is_told(name: str, rest: Words) -> bool:
 
 
 def _git(rest: Words) -> str:
-    """Why no rule may allow a command of git's, if so: all but reading is asked each time."""
+    """Return why no rule may allow a command of git; "" if it only reads."""
     rest = rest[1:] if rest[:1] == ("--no-pager",) else rest
     verb, options = (rest[0], rest[1:]) if rest else ("", ())
     if verb in _GIT_LISTS and _GIT_LISTS[verb].issuperset(options):
@@ -140,14 +143,14 @@ def _git(rest: Words) -> str:
     if verb not in GIT_READS:
         return f"`git {verb}` does more than read"
     running = (_GIT_RUNNING, _GIT_PAGER) if verb == "grep" else (_GIT_RUNNING,)
-    strange = next((word for word in options if any(each.fullmatch(word) for each in running)), None)
-    return f"`git {verb} {strange}` may run or write something else" if strange else ""
+    risky = next((word for word in options if any(each.fullmatch(word) for each in running)), None)
+    return f"`git {verb} {risky}` may run or write something else" if risky else ""
 
 
-def _prints(rest: Words) -> bool:
-    """Whether sed is only to print some lines of files."""
+def _only_prints(rest: Words) -> bool:
+    """Return whether sed only prints some lines of files."""
     flag, lines = (*rest, "", "")[:2]
-    return flag == "-n" and bool(_PRINTS.fullmatch(lines)) and all(word and word[0] != "-" for word in rest[2:])
+    return flag == "-n" and bool(_PRINT_SCRIPT.fullmatch(lines)) and all(word and word[0] != "-" for word in rest[2:])
 
 
 def _base(word: str) -> str:

@@ -1,4 +1,4 @@
-"""The decision of a question by rules: all of it must be allowed, and a part that is denied denies the whole."""
+"""Decisions by rules: all parts of a question must be allowed, and a denied part denies the whole."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.bash import Line, read
-from aci.bash_running import is_git
-from agent.permissions import Kept
-from agent.rules import Rule, offered
+from agent.permissions.command_wrappers import is_git
+from agent.permissions.rule_store import StoredRule
+from agent.permissions.rules import Rule, offered_rule
+from agent.permissions.shell_parser import Line, parse_line
 
 if TYPE_CHECKING:
-    from agent.approvals import Approval
+    from agent.permissions.approvals import Approval
 
 HARMLESS = frozenset(("true", "false", ":", "pwd"))
 IGNORED = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]|:.*")
@@ -23,8 +23,11 @@ NOWHERE = "/dev/null"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`yes` is None where the user is to be asked; then `always` are the rules that would decide it, and `why` says why
-    there are none. `rules` decided it, kept `by` whom."""
+    """The decision on a question.
+
+    `yes` is None if the user must be asked; then `always` are the rules that would decide it, and `why` says why there
+    are none. `rules` decided it, and `by` says where they are stored.
+    """
 
     yes: bool | None
     rules: tuple[Rule, ...] = ()
@@ -33,31 +36,31 @@ class Decision:
     why: str = ""
 
 
-def judge(approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> Decision:
-    """What the rules say to it."""
+def judge(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
+    """Return the decision of the rules."""
     deny = [rule for rule in deny if rule.kind == approval.kind]
     kept = [each for each in kept if each.rule.kind == approval.kind]
     if approval.kind == "command":
-        return _command(read(approval.subject), approval, deny, kept)
-    return _names(approval, deny, kept)
+        return _decide_command(parse_line(approval.subject), approval, deny, kept)
+    return _decide_names(approval, deny, kept)
 
 
-def _command(line: Line, approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> Decision:
+def _decide_command(line: Line, approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
     if denied := [rule for rule in deny if rule.is_denied_in(approval.subject)]:
         return Decision(False, tuple(denied), "config")
-    why = approval.why or line.why or _leaving(line, approval)
+    why = approval.why or line.why or _outside_reason(line, approval)
     if why or not (line.commands or line.folder):
-        return Decision(None, why=why or "it holds no command")
+        return Decision(None, why=why or "it contains no command")
     asked = [words for words in line.commands if words[0] not in HARMLESS]
     covering = [next((each for each in kept if each.rule.covers(words)), None) for words in asked]
     if None not in covering:
-        return _allowed([each for each in covering if each])
-    new = (offered(words) for words, each in zip(asked, covering, strict=True) if each is None)
+        return _allow([each for each in covering if each])
+    new = (offered_rule(words) for words, each in zip(asked, covering, strict=True) if each is None)
     return Decision(None, always=tuple(dict.fromkeys(new)))
 
 
-def _names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> Decision:
-    """Of hosts, paths or branches: one a line."""
+def _decide_names(approval: Approval, deny: Sequence[Rule], kept: Sequence[StoredRule]) -> Decision:
+    """Return the decision on hosts, paths or branches, one a line."""
     names = approval.subject.split("\n")
     others = approval.other_names() if deny else ()
     if denied := [rule for rule in deny if others is None or any(map(rule.is_denied_at, (*names, *others)))]:
@@ -67,27 +70,27 @@ def _names(approval: Approval, deny: Sequence[Rule], kept: Sequence[Kept]) -> De
     plain = not any(".." in name.split("/") for name in names)
     covering = [next((each for each in kept if plain and each.rule.matches(name)), None) for name in names]
     if None not in covering:
-        return _allowed([each for each in covering if each])
+        return _allow([each for each in covering if each])
     return Decision(None, always=(Rule(approval.kind, "**"),))
 
 
-def _allowed(by: Sequence[Kept]) -> Decision:
-    """`by` tells whose rule lasts shortest."""
+def _allow(by: Sequence[StoredRule]) -> Decision:
+    """Return a yes; its `by` is that of the rule with the shortest life."""
     order = ("session", "project", "config")
     who = next((each for each in order if any(one.by == each for one in by)), "config")
     return Decision(True, tuple(dict.fromkeys(each.rule for each in by)), who)
 
 
-def _leaving(line: Line, approval: Approval) -> str:
-    """Why the line may be about files outside of the workspace or of git's own, "" if it is not."""
+def _outside_reason(line: Line, approval: Approval) -> str:
+    """Return why the line may affect files outside the workspace or of git itself; "" if it does not."""
     root, start = approval.root, approval.folder or approval.root
     if start != root and not is_plain_path(start, root, root):
-        return "the shell is in a folder outside of the workspace, or behind a link"
+        return "the shell is in a folder outside the workspace, or behind a link"
     folders = [start]
     if line.folder:
         if line.folder.startswith("/") or not is_plain_path(line.folder, start, root):
-            return f"it goes to {line.folder}"
-        folders.append(str(Path(start, line.folder)))  # where the shell stays if there is no such folder
+            return f"it changes to the folder {line.folder}"
+        folders.append(str(Path(start, line.folder)))  # the shell stays in `start` if this folder does not exist
     if folders != [root] and any(map(is_git, line.commands)):
         return "it runs git in a folder that may be a repository of its own"
     for path in line.writes:
@@ -97,20 +100,24 @@ def _leaving(line: Line, approval: Approval) -> str:
 
 
 def is_plain_path(path: str, folder: str, root: str) -> bool:
-    """Whether a path, absolute or seen from `folder`, is below `root` and through no link, and none of git's own files,
-    by whatever name a file system knows them. False where that cannot be told."""
+    """Return whether a path, absolute or relative to `folder`, is below `root`, through no link, and not one of git's
+    own files.
+
+    All names by which a file system may know git's files are checked. False if this cannot be determined.
+    """
     if not path or not root or ".." in path.split("/") or _is_of_git(path.split("/")):
         return False
     try:
         parts = Path(folder, path).relative_to(root).parts
         below = [Path(root, *parts[: number + 1]) for number in range(len(parts))]
         return bool(parts) and not _is_of_git(parts) and not any(each.is_symlink() for each in below)
-    except (OSError, ValueError):  # a name too long, a way out
+    except (OSError, ValueError):  # the name is too long, or outside the root
         return False
 
 
-def is_gits_own(path: str, root: str) -> bool:
-    """Whether a path, absolute or seen from `root`, is one of git's own files there, also when links are followed."""
+def is_git_file(path: str, root: str) -> bool:
+    """Return whether a path, absolute or relative to `root`, is one of git's own files, also after links are
+    followed."""
     try:
         real = Path(root, path).resolve().relative_to(Path(root).resolve()).parts
     except (OSError, RuntimeError, ValueError):
@@ -119,6 +126,7 @@ def is_gits_own(path: str, root: str) -> bool:
 
 
 def _is_of_git(parts: Sequence[str]) -> bool:
-    """HFS passes over some characters, NTFS over dots and blanks at an end, and knows a short name."""
+    """Return whether a part is a name of git's folder. HFS ignores some characters, NTFS trailing dots and blanks, and
+    it has a short name."""
     names = (IGNORED.sub("", part).casefold().rstrip(". ") for part in parts)
     return any(name in (".git", "git~1") for name in names)

@@ -1,8 +1,8 @@
-"""Loose search for denied commands: in the text of a command, not in what a shell would make of it.
+"""A loose search for denied commands: in the text of a command, not in what a shell would make of it.
 
-A command can be wrapped, quoted and nested in more ways than anything but a shell can read, so the words of a rule are
-looked for wherever they are written. That finds too much rather than too little. A name that is put together only when
-the command runs is not found.
+A command can be wrapped, quoted and nested in more ways than anything but a shell can parse, so the words of a rule are
+searched wherever they are written. This finds too much rather than too little. A name that is put together only at run
+time is not found.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 _JOINED = re.compile(r"(?:[\w./+@%~'\"-]|\\\S|\\\n|\$(?=['\"]))+")
-"""A shell drops quotes and backslashes within a word: `g"i"t` and `g$'i't` are `git`."""
+"""A word as a shell joins it: quotes and backslashes are dropped, so `g"i"t` and `g$'i't` are `git`."""
 _SPLIT = re.compile(r"\\[\s\S]|[\w./+@%~-]+")
-"""Each of the words within quotes, values and braces, also behind a `\\n`."""
+"""The separate words within quotes, values and braces, also after a `\\n`."""
 _DROPPED = re.compile(r"\\\n|['\"\\]|\$(?=['\"])")
 _BLANKS = re.compile(r"\$(?:IFS\b|\{IFS\b[^{}]*\})")
 _EXPANDED = re.compile(r"\$(?:\{[^{}]*\}|[A-Za-z_]\w*|[\d@*#?$!-]|\(\s*\)|\(\([^()]*\)\))|`\s*`")
-"""What a shell may put nothing for, or a blank: `g$@it` is `git`."""
+"""Expansions that may be empty or a blank: `g$@it` is `git`."""
 _ESCAPED = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,4}))")
-"""A character by its number, as in `$'\x67it'` and in formats of printf."""
+"""Characters by their number, as in `$'\\x67it'` and in printf formats."""
 _SEPARATORS = frozenset(";&|\n")
 _OPENING = frozenset("'\"\\#<>$`(){}=")
-"""Where one of these is written, a separator may be a part of a word, or the text be read again."""
+"""Characters after which a separator may be part of a word, or the text may be parsed again."""
 
 Token = tuple[int, int, str]
-"""Where it begins and ends, and what a shell would make of it."""
+"""The start and end of a token, and its text as a shell would read it."""
 
 
 def occurs(words: Sequence[str], text: str, exact: bool) -> bool:
-    """Whether the words are written in this text, in this order: with anything between them that does not clearly end a
-    command, or with nothing but quotes and blanks if `exact`."""
+    """Return whether the words occur in this text in this order.
+
+    Between them there may be anything that does not clearly end a command, or only quotes and blanks if `exact`.
+    """
     for form in (_JOINED, _SPLIT):
         own = [name for word in words for *_, name in _tokens(word, form) or [(0, 0, word.casefold())]]
         own[0] = own[0].rpartition("/")[2] or own[0]
@@ -43,7 +45,7 @@ def occurs(words: Sequence[str], text: str, exact: bool) -> bool:
 
 
 def _readings(text: str) -> Iterable[str]:
-    """The text as it is written, and without what hides a word: characters by their number, and expansions."""
+    """Return the text as written and with hidden words revealed: characters by number, and expansions."""
     unescaped = _ESCAPED.sub(_character, text)
     blank = _BLANKS.sub(" ", unescaped)
     expanded = (_EXPANDED.sub("", unescaped), _EXPANDED.sub("", blank), _EXPANDED.sub(" ", blank))
@@ -62,7 +64,7 @@ def _tokens(text: str, form: re.Pattern[str]) -> list[Token]:
 
 
 def _is_named(word: str, token: str) -> bool:
-    """Whether it is this word, by itself or as the last part of a path."""
+    """Return whether a token is this word, by itself or as the last part of a path."""
     return word == token or token.endswith(f"/{word}")
 
 
@@ -81,7 +83,7 @@ def _is_in_order(own: Sequence[str], tokens: Sequence[Token], text: str, exact: 
             before = bisect_left(places, number)
             if not before or not _is_named(word, name):
                 continue
-            first, last = places[0], places[before - 1]  # between others is no less opened, and no less separated
+            first, last = places[0], places[before - 1]  # the first and the last place decide for those between them
             if (last == number - 1) if exact else any(is_one_command(tokens[at][0], start) for at in (first, last)):
                 after.append(number)
         places = after

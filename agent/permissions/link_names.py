@@ -1,4 +1,4 @@
-"""The names by which symbolic links of a repository reach its changed files, for rules that deny paths."""
+"""Further names of changed files through symbolic links in the repository, for rules that deny paths."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ MOST_HOPS, MOST_ROUNDS, MOST_NAMES = 40, 8, 200_000
 
 
 def names_through_links(trees: Trees, before: str, after: str) -> Collection[str] | None:
-    """The further names of the files that differ, as the links of `after` give them. Files below the target of a link
-    that is new are among them. None where there are too many to be listed."""
+    """Return the further names of the changed files through the links of `after`; None if there are too many.
+
+    For a new link they include the files below its target.
+    """
     files = trees.files(after)
     links = {
         path: trees.read_blob(entry.id).decode("utf-8", "surrogateescape")
@@ -25,11 +27,11 @@ def names_through_links(trees: Trees, before: str, after: str) -> Collection[str
     }
     if not links:
         return ()
-    targets = {path: target for path in links if (target := _resolved(links, path)) is not None}
+    targets = {path: target for path in links if (target := _resolve(links, path)) is not None}
     changed = {change.path for change in trees.changed(before, after)}
     names = set(changed)
     new = names | {
-        _moved(file, targets[link], link)
+        _replace_prefix(file, targets[link], link)
         for link in changed & targets.keys()
         for file in files
         if _is_below(file, targets[link])
@@ -39,7 +41,7 @@ def names_through_links(trees: Trees, before: str, after: str) -> Collection[str
         if len(names) > MOST_NAMES:
             return None
         found = set[str]()
-        for name in _further(new, targets):
+        for name in _names_through(new, targets):
             found.add(name)
             if len(found) > MOST_NAMES:
                 return None
@@ -48,8 +50,8 @@ def names_through_links(trees: Trees, before: str, after: str) -> Collection[str
     return (names | new) - changed
 
 
-def _further(names: Collection[str], targets: Mapping[str, str]) -> Iterator[str]:
-    """Each name through each link whose target is the file or a folder above it."""
+def _names_through(names: Collection[str], targets: Mapping[str, str]) -> Iterator[str]:
+    """Yield each name through each link whose target is the file or a folder above it."""
     reaching: dict[str, list[str]] = {}
     for link, target in targets.items():
         reaching.setdefault(target, []).append(link)
@@ -57,7 +59,7 @@ def _further(names: Collection[str], targets: Mapping[str, str]) -> Iterator[str
         folder = name
         while True:
             for link in reaching.get(folder, ()):
-                yield _moved(name, folder, link)
+                yield _replace_prefix(name, folder, link)
             if not folder:
                 break
             folder = posixpath.dirname(folder)
@@ -67,13 +69,13 @@ def _is_below(path: str, folder: str) -> bool:
     return not folder or path == folder or path.startswith(f"{folder}/")
 
 
-def _moved(path: str, old: str, new: str) -> str:
+def _replace_prefix(path: str, old: str, new: str) -> str:
     rest = path[len(old) :].lstrip("/")
     return f"{new}/{rest}" if rest else new
 
 
-def _resolved(links: Mapping[str, str], path: str) -> str | None:
-    """The path that a link stands for in the end, "" for the root; None outside of the repository and in a loop."""
+def _resolve(links: Mapping[str, str], path: str) -> str | None:
+    """Return the final target of a link, "" for the root; None for a target outside the repository and for a loop."""
     left, at = path.split("/")[::-1], ""
     hops = 0
     while left:

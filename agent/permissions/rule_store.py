@@ -1,6 +1,6 @@
-"""What is decided without asking: rules of the configuration, of the session, and of the project in the user's state.
+"""Stored rules: those of the configuration, of the session, and of the project in the user's state.
 
-A rule that denies wins over every rule that allows; `agent/judging.py` says what rules decide.
+A rule that denies takes precedence over all that allow; `agent/permissions/decisions.py` applies the rules.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from agent.rules import Rule, rule_of
+from agent.permissions.rules import Rule, parse_rule
 from trajectories.errors import ConfigError, WorkspaceError
 from trajectories.journal import write_durably
 
 if TYPE_CHECKING:
-    from agent.settings import PermissionTable
+    from agent.config.settings import PermissionTable
 
 By = Literal["config", "project", "session"]
 FILE = "permissions.json"
 PATIENCE = 10.0
-"""Seconds that another process may hold the file."""
+"""The seconds to wait for another process that has locked the file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A rule that allows; `since` in seconds since the epoch, 0 for the configuration's."""
+class StoredRule:
+    """An allowing rule and where it is stored; `since` in seconds since the epoch, 0 for the configuration's."""
 
     rule: Rule
     by: By
@@ -39,40 +39,43 @@ class Kept:
 
 
 class Permissions:
-    """Those that hold in one repository. Safe to share between threads and, for the file, between processes."""
+    """The rules that apply in one repository. Safe to share between threads and, for the file, between processes."""
 
     def __init__(self, state: Path, repository: Path, config: Callable[[], PermissionTable]) -> None:
         self.path = state / FILE
         self._repository = str(repository.resolve())
         self._config = config
-        self._session: list[Kept] = []
+        self._session: list[StoredRule] = []
         self._lock = Lock()
 
-    def kept(self) -> tuple[Kept, ...]:
-        """All rules that allow, as they are numbered for the user. Raises ConfigError."""
+    def kept(self) -> tuple[StoredRule, ...]:
+        """Return all allowing rules, in the order in which they are numbered for the user. Raises ConfigError."""
         with self._lock:
             session = tuple(self._session)
         return (*self._of_config(), *self._of_project(self._read()), *session)
 
-    def without_file(self) -> tuple[Kept, ...]:
-        """Those that hold when the file cannot be read."""
+    def without_file(self) -> tuple[StoredRule, ...]:
+        """Return the rules that apply if the file cannot be read."""
         with self._lock:
             return (*self._of_config(), *self._session)
 
     @property
     def denied(self) -> tuple[Rule, ...]:
-        return tuple(rules_of(self._config().deny))
+        return tuple(parse_rules(self._config().deny))
 
-    def _of_config(self) -> Iterator[Kept]:
-        return (Kept(rule, "config") for rule in rules_of(self._config().allow))
+    def _of_config(self) -> Iterator[StoredRule]:
+        return (StoredRule(rule, "config") for rule in parse_rules(self._config().allow))
 
     def keep(self, rules: Iterable[Rule], by: By) -> None:
-        """Allow from now on. Raises ConfigError for a damaged file and WorkspaceError for one that cannot be written;
-        the session keeps the rule all the same."""
+        """Store allowing rules.
+
+        Raises ConfigError for a damaged file and WorkspaceError for one that cannot be written; the rules then apply to
+        the session only.
+        """
         now = time.time()
         if by == "project":
             try:
-                with self._changing() as table:
+                with self._locked_table() as table:
                     have = {kept.rule for kept in self._of_project(table)}
                     new = [{"rule": str(rule), "since": now} for rule in rules if rule not in have]
                     table[self._repository] = [*table.get(self._repository, []), *new]
@@ -82,12 +85,12 @@ class Permissions:
                 raise
         with self._lock:
             have = {kept.rule for kept in self._session}
-            self._session += [Kept(rule, by, now) for rule in rules if rule not in have]
+            self._session += [StoredRule(rule, by, now) for rule in rules if rule not in have]
 
-    def remove(self, kept: Kept) -> None:
-        """Ask again from now on. Raises as `keep` does."""
+    def remove(self, kept: StoredRule) -> None:
+        """Remove an allowing rule. Raises as `keep` does."""
         if kept.by == "project":
-            with self._changing() as table:
+            with self._locked_table() as table:
                 left = [entry for entry in table.get(self._repository, []) if entry["rule"] != str(kept.rule)]
                 table[self._repository] = left
         with self._lock:
@@ -95,11 +98,11 @@ class Permissions:
 
     # The file
 
-    def _of_project(self, table: dict[str, list[dict[str, object]]]) -> Iterator[Kept]:
+    def _of_project(self, table: dict[str, list[dict[str, object]]]) -> Iterator[StoredRule]:
         for entry in table.get(self._repository, []):
-            rule = rule_of(str(entry["rule"]))
+            rule = parse_rule(str(entry["rule"]))
             if isinstance(rule, Rule):
-                yield Kept(rule, "project", float(str(entry["since"])))
+                yield StoredRule(rule, "project", float(str(entry["since"])))
 
     def _read(self) -> dict[str, list[dict[str, object]]]:
         try:
@@ -107,23 +110,24 @@ class Permissions:
                 about = os.fstat(file.fileno())
                 if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o022:
                     raise ConfigError(
-                        f"{self.path} can be written by others: nothing in it holds.", f"chmod 600 {self.path}"
+                        f"{self.path} can be written by other users, so its rules are ignored.",
+                        f"chmod 600 {self.path}",
                     )
                 table = json.loads(file.read())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:
-            raise self._damaged(str(error)) from None
+            raise self._damage_error(str(error)) from None
         if not _is_table(table):
-            raise self._damaged("it is no table of rules")
+            raise self._damage_error("it is not a table of rules")
         return table  # type: ignore[no-any-return]
 
-    def _damaged(self, why: str) -> ConfigError:
-        return ConfigError(f"{self.path} is damaged ({why}): nothing in it holds.", "Mend the file, or remove it.")
+    def _damage_error(self, why: str) -> ConfigError:
+        return ConfigError(f"{self.path} is damaged ({why}), so its rules are ignored.", "Fix the file, or remove it.")
 
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, list[dict[str, object]]]]:
-        """The file's table, which is written when the block is done; no other process changes it meanwhile."""
+    def _locked_table(self) -> Iterator[dict[str, list[dict[str, object]]]]:
+        """Yield the file's table, locked for other processes, and write it at the end of the context."""
         from filelock import FileLock, Timeout
 
         try:
@@ -133,14 +137,14 @@ class Permissions:
                 yield table
                 write_durably(self.path, json.dumps(table, indent=1).encode())
         except (OSError, Timeout) as error:
-            said = getattr(error, "strerror", None) or "another process holds it"
+            reason = getattr(error, "strerror", None) or "another process has locked it"
             raise WorkspaceError(
-                f"{self.path} cannot be written: {said}.", "The rule holds for this session."
+                f"{self.path} cannot be written: {reason}.", "The rule applies to this session only."
             ) from None
 
 
 def _is_table(table: object) -> bool:
-    """Whether it is what we write; a rule that we do not know is passed over, not a damage."""
+    """Return whether the data has the format of the file. Unknown rules are skipped; they are no damage."""
     return isinstance(table, dict) and all(
         isinstance(entries, list)
         and all(
@@ -153,9 +157,9 @@ def _is_table(table: object) -> bool:
     )
 
 
-def rules_of(texts: Iterable[str]) -> Iterator[Rule]:
-    """The rules of the configuration, whose form the settings have checked."""
+def parse_rules(texts: Iterable[str]) -> Iterator[Rule]:
+    """Yield the rules of the configuration, whose format the settings have checked."""
     for text in texts:
-        rule = rule_of(text)
+        rule = parse_rule(text)
         assert isinstance(rule, Rule), rule
         yield rule

@@ -1,7 +1,7 @@
-"""The one plain form of a shell's command line that rules may decide, and what a line of that form runs and writes.
+"""A parser for the one plain form of a shell's command line that rules may decide: what it runs and writes.
 
-Everything else is asked about as a whole. So nothing here interprets shell syntax: a line is either built from the few
-tokens below, which bash and sh read alike, or it is not plain.
+The user is asked about any other line as a whole. So nothing here interprets shell syntax: a line is either built from
+the few tokens below, which bash and sh read alike, or it is not plain.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aci.bash_running import ASSIGNED, BUILTINS, RESERVED, Words, why_asked, without_limit
+from agent.permissions.command_wrappers import ASSIGNED, BUILTINS, RESERVED, Words, reason_to_ask, without_limit
 
 LONGEST = 20_000
-"""Characters of a line that is judged."""
+"""The most characters of a line that rules may decide."""
 
 _BARE = r"(?:[A-Za-z0-9_./+@%:=,^-]|(?<=[A-Za-z0-9^~])~)"
 _SINGLE = r"'[^'\n]*'"
@@ -23,7 +23,8 @@ _TOKEN = re.compile(
     rf"(?P<duplicate>2>&1|1?>&2)(?=[ \t\n;|&]|\Z)|[12]?>>?[ \t]*(?P<file>{_WORD})(?=[ \t\n;|&]|\Z)"
     rf"|(?P<word>{_WORD})(?=[ \t\n;|&]|\Z)|(?P<operator>&&|\|\||[|;\n])|(?P<blank>[ \t]+)"
 )
-"""A word ends at a blank or an operator: bash reads `{NAME}>f` and `2>f` as more than a word and a redirection."""
+"""A token. A word ends at a blank or an operator: bash reads `{NAME}>f` and `2>f` as more than a word and a
+redirection."""
 _QUOTED = re.compile(rf"({_SINGLE}|{_DOUBLE})")
 _VISIBLE = re.compile(r"[\t\n -~]*")
 _NAME = re.compile(r":|[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*")
@@ -32,9 +33,10 @@ _FOLDER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./+@:=,-]*")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The words of every simple command but `cd`; files that redirections write; the folder that `cd` names first.
+    """A parsed line: the words of every simple command but `cd`; files that redirections write; the folder of a leading
+    `cd`.
 
-    `why` says why no rule may allow the line; empty where rules may.
+    `why` says why no rule may allow the line; empty if rules may.
     """
 
     commands: tuple[Words, ...] = ()
@@ -44,11 +46,11 @@ class Line:
 
 
 class _NotPlain(Exception):
-    """The message says why no rule may allow the line."""
+    """Raised for a line that is not plain. The message says why no rule may allow it."""
 
 
-def read(line: str) -> Line:
-    """Read a command line; `why` says what is not plain in it."""
+def parse_line(line: str) -> Line:
+    """Parse a command line; `why` says why it is not plain."""
     try:
         return _read(line)
     except _NotPlain as error:
@@ -57,7 +59,7 @@ def read(line: str) -> Line:
 
 def _read(line: str) -> Line:
     if len(line) > LONGEST:
-        raise _NotPlain("it is too long to be judged")
+        raise _NotPlain("it is too long")
     if not _VISIBLE.fullmatch(line):
         raise _NotPlain("it has characters other than visible ASCII")
     commands: list[Words] = []
@@ -66,16 +68,16 @@ def _read(line: str) -> Line:
     for number, (words, files, operator) in enumerate(_simple_commands(line)):
         writes += map(_text, files)
         if words[0] != "cd":
-            commands.append(_command(words))
+            commands.append(_parse_command(words))
         elif number or files or operator not in ("&&", "") or len(words) != 2 or not _FOLDER.fullmatch(words[1]):
-            raise _NotPlain("it changes the folder other than by one plain `cd FOLDER &&` at its beginning")
+            raise _NotPlain("it changes the folder other than by one plain `cd FOLDER &&` at the beginning")
         else:
             folder = words[1]
     return Line(tuple(commands), tuple(writes), folder)
 
 
 def _simple_commands(line: str) -> Iterator[tuple[list[str], list[str], str]]:
-    """(words, files that are written, operator behind it) of each, as they are written."""
+    """Yield (words, files that are written, following operator) of each simple command, unparsed."""
     words: list[str] = []
     files: list[str] = []
     operator, at = "\n", 0
@@ -103,8 +105,8 @@ def _simple_commands(line: str) -> Iterator[tuple[list[str], list[str], str]]:
         raise _NotPlain("it ends without a command")
 
 
-def _command(written: list[str]) -> Words:
-    """The words of a simple command, without quotes. Raises _NotPlain where no rule may allow it."""
+def _parse_command(written: list[str]) -> Words:
+    """Return the words of a simple command without quotes. Raises _NotPlain if no rule may allow it."""
     words = tuple(map(_text, written))
     count = next((n for n, word in enumerate(words) if not ASSIGNED.fullmatch(word)), len(words))
     if count == len(words):
@@ -113,12 +115,12 @@ def _command(written: list[str]) -> Words:
     if any("'" in word or '"' in word for word in written[:count]) or not _NAME.fullmatch(name):
         raise _NotPlain("a command's name, or a variable set for it, is not plain")
     if name in RESERVED or (count and name in BUILTINS):
-        raise _NotPlain(f"`{name}` is read by the shell itself")
-    if why := why_asked(words[count:]):
+        raise _NotPlain(f"`{name}` is a keyword or builtin of the shell")
+    if why := reason_to_ask(words[count:]):
         raise _NotPlain(why)
     return words[:count] + without_limit(words[count:])
 
 
 def _text(written: str) -> str:
-    """A word without its quotes; a backslash within them stands for itself."""
+    """Return a word without its quotes; a backslash within them is literal."""
     return "".join(part[1:-1] if part[:1] in ("'", '"') else part for part in _QUOTED.split(written))

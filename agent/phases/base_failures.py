@@ -1,4 +1,4 @@
-"""What fails on the base, found by running its tests: what a repair is to mend, and what it must not break."""
+"""Test failures on the base: the tests that a repair must fix and those that it must not break."""
 
 from __future__ import annotations
 
@@ -7,61 +7,62 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aci.patch import is_test
-from aci.regression import is_large, nearest_tests
-from aci.reproduction import is_hasty
-from aci.testing import limit_of, run_tests
-from aci.trial import some
-from agent.consent import REFUSED, may_test
-from agent.moves.opening import places
+from aci.proof.proof_run import format_names
+from aci.proof.reproduction import was_ended_early
+from aci.proof.suite_selection import has_large_suite, nearest_tests
+from aci.repository.patch import is_test
+from aci.testing.suite_run import limit_per_test, run_tests
+from agent.engine.permission_checks import REFUSED, may_test
+from agent.prompts.opening_prompt import places
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aci.report import Report, TestResult
-    from agent.task import Task
+    from aci.testing.suite_results import SuiteReport, TestResult
+    from agent.engine.task import Task
 
 HASTY = 10.0
-"""Seconds that a test may take here. One that hangs is no secret for longer, and a search cannot use slower ones."""
+"""The seconds that a test may take here. A hanging test is not worth more, and a search cannot use slower tests."""
 TIMES_SLOWER = 20
-"""A test that was cut off hangs, if the slowest of the others is so many times quicker; else it may just be slow."""
-ASKED, SHARE = 3, 0.25
-"""So many tests that were cut off are asked one by one whether they hang when they have all their time, or at most this
-share of what the run has left."""
+"""A test that was cut off counts as hanging if the slowest of the others is this many times faster; otherwise it may
+just be slow."""
+MOST_RERUNS, RERUN_SHARE = 3, 0.25
+"""The number of cut-off tests that are run again one by one, and the share of the remaining time that each may take, to
+see whether they hang."""
 NEAREST = 12
-"""Test files of a large suite that are run: those nearest to the likeliest places, and those of the given tests."""
+"""The number of test files that are run of a large suite: those nearest to the likeliest places, and the given ones."""
 
 
 def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
-    """`failing` tests, `passing` ones, the `command` that runs them, a `summary` in words and the `seconds` it took.
+    """Return the `failing` and `passing` tests, the `command` that runs them, a `summary` and the `seconds` it took.
 
-    To mend are the tests that the user gave, else those that the issue names, else all that fail. As JSON.
+    The failing tests are those that the user gave, else those that the issue names, else all. The result is JSON.
     """
     nothing: dict[str, Any] = {"command": "", "failing": [], "passing": [], "summary": REFUSED, "seconds": 0.0}
     if not may_test(task):
         return nothing
-    limit = min(HASTY, limit_of(task.settings.test_timeout))
+    limit = min(HASTY, limit_per_test(task.settings.test_timeout))
     try:
-        near = _near(task, given)
+        near = _nearest_files(task, given)
         report = run_tests(task.workspace, task.settings.test, near, task.settings.test_timeout, limit)
         if near and not report.failed and not given:
             report = run_tests(task.workspace, report.command, (), task.settings.suite_time, limit)
         shown = run_tests(task.workspace, report.command, given, task.settings.test_timeout, limit) if given else None
-        failing = _to_mend(task, report, shown)
-        asked = _asked(task, shown if shown and shown.failed else report, failing)
+        failing = _select_failing(task, report, shown)
+        rerun = _rerun_cut_off(task, shown if shown and shown.failed else report, failing)
     except UsageError as error:
         return nothing | {"summary": f"{error.message} {error.fix}"}
     finally:
         task.workspace.restore(task.tree)
-    report = replace(report, results=tuple(asked.get(result.id, result) for result in report.results))
+    report = replace(report, results=tuple(rerun.get(result.id, result) for result in report.results))
     if not near:
-        _remember(task, report)
-    slow = failing if asked and all(result.ok for result in asked.values()) else [id for id in asked if asked[id].ok]
-    notes = [f"Slow, but not wrong: {some(slow)}."] if slow else []
+        _save_baseline(task, report)
+    slow = failing if rerun and all(result.ok for result in rerun.values()) else [id for id in rerun if rerun[id].ok]
+    notes = [f"Slow, but passing: {format_names(slow)}."] if slow else []
     if shown is not None and not shown.failed:
-        how = "pass, or are cut off" if shown.results else "are none that the tests have"
-        notes.append(f"Those given ({some(given)}) {how}.")
+        how = "pass or were cut off" if shown.results else "were not found"
+        notes.append(f"The given tests ({format_names(given)}) {how}.")
     summary = " ".join([f"On the base: {report.summary()}.", *notes, *report.notes])
     if report.granularity != "test":
         return nothing | {"command": report.command, "summary": summary}
@@ -74,19 +75,21 @@ def failing_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _asked(task: Task, report: Report, failing: Sequence[str]) -> dict[str, TestResult]:
-    """Where all that is to be mended was cut off before its time: what some do with all of it, until one hangs.
+def _rerun_cut_off(task: Task, report: SuiteReport, failing: Sequence[str]) -> dict[str, TestResult]:
+    """Return new results of some failing tests with their full time, if all were cut off early; stop at one that hangs.
 
-    Where none of them does, the others are taken to be slow, too.
+    If none of them hangs, the others are assumed to be slow, too.
     """
-    most = limit_of(task.settings.test_timeout)
+    most = limit_per_test(task.settings.test_timeout)
     left = math.inf if task.cancel.deadline is None else task.cancel.deadline - time.monotonic()
     found: dict[str, TestResult] = {}
-    if not all(is_hasty(report, id, most) for id in failing):
+    if not all(was_ended_early(report, id, most) for id in failing):
         return found
-    for id in failing[:ASKED]:
+    for id in failing[:MOST_RERUNS]:
         task.notify(f"Waiting for {id}, which was cut off, to see whether it hangs")
-        again = run_tests(task.workspace, report.command, [id], task.settings.test_timeout, min(most, SHARE * left))
+        again = run_tests(
+            task.workspace, report.command, [id], task.settings.test_timeout, min(most, RERUN_SHARE * left)
+        )
         result = again.find(id)
         if result is None or result.id != id:
             break
@@ -96,9 +99,9 @@ def _asked(task: Task, report: Report, failing: Sequence[str]) -> dict[str, Test
     return found
 
 
-def _near(task: Task, given: Sequence[str]) -> tuple[str, ...]:
-    """The test files to be run of a large suite; nothing where all of it is."""
-    if task.settings.test or not is_large(task.trees, task.tree):
+def _nearest_files(task: Task, given: Sequence[str]) -> tuple[str, ...]:
+    """Return the test files to run of a large suite; empty to run the whole suite."""
+    if task.settings.test or not has_large_suite(task.trees, task.tree):
         return ()
     files = [node.partition("::")[0] for node in given]
     found = places(task)
@@ -107,13 +110,13 @@ def _near(task: Task, given: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(file for file in (*files, *near) if file.endswith(".py")))
 
 
-def _remember(task: Task, report: Report) -> None:
-    """The proof need not run the suite without the patch again: this was the same, in a workspace as fresh."""
+def _save_baseline(task: Task, report: SuiteReport) -> None:
+    """Save the results as a baseline: the proof need not run the suite without the patch again."""
     if task.tree == task.base.tree and not task.is_later and not task.engine.resumed:
         task.engine.baselines.setdefault((task.base.tree, task.settings.test, None), report)
 
 
-def _to_mend(task: Task, report: Report, shown: Report | None) -> list[str]:
+def _select_failing(task: Task, report: SuiteReport, shown: SuiteReport | None) -> list[str]:
     if shown is not None:
         return list(shown.failed)
     if named := [test for test in report.failed if _is_named(test, task.issue.text)]:

@@ -1,32 +1,34 @@
-"""A model decides, once and on the record, between edits that pass the tests and behave differently."""
+"""The choice, by a model, between edits that pass the tests and behave differently. It is recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from agent.moves.offering import options, sides
-from agent.moves.voices import letter_of
-from agent.repair.words import LETTERS, counted
+from agent.phases.offered_edits import compare_edits, options
+from agent.prompts.role_questions import parse_letter
+from agent.repair.edit_descriptions import LETTERS, number_in_words
 from trajectories.errors import Cancelled, ModelError, Stop
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 ROLE = "judge"
 
 
-def judged(task: Task, found: dict[str, Any], author: str) -> Generator[Step, None, int | None]:
-    """The place of the edit that the model takes; None where none is configured, nothing is doubted, the model takes
-    none, or cannot be had."""
+def choose_by_model(task: Task, found: dict[str, Any], author: str) -> Generator[Step, None, int | None]:
+    """Return the index of the edit that the model chooses.
+
+    None if no model is configured, there is no doubt, the model rejects all edits, or it fails.
+    """
     if not found["doubt"] or len(options(found)) < 2 or not task.settings.model:
         return None
-    task.note("phase", "ask which is meant")
-    asked = f"The issue:\n{task.issue.text}\n\n{found['doubt']}\n{sides(found)}\n\nWhich edit is right?"
-    yield task.say(asked, author=author)
+    task.note("phase", "ask which edit is right")
+    question = f"The issue:\n{task.issue.text}\n\n{found['doubt']}\n{compare_edits(found)}\n\nWhich edit is right?"
+    yield task.say(question, author=author)
     said = task.once("judged", lambda: _answer(task))
-    chosen = letter_of(said, len(options(found)))
+    chosen = parse_letter(said, len(options(found)))
     takes = "none of the edits" if chosen is None else LETTERS[chosen]
     task.note("vote", f"The model takes {takes}.")
     yield task.say(f"{said}\nThe model takes {takes}.".strip(), author=ROLE)
@@ -34,20 +36,20 @@ def judged(task: Task, found: dict[str, Any], author: str) -> Generator[Step, No
 
 
 def vote(found: dict[str, Any], place: int) -> str:
-    """That a model chose this edit, as a note of the verdict on it."""
-    return f"A model chose {LETTERS[place]} of {counted(len(options(found)))} that pass the tests."
+    """Return a note for the verdict: a model chose this edit."""
+    return f"A model chose {LETTERS[place]} of {number_in_words(len(options(found)))} that pass the tests."
 
 
-def lifted(found: dict[str, Any], place: int) -> str:
-    """What doubt is left in the edit that a model chose: whether it is made for the tests is not for a model to say."""
+def remaining_doubt(found: dict[str, Any], place: int) -> str:
+    """Return the remaining doubt about the chosen edit: a model cannot rule out that it is made for the tests."""
     return str(found["edits"][place].get("special", ""))
 
 
 def _answer(task: Task) -> str:
-    """The model's reply in words, or why there is none."""
+    """Return the text of the model's reply, or why there is none."""
     try:
         return task.ask(ROLE).text
     except Cancelled:
         raise
     except (ModelError, Stop) as error:
-        return f"It was not asked: {error}"
+        return f"No answer: {error}"

@@ -1,4 +1,4 @@
-"""After an edit: what does not fit together any more, told to the model as a step of its own."""
+"""Diagnostics after an edit: new inconsistencies, reported to the model as a step of its own."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from aci.diagnostics import CHECKERS, Checker, checkers, diagnosed, only_new
-from aci.misfits import Misfit, misfits
-from agent.consent import may_test
-from agent.moves.framing import framed
+from aci.proof.diagnostics import CHECKERS, Checker, find_checkers, new_errors, run_checker
+from aci.proof.static_checks import ConsistencyError, find_inconsistencies
+from agent.engine.permission_checks import may_test
+from agent.prompts.quotation import quote_text
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 AUTHOR, DIAGNOSTICS, SILENT = "checker", "diagnostics ", "said nothing: "
 MOST = 12
-SAID = "Since the base, after your edit (found without running it; not everything said so is wrong):\n{lines}"
-NOTHING = "What was found after your edit is mended."
+FOUND = "New diagnostics after your edit (static analysis, not all of them need be errors):\n{lines}"
+NOTHING = "The diagnostics after your edit are fixed."
 
 
-class Checks:
-    """What a conversation is told after its steps. `news` is whether the last one had some."""
+class EditDiagnostics:
+    """The diagnostics of a conversation. `news` is whether the last step caused new ones."""
 
     def __init__(self, task: Task) -> None:
         self._task, self._tree = task, task.tree
-        self._told = _told(task)
+        self._last_shown = _last_shown(task)
         self.news = False
 
     def after(self, step: Step) -> Generator[Step, None, None]:
-        """What does not fit any more, if the files are others than after the step before, and if it is news."""
+        """Yield a step with the diagnostics, if the files changed in this step and the diagnostics did, too."""
         self.news = False
         task = self._task
         if task.tree == self._tree:
             return
         self._tree = task.tree
-        found = [Misfit(*one) for one in task.once(f"{DIAGNOSTICS}{step.n}", lambda: _found(task))]
+        found = [ConsistencyError(*one) for one in task.once(f"{DIAGNOSTICS}{step.n}", lambda: _find_new(task))]
         known = {(one.path, one.text) for one in found}
-        if known == self._told:
+        if known == self._last_shown:
             return
-        self.news, self._told = bool(known - self._told), known
+        self.news, self._last_shown = bool(known - self._last_shown), known
         lines = "\n".join(map(str, found))
-        yield task.say(SAID.format(lines=framed(lines)) if found else NOTHING, author=AUTHOR)
+        yield task.say(FOUND.format(lines=quote_text(lines)) if found else NOTHING, author=AUTHOR)
 
 
-def _told(task: Task) -> set[tuple[str, str]]:
-    """What this conversation was told last."""
+def _last_shown(task: Task) -> set[tuple[str, str]]:
+    """Return the diagnostics that this conversation was shown last."""
     known = task.known(DIAGNOSTICS)
     last = max((name for name in known if _step(name) <= len(task.steps)), key=_step, default="")
     return {(path, text) for path, _, text in known[last]} if last else set()
@@ -56,53 +56,57 @@ def _step(name: str) -> int:
     return int(name.removeprefix(DIAGNOSTICS))
 
 
-def _found(task: Task) -> list[tuple[str, int, str]]:
-    """What is wrong in the files that have changed since the base, and was not before."""
+def _find_new(task: Task) -> list[tuple[str, int, str]]:
+    """Return diagnostics of the changed files that the base does not have."""
     changed = [one for one in task.trees.changed(task.base.tree, task.tree) if one.path.isprintable()]
     now = [one.path for one in changed if one.status != "D"]
     before = [path for path in now if task.trees.entry(task.base.tree, path)]
-    found = only_new(_misfits(task, task.tree, now), _misfits(task, task.base.tree, before))
+    found = new_errors(_misfits(task, task.tree, now), _misfits(task, task.base.tree, before))
     if may_test(task):
-        found += _checked_by_others(task, now, before)
+        found += _run_checkers(task, now, before)
     return [(one.path, one.line, one.text) for one in found[:MOST]]
 
 
-def _checked_by_others(task: Task, now: Sequence[str], before: Sequence[str]) -> list[Misfit]:
-    """What the environment's checkers say newly, in forks: they may write files. One that comes to nothing once is not
-    asked again."""
+def _run_checkers(task: Task, now: Sequence[str], before: Sequence[str]) -> list[ConsistencyError]:
+    """Return new diagnostics of the environment's checkers, run in forks because they may write files.
+
+    A checker that fails once is not run again.
+    """
     kinds = sorted({path.rpartition(".")[2] for path in now})
-    names = task.once(f"checkers for {' '.join(kinds)}", lambda: [one.name for one in checkers(task.workspace, now)])
-    found: list[Misfit] = []
+    names = task.once(
+        f"checkers for {' '.join(kinds)}", lambda: [one.name for one in find_checkers(task.workspace, now)]
+    )
+    found: list[ConsistencyError] = []
     for checker in (one for one in CHECKERS if one.name in names and f"{SILENT}{one.name}" not in task.known(SILENT)):
-        said = _said(task, checker, task.tree, now)
-        mine = [path for path in before if path.endswith(checker.suffixes)] if said else []
+        found_now = _run_in_fork(task, checker, task.tree, now)
+        mine = [path for path in before if path.endswith(checker.suffixes)] if found_now else []
         was = [_at_the_base(task, checker, path) for path in mine]
-        if said is None or None in was:
+        if found_now is None or None in was:
             task.once(f"{SILENT}{checker.name}", lambda: True)
         else:
-            found += only_new(said, [one for told in was for one in told or ()])
+            found += new_errors(found_now, [one for each in was for one in each or ()])
     return found
 
 
-def _at_the_base(task: Task, checker: Checker, path: str) -> list[Misfit] | None:
-    def told() -> list[tuple[str, int, str]] | None:
-        said = _said(task, checker, task.base.tree, [path])
-        return None if said is None else [(one.path, one.line, one.text) for one in said]
+def _at_the_base(task: Task, checker: Checker, path: str) -> list[ConsistencyError] | None:
+    def check() -> list[tuple[str, int, str]] | None:
+        found_now = _run_in_fork(task, checker, task.base.tree, [path])
+        return None if found_now is None else [(one.path, one.line, one.text) for one in found_now]
 
-    known = task.once(f"{checker.name} of {path} at the base", told)
-    return None if known is None else [Misfit(*one) for one in known]
+    known = task.once(f"{checker.name} of {path} at the base", check)
+    return None if known is None else [ConsistencyError(*one) for one in known]
 
 
-def _said(task: Task, checker: Checker, tree: str, paths: Sequence[str]) -> list[Misfit] | None:
+def _run_in_fork(task: Task, checker: Checker, tree: str, paths: Sequence[str]) -> list[ConsistencyError] | None:
     with closing(task.engine.fork(tree, task.cancel)) as workspace:
-        return diagnosed(workspace, checker, paths)
+        return run_checker(workspace, checker, paths)
 
 
-def _misfits(task: Task, tree: str, paths: Sequence[str]) -> list[Misfit]:
+def _misfits(task: Task, tree: str, paths: Sequence[str]) -> list[ConsistencyError]:
     def read(path: str) -> bytes | None:
         try:
             return task.trees.read(tree, path)
         except OSError:
             return None
 
-    return [one for path in paths if path.endswith((".py", ".pyi")) for one in misfits(path, read)]
+    return [one for path in paths if path.endswith((".py", ".pyi")) for one in find_inconsistencies(path, read)]

@@ -1,7 +1,7 @@
-"""Where a fault may lie by what fails: tests that fail as the files are, watched line by line, beside some that pass.
+"""Suspicious lines: failing tests are traced line by line, together with some passing ones.
 
-Spectrum-based localization for an agent is AutoCodeRover's (arXiv 2404.05427) idea; the signals are of
-`agent/repair/suspects.py`.
+Spectrum-based localization for an agent is AutoCodeRover's (arXiv 2404.05427) idea; the signals are those of
+`agent/repair/analysis/suspicious_statements.py`.
 """
 
 from __future__ import annotations
@@ -10,39 +10,41 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from aci.candidates import Evaluator
-from aci.source import definitions
-from aci.spectrum import observe
-from agent.moves.failing import failing_tests
-from agent.moves.framing import framed
-from agent.repair.suspects import Suspect, suspects
+from aci.repair.candidate_evaluator import Evaluator
+from aci.repair.spectrum import trace_tests
+from aci.repository.python_source import definitions
+from agent.phases.base_failures import failing_tests
+from agent.prompts.quotation import quote_text
+from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
 
 CPU_SECONDS, SECONDS = 20.0, 90.0
-"""Of the target's processes, and of the clock, that watching tests may take."""
+"""The time limits for tracing the tests: CPU time of the target's processes, and wall-clock time."""
 MOST, MOST_NAMED, LONGEST = 10, 5, 120
-"""Lines that are told, names of failing tests, and characters of a line."""
-NONE = "No test fails as the files are, so none says where the fault is."
-UNSEEN = "What fails could not be watched line by line: {why}"
-OF_OTHERS = "what was watched ran none of the repository's own code that is not a test."
-HEAD = "{failing} failing tests ({names}) and {passing} passing ones were watched; the most suspicious lines first:"
+"""The number of lines shown, of names of failing tests, and of characters of a line."""
+NONE = "No test fails with the present files, so no lines are suspicious."
+NOT_TRACED = "The failing tests could not be traced: {why}"
+NO_OWN_CODE = "the traced tests ran none of the repository's own source code."
+HEAD = "{failing} failing tests ({names}) and {passing} passing ones were traced; the most suspicious lines first:"
 
 
-def suspicious(task: Task, given: Sequence[str]) -> str:
-    """The most suspicious lines, as words for a prompt, on the record for each state of the files; `given` are the
-    tests of the user's that are to be mended."""
-    found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _found(task, given))
+def suspicious_lines(task: Task, given: Sequence[str]) -> str:
+    """Return the most suspicious lines as text for a prompt, recorded for each state of the files.
+
+    `given` are the user's tests that must be fixed.
+    """
+    found: dict[str, Any] = task.once(f"suspects {task.tree[:12]}", lambda: _trace_tests(task, given))
     if not found["lines"]:
-        return UNSEEN.format(why=framed(found["why"])) if found["why"] else NONE
-    names = framed(", ".join(found["failing"][:MOST_NAMED]))
+        return NOT_TRACED.format(why=quote_text(found["why"])) if found["why"] else NONE
+    names = quote_text(", ".join(found["failing"][:MOST_NAMED]))
     head = HEAD.format(failing=len(found["failing"]), names=names, passing=found["passing"])
-    return f"{head}\n{framed(chr(10).join(found['lines']))}"
+    return f"{head}\n{quote_text(chr(10).join(found['lines']))}"
 
 
-def _found(task: Task, given: Sequence[str]) -> dict[str, Any]:
+def _trace_tests(task: Task, given: Sequence[str]) -> dict[str, Any]:
     tests = failing_tests(task, given)
     found: dict[str, Any] = {"failing": [], "passing": 0, "lines": [], "why": ""}
     if not tests["failing"]:
@@ -53,21 +55,21 @@ def _found(task: Task, given: Sequence[str]) -> dict[str, Any]:
             closing(task.engine.fork(task.tree, task.cancel)) as workspace,
             Evaluator(workspace, tests["command"], names, task.cancel, task.tree) as evaluator,
         ):
-            spectrum = observe(evaluator, tests["failing"], tests["passing"], CPU_SECONDS, SECONDS)
+            spectrum = trace_tests(evaluator, tests["failing"], tests["passing"], CPU_SECONDS, SECONDS)
     except UsageError as error:
         return found | {"why": error.message}
     read = _Reader(task)
-    likely = suspects(spectrum, read.data)[:MOST]
+    likely = find_suspects(spectrum, read.data)[:MOST]
     return found | {
-        "why": OF_OTHERS,
+        "why": NO_OWN_CODE,
         "failing": [one.test for one in spectrum.failing],
         "passing": len(spectrum.passing),
-        "lines": [read.told(one) for one in likely],
+        "lines": [read.describe(one) for one in likely],
     }
 
 
 class _Reader:
-    """Files as they are, with what their lines say."""
+    """A reader of the present files and their lines."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -78,7 +80,7 @@ class _Reader:
         except OSError:
             return None
 
-    def told(self, one: Suspect) -> str:
+    def describe(self, one: Suspect) -> str:
         source = (self.data(one.path) or b"").decode("utf-8", "replace")
         lines = source.split("\n")
         code = lines[one.line - 1].strip()[:LONGEST] if one.line <= len(lines) else ""

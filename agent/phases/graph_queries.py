@@ -1,7 +1,7 @@
-"""Queries of the code graph in JSON, refined until they show what was looked for.
+"""Queries of the code graph in JSON, which a model refines.
 
-That a model asks a graph in a language of its own is CodexGraph's (arXiv 2408.03910), that one rewrites the issue to
-queries and another ranks what they find CGM's (arXiv 2505.16901).
+The query language for a model follows CodexGraph (arXiv 2408.03910); a model that rewrites the issue to queries and
+another that ranks the results follow CGM (arXiv 2505.16901).
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aci.graph.blobs import TreeBlobs
-from aci.locating import ask_graph
-from agent.moves.framing import framed
+from aci.localization.issue_localization import query_tree_graph
+from aci.repository.file_blobs import TreeBlobs
+from agent.prompts.quotation import quote_text
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph
-    from aci.graph.outline import Place
-    from agent.task import Task
+    from aci.graph.code_graph import Graph
+    from aci.graph.outline import Location
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 MOST_QUERIES, MOST_ROWS, MOST_NODES = 4, 40, 2_000
-"""Queries of an answer, rows of a result, and places that one may go through."""
+"""The number of queries in an answer, of rows in a result, and of places that a query may visit."""
 SYNTAX = """\
-Ask the code graph by JSON objects, up to four in an answer, each like
+Query the code graph with JSON objects, up to four in an answer, each like
 {"name": "Shape", "path": "src/*", "kind": "class", "follow": "subclasses", "depth": 3, "lacks": "area"}
-- `name`: a definition's, bare or dotted, `*` for any part; `path`: a pattern its file has to match
+- `name`: the name of a definition, bare or dotted, `*` for any part; `path`: a pattern for its file
 - `kind`: class, function, or any
-- `follow`: callers, callees, bases, subclasses or members; what is found are then the places so reached, with the way
-- `depth`: how often it is followed, up to 4
-- `has`, `lacks`: only places that hold, or do not hold, a member of that name
-All but `name` may be left out."""
+- `follow`: callers, callees, bases, subclasses or members; the results are then the places reached, with the path
+- `depth`: how many times to follow, up to 4
+- `has`, `lacks`: only places with, or without, a member of that name
+All keys but `name` are optional."""
 
 
 class Query(BaseModel):
-    """What is looked for, as `SYNTAX` says."""
+    """A query, as `SYNTAX` describes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,8 +50,8 @@ class Query(BaseModel):
     lacks: str = Field(default="", max_length=100)
 
 
-def queried(task: Task, words: str, most: int) -> Generator[Step, None, str]:
-    """What a conversation without tools comes to say, after so many answers with queries at most; each is answered."""
+def run_queries(task: Task, words: str, most: int) -> Generator[Step, None, str]:
+    """Return the final answer of a conversation without tools, after at most `most` answers with queries."""
     yield task.say(f"{words}\n\n{SYNTAX}")
     said = ""
     for number in range(most + 1):
@@ -64,8 +64,8 @@ def queried(task: Task, words: str, most: int) -> Generator[Step, None, str]:
         yield task.step(reply, (), ())
         found = task.once(f"queries {number + 1}", lambda asked=asked: [_result(task, one) for one in asked])  # type: ignore[misc]
         left = most - number - 1
-        end = f"You may ask {left} times more, or answer." if left else "Answer now, without a query."
-        yield task.say("\n\n".join([*map(framed, found), end]), author="graph")
+        end = f"You may query {left} more times, or answer." if left else "Answer now, without a query."
+        yield task.say("\n\n".join([*map(quote_text, found), end]), author="graph")
     return said
 
 
@@ -83,34 +83,34 @@ def _objects(said: str) -> Iterator[object]:
 
 
 def _result(task: Task, asked: object) -> str:
-    """What a query finds, or what is wrong with it."""
+    """Return the results of a query, or its error."""
     try:
         query = Query.model_validate(asked)
     except ValidationError as error:
         first = error.errors()[0]
         return f"{json.dumps(asked)[:200]}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
     blobs = TreeBlobs(task.trees, task.base.tree)
-    rows = ask_graph(blobs, lambda graph: answer(graph, query), task.notify)
+    rows = query_tree_graph(blobs, lambda graph: run_query(graph, query), task.notify)
     shown = rows[:MOST_ROWS] + ([f"… {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else [])
     return "\n".join([f"{query.model_dump_json(exclude_defaults=True)}:", *(shown or ["nothing"])])
 
 
-def answer(graph: Graph, query: Query) -> list[str]:
-    """A row for each place that a query finds: path, line, signature, and the way to it."""
+def run_query(graph: Graph, query: Query) -> list[str]:
+    """Return a row for each place that a query finds: path, line, signature, and the path to it."""
     begin = [place for place in _named(graph, query.name) if not query.follow or _fits(graph, place, query.kind, "")]
-    reached: dict[Place, tuple[Place, ...]] = dict.fromkeys(begin, ())
+    reached: dict[Location, tuple[Location, ...]] = dict.fromkeys(begin, ())
     if query.follow:
-        reached = _followed(graph, begin, query.follow, query.depth)
+        reached = _follow_links(graph, begin, query.follow, query.depth)
     found = [
         (place, way)
         for place, way in reached.items()
         if fnmatchcase(place.path, query.path) and _fits(graph, place, "any" if query.follow else query.kind, query.has)
-        and not (query.lacks and _holds(graph, place, query.lacks))
+        and not (query.lacks and _has_member(graph, place, query.lacks))
     ]  # fmt: skip
     return [_row(graph, place, way) for place, way in sorted(found, key=lambda one: (len(one[1]), one[0]))]
 
 
-def _named(graph: Graph, name: str) -> list[Place]:
+def _named(graph: Graph, name: str) -> list[Location]:
     if "*" not in name:
         return graph.defining(name)[:MOST_NODES]
     *_, bare = name.split(".")
@@ -118,17 +118,19 @@ def _named(graph: Graph, name: str) -> list[Place]:
     return [place for place in found if _dotted(graph, place, name)][:MOST_NODES]
 
 
-def _dotted(graph: Graph, place: Place, name: str) -> bool:
+def _dotted(graph: Graph, place: Location, name: str) -> bool:
     symbol = graph.symbol(place)
     return symbol is not None and ("." not in name or fnmatchcase(symbol.name, name))
 
 
-def _followed(graph: Graph, begin: Sequence[Place], follow: str, depth: int) -> dict[Place, tuple[Place, ...]]:
-    """What is reached, with the places on the way."""
-    reached: dict[Place, tuple[Place, ...]] = {}
-    edge: list[tuple[Place, tuple[Place, ...]]] = [(place, (place,)) for place in begin]
+def _follow_links(
+    graph: Graph, begin: Sequence[Location], follow: str, depth: int
+) -> dict[Location, tuple[Location, ...]]:
+    """Return the places reached, each with the places on the path to it."""
+    reached: dict[Location, tuple[Location, ...]] = {}
+    edge: list[tuple[Location, tuple[Location, ...]]] = [(place, (place,)) for place in begin]
     for _ in range(depth):
-        further: list[tuple[Place, tuple[Place, ...]]] = []
+        further: list[tuple[Location, tuple[Location, ...]]] = []
         for place, way in edge:
             for other in _next(graph, place, follow):
                 if other not in reached and other not in begin and len(reached) < MOST_NODES:
@@ -138,30 +140,30 @@ def _followed(graph: Graph, begin: Sequence[Place], follow: str, depth: int) -> 
     return reached
 
 
-def _next(graph: Graph, place: Place, follow: str) -> list[Place]:
+def _next(graph: Graph, place: Location, follow: str) -> list[Location]:
     if follow == "members":
         return _members(graph, place)
     ways = {"callers": graph.callers, "callees": graph.callees, "bases": graph.bases, "subclasses": graph.subclasses}
     return [link.place for link in ways[follow](place)]
 
 
-def _members(graph: Graph, place: Place) -> list[Place]:
+def _members(graph: Graph, place: Location) -> list[Location]:
     symbols = graph.outline(place.path).symbols
     return [place._replace(symbol=at) for at, one in enumerate(symbols) if one.parent == place.symbol]
 
 
-def _holds(graph: Graph, place: Place, name: str) -> bool:
+def _has_member(graph: Graph, place: Location, name: str) -> bool:
     members = (graph.symbol(one) for one in _members(graph, place))
     return any(symbol is not None and symbol.bare == name for symbol in members)
 
 
-def _fits(graph: Graph, place: Place, kind: str, has: str) -> bool:
+def _fits(graph: Graph, place: Location, kind: str, has: str) -> bool:
     symbol = graph.symbol(place)
     right = kind == "any" or (symbol is not None and symbol.kind == kind)
-    return right and (not has or _holds(graph, place, has))
+    return right and (not has or _has_member(graph, place, has))
 
 
-def _row(graph: Graph, place: Place, way: Sequence[Place]) -> str:
+def _row(graph: Graph, place: Location, way: Sequence[Location]) -> str:
     symbol = graph.symbol(place)
     where = f"{place.path}:{symbol.line} {symbol.name}  {symbol.signature}" if symbol else place.path
     names = [one.name if (one := graph.symbol(step)) else step.path for step in way]

@@ -1,4 +1,4 @@
-"""The gate between reproducing and patching: a new test is seen red, for the issue's reason."""
+"""The gate between reproduction and patch: a new test must fail for the reason given in the issue."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aci.mentions import CODE
-from aci.patch import is_test, is_test_config
-from agent.moves.opening import places
+from aci.issue_text.issue_mentions import CODE
+from aci.repository.patch import is_test, is_test_config
+from agent.prompts.opening_prompt import places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
     from trajectories.trees import Change
 
 OF_THE_TEST = {"SyntaxError", "IndentationError", "NameError", "UnboundLocalError"}
 READ_BY_CODE = CODE | {"cfg", "html", "ini", "j2", "jinja", "json", "po", "toml", "xml", "yaml", "yml"}
-"""Extensions of files whose change may turn a test red or green."""
+"""Extensions of files whose change may alter the result of a test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a step shows. `open`: go on to the patch. `refused` says why a red test does not count; both empty: wait."""
+    """The gate's decision after a step. `open`: continue with the patch. `refused`: why a failing test is not accepted.
+    Both empty: wait."""
 
     open: str = ""
     refused: str = ""
@@ -35,7 +36,7 @@ class Gate:
 
 
 def judge(task: Task, step: Step) -> Gate:
-    """Whether the step saw a new test fail on the base's source, and for a reason that can be the issue's."""
+    """Return whether a new test failed on the base's source in this step, for a reason that may be the issue's."""
     changed = task.trees.changed(task.base.tree, step.tree)
     new = {change.path for change in changed if change.status == "A"}
     edited = {change.path for change in changed if change.status == "M"}
@@ -44,19 +45,19 @@ def judge(task: Task, step: Step) -> Gate:
     known = {hit["name"].rpartition(".")[2] for hit in places(task)["functions"]} if ours else ()
     reasons = [reason for failure in ours if (reason := wrong_reason(failure, task.issue.text, known))]
     if len(reasons) < len(ours):
-        return Gate(open=f"Red: {', '.join(failure['id'] for failure in ours[:5])}")
+        return Gate(open=f"Failing test: {', '.join(failure['id'] for failure in ours[:5])}")
     if any(_source(change) for change in changed):
-        return Gate(open="The source was changed before a test was seen red.")
+        return Gate(open="The source was changed before a test failed.")
     if reasons:
         return Gate(refused=reasons[0])
     misplaced = sorted({failure["path"] for failure in failures} & edited)
-    return Gate(refused=f"{misplaced[0]} existed before; put the new test into a new file.") if misplaced else Gate()
+    return Gate(refused=f"{misplaced[0]} already existed; put the new test in a new file.") if misplaced else Gate()
 
 
 def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = ()) -> str:
-    """Why a failing test does not show the issue; "" if it may: which exception it should be is for the proof to say.
+    """Return why a failing test does not show the issue, "" if it may. The proof judges whether its exception is right.
 
-    `failure` is as `run_tests` reports it, `known` are functions that the base has and that an issue cannot ask for.
+    `failure` is as `run_tests` reports it, `known` are functions of the base, which an issue cannot ask for.
     """
     id, error, missing = failure["id"], failure["error"], failure["missing"]
     in_test = not failure["at"] or is_test(failure["at"])
@@ -66,10 +67,10 @@ def wrong_reason(failure: dict[str, Any], issue: str, known: Collection[str] = (
     if in_test and error in OF_THE_TEST and not _speaks_of(issue, error):
         return f"{id} fails because the test itself is wrong: {reason(failure)}"
     if missing:
-        asked = "If it is to be added, go on; else mend the test."
-        return f"{id} fails only because {missing} is missing, of which the issue does not speak. {asked}"
+        asked = "If it should be added, continue; otherwise fix the test."
+        return f"{id} fails only because {missing} is missing, which the issue does not mention. {asked}"
     if re.search(r"fixture '[^']*' not found", failure["message"]):
-        return f"{id} does not get to the issue: {reason(failure)}"
+        return f"{id} fails before it reaches the issue: {reason(failure)}"
     return ""
 
 
@@ -78,7 +79,7 @@ def _speaks_of(issue: str, name: str) -> bool:
 
 
 def _source(change: Change) -> bool:
-    """Whether a change is one of the source. A note is not, nor is a new file at the top: a script to try things."""
+    """Return whether a change affects the source. Documentation does not, nor does a new top-level file (a script)."""
     path = change.path
     if is_test(path) or is_test_config(path) or path.rpartition(".")[2].lower() not in READ_BY_CODE:
         return False
@@ -86,6 +87,6 @@ def _source(change: Change) -> bool:
 
 
 def reason(failure: Mapping[str, Any]) -> str:
-    """What a failing test says, in a line."""
+    """Return the message of a failing test in one line."""
     lines = [line.strip() for line in failure["message"].splitlines() if line.strip()]
     return next((line for line in reversed(lines) if failure["error"] and failure["error"] in line), "".join(lines[:1]))

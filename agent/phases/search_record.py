@@ -1,4 +1,4 @@
-"""Where a search keeps what it tried: on the run's record, so that a resumed run does not try it again."""
+"""The record of a search: what it tried, so that a resumed run does not try it again."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
 
 NAME = "tried "
 
 
-class OnRecord:
-    """Parts of what was tried in this turn, as recorded results; their digests are outputs of the run."""
+class SearchRecord:
+    """The tried edits of this turn, in parts, as recorded results; their digests are outputs of the run."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -21,7 +21,7 @@ class OnRecord:
         for part in self._task.known(NAME).values():
             try:
                 yield part, self._task.engine.journal.recall(part["digests"])
-            except FileNotFoundError:  # removed by somebody: then it is tried again
+            except FileNotFoundError:  # the file was removed: try the part again
                 continue
 
     def keep(self, part: dict[str, Any], digests: bytes) -> None:

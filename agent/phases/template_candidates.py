@@ -1,4 +1,4 @@
-"""Edits of templates as candidates beside those of models: they cost no request."""
+"""Edits from templates as candidates beside those of models, without any requests."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import re
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent.moves.attempting import Candidate, attempts
-from agent.moves.failing import failing_tests
-from agent.moves.offering import with_edit
-from agent.moves.opening import likely_sources
-from agent.moves.searching import searched
-from agent.repair.words import LETTERS, changed
+from agent.candidates.diverse_attempts import Candidate, attempts
+from agent.phases.base_failures import failing_tests
+from agent.phases.offered_edits import apply_edit
+from agent.phases.template_search import search_templates
+from agent.prompts.opening_prompt import likely_sources
+from agent.repair.edit_descriptions import LETTERS, describe_change
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.parallel import Attempt
-    from agent.task import Task
+    from agent.engine.parallel_attempts import Attempt
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 NAMED = re.compile(r"\btest_\w+|\w::\w|\btest[A-Z]\w+")
-"""A test's name in an issue."""
+"""The name of a test in an issue."""
 MOST = 2
-"""Edits that are put beside the attempts; each is proven."""
+"""The number of edits that are added to the attempts; each is proven."""
 
 
-def templated(task: Task, given: Sequence[str]) -> Generator[Step, None, list[Candidate]]:
-    """The edits that behave differently and make the tests pass that show the issue; none where no test is given that
-    fails, or named in the issue."""
+def template_candidates(task: Task, given: Sequence[str]) -> Generator[Step, None, list[Candidate]]:
+    """Return edits that behave differently and pass the tests that show the issue.
+
+    Empty unless failing tests are given or named in the issue.
+    """
     if not given and not NAMED.search(task.issue.text):
         return []
     task.note("phase", "templates")
@@ -35,7 +37,7 @@ def templated(task: Task, given: Sequence[str]) -> Generator[Step, None, list[Ca
     task.note("summary", tests["summary"])
     if not tests["failing"]:
         return []
-    found = searched(task, tests)
+    found = search_templates(task, tests)
     task.note("summary", f"{found['tried']:,} edits tried, {len(found['plausible'])} pass the tests")
     places = range(min(MOST, len(found["edits"])))
     return (yield from attempts(task, [_attempt(task, found, place, given) for place in places]))
@@ -43,10 +45,10 @@ def templated(task: Task, given: Sequence[str]) -> Generator[Step, None, list[Ca
 
 def _attempt(task: Task, found: dict[str, Any], place: int, given: Sequence[str]) -> Attempt:
     edit, likely = found["edits"][place], likely_sources(task)
-    what = changed(edit["path"], edit["line"], edit["function"], edit["description"])
+    what = describe_change(edit["path"], edit["line"], edit["function"], edit["description"])
 
     def solve(own: Task) -> Generator[Step, None, Outcome]:
-        yield own.adopt(with_edit(own.trees, own.tree, found, place), what, "templates")
+        yield own.adopt(apply_edit(own.trees, own.tree, found, place), what, "templates")
         yield from own.prove(given, likely, doubt=edit["doubt"])
         return own.best()
 

@@ -1,4 +1,4 @@
-"""A search for edits that make failing tests pass, without a model: what templates find, for any strategy to use."""
+"""A search for template edits that make failing tests pass, without a model, for use by any strategy."""
 
 from __future__ import annotations
 
@@ -8,48 +8,52 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from agent.moves.offering import SEARCH
-from agent.moves.opening import places
-from agent.moves.remembering import OnRecord
+from agent.phases.offered_edits import SEARCH
+from agent.phases.search_record import SearchRecord
+from agent.prompts.opening_prompt import places
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.repair.search import Found, Progress
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.repair.repair_search import Progress, SearchResult
 
 SEARCH_SECONDS = 60.0
-"""CPU seconds of the target, where no --max-time says how long a search may take."""
+"""The CPU seconds of a search if no --max-time limits it."""
 EDITS = 6
-"""Behaviours that are kept with their edit."""
+"""The number of different behaviours for which an edit is kept."""
 SUSPECTS = 5
 PROOF_SECONDS, PROOF_SUITES = 8.0, 4
-"""Of the time that is left, what the proof needs at least, and how often it runs about as much as the tests took."""
+"""The least time that the proof needs, and how often it runs about as many tests as the search's test run."""
 
 
-def searched(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
-    """What a search for edits finds that mend what fails, as `failing_tests` told it: as JSON, each edit as the `edit`
-    tool takes it. It is on the record, and gone on with where it was cut off."""
+def search_templates(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
+    """Search for edits that fix the failing tests of `failing_tests`.
+
+    The result is JSON, each edit in the form of the `edit` tool. The search is recorded and can be resumed.
+    """
     found: dict[str, Any] = task.once(SEARCH, lambda: _search(task, tests))
     return found
 
 
 def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
-    from aci.localize import Hit
-    from agent.repair.search import Found, Question, search
+    from aci.localization.place_ranking import RankedPlace
+    from agent.repair.repair_search import RepairTask, SearchResult, search
 
     located = [
-        Hit(one["path"], 0.0, name=one.get("name", ""), line=one.get("line", 0))
+        RankedPlace(one["path"], 0.0, name=one.get("name", ""), line=one.get("line", 0))
         for part in places(task).values()
         for one in part
     ]
     cpu_seconds, end = _budget(task, tests["seconds"])
-    with closing(task.engine.fork(task.tree, task.cancel)) as workspace:  # what edits write is no part of the patch
+    with closing(
+        task.engine.fork(task.tree, task.cancel)
+    ) as workspace:  # files that edits write are no part of the patch
         names = tests["failing"], tests["passing"]
-        question = Question(workspace, task.trees, task.tree, *names, tests["command"], task.issue.text, located)
+        question = RepairTask(workspace, task.trees, task.tree, *names, tests["command"], task.issue.text, located)
         try:
-            found = search(question, cpu_seconds, task.cancel, _teller(task), OnRecord(task), end)
+            found = search(question, cpu_seconds, task.cancel, _progress_reporter(task), SearchRecord(task), end)
         except UsageError as error:
-            found = Found(why=f"{error.message} {error.fix}")
+            found = SearchResult(why=f"{error.message} {error.fix}")
     task.cancel.check()
     behaviours = found.choice.behaviours
     return {
@@ -74,7 +78,7 @@ def _search(task: Task, tests: dict[str, Any]) -> dict[str, Any]:
 
 
 def _budget(task: Task, suite: float) -> tuple[float, float]:
-    """CPU seconds for the search, and when it has to end: with --max-time it has all of it but what the proof needs."""
+    """Return the search's CPU seconds and end time: with --max-time, all the time but what the proof needs."""
     deadline = task.cancel.deadline
     if deadline is None:
         return SEARCH_SECONDS, math.inf
@@ -82,11 +86,11 @@ def _budget(task: Task, suite: float) -> tuple[float, float]:
     return math.inf, deadline - min(left / 2, PROOF_SECONDS + PROOF_SUITES * suite)
 
 
-def _teller(task: Task) -> Callable[[Progress], None]:
+def _progress_reporter(task: Task) -> Callable[[Progress], None]:
     return lambda progress: task.engine.tell("progress", task.branch, str(progress))
 
 
-def _edit(found: Found, number: int) -> dict[str, Any]:
+def _edit(found: SearchResult, number: int) -> dict[str, Any]:
     behaviour = found.choice.behaviours[number]
     candidate = behaviour.candidate
     old, new = found.smallest_edit(candidate)

@@ -1,4 +1,4 @@
-"""Tests that show the issue: those the user names with `--reproduce`."""
+"""The user's reproduction tests: those that `--reproduce` names."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 from trajectories.records import Action
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 
 def given_tests(task: Task) -> Generator[Step, None, tuple[str, ...]]:
-    """The test that `--reproduce` names; a file from outside the repository becomes a new test file, as a step.
+    """Return the test that `--reproduce` names; a file from outside the repository becomes a new test file, as a step.
 
-    Its content is on the record, so a resumed run does not need the user's file again.
+    Its content is recorded, so a resumed run does not need the user's file again.
     """
     name = task.settings.reproduce
     file, mark, node = name.partition("::")
     if not Path(file).is_absolute():
         return (name,) if name else ()
     content = task.once("reproduction test", lambda: Path(file).read_text("utf-8"))
-    target = _place(set(task.trees.files(task.base.tree)), Path(file).name)
+    target = _free_path(set(task.trees.files(task.base.tree)), Path(file).name)
     actions = (Action("edit", {"path": target, "old": "", "new": content}),)
     yield task.step(None, task.act(actions), actions, author="reproduction")
     return (f"{target}{mark}{node}",)
 
 
-def _place(taken: set[str], name: str) -> str:
-    """Beside the other tests, under a name that is free."""
+def _free_path(taken: set[str], name: str) -> str:
+    """Return an unused path beside the other tests."""
     folder = next((path.partition("/")[0] + "/" for path in sorted(taken) if path.startswith(("test/", "tests/"))), "")
     names = (name, *(f"test_reproduction_{number}_{name}" for number in range(len(taken) + 1)))
     return next(folder + free for free in names if folder + free not in taken)

@@ -1,6 +1,6 @@
-"""What a model answers in words that is meant for the files: places, whole files, and edits as search/replace blocks.
+"""Parsers of answers in text: places, whole files, and edits as search/replace blocks.
 
-The form of the blocks is Aider's, in which Agentless (arXiv 2407.01489) asks for patches too.
+The format of the blocks is Aider's, which Agentless (arXiv 2407.01489) uses for patches, too.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ FENCE = re.compile(r"`{3,}\w*\s*")
 NAMED = re.compile(r"\s*(?:[-*]|\d+[.)])?\s*`?(?:\./)?([^`\s]+)")
 BLOCKS = dict.fromkeys(("python", "python3", "py"), "python") | dict.fromkeys(("bash", "sh", "shell"), "shell")
 BLOCKS |= {"submit": "submit", "view": "view"}
-"""The tools that fenced blocks are for, by their language."""
+"""The tools of fenced blocks, by their language."""
 ARGUMENT = {"python": "code", "shell": "command", "submit": "summary", "view": "path"}
 MOST = 20
-"""Edits that are taken from one answer."""
+"""The most edits that are taken from one answer."""
 
 
 def lines_of(text: str) -> list[str]:
-    """A text's lines, ended by nothing but newlines, as files have them."""
+    """Return the lines of a text, split only at newlines, as in files."""
     return text.replace("\r\n", "\n").split("\n")
 
 
-def edits_of(said: str) -> tuple[Action, ...]:
-    """The search/replace blocks of an answer as actions of the tool `edit`; one without an end is none."""
+def parse_edits(said: str) -> tuple[Action, ...]:
+    """Return the search/replace blocks of an answer as actions of the tool `edit`; incomplete blocks are ignored."""
     found: list[Action] = []
     path = ""
     old: list[str] | None = None
@@ -51,8 +51,8 @@ def edits_of(said: str) -> tuple[Action, ...]:
     return tuple(one for one in found if one.arguments["path"])[:MOST]
 
 
-def file_of(said: str) -> tuple[str, str] | None:
-    """The path and the text of the first whole file in an answer: a path in a line of its own, then a fenced block."""
+def parse_file(said: str) -> tuple[str, str] | None:
+    """Return path and text of the first whole file in an answer: a line with only a path, then a fenced block."""
     path = ""
     text: list[str] | None = None
     for line in lines_of(said):
@@ -67,16 +67,19 @@ def file_of(said: str) -> tuple[str, str] | None:
     return None
 
 
-def acted_by(said: str) -> tuple[Action, ...]:
-    """The action that the first fenced block of code in an answer is, by its language: `python`, `bash`, `view`
-    with a path, or `submit` with a summary as its text. No block, or one without an end, is none."""
+def parse_action(said: str) -> tuple[Action, ...]:
+    """Return the action of the first fenced code block in an answer, by its language: `python`, `bash`, `view` with a
+    path, or `submit` with a summary as its text.
+
+    Empty if there is no complete block.
+    """
     tool, fence = "", ""
     lines: list[str] = []
     for line in lines_of(said):
         if not tool:
-            opened = re.fullmatch(r"\s*(`{3,})\s*(\w+)\s*", line)
-            tool = BLOCKS.get(opened[2].lower(), "") if opened else ""
-            fence = opened[1] if opened else ""
+            opening = re.fullmatch(r"\s*(`{3,})\s*(\w+)\s*", line)
+            tool = BLOCKS.get(opening[2].lower(), "") if opening else ""
+            fence = opening[1] if opening else ""
         elif line.strip() == fence:
             return (Action(tool, {ARGUMENT[tool]: "\n".join(lines)}),)
         else:
@@ -84,13 +87,13 @@ def acted_by(said: str) -> tuple[Action, ...]:
     return ()
 
 
-def named_in(said: str, known: Collection[str], most: int) -> list[str]:
-    """Those of the known names that an answer gives, each at the beginning of a line, in its order."""
+def parse_names(said: str, known: Collection[str], most: int) -> list[str]:
+    """Return the known names that an answer lists, each at the beginning of a line, in its order."""
     words = (match[1].rstrip(",;") for line in lines_of(said) if (match := NAMED.match(line)))
     return [word for word in dict.fromkeys(words) if word in known][:most]
 
 
 def _path(line: str) -> str:
-    """The path that a line consists of; "" for other lines."""
+    """Return the path that a line consists of; "" for other lines."""
     words = re.sub(r"(?i)^\W*(?:file|path):", "", line.strip()).strip("#*`: ").split()
     return words[0].strip("`") if len(words) == 1 and re.fullmatch(r"[\w./+-]+\.\w+", words[0].strip("`")) else ""

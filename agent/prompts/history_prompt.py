@@ -1,8 +1,8 @@
-"""What prompts may name of the past: fixes like the issue, earlier runs, and ways over commits to places.
+"""History that prompts may name: fixes similar to the issue, earlier runs, and paths through commits to places.
 
-All of it is somebody's words, so data. It costs seconds, so it is looked for only where a prompt names it, and is on
-the record then. That what was seen before is kept and told beside what failed is ExpeRepair's (arXiv 2506.10484) and
-SWE-Exp's (arXiv 2507.23361), the ways over commits are KGCompass's (arXiv 2503.21710).
+All of it is text by others, so data. Retrieval takes seconds, so it is done only if a prompt names it, and is recorded.
+Keeping experience and showing it beside a failure follows ExpeRepair (arXiv 2506.10484) and SWE-Exp (arXiv 2507.23361),
+paths through commits follow KGCompass (arXiv 2503.21710).
 """
 
 from __future__ import annotations
@@ -12,37 +12,39 @@ from dataclasses import asdict
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from aci import locating
-from aci.graph.blobs import TreeBlobs
-from aci.past_fixes import LONGEST
-from aci.view import mask, shorten
-from agent.moves.framing import framed, framed_whole, in_mark
-from agent.moves.opening import looked_at, places
-from agent.moves.recalling import recalled
+from aci.localization import issue_localization
+from aci.localization.similar_fixes import LONGEST
+from aci.observation.output_text import mask_secrets, shorten
+from aci.repository.file_blobs import TreeBlobs
+from agent.prompts.experience_prompt import past_runs_prompt
+from agent.prompts.opening_prompt import places, search_tree
+from agent.prompts.quotation import attribute_text, quote_fully, quote_text
 from trajectories.errors import WorkspaceError
-from trajectories.plumbing import GitFailed
+from trajectories.git_commands import GitFailed
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
 
 NOTED = 5
-"""Ways that are noted for who watches."""
+"""Paths that are shown to the user."""
 
 
-def retrieved(task: Task, prompt: str, known: Mapping[str, str]) -> dict[str, str]:
-    """What of these a prompt names and nobody has asked for yet, in words for a model."""
+def history_prompt(task: Task, prompt: str, known: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts for the names that a prompt uses and that are not `known` yet."""
     named = RETRIEVED.keys() & Template(prompt).get_identifiers()
     return {name: RETRIEVED[name](task) or "(none)" for name in sorted(named - known.keys())}
 
 
 def _past(task: Task) -> dict[str, Any]:
-    """Fixes and ways, on the record."""
+    """Return the similar fixes and the paths to places; they are recorded."""
 
     def look() -> dict[str, Any]:
         repository = task.engine.repository
-        before = locating.Before(repository.git_dir, task.base.commit)
+        before = issue_localization.HistoryBase(repository.git_dir, task.base.commit)
         try:
-            found = locating.retrieved(TreeBlobs(task.trees, looked_at(task)), task.issue, before, task.notify)
+            found = issue_localization.retrieve_history(
+                TreeBlobs(task.trees, search_tree(task)), task.issue, before, task.notify
+            )
         except (GitFailed, WorkspaceError) as error:
             return {"fixes": [], "routes": [], "why": str(error)}
         secrets = task.engine.secrets
@@ -54,13 +56,13 @@ def _past(task: Task) -> dict[str, Any]:
 
     past: dict[str, Any] = task.once("past", look)
     if past["why"]:
-        task.notify(f"Nothing is told of earlier commits: {past['why']}")
+        task.notify(f"Earlier commits are not used: {past['why']}")
     return past
 
 
 def _masked(found: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
-    """Masked as a whole, and then cut."""
-    masked = {name: mask(value, secrets) if isinstance(value, str) else value for name, value in found.items()}
+    """Return a result with its secrets masked; only then is its diff cut."""
+    masked = {name: mask_secrets(value, secrets) if isinstance(value, str) else value for name, value in found.items()}
     return masked | ({"diff": shorten(masked["diff"], LONGEST)} if "diff" in masked else {})
 
 
@@ -73,13 +75,13 @@ def _fixes(task: Task) -> str:
 
 
 def _framed_fix(fix: Mapping[str, Any]) -> str:
-    kinds = f' kind="{in_mark("; ".join(fix["kinds"]))}"' if fix["kinds"] else ""
-    inside = framed_whole(f"{fix['subject']}\n{fix['diff']}")
+    kinds = f' kind="{attribute_text("; ".join(fix["kinds"]))}"' if fix["kinds"] else ""
+    inside = quote_fully(f"{fix['subject']}\n{fix['diff']}")
     return f'<fix commit="{fix["commit"][:7]}"{kinds}>\n{inside}\n</fix>'
 
 
 def _experience(task: Task) -> str:
-    return recalled(task, places(task))
+    return past_runs_prompt(task, places(task))
 
 
 def _routes(task: Task) -> str:
@@ -87,7 +89,7 @@ def _routes(task: Task) -> str:
     lines = [f"{one['path']}:{one['line']} {one['name']}" if one["name"] else one["path"] for one in found]
     for place, one in list(zip(lines, found, strict=True))[:NOTED]:
         task.note("score", f"{one['weight']:.2f}, {place}: {one['words']}")
-    return framed("\n".join(f"- {place} ({one['words']})" for place, one in zip(lines, found, strict=True)))
+    return quote_text("\n".join(f"- {place} ({one['words']})" for place, one in zip(lines, found, strict=True)))
 
 
 RETRIEVED: Mapping[str, Callable[[Task], str]] = {"fixes": _fixes, "experience": _experience, "routes": _routes}

@@ -1,4 +1,4 @@
-"""The first message of a conversation: the issue, and the facts that every run asks for."""
+"""The first message of a conversation: the issue, and the facts that every run needs."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from aci.aside import Aside
-from aci.commands import detect
-from aci.discussion import with_discussion
-from aci.graph.blobs import TreeBlobs
-from aci.issue_run import Traced, snippets, trace
-from aci.locating import Before, located
-from aci.patch import is_test
-from aci.regression import nearest_tests
-from agent.moves.framing import framed, framed_issue
-from agent.moves.recalling import recalled
+from aci.issue_text.issue_discussion import append_discussion
+from aci.issue_text.issue_snippets import SnippetTrace, find_snippets, trace_snippets
+from aci.localization.issue_localization import HistoryBase, localize_issue
+from aci.proof.suite_selection import nearest_tests
+from aci.repository.file_blobs import TreeBlobs
+from aci.repository.patch import is_test
+from aci.runtime.background_task import BackgroundTask
+from aci.testing.suite_command import detect
+from agent.prompts.experience_prompt import past_runs_prompt
+from agent.prompts.quotation import framed_issue, quote_text
 from trajectories.errors import UsageError
 from trajectories.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
 
 SHOWN_PLACES, SHOWN_REASONS, LONGEST_REASON = 10, 2, 70
-LIMITED = "Only {folder}/ is looked at, changed and tested here: the user wants the rest left alone."
+LIMITED = "Read, change and test only {folder}/; the user wants the rest left unchanged."
 NEAR_PLACES = 3
 """Functions whose tests are named."""
 ADVICE = re.compile(r"(?:\.github/|docs/)?(?:AGENTS|CLAUDE|CONTRIBUTING)(?:\.md|\.rst|\.txt)?", re.IGNORECASE)
@@ -32,22 +32,23 @@ ABOUT_CHANGES = re.compile(r"change ?log|changes\.|history\.|news ?fragment|town
 
 
 def places(task: Task, top: int = 10) -> dict[str, Any]:
-    """The likeliest files and functions with their reasons, on the record."""
-    found: dict[str, Any] = task.once("localize", lambda: _located(task, top))
+    """Return the likeliest files and functions with their reasons; they are recorded."""
+    found: dict[str, Any] = task.once("localize", lambda: _localize(task, top))
     return found
 
 
-def _located(task: Task, top: int) -> dict[str, Any]:
+def _localize(task: Task, top: int) -> dict[str, Any]:
     repository = task.engine.repository
-    before, traced = Before(repository.git_dir, task.base.commit), _traced(task)
-    looking = Aside(
-        lambda: located(TreeBlobs(task.trees, looked_at(task)), task.issue, before, top, traced=traced), "places"
+    before, traced = HistoryBase(repository.git_dir, task.base.commit), _trace_snippets(task)
+    search = BackgroundTask(
+        lambda: localize_issue(TreeBlobs(task.trees, search_tree(task)), task.issue, before, top, traced=traced),
+        "places",
     )
     try:
-        _ = task.workspace  # which is needed next, and takes longer to open
+        _ = task.workspace  # opened meanwhile: it is needed next, and takes longer
     finally:
-        looking.wait()
-    found = looking.answer().places
+        search.wait()
+    found = search.answer().places
     return {
         "files": [{"path": hit.path, "why": list(hit.why)} for hit in found.files],
         "functions": [
@@ -56,89 +57,96 @@ def _located(task: Task, top: int) -> dict[str, Any]:
     }
 
 
-def looked_at(task: Task) -> str:
-    """The base's tree, with nothing but the subtree if there is one."""
+def search_tree(task: Task) -> str:
+    """Return the base's tree, reduced to the subtree if there is one."""
     subtree, tree = task.settings.subtree, task.base.tree
     return task.trees.overlay(EMPTY_TREE, tree, [subtree]) if subtree else tree
 
 
-def _traced(task: Task) -> Traced | None:
-    """What the issue's own code does. It is a stranger's, so it runs in a container only."""
-    text = with_discussion(task.issue).text
-    if task.settings.workspace != "docker" or not snippets(text):
+def _trace_snippets(task: Task) -> SnippetTrace | None:
+    """Return what the issue's own code does. That code is not trusted, so it runs only in a container."""
+    text = append_discussion(task.issue).text
+    if task.settings.workspace != "docker" or not find_snippets(text):
         return None
-    found = trace(task.workspace, text)
-    task.workspace.restore(task.tree)  # whatever that code has done to the files
+    found = trace_snippets(task.workspace, text)
+    task.workspace.restore(task.tree)  # undoes what that code did to the files
     return found
 
 
 def likely_sources(task: Task) -> list[str]:
-    """The likeliest files that are not tests: a failing test that covers one of them is tied to the issue."""
+    """Return the likeliest files that are not tests: a failing test that covers one of them is tied to the issue."""
     return [hit["path"] for hit in places(task)["files"] if not is_test(hit["path"])]
 
 
 def opening(task: Task, located: bool = True) -> str:
-    """The issue between marks (it is somebody's words, not an instruction to break rules), then where things are;
-    the likeliest places only if `located`."""
-    return "\n\n".join([framed_issue(task.issue), whereabouts(task), facts(task, located)])
+    """Return the issue in marks that make it data, then the facts about the repository; the likeliest places only if
+    `located`."""
+    return "\n\n".join([framed_issue(task.issue), describe_workspace(task), facts(task, located)])
 
 
-def whereabouts(task: Task) -> str:
-    """The folders of the task's own workspace."""
+def describe_workspace(task: Task) -> str:
+    """Return the folders of the task's workspace, and whether it has a network."""
     root, scratch = task.once("root", lambda: task.workspace.root), task.once("scratch", lambda: task.workspace.scratch)
-    return f"The repository is {root}, {_base(task)}; throw-away files go to {scratch}."
+    network = " There is no network." if task.settings.workspace == "docker" else ""
+    return f"The repository is in {root}, {_base(task)}. Put temporary files in {scratch}.{network}"
 
 
 def facts(task: Task, located: bool = True) -> str:
-    """What holds for all workspaces of a run."""
+    """Return the facts that are the same in all workspaces of a run."""
     found = places(task)
     parts = [
         f"Layout: {_layout(task)}",
-        LIMITED.format(folder=framed(task.settings.subtree)) if task.settings.subtree else "",
-        f"Tests: {tests_of(task, found)}",
+        LIMITED.format(folder=quote_text(task.settings.subtree)) if task.settings.subtree else "",
+        f"Tests: {describe_tests(task, found)}",
         _advice(task),
         _likeliest(found) if located else "",
-        recalled(task, found),
+        past_runs_prompt(task, found),
     ]
     return "\n\n".join(filter(None, parts))
 
 
 def _likeliest(found: dict[str, Any]) -> str:
-    return f"Likeliest places (found without a model, not certain):\n{framed(describe_places(found, SHOWN_PLACES))}"
+    return f"Likeliest places (found without a model, not certain):\n{quote_text(name_places(found, SHOWN_PLACES))}"
 
 
 def _base(task: Task) -> str:
-    """In a later turn of a session files are as the turns before have left them; and others may have been at work."""
+    """Return the state of the files. In a later turn, earlier turns and the user may have changed them."""
     if task.tree != task.base.tree:
-        return f"at {task.base}, with changes made already"
-    return "as it is now" if task.is_later else f"at {task.base}"
+        return f"at {task.base} with earlier changes"
+    return "in its present state" if task.is_later else f"at {task.base}"
 
 
-def describe_places(found: dict[str, Any], most: int = 10) -> str:
-    """One line a place: functions first, files where no function stands out."""
-    functions = [f"- {hit['path']}:{hit['line']} {hit['name']}{_why(hit)}" for hit in found["functions"]]
-    files = [f"- {hit['path']}{_why(hit)}" for hit in found["files"]]
-    return "\n".join((functions or files)[:most]) or "none"
+def name_places(found: dict[str, Any], most: int = 10) -> str:
+    """Return one line per function, or per file if there are no functions: what a model needs of the places."""
+    return "\n".join(f"- {_name(hit)}" for hit in (found["functions"] or found["files"])[:most]) or "none"
+
+
+def describe_places(found: dict[str, Any]) -> str:
+    """Return the lines of `name_places` with the strongest reasons of each place."""
+    return "\n".join(f"- {_name(hit)}{_why(hit)}" for hit in found["functions"] or found["files"]) or "none"
+
+
+def _name(hit: dict[str, Any]) -> str:
+    return f"{hit['path']}:{hit['line']} {hit['name']}" if "name" in hit else str(hit["path"])
 
 
 def _why(hit: dict[str, Any]) -> str:
-    """The weightiest reasons, short: a prompt is paid for."""
     shown = [reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…" for reason in hit["why"]]
     return f" ({'; '.join(shown[:SHOWN_REASONS])})" if shown else ""
 
 
 def _layout(task: Task) -> str:
-    """Top-level entries, of the subtree if there is one, with the number of files under each."""
+    """Return the top-level entries of the repository or the subtree without dotfiles, with each folder's file count."""
     top = f"{task.settings.subtree}/" if task.settings.subtree else ""
     below = [path.removeprefix(top) for path in task.trees.files(task.base.tree) if path.startswith(top)]
     counts = Counter(path.partition("/")[0] + ("/" if "/" in path else "") for path in below)
-    names = sorted(name for name in counts if name.isprintable())
+    names = sorted(name for name in counts if name.isprintable() and not name.startswith("."))
     shown = [f"{name} ({counts[name]})" if name.endswith("/") else name for name in names]
-    return (f"{framed(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
+    return (f"{quote_text(top)}: " if top else "") + ", ".join(shown[:30]) + (", …" if len(shown) > 30 else "")
 
 
-def tests_of(task: Task, found: dict[str, Any]) -> str:
-    """How tests are run, and where those are that are nearest to the likeliest places."""
+def describe_tests(task: Task, found: dict[str, Any]) -> str:
+    """Return how tests are run, and which test files are nearest to the likeliest places."""
     try:
         command, version = (task.settings.test, "") if task.settings.test else detect(task.workspace)
         how = f"`{command}`{f' (Python {version})' if version else ''}"
@@ -146,31 +154,31 @@ def tests_of(task: Task, found: dict[str, Any]) -> str:
         how = error.message
     tests = [
         path
-        for path in task.trees.files(looked_at(task))
+        for path in task.trees.files(search_tree(task))
         if path.endswith(".py") and is_test(path) and path.isprintable()
     ]
-    near = [path for path in nearest_of(task, found) if path.isprintable()]
+    near = [path for path in nearest_test_files(task, found) if path.isprintable()]
     folders = Counter(path.rpartition("/")[0] for path in tests).most_common(1)
     where = ", ".join(near) or (f"{folders[0][0]}/" if folders else "none yet")
     return f"{how}; nearest: {where}"
 
 
-def nearest_of(task: Task, found: dict[str, Any]) -> tuple[str, ...]:
-    """The test files that have most to do with the likeliest places."""
+def nearest_test_files(task: Task, found: dict[str, Any]) -> tuple[str, ...]:
+    """Return the test files most closely related to the likeliest places."""
     functions = [(hit["path"], hit["name"]) for hit in found["functions"][:NEAR_PLACES]]
     files = [(hit["path"], "") for hit in found["files"][:3]]
     places = [place for place in (*functions, *files) if not is_test(place[0])]
-    return nearest_tests(task.trees, looked_at(task), places)
+    return nearest_tests(task.trees, search_tree(task), places)
 
 
 def _advice(task: Task) -> str:
-    """What the repository tells those who change it: data, with no power over this run."""
+    """Return the repository's guidelines for contributors: data, without authority over this run."""
     shown: list[str] = []
     for path, entry in sorted(task.trees.files(task.base.tree).items()):
         if not ADVICE.fullmatch(path) or not entry.mode.startswith("100") or entry.size > LARGEST_ADVICE:
             continue
         data = task.trees.read_blob(entry.id)
-        text = "" if b"\0" in data else framed(data.decode("utf-8", "replace")).strip()
+        text = "" if b"\0" in data else quote_text(data.decode("utf-8", "replace")).strip()
         room = MOST_ADVICE - sum(map(len, shown))
         if "CONTRIBUTING" in path.upper():
             parts = re.split(r"\n\s*\n|\n(?=\s*[-*] )", text)

@@ -1,23 +1,25 @@
-"""What a turn of a conversation says to the model first."""
+"""The first message of a turn."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.moves.opening import opening
+from agent.prompts.opening_prompt import opening
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
 
 PLAN = "plan"
 MODES = (PLAN, "build")
 FIRST = ("task", "compact")
-"""Authors of steps after which the model knows what it is about."""
+"""Authors of steps that tell the model the request."""
 
 
-def asked(task: Task, after_plan: str = "") -> str:
-    """The user's words; where nothing was said before them, with where things are, and `after_plan` in a turn after one
-    in which nothing was to be changed."""
+def turn_prompt(task: Task, after_plan: str = "") -> str:
+    """Return the user's message; the full opening if there is no earlier one.
+
+    `after_plan` is added in the first turn after plan mode.
+    """
     if not any(step.author in FIRST for step in task.conversation):
         words: str = task.once("opening", lambda: opening(task))
         return words

@@ -1,1 +1,1 @@
-"""Repair without a model: where a fault may lie, edits that may mend it, which of them to believe."""
+"""Repair without a model: fault localization, candidate edits, selection among plausible edits."""

@@ -1,4 +1,4 @@
-"""The order in which candidates are tried: the likeliest first, each drawn only when its turn comes."""
+"""The order in which candidates are tried: the likeliest first, each generated only when its turn comes."""
 
 from __future__ import annotations
 
@@ -12,30 +12,38 @@ from dataclasses import replace
 from functools import cache
 from itertools import count, islice
 
-from aci.candidates import Candidate
-from aci.probing import Prober
-from aci.spectrum import Spectrum
+from aci.repair.candidate_evaluator import Candidate
+from aci.repair.condition_probes import ConditionProber
+from aci.repair.spectrum import Spectrum
 from agent.repair import templates as package
-from agent.repair.pairs import Pairs
-from agent.repair.places import Place, places
-from agent.repair.source import Source
-from agent.repair.spot import Drafts, Spot
-from agent.repair.spots import Spots
-from agent.repair.suspects import Suspect
-from agent.repair.weights import FAILURES, KINDS, UNRAISED, Template, Weights, fitted, kind_of
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.suspicious_statements import Suspect
+from agent.repair.candidates.editable_statements import Place, editable_places
+from agent.repair.candidates.multi_place_edits import MultiPlaceEdits
+from agent.repair.candidates.prepared_sites import TemplateSites
+from agent.repair.candidates.template_site import Drafts, TemplateSite
+from agent.repair.candidates.template_weights import (
+    FAILURES,
+    KINDS,
+    UNRAISED,
+    Template,
+    Weights,
+    fitted_weights,
+    kind_of,
+)
 
 MANY = ("pair", "twin")
-"""What the candidates of several places say they are made by."""
+"""The template names of candidates that edit several places."""
 PAIRED = (150, 1500)
-"""After so many single edits, the pairs of these are tried too."""
+"""After so many single edits, pairs of them are tried too."""
 STRAYING = 20
-"""After so many drafts in a row that leave its place, a template is not for it."""
-Make = Callable[[Spot], Drafts]
+"""After so many drafts in a row outside the place, a template is dropped for it."""
+Make = Callable[[TemplateSite], Drafts]
 
 
 @cache
 def templates() -> dict[str, Make]:
-    """All templates by name: the public functions that the modules of `agent.repair.templates` define."""
+    """Return all templates by name: the public functions that the modules of `agent.repair.templates` define."""
     found: dict[str, Make] = {}
     for module in pkgutil.iter_modules(package.__path__):
         part = importlib.import_module(f"{package.__name__}.{module.name}")
@@ -44,28 +52,28 @@ def templates() -> dict[str, Make]:
     return found
 
 
-def ordered(
+def order_candidates(
     sources: Sequence[Source],
     suspects: Sequence[Suspect],
     spectrum: Spectrum,
-    prober: Prober | None = None,
+    prober: ConditionProber | None = None,
     hints: Sequence[str] = (),
     awaited: tuple[str, ...] = (),
     weights: Weights | None = None,
 ) -> Iterator[Candidate]:
-    """Candidates, best first by P(place) P(template | kind of statement, kind of failure) P(nth draft | template).
+    """Yield candidates, best P(place) P(template | kind of statement, kind of failure) P(nth draft | template) first.
 
-    What has the same text as one before is left out. The same arguments give the same candidates. `prober` knows what
-    conditions are in the tests, `hints` are texts of constants that tests or the issue speak of, `awaited` the names
-    of exceptions that failing tests wait for in vain.
+    A candidate with the same text as an earlier one is left out. The same arguments give the same candidates. `prober`
+    knows the values of conditions in the tests. `hints` are texts of constants in the tests or the issue. `awaited` are
+    the names of exceptions that failing tests expect and that were not raised.
     """
-    weights = weights or fitted()
-    spots = Spots(sources, spectrum, prober, hints, awaited)
-    return _Merge(sources, places(sources, suspects, weights), spots, weights, failure(spectrum)).run()
+    weights = weights or fitted_weights()
+    spots = TemplateSites(sources, spectrum, prober, hints, awaited)
+    return _Merge(sources, editable_places(sources, suspects, weights), spots, weights, failure_kind(spectrum)).run()
 
 
-def failure(spectrum: Spectrum) -> str:
-    """How most failing tests fail, one of FAILURES."""
+def failure_kind(spectrum: Spectrum) -> str:
+    """Return how most failing tests fail, one of FAILURES."""
     kinds = Counter(
         "hang" if one.outcome in ("timeout", "died") else "raise" if one.raised else "value" for one in spectrum.failing
     )
@@ -73,13 +81,13 @@ def failure(spectrum: Spectrum) -> str:
 
 
 class _Merge:
-    """A lazy merge of streams, one for each place and template, by what the next of each is worth at most.
+    """A lazy merge of streams, one for each place and template, by the highest possible score of their next items.
 
-    Once so many single edits were tried, pairs of them are a stream too.
+    After the numbers of single edits in PAIRED, pairs of them are added as a stream.
     """
 
     def __init__(
-        self, sources: Sequence[Source], places: Sequence[Place], spots: Spots, weights: Weights, failure: str
+        self, sources: Sequence[Source], places: Sequence[Place], spots: TemplateSites, weights: Weights, failure: str
     ) -> None:
         self.sources, self.places, self.spots, self.weights = sources, iter(places), spots, weights
         factors = UNRAISED if spots.awaited else {}
@@ -94,7 +102,7 @@ class _Merge:
         self.queue: list[tuple[float, int, _Stream | _Several | Candidate]] = []
         self.numbers = count()
         self.data = {source.path: source.data for source in sources}
-        self.pairs = Pairs(sources)
+        self.pairs = MultiPlaceEdits(sources)
         self.seen: set[bytes] = set()
 
     def run(self) -> Iterator[Candidate]:
@@ -152,7 +160,7 @@ class _Merge:
 
 
 class _Stream:
-    """The drafts of a template at a place as candidates."""
+    """The drafts of a template at a place, as candidates."""
 
     def __init__(self, place: Place, name: str, template: Template, weight: float, drafts: Drafts) -> None:
         self.place, self.name, self.template, self.weight, self.drafts = place, name, template, weight, drafts
@@ -164,7 +172,7 @@ class _Stream:
         return self.weight * self.template.nth(self.drawn)
 
     def next(self) -> Candidate | None:
-        """The next, or None at the end, which is also where draft after draft leaves the place."""
+        """Return the next candidate, or None at the end or after STRAYING drafts outside the place."""
         place = self.place
         drafts = islice((draft for draft in self.drafts if draft is not None), STRAYING)
         draft = next((draft for draft in drafts if place.holds(draft.edits)), None)
@@ -177,7 +185,7 @@ class _Stream:
 
 
 class _Several:
-    """Candidates of several places, each worth a share of what its parts are worth together."""
+    """Candidates that edit several places, with their scores scaled by a common share."""
 
     def __init__(self, candidates: Iterator[Candidate], share: float) -> None:
         self.candidates, self.share = candidates, share
@@ -194,7 +202,7 @@ class _Several:
 
 
 def _joined(data: bytes, edits: tuple[tuple[int, int, str], ...]) -> tuple[int, int, bytes]:
-    """Edits of one file as one edit."""
+    """Join edits of one file into one edit."""
     if len(edits) == 1:
         start, end, text = edits[0]
         return start, end, text.encode()
@@ -210,7 +218,7 @@ def _joined(data: bytes, edits: tuple[tuple[int, int, str], ...]) -> tuple[int, 
 
 
 def _least(data: bytes, start: int, end: int, new: bytes) -> tuple[int, int, bytes] | None:
-    """An edit without what it leaves as it is, and as far to the left as it can stand; None if nothing is left."""
+    """Reduce an edit to the bytes that change, moved as far left as possible; None if nothing changes."""
     while start < end and new and data[end - 1] == new[-1]:
         end, new = end - 1, new[:-1]
     while start < end and new and data[start] == new[0]:

@@ -1,4 +1,4 @@
-"""What an edit's text says against it: that it has the tests' values in it, or takes a function's recursion away."""
+"""Signs of a wrong repair in an edit's text: it contains the tests' values, or removes a function's recursion."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ import ast
 import textwrap
 from collections.abc import Iterable
 
-from aci.behaviours import literals
-from aci.candidates import Candidate
-from agent.repair.source import brief
+from aci.repair.candidate_answers import literals_of
+from aci.repair.candidate_evaluator import Candidate
+from agent.repair.analysis.source_file import brief
 
 COMMON = frozenset(map(repr, (0, 1, 2, -1, 10, 0.0, 1.0, 0.5, "", " ", "\n", ",", ".", True, False)))
-"""Literals that are in every program."""
+"""Literals that are common in all programs."""
 
 
 def special_case(candidate: Candidate, data: bytes, seen: Iterable[str]) -> str:
-    """What shows that the edit knows the failing tests' values, as the end of a sentence that begins with "the edit";
-    "" where nothing does.
+    """Return why the edit seems to be made for the failing tests' values, or "".
 
-    That is a literal that the function did not have and that is in a failing call or its answer (`seen`, as texts).
+    The text completes a sentence that begins with "the edit". The sign is a literal that is new in the function and
+    occurs in a failing call or its answer (`seen`, as texts).
     """
-    new = [value for _, _, text in candidate.edits for value in literals(text)]
+    new = [value for _, _, text in candidate.edits for value in literals_of(text)]
     new = [value for value in new if repr(value) not in COMMON]
     if not new:
         return ""
     old = _around(candidate, data)
-    known = set(map(repr, literals(old.decode("utf-8", "replace"))))
-    there = {repr(value) for text in seen for value in literals(text)}
+    known = set(map(repr, literals_of(old.decode("utf-8", "replace"))))
+    there = {repr(value) for text in seen for value in literals_of(text)}
     copied = [repr(value) for value in new if repr(value) in there - known]
-    return f"has the value `{brief(copied[0])}` of a failing test in it" if copied else ""
+    return f"contains the value `{brief(copied[0])}` of a failing test" if copied else ""
 
 
 def stops_recursion(candidate: Candidate, data: bytes) -> bool:
-    """Whether a function that calls itself no longer does: nobody writes that by mistake, and it ends any endless
-    recursion, so a test for that shows little."""
+    """Return whether the edit makes a recursive function stop calling itself.
+
+    Recursion is never written by mistake. Removing it ends any endless recursion, so a test for that proves little.
+    """
     function = candidate.function
     if function is None:
         return False
@@ -45,7 +47,7 @@ def stops_recursion(candidate: Candidate, data: bytes) -> bool:
 
 
 def recursive(text: bytes) -> set[str]:
-    """The names of the functions defined in a piece of code that call themselves; none where it is no Python."""
+    """Return the names of the functions in a piece of code that call themselves; none if it is not Python."""
     try:
         tree = ast.parse(textwrap.dedent(text.decode("utf-8", "replace")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -62,6 +64,6 @@ def _called(node: ast.AST) -> str:
 
 
 def _around(candidate: Candidate, data: bytes) -> bytes:
-    """The bytes of the edited function, or of the file."""
+    """Return the bytes of the edited function, or of the file."""
     function = candidate.function
     return data[function.start : function.end] if function else data

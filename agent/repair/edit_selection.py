@@ -1,8 +1,8 @@
-"""Which of several plausible edits to believe: what they do on inputs made around those of the tests decides.
+"""The choice among several plausible edits, by their behaviour on inputs that are variations of those in the tests.
 
-That the behaviour most edits agree on is the likeliest is CodeT's idea (Chen et al., 2022), there for samples of a
-model. That a right patch keeps what passing tests saw, and changes what failing ones saw, is Patch-Sim's (Xiong et
-al., 2018). Both are weighed here with how likely each edit was before it was run.
+CodeT (Chen et al., 2022) takes the behaviour that most samples of a model agree on as the likeliest. Patch-Sim (Xiong
+et al., 2018) expects a correct patch to keep the behaviour of passing tests and to change that of failing ones. Here
+both are combined with how likely each edit was before it was run.
 """
 
 from __future__ import annotations
@@ -12,47 +12,47 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aci.behaviours import LATE, Answers, Input, ask_all
-from aci.candidates import Candidate, Evaluator
-from agent.repair.marks import ACCIDENTS, Look, looks_of
-from agent.repair.source import Source
-from agent.repair.words import counted, why_believed
+from aci.repair.candidate_answers import LATE, AnswerInput, CandidateAnswers, collect_answers
+from aci.repair.candidate_evaluator import Candidate, Evaluator
+from agent.repair.analysis.source_file import Source
+from agent.repair.edit_confidence import ACCIDENTS, AnswerCheck, check_hits
+from agent.repair.edit_descriptions import describe_evidence, number_in_words
 
 SECONDS = 120.0
-"""For all answers, by the clock, where nobody says less; they are few enough for some CPU seconds."""
+"""Default wall-clock limit for all answers; they take only some CPU seconds."""
 LEAST_SECONDS = 1.0
-"""Where less is left, nothing is asked."""
+"""If less time is left, no inputs are run."""
 SHOWN, TOLD = 3, 2
-"""Behaviours that are shown side by side, and inputs that tell them apart."""
+"""The number of behaviours shown side by side, and of inputs that distinguish them."""
 FEW = 2
-"""With so few failing tests, or different inputs in them, an edit that passes them may still be a wrong one."""
+"""With at most so many failing tests, or different inputs in them, an edit that passes them may still be wrong."""
 RUNNER = re.compile(r"_?pytest|pytest_\w+|pluggy|unittest")
 """Packages and modules that run tests, and pytest's plug-ins."""
 NEARLY = 16
-"""Edits whose sizes differ by less than so many bytes are of one size; then the likelier is shown."""
+"""Edits whose sizes differ by less than so many bytes count as equally long; the likelier one is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Plausible edits that answer alike on all inputs: the one to show, then the others.
+    """Plausible edits that behave alike on all inputs: the one to show, then the others.
 
-    `why` says why it is believed and what speaks against it, in sentences. `doubt` says why it is not to be taken for
-    right without somebody's looking at it, were those before it refuted, "" where nothing does; `special` is the part
-    of it that nobody can lift who does not know the tests: it is made for their values, or changes what runs them.
+    `why` gives the reasons for and against it, in sentences. `doubt` says why it needs a review, provided that the
+    behaviours before it were refuted; "" if there is no reason. `special` is the part of the doubt that only knowledge
+    of the tests can resolve: the edit is made for their values, or changes what runs them.
     """
 
     candidate: Candidate
     alike: tuple[Candidate, ...] = ()
     share: float = 0.0
-    """How much of the belief in all edits is in this behaviour's."""
+    """This behaviour's share of the belief in all edits."""
     why: str = ""
     doubt: str = ""
     special: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """An input that tells behaviours apart, as text, and what the first of them answer to it, in their order."""
+class BehaviourDifference:
+    """An input that distinguishes behaviours, as text, and the answers of the first behaviours to it, in order."""
 
     input: str
     answers: tuple[str, ...]
@@ -60,20 +60,20 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Behaviours, the one to believe first, and inputs that tell the first three apart.
+    """Behaviours, the most credible first, and inputs that distinguish the first three.
 
-    `doubt` is the first behaviour's. `inputs` is how many calls were answered, `pinned` how many different ones of the
-    failing tests the first mends.
+    `doubt` is the first behaviour's. `inputs` is the number of calls that were answered, `pinned` the number of
+    different calls of the failing tests that the first behaviour fixes.
     """
 
     behaviours: tuple[Behaviour, ...] = ()
-    telling: tuple[Telling, ...] = ()
+    telling: tuple[BehaviourDifference, ...] = ()
     doubt: str = ""
     inputs: int = 0
     pinned: int = 0
 
 
-def choose(
+def choose_edit(
     evaluator: Evaluator,
     hits: Sequence[Candidate],
     failing: Sequence[str],
@@ -84,31 +84,33 @@ def choose(
     seconds: float = SECONDS,
     sought: bool = True,
 ) -> Choice:
-    """Group the hits by behaviour on calls recorded from these tests and varied, and put the likeliest group first.
+    """Group the hits by behaviour on calls recorded from these tests and varied, the likeliest group first.
 
-    `limit`: CPU seconds a call; `hints`: literals of the failing tests, as texts; `seconds`: how long it may take by
-    the clock, what was not answered then is doubted; `sought`: others were looked for after the first hit, as long as
-    is usual. Raises UsageError, Cancelled.
+    `limit`: CPU seconds for each call. `hints`: literals of the failing tests, as texts. `seconds`: the wall-clock
+    limit; hits without an answer by then are doubted. `sought`: the search went on after the first hit for the usual
+    time. Raises UsageError, Cancelled.
     """
     if not hits:
         return Choice()
-    answers = Answers(given=((),) * len(hits), silent=frozenset(range(len(hits))))
+    answers = CandidateAnswers(given=((),) * len(hits), silent=frozenset(range(len(hits))))
     if seconds >= LEAST_SECONDS:
-        answers = ask_all(evaluator, hits, failing, passing, limit, seconds)
-    return judge(hits, answers, len(failing), {source.path: source.data for source in sources}, hints, sought)
+        answers = collect_answers(evaluator, hits, failing, passing, limit, seconds)
+    return judge_hits(hits, answers, len(failing), {source.path: source.data for source in sources}, hints, sought)
 
 
-def judge(
+def judge_hits(
     hits: Sequence[Candidate],
-    answers: Answers,
+    answers: CandidateAnswers,
     failing: int,
     files: Mapping[str, bytes],
     hints: Sequence[str] = (),
     sought: bool = True,
 ) -> Choice:
-    """The choice by what the hits answered; `failing` tests were mended, `files` hold the paths' bytes. The rest as in
-    `choose`."""
-    looks = looks_of(hits, answers, files, hints)
+    """Return the choice by the answers of the hits.
+
+    `failing` is the number of tests that were fixed. `files` holds the contents by path. The rest is as in `choose`.
+    """
+    looks = check_hits(hits, answers, files, hints)
     weights = [hit.score * look.mark for hit, look in zip(hits, looks, strict=True)]
     agreed = agreements(answers, weights)
     groups = _groups(answers, looks, sorted(range(len(hits)), key=lambda index: (-hits[index].score, index)))
@@ -128,20 +130,20 @@ def judge(
         )
         for place, (group, share) in enumerate(zip(groups, shares, strict=True))
     ]
-    telling = _telling(answers, [group[0] for group in groups[:SHOWN]])
+    telling = _distinguishing_inputs(answers, [group[0] for group in groups[:SHOWN]])
     choice = Choice(tuple(found), telling, found[0].doubt, len(answers.inputs), looks[groups[0][0]].pinned)
     notes = [looks[group[0]].special for group in groups]
-    told = (replace(one, why=why_believed(choice, place, notes[place])) for place, one in enumerate(found))
-    return replace(choice, behaviours=tuple(told))
+    explained = (replace(one, why=describe_evidence(choice, place, notes[place])) for place, one in enumerate(found))
+    return replace(choice, behaviours=tuple(explained))
 
 
-def agreements(answers: Answers, weights: Sequence[float]) -> list[float]:
-    """For each hit the share of all weight that answers as it does, as a mean over the inputs it was asked.
+def agreements(answers: CandidateAnswers, weights: Sequence[float]) -> list[float]:
+    """Return for each hit the share of all weight that gives the same answer, averaged over the inputs it was run on.
 
-    An answer of its own has its own weight's share; accidents (an index out of range, no end in time) have no friends.
+    A unique answer gets the share of its own weight. Accidents (an index out of range, a time-out) get nothing.
     """
     total = [0.0] * len(weights)
-    asked = [0] * len(weights)
+    answered = [0] * len(weights)
     for column in zip(*answers.given, strict=True):
         votes: dict[str, float] = defaultdict(float)
         for answer, weight in zip(column, weights, strict=True):
@@ -150,15 +152,20 @@ def agreements(answers: Answers, weights: Sequence[float]) -> list[float]:
         every = sum(votes.values()) or 1.0
         for index, answer in enumerate(column):
             if answer:
-                asked[index] += 1
+                answered[index] += 1
                 total[index] += 0.0 if answer in ACCIDENTS else votes[answer] / every
     whole = sum(weights) or 1.0
-    return [total[index] / asked[index] if asked[index] else weights[index] / whole for index in range(len(weights))]
+    return [
+        total[index] / answered[index] if answered[index] else weights[index] / whole for index in range(len(weights))
+    ]
 
 
-def _groups(answers: Answers, looks: Sequence[Look], order: Sequence[int]) -> list[list[int]]:
-    """Hits that answer alike wherever both were asked; those that cannot be compared stand for themselves. One that
-    changes no answer to a call of the failing tests cannot: what the tests look at is not in the answers."""
+def _groups(answers: CandidateAnswers, looks: Sequence[AnswerCheck], order: Sequence[int]) -> list[list[int]]:
+    """Group hits that give the same answers wherever both were run.
+
+    Hits that cannot be compared form groups of their own. That includes a hit that changes no answer to a call of the
+    failing tests, since what the tests check is then not in the answers.
+    """
     groups: list[list[int]] = []
     for index in order:
         others = (group for group in groups if looks[group[0]].pinned and looks[index].pinned)
@@ -175,14 +182,16 @@ def _alike(one: Sequence[str], other: Sequence[str]) -> bool:
     return bool(both) and all(a == b for a, b in both)
 
 
-def _doubt(answers: Answers, looks: Sequence[Look], groups: Sequence[Sequence[int]], failing: int, sought: bool) -> str:
-    """Why the first of these groups is not to be taken for right, in a sentence."""
+def _doubt(
+    answers: CandidateAnswers, looks: Sequence[AnswerCheck], groups: Sequence[Sequence[int]], failing: int, sought: bool
+) -> str:
+    """Return why the first of these groups needs a review, in a sentence; "" if there is no reason."""
     first = groups[0][0]
     look = looks[first]
     if look.special:
         return _sentence(look.special)
     if not look.answered:
-        return "What the edit does beside the tests could not be looked at: it gave no answer in time."
+        return "The behaviour of the edit on other inputs is unknown: it gave no answer in time."
     few = min(failing, look.pinned or failing)
     if few > FEW:
         return ""
@@ -193,54 +202,57 @@ def _doubt(answers: Answers, looks: Sequence[Look], groups: Sequence[Sequence[in
         if group[0] not in apart and _may_differ(answers.given[first], answers.given[group[0]])
     ]
     rivals = differ or apart
-    reason = "only one failing input says" if few == 1 else f"only {counted(few)} failing inputs say"
+    reason = "only one failing input says" if few == 1 else f"only {number_in_words(few)} failing inputs say"
     if not rivals:
-        unsought = f"There was no time to look for other edits that pass the tests, and {reason} what is right."
+        unsought = f"There was no time to look for other edits that pass the tests, and {reason} what is correct."
         return "" if sought else unsought
     one = len(rivals) == 1
-    others = "Another edit passes" if one else f"{counted(len(rivals)).capitalize()} other ways to change it pass"
-    how = f"{'behaves' if one else 'behave'} otherwise" if differ else "could not be compared with it"
-    return f"{others} the same tests and {how}, and {reason} what is right."
+    others = (
+        "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other ways to change it pass"
+    )
+    how = f"{'behaves' if one else 'behave'} differently" if differ else "could not be compared with it"
+    return f"{others} the same tests and {how}, and {reason} what is correct."
 
 
 def _of_runner(path: str) -> str:
-    """Why an edit of a test runner is doubted: with `raise` taken out of it all tests pass."""
+    """Return a doubt about an edit of the test runner: without its `raise`, for example, all tests pass."""
     judges = any(RUNNER.fullmatch(part) for part in path.removesuffix(".py").split("/"))
-    return "The edit is in what runs the tests, and so judges itself." if judges else ""
+    return "The edit changes the test runner, so the tests cannot judge it." if judges else ""
 
 
 def _sentence(special: str) -> str:
     return f"The edit {special}." if special else ""
 
 
-def _is_comparable(answers: Answers, looks: Sequence[Look], one: int, other: int) -> bool:
-    """Whether answers show what both do: each changes one to a call of the failing tests, and some were asked both."""
-    asked = zip(answers.given[one], answers.given[other], strict=True)
-    return bool(looks[one].pinned and looks[other].pinned) and any(a and b for a, b in asked)
+def _is_comparable(answers: CandidateAnswers, looks: Sequence[AnswerCheck], one: int, other: int) -> bool:
+    """Return whether the answers allow a comparison: each hit changes an answer to a call of the failing tests, and
+    both were run on at least one common input."""
+    pairs = zip(answers.given[one], answers.given[other], strict=True)
+    return bool(looks[one].pinned and looks[other].pinned) and any(a and b for a, b in pairs)
 
 
 def _may_differ(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether two differ in more than that one of them takes too long."""
+    """Return whether two hits differ in an answer that is not a time-out."""
     return any(a and b and a != b and LATE not in (a, b) for a, b in zip(one, other, strict=True))
 
 
-def _telling(answers: Answers, first: Sequence[int]) -> tuple[Telling, ...]:
-    """The fewest and shortest inputs that tell these hits apart; calls that a user of the repository makes first."""
+def _distinguishing_inputs(answers: CandidateAnswers, first: Sequence[int]) -> tuple[BehaviourDifference, ...]:
+    """Return the fewest and shortest inputs that distinguish these hits, preferring calls that the tests make."""
     rows = list(zip(answers.inputs, *(answers.given[index] for index in first), strict=True))
     apart = {(a, b) for a in range(len(first)) for b in range(a)}
-    found: list[Telling] = []
+    found: list[BehaviourDifference] = []
     while apart and len(found) < TOLD:
         best = max(rows, key=lambda row: _tells(row[0], row[1:], apart), default=None)
         split = {pair for pair in apart if best and _differs(best[1:], pair)}
         if best is None or not split:
             break
-        found.append(Telling(best[0].text, tuple(answers.text(answer) for answer in best[1:])))
+        found.append(BehaviourDifference(best[0].text, tuple(answers.text(answer) for answer in best[1:])))
         apart -= split
     return tuple(found)
 
 
-def _tells(one: Input, given: Sequence[str], apart: set[tuple[int, int]]) -> tuple[int, bool, bool, int]:
-    """How well an input tells hits apart: pairs told apart, made by tests' own way in, nobody raises, short."""
+def _tells(one: AnswerInput, given: Sequence[str], apart: set[tuple[int, int]]) -> tuple[int, bool, bool, int]:
+    """Rate an input by the pairs of hits it distinguishes, whether the tests call it, that none raises, its length."""
     split = sum(_differs(given, pair) for pair in apart)
     return split, one.entry, not any(answer.startswith("!") for answer in given), -len(one.text)
 
@@ -251,5 +263,5 @@ def _differs(given: Sequence[str], pair: tuple[int, int]) -> bool:
 
 
 def _size(hit: Candidate) -> int:
-    """Bytes that an edit takes out and puts in."""
+    """Return how many bytes an edit removes and inserts."""
     return sum(len(text.encode()) + end - start for start, end, text in hit.edits)

@@ -1,4 +1,4 @@
-"""The search for a repair: candidates, the likeliest first, run against the tests until time is up."""
+"""The search for a repair: runs candidates against the tests, the likeliest first, until a limit is reached."""
 
 from __future__ import annotations
 
@@ -9,49 +9,51 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aci.candidates import Candidate, Evaluator, Limits
-from aci.probing import Prober
-from aci.spectrum import Spectrum, observe
-from agent.repair.choice import FEW, SECONDS, Choice, choose
-from agent.repair.hints import awaited, hints
-from agent.repair.order import ordered
-from agent.repair.source import Source
-from agent.repair.suspects import Suspect, suspects
-from agent.repair.tried import Forgetful, Memory, Tried
+from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
+from aci.repair.condition_probes import ConditionProber
+from aci.repair.spectrum import Spectrum, trace_tests
+from agent.repair.analysis.literal_hints import expected_exceptions, literal_hints
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
+from agent.repair.candidate_order import order_candidates
+from agent.repair.edit_selection import FEW, SECONDS, Choice, choose_edit
+from agent.repair.search_progress import Memory, NoMemory, SearchProgress
 
 if TYPE_CHECKING:
     from threading import Event
 
-    from aci.localize import Hit
-    from aci.workspace import Workspace
+    from aci.localization.place_ranking import RankedPlace
+    from aci.runtime.workspace import Workspace
     from trajectories.trees import Trees
 
 MOST_FILES = 12
 RIVALS = (300, 3000)
-"""How many edits are tried at least and at most after the first plausible one, for rivals of it; at most also as many
-as were tried until then. With few failing tests twice as many, and down to the square of the likelihood: they say how
-much the first is to be doubted."""
+"""The least and the most edits tried after the first plausible one, to find rivals that show how doubtful it is. The
+most is raised to the number of edits tried before it. With few failing tests, twice as many are tried."""
 LESS_LIKELY = 10
-"""Between these there are enough once an edit's likelihood is so many times less than that of the first plausible."""
+"""Between the two, the search ends when an edit is so many times less likely than the first plausible one. With few
+failing tests, the square of this number is used."""
 RIVAL_SECONDS = 8.0
-"""CPU seconds that this takes at most, or as many as were used until the first."""
+"""The most CPU seconds for rivals; raised to the seconds used until the first plausible edit."""
 WATCHING = 1 / 3
-"""Share of a search's CPU seconds, and of its time, in which tests are watched."""
+"""Share of a search's CPU seconds, and of its time, for tracing the tests."""
 CHOOSING_SHARE = 0.25
-"""Share of a search's time that is kept for comparing plausible edits."""
+"""Share of a search's time that is reserved for comparing plausible edits."""
 ENOUGH = 60
 MOST_PASSING, MOST_COMPARED = 120, 20
 KEPT_EVERY, TOLD_EVERY = 2.0, 0.25
-"""Seconds after which what was tried is kept, and progress is told."""
-UNREACHED = "No failing test fails when it is run alone in one process and gets into the repository's own Python."
-TOO_LATE = "The time was up before the failing tests had been watched."
-UNREADABLE = "What the failing tests run of the repository is no Python that can be read."
+"""Seconds between two saves of what was tried, and between two progress reports."""
+UNREACHED = "No failing test fails when it is run alone in one process and reaches the repository's own Python."
+TOO_LATE = "The time was up before the failing tests had been traced."
+UNREADABLE = "The repository's code that the failing tests run cannot be parsed as Python."
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be mended: in `workspace`, which stands at `tree`, the `failing` tests are to pass and the `passing`
-    ones to go on passing; `command` runs them. `text` is the issue's, `places` are where it points at, likeliest first.
+class RepairTask:
+    """The problem to repair.
+
+    In `workspace`, whose files are those of `tree`, the `failing` tests must pass and the `passing` ones must still
+    pass. `command` runs them. `text` is the issue's text, `places` are the code it points at, likeliest first.
     """
 
     workspace: Workspace
@@ -61,22 +63,22 @@ class Question:
     passing: Sequence[str]
     command: str
     text: str = ""
-    places: Sequence[Hit] = ()
+    places: Sequence[RankedPlace] = ()
 
     def read(self, path: str) -> bytes | None:
-        """A file as it is at `tree`, None where there is none."""
+        """Return the contents of a file in `tree`, or None if it does not exist."""
         try:
             return self._file(path)
         except FileNotFoundError:
             return None
 
     def hints(self) -> list[str]:
-        """Literals that the failing tests and the issue name."""
-        return hints(self._file, self.failing, self.text)
+        """Return the literals in the failing tests and the issue."""
+        return literal_hints(self._file, self.failing, self.text)
 
     def awaited(self, spectrum: Spectrum) -> tuple[str, ...]:
-        """Names of the exceptions that failing tests wait for in vain."""
-        return awaited(self._file, spectrum.failing)
+        """Return the names of the exceptions that failing tests expect and that were not raised."""
+        return expected_exceptions(self._file, spectrum.failing)
 
     def _file(self, path: str) -> bytes:
         return self.trees.read(self.tree, path)
@@ -84,8 +86,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is: what it is `doing`, places and candidates tried, CPU seconds of the target, candidates a
-    second of this process's, plausible ones, and the first of these in words."""
+    """Progress of a search.
+
+    It holds what the search is `doing`, the places and candidates tried, the CPU seconds of the target, the candidates
+    a second in this process, the number of plausible ones, and a description of the first of these.
+    """
 
     doing: str
     places: int = 0
@@ -105,9 +110,11 @@ class Progress:
 
 
 @dataclass
-class Found:
-    """What a search found and did. `why` says why nothing could be tried, "" where something was; `cut_short`: its
-    seconds or the clock ended it."""
+class SearchResult:
+    """The result of a search.
+
+    `why` says why nothing could be tried, "" if something was. `cut_short`: a time limit ended the search.
+    """
 
     choice: Choice = field(default_factory=Choice)
     suspects: list[Suspect] = field(default_factory=list)
@@ -120,11 +127,11 @@ class Found:
     cut_short: bool = False
 
     def new_text(self, candidate: Candidate) -> str:
-        """The candidate's file as a whole, edited."""
+        """Return the whole text of the candidate's file after the edit."""
         return candidate.apply(self._data(candidate)).decode()
 
     def smallest_edit(self, candidate: Candidate) -> tuple[str, str]:
-        """Old and new text as the `edit` tool takes them."""
+        """Return old and new text as the `edit` tool takes them."""
         return smallest_edit(self._data(candidate).decode(), self.new_text(candidate))
 
     def _data(self, candidate: Candidate) -> bytes:
@@ -132,41 +139,45 @@ class Found:
 
 
 def search(
-    question: Question,
+    question: RepairTask,
     cpu_seconds: float,
     cancel: Event,
     tell: Callable[[Progress], None] = lambda progress: None,
     memory: Memory | None = None,
     end: float = math.inf,
-) -> Found:
-    """Look for edits within so many CPU seconds of the target, and compare the plausible ones; all is done by `end` on
-    the monotonic clock. After the first, some more are tried for rivals of it. What `memory` has of an earlier search
-    for the same is not tried again, and its seconds count.
+) -> SearchResult:
+    """Look for edits within so many CPU seconds of the target, and compare the plausible ones.
 
-    Raises UsageError where the tests cannot be run in one process, Cancelled when `cancel` is set: with a memory the
-    search can then be gone on with.
+    The search ends by `end` on the monotonic clock. After the first plausible edit, some more are tried as rivals of
+    it. Edits that `memory` has from an earlier search for the same question are not tried again, and the seconds of
+    that search count.
+
+    Raises UsageError if the tests cannot be run in one process, and Cancelled when `cancel` is set. With a memory, the
+    search can then be resumed.
     """
     started = time.monotonic()
-    tried = Tried(memory or Forgetful())
-    found = Found()
-    tell(Progress("watching the tests"))
+    tried = SearchProgress(memory or NoMemory())
+    found = SearchResult()
+    tell(Progress("tracing the tests"))
     names = [*question.failing, *question.passing]
     with Evaluator(question.workspace, question.command, names, cancel, question.tree) as evaluator:
         left = end - time.monotonic()
-        spectrum = observe(evaluator, question.failing, question.passing, WATCHING * cpu_seconds, WATCHING * left)
-        found.suspects = suspects(spectrum, question.read, question.places)
+        spectrum = trace_tests(evaluator, question.failing, question.passing, WATCHING * cpu_seconds, WATCHING * left)
+        found.suspects = find_suspects(spectrum, question.read, question.places)
         near = list(dict.fromkeys(suspect.path for suspect in found.suspects))[:MOST_FILES]
         found.sources = _sources(question, [*near, *(hit.path for hit in tried.hits)])
         unseen = UNREADABLE if spectrum.failing else UNREACHED if time.monotonic() < end else TOO_LATE
         found.why = "" if found.sources else unseen
         if found.sources:
             literals = question.hints()
-            hunt = Hunt(evaluator, spectrum, cpu_seconds, tried, end - min(SECONDS, CHOOSING_SHARE * max(0.0, left)))
-            prober, waited = Prober(evaluator, spectrum), question.awaited(spectrum)
-            hunt.run(ordered(found.sources, found.suspects, spectrum, prober, literals, waited), tell)
+            hunt = SearchRun(
+                evaluator, spectrum, cpu_seconds, tried, end - min(SECONDS, CHOOSING_SHARE * max(0.0, left))
+            )
+            prober, waited = ConditionProber(evaluator, spectrum), question.awaited(spectrum)
+            hunt.run(order_candidates(found.sources, found.suspects, spectrum, prober, literals, waited), tell)
             found.cut_short = hunt.cut_short
-            tell(hunt.progress("comparing what they answer"))
-            found.choice = choose(
+            tell(hunt.progress("comparing plausible edits"))
+            found.choice = choose_edit(
                 evaluator,
                 tried.least,
                 hunt.failing or question.failing,
@@ -183,17 +194,19 @@ def search(
     return found
 
 
-class Hunt:
-    """Runs candidates until CPU seconds are used up, enough were found or the clock says `end`; adds to what was
-    `tried`. `cut_short`: the seconds or the clock ended it. `sought`: all that there was has been tried, or as many
-    rivals of the first plausible edit as its doubt takes at least."""
+class SearchRun:
+    """Runs candidates until the CPU seconds are used, enough were found, or `end` is reached. `tried` records them.
+
+    `cut_short`: a time limit ended it. `sought`: all candidates have been tried, or at least the lower limit of rivals
+    of the first plausible edit.
+    """
 
     def __init__(
         self,
         evaluator: Evaluator,
         spectrum: Spectrum,
         cpu_seconds: float,
-        tried: Tried,
+        tried: SearchProgress,
         end: float = math.inf,
     ) -> None:
         self.evaluator, self.spectrum, self.cpu_seconds = evaluator, spectrum, cpu_seconds
@@ -204,26 +217,26 @@ class Hunt:
         self.shortest = max(0.1, min(self.limits.seconds.values(), default=0.1))
         self.cut_short = self.sought = False
         self._last = math.inf
-        """The likelihood of the last edit that was tried for the first time."""
+        """The likelihood of the last edit that was not a retry."""
         self._began, self._before = time.monotonic(), tried.count
 
     @property
     def cpu(self) -> float:
-        """CPU seconds of the target, those of earlier processes included."""
+        """CPU seconds of the target, including those of earlier processes."""
         return self.tried.cpu + self.evaluator.cpu
 
     def run(self, stream: Iterator[Candidate], tell: Callable[[Progress], None]) -> None:
-        """What was tried is kept every few seconds, and also when this ends with an error."""
-        told = self._began = kept = time.monotonic()
+        """Run the candidates of a stream. What was tried is saved every few seconds, and if this ends with an error."""
+        last_report = self._began = last_save = time.monotonic()
 
         def tick() -> None:
-            nonlocal told, kept
+            nonlocal last_report, last_save
             now = time.monotonic()
-            if now - told >= TOLD_EVERY:
-                told = now
+            if now - last_report >= TOLD_EVERY:
+                last_report = now
                 tell(self.progress("trying edits"))
-            if now - kept >= KEPT_EVERY:
-                kept = now
+            if now - last_save >= KEPT_EVERY:
+                last_save = now
                 self.tried.keep(self.cpu)
 
         fresh = (candidate for candidate in stream if not self.tried.knows(candidate))
@@ -253,8 +266,10 @@ class Hunt:
 
     @property
     def _has_enough(self) -> bool:
-        """Whether so many were tried that it shows how much the first plausible one is to be doubted: counted, so that
-        another machine, or a search that was resumed, comes to the same."""
+        """Whether enough rivals were tried to judge the first plausible edit.
+
+        Edits are counted instead of seconds, so that another machine or a resumed search gets the same result.
+        """
         if (first := self.tried.first) is None:
             return False
         tried, (least, most) = self._rivals, RIVALS
@@ -264,13 +279,13 @@ class Hunt:
 
     @property
     def _rivals(self) -> float:
-        """How many edits were tried after the first plausible one, in the unit of RIVALS."""
+        """The number of edits tried after the first plausible one, in the unit of RIVALS."""
         first = self.tried.first
         return (self.tried.count - first.count) / self._times if first else 0.0
 
     @property
     def _most(self) -> float:
-        """The CPU seconds after which no more is tried."""
+        """The CPU seconds after which no more edits are tried."""
         if (first := self.tried.first) is None:
             return self.cpu_seconds
         return min(self.cpu_seconds, first.cpu + self._times * max(RIVAL_SECONDS, first.cpu))
@@ -280,7 +295,7 @@ class Hunt:
         return 2 if len(self.failing) <= FEW else 1
 
 
-def _sources(question: Question, paths: Iterable[str]) -> list[Source]:
+def _sources(question: RepairTask, paths: Iterable[str]) -> list[Source]:
     found = []
     for path in dict.fromkeys(paths):
         try:
@@ -291,7 +306,7 @@ def _sources(question: Question, paths: Iterable[str]) -> list[Source]:
 
 
 def _covering(spectrum: Spectrum) -> list[str]:
-    """Passing tests that run a suspected line, in the suite's order: some lean on what those before them left."""
+    """Return passing tests that run a suspected line, in the suite's order, since some depend on earlier ones."""
     suspected = defaultdict(set)
     for path, line in spectrum.suspicion:
         suspected[path].add(line)
@@ -300,8 +315,11 @@ def _covering(spectrum: Spectrum) -> list[str]:
     return [one.test for one in near if one.test in quick]
 
 
-def _limits(spectrum: Spectrum) -> Limits:
-    """Ten times what a test took; a failing one, which may stop early, has as much as most others at least."""
+def _limits(spectrum: Spectrum) -> TimeLimits:
+    """Limit each test to ten times its duration.
+
+    A failing test, which may stop early, gets at least as much as three quarters of all tests need, up to a bound.
+    """
 
     def limit(seconds: float) -> float:
         return min(5.0, max(0.06, 10 * seconds))
@@ -312,11 +330,11 @@ def _limits(spectrum: Spectrum) -> Limits:
         one.test: limit(max(usual, one.seconds) if one.outcome == "failed" else usual) for one in spectrum.failing
     }
     unseen = dict.fromkeys(spectrum.unseen, limit(usual))
-    return Limits(unseen | failing | {one.test: limit(one.seconds) for one in spectrum.passing})
+    return TimeLimits(unseen | failing | {one.test: limit(one.seconds) for one in spectrum.passing})
 
 
 def smallest_edit(before: str, after: str) -> tuple[str, str]:
-    """Old and new text of the lines that differ, with as many around as make the old text unique and not empty."""
+    """Return old and new text of the lines that differ, with context so that the old text is unique and not empty."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     head = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     most = min(len(old), len(new)) - head

@@ -1,7 +1,7 @@
-"""What a search has tried so far, so that one that was cut off goes on where it stopped.
+"""The record of what a search has tried, so that an interrupted search can be resumed.
 
-Remembered is a digest of each edit, not a place in the stream of candidates: which tests could be watched depends on
-the machine's load, so a resumed search may meet its candidates in another order.
+It stores a digest of each edit instead of a position in the stream of candidates. Which tests could be traced depends
+on the machine's load, so a resumed search may get its candidates in another order.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from dataclasses import asdict, astuple, dataclass, field
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from aci.candidates import Candidate, Function, Judged
+from aci.repair.candidate_evaluator import Candidate, CandidateResult, FunctionSpan
 
 WIDTH = 4
-"""Bytes of a digest: among 100,000 that were tried, one new edit in 40,000 is taken for one of them."""
+"""Bytes of a digest. After 100,000 edits, one new edit in 40,000 is mistaken for one of them."""
 
 
 class Memory(Protocol):
-    """Where parts of what was tried are kept: JSON with digests beside it."""
+    """Storage for what was tried, in parts: JSON with the digests of edits."""
 
     def parts(self) -> Iterable[tuple[dict[str, Any], bytes]]: ...
 
     def keep(self, part: dict[str, Any], digests: bytes) -> None: ...
 
 
-class Forgetful:
-    """Keeps nothing: the search is done in one go or not at all."""
+class NoMemory:
+    """A memory that stores nothing, for a search that cannot be resumed."""
 
     def parts(self) -> Iterable[tuple[dict[str, Any], bytes]]:
         return ()
@@ -36,32 +36,32 @@ class Forgetful:
 
 
 @dataclass(frozen=True, slots=True)
-class First:
-    """How many were tried, and the target's CPU seconds, when the first plausible one was found."""
+class FirstHit:
+    """The number of edits tried, and the target's CPU seconds, when the first plausible one was found."""
 
     count: int
     cpu: float
 
 
 @dataclass
-class Tried:
-    """What was tried, by this process or one before: how many, where, the plausible ones in their order.
+class SearchProgress:
+    """What was tried by this process and earlier ones: the number, the places, and the plausible edits in order.
 
-    `cpu` are the target's seconds of the processes before.
+    `cpu` is the target's CPU seconds in earlier processes.
     """
 
-    memory: Memory = field(default_factory=Forgetful)
+    memory: Memory = field(default_factory=NoMemory)
     count: int = 0
     cpu: float = 0.0
-    first: First | None = None
+    first: FirstHit | None = None
     places: set[tuple[str, int]] = field(default_factory=set)
     hits: list[Candidate] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._digests: set[bytes] = set()
-        self._unkept = bytearray()
-        self._kept_hits = 0
-        self._kept_places: set[tuple[str, int]] = set()
+        self._unsaved = bytearray()
+        self._saved_hits = 0
+        self._saved_places: set[tuple[str, int]] = set()
         for part, digests in self.memory.parts():
             self._take(part, digests)
 
@@ -69,50 +69,50 @@ class Tried:
         found = [digests[at : at + WIDTH] for at in range(0, len(digests), WIDTH)]
         self._digests.update(found)
         self.count += len(found)
-        self.cpu, self.first = part["cpu"], First(*part["first"]) if part["first"] else None
+        self.cpu, self.first = part["cpu"], FirstHit(*part["first"]) if part["first"] else None
         self.places.update((path, line) for path, line in part["places"])
         self.hits += map(candidate_from, part["hits"])
-        self._kept_hits, self._kept_places = len(self.hits), set(self.places)
+        self._saved_hits, self._saved_places = len(self.hits), set(self.places)
 
     @property
     def least(self) -> list[Candidate]:
-        """The plausible ones that hold no other one and more: what that adds mends nothing that a test sees."""
+        """The plausible edits that do not contain another one; the additional edits have no effect that a test sees."""
         return [hit for hit in self.hits if not _holds(hit, self.hits)]
 
     def knows(self, candidate: Candidate) -> bool:
-        """Whether it need not be tried: an earlier process did, or it holds a plausible one."""
+        """Return whether a candidate can be skipped: an earlier process tried it, or it contains a plausible one."""
         known = bool(self._digests) and _digest(candidate) in self._digests
         return known or _holds(candidate, self.hits)
 
-    def add(self, judged: Judged, cpu: float) -> None:
-        """`cpu`: seconds that the target has used up to here, earlier processes included."""
+    def add(self, judged: CandidateResult, cpu: float) -> None:
+        """Record a result. `cpu`: CPU seconds of the target so far, including earlier processes."""
         candidate = judged.candidate
         self.count += not judged.again
         self.places.add((candidate.path, candidate.line))
-        if judged.verdict == "late":  # it comes again, if not in this process then in the next
+        if judged.verdict == "late":  # it is tried again, by this process or the next
             return
-        self._unkept += _digest(candidate)
+        self._unsaved += _digest(candidate)
         if judged.verdict == "plausible":
-            self.first = self.first or First(self.count, cpu)
+            self.first = self.first or FirstHit(self.count, cpu)
             self.hits.append(candidate)
 
     def keep(self, cpu: float) -> None:
-        """Let the memory have what is new."""
-        if not self._unkept:
+        """Store in the memory what is new."""
+        if not self._unsaved:
             return
         part = {
             "cpu": cpu,
             "first": astuple(self.first) if self.first else None,
-            "places": sorted(self.places - self._kept_places),
-            "hits": [asdict(hit) for hit in self.hits[self._kept_hits :]],
+            "places": sorted(self.places - self._saved_places),
+            "hits": [asdict(hit) for hit in self.hits[self._saved_hits :]],
         }
-        self.memory.keep(part, bytes(self._unkept))
-        self._unkept.clear()
-        self._kept_hits, self._kept_places = len(self.hits), set(self.places)
+        self.memory.keep(part, bytes(self._unsaved))
+        self._unsaved.clear()
+        self._saved_hits, self._saved_places = len(self.hits), set(self.places)
 
 
 def _holds(candidate: Candidate, others: Iterable[Candidate]) -> bool:
-    """Whether it is one of the others and more."""
+    """Return whether a candidate contains all edits of another one and more."""
     if len(candidate.edits) < 2:
         return False
     edits = set(candidate.edits)
@@ -120,10 +120,10 @@ def _holds(candidate: Candidate, others: Iterable[Candidate]) -> bool:
 
 
 def candidate_from(value: dict[str, Any]) -> Candidate:
-    """A candidate as JSON has it."""
+    """Return a candidate from its JSON form."""
     function = value["function"]
     edits = tuple((start, end, text) for start, end, text in value["edits"])
-    made = Function(**{**function, "lines": tuple(function["lines"])}) if function else None
+    made = FunctionSpan(**{**function, "lines": tuple(function["lines"])}) if function else None
     return Candidate(**{**value, "edits": edits, "function": made})
 
 

@@ -1,4 +1,4 @@
-"""What an attempt came to."""
+"""The outcome of an attempt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trajectories.records import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The best tree, what its proof found, and how the attempt ended (see `Exit.kind`)."""
+    """The outcome of an attempt: its best tree, the verdict of its proof, and how it ended (see `Exit.kind`)."""
 
     tree: str
     verdict: Verdict
@@ -18,11 +18,11 @@ class Outcome:
 
 
 def load_outcome(value: dict[str, Any]) -> Outcome:
-    """An outcome as the journal holds it."""
+    """Return an outcome from its form in the journal."""
     return Outcome(value["tree"], load_verdict(value["verdict"]), value["exit"])
 
 
 def load_verdict(value: dict[str, Any]) -> Verdict:
-    """A verdict as the journal holds it."""
+    """Return a verdict from its form in the journal."""
     parts: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
     return Verdict(**parts)

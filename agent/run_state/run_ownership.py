@@ -1,8 +1,8 @@
-"""Which run folders and output folders are the user's own: each is registered in the state folder when it is created,
-and a digest of each run's journal and of each batch's results is kept there.
+"""Ownership of run folders and output folders: which of them the user created.
 
-Any other run folder is untrusted: see `agent/untrusted_run.py` for what of it is used. Any other output folder, of
-`batch` or `evaluate`, is refused.
+Each is registered in the state folder when it is created, with a digest of each run's journal and of each batch's
+results. Any other run folder is untrusted: `agent/runs/untrusted_run.py` says what of it is used. Any other output
+folder of `batch` or `evaluate` is refused.
 """
 
 from __future__ import annotations
@@ -16,32 +16,33 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from agent.terminal import at_terminal, confirm
+from agent.console.rich_terminal import at_terminal, confirm
 from trajectories.errors import ConfigError, RunBroken, TryLater, UsageError
+from trajectories.file_limits import open_regular
+from trajectories.git_commands import exclusive, make_folder
 from trajectories.journal import is_as_written, open_journal, write_durably
 from trajectories.journal_digest import JournalDigest, write_digest
-from trajectories.limits import open_regular
-from trajectories.parting import REPLAY
-from trajectories.plumbing import exclusive, make_folder
+from trajectories.run_comparison import REPLAY
 from trajectories.trajectory import Trajectory
 
 Owner = Literal["user", "unknown", "other"]
-"""`unknown`: it lies among the user's runs, but the state folder was moved since, or it is older than the registry."""
+"""`unknown`: it is in the user's folder of runs, but the state folder was moved since, or it is older than the
+registry."""
 
 UNTRUSTED = "untrusted"
-"""In the data of a replay's note: the run that it repeats is not the user's own."""
+"""In the data of a replay's note: the original run is not the user's own."""
 REGISTRY = "own-runs"
 ASKED = "asked"
-"""A file in the registry. It exists if no unregistered run was there, or the user has answered."""
+"""A file in the registry. It exists if there were no unregistered runs, or the user has answered."""
 DIGEST = ".digest"
 TRIES = 5
 OUTPUT = "output-"
-"""How the name of an output folder's entry begins."""
+"""The beginning of the name of an output folder's entry."""
 RESULTS = "results.jsonl"
-"""In the output folder of a batch: the one file there whose digest is kept."""
+"""The one file in the output folder of a batch whose digest is stored."""
 OWNER = ".swe-agent-owner"
-"""A file in an output folder with a random token, which the entry holds too: a folder that is unpacked from an archive
-may get the path and the inode of one that was removed."""
+"""A file in an output folder with a random token, which its entry holds, too: a folder from an archive may get the path
+and the inode of a removed one."""
 BEING_WRITTEN = f".{OWNER}.new"
 LOCK_SECONDS = 10
 MOST_BYTES = 10_000
@@ -49,7 +50,7 @@ MOST_BYTES = 10_000
 
 
 def open_registry(state: Path) -> None:
-    """Create the registry before the first run that is to be in it. Raises OSError."""
+    """Create the registry before the first run is registered. Raises OSError."""
     if not (state / REGISTRY).is_dir():
         complete = not _started_runs(state)
         make_folder(state / REGISTRY, 0o700)
@@ -58,11 +59,12 @@ def open_registry(state: Path) -> None:
 
 
 def register(directory: Path, state: Path, data: bytes | None = None) -> Path:
-    """Record that the user's own process creates this run, whose journal is to begin with `data`, or is there already.
-    Returns the file in which the journal's digest is kept.
+    """Record that the user's own process creates this run, whose journal will begin with `data`, or exists already.
 
-    Raises OSError, and ConfigError for a file system that keeps no owners and permissions, on which anyone could have
-    written the entry.
+    Returns the file for the journal's digest.
+
+    Raises OSError, and ConfigError for a file system without owners and permissions, on which anyone could have written
+    the entry.
     """
     if data is None:
         with open_journal(directory / "journal.jsonl") as file:
@@ -75,7 +77,7 @@ def register(directory: Path, state: Path, data: bytes | None = None) -> Path:
 
 
 def forget(directory: Path, state: Path) -> None:
-    """Remove the entry of a run that is removed."""
+    """Remove the entry of a run that is deleted."""
     with suppress(OSError):
         entry = _entry(directory, state)
         entry.unlink()
@@ -83,33 +85,39 @@ def forget(directory: Path, state: Path) -> None:
 
 
 def digest_path(directory: Path, state: Path) -> Path | None:
-    """The file in which the digest of a registered run's journal is kept. Raises OSError and RunBroken."""
+    """Return the file with the digest of a registered run's journal; None if it is not registered here. Raises OSError
+    and RunBroken."""
     entry = _entry(directory, state)
-    return entry.with_suffix(DIGEST) if _read(entry) == _place(directory) else None
+    return entry.with_suffix(DIGEST) if _read(entry) == _folder_id(directory) else None
 
 
 def run_owner(directory: Path, state: Path) -> Owner:
-    """Whose run this is. Raises OSError and RunBroken for a journal that cannot be read."""
+    """Return who owns the run. Raises OSError and RunBroken for a journal that cannot be read."""
     entry = _entry(directory, state)
     registered = _read(entry)
     if registered and not _is_as_written(directory, entry):
         return "other"
-    if registered == _place(directory):
+    if registered == _folder_id(directory):
         return "user"
     among = directory.resolve().parent == (state / "runs").resolve()
     return "unknown" if among and (registered or not _is_asked(state)) else "other"
 
 
 def is_own(directory: Path, trajectory: Trajectory, state: Path) -> bool:
-    """Whether the user created the run, and all that it says: a replay repeats the results of another run. Raises as
-    `run_owner` does."""
+    """Return whether the user created the run and all its content: a replay repeats the results of another run.
+
+    Raises as `run_owner` does.
+    """
     replayed = (note.data for note in trajectory.notes if note.kind == REPLAY)
     return run_owner(directory, state) == "user" and not any(data.get(UNTRUSTED) for data in replayed)
 
 
 def record_answer(state: Path, is_users: bool) -> None:
-    """Keep the user's answer to whose the runs in the state folder are: register each, or forget those that were
-    registered elsewhere. Raises OSError and ConfigError."""
+    """Store the user's answer on who owns the runs in the state folder: register each, or forget those registered
+    elsewhere.
+
+    Raises OSError and ConfigError.
+    """
     make_folder(state / REGISTRY, 0o700)
     for directory in _started_runs(state):
         with suppress(RunBroken):
@@ -119,8 +127,11 @@ def record_answer(state: Path, is_users: bool) -> None:
 
 
 def ask_for_owner(state: Path, directory: Path | None = None) -> None:
-    """At a terminal, ask the user once whether the runs in the state folder are theirs, where the registry does not say
-    of this run, or of any if None. Raises OSError and ConfigError."""
+    """Ask the user once, at a terminal, who owns the runs in the state folder, if the registry does not know this run's
+    owner.
+
+    Without `directory` it asks if any run is unknown. Raises OSError and ConfigError.
+    """
     unasked = not _is_asked(state) and bool(_started_runs(state))
     if at_terminal() and (run_owner(directory, state) == "unknown" if directory else unasked):
         what = f"The runs in {state / 'runs'} are older than this version, or were moved."
@@ -128,9 +139,11 @@ def ask_for_owner(state: Path, directory: Path | None = None) -> None:
 
 
 def claim_output(out: Path, state: Path) -> Path:
-    """Register the output folder of a batch or an evaluation, which is created if it is missing. Call it before
-    anything in the folder is read: what somebody else wrote there would count as the user's results. Returns the file
-    in which the digest of its `results.jsonl` is kept; `agent.batch.store.Store` compares them.
+    """Register the output folder of a batch or an evaluation, which is created if it is missing.
+
+    Call it before anything in the folder is read: otherwise other people's files would count as the user's results.
+    Returns the file with the digest of its `results.jsonl`; `agent.batch.reports.batch_results.ResultStore` compares
+    them.
 
     A folder that is neither registered nor empty is refused (UsageError), unless the user, asked once at a terminal,
     says that they created it; then its runs are registered too. Raises OSError and ConfigError as `register` does, and
@@ -153,9 +166,10 @@ def claim_output(out: Path, state: Path) -> Path:
 
 
 def _register_output(out: Path, entry: Path, state: Path) -> None:
-    """The entry is written last: without it, a folder that holds only the token is still an empty one."""
+    """Register an output folder. The entry is written last: without it, a folder with only the token still counts as
+    empty."""
     for directory in _started_runs(out):
-        with suppress(OSError, RunBroken):  # of a run that cannot be read; the batch reports it
+        with suppress(OSError, RunBroken):  # the run cannot be read; the batch reports it
             register(directory, state)
     token, results = secrets.token_hex(32), out / RESULTS
     write_durably(out / OWNER, token.encode())
@@ -169,7 +183,7 @@ def _is_registered(out: Path, entry: Path) -> bool:
             token = file.read(MOST_BYTES).decode("ascii", "replace")
     except (OSError, RunBroken):
         return False
-    return bool(token) and _read(entry) == f"{_place(out)} {token}"
+    return bool(token) and _read(entry) == f"{_folder_id(out)} {token}"
 
 
 def _is_asked(state: Path) -> bool:
@@ -177,18 +191,18 @@ def _is_asked(state: Path) -> bool:
 
 
 def _started_runs(state: Path) -> list[Path]:
-    """The runs in a state folder or an output folder."""
+    """Return the runs in a state folder or an output folder."""
     folders = (state / "runs").glob("[!.]*")
     return [folder for folder in folders if not folder.is_symlink() and (folder / "journal.jsonl").is_file()]
 
 
-def _place(directory: Path) -> str:
-    """The folder, and its number on its file system: another folder may be put under the name of one that is gone."""
+def _folder_id(directory: Path) -> str:
+    """Return the folder and its inode: another folder may later have the name of a removed one."""
     return f"{directory.resolve()} {directory.stat().st_ino}"
 
 
 def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
-    """Named by the digest of the run's name and its first record, as the journal holds it."""
+    """Return the path of a run's entry, named by the digest of the run's name and its first record."""
     digest = sha256(directory.resolve().name.encode("utf-8", "surrogateescape") + b"\n")
     if first is None:
         with open_journal(directory / "journal.jsonl") as file:
@@ -198,20 +212,20 @@ def _entry(directory: Path, state: Path, first: bytes | None = None) -> Path:
 
 
 def _is_as_written(directory: Path, entry: Path) -> bool:
-    """Asked again where it is not, since another process may be writing the journal."""
+    """Return whether the journal has its stored digest; retried, since another process may be writing the journal."""
     return any(is_as_written(directory, entry.with_suffix(DIGEST)) for _ in range(TRIES))
 
 
 def _write(entry: Path, directory: Path, state: Path, token: str = "") -> None:
     make_folder(entry.parent, 0o700)
-    write_durably(entry, json.dumps({"directory": _place(directory) + token}).encode())
+    write_durably(entry, json.dumps({"directory": _folder_id(directory) + token}).encode())
     if _read(entry) is None:
         what = f"{state} does not keep the owners and permissions of files."
         raise ConfigError(what, "Set SWE_AGENT_STATE to a folder on a local disk.")
 
 
 def _read(entry: Path) -> str | None:
-    """The folder of an entry that only the user can have written; None where there is none."""
+    """Return the folder in an entry that only the user can have written; None if there is none."""
     try:
         with entry.open("rb") as file:
             about = os.fstat(file.fileno())

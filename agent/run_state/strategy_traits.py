@@ -1,8 +1,9 @@
-"""What kind of turn a strategy makes of a session, told by names in its module.
+"""Traits of a strategy's turns in a session, declared by names in its module.
 
-`STAYS`: the turn is a part of a conversation, so however it ends, files stay as its last step left them. `BY_HAND`: a
-user's own doing, of which nothing is left to go on with once it is interrupted. `LOOKS`: undoing passes it over, unless
-it changed files. `APART`: what the user changed in the working tree meanwhile waits for the next turn.
+- `STAYS`: the turn is part of a conversation, so the files stay as its last step left them, however it ends.
+- `BY_HAND`: the user's own action, which cannot be resumed after an interrupt.
+- `LOOKS`: undo skips the turn unless it changed files.
+- `APART`: the user's changes in the working tree are not merged before this turn.
 """
 
 from __future__ import annotations
@@ -13,30 +14,30 @@ from trajectories.errors import UsageError
 from trajectories.plugins import find
 
 
-def stays(strategy: str) -> bool:
-    return _says(strategy, "STAYS")
+def is_conversational(strategy: str) -> bool:
+    return _has_trait(strategy, "STAYS")
 
 
 def is_by_hand(strategy: str) -> bool:
-    return _says(strategy, "BY_HAND")
+    return _has_trait(strategy, "BY_HAND")
 
 
-def looks(strategy: str) -> bool:
-    return _says(strategy, "LOOKS")
+def is_read_only(strategy: str) -> bool:
+    return _has_trait(strategy, "LOOKS")
 
 
 def is_apart(strategy: str) -> bool:
-    return _says(strategy, "APART")
+    return _has_trait(strategy, "APART")
 
 
-def listens(strategy: str) -> bool:
-    """Whether it asks a model that reads what the user says meanwhile."""
-    return _says(strategy, "ROLES") and not is_by_hand(strategy)
+def reads_messages(strategy: str) -> bool:
+    """Return whether the strategy uses a model that reads the user's messages during the turn."""
+    return _has_trait(strategy, "ROLES") and not is_by_hand(strategy)
 
 
-def _says(strategy: str, name: str) -> bool:
+def _has_trait(strategy: str, name: str) -> bool:
     try:
         module = sys.modules[find("agent.strategies", strategy, "solve", "strategy").__module__]
-    except UsageError:  # of a run that ended, by a strategy that is no longer there
+    except UsageError:  # an ended run's strategy may no longer exist
         return False
     return bool(getattr(module, name, False))

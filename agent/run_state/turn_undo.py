@@ -1,13 +1,13 @@
-"""What of a session can be taken back, and brought again: its turns, read off the records."""
+"""Undo and redo: the turns of a session that can be undone or redone, derived from the records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.backtrack import rewinds
-from agent.context import ASKING
-from agent.standing import MAIN
-from agent.traits import is_by_hand, looks
+from agent.conversation.messages import TASK_AUTHOR
+from agent.conversation.rewind import rewinds
+from agent.run_state.strategy_traits import is_by_hand, is_read_only
+from agent.run_state.turn_state import MAIN
 from trajectories.errors import UsageError
 from trajectories.records import Exit, Step, Turn
 from trajectories.trajectory import Trajectory
@@ -19,15 +19,15 @@ WORDS = "Write /undo, or /undo 2 for the last two turns; /redo likewise."
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place to go to: after step `number` of the main branch, files as in `tree`."""
+    """A state to rewind to: after step `number` of the main branch, with the files of `tree`."""
 
     number: int
     tree: str
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
-    """A turn, with those after it that only looked: from where to where it went."""
+class UndoneTurns:
+    """A turn, with later turns that only read: the states before and after it."""
 
     request: str
     before: Mark
@@ -35,54 +35,56 @@ class Doing:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What was done and stands, and what was undone and can be done again, the next one last."""
+class TurnHistory:
+    """The turns that are in effect, and those that were undone and can be redone; the next one is last."""
 
-    done: tuple[Doing, ...] = ()
-    undone: tuple[Doing, ...] = ()
+    done: tuple[UndoneTurns, ...] = ()
+    undone: tuple[UndoneTurns, ...] = ()
 
 
-def past(trajectory: Trajectory) -> Past:
-    """Of the turns before the present one."""
-    done: list[Doing] = []
-    undone: list[Doing] = []
+def turn_history(trajectory: Trajectory) -> TurnHistory:
+    """Return the history of the turns before the present one."""
+    done: list[UndoneTurns] = []
+    undone: list[UndoneTurns] = []
     for number, turn in enumerate(trajectory.turns[:-1]):
         before, after = _marks(trajectory, number)
         steps = [step for step in trajectory.steps[MAIN] if before.number < step.n <= after.number]
         if turn.strategy == AUTHOR:
-            count = next((_count(step) for step in steps if _goes(step)), 0)
+            count = next((_count(step) for step in steps if _is_rewind(step)), 0)
             source, target = (done, undone) if count > 0 else (undone, done)
             for _ in range(abs(count)):
                 target.append(source.pop())
         elif before.tree == after.tree and steps and all(rewinds(step) == before.number for step in steps):
-            continue  # nothing came of it
-        elif done and before.tree == after.tree and looks(turn.strategy) and not any(map(_goes, steps)):
-            done[-1] = Doing(done[-1].request, done[-1].before, after)
+            continue  # it had no effect
+        elif done and before.tree == after.tree and is_read_only(turn.strategy) and not any(map(_is_rewind, steps)):
+            done[-1] = UndoneTurns(done[-1].request, done[-1].before, after)
         else:
-            done.append(Doing(_request(trajectory, number, turn), before, after))
+            done.append(UndoneTurns(_request(trajectory, number, turn), before, after))
             undone.clear()
-    return Past(tuple(done), tuple(undone))
+    return TurnHistory(tuple(done), tuple(undone))
 
 
-def left_hanging(trajectory: Trajectory) -> int | None:
-    """The step before the last turn, if that was something by hand which did not come to its end: what it has said so
-    far is no part of the conversation."""
+def abandoned_turn_start(trajectory: Trajectory) -> int | None:
+    """Return the step before the last turn if that turn was by hand and did not finish; else None.
+
+    What such a turn has said so far is not part of the conversation.
+    """
     if len(trajectory.turns) < 2 or not is_by_hand(trajectory.turns[-2].strategy):
         return None
     before, after = _marks(trajectory, len(trajectory.turns) - 2)
     steps = [step for step in trajectory.steps[MAIN] if before.number < step.n <= after.number]
     ended = next((r for r in reversed(trajectory.before_turn) if isinstance(r, Exit)), None)
-    asked = any(step.reply is not None or step.author == ASKING for step in steps)
-    hangs = ended is not None and ended.kind in UNFINISHED and asked and not any(map(_goes, steps))
+    asked = any(step.reply is not None or step.author == TASK_AUTHOR for step in steps)
+    hangs = ended is not None and ended.kind in UNFINISHED and asked and not any(map(_is_rewind, steps))
     return before.number if hangs else None
 
 
-def wanted(words: str) -> int:
-    """How many turns `/undo N` takes back; for `/redo N` as a negative number. Raises UsageError."""
+def undo_count(words: str) -> int:
+    """Return the number of turns that `/undo N` undoes; negative for `/redo N`. Raises UsageError."""
     what, _, number = words.strip().removeprefix("/").partition(" ")
     count = int(number) if number.strip().isascii() and number.strip().isdigit() else 0 if number.strip() else 1
     if what not in ("undo", "redo") or not count:
-        raise UsageError(f"{words.strip()!r} says not how many turns.", WORDS)
+        raise UsageError(f"{words.strip()!r} is not a number of turns.", WORDS)
     return count if what == "undo" else -count
 
 
@@ -90,7 +92,7 @@ def _count(step: Step) -> int:
     return next((int(seen.data["turns"]) for seen in step.observations if "turns" in seen.data), 0)
 
 
-def _goes(step: Step) -> bool:
+def _is_rewind(step: Step) -> bool:
     return rewinds(step) is not None
 
 
@@ -99,14 +101,14 @@ def _request(trajectory: Trajectory, number: int, turn: Turn) -> str:
 
 
 def _marks(trajectory: Trajectory, number: int) -> tuple[Mark, Mark]:
-    """Where a turn began and where it ended."""
+    """Return the states at the start and the end of a turn."""
     first, last = trajectory.turns_at[number], trajectory.turns_at[number + 1]
     base = trajectory.run.base.tree if trajectory.run else ""
     return _mark(trajectory, first, base), _mark(trajectory, last, base)
 
 
 def _mark(trajectory: Trajectory, end: int, base: str) -> Mark:
-    """How things stood before record number `end`."""
+    """Return the state before record number `end`."""
     steps, tree = 0, ""
     for at in range(end - 1, -1, -1):
         record = trajectory.records[at]

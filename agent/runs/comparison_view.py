@@ -1,4 +1,4 @@
-"""Where two runs part, for a program and for a person."""
+"""The comparison of two runs, as JSON or as text."""
 
 from __future__ import annotations
 
@@ -7,69 +7,74 @@ from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
 
-from aci.cleaning import visible
-from agent.console import told
-from trajectories.parting import Difference, Parting
+from aci.observation.sanitized_text import escape_invisible
+from agent.console.run_display import escape_markup
+from trajectories.run_comparison import Difference, RunComparison
 
 SHOWN = 20
-"""Differences that a terminal shows."""
+"""Maximum differences shown in a terminal."""
 WIDTH = 300
-"""Characters of each side."""
+"""Maximum characters of each side."""
 AROUND = 100
-"""Of them, those before the first that differs."""
+"""Maximum characters before the first difference."""
 
 
-def as_json(found: Parting) -> dict[str, Any]:
-    """Where two runs part, as programs and reports read it."""
+def comparison_json(found: RunComparison) -> dict[str, Any]:
+    """Return the comparison as a JSON object."""
     values = asdict(found)
     return {name: values[name] for name in ("same", "first", "differences", "texts")}
 
 
-def in_words(found: Parting, sides: tuple[str, str]) -> list[str]:
-    """The same for a terminal, in Rich's markup."""
+def comparison_lines(found: RunComparison, sides: tuple[str, str]) -> list[str]:
+    """Return the comparison as lines of Rich markup."""
     steps = "1 step" if found.same == 1 else f"{found.same} steps"
     if found.first is None:
         lines = [f"[bold green]The same:[/] {steps}."]
     else:
-        lines = [f"[bold yellow]They part at {found.first.id}[/] ({found.first.what}); {steps} alike."]
+        lines = [f"[bold yellow]First difference at {found.first.id}[/] ({found.first.what}); {steps} alike."]
     for title, differences in (("", found.differences), ("Only text differs:", found.texts)):
         if differences and title:
             lines.append(title)
         for each in differences[:SHOWN]:
-            lines.append(f"[cyan]{told(each.id)}[/] {each.what}")
+            lines.append(f"[cyan]{escape_markup(each.id)}[/] {each.what}")
             both = (sides[0], each.left, each.right), (sides[1], each.right, each.left)
-            lines += [f"  [dim]{told(side)}[/] {told(_line(each, words, other))}" for side, words, other in both]
+            lines += [
+                f"  [dim]{escape_markup(side)}[/] {escape_markup(_line(each, words, other))}"
+                for side, words, other in both
+            ]
         if len(differences) > SHOWN:
             lines.append(f"… and {len(differences) - SHOWN} more; --json has all.")
     return lines
 
 
 def _line(each: Difference, words: str, other: str) -> str:
-    """The first line that the other side does not have there, from shortly before where it differs; what was judged,
-    with such a line of the text."""
+    """Return the first line of one side that differs, from shortly before the difference.
+
+    For a difference in success or exit code, that value comes first.
+    """
     if each.what == "tree":
         return words[:10]
     mine, theirs = words.split("\n"), other.split("\n")
     judged: list[str] = []
     if each.what in ("ok", "exit"):
         judged, _ = [mine.pop(0)], theirs.pop(0)
-    said = "" if judged and mine == theirs else _first_unlike(mine, theirs)
-    return ": ".join([*judged, *filter(None, [said])])
+    text = "" if judged and mine == theirs else _first_unlike(mine, theirs)
+    return ": ".join([*judged, *filter(None, [text])])
 
 
 def _first_unlike(mine: list[str], theirs: list[str]) -> str:
     if mine in ([""], []):
-        return "(nothing there)"
+        return "(nothing)"
     at = _alike(mine, theirs)
     if at == len(mine):
-        return "(it ends here)"
+        return "(ends here)"
     line, there = mine[at], theirs[at] if at < len(theirs) else ""
     start = max(0, _alike(line, there) - AROUND) if len(line) > WIDTH else 0
     shown = line[start : start + WIDTH]
-    shown = repr(shown) if line.split() in ([], there.split()) else visible(shown)  # blanks count, and are not seen
+    shown = repr(shown) if line.split() in ([], there.split()) else escape_invisible(shown)  # show blanks
     return f"{'…' * (start > 0)}{shown}{'…' * (start + WIDTH < len(line))}"
 
 
 def _alike(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many of the first are the same."""
+    """Return the length of the common beginning."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

@@ -1,4 +1,4 @@
-"""A branch of a run that is acted again: what is recorded is done anew, whatever came of it the first time."""
+"""A branch of a replay: repeats the recorded actions, whatever their recorded results."""
 
 from __future__ import annotations
 
@@ -7,43 +7,47 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from agent.consent import REFUSED, refusal
-from agent.describing import describe
-from agent.moves.opening import likely_sources
-from agent.scope import Scope
-from agent.task import Task
+from agent.conversation.action_summary import describe
+from agent.engine.permission_checks import REFUSED, refusal
+from agent.engine.task import Task
+from agent.engine.write_scope import Scope
+from agent.prompts.opening_prompt import likely_sources
 from tools.base import Context
-from trajectories.parting import PROOF
 from trajectories.records import Action, Observation, Reply, Step
+from trajectories.run_comparison import PROOF
 
 NOT_RUN = ("Not run:", "Not changed:", "The user refused this")
-"""How what a task answers begins where it runs nothing."""
+"""Beginnings of observations of actions that were not run."""
 ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool, "doubt": str}
-"""Of a proof, on its record; a doubt only where there was one."""
+"""Recorded arguments of a proof; `doubt` is optional."""
 PUT_BACK = "\n[Put back, since "
 MARK = "/swe-agent-local-"
 WORKSPACE = re.compile(rf"/[^\s'\"`:;|&()<>]{{0,200}}?{MARK}\w+/[0-9a-f]{{8}}/(repo|scratch|harness)\b")
-"""Where a workspace on somebody's machine lay."""
+"""A path in a local workspace, on any machine."""
 
 
-class Again(Task):
-    """`past` are the branch's recorded steps: what tools know of."""
+class ReplayTask(Task):
+    """A task that repeats recorded steps. `past` are the branch's recorded steps, which tools can read."""
 
     past: Sequence[Step] = ()
 
     def take_over(self, step: Step) -> Step:
-        """A step of which nothing is to be done but to have its files."""
+        """Record a step without running it; only its files are taken."""
         return self._write(step.author, step.tree, self._reply(step), step.actions, step.observations, step.error)
 
     def act_step(self, step: Step) -> Step:
+        """Run the actions of a recorded step again and record the new step."""
         if any(f"{PUT_BACK}{Scope(nothing=True).why}" in seen.text for seen in step.observations):
             self.scope = Scope(nothing=True)
         return self.step(self._reply(step), self.act_again(step), step.actions, step.author, step.error)
 
     def prove_again(self, step: Step) -> Iterator[Step]:
-        """The proof of such a step; of what it was asked, older records say only a part, and a stranger's anything."""
+        """Run the proof of a recorded step again.
+
+        Older records contain only some of its arguments, and untrusted records may contain anything.
+        """
         asked = step.observations[0].data.get("asked")
-        if not _is_asked(asked):
+        if not _is_proof_arguments(asked):
             given = self.settings.reproduce
             asked = {
                 "reproduction": [given] if given and not given.startswith("/") else [],
@@ -57,8 +61,11 @@ class Again(Task):
         return replace(super()._context(before), steps=self.past[: self._at])
 
     def act_again(self, step: Step) -> tuple[Observation, ...]:
-        """Run the recorded actions, except those that were not run then, those that a rule denies, and tools of other
-        packages: those act outside of the workspace, and whoever wrote the record chose their arguments."""
+        """Run the recorded actions, except those that were not run then and those that a rule denies.
+
+        Tools of other packages are not run either: they act outside the workspace, and the record chooses their
+        arguments.
+        """
         done: list[Observation] = []
         for action, seen in zip(step.actions, step.observations, strict=False):
             self.cancel.check()
@@ -72,16 +79,16 @@ class Again(Task):
             self.engine.tell("action", self.branch, describe(action))
             self._wrote |= self.engine.toolbox.writes(action)
             before = tuple(zip(step.actions, done, strict=False))
-            done.append(self.engine.toolbox.run(self._moved(action), self._context(before)))
+            done.append(self.engine.toolbox.run(self._with_current_paths(action), self._context(before)))
         return tuple(done)
 
     @staticmethod
     def is_run(seen: Observation) -> bool:
-        """Whether it was seen, and not refused."""
+        """Return whether an action was run, and not refused."""
         return seen.ok or bool(seen.data) or not seen.text.startswith(NOT_RUN)
 
     def said(self, name: str) -> str:
-        """A result that is a text, of whatever turn."""
+        """Return a recorded result that is a text, of any turn; "" if there is none."""
         results = self.engine.trajectory.results
         found = (once.value for (_, known), once in results.items() if known.rpartition(".")[2] == name)
         return next((value for value in found if isinstance(value, str)), "")
@@ -93,26 +100,26 @@ class Again(Task):
             branch=self.branch, ask=step.reply
         )
 
-    def _moved(self, action: Action) -> Action:
-        """With the paths of this workspace for those of the recorded one."""
+    def _with_current_paths(self, action: Action) -> Action:
+        """Return an action with the paths of the recorded workspace replaced by those of this one."""
         space = self.workspace
         here = {"repo": space.root, "scratch": space.scratch, "harness": space.harness}
         then = {str(self.said(name)): path for name, path in (("root", space.root), ("scratch", space.scratch))}
 
-        def moved(value: Any) -> Any:
+        def replace_paths(value: Any) -> Any:
             if isinstance(value, str):
                 value = WORKSPACE.sub(lambda found: here[found[1]], value) if MARK in value else value
                 for old, new in then.items():
                     value = value.replace(old, new) if len(old) > 1 else value
             elif isinstance(value, list):
-                value = [moved(each) for each in value]
+                value = [replace_paths(each) for each in value]
             return value
 
-        return replace(action, arguments={name: moved(value) for name, value in action.arguments.items()})
+        return replace(action, arguments={name: replace_paths(value) for name, value in action.arguments.items()})
 
 
-def _is_asked(asked: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether this is what `prove` is asked."""
+def _is_proof_arguments(asked: Any) -> TypeGuard[dict[str, Any]]:
+    """Return whether this is a set of arguments of `prove`."""
     return (
         isinstance(asked, dict)
         and {name: type(value) for name, value in ({"doubt": ""} | asked).items()} == ASKED
@@ -121,6 +128,6 @@ def _is_asked(asked: Any) -> TypeGuard[dict[str, Any]]:
 
 
 def is_proof(step: Step) -> bool:
-    """Whether a step holds a verdict that can be found again."""
+    """Return whether a step is a proof that can be repeated."""
     seen = step.observations[0] if step.observations else None
     return step.author == PROOF and seen is not None and "verdict" in seen.data and seen.text != REFUSED

@@ -1,4 +1,4 @@
-"""What each ask of a branch was sent, made again from the record by what made it then."""
+"""The model requests of a branch, rebuilt from the record by the code that built them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from agent.backtrack import goes_back, in_short, rewinds
-from agent.casting import CODER
-from agent.context import Reader, add, illustrated
-from agent.folding import Folding
+from agent.conversation.compaction import Compaction
+from agent.conversation.messages import Reader, add, images_by_step
+from agent.conversation.model_roles import CODER
+from agent.conversation.request_builder import reader_of, system_prompt
+from agent.conversation.rewind import goes_back, rewinds, visible_steps
 from agent.models.base import Message
-from agent.reading import reader_of, system_of
 from trajectories.errors import SweAgentError
 from trajectories.plugins import names
 from trajectories.records import Note, Reply, Run, Step, Turn
 from trajectories.trajectory import Trajectory
 
 
-def sent(trajectory: Trajectory, branch: str, reader: Callable[[str, int], Reader]) -> Iterator[list[Message]]:
-    """The messages of each ask that was answered, in the order of the replies; the last reply is in none of them.
+def replay_requests(
+    trajectory: Trajectory, branch: str, reader: Callable[[str, int], Reader]
+) -> Iterator[list[Message]]:
+    """Yield the messages of each answered request, in the order of the replies; no request contains the last reply.
 
-    `reader` gives the model of a name as turn number (from 0) had it. A conversation goes on from one ask to the next;
-    it is told anew where it was rewritten: by going back, by another model, by other prompts.
+    `reader` returns the model of a name as it was in a turn, counted from 0. Each request extends the one before. The
+    conversation is rebuilt after a rewind and for another model or other prompts.
     """
-    telling = _Telling(trajectory, branch)
+    conversation = _Conversation(trajectory, branch)
     turn = -1
     prompts: Mapping[str, str] = {}
     roles = {step.reply: step.author for step in trajectory.steps[branch] if step.reply is not None}
@@ -34,14 +36,14 @@ def sent(trajectory: Trajectory, branch: str, reader: Callable[[str, int], Reade
                 turn += 1
                 prompts = record.prompts or (trajectory.run.prompts if trajectory.run else {})
             case Step() if record.branch == branch:
-                telling.add(record)
+                conversation.add(record)
             case Reply() if record.branch == branch:
-                system = system_of(prompts, roles.get(record.ask, CODER))
-                yield telling.asked(record.ask, system, reader(record.model, turn))
+                system = system_prompt(prompts, roles.get(record.ask, CODER))
+                yield conversation.asked(record.ask, system, reader(record.model, turn))
 
 
-def readers(run: Run, turns: Sequence[Turn]) -> Callable[[str, int], Reader]:
-    """What was known of each model in each turn: by the settings on the record, and without its key."""
+def reader_factory(run: Run, turns: Sequence[Turn]) -> Callable[[str, int], Reader]:
+    """Return a function for the facts about a model in a turn, from recorded settings and without its key."""
 
     @cache
     def reader(name: str, turn: int) -> Reader:
@@ -51,74 +53,74 @@ def readers(run: Run, turns: Sequence[Turn]) -> Callable[[str, int], Reader]:
 
 
 def _tables(run: Run, turns: Iterable[Turn]) -> Mapping[str, Any]:
-    said = [run.settings, *(turn.settings for turn in turns)]
-    return next((settings["models"] for settings in reversed(said) if "models" in settings), {})
+    recorded = [run.settings, *(turn.settings for turn in turns)]
+    return next((settings["models"] for settings in reversed(recorded) if "models" in settings), {})
 
 
 def _reader(name: str, tables: Mapping[str, Any]) -> Reader:
+    from agent.config.settings import ModelTable, Settings
     from agent.models.base import load_model
     from agent.models.provider import facts_of
-    from agent.settings import ModelTable, Settings
 
     try:
-        settings = Settings(models={table: ModelTable(**said) for table, said in tables.items()})
+        settings = Settings(models={table: ModelTable(**table_values) for table, table_values in tables.items()})
         kind, colon, _ = name.partition(":")
         if colon and kind in names("agent.models"):
             return reader_of(name, load_model(name, settings))
         return reader_of(name, facts_of(name, settings.model_table(name, name.partition("/")[2])))
-    except (SweAgentError, ValueError, TypeError):  # another version's settings, a script that is gone
+    except (SweAgentError, ValueError, TypeError):  # settings of another version, a missing script
         return Reader(name)
 
 
-class _Telling:
-    """A conversation that is told from its beginning as often as it has to be."""
+class _Conversation:
+    """Builds the conversation of a branch, from its beginning again where necessary."""
 
     def __init__(self, trajectory: Trajectory, branch: str) -> None:
         self._replies = trajectory.replies
         self._steps = trajectory.steps[branch]
-        self._images = illustrated(trajectory, branch)
+        self._images = images_by_step(trajectory, branch)
         self._shortened = [note for note in trajectory.notes if note.kind == "overflow" and note.branch == branch]
         self._count = 0
-        """Steps so far."""
-        self._told = -1
-        """Those that the conversation has; -1 where it is to be told anew."""
-        self._decided = 0
-        """The ask that was answered last."""
-        self._with: tuple[str, Reader] | None = None
-        self._talk = Folding()
-        self._taken: set[str] = set()
+        """Number of steps so far."""
+        self._included = -1
+        """Number of steps in the conversation; -1 if it must be rebuilt."""
+        self._last_answered = 0
+        """Number of the request that was answered last."""
+        self._built_for: tuple[str, Reader] | None = None
+        self._compaction = Compaction()
+        self._taken_calls: set[str] = set()
 
     def add(self, step: Step) -> None:
         self._count += 1
         if goes_back(step) is not None or rewinds(step) is not None:
-            self._told = -1
+            self._included = -1
 
     def asked(self, ask: int, system: str, reader: Reader) -> list[Message]:
-        later = self._steps[max(self._told, 0) : self._count]
-        acted_on = not self._decided or any(step.reply == self._decided for step in later)
-        if self._told < 0 or self._with != (system, reader) or not acted_on:
+        later = self._steps[max(self._included, 0) : self._count]
+        acted_on = not self._last_answered or any(step.reply == self._last_answered for step in later)
+        if self._included < 0 or self._built_for != (system, reader) or not acted_on:
             self._begin(system, reader)
         else:
             for step in later:
-                self._tell(step, reader)
-        self._told = self._count
-        self._talk.decide(ask)
-        self._decided = ask
-        return self._talk.messages
+                self._include(step, reader)
+        self._included = self._count
+        self._compaction.decide(ask)
+        self._last_answered = ask
+        return self._compaction.messages
 
     def _begin(self, system: str, reader: Reader) -> None:
-        self._with, self._taken, self._decided = (system, reader), set(), 0
+        self._built_for, self._taken_calls, self._last_answered = (system, reader), set(), 0
         limits = [_limit(note) for note in self._shortened if note.data["model"] == reader.model]
-        self._talk = Folding(reader.window, reader.cached, limits)
+        self._compaction = Compaction(reader.window, reader.cached, limits)
         if system:
-            self._talk.say({"role": "system", "content": system})
-        for step in in_short(self._steps[: self._count]):
-            self._tell(step, reader)
+            self._compaction.say({"role": "system", "content": system})
+        for step in visible_steps(self._steps[: self._count]):
+            self._include(step, reader)
 
-    def _tell(self, step: Step, reader: Reader) -> None:
-        if step.reply is not None and step.reply != self._decided:
-            self._talk.decide(step.reply)
-        add(self._talk, step, self._replies, reader, self._images, self._taken)
+    def _include(self, step: Step, reader: Reader) -> None:
+        if step.reply is not None and step.reply != self._last_answered:
+            self._compaction.decide(step.reply)
+        add(self._compaction, step, self._replies, reader, self._images, self._taken_calls)
 
 
 def _limit(note: Note) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Runs in other programs' formats: each is a file under `trajectories/exports/`, found by its name."""
+"""Export of runs in other programs' formats; each format is a module in `trajectories/exports/`, found by name."""
 
 from __future__ import annotations
 
@@ -15,84 +15,83 @@ from trajectories.errors import UsageError
 from trajectories.plugins import find, names
 
 if TYPE_CHECKING:
-    from trajectories.material import Material
     from trajectories.records import Patch
+    from trajectories.run_data import RunView
 
 PACKAGE = "trajectories.exports"
 TRAINING = frozenset({"sft", "dpo", "rloo"})
-"""Formats that leave out runs of somebody else: what their verdicts claim is not learned from."""
+"""Training formats, which skip untrusted runs, because their verdicts are only claims."""
 
 
 def formats() -> dict[str, str]:
-    """Each format with what it is, in a line."""
+    """Return each format with a one-line description."""
     return {name: _part(name, "WHAT") for name in sorted(names(PACKAGE))}
 
 
-def ending(name: str) -> str:
-    """What the name of such a file ends in."""
+def file_extension(name: str) -> str:
+    """Return the file extension of a format."""
     found: str = _part(name, "ENDING")
     return found
 
 
-def written(runs: Sequence[Material], name: str, secrets: Iterable[str]) -> Iterator[str]:
-    """The runs in that format, piece by piece, with the secrets of this process's environment and these masked.
+def export_runs(runs: Sequence[RunView], name: str, secrets: Iterable[str]) -> Iterator[str]:
+    """Yield the runs in a format, piece by piece, with `secrets` and those in the environment masked.
 
-    Raises UsageError for a format that there is not, and for runs that it cannot tell of.
+    Raises UsageError for an unknown format, and for runs that it does not support.
     """
-    from agent.engine import known_secrets
+    from agent.engine.engine import known_secrets
 
     export = _part(name, "export")
     if len(runs) > 1 and not _part(name, "SEVERAL"):
-        raise UsageError(f"{name} tells of one run, and {len(runs)} are given.", "Export them one by one.")
+        raise UsageError(f"{name} exports one run, but {len(runs)} were given.", "Export them one by one.")
     hidden = (*known_secrets(os.environ), *secrets)
-    return _begun(export([_masked(run, hidden) for run in runs]))
+    return _with_first_piece(export([_masked(run, hidden) for run in runs]))
 
 
 def _part(name: str, attribute: str) -> Any:
     return find(PACKAGE, name, attribute, "format")
 
 
-def _begun(pieces: Iterator[str]) -> Iterator[str]:
-    """What cannot be told at all is an error before anything is written."""
+def _with_first_piece(pieces: Iterator[str]) -> Iterator[str]:
+    """Make the first piece now, so that errors are raised before anything is written."""
     from itertools import chain
 
     return chain([first for first in [next(pieces, "")] if first], pieces)
 
 
-def _masked(run: Material, secrets: Sequence[str]) -> Material:
-    """The run as whoever reads the export is to see it. Its records were masked when they were written, but a key may
-    have become one since."""
-    from aci.view import mask
+def _masked(run: RunView, secrets: Sequence[str]) -> RunView:
+    """Return a run with secrets masked. Its records were masked when written, but there may be new secrets."""
+    from aci.observation.output_text import mask_secrets
 
     def hide(value: Any) -> Any:
         if isinstance(value, str):
-            return mask(value, secrets).encode("utf-8", "replace").decode()
+            return mask_secrets(value, secrets).encode("utf-8", "replace").decode()
         if isinstance(value, float) and not math.isfinite(value):
-            return str(value)  # JSON has none
+            return str(value)  # JSON has no such numbers
         if isinstance(value, Mapping):
             return {hide(name): hide(part) for name, part in value.items()}
         return [hide(part) for part in value] if isinstance(value, list | tuple) else value
 
     def patch() -> Patch:
         found = run.patch()
-        return replace(found, source=mask(found.source, secrets), tests=mask(found.tests, secrets))
+        return replace(found, source=mask_secrets(found.source, secrets), tests=mask_secrets(found.tests, secrets))
 
     def requests(branch: str) -> Iterator[Sequence[dict[str, Any]]]:
-        known: dict[int, tuple[Any, Any]] = {}  # a message is in many requests, and masked once
+        known: dict[int, tuple[Any, Any]] = {}  # a message is in many requests but masked once
         for messages in run.requests(branch):
             known = {id(each): known.get(id(each)) or (each, hide(each)) for each in messages}
             yield [known[id(each)][1] for each in messages]
 
     return replace(
         run,
-        trajectory=_hidden(run.trajectory, hide),
+        trajectory=_mask_records(run.trajectory, hide),
         requests=requests,
         answers=lambda branch: map(hide, run.answers(branch)),
         patch=patch,
     )
 
 
-def _hidden(trajectory: Any, hide: Any) -> Any:
+def _mask_records(trajectory: Any, hide: Any) -> Any:
     import json
 
     from trajectories.journal import decode, encode
@@ -101,11 +100,10 @@ def _hidden(trajectory: Any, hide: Any) -> Any:
     return Trajectory(decode(json.dumps(hide(json.loads(encode(record)))).encode()) for record in trajectory.records)
 
 
-def to_file(pieces: Iterable[str], target: Path) -> str:
-    """Write it whole, or leave what was there; what was done, in a sentence. Raises UsageError for a place that cannot
-    be written.
+def write_export(pieces: Iterable[str], target: Path) -> str:
+    """Write a file atomically and return a message. Raises UsageError if it cannot be written.
 
-    A file that was there keeps its mode, a link its place; what is no file (a pipe, a device) is written into.
+    An existing file keeps its mode, and a link is followed. A pipe or device is written directly.
     """
     try:
         found = target.stat() if target.exists() else None
@@ -116,7 +114,7 @@ def to_file(pieces: Iterable[str], target: Path) -> str:
             _replace(target.resolve(), pieces, found)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}.", "Name another file.") from None
-    return f"{'Written over' if found and found.st_size else 'Written to'} {target}."
+    return f"{'Replaced' if found and found.st_size else 'Written to'} {target}."
 
 
 def _replace(target: Path, pieces: Iterable[str], found: os.stat_result | None) -> None:

@@ -1,37 +1,39 @@
-"""A run as it goes on in another process: what its journal gets is told as it comes."""
+"""Live output of a run in another process, by following its journal."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from agent.ownership import is_own
-from agent.paging import Lines
-from agent.showing import Showing
+from agent.console.pager import Lines
+from agent.run_state.run_ownership import is_own
+from agent.runs.run_transcript import TranscriptPrinter
 from trajectories.errors import Cancelled, TryLater
 from trajectories.journal import Lines as Records
-from trajectories.journal import first_record, locked
-from trajectories.material import Material
-from trajectories.parting import replay_of
+from trajectories.journal import first_record, lock_run
 from trajectories.records import Spent
+from trajectories.run_comparison import replay_of
+from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 PAUSE = 0.2
-"""Seconds between looks at the journal."""
+"""Seconds between reads of the journal."""
 QUIET = 1.0
-"""Seconds without news after which it is asked whether anybody still works on the run."""
+"""Seconds without new records after which the run's lock is checked."""
 
 
-def follow(directory: Path, out: Lines, state: Path | None = None) -> int:
-    """Tell the run until nobody works on it any more; 130 for who leaves it first. Raises UsageError where there is
-    none, or none any more, RunBroken and WorkspaceError. With the `state` folder given, another's run is shown as such,
-    and its lock is not taken."""
+def follow_run(directory: Path, out: Lines, state: Path | None = None) -> int:
+    """Print a run until no process works on it; return 0, or 130 after an interrupt.
+
+    With the `state` folder an untrusted run is marked as such, and its lock is not taken. Raises UsageError if there is
+    no such run or it was removed, RunBroken and WorkspaceError.
+    """
     tail = Records(directory / "journal.jsonl")
     trajectory = Trajectory(tail.new())
     first_record(trajectory, directory)
     untrusted = state is not None and not is_own(directory, trajectory, state)
-    material = Material(directory.name, trajectory, Spent(None, 0, 0, 0, 0), directory, untrusted=untrusted)
-    showing = Showing(material, out, live=True)
+    material = RunView(directory.name, trajectory, Spent(None, 0, 0, 0, 0), directory, untrusted=untrusted)
+    showing = TranscriptPrinter(material, out, live=True)
     showing.heading()
     for record in trajectory.records:
         showing.record(record)
@@ -40,18 +42,20 @@ def follow(directory: Path, out: Lines, state: Path | None = None) -> int:
     except KeyboardInterrupt:
         return Cancelled.code
     if trajectory.exit is None:
-        goes_on = "" if replay_of(trajectory) else f"; `swe-agent resume {directory.name}` goes on with it"
-        out.line(f"Nobody works on it now{goes_on}.")
+        hint = "" if replay_of(trajectory) else f"; `swe-agent resume {directory.name}` resumes it"
+        out.line(f"No process works on this run now{hint}.")
     return 0
 
 
-def _follow(tail: Records, showing: Showing, trajectory: Trajectory, out: Lines, directory: Path | None) -> None:
+def _follow(
+    tail: Records, showing: TranscriptPrinter, trajectory: Trajectory, out: Lines, directory: Path | None
+) -> None:
     since = time.monotonic()
     while True:
         out.file.flush()
         asks = time.monotonic() - since > QUIET
         left = asks and not (directory and is_held(directory))
-        news = list(tail.new())  # behind that question: what was written before the end is told
+        news = list(tail.new())  # read after checking the lock, so that the last records are shown
         if left and not news:
             return
         if news or asks:
@@ -63,11 +67,11 @@ def _follow(tail: Records, showing: Showing, trajectory: Trajectory, out: Lines,
 
 
 def is_held(directory: Path) -> bool:
-    """Whether another process works on the run."""
+    """Return whether another process works on the run."""
     try:
-        locked(directory).release()
+        lock_run(directory).release()
     except TryLater:
         return True
-    except OSError:  # of a folder that we may not write, or that is gone, nobody knows
+    except OSError:  # unknown: the folder is not writable or was removed
         return False
     return False

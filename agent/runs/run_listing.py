@@ -1,7 +1,7 @@
-"""Runs on disk in a line each: which there are, filtered, searched and sorted.
+"""The list of runs on disk: filter, search and sort.
 
-Of a journal only the short records are decoded; what a record is stands at its line's end, so thousands of runs take
-about as long as reading their files.
+Only short records of a journal are decoded. The type of a record is at the end of its line, so listing thousands of
+runs takes about as long as reading their files.
 """
 
 from __future__ import annotations
@@ -14,34 +14,37 @@ from os import makedev
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.ledger import Ledger
+from agent.limits.run_budget import Ledger
 from trajectories.errors import NewerRun, RunBroken, UsageError
+from trajectories.file_limits import read_limited
 from trajectories.journal import Lines, open_journal
-from trajectories.limits import read_limited
-from trajectories.parting import REPLAY
 from trajectories.records import Exit, Hold, Note, Run, Settle, Step, Turn
+from trajectories.run_comparison import REPLAY
 
 KIND = re.compile(rb'"type":"(\w+)"}\n$')
 LONG = frozenset({b"step", b"reply", b"once"})
-"""Records that are counted at most: they hold what was said and seen."""
-FROM = ("forked", REPLAY)
-"""Notes that say of which run this one is."""
+"""Long records, which are counted but not decoded."""
+ORIGIN_NOTES = ("forked", REPLAY)
+"""Kinds of notes that name the run that this one comes from."""
 LONGEST_END = 40
-"""Bytes of a line's end in which it says what it is."""
+"""Bytes at the end of a line that contain its type."""
 DAMAGED, NEWER, OPEN, RUNNING = "damaged", "newer", "open", "running"
 LOCKS = Path("/proc/locks")
-"""Where Linux tells which files are locked, so that nobody must try it with a lock of their own."""
+"""Linux's list of locked files, which makes it unnecessary to try locks."""
 LOCK = re.compile(r"(?m)^\d+: FLOCK .* ([0-9a-f]+):([0-9a-f]+):(\d+) 0 EOF$")
 Sort = Literal["at", "dollars", "steps", "issue", "repository"]
 PATHS = re.compile(rb"^diff --git (.*)$", re.MULTILINE)
 
 
 @dataclass(slots=True)
-class Line:
-    """A run. `exit` is the code it ended with and `ended` the kind of that end (None: it has not); of a damaged run
-    both are `damaged`, of one that a newer version wrote `newer`. `dollars` is None where a request had no price.
-    `running`: it has not, and a process works on it, as far as that can be seen. `origin` names the run that this one
-    was forked from, or replays. `asked` is the issue and every request, for a search."""
+class RunSummary:
+    """A run in a list.
+
+    `exit` is its exit code and `ended` the kind of its end (None: not ended); both are `damaged` for a damaged run and
+    `newer` for one of a newer version. `dollars` is None if the price of a request is unknown. `running`: a process
+    works on it, as far as known. `origin` is the run that this one was forked from or replays. `asked` is the text of
+    the issue and all requests, for searches.
+    """
 
     run: str
     at: float
@@ -61,22 +64,26 @@ class Line:
 
     @property
     def state(self) -> str:
-        """How it ended; `running`, or `open` where it can be gone on with; "" where it was not begun. A replay that was
-        cut off stays so."""
+        """How it ended; else `running`, `open` if it can be resumed, or "" if it was not begun.
+
+        A replay that was interrupted stays `interrupted`.
+        """
         if self.running:
             return RUNNING
         return OPEN if self.resumable else self.ended or ("interrupted" if self.turns else "")
 
     def as_json(self) -> dict[str, object]:
-        """As `runs --json` lists it."""
+        """Return the object that `runs --json` prints."""
         return {name: value for name, value in asdict(self).items() if name != "asked"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a list is of; what is empty does not matter. `ended` are states, `since` seconds since the epoch. `model` is
-    a part of a model's name, `repository` a folder or a part of its path. All `words` stand in the issue, a request or
-    the paths of the patch."""
+class RunFilter:
+    """A filter for runs; empty fields match everything.
+
+    `ended` are states, `since` is in seconds since the epoch. `model` is part of a model's name, `repository` a folder
+    or part of its path. All `words` must be in the issue, a request or the paths of the patch.
+    """
 
     ended: Sequence[str] = ()
     since: float = 0.0
@@ -86,23 +93,22 @@ class Wanted:
     resumable: bool = False
     words: Sequence[str] = ()
 
-    def has(self, line: Line, folder: Path) -> bool:
+    def has(self, line: RunSummary, folder: Path) -> bool:
         return (
             (not self.ended or line.state in self.ended)
             and line.at >= self.since
             and self.model.casefold() in line.model.casefold()
             and self.strategy in ("", line.strategy)
-            and (not self.repository or _is_of(line.repository, self.repository))
+            and (not self.repository or _matches_repository(line.repository, self.repository))
             and (line.resumable or not self.resumable)
-            and (not self.words or _holds(f"{line.asked}\n{patched(folder)}", self.words))
+            and (not self.words or _contains_all(f"{line.asked}\n{patched_paths(folder)}", self.words))
         )
 
 
-def listed(runs: Path, wanted: Wanted | None = None, sort: Sort = "at") -> list[Line]:
-    """The runs in a folder, the newest first, or by `sort`. A damaged run is left out of nobody's
-    sight."""
+def list_runs(runs: Path, wanted: RunFilter | None = None, sort: Sort = "at") -> list[RunSummary]:
+    """Return the runs in a folder, including damaged ones, the newest first or by `sort`."""
     held = held_files()
-    found = [(folder, line_of(folder, held)) for folder in run_folders(runs)]
+    found = [(folder, summarize_run(folder, held)) for folder in run_folders(runs)]
     lines = [line for folder, line in found if wanted is None or wanted.has(line, folder)]
     lines.sort(key=lambda line: (line.at, line.run), reverse=True)
     key, largest = SORTS[sort]
@@ -110,7 +116,7 @@ def listed(runs: Path, wanted: Wanted | None = None, sort: Sort = "at") -> list[
 
 
 def run_folders(runs: Path) -> Iterator[Path]:
-    """Those with a journal; a name that begins with a dot is of one that is being removed."""
+    """Yield folders with a journal; a name that starts with a dot is a run that is being removed."""
     try:
         folders = sorted(runs.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -119,16 +125,18 @@ def run_folders(runs: Path) -> Iterator[Path]:
 
 
 def held_files() -> frozenset[tuple[int, int]]:
-    """Device and inode of each file that a process has locked; none where the system does not tell."""
+    """Return device and inode of each locked file; none on systems without such a list."""
     try:
-        told = LOCKS.read_text("ascii", "replace")
+        listing = LOCKS.read_text("ascii", "replace")
     except OSError:
         return frozenset()
-    return frozenset((makedev(int(major, 16), int(minor, 16)), int(node)) for major, minor, node in LOCK.findall(told))
+    return frozenset(
+        (makedev(int(major, 16), int(minor, 16)), int(node)) for major, minor, node in LOCK.findall(listing)
+    )
 
 
 def is_held(folder: Path, held: Set[tuple[int, int]]) -> bool:
-    """Whether the lock of a run's folder is one of these files."""
+    """Return whether the lock of a run's folder is one of these files."""
     try:
         found = (folder / "lock").stat()
     except OSError:
@@ -136,23 +144,23 @@ def is_held(folder: Path, held: Set[tuple[int, int]]) -> bool:
     return (found.st_dev, found.st_ino) in held
 
 
-def line_of(folder: Path, held: Set[tuple[int, int]] = frozenset()) -> Line:
-    """Of a run on disk; `held` is what is locked."""
+def summarize_run(folder: Path, held: Set[tuple[int, int]] = frozenset()) -> RunSummary:
+    """Return the summary of a run on disk; `held` are the locked files."""
     journal = folder / "journal.jsonl"
-    line = Line(folder.name, 0.0)
+    line = RunSummary(folder.name, 0.0)
     try:
         line.at = journal.stat().st_mtime
         _read(journal, line)
     except NewerRun:
-        return Line(folder.name, line.at, exit=NEWER, ended=NEWER)
+        return RunSummary(folder.name, line.at, exit=NEWER, ended=NEWER)
     except (OSError, KeyError, RunBroken):
-        return Line(folder.name, line.at, exit=DAMAGED, ended=DAMAGED)
+        return RunSummary(folder.name, line.at, exit=DAMAGED, ended=DAMAGED)
     line.running = bool(held) and line.ended is None and is_held(folder, held)
     return line
 
 
-def _read(journal: Path, line: Line) -> None:
-    """Raises RunBroken for a journal that is damaged before its end, NewerRun for one that is not understood."""
+def _read(journal: Path, line: RunSummary) -> None:
+    """Read a journal into a summary. Raises RunBroken if it is damaged before its end, NewerRun for a newer version."""
 
     def is_long(raw: bytes) -> bool:
         kind = KIND.search(raw, max(0, len(raw) - LONGEST_END))
@@ -167,7 +175,7 @@ def _read(journal: Path, line: Line) -> None:
     with open_journal(journal) as file:
         for record in Lines(journal).records(file, is_long):
             match record:
-                case Step():  # of a line that somebody wrote anew
+                case Step():  # in a line that another program wrote
                     line.steps += 1
                 case Hold():
                     holds.append(record)
@@ -179,7 +187,7 @@ def _read(journal: Path, line: Line) -> None:
                     _turn(line, record)
                 case Exit():
                     line.exit, line.ended, line.resumable = record.code, record.kind, False
-                case Note(kind=kind, data={"run": str(name)}) if kind in FROM:
+                case Note(kind=kind, data={"run": str(name)}) if kind in ORIGIN_NOTES:
                     line.origin, replays = name, replays or kind == REPLAY
                 case _:
                     pass
@@ -189,12 +197,12 @@ def _read(journal: Path, line: Line) -> None:
     line.resumable = line.resumable and not replays
 
 
-def _begin(line: Line, run: Run) -> None:
+def _begin(line: RunSummary, run: Run) -> None:
     line.at, line.issue, line.repository = run.at, run.issue.title, run.repository
     line.asked = run.issue.text
 
 
-def _turn(line: Line, turn: Turn) -> None:
+def _turn(line: RunSummary, turn: Turn) -> None:
     line.turns += 1
     line.exit = line.ended = None
     line.resumable = True
@@ -203,8 +211,8 @@ def _turn(line: Line, turn: Turn) -> None:
         line.asked += f"\n{turn.request}"
 
 
-def patched(folder: Path) -> str:
-    """The paths that a run's patch changes, a line each."""
+def patched_paths(folder: Path) -> str:
+    """Return the paths that a run's patch changes, one per line."""
     try:
         diff = read_limited(folder / "patch.diff", inside=folder)
     except (OSError, UsageError):
@@ -212,25 +220,25 @@ def patched(folder: Path) -> str:
     return b"\n".join(PATHS.findall(diff)).decode("utf-8", "replace")
 
 
-def _is_of(repository: str, asked: str) -> bool:
-    """Whether somebody means this repository by `asked`: it, or a folder in it, or a part of its path."""
-    with suppress(OSError, RuntimeError):  # a name that is too long, the home of nobody
+def _matches_repository(repository: str, asked: str) -> bool:
+    """Return whether `asked` means this repository: it is the repository, a folder in it, or part of its path."""
+    with suppress(OSError, RuntimeError):  # a name that is too long, ~user without such a user
         if (folder := Path(asked).expanduser()).is_dir():
             at = folder.resolve()
             return Path(repository) in (at, *at.parents)
     return asked.casefold() in repository.casefold()
 
 
-def _holds(text: str, words: Iterable[str]) -> bool:
+def _contains_all(text: str, words: Iterable[str]) -> bool:
     text = text.casefold()
     return all(word.casefold() in text for word in words)
 
 
-SORTS: dict[Sort, tuple[Callable[[Line], Any], bool]] = {
+SORTS: dict[Sort, tuple[Callable[[RunSummary], Any], bool]] = {
     "at": (lambda line: line.at, True),
     "dollars": (lambda line: -1.0 if line.dollars is None else line.dollars, True),
     "steps": (lambda line: line.steps, True),
     "issue": (lambda line: line.issue.casefold(), False),
     "repository": (lambda line: line.repository, False),
 }
-"""What of a line counts, and whether the largest comes first."""
+"""The sort key of a run, and whether the order is descending."""

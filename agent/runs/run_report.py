@@ -1,4 +1,4 @@
-"""A report of one or two runs: a page that needs nothing but itself, and where it is written."""
+"""Reports of one or two runs: a self-contained HTML page, and where it is written."""
 
 from __future__ import annotations
 
@@ -12,71 +12,71 @@ from typing import TYPE_CHECKING, Any
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from trajectories.material import Material
-    from trajectories.report.words import Words
+    from trajectories.report.report_text import ReportText
+    from trajectories.run_data import RunView
 
 NEAR = 1000
-"""Bytes of a page among which it says whose it is."""
+"""Bytes at the beginning of a page that contain the mark of a report."""
 
 
-def report(runs: Sequence[Material], target: Path, secrets: Sequence[str] = ()) -> str:
-    """Write the page of these runs, whole or not at all; what was done, in a sentence.
+def write_report(runs: Sequence[RunView], target: Path, secrets: Sequence[str] = ()) -> str:
+    """Write the page of these runs atomically and return a message.
 
-    Secrets of this process's environment are masked, and `secrets`. Raises UsageError for a file that is no report,
-    or a place that cannot be written; RunBroken for a run that was not begun.
+    `secrets` and those in the environment are masked. Raises UsageError if the file exists and is not a report, or
+    cannot be written; RunBroken for a run that was not begun.
     """
     from trajectories.journal import write_durably
-    from trajectories.report.page import page
+    from trajectories.report.report_page import page
 
     again = _is_report(target)
-    told = page(document(runs, secrets))
+    html = page(report_document(runs, secrets))
     try:
-        write_durably(target, told.encode())
+        write_durably(target, html.encode())
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}.", "Name another file.") from None
-    return f"{'Written over' if again else 'Written to'} {target}."
+    return f"{'Replaced' if again else 'Written to'} {target}."
 
 
-def document(runs: Sequence[Material], secrets: Sequence[str] = ()) -> dict[str, Any]:
-    """What the page shows, as JSON; of two runs also where they part."""
-    from agent.engine import known_secrets
-    from agent.solve import VERSION
-    from trajectories.report.telling import told
-    from trajectories.report.words import masked, when
+def report_document(runs: Sequence[RunView], secrets: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the content of the page as JSON; for two runs with their comparison."""
+    from agent.engine.engine import known_secrets
+    from agent.engine.run_lifecycle import VERSION
+    from trajectories.report.report_data import build_report_data
+    from trajectories.report.report_text import format_time, mask_texts
 
     words = _words((*known_secrets(os.environ), *secrets))
     return {
-        "made": when(time.time()),
+        "made": format_time(time.time()),
         "by": f"swe-agent {VERSION}",
-        "runs": [told(run, words, len(runs)) for run in runs],
-        "parting": masked(_parting(*runs), words.mask) if len(runs) == 2 else None,
+        "runs": [build_report_data(run, words, len(runs)) for run in runs],
+        "parting": mask_texts(_parting(*runs), words.mask) if len(runs) == 2 else None,
     }
 
 
-def _parting(left: Material, right: Material) -> dict[str, Any]:
+def _parting(left: RunView, right: RunView) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from trajectories.parting import parting
+    from trajectories.run_comparison import compare_runs
 
-    return asdict(parting(left.trajectory, right.trajectory))
+    return asdict(compare_runs(left.trajectory, right.trajectory))
 
 
-def _words(secrets: Sequence[str]) -> Words:
+def _words(secrets: Sequence[str]) -> ReportText:
     from rich.text import Text
 
-    from aci.patch import in_tests
-    from aci.view import mask
-    from agent.best import PARTS
-    from agent.console import ENDINGS
-    from agent.describing import describe
-    from trajectories.report.words import Words
+    from aci.observation.output_text import mask_secrets
+    from aci.repository.patch import belongs_to_tests
+    from agent.console.run_display import ENDINGS
+    from agent.conversation.action_summary import describe
+    from agent.engine.proof_step import PARTS
+    from trajectories.report.report_text import ReportText
 
     endings = {kind: Text.from_markup(words).plain for kind, words in ENDINGS.items()}
-    return Words(describe, in_tests, lambda text: mask(text, secrets), PARTS, endings)
+    return ReportText(describe, belongs_to_tests, lambda text: mask_secrets(text, secrets), PARTS, endings)
 
 
-def target_of(runs: Sequence[Material], named: Path | None) -> Path:
-    """Where a report goes: to the file that was named; into the folder, or the present one, by the runs' names."""
+def report_path(runs: Sequence[RunView], named: Path | None) -> Path:
+    """Return the file of a report: `named`, or a file named after the runs in that folder or the current one."""
     if named is not None and not named.is_dir():
         return named
     names = (re.sub(r"[^\w.-]+", "-", run.name).strip("-.")[:80] or "run" for run in runs)
@@ -84,12 +84,12 @@ def target_of(runs: Sequence[Material], named: Path | None) -> Path:
 
 
 def _is_report(target: Path) -> bool:
-    """Whether a report is there already. Raises UsageError for anything else that is and holds something."""
-    from trajectories.report.page import MARK
+    """Return whether a report exists already. Raises UsageError for any other non-empty file."""
+    from trajectories.report.report_page import MARK
 
     try:
         if target.exists() and not target.is_file():
-            raise UsageError(f"{target} is no file.", "Name another one.")
+            raise UsageError(f"{target} is not a file.", "Name another one.")
         with target.open("rb") as file:
             beginning = file.read(NEAR)
     except FileNotFoundError:
@@ -97,5 +97,5 @@ def _is_report(target: Path) -> bool:
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}.", "Name another file.") from None
     if beginning and MARK.encode() not in beginning:
-        raise UsageError(f"{target} is there already, and is no report.", "Name another file.")
+        raise UsageError(f"{target} already exists and is not a report.", "Name another file.")
     return bool(beginning)

@@ -1,7 +1,7 @@
-"""A run as a person reads it in a terminal: its records in order, or one step whole.
+"""The transcript of a run for a terminal: its records in order, or one step in full.
 
-Every text is cleaned here, whoever wrote it; of arguments, what is hidden is written out. Lines are as long as they
-are, and the terminal or a pager breaks them.
+All text is cleaned here; invisible characters in arguments are escaped. Lines are not wrapped; the terminal or a pager
+does that.
 """
 
 from __future__ import annotations
@@ -9,41 +9,41 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from aci.cleaning import clean, one_line, visible
-from aci.patch import lines_of
-from agent.console import Console
-from agent.describing import describe
-from agent.listing import FROM, held_files, is_held
-from agent.paging import Lines
+from aci.observation.sanitized_text import clean_text, escape_invisible, one_line
+from aci.repository.patch import count_diff_lines
+from agent.console.pager import Lines
+from agent.console.run_display import Console
+from agent.conversation.action_summary import describe
+from agent.runs.run_listing import ORIGIN_NOTES, held_files, is_held
 from trajectories.errors import RunBroken
-from trajectories.parting import replay_of
 from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage
-from trajectories.report.branches import SCORES, Structure, structure, told
-from trajectories.report.costs import costs
-from trajectories.report.items import arguments
+from trajectories.report.branch_structure import SCORES, Structure, branches_as_json, structure
+from trajectories.report.reply_costs import costs
+from trajectories.report.timeline import arguments
+from trajectories.run_comparison import replay_of
 
 if TYPE_CHECKING:
-    from trajectories.material import Material
+    from trajectories.run_data import RunView
 
-INNER = frozenset({"life", "overflow", "message", *FROM})
-"""Notes that are told elsewhere, or only count."""
+INNER = frozenset({"life", "overflow", "message", *ORIGIN_NOTES})
+"""Kinds of notes that are shown elsewhere or not at all."""
 LONGEST_DATA = 200
-"""Characters of what a note has beside its text, where a line is made of it."""
+"""Maximum characters of a note's data in a line."""
 MOST_DIFF = 1_000_000
-"""Characters of a step's diff."""
+"""Maximum characters of a step's diff."""
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-class Showing:
-    """Tells a run's records, one after the other. With `live` a reply is told when it comes, before its step is."""
+class TranscriptPrinter:
+    """Prints a run's records. With `live`, a reply is printed when it arrives, before its step."""
 
-    def __init__(self, material: Material, out: Lines, live: bool = False) -> None:
+    def __init__(self, material: RunView, out: Lines, live: bool = False) -> None:
         self._material, self._out, self._live = material, out, live
         self._announced: set[tuple[str, int]] = set()
         self._turns = 0
 
     def heading(self) -> None:
-        """What was asked, of whom, where; and the run that this one is from."""
+        """Print the issue, repository, strategy and model, and the run that this one comes from."""
         trajectory = self._material.trajectory
         run = trajectory.run
         if run is None:
@@ -54,22 +54,22 @@ class Showing:
         about = (f"{run.repository} {base}".strip(), turn.strategy, model)
         place = run.settings.get("workspace", "")
         if self._material.untrusted:
-            self._line("This run was not created by you here: nothing that it records was checked.", "yellow")
+            self._line("This run was not created by you here: its records were not checked.", "yellow")
         self._line(run.issue.title, "bold")
         parts = (*map(str, about), str(place), f"run {self._material.name}")
         self._line(" · ".join(filter(None, map(one_line, parts))), "dim")
         for note in trajectory.notes:
-            if note.kind in FROM:
+            if note.kind in ORIGIN_NOTES:
                 self._line(note.text, "dim")
 
     def branches(self) -> None:
-        """The tree of branches, where there is more than one: what each came to, and what was said of it."""
+        """Print the tree of branches, if there are several, with results and scores."""
         found = structure(self._material.trajectory)
         if len(found.branches) < 2:
             return
         spent = costs(self._material)
         self._out.line()
-        rows = told(found, self._material.trajectory, spent)
+        rows = branches_as_json(found, self._material.trajectory, spent)
         widest = max(len(_name(row)) for row in rows)
         for row in rows:
             steps = f"{row['steps']:>5} step{'s' * (row['steps'] != 1)}"
@@ -84,12 +84,13 @@ class Showing:
                 self._out.line(f"{'':<{widest}}   {told_of}", "dim")
 
     def record(self, record: Record) -> None:
+        """Print a record."""
         match record:
             case Turn():
                 self._turns += 1
                 if self._turns > 1:
                     self._out.line()
-                    self._line(f"{clean(record.request) or record.strategy} ({record.strategy})", "bold")
+                    self._line(f"{clean_text(record.request) or record.strategy} ({record.strategy})", "bold")
             case Reply() if self._live:
                 self._announce(record)
             case Step():
@@ -104,17 +105,17 @@ class Showing:
                 pass
 
     def open_end(self) -> None:
-        """Of a run that has not ended, whether somebody works on it, and what goes on with it if nobody does."""
+        """For a run that has not ended, print whether a process works on it, or how to resume it."""
         material = self._material
         if material.directory is None or material.trajectory.exit is not None:
             return
-        goes_on = "the replay was cut off." if replay_of(material.trajectory) else ""
-        goes_on = goes_on or f"`swe-agent resume {material.name}` goes on with it."
+        hint = "the replay was interrupted." if replay_of(material.trajectory) else ""
+        hint = hint or f"`swe-agent resume {material.name}` resumes it."
         self._out.line()
-        self._line("Still running." if is_held(material.directory, held_files()) else f"Not ended: {goes_on}", "bold")
+        self._line("Still running." if is_held(material.directory, held_files()) else f"Not ended: {hint}", "bold")
 
     def whole(self, step: Step) -> None:
-        """One step with everything in it: arguments, outputs and what became of the files."""
+        """Print a step in full: arguments, outputs and diff."""
         found = structure(self._material.trajectory)
         number = next(at for at, one in enumerate(self._material.trajectory.all_steps()) if one is step)
         self._line(self._head(step, found.phase_of[number], date=True), "bold cyan")
@@ -128,7 +129,7 @@ class Showing:
         for at, action in enumerate(step.actions):
             self._out.line()
             self._line(f"$ {one_line(action.tool)}", "bold")
-            self._out.line(_indented(visible(arguments(action))))
+            self._out.line(_indented(escape_invisible(arguments(action))))
             if at < len(step.observations):
                 self._output(step.observations[at])
         for seen in step.observations[len(step.actions) :]:
@@ -137,12 +138,12 @@ class Showing:
         self._files(found, step, number)
         if reply is not None and reply.usage is not None:
             self._out.line()
-            self._line(_used(reply.model, reply.usage), "dim")
+            self._line(_usage_line(reply.model, reply.usage), "dim")
 
     # Parts
 
     def _line(self, text: str, style: str = "") -> None:
-        self._out.line(clean(text), style)
+        self._out.line(clean_text(text), style)
 
     def _head(self, step: Step, phase: str = "", date: bool = False) -> str:
         parts = (step.author, phase, _clock(step.at, date), f"tree {step.tree[:10]}" if step.tree else "")
@@ -155,9 +156,9 @@ class Showing:
         self._announced.add((reply.branch, reply.ask))
         self._out.line()
         self._line(f"{one_line(reply.branch)}?{reply.ask}  {one_line(reply.model)} · {_clock(reply.at)}", "cyan")
-        self._said(reply.text, reply.actions)
+        self._show_reply(reply.text, reply.actions)
 
-    def _said(self, text: str, actions: tuple[Action, ...]) -> None:
+    def _show_reply(self, text: str, actions: tuple[Action, ...]) -> None:
         if text:
             self._line(text)
         for action in actions:
@@ -192,10 +193,10 @@ class Showing:
         elif note.kind not in INNER:
             more = _data(note.data) if note.kind in SCORES else ""
             about = f"{one_line(note.branch)} {one_line(note.kind)}: "
-            self._out.line(f"{about}{clean(note.text)}{f' ({one_line(more)})' if more else ''}", "dim")
+            self._out.line(f"{about}{clean_text(note.text)}{f' ({one_line(more)})' if more else ''}", "dim")
 
     def _output(self, seen: Observation) -> None:
-        """The whole of it, where it was kept; what the model saw of it is then no news."""
+        """Print an observation, with the full output if it was stored."""
         self._line("→ ok" if seen.ok else "→ failed", "green" if seen.ok else "yellow")
         if seen.out is None:
             self._line(seen.text)
@@ -204,7 +205,7 @@ class Showing:
             self._line(self._material.output(seen.out).decode("utf-8", "replace"))
         except OSError:
             self._line(seen.text)
-            self._line(f"[The whole output out:{seen.out} is not there.]", "dim")
+            self._line(f"[The full output out:{seen.out} is missing.]", "dim")
 
     def _files(self, found: Structure, step: Step, number: int) -> None:
         trees, before = self._material.trees, found.before[number]
@@ -214,12 +215,12 @@ class Showing:
         try:
             diff, changes = trees.diff(before, step.tree), trees.changed(before, step.tree)
         except RunBroken as error:
-            self._line(f"[What it changed cannot be told: {error.message}]", "dim")
+            self._line(f"[The diff is not available: {error.message}]", "dim")
             return
         paths = [change.path for change in changes for _ in range(1 + (change.status == "T"))]
-        for path, (_, added, removed) in zip(paths, lines_of(diff), strict=True):
+        for path, (_, added, removed) in zip(paths, count_diff_lines(diff), strict=True):
             self._line(f"{one_line(path)}  +{added} -{removed}", "bold")
-        shown = clean(diff[:MOST_DIFF])
+        shown = clean_text(diff[:MOST_DIFF])
         for line in shown.split("\n"):
             self._out.line(line, COLOURS.get(line[:1], "") if line[:3] not in ("+++", "---") else "bold")
         if len(diff) > MOST_DIFF:
@@ -236,21 +237,21 @@ def _indented(text: str) -> str:
 
 
 def _data(data: dict[str, Any]) -> str:
-    """What is said beside a note's words, if it is short."""
+    """Return a note's data in a line; "" if it is long."""
     simple = {name: value for name, value in data.items() if isinstance(value, str | int | float | bool)}
-    told = ", ".join(f"{name} {value}" for name, value in simple.items())
-    return told if len(told) <= LONGEST_DATA else ""
+    text = ", ".join(f"{name} {value}" for name, value in simple.items())
+    return text if len(text) <= LONGEST_DATA else ""
 
 
 def _clock(at: float, date: bool = False) -> str:
-    """The time of this machine's clock; nothing where nobody knows."""
+    """Return the local time; "" if it is unknown."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S", time.localtime(at)) if at > 0 else ""
     except (ValueError, OverflowError, OSError):
         return ""
 
 
-def _used(model: str, usage: Usage) -> str:
+def _usage_line(model: str, usage: Usage) -> str:
     cached = f" ({usage.cached_tokens:,} from the cache)" if usage.cached_tokens else ""
     stated = ""
     if usage.stated_output is not None:

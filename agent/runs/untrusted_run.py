@@ -1,7 +1,7 @@
-"""What is used of a run that is not the user's own: its issue, its conversation and its files.
+"""The safe part of an untrusted run: its issue, its conversation and its files.
 
-A record that somebody else wrote chooses no model, key, address, workspace, limit or repository, delivers nothing, and
-proves nothing. Its results are computed again, with the prompts and tools of today.
+An untrusted record cannot choose model, key, address, workspace, limits or repository, cannot deliver anything, and
+proves nothing. Its results are computed again with the current prompts and tools.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aci.repository import Repository
-from agent.solve import prompts_of
-from agent.task import EFFECTS
+from aci.repository.user_repository import Repository
+from agent.engine.run_lifecycle import load_prompts
+from agent.engine.task import EFFECTS
 from tools.base import Toolbox
 from trajectories.errors import NoRepository
 from trajectories.records import Exit, Hold, Note, Observation, Once, Record, Run, Settle, Step, Turn, Verdict
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 OF_PROCESS = EFFECTS - {"message", "overflow"}
-"""Notes about what a user allowed, what was done to a user's files, and how the process went."""
+"""Kinds of notes about approvals, effects on the user's files, and the process."""
 DATA: Mapping[str, object] = {
     **dict.fromkeys(("back_to", "files", "matches", "passed", "rewind", "turns"), int),
     **dict.fromkeys(("granularity", "path", "summary", "title", "tree", "unchanged"), str),
@@ -35,24 +35,26 @@ DATA: Mapping[str, object] = {
     "failures": list[dict[str, str | int | None]],
     "seconds": float,
 }
-"""What tools and strategies leave for programs in an observation."""
+"""Types of the data that tools and strategies put into observations for programs."""
 FAILURE = frozenset({"id", "path", "error", "at", "missing", "message"})
 OF_TESTS = frozenset({"complete", "failed", "failures", "passed", "passing", "tree"})
-"""What is read together."""
+"""Data of a test run, used only if complete."""
 ENDS_WITHOUT_PROOF = frozenset(
     {"answered", "budget", "done", "error", "interrupted", "limit", "not_found", "open", "stuck", "undone", "unproven"}
 )
-"""How a run may end without a claim that anything was tested."""
+"""Exit kinds that do not claim that anything was tested."""
 UNCHANGED_ENDS = frozenset({"answered", "done", "undone"})
-"""Those with exit code 0 if no file differs from the base."""
-NOT_RUN_HERE = "A proof was recorded here by somebody else. It was not run on this machine."
+"""Exit kinds with exit code 0 if no file differs from the base."""
+NOT_RUN_HERE = "This proof comes from an untrusted run. It was not run on this machine."
 
 
-def conversation_of(trajectory: Trajectory, at: Path, prompts: Path | None) -> Trajectory:
-    """The run without records that act for the user, set in the repository at this path. `prompts` is the folder with
-    the user's own prompts. Raises UsageError for a strategy that is not installed here."""
-    root = repository_at(at)
-    own = {turn.strategy: prompts_of(turn.strategy, prompts) for turn in trajectory.turns}
+def safe_trajectory(trajectory: Trajectory, at: Path, prompts: Path | None) -> Trajectory:
+    """Return the run without records that act for the user, for the repository `at` a path.
+
+    `prompts` is the folder of the user's own prompts. Raises UsageError for a strategy that is not installed.
+    """
+    root = repository_path(at)
+    own = {turn.strategy: load_prompts(turn.strategy, prompts) for turn in trajectory.turns}
     base = trajectory.run.base.tree if trajectory.run else ""
     records = (
         _ending(record, base) if isinstance(record, Exit) else _safe(record, root, own) for record in trajectory.records
@@ -60,8 +62,8 @@ def conversation_of(trajectory: Trajectory, at: Path, prompts: Path | None) -> T
     return Trajectory(record for record in records if record is not None)
 
 
-def repository_at(at: Path) -> str:
-    """The repository that an untrusted run is about: the one around this path, whatever its record says."""
+def repository_path(at: Path) -> str:
+    """Return the repository of an untrusted run: the one at this path, whatever its record says."""
     try:
         return str(Repository.open(at).root)
     except NoRepository:
@@ -69,12 +71,12 @@ def repository_at(at: Path) -> str:
 
 
 def _images(urls: tuple[str, ...]) -> tuple[str, ...]:
-    """Pictures that are in the record: the model's provider would fetch any other address."""
+    """Keep only pictures inside the record, because the model's provider would fetch any other URL."""
     return tuple(url for url in urls if url.startswith("data:image/"))
 
 
 def _observation(seen: Observation) -> Observation:
-    """With the data only that programs read, where it has the types that they expect."""
+    """Return an observation with only the known data of the expected types."""
     data = {name: value for name, value in seen.data.items() if name in DATA and _is(value, DATA[name])}
     if not all(failure.keys() >= FAILURE for failure in data.get("failures", ())):
         del data["failures"]
@@ -105,9 +107,9 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
         case Note() if record.kind in OF_PROCESS:
             return None
         case Run():
-            said = tuple(replace(comment, trust="stranger") for comment in record.issue.comments)
+            comments = tuple(replace(comment, trust="stranger") for comment in record.issue.comments)
             images = _images(record.issue.images)
-            issue = replace(record.issue, trust="stranger", comments=said, images=images)
+            issue = replace(record.issue, trust="stranger", comments=comments, images=images)
             tools = Toolbox().schemas()
             return replace(record, issue=issue, repository=root, settings={}, prompts={}, versions={}, tools=tools)
         case Turn():
@@ -124,7 +126,7 @@ def _safe(record: Record, root: str, prompts: Mapping[str, Mapping[str, str]]) -
 
 
 def _ending(exit: Exit, base: str) -> Exit:
-    """How a run or turn ended, without its verdict and its words. It succeeded only if it changed nothing."""
+    """Return an exit without verdict and message. It is a success only if nothing was changed."""
     kind = exit.kind if exit.kind in ENDS_WITHOUT_PROOF else "unproven"
     code = 0 if kind in UNCHANGED_ENDS and exit.tree in ("", base) else exit.code or 6
     return replace(exit, kind=kind, code=code, verdict=Verdict(), message="", fix="")

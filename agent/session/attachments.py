@@ -1,4 +1,4 @@
-"""What a user's words bring along: `@path` a file's text, a folder's listing or a picture; an address its issue."""
+"""Attachments of a prompt: `@path` adds a file's text, a folder's listing or a picture; a URL adds its issue."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from aci.view import clean
-from agent.intake import MAGIC, MOST_PICTURES, from_text, issue_from
-from agent.moves.framing import discussion
+from aci.observation.sanitized_text import clean_text
+from agent.instances.issue_input import MAGIC, MOST_PICTURES, from_text, issue_from
+from agent.prompts.quotation import discussion
 from trajectories.errors import UsageError
-from trajectories.limits import open_regular
-from trajectories.plumbing import QUIET, GitFailed, environment, git
+from trajectories.file_limits import open_regular
+from trajectories.git_commands import QUIET, GitFailed, environment, git
 from trajectories.records import Issue
 
 MOST_TEXT = 100_000
-"""Characters of one file; a longer one is cut, and the model can read on by itself."""
+"""Maximum characters of a file; a longer one is cut, and the model can view the rest."""
 MOST_NAMES = 200
 MENTION = re.compile(r"(?<!\S)@(?:\"([^\"\n]+)\"|(\S+))")
 ADDRESS = re.compile(r"https?://\S+/issues/\d+\S*")
@@ -53,8 +53,11 @@ TRAILING = ".,;:!?)]}'"
 
 @dataclass(frozen=True)
 class Request:
-    """`words` are the user's; `more` what they bring along, `images` data: URLs. `whole` is an issue that was named
-    and nothing else. `read` is what the user is told of what was read."""
+    """A prompt with its attachments.
+
+    `words` are the user's, `more` is attached text, `images` are data: URLs. `whole` is set if the prompt is only the
+    name of an issue. `read` are notices about files that were read.
+    """
 
     words: str
     more: str = ""
@@ -64,7 +67,7 @@ class Request:
 
     @property
     def text(self) -> str:
-        """As a later turn is asked."""
+        """The text of the request, for a turn after the first."""
         if self.whole is None:
             return f"{self.words}\n\n{self.more}".strip() if self.more else self.words
         if self.whole.trust == "user":
@@ -75,104 +78,106 @@ class Request:
 
     @cached_property
     def issue(self) -> Issue:
-        """As a run begins with it."""
+        """The request as an issue, for the first turn of a run."""
         if self.whole is not None:
             return self.whole
         issue = from_text(self.text)
         return Issue(issue.title, issue.body, images=self.images)
 
 
-def attached(words: str, root: Path) -> Request:
-    """The request that words make. Files are looked for in the present folder, then in the repository at `root`.
+def resolve_attachments(words: str, root: Path) -> Request:
+    """Return the request that words make. Files are searched in the current folder, then in the repository at `root`.
 
-    Only what lies in the repository is read, and nothing of git's own. What lies elsewhere must be named in full (from
-    / or ~) and be all that is named; a picture may stand beside other words of one line: a text that was pasted may
-    name what its reader does not want to send, and so may a link. What was read and is no part of the repository is
-    told. Raises UsageError for a file that is not there or may not be read.
+    Only files in the repository are read, except git's own. A file elsewhere is read only if its full path (from / or
+    ~) is the whole prompt, because pasted text may name files that the user does not want to send, and so may links. A
+    picture may also stand beside other words if the prompt is one line. `read` lists what was read outside of the
+    repository. Raises UsageError for a file that does not exist or may not be read.
     """
     words = words.strip()
     if ADDRESS.fullmatch(words):
-        said: list[str] = []
-        issue = issue_from(url=words, say=said.append)
-        return Request(words, images=issue.images, whole=issue, read=tuple(said))
+        notices: list[str] = []
+        issue = issue_from(url=words, say=notices.append)
+        return Request(words, images=issue.images, whole=issue, read=tuple(notices))
     alone = MENTION.fullmatch(words)
     name = (alone[1] or alone[2]) if alone else ""
-    file = _found(name, root) if alone else None
+    file = _find_file(name, root) if alone else None
     if file is not None and file.is_file() and not _picture(file):
-        _permit(file, name, root, alone=True)
+        _check_allowed(file, name, root, alone=True)
         issue = issue_from(file=file)
-        return Request(words, images=issue.images, whole=issue, read=_told(file, root))
+        return Request(words, images=issue.images, whole=issue, read=_read_notice(file, root))
     names = [quoted or bare for quoted, bare in MENTION.findall(words)]
     pictures = [word for word in words.split() if PICTURE.search(word[-6:]) and not word.startswith("@")]
-    return _with(words, names, pictures, root, alone is not None)
+    return _with_attachments(words, names, pictures, root, alone is not None)
 
 
-def _with(words: str, names: list[str], pictures: list[str], root: Path, alone: bool) -> Request:
+def _with_attachments(words: str, names: list[str], pictures: list[str], root: Path, alone: bool) -> Request:
     texts, images, read, room = [], [], [], MOST_PICTURES
     for name in dict.fromkeys([*names, *pictures]):
-        path = _found(name, root)
+        path = _find_file(name, root)
         if path is None:
             if name in names and "\n" not in words and _is_path(name):
-                raise UsageError(f"There is no file {name}.", "Check the name: it counts from this folder.")
+                raise UsageError(f"There is no file {name}.", "Check the path, which is relative to this folder.")
             continue
         picture = _picture(path)
         if not picture and name not in names:
             continue
         try:
-            _permit(path, name, root, alone or (bool(picture) and "\n" not in words))
+            _check_allowed(path, name, root, alone or (bool(picture) and "\n" not in words))
         except UsageError as refused:
             if name in names:
                 raise
-            read.append(f"Not read: {refused.message}")  # it stays words: a log that was pasted names many
+            read.append(f"Not read: {refused.message}")  # the name stays text: a pasted log names many files
             continue
-        read += _told(path, root)
+        read += _read_notice(path, root)
         if path.is_dir():
             texts.append(_listing(path, name))
         elif picture:
             room -= len(picture)
             if room < 0:
-                raise UsageError(f"{name} makes too much of pictures.", f"Give less than {MOST_PICTURES:,} bytes.")
+                raise UsageError(
+                    f"{name} exceeds the limit for pictures.", f"Attach less than {MOST_PICTURES:,} bytes."
+                )
             images.append(picture)
         else:
             texts.append(_text(path, name, root))
     return Request(words, "\n\n".join(texts), tuple(images), read=tuple(read))
 
 
-def _found(name: str, root: Path) -> Path | None:
-    """The file or folder that a name means, also where a sentence ends right behind it."""
+def _find_file(name: str, root: Path) -> Path | None:
+    """Return the file or folder of a name, which may be followed by punctuation."""
     for each in dict.fromkeys((name, name.rstrip(TRAILING))):
         for path in (Path(each).expanduser(), root / each):
             try:
                 if each and path.exists():
                     return path.resolve()
-            except (OSError, ValueError, RuntimeError):  # a home that nobody has
+            except (OSError, ValueError, RuntimeError):  # ~user without such a user
                 continue
     return None
 
 
-def _permit(path: Path, name: str, root: Path, alone: bool) -> None:
-    """Raises UsageError where this may not be read by that name."""
+def _check_allowed(path: Path, name: str, root: Path, alone: bool) -> None:
+    """Raise UsageError if this file may not be read under that name."""
     if any(part.lower() == ".git" for part in path.parts):
-        raise UsageError(f"{name} is git's own and is not read.", "Put what matters of it into words.")
+        raise UsageError(f"{name} belongs to git and is not read.", "Paste the relevant text instead.")
     if _is_within(path, root):
         return
     written = Path(name.rstrip(TRAILING)).expanduser()
     lexically = Path(os.path.abspath(written))  # noqa: PTH100 - links are not to be followed
     if _is_within(lexically, root) or not written.is_absolute():
-        raise UsageError(f"{name} leads outside the repository, to {path}.", "Give that name in full, alone.")
+        raise UsageError(f"{name} leads outside the repository, to {path}.", "Give that full path, alone.")
     if not alone:
-        raise UsageError(f"{name} lies outside the repository.", "Give it alone on the line to have it read.")
+        raise UsageError(f"{name} is outside the repository.", "Give it alone on the line to attach it.")
 
 
 def _is_within(path: Path, root: Path) -> bool:
     return any(path.is_relative_to(each) for each in (root, root.resolve()))
 
 
-def _told(path: Path, root: Path) -> tuple[str, ...]:
-    """Says what was read where it is no part of the repository, or git ignores it."""
+def _read_notice(path: Path, root: Path) -> tuple[str, ...]:
+    """Return a notice if the file is outside the repository, or git ignores it."""
     size = "its names" if path.is_dir() else f"{path.stat().st_size:,} bytes"
     if not _is_within(path, root):
-        return (f"Read {clean(str(path))}, {size}.",)
+        return (f"Read {clean_text(str(path))}, {size}.",)
     if path.is_dir():
         return ()
     ask = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", str(path))
@@ -182,11 +187,11 @@ def _told(path: Path, root: Path) -> tuple[str, ...]:
         return ()
     if not ignored:
         return ()
-    return (f"Read {clean(path.relative_to(root.resolve()).as_posix())}, {size}; git ignores it.",)
+    return (f"Read {clean_text(path.relative_to(root.resolve()).as_posix())}, {size}; git ignores it.",)
 
 
 def _is_path(name: str) -> bool:
-    """Whether a word behind an @ is meant as a path: decorators, people and packages (@scope/name) are not."""
+    """Return whether a word after @ is a path; decorators, people and packages (@scope/name) are not."""
     return bool(re.search(r"/[^/]*\.\w{1,8}$|^[.~]?/", name)) or name.rpartition(".")[2] in SUFFIXES
 
 
@@ -197,7 +202,7 @@ def _text(path: Path, name: str, root: Path) -> str:
         raise UsageError(f"{name} cannot be read: {error.strerror}.", "Name another file.") from None
     if b"\0" in data[:8000]:
         return f"{name} is a binary file of {size:,} bytes."
-    text = clean(data)
+    text = clean_text(data)
     cut = f"\n[{name} is longer: view it for the rest.]" if len(text) > MOST_TEXT or size > len(data) else ""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     shown = path.relative_to(root.resolve()).as_posix()
@@ -209,13 +214,15 @@ def _listing(path: Path, name: str) -> str:
         entries = sorted(os.scandir(path), key=lambda entry: entry.name)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}.", "Name another folder.") from None
-    names = [clean(f"{entry.name}/" if entry.is_dir() else entry.name) for entry in entries if entry.name != ".git"]
+    names = [
+        clean_text(f"{entry.name}/" if entry.is_dir() else entry.name) for entry in entries if entry.name != ".git"
+    ]
     more = f"\n[and {len(names) - MOST_NAMES} more]" if len(names) > MOST_NAMES else ""
-    return f"{name} holds:\n" + "\n".join(names[:MOST_NAMES]) + more
+    return f"{name} contains:\n" + "\n".join(names[:MOST_NAMES]) + more
 
 
 def _picture(path: Path) -> str:
-    """A picture by its bytes as a data: URL; "" for any other file."""
+    """Return a picture as a data: URL, detected by its first bytes; "" for any other file."""
     try:
         data, size = _bytes(path, MOST_PICTURES)
     except OSError:
@@ -227,7 +234,6 @@ def _picture(path: Path) -> str:
 
 
 def _bytes(path: Path, most: int) -> tuple[bytes, int]:
-    """So many bytes of a regular file, and its size. Raises OSError, also for a device or a pipe, which may never end:
-    opening one does not wait."""
+    """Return at most `most` bytes of a regular file, and its size. Raises OSError, also for a device or a pipe."""
     with open_regular(path) as file:
         return file.read(most), os.fstat(file.fileno()).st_size

@@ -1,36 +1,37 @@
-"""What a commit of a session is called: by what was asked for, in the repository's manner."""
+"""The message of a session's commit, made from the requests in the repository's style."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from aci.repository import Repository
-from aci.view import clean, mask
-from agent.engine import Engine
-from agent.solve import DONE
-from trajectories.plumbing import decode
+from aci.observation.output_text import mask_secrets
+from aci.observation.sanitized_text import clean_text
+from aci.repository.user_repository import Repository
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import DONE
+from trajectories.git_commands import decode
 from trajectories.records import Exit, Turn
 
 LONGEST = 72
 LOOKED_AT = 20
-"""Commits that show the repository's manner."""
+"""Number of commits from which the repository's style is read."""
 MOST_REQUESTS = 10
 
 
-def message(engine: Engine, words: str, since: int = 0) -> str:
-    """The user's words, else the requests of the turns after the first `since`, the first as the subject."""
+def build_message(engine: Engine, words: str, since: int = 0) -> str:
+    """Return the user's words, or a message of the requests after turn `since`, with the first as the subject."""
     if words.strip():
-        return clean(words.strip())
+        return clean_text(words.strip())
     requests = [_line(request) for request in _requests(engine, since)] or [_line(engine.run.issue.title)]
-    requests = [mask(request, engine.secrets) for request in requests if request] or ["Changes of a session"]
-    subject = _in_manner(requests[0], _subjects(engine.repository))
+    requests = [mask_secrets(request, engine.secrets) for request in requests if request] or ["Changes of a session"]
+    subject = _match_style(requests[0], _subjects(engine.repository))
     rest = [f"- {request}" for request in requests[:MOST_REQUESTS]] if len(requests) > 1 else []
-    return "\n".join([shortened(subject), *([""] if rest else []), *rest])
+    return "\n".join([shorten_subject(subject), *([""] if rest else []), *rest])
 
 
 def _requests(engine: Engine, since: int) -> list[str]:
-    """What was asked for in words and changed something: no questions, and nothing that was done by hand."""
+    """Return the requests in words that changed something: no questions and no commands."""
     ends = _ends(engine)
     return [
         turn.request if number else engine.run.issue.title
@@ -41,7 +42,7 @@ def _requests(engine: Engine, since: int) -> list[str]:
 
 
 def _ends(engine: Engine) -> dict[int, str]:
-    """How each turn ended, by its number."""
+    """Return how each turn ended, by its number."""
     ends: dict[int, str] = {}
     number = -1
     for record in engine.trajectory.records:
@@ -52,23 +53,23 @@ def _ends(engine: Engine) -> dict[int, str]:
 
 
 def _line(text: str) -> str:
-    return " ".join(clean(text).strip().partition("\n")[0].split())
+    return " ".join(clean_text(text).strip().partition("\n")[0].split())
 
 
-def shortened(subject: str) -> str:
-    """At most 72 characters, cut between words."""
+def shorten_subject(subject: str) -> str:
+    """Cut a subject between words to at most 72 characters."""
     if len(subject) <= LONGEST:
         return subject
     cut = subject[: LONGEST - 1].rpartition(" ")[0] or subject[: LONGEST - 1]
     return f"{cut.rstrip(' .,;:')}…"
 
 
-def _in_manner(subject: str, others: Sequence[str]) -> str:
-    """With or without a capital and a full stop, as most of the others."""
+def _match_style(subject: str, others: Sequence[str]) -> str:
+    """Return a subject with or without a capital and a full stop, like most other subjects."""
     subject = subject.rstrip(".")
     if not others:
         return subject
-    if re.match(r"[^\W\d_][^\W\d_]*\b(?![.(/_])", subject):  # a word, no name in code
+    if re.match(r"[^\W\d_][^\W\d_]*\b(?![.(/_])", subject):  # a word, not a name in code
         lower = sum(other[:1].islower() for other in others) > len(others) / 2
         word = subject.split()[0]
         if word[1:].islower() or len(word) == 1:

@@ -1,4 +1,4 @@
-"""What the word at the cursor may be meant to be: a command, its argument, a path behind an `@`."""
+"""Completion of the word at the cursor: a command, its argument, or a path after `@`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AT_PATH = re.compile(r"(?<!\S)@(\"[^\"\n]*|\S*)$")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """`text` replaces what stands from `start` to the cursor; `help` says what it is."""
+    """A completion: `text` replaces the input from `start` to the cursor; `help` describes it."""
 
     text: str
     start: int
@@ -27,14 +27,14 @@ class Completion:
 
 
 class Completer:
-    """Asked at every key: what takes longer than milliseconds was found before, in a thread."""
+    """Completes at every key press, so anything slow was found earlier in a thread."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         session.paths.like("", 0)
 
     def __call__(self, text: str, cursor: int) -> list[Completion]:
-        """The likeliest first; none where nothing is to be completed."""
+        """Return completions, the likeliest first."""
         before = text[:cursor]
         if match := AT_PATH.search(before):
             return self._at(match[1].strip('"'), match.start())

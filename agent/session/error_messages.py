@@ -1,31 +1,31 @@
-"""What went wrong, as a user reads it: a sentence and what to do, never a traceback."""
+"""Error messages for users: a sentence and a fix, without a traceback."""
 
 from __future__ import annotations
 
 from traceback import extract_tb
 
-from agent.session.events import Told
+from agent.session.session_events import MessageEvent
 from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
 
 
-def as_ours(error: Exception) -> SweAgentError:
-    """Any error as one of ours, in words for a session."""
+def to_swe_agent_error(error: Exception) -> SweAgentError:
+    """Convert any error to a SweAgentError with a message for a session."""
     if isinstance(error, Cancelled):
-        return Cancelled("Interrupted.", "Say what to do instead, or /resume to go on as it was.")
+        return Cancelled("Interrupted.", "Say what to do instead, or use /resume to continue.")
     if isinstance(error, SweAgentError):
         return error
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         what = f"This machine failed: {error.strerror or error}{where}."
-        return WorkspaceError(what, "Mend it, then go on with /resume.")
+        return WorkspaceError(what, "Fix it, then use /resume.")
     last = next(reversed(extract_tb(error.__traceback__)), None)
     where = f" in {last.name}, line {last.lineno} of {last.filename}" if last else ""
     return SweAgentError(
-        f"swe-agent made a mistake of its own: {type(error).__name__}: {error}{where}.",
-        "What was recorded is kept. Please report it.",
+        f"swe-agent has a bug: {type(error).__name__}: {error}{where}.",
+        "The recorded run is kept. Please report this.",
     )
 
 
-def told(error: Exception) -> Told:
-    ours = as_ours(error)
-    return Told(f"{ours.message} {ours.fix}".strip(), "error", code=ours.code)
+def error_event(error: Exception) -> MessageEvent:
+    ours = to_swe_agent_error(error)
+    return MessageEvent(f"{ours.message} {ours.fix}".strip(), "error", code=ours.code)

@@ -1,4 +1,4 @@
-"""The files that a user may name, found by parts of their path in milliseconds, of fifty thousand too."""
+"""Fast search for files by parts of their path, for completion in large repositories."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from itertools import islice
 from pathlib import Path
 from threading import Lock, Thread
 
-from aci.repository import Repository
-from trajectories.plumbing import GitFailed, decode
+from aci.repository.user_repository import Repository
+from trajectories.git_commands import GitFailed, decode
 
 FRESH = 5.0
-"""Seconds for which a listing is taken as it is."""
+"""Seconds until a listing is renewed."""
 MOST_WALKED = 20_000
 RANKED = 1000
-"""Of paths that fit, the nearest to the root, so many are put in order."""
+"""Maximum number of matching paths that are ranked; those nearest to the root are chosen."""
 
 
-class Paths:
-    """Tracked files, untracked ones that are not ignored, and their folders, as `git` lists them: first and from time
-    to time again in a thread. Until that is done there are none, or those of before."""
+class FileIndex:
+    """The tracked and untracked files that git does not ignore, and their folders.
+
+    A thread lists them at first and renews the list from time to time. Until it is done the old list is used.
+    """
 
     def __init__(self, source: Repository) -> None:
         self._source = source
         self._paths: list[tuple[str, str]] = []
         self._at: float | None = None
         self._lock = Lock()
-        self._looking: Thread | None = None
+        self._listing: Thread | None = None
         self._renew()
 
     def like(self, part: str, most: int) -> list[str]:
-        """Paths that have all parts of `part` (between slashes and blanks) in this order, the likeliest first."""
+        """Return paths that contain the pieces of `part` (separated by slashes or blanks) in order, likeliest first."""
         self._renew()
         wanted = part.lower()
         pieces = wanted.replace("/", " ").split()
@@ -43,36 +45,36 @@ class Paths:
         return [path for _, path in sorted(found, key=lambda pair: _rank(pair[0], wanted))[:most]]
 
     def wait(self) -> None:
-        """Until the listing under way is done."""
-        if self._looking:
-            self._looking.join()
+        """Wait until the current listing is done."""
+        if self._listing:
+            self._listing.join()
 
     def _renew(self) -> None:
         with self._lock:
             fresh = self._at is not None and time.monotonic() - self._at < FRESH
-            if fresh or (self._looking is not None and self._looking.is_alive()):
+            if fresh or (self._listing is not None and self._listing.is_alive()):
                 return
-            self._looking = Thread(target=self._look, name="paths", daemon=True)
-            self._looking.start()
+            self._listing = Thread(target=self._list_files, name="paths", daemon=True)
+            self._listing.start()
 
-    def _look(self) -> None:
-        files = _listed(self._source)
+    def _list_files(self) -> None:
+        files = _tracked_files(self._source)
         folders = {f"{path[: at + 1]}" for path in files for at in _slashes(path)}
         found = sorted({*files, *folders}, key=lambda path: (path.rstrip("/").count("/"), len(path), path))
         self._paths = [(path.lower(), path) for path in found]
         self._at = time.monotonic()
 
 
-def _listed(source: Repository) -> list[str]:
-    """The files; where git cannot list them, as of a bare repository, the first ones."""
+def _tracked_files(source: Repository) -> list[str]:
+    """Return the files; if git cannot list them, as in a bare repository, the first ones on disk."""
     try:
         out = source._git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     except GitFailed:
-        return list(islice(_walked(source.root), MOST_WALKED))
+        return list(islice(_walk_files(source.root), MOST_WALKED))
     return sorted({decode(path) for path in out.split(b"\0")[:-1]})
 
 
-def _walked(root: Path) -> Iterator[str]:
+def _walk_files(root: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
@@ -94,6 +96,6 @@ def _in_order(path: str, pieces: Sequence[str]) -> bool:
 
 
 def _rank(path: str, wanted: str) -> tuple[bool, bool, bool, int, str]:
-    """A path that begins so, then a name that does, then one that has it; the shorter first."""
+    """Rank a path that starts with `wanted` first, then a name that starts with it, then one that contains it."""
     name = path.rstrip("/").rpartition("/")[2]
     return (not path.startswith(wanted), not name.startswith(wanted), wanted not in path, len(path), path)

@@ -1,4 +1,4 @@
-"""A session as lines: for pipes, logs, screen readers and terminals that can do no more. Reads requests, one a line."""
+"""A line-based session for pipes, logs, screen readers and simple terminals. Reads one request per line."""
 
 from __future__ import annotations
 
@@ -14,33 +14,32 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from aci.cleaning import visible
-from aci.view import clean
-from agent.console import Console
-from agent.session import events
-from agent.session.asking import NOBODY
+from aci.observation.sanitized_text import clean_text, escape_invisible
+from agent.console.run_display import Console
+from agent.engine.run_lifecycle import Result
+from agent.session import session_events
 from agent.session.session import Session, Start
-from agent.solve import Result
+from agent.session.user_questions import NO_USER
 from trajectories.errors import Cancelled
-from trajectories.material import HAND
+from trajectories.run_data import HAND
 
 if TYPE_CHECKING:
-    from agent.session.events import Event
+    from agent.session.session_events import Event
     from trajectories.records import Step
 
 PROMPT = "> "
 TICK = 0.1
 PATIENCE = 5.0
-"""Seconds at the end for what was to be known first, such as that Docker is not there."""
+"""Seconds to wait at the end for the start-up checks, for example that Docker is not available."""
 
 
 def run_lines(prepare: Callable[[], Start]) -> int:
-    """A session whose requests stand on stdin, to its end; the exit code. Raises what `prepare` raises."""
+    """Run a session with requests from stdin and return its exit code. Raises what `prepare` raises."""
     return Lines(prepare()).run(_requests())
 
 
 class Lines:
-    """Shows what happens as lines on stderr, answers on stdout. Nobody is there to ask: what needs a yes gets a no."""
+    """The front end: progress on stderr, answers on stdout. Questions are answered with no, as no user can answer."""
 
     def __init__(self, start: Start) -> None:
         self.console = Console(plain=True)
@@ -48,10 +47,10 @@ class Lines:
         self.code = 0
         self._done = Flag()
         self._shown = ""
-        """The patch as it was last shown."""
+        """The patch that was shown last."""
 
     def run(self, requests: Iterable[str]) -> int:
-        """Do the requests in order; the exit code is 0, or that of the last that failed."""
+        """Run the requests in order; return 0, or the exit code of the last one that failed."""
         try:
             with _signals(self.session):
                 self.session.open()
@@ -69,7 +68,7 @@ class Lines:
         return self.code
 
     def _wait(self) -> None:
-        """Until all that was said is done."""
+        """Wait until all requests are done."""
         done = Flag()
         self.session.later("", done.set)
         while not done.wait(TICK) and self.session.alive:
@@ -78,97 +77,97 @@ class Lines:
     def hear(self, event: Event) -> None:
         console = self.console
         match event:
-            case events.Opened(trajectory):
+            case session_events.RunOpened(trajectory):
                 console.heading(trajectory)
-            case events.Happened(happening):
+            case session_events.ProgressReported(happening):
                 console.happening(happening)
-            case events.Stepped(step, _):
+            case session_events.StepRecorded(step, _):
                 console.step(step)
-                self._by_hand(step)
-            case events.Ended(result):
+                self._show_command_output(step)
+            case session_events.TurnEnded(result):
                 self.code = 0
                 self._result(result)
-            case events.Stopped(error):
-                self._failed(error.code, f"{error.message} {error.fix}")
-            case events.Asked(approval):
-                self._tell(f"{visible(approval.title)} Nobody is there to ask: no.")
-                self.session.answer(approval.id, NOBODY)
-            case events.Told(text, kind, _, code):
+            case session_events.TurnStopped(error):
+                self._show_error(error.code, f"{error.message} {error.fix}")
+            case session_events.QuestionAsked(approval):
+                self._tell(f"{escape_invisible(approval.title)} Answered no, as there is no one to ask.")
+                self.session.answer(approval.id, NO_USER)
+            case session_events.MessageEvent(text, kind, _, code):
                 if kind == "error":
-                    self._failed(code or self.code, text)
+                    self._show_error(code or self.code, text)
                 elif kind == "notice":
                     self._tell(text)
                 elif kind == "diff":
                     self._diff(text)
                 else:
-                    console.out.print(Text(clean(text)), soft_wrap=True)
-            case events.Wanted(what, words):
-                self._wanted(what, words)
+                    console.out.print(Text(clean_text(text)), soft_wrap=True)
+            case session_events.FrontEndRequested(what, words):
+                self._run_request(what, words)
             case _:
                 pass
 
     def _result(self, result: Result) -> None:
-        """The answer; the patch where the turn made another; what stopped it, if anything did."""
+        """Print the answer, the patch if the turn changed it, and the error that stopped the turn, if any."""
         console, exit = self.console, result.exit
         if result.patch.diff != self._shown:
             self._shown = result.patch.diff
             self._diff(result.patch.diff)
         if result.word:
-            console.out.print(Text(clean(result.word)), soft_wrap=True)
+            console.out.print(Text(clean_text(result.word)), soft_wrap=True)
         if exit.message:
-            self._failed(exit.code, f"{exit.message} {exit.fix}")
+            self._show_error(exit.code, f"{exit.message} {exit.fix}")
 
     def _diff(self, diff: str) -> None:
-        """As `git apply` takes it where a program reads; a terminal shows what it would obey."""
+        """Print a diff for `git apply`; on a terminal, control characters are made visible."""
         file = self.console.out.file
         text = diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        file.write(visible(text) if file.isatty() else text)
+        file.write(escape_invisible(text) if file.isatty() else text)
         file.write("" if not text or text.endswith("\n") else "\n")
         file.flush()
 
-    def _by_hand(self, step: Step) -> None:
-        """What the user's own command said is an answer."""
+    def _show_command_output(self, step: Step) -> None:
+        """Print the output of the user's own commands to stdout, like an answer."""
         for seen in step.observations if step.author == HAND else ():
-            self.console.out.print(Text(clean(seen.text)), soft_wrap=True)
+            self.console.out.print(Text(clean_text(seen.text)), soft_wrap=True)
 
-    def _failed(self, code: int, text: str) -> None:
+    def _show_error(self, code: int, text: str) -> None:
         self.code = code
         self._tell(text)
 
     def _tell(self, text: str) -> None:
-        self.console.progress.print(Text(clean(text.strip())), soft_wrap=True)
+        self.console.progress.print(Text(clean_text(text.strip())), soft_wrap=True)
 
-    def _wanted(self, what: str, words: str) -> None:
+    def _run_request(self, what: str, words: str) -> None:
         match what:
             case "quit":
                 self._done.set()
             case "copy":
-                self.console.out.print(Text(clean(words)), soft_wrap=True)
+                self.console.out.print(Text(clean_text(words)), soft_wrap=True)
             case "runs":
-                self._newest()
+                self._resume_newest()
             case _:
-                self._tell(f"There is no {what} without a screen.")
+                self._tell(f"/{what} needs a screen.")
 
-    def _newest(self) -> None:
-        """Without a screen there is no list to choose from: the newest run of this repository it is."""
-        from agent.session.runs import runs_here
+    def _resume_newest(self) -> None:
+        """Resume the newest run of this repository, as there is no screen for a list to choose from."""
+        from agent.session.resumable_runs import runs_here
 
         here = self.session.engine.run.id if self.session.engine else ""
         run = next((run for run in runs_here(self.session) if run.name != here), None)
         if run is None:
             self._tell("There is no other run of this repository yet.")
             return
-        self._tell(f"Going on with the newest run, {run.name}: {run.title}. `/resume RUN` takes another.")
+        self._tell(f"Resuming the newest run, {run.name}: {run.title}. `/resume RUN` resumes another.")
         self.session.say(f"/resume {run.name}")
 
 
 class _Hangup(BaseException):
-    """The terminal is gone, or somebody ended the process: the session is closed in order."""
+    """Raised when the terminal closes or the process gets SIGTERM, to close the session properly."""
 
 
 @contextmanager
 def _signals(session: Session) -> Iterator[None]:
-    """Ctrl-C interrupts the turn under way, and ends the session where none is; SIGTERM and SIGHUP end it."""
+    """Let Ctrl-C interrupt the turn, or end the session if there is none; SIGTERM and SIGHUP end the session."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if session.state not in ("working", "asking") or session.stopped.is_set():
@@ -182,8 +181,8 @@ def _signals(session: Session) -> Iterator[None]:
         yield
         return
     wanted = {signal.SIGINT: interrupt, signal.SIGTERM: end, signal.SIGHUP: end}
-    heeded = {number: do for number, do in wanted.items() if signal.getsignal(number) is not signal.SIG_IGN}
-    before = {number: signal.signal(number, do) for number, do in heeded.items()}
+    handlers = {number: do for number, do in wanted.items() if signal.getsignal(number) is not signal.SIG_IGN}
+    before = {number: signal.signal(number, do) for number, do in handlers.items()}
     try:
         yield
     finally:
@@ -192,7 +191,7 @@ def _signals(session: Session) -> Iterator[None]:
 
 
 def _requests() -> Iterator[str]:
-    """The lines of stdin; a terminal is told when it is its turn."""
+    """Yield the lines of stdin, with a prompt on a terminal."""
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
     asks = sys.stdin.isatty()

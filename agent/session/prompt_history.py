@@ -1,6 +1,6 @@
-"""What the user typed at the prompt in this repository, over all sessions: kept in their state, for their eyes only.
+"""The history of prompts in a repository across sessions, in a private file of the user's state folder.
 
-Two sessions may add at once. What holds something that looks like a secret is not kept.
+Two sessions may add entries at the same time. Entries that look like they contain a secret are not stored.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from aci.view import mask
-from agent.engine import known_secrets
+from aci.observation.output_text import mask_secrets
+from agent.engine.engine import known_secrets
 from trajectories.journal import append_durably, write_durably
 
 MOST = 1000
-"""Entries that are kept."""
+"""Maximum number of entries."""
 LONGEST = 20_000
-"""Characters; a longer text was pasted, and would be in nobody's way up."""
+"""Maximum characters of an entry; longer texts were pasted."""
 PATIENCE = 2.0
-"""Seconds for another process to be done with the file."""
+"""Seconds to wait for another process that uses the file."""
 
 
 class History:
-    """`entries`, the oldest first: of earlier sessions as they stood when this one began, and of this one."""
+    """The entries, oldest first: of earlier sessions when this one started, and of this one."""
 
     def __init__(self, state: Path, repository: Path) -> None:
         self._file = state / "history" / f"{sha256(os.fsencode(repository)).hexdigest()[:24]}.jsonl"
@@ -38,12 +38,14 @@ class History:
         return self._entries
 
     def add(self, words: str) -> None:
-        """Keep what was typed, unless it is what was typed last, or is none of the history's business. A file that
-        cannot be written is no reason to stop: it is kept for this session then."""
+        """Add an entry, unless it repeats the last one, is too long or contains a secret.
+
+        If the file cannot be written, the entry is kept for this session only.
+        """
         words = words.strip()
         if not words or len(words) > LONGEST or words in self._entries[-1:]:
             return
-        if mask(words, known_secrets(os.environ)) != words:
+        if mask_secrets(words, known_secrets(os.environ)) != words:
             return
         self._entries.append(words)
         with suppress(OSError, Timeout):
@@ -62,13 +64,13 @@ class History:
 
 
 def _end_of_torn(descriptor: int) -> bytes:
-    """What ends a line that a crash left unfinished."""
+    """Return the newline that is missing if a crash left the last line incomplete."""
     end = os.fstat(descriptor).st_size
     return b"\n" if end and os.pread(descriptor, 1, end - 1) != b"\n" else b""
 
 
 def _read(file: Path) -> list[str]:
-    """The entries there are; lines that are none are left out."""
+    """Return the entries; invalid lines are skipped."""
     try:
         lines = file.read_bytes().splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""What is done to the user's files, on the record: the intent with both trees, then the deed, then that it is done.
+"""Recorded effects on the user's files: the journal gets the intent with both trees first, then the completion.
 
-A process may die between any two of these. Whoever comes next looks at the files before it does anything, so nothing is
-done twice, and what was half done is brought to its end: the user had agreed to it.
+A process may die in between. The next process compares the files with both trees, so it repeats nothing and finishes
+what is incomplete, as the user had agreed to it.
 """
 
 from __future__ import annotations
@@ -9,38 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from agent.synced import EFFECT, FAILED, MOVED
+from agent.run_state.merge_base import EFFECT, FAILED, MOVED
 from trajectories.errors import SweAgentError, UsageError
 from trajectories.records import Note
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
+    from agent.engine.engine import Engine
 
-AGAIN = "Say /apply again: it looks at your files anew."
+AGAIN = "Use /apply again; it reads your files anew."
 
 
-def name(engine: Engine, kind: str) -> str:
-    """Of the next effect of this kind."""
+def effect_name(engine: Engine, kind: str) -> str:
+    """Return the name of the next effect of this kind, such as `apply 2`."""
     notes = [note for note in engine.trajectory.notes if note.kind == "intent"]
     return f"{kind} {1 + sum(str(note.data.get(EFFECT, '')).startswith(f'{kind} ') for note in notes)}"
 
 
-def recorded(engine: Engine, data: Mapping[str, Any], do: Callable[[], Mapping[str, Any]], text: str) -> None:
-    """Do something to the user's repository; what `do` returns goes to the record too. What it raises goes on, and the
-    record says that nothing was done."""
+def run_recorded(engine: Engine, data: Mapping[str, Any], do: Callable[[], Mapping[str, Any]], text: str) -> None:
+    """Run an effect on the user's repository and record it, with what `do` returns.
+
+    An error of `do` is recorded as not done and raised again.
+    """
     engine.journal.append(Note("main", "intent", str(data[EFFECT]), dict(data)))
     try:
         found = do()
     except (SweAgentError, OSError) as error:
-        _failed(engine, data, f"{data[EFFECT]} was not done: {error}")
+        _record_failure(engine, data, f"{data[EFFECT]} was not done: {error}")
         raise
     engine.journal.append(Note("main", "done", text, {**data, **found}))
 
 
 def write(engine: Engine, old: str, new: str) -> None:
-    """Bring the user's working tree from one tree to another: whole or not at all, never index or HEAD.
+    """Change the user's working tree from one tree to another, all or nothing, without index and HEAD.
 
-    Raises UsageError, with nothing changed, where a file is no longer as it was in `old`.
+    Raises UsageError, with nothing changed, if a file differs from `old`.
     """
     try:
         engine.repository.apply(engine.trees.diff(old, new), engine.run.base)
@@ -48,13 +50,13 @@ def write(engine: Engine, old: str, new: str) -> None:
         raise UsageError(error.message, AGAIN) from error
 
 
-def settle(engine: Engine) -> list[str]:
-    """Bring to its end what a process that died had begun; says what was found."""
-    return [_settled(engine, data) for data in list(unknown(engine, "apply"))]
+def finish_interrupted_effects(engine: Engine) -> list[str]:
+    """Finish what a process that died had started; return messages about it."""
+    return [_finish_effect(engine, data) for data in list(unfinished_effects(engine, "apply"))]
 
 
-def unknown(engine: Engine, kind: str) -> Iterator[Mapping[str, Any]]:
-    """The intents of which nobody knows whether they were done."""
+def unfinished_effects(engine: Engine, kind: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the intents without a record of completion."""
     notes = engine.trajectory.notes
     known = {note.data.get(EFFECT) for note in notes if note.kind == "done"}
     for note in notes:
@@ -63,26 +65,26 @@ def unknown(engine: Engine, kind: str) -> Iterator[Mapping[str, Any]]:
             yield note.data
 
 
-def _settled(engine: Engine, data: Mapping[str, Any]) -> str:
+def _finish_effect(engine: Engine, data: Mapping[str, Any]) -> str:
     trees, now = engine.trees, engine.working_tree.tree()
     paths = [change.path for change in trees.changed(data["host"], data["after"])]
     states = {path: _state(engine, now, path, data) for path in paths}
     left = [path for path, state in states.items() if state in ("before", "torn")]
     if left and not {"after", "torn"} & set(states.values()):
-        text = "The session ended before it could apply what you had agreed to. Say /apply to be asked again."
-        _failed(engine, data, text)
+        text = "The session ended before it could apply the accepted changes. Use /apply to be asked again."
+        _record_failure(engine, data, text)
         return text
     if left:
         write(engine, now, trees.overlay(now, data["after"], left))
-    text = "The session ended while it applied what you had agreed to; it is applied now."
+    text = "The session ended while it applied the accepted changes; they are applied now."
     if other := [path for path, state in states.items() if state == "other"]:
-        text += f" Look at {', '.join(other)}: neither as before nor as after."
+        text += f" Check {', '.join(other)}: neither the old nor the new version."
     engine.journal.append(Note("main", "done", text, dict(data)))
     return text
 
 
 def _state(engine: Engine, now: str, path: str, data: Mapping[str, Any]) -> str:
-    """How a file that was to be written was left: `before`, `after`, `torn` (gone, or half written), or `other`."""
+    """Return the state of a file that was to be written: `before`, `after`, `torn` (missing or incomplete), `other`."""
     entries = {tree: engine.trees.entry(tree, path) for tree in (now, data["host"], data["after"])}
     if entries[now] == entries[data["after"]]:
         return "after"
@@ -96,14 +98,14 @@ def _state(engine: Engine, now: str, path: str, data: Mapping[str, Any]) -> str:
     return "torn" if whole.startswith(half) else "other"
 
 
-def known(engine: Engine, data: Mapping[str, Any], done: bool, text: str) -> None:
-    """Put on the record whether what a process that died had begun was done."""
+def record_outcome(engine: Engine, data: Mapping[str, Any], done: bool, text: str) -> None:
+    """Record whether an effect that a dead process had started was done."""
     if done:
         engine.journal.append(Note("main", "done", text, dict(data)))
     else:
-        _failed(engine, data, text)
+        _record_failure(engine, data, text)
 
 
-def _failed(engine: Engine, data: Mapping[str, Any], text: str) -> None:
+def _record_failure(engine: Engine, data: Mapping[str, Any], text: str) -> None:
     kept = {key: value for key, value in data.items() if key != MOVED}
     engine.journal.append(Note("main", "done", text, {**kept, FAILED: True}))

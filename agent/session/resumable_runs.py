@@ -1,5 +1,8 @@
-"""The runs that a session can go on with, the last used first. Of a journal the first line and its end are read, so
-hundreds of long runs are listed at once; `look` reads one whole."""
+"""The runs that a session can resume, the last used first.
+
+Only the first line and the end of each journal are read, so listing hundreds of long runs is fast; `look` reads a whole
+journal.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.ledger import Ledger
+from agent.limits.run_budget import Ledger
 from trajectories.errors import RunBroken
 from trajectories.journal import first_record, open_journal, read
-from trajectories.parting import REPLAY
 from trajectories.records import Exit, Reply, Spent
+from trajectories.run_comparison import REPLAY
 
 if TYPE_CHECKING:
     from agent.session.session import Session
 
 TAIL = 16_000
-"""Bytes of a journal's end, in which the end of its last turn lies unless much was noted since."""
+"""Bytes at the end of a journal that are searched for the end of its last turn."""
 
 BEGINNING = 3
-"""Records that are written at once when a run begins; of a replay the last says so."""
+"""Number of records that are written when a run starts; the last one tells whether it is a replay."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """`title` is what was asked first, `ended` whether its last turn has. Of a run that was not begun, or whose first
-    line is damaged, nothing is known but its name."""
+class ResumableRun:
+    """A run on disk: `title` is its first request, `ended` whether its last turn ended.
+
+    Only the name is known of a run that did not start, or whose first line is damaged.
+    """
 
     name: str
     title: str
@@ -42,8 +47,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a run came to: what was asked first and last, the model's last words, and the end of its last turn."""
+class RunPreview:
+    """A summary of a run: its first and last request, the model's last words, and the end of its last turn."""
 
     issue: str
     request: str
@@ -54,41 +59,43 @@ class Seen:
     spent: Spent
 
 
-def runs_here(session: Session) -> list[Found]:
-    """A run that cannot be read is left out; `swe-agent runs` names it."""
+def runs_here(session: Session) -> list[ResumableRun]:
+    """Return the runs of the session's repository, without unreadable ones, which `swe-agent runs` lists."""
     root = str(session.start.source.root)
     return [run for run in runs_in(session.settings.runs) if run.repository == root]
 
 
-def runs_in(folder: Path) -> list[Found]:
-    """Those of all repositories, also the damaged ones; not a replay, which has no model to go on with."""
+def runs_in(folder: Path) -> list[ResumableRun]:
+    """Return the runs of all repositories, including damaged ones but no replays, which cannot be resumed."""
     found = [run for each in folder.glob("[!.]*") if (run := _found(each / "journal.jsonl"))]
     return sorted(found, key=lambda run: run.at, reverse=True)
 
 
-def look(directory: Path) -> Seen:
-    """Read a run. Raises RunBroken for one that is damaged, UsageError where there is none."""
+def read_preview(directory: Path) -> RunPreview:
+    """Read a run. Raises RunBroken if it is damaged, UsageError if there is none."""
     trajectory = read(directory)
     run = first_record(trajectory, directory)
     ledger = Ledger(None)
     ledger.replay(trajectory.holds.values(), trajectory.settles)
-    said = (record.text for record in reversed(trajectory.records) if isinstance(record, Reply) and record.text.strip())
-    return Seen(
+    texts = (
+        record.text for record in reversed(trajectory.records) if isinstance(record, Reply) and record.text.strip()
+    )
+    return RunPreview(
         run.issue.text,
         trajectory.turns[-1].request if len(trajectory.turns) > 1 else "",
         len(trajectory.turns),
         len(trajectory.all_steps()),
-        next(said, ""),
+        next(texts, ""),
         trajectory.exit,
         ledger.spent,
     )
 
 
-def _found(journal: Path) -> Found | None:
+def _found(journal: Path) -> ResumableRun | None:
     try:
         with open_journal(journal) as file:
             at = os.fstat(file.fileno()).st_mtime
-            line, *begun = (file.readline() for _ in range(BEGINNING))
+            line, *first_lines = (file.readline() for _ in range(BEGINNING))
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
             tail = file.read().splitlines()
     except (OSError, RunBroken):
@@ -97,14 +104,14 @@ def _found(journal: Path) -> Found | None:
         first = json.loads(line)
         title, repository = str(first["issue"]["title"]), str(first["repository"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        return Found(journal.parent.name, "", at, ended=False)
-    if _is_replay(begun[-1]):
+        return ResumableRun(journal.parent.name, "", at, ended=False)
+    if _is_replay(first_lines[-1]):
         return None
-    return Found(journal.parent.name, title, at, _ended(tail), repository)
+    return ResumableRun(journal.parent.name, title, at, _ended(tail), repository)
 
 
 def _is_replay(line: bytes) -> bool:
-    """Whether this record says that its run is one."""
+    """Return whether this record marks its run as a replay."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -113,6 +120,6 @@ def _is_replay(line: bytes) -> bool:
 
 
 def _ended(lines: list[bytes]) -> bool:
-    """Whether the last turn that these records know of has ended; what was applied is noted behind its end."""
+    """Return whether the last turn in these records has ended; notes about applied changes may follow its end."""
     of_turns = (line for line in reversed(lines) if line.endswith((b'"type":"exit"}', b'"type":"turn"}')))
     return next(of_turns, b"").endswith(b'"type":"exit"}')

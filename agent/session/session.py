@@ -1,7 +1,7 @@
-"""A session: one run of many turns, worked on by a thread of its own. Front ends call it and hear its events.
+"""A session: one run of many turns in its own thread. Front ends call its methods and receive its events.
 
-It decides nothing that the agent decides: a turn is a strategy, as `fix` runs it, and what the strategy reads is on the
-record. So a run is the same whoever shows it.
+Each turn runs a strategy, as `fix` does, and everything that the strategy reads is recorded. So a run does not depend
+on the front end.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from threading import Event as Flag
 from threading import Thread, current_thread
 from typing import Any, Literal
 
-from aci.repository import Repository
-from agent.approvals import Answer, Approval
-from agent.engine import Engine
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.engine.engine import Engine
+from agent.permissions.approvals import Answer, Approval
 from agent.session import commands
-from agent.session.asking import Asking
-from agent.session.events import Changed, Closed, Event, Told, Wanted
-from agent.session.paths import Paths
-from agent.session.standing import Standing
-from agent.session.status import State, Status
-from agent.session.trouble import told
-from agent.session.turning import Turning
-from agent.session.waiting import Job, Waiting
-from agent.session.welcome import welcome
-from agent.settings import Settings
+from agent.session.error_messages import error_event
+from agent.session.file_completion import FileIndex
+from agent.session.session_events import Event, FrontEndRequested, MessageEvent, SessionClosed, StatusChanged
+from agent.session.session_state import SessionSnapshot
+from agent.session.session_status import State, Status
+from agent.session.startup_checks import run_startup_checks
+from agent.session.turn_runner import TurnRunner
+from agent.session.user_questions import UserQuestions
+from agent.session.work_queue import Job, WorkQueue
 from trajectories.errors import SweAgentError
 
 MODES = ("build", "plan")
@@ -34,10 +34,10 @@ MODES = ("build", "plan")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a session begins with. `run` is the folder of one to go on with; `choose`: the user wants to choose one.
+    """What a session starts with. `run` is the folder of a run to resume; with `choose` the user chooses one.
 
-    `given` are the settings that flags gave, which hold for a run that is gone on with, too. `trouble` is said first.
-    `reload` reads the settings again where the config is broken: nothing runs until it can.
+    `given` are settings from flags, which also apply to a resumed run. `trouble` are problems that are reported first.
+    `reload` reads the settings again if the config is invalid; nothing runs until that succeeds.
     """
 
     source: Repository
@@ -53,51 +53,54 @@ class Start:
 
 
 class Session:
-    """Its methods return at once and may be called from any thread; `hear` is called from the session's own, and from
-    that of whoever calls a method. It must not wait for one of them: `close` waits for the session's thread."""
+    """A session. Its methods return at once and are thread-safe.
+
+    `hear` receives events in the session's thread and in the threads that call methods. It must not wait for another
+    thread, because `close` waits for the session's thread.
+    """
 
     def __init__(self, start: Start, hear: Callable[[Event], object]) -> None:
         self.start = start
         self._front_end = hear
         self._failure: Exception | None = None
-        """What the front end failed with."""
+        """The error that the front end raised."""
         self.settings = start.settings
         self.mode = start.mode
         self.strategy = start.settings.strategy if "strategy" in start.given else ""
-        """What the user chose instead of the mode's own; "" for that."""
+        """The strategy that the user chose; "" for the mode's strategy."""
         self.engine: Engine | None = None
         self.state: State = "idle"
         self.stopped = Flag()
-        """The user interrupted what is under way."""
-        self.asking = Asking(self)
-        self.turning = Turning(self)
-        self._waiting = Waiting()
+        """Set when the user interrupts the current job."""
+        self.asking = UserQuestions(self)
+        self.turning = TurnRunner(self)
+        self._waiting = WorkQueue()
         self._doing = ""
-        """What the user said that is being done."""
-        self._paths: Paths | None = None
-        self._looking: Thread | None = None
-        self.standing = Standing(self)
+        """The user's words of the current job."""
+        self._paths: FileIndex | None = None
+        self._checks: Thread | None = None
+        self.standing = SessionSnapshot(self)
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
     def open(self) -> None:
-        """Begin to work: say what is to be known first; take up the run to go on with, if there is one."""
+        """Start the session: run the start-up checks, and resume a run if one was given."""
         self._thread.start()
-        self._looking = welcome(self)
+        self._checks = run_startup_checks(self)
         if self.start.run is not None:
             run = self.start.run
             self.later("", lambda: self.turning.take_up(run))
         elif self.start.choose:
-            self.hear(Wanted("runs"))
+            self.hear(FrontEndRequested("runs"))
 
-    # What a user does
+    # User actions
 
     def greeted(self, seconds: float) -> None:
-        """Wait for what is to be known first, so long at most."""
-        if self._looking is not None:
-            self._looking.join(seconds)
+        """Wait at most `seconds` for the start-up checks."""
+        if self._checks is not None:
+            self._checks.join(seconds)
 
     def say(self, words: str) -> None:
-        """A request, `!command` or `/command`: done now, or when what is under way has ended."""
+        """Run a request, `!command` or `/command`, now or after the current job."""
         words = words.strip()
         if words.startswith("/") and commands.is_command(words):
             command, _, rest = words[1:].partition(" ")
@@ -106,8 +109,10 @@ class Session:
             self.later(words, lambda: self.turning.request(words))
 
     def steer(self, words: str) -> bool:
-        """Tell the model at its next step. Without a turn under way, in one that asks no model, and for commands, as
-        `say`; False then."""
+        """Send words to the model at its next step and return True.
+
+        Commands, and words without a turn that uses a model, go to `say` instead; then return False.
+        """
         words = words.strip()
         if self.state in ("working", "asking") and words[:1] not in ("", "/", "!") and self.turning.steer(words):
             return True
@@ -115,17 +120,17 @@ class Session:
         return False
 
     def go_on(self) -> None:
-        """Go on with the turn that was interrupted, as it was, then with what waits."""
+        """Resume the interrupted turn, then run what is queued."""
         self.later("/resume", self.turning.go_on)
 
     def unqueue(self) -> str:
-        """Take back the last words that wait, for another look at them; "" where none do."""
+        """Remove the last words from the queue and return them; "" if it is empty."""
         words = self._waiting.take_back()
-        self.hear(Changed())
+        self.hear(StatusChanged())
         return words
 
     def interrupt(self) -> None:
-        """Stop the turn under way, within a second; it can be gone on with. What waits is kept for then."""
+        """Stop the current turn within a second. It can be resumed; the queue is kept until then."""
         if self.state in ("working", "asking"):
             self._stop()
 
@@ -136,12 +141,11 @@ class Session:
         self.asking.refuse_all()
 
     def answer(self, id: int, answer: Answer) -> bool:
-        """The user's to the `Approval` of that id; False, and no effect, for one that is not asked now."""
+        """Answer the `Approval` of that id. Return False, without effect, if it is not the open question."""
         return self.asking.answer(id, answer)
 
     def close(self) -> None:
-        """Stop what is under way and let go of the run; returns when all is closed. Raises what the front end failed
-        with, if it did."""
+        """Stop the current job, close the run and wait for both. Raises the error of the front end, if any."""
         self._waiting.close()
         self.interrupt()
         if self.alive and self._thread is not current_thread():
@@ -153,7 +157,7 @@ class Session:
     # For commands and front ends
 
     def hear(self, event: Event) -> None:
-        """Tell the front end. One that fails is told nothing more, and the session ends in order."""
+        """Send an event to the front end. If that fails, no more events are sent and the session ends."""
         if self._failure is not None:
             return
         try:
@@ -165,47 +169,49 @@ class Session:
 
     @property
     def alive(self) -> bool:
-        """Whether anything is still done."""
+        """Whether the session's thread is running."""
         return self._thread.is_alive()
 
     def later(self, words: str, job: Callable[[], None]) -> None:
-        """Do something in the session's thread, after what is under way and what was queued before."""
+        """Queue a job for the session's thread."""
         self._waiting.put(Job(words, job))
-        self.hear(Changed())
+        self.hear(StatusChanged())
 
     def look_out(self) -> None:
-        """Find what the user changed in the working tree, for the status; nothing while there is something to do."""
+        """Look for user changes in the working tree, for the status, unless the session is busy."""
         if self.engine is not None and self.state in ("idle", "paused"):
             self.later("", self.standing.look_out)
 
     def ask(self, approval: Approval) -> Answer:
-        """The user's answer; the thread that asks waits for it, and its run's time stands still."""
+        """Ask the user and wait for the answer; the run's time does not pass meanwhile."""
         return self.asking.ask(approval)
 
     def tell(
         self, text: str, kind: Literal["text", "markdown", "diff", "error", "notice"] = "text", title: str = ""
     ) -> None:
-        self.hear(Told(text, kind, title))
+        self.hear(MessageEvent(text, kind, title))
 
     def hold(self) -> None:
-        """Keep what waits until the user says how to go on."""
+        """Hold the queue until the user says how to continue."""
         self._waiting.hold()
 
     def release(self) -> bool:
-        """What was kept comes next. Whether anything was."""
+        """Run the held queue next; return whether it had any job."""
         return self._waiting.release()
 
     def drop(self) -> None:
-        """What was kept is not done: it was said to another run."""
+        """Discard the held queue, which belongs to another run."""
         if dropped := self._waiting.drop():
-            said = ", ".join(f"“{words}”" for words in dropped)
-            self.tell(f"What waited in the other run is not done: {said}. Say it here if you want it.", "notice")
+            quoted = ", ".join(f"“{words}”" for words in dropped)
+            self.tell(
+                f"Discarded from the queue of the other run: {quoted}. Send it again if you want it here.", "notice"
+            )
 
     @property
-    def paths(self) -> Paths:
-        """The files that may be named, listed from the first time on."""
+    def paths(self) -> FileIndex:
+        """The files for completion; listing starts at the first use."""
         if self._paths is None:
-            self._paths = Paths(self.start.source)
+            self._paths = FileIndex(self.start.source)
         return self._paths
 
     @property
@@ -214,30 +220,30 @@ class Session:
 
     @property
     def changing(self) -> bool:
-        """Whether a command of the user's that changes something is yet to be done, or not through."""
-        waiting = self._waiting.words  # first: what is taken from there is in the other by then
+        """Whether a command that changes files is queued or running."""
+        waiting = self._waiting.words  # read the queue first: a job moves from it to `_doing`
         return any(commands.is_change(words) for words in (*waiting, self._doing))
 
     @property
     def status(self) -> Status:
-        """See `agent/session/status.py`; cheap enough to be asked several times a second."""
+        """The current status; cheap enough to be read several times a second."""
         return self.standing.now()
 
-    # Its own thread
+    # In the session's thread
 
     def _work(self) -> None:
         while (job := self._waiting.take(self._begin)) is not None:
             for do in (job.do, self._rest):
                 try:
                     do()
-                except Exception as error:  # noqa: BLE001 - a session outlives what fails in it
-                    self.hear(told(error))
+                except Exception as error:  # noqa: BLE001 - an error does not end the session
+                    self.hear(error_event(error))
         try:
             self.turning.leave()
         except SweAgentError as error:
             self.tell(f"{error.message} {error.fix}".strip(), "error")
         finally:
-            self.hear(Closed())
+            self.hear(SessionClosed())
 
     def _begin(self, job: Job) -> None:
         if job.is_said:
@@ -252,4 +258,4 @@ class Session:
         finally:
             self._doing = ""
             self.state = "paused" if open_turn else "idle"
-            self.hear(Changed())
+            self.hear(StatusChanged())

@@ -1,4 +1,4 @@
-"""The session's changes as a commit: exactly these, on the user's branch or a new one. Asked before, on the record."""
+"""Commits of exactly the session's changes, on the user's branch or a new one; confirmed by the user and recorded."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aci import committing
-from aci.merging import Conflict, merge
-from agent.approvals import Approval
-from agent.github.runs_itself import is_hook
-from agent.link_names import names_through_links
-from agent.session import applying, effects
-from agent.session.applying import BACK, counted
-from agent.session.messages import message
-from agent.synced import EFFECT
-from agent.synced import effects as done_effects
+from aci.repository import commit as committing
+from aci.repository.tree_merge import Conflict, merge_trees
+from agent.github.pull_request.autorun_files import is_hook
+from agent.permissions.approvals import Approval
+from agent.permissions.link_names import names_through_links
+from agent.run_state.merge_base import EFFECT
+from agent.run_state.merge_base import effects as done_effects
+from agent.session import applied_changes
+from agent.session import recorded_effects as effects
+from agent.session.applied_changes import REVERTS, describe_paths
+from agent.session.commit_message import build_message
 from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.records import Base
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
+    from agent.engine.engine import Engine
     from agent.session.session import Session
 
 OF, TURNS, BRANCH, MESSAGE = "of", "turns", "branch", "message"
-"""In a commit's data: the effects that are in it, how many turns there were, where it goes and what it says."""
+"""Keys in a commit's data: its effects, the number of turns, its branch and its message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """`head` with the session's own changes is `tree`; what could not be told from the user's is in `conflicts`.
-    `effects` are in it whole."""
+class OwnChanges:
+    """The session's own changes: `tree` is `head` with them.
+
+    `conflicts` are changes that could not be separated from the user's. `effects` are contained in full.
+    """
 
     head: Base
     tree: str
@@ -41,29 +44,31 @@ class Own:
 
 
 def commit(session: Session, words: str) -> None:
-    """Apply what is not applied yet, and commit it on the branch that is checked out."""
-    engine = applying.engine_of(session)
-    _of_git(engine)
-    branch = committing.check(engine.repository)
-    settle(session)
-    if engine.trees.changed(applying.both(engine), applying.ours(engine)) and not applying.apply(session):
+    """Apply what is not applied yet, and commit the session's changes on the current branch."""
+    engine = applied_changes.engine_of(session)
+    _require_git(engine)
+    branch = committing.branch_to_commit_to(engine.repository)
+    check_interrupted_commit(session)
+    if engine.trees.changed(
+        applied_changes.common_tree(engine), applied_changes.session_tree(engine)
+    ) and not applied_changes.apply_changes(session):
         return
-    own = _own(engine, _uncommitted(engine))
+    own = _own_changes(engine, _uncommitted(engine))
     paths = _paths(engine, own)
     if not paths:
-        session.tell(_left(own, "There is nothing to commit: your last commit holds all that was applied."))
+        session.tell(_with_conflicts(own, "There is nothing to commit: your last commit has all applied changes."))
         return
-    text = message(engine, words, _turns(engine))
-    who = committing.identity(engine.repository)
+    text = build_message(engine, words, _turns(engine))
+    who = committing.commit_identity(engine.repository)
     detail = engine.trees.diff(own.head.tree, own.tree)
-    title = _left(own, f"Commit {counted(paths)} on {branch} as {who}?")
+    title = _with_conflicts(own, f"Commit {describe_paths(paths)} on {branch} as {who}?")
     asked = Approval(
         "commit",
         title,
         subject="\n".join(paths),
         message=text,
         detail=detail,
-        cancel=applying.never(),
+        cancel=applied_changes.uncancelled_event(),
         other_names=partial(names_through_links, engine.trees, own.head.tree, own.tree),
     )
     answer = session.ask(asked)
@@ -78,33 +83,39 @@ def commit(session: Session, words: str) -> None:
         done.append(committing.commit(repository, engine.trees, own.head, own.tree, text, with_hooks, branch, stopped))
         return {"commit": done[-1]}
 
-    said = f"{counted(paths)} committed on {branch}."
+    summary = f"{describe_paths(paths)} committed on {branch}."
     try:
-        effects.recorded(engine, _data(engine, own, "commit", branch, text), do, said)
+        effects.run_recorded(engine, _data(engine, own, "commit", branch, text), do, summary)
     except Cancelled as error:
         session.tell(f"{error.message} {error.fix}", "notice")
         return
-    session.tell(_left(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
+    session.tell(_with_conflicts(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
 
 
-def branch(session: Session, name: str, words: str) -> None:
-    """Put the session's changes, applied or not, on a new branch; files, index and present branch stay as they are."""
-    engine = applying.engine_of(session)
-    _of_git(engine)
+def commit_to_branch(session: Session, name: str, words: str) -> None:
+    """Commit the session's changes, applied or not, on a new branch; files, index and current branch do not change."""
+    engine = applied_changes.engine_of(session)
+    _require_git(engine)
     engine.repository.check_delivery(False, name)
-    settle(session)
-    own = _own(engine, _uncommitted(engine), every=True)
+    check_interrupted_commit(session)
+    own = _own_changes(engine, _uncommitted(engine), every=True)
     paths = _paths(engine, own)
     if not paths:
-        session.tell(_left(own, "There is nothing to commit: your last commit holds all that the session changed."))
+        session.tell(
+            _with_conflicts(own, "There is nothing to commit: your last commit has all changes of the session.")
+        )
         return
-    text = message(engine, words)
+    text = build_message(engine, words)
     detail = engine.trees.diff(own.head.tree, own.tree)
-    title = _left(own, f"Make the branch {name}, with a commit of {counted(paths)} on top of {own.head.commit[:10]}?")
-    asked = Approval("branch", title, subject=name, message=text, detail=detail, cancel=applying.never())
+    title = _with_conflicts(
+        own, f"Create branch {name} with a commit of {describe_paths(paths)} on top of {own.head.commit[:10]}?"
+    )
+    asked = Approval(
+        "branch", title, subject=name, message=text, detail=detail, cancel=applied_changes.uncancelled_event()
+    )
     answer = session.ask(asked)
     if not answer.yes:
-        session.tell(f"No branch was made. {answer.reason}".strip())
+        session.tell(f"No branch was created. {answer.reason}".strip())
         return
     done: list[str] = []
 
@@ -112,78 +123,75 @@ def branch(session: Session, name: str, words: str) -> None:
         done.append(engine.repository.branch(name, own.head, own.tree, engine.trees, text))
         return {"commit": done[-1]}
 
-    effects.recorded(engine, _data(engine, own, "branch", name, text), do, f"The branch {name} was made.")
-    session.tell(_left(own, f"Branch {name} is at {done[0][:10]}."))
+    effects.run_recorded(engine, _data(engine, own, "branch", name, text), do, f"The branch {name} was created.")
+    session.tell(_with_conflicts(own, f"Branch {name} is at {done[0][:10]}."))
 
 
-def settle(session: Session) -> None:
-    """See whether a commit was made by a process that died; says so where git is still at it."""
-    engine = applying.engine_of(session)
+def check_interrupted_commit(session: Session) -> None:
+    """Check whether a process that died made its commit, and report it; report if git is still running."""
+    engine = applied_changes.engine_of(session)
     repository, trees = engine.repository, engine.trees
-    for data in [*effects.unknown(engine, "commit"), *effects.unknown(engine, "branch")]:
+    for data in [*effects.unfinished_effects(engine, "commit"), *effects.unfinished_effects(engine, "branch")]:
         own = str(data[EFFECT]).startswith("commit ")
         try:
-            committing.recover(repository)
+            committing.recover_commit(repository)
         except TryLater as error:
             session.tell(f"{error.message} {error.fix}", "notice")
             return
-        made = committing.made(repository, data["head"], data["tree"], data[MESSAGE], data[BRANCH])
+        made = committing.find_commit(repository, data["head"], data["tree"], data[MESSAGE], data[BRANCH])
         if made and own:
-            committing.follow(repository, trees, repository.base(trees, data["head"]), made)
-        text = f"The session ended while it committed on {data[BRANCH]}; the commit {'is' if made else 'is not'} there."
-        effects.known(engine, {**data, "commit": made}, bool(made), text)
+            committing.update_index_for(repository, trees, repository.base(trees, data["head"]), made)
+        text = f"The session ended during a commit on {data[BRANCH]}; the commit was {'made' if made else 'not made'}."
+        effects.record_outcome(engine, {**data, "commit": made}, bool(made), text)
         session.tell(text)
 
 
-def _of_git(engine: Engine) -> None:
+def _require_git(engine: Engine) -> None:
     if engine.repository.plain:
-        fix = "Make it one: git init && git add -A && git commit -m 'first commit'"
-        raise UsageError(
-            f"{engine.repository.root} has no git repository with a commit: there is nothing to commit to.", fix
-        )
+        fix = "Create one: git init && git add -A && git commit -m 'first commit'"
+        raise UsageError(f"{engine.repository.root} is not a git repository with a commit.", fix)
 
 
 def _uncommitted(engine: Engine) -> list[Mapping[str, Any]]:
-    """What was applied, and taken back, since it was committed; what came and went in between is not in it."""
+    """Return the effects, applies and reverts, since the last commit, without pairs that cancel each other."""
     committed = {name for data in done_effects(engine.trajectory, "commit") for name in data[OF]}
     found = [data for data in done_effects(engine.trajectory, "apply") if data[EFFECT] not in committed]
     names = {data[EFFECT] for data in found}
-    gone = {data[BACK] for data in found if data.get(BACK) in names}
-    return [data for data in found if data[EFFECT] not in gone and data.get(BACK) not in gone]
+    reverted = {data[REVERTS] for data in found if data.get(REVERTS) in names}
+    return [data for data in found if data[EFFECT] not in reverted and data.get(REVERTS) not in reverted]
 
 
-def _own(engine: Engine, applied: list[Mapping[str, Any]], every: bool = False) -> Own:
-    """HEAD with what was applied; with `every`, also with what was not."""
+def _own_changes(engine: Engine, applied: list[Mapping[str, Any]], every: bool = False) -> OwnChanges:
+    """Return HEAD with the applied changes; with `every`, also with those not applied."""
     trees, head = engine.trees, engine.repository.base(engine.trees, "HEAD")
     changes = [(data[EFFECT], data["host"], data["after"]) for data in applied]
     if every:
-        changes.append(("", applying.both(engine), applying.ours(engine)))
+        changes.append(("", applied_changes.common_tree(engine), applied_changes.session_tree(engine)))
     tree, conflicts, whole = head.tree, list[Conflict](), list[str]()
     for name, old, new in changes:
-        merged = merge(trees, old, tree, new)
+        merged = merge_trees(trees, old, tree, new)
         tree = merged.tree
         conflicts += merged.conflicts
         whole += [] if merged.conflicts or not name else [name]
-    return Own(head, tree, tuple(conflicts), tuple(whole))
+    return OwnChanges(head, tree, tuple(conflicts), tuple(whole))
 
 
 def _hooks(session: Session, engine: Engine) -> bool:
-    """Whether the user wants the repository's hooks to run."""
-    found = committing.hooks(engine.repository)
+    """Ask whether to run the repository's hooks."""
+    found = committing.active_hooks(engine.repository)
     if not found:
         return False
     title = f"Run the repository's hooks too ({', '.join(found)})?"
-    detail = "They are this repository's programs, and run on your machine, in no workspace. No commits without them."
+    detail = "Hooks are programs of this repository and run on your machine, outside any workspace. No skips them."
     if changed := _changed_hooks(engine, found):
         title = f"Run the repository's hooks too ({', '.join(found)}), of which this session changed {changed}?"
-    why = "hooks run what the repository holds by then"
-    asked = Approval("hooks", title, "\n".join(found), detail, cancel=applying.never(), why=why)
+    why = "hooks run whatever the repository contains by then"
+    asked = Approval("hooks", title, "\n".join(found), detail, cancel=applied_changes.uncancelled_event(), why=why)
     return session.ask(asked).yes
 
 
 def _changed_hooks(engine: Engine, names: Sequence[str]) -> str:
-    """Which files came from the session that are hooks, lie beside them, or are what a tool for hooks runs, as words;
-    "" for none."""
+    """List the files changed by the session that are hooks, lie beside hooks, or are run by a tool for hooks; or ""."""
     hooks = committing.hooks_in_tree(engine.repository, names)
     prefixes = tuple(prefix.casefold() for prefix in map(_prefix, hooks))
     changed = {
@@ -195,18 +203,20 @@ def _changed_hooks(engine: Engine, names: Sequence[str]) -> str:
 
 
 def _prefix(hook: str) -> str:
-    """The beginning of the paths of files that the hook may run: all in its folder. husky's `.husky/_/pre-commit` runs
-    `.husky/pre-commit`. A hook in the root of the repository stands for itself only."""
+    """Return the path prefix of files that a hook may run: all files in its folder.
+
+    husky's `.husky/_/pre-commit` runs `.husky/pre-commit`. For a hook in the repository's root it is the hook itself.
+    """
     folder = posixpath.dirname(hook)
     if posixpath.basename(folder) == "_":
         return posixpath.join(posixpath.dirname(folder), "")
     return f"{folder or hook}/"
 
 
-def _data(engine: Engine, own: Own, kind: str, branch: str, message: str) -> dict[str, Any]:
+def _data(engine: Engine, own: OwnChanges, kind: str, branch: str, message: str) -> dict[str, Any]:
     turns = len(engine.trajectory.turns)
     return {
-        EFFECT: effects.name(engine, kind),
+        EFFECT: effects.effect_name(engine, kind),
         "head": own.head.commit,
         "tree": own.tree,
         BRANCH: branch,
@@ -217,16 +227,16 @@ def _data(engine: Engine, own: Own, kind: str, branch: str, message: str) -> dic
 
 
 def _turns(engine: Engine) -> int:
-    """How many requests the last commit's message was made of."""
+    """Return the number of turns that the last commit's message covers."""
     return max((data[TURNS] for data in done_effects(engine.trajectory, "commit")), default=0)
 
 
-def _paths(engine: Engine, own: Own) -> list[str]:
+def _paths(engine: Engine, own: OwnChanges) -> list[str]:
     return [change.path for change in engine.trees.changed(own.head.tree, own.tree)]
 
 
-def _left(own: Own, text: str) -> str:
+def _with_conflicts(own: OwnChanges, text: str) -> str:
     if not own.conflicts:
         return text
     names = ", ".join(dict.fromkeys(conflict.path for conflict in own.conflicts))
-    return f"{text} Left out: {names}, where your own edits, which are not committed, are in the same lines."
+    return f"{text} Left out: {names}, because your own uncommitted edits are in the same lines."

@@ -1,27 +1,27 @@
-"""What a session tells its front end, in order, from its own threads. A front end never asks twice: all is in here."""
+"""The events of a session, sent to its front end in order, from the session's threads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.approvals import Answer, Approval
-from agent.engine import Happening
-from agent.solve import Result
+from agent.engine.engine import ProgressEvent
+from agent.engine.run_lifecycle import Result
+from agent.permissions.approvals import Answer, Approval
 from trajectories.errors import SweAgentError
 from trajectories.records import Reply, Step, Turn
 from trajectories.trajectory import Trajectory
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A run is there: begun with the first request, or taken up again with all that it holds."""
+class RunOpened:
+    """A run was started by the first request, or was resumed with its records."""
 
     trajectory: Trajectory
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class TurnStarted:
     """A turn begins. `words` are the user's."""
 
     turn: Turn
@@ -29,77 +29,91 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """Something ephemeral: text that streams, an action that begins."""
+class ProgressReported:
+    """Progress that is not recorded: streamed text, the start of an action."""
 
-    happening: Happening
+    happening: ProgressEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
-    """A step is on the record."""
+class StepRecorded:
+    """A step was recorded."""
 
     step: Step
     reply: Reply | None
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A turn is over. `proof` is the step of its last proof, None where there was none."""
+class TurnEnded:
+    """A turn ended. `proof` is the step of its last proof, or None."""
 
     result: Result
     proof: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
-    """A turn stopped before its end, by the user or by trouble; it can be gone on with."""
+class TurnStopped:
+    """A turn stopped before its end, by the user or by an error; it can be resumed."""
 
     error: SweAgentError
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionAsked:
     """The session waits for `Session.answer`."""
 
     approval: Approval
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class QuestionAnswered:
+    """The user answered a question."""
+
     approval: Approval
     answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a command answers, what is wrong, or (`notice`) what is good to know and nobody asked for. `title` heads
-    what is long enough for a page of its own."""
+class MessageEvent:
+    """The answer of a command, an error, or a `notice`. `title` is the heading of a text that needs its own page."""
 
     text: str
     kind: Literal["text", "markdown", "diff", "error", "notice"] = "text"
     title: str = ""
     code: int = 1
-    """Of an error: what a process that does only this would end with; 0 where it is no request's."""
+    """The exit code of an error for a process that runs only this request; 0 if it does not belong to a request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The user asked for something that only a front end has: `theme`, `copy` (`words`), `runs` (a list to resume
-    from), `quit`."""
+class FrontEndRequested:
+    """The user asked for something that the front end does: `theme`, `copy` (`words`), `runs` (a list to resume from),
+    `quit`."""
 
     what: str
     words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """The status, or what waits in the queue, is another."""
+class StatusChanged:
+    """The status or the queue changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class SessionClosed:
     """The last event."""
 
 
-Event = Opened | Began | Happened | Stepped | Ended | Stopped | Asked | Answered | Told | Wanted | Changed | Closed
+Event = (
+    RunOpened
+    | TurnStarted
+    | ProgressReported
+    | StepRecorded
+    | TurnEnded
+    | TurnStopped
+    | QuestionAsked
+    | QuestionAnswered
+    | MessageEvent
+    | FrontEndRequested
+    | StatusChanged
+    | SessionClosed
+)

@@ -1,4 +1,4 @@
-"""What a session begins with: settings, repository, the run to go on with. What is wrong with them is said in place."""
+"""The start of a session: settings, repository and the run to resume. Their problems are reported in the session."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 
-from aci.plain_folder import open_folder
-from aci.repository import Repository
-from agent.environment_variables import PREFIX
-from agent.intake import repository_from
-from agent.ownership import ask_for_owner
+from aci.repository.plain_folder import open_folder
+from aci.repository.user_repository import Repository
+from agent.config.environment_variables import PREFIX
+from agent.config.settings import HELP, NOWHERE, POLICY, Settings, load_settings, read_toml
+from agent.instances.issue_input import repository_from
+from agent.run_state.run_ownership import ask_for_owner
 from agent.session.session import MODES, Start
-from agent.settings import HELP, NOWHERE, POLICY, Settings, load_settings, read_toml
 from trajectories.errors import ConfigError, NoRepository, UsageError
 
 
@@ -30,23 +30,26 @@ def start(
     choose: bool,
     trouble: Sequence[str] = (),
 ) -> Start:
-    """Raises UsageError for a flag or a folder that cannot be used, ConfigError for the administrator's policy. Any
-    other config that is broken opens a session with defaults, in which nothing runs until it is mended."""
+    """Return what a session starts with.
+
+    Raises UsageError for an invalid flag or folder, ConfigError for an invalid administrator's policy. With any other
+    invalid config the session opens with defaults, and nothing runs until the config is fixed.
+    """
     if mode not in MODES:
         raise UsageError(f"--mode cannot be {mode!r}.", f"Choose one of {', '.join(MODES)}.")
     folder = repository_from(repo)
-    source = _opened(folder, flags)
-    flags = {**flags, "subtree": _inside(source, folder, subtree)}
+    source = _open_repository(folder, flags)
+    flags = {**flags, "subtree": _path_in_repository(source, folder, subtree)}
 
     def load() -> Settings:
-        return for_sessions(load_settings(source.file(".swe-agent.toml", base) or b"", **flags))
+        return session_settings(load_settings(source.file(".swe-agent.toml", base) or b"", **flags))
 
     broken = False
     try:
         settings = load()
     except ConfigError as error:
         trouble, broken = (*trouble, f"{error.message} {error.fix}"), True
-        settings = for_sessions(_defaults(flags))
+        settings = session_settings(_defaults(flags))
     directory = settings.run_directory(run) if run else None
     if directory is not None or choose:
         ask_for_owner(settings.state, directory)
@@ -63,8 +66,8 @@ def start(
     )
 
 
-def _opened(folder: Path, flags: Mapping[str, Any]) -> Repository:
-    """A folder without git, or without a commit, is opened too: to be read and asked about. Raises UsageError."""
+def _open_repository(folder: Path, flags: Mapping[str, Any]) -> Repository:
+    """Open a repository, or a folder without git or without a commit, which can be read. Raises UsageError."""
     try:
         return Repository.open(folder)
     except NoRepository:
@@ -77,15 +80,14 @@ def _opened(folder: Path, flags: Mapping[str, Any]) -> Repository:
     return open_folder(folder, state)
 
 
-def for_sessions(settings: Settings) -> Settings:
-    """Most of what is asked for in a session changes tests with the code; who wants them kept says so in the config.
-    Nothing is delivered unless the user says so."""
+def session_settings(settings: Settings) -> Settings:
+    """Return settings for a session: tests may be changed unless the config forbids it, and nothing is delivered."""
     kept = {"update_tests": True} if "update_tests" not in settings.model_fields_set else {}
     return settings.model_copy(update=kept | NOWHERE)
 
 
-def _inside(source: Repository, folder: Path, subtree: str) -> str | None:
-    """A folder as it is named from here, as the repository names it. Raises UsageError for one that is not in it."""
+def _path_in_repository(source: Repository, folder: Path, subtree: str) -> str | None:
+    """Return the path of a subfolder in the repository. Raises UsageError if it is not in it."""
     if not subtree:
         return None
     path = (folder / subtree).resolve()
@@ -95,7 +97,7 @@ def _inside(source: Repository, folder: Path, subtree: str) -> str | None:
 
 
 class _Defaults(Settings):
-    """Settings that heed no environment."""
+    """Settings that ignore environment variables."""
 
     @classmethod
     def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, *_: Any, **__: Any) -> tuple[Any, ...]:
@@ -103,7 +105,7 @@ class _Defaults(Settings):
 
 
 def _defaults(flags: Mapping[str, Any]) -> Settings:
-    """What is given by flags and policy, and by the environment where that is not what is broken."""
+    """Return settings from flags and policy, and from the environment if it is valid."""
     given = {name: value for name, value in flags.items() if value is not None} | read_toml(POLICY)
     try:
         return Settings(**given)

@@ -1,53 +1,55 @@
-"""Reads off how a session stands. What takes a process of git is found in the session's own thread (`look`), at each
-step; the rest is read where it is asked for, record after record and none twice."""
+"""The current state of a session, for its status.
+
+What needs git is computed in the session's thread after each step (`look`). The rest is read from the records on
+request, each record once.
+"""
 
 from __future__ import annotations
 
 from threading import Lock
 from typing import TYPE_CHECKING, TypeGuard
 
-from aci.patch import lines_of
-from agent.best import verdict_of
-from agent.session.applying import noticed
-from agent.session.status import ChangedFile, Status
-from agent.synced import present, synced
+from aci.repository.patch import count_diff_lines
+from agent.engine.proof_step import verdict_of
+from agent.run_state.merge_base import find_merge_base, present_tree
+from agent.session.applied_changes import pending_user_changes
+from agent.session.session_status import ChangedFile, Status
 from trajectories.errors import SweAgentError
 from trajectories.records import Note, Step, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.engine import Engine
+    from agent.engine.engine import Engine
     from agent.session.session import Session
     from trajectories.records import Record
     from trajectories.trajectory import Trajectory
     from trajectories.trees import Trees
 
 
-class Standing:
-    """`now` from any thread."""
+class SessionSnapshot:
+    """Computes the status; `now` is thread-safe."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._reading = Lock()
         self._read = 0
-        self._of: Trajectory | None = None
+        self._trajectory: Trajectory | None = None
         self._phases: tuple[str, ...] = ()
         self._proof: Step | None = None
         self._files: tuple[ChangedFile, ...] = ()
         self._edited: tuple[str, ...] = ()
         self._head = ""
-        self._seen: tuple[object, ...] = ()
+        self._computed_for: tuple[object, ...] = ()
 
     @property
     def tree(self) -> str:
-        """The repository's as the session left it; "" before there is one."""
+        """The tree of the session's files; "" before there is a run."""
         engine = self._session.engine
-        return present(engine.trajectory, engine.run.base.tree) if engine else ""
+        return present_tree(engine.trajectory, engine.run.base.tree) if engine else ""
 
     def look(self, head: bool = True) -> None:
-        """Find what the session changed and its user does not have, and where HEAD is. In the session's thread, after
-        what may change either."""
+        """Compute the changes that are not applied, and HEAD. Call it in the session's thread after they may change."""
         session, engine = self._session, self._session.engine
         if head:
             try:
@@ -55,19 +57,20 @@ class Standing:
             except SweAgentError:
                 self._head = ""
         if engine is None:
-            self._files, self._seen = (), ()
+            self._files, self._computed_for = (), ()
             return
         trajectory, base = engine.trajectory, engine.run.base.tree
         seen = (trajectory.run, self.tree, sum(note.kind == "done" for note in trajectory.notes))
-        if seen != self._seen:
-            self._seen = seen
-            self._files = _changed(engine.trees, synced(engine.trees, trajectory, base).tree, self.tree)
+        if seen != self._computed_for:
+            self._computed_for = seen
+            self._files = _changed_files(engine.trees, find_merge_base(engine.trees, trajectory, base).tree, self.tree)
 
     def look_out(self) -> None:
-        """Find what the user changed meanwhile. In the session's thread, now and then."""
-        self._edited = noticed(self._session)
+        """Find what the user changed meanwhile. Call it in the session's thread from time to time."""
+        self._edited = pending_user_changes(self._session)
 
     def now(self) -> Status:
+        """Return the current status."""
         session, engine = self._session, self._session.engine
         with self._reading:
             self._read_on(engine)
@@ -93,18 +96,18 @@ class Standing:
         )
 
     def _read_on(self, engine: Engine | None) -> None:
-        """Take in the records since the last time."""
+        """Read the records since the last call."""
         trajectory = engine.trajectory if engine else None
-        if trajectory is not self._of:
-            self._of, self._read, self._phases, self._proof = trajectory, 0, (), None
+        if trajectory is not self._trajectory:
+            self._trajectory, self._read, self._phases, self._proof = trajectory, 0, (), None
         if trajectory is None:
             return
         records = trajectory.records
         while self._read < len(records):
-            self._take(records[self._read])
+            self._read_record(records[self._read])
             self._read += 1
 
-    def _take(self, record: Record) -> None:
+    def _read_record(self, record: Record) -> None:
         match record:
             case Turn():
                 self._phases = ()
@@ -116,7 +119,7 @@ class Standing:
                 pass
 
     def _branch(self) -> str:
-        """The user's, read from HEAD's own file; the commit's name where it is on none. Nothing without git."""
+        """Return the user's branch, read from the HEAD file, or the commit if HEAD is detached; "" without git."""
         if self._session.start.source.plain:
             return ""
         try:
@@ -143,19 +146,19 @@ def last_proof(records: Sequence[Record]) -> Step | None:
     return next(filter(is_proof, reversed(records)), None)
 
 
-def _changed(trees: Trees, old: str, new: str) -> tuple[ChangedFile, ...]:
+def _changed_files(trees: Trees, old: str, new: str) -> tuple[ChangedFile, ...]:
     if old == new:
         return ()
-    counts = _counted(trees.diff(old, new))
+    counts = _count_lines(trees.diff(old, new))
     return tuple(
         ChangedFile(each.status, each.path, *counts.get(each.path, (None, None))) for each in trees.changed(old, new)
     )
 
 
-def _counted(diff: str) -> dict[str, tuple[int, int]]:
-    """Lines added and removed by file, of those whose name is told in the diff as it is."""
+def _count_lines(diff: str) -> dict[str, tuple[int, int]]:
+    """Return lines added and removed by file, for files whose name is not quoted in the diff."""
     counts: dict[str, tuple[int, int]] = {}
-    for header, added, removed in lines_of(diff):
+    for header, added, removed in count_diff_lines(diff):
         names = [line[6:] for line in header.split("\n") if line.startswith(("--- a/", "+++ b/"))]
         if names:
             counts[names[-1]] = added, removed

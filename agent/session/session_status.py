@@ -1,4 +1,4 @@
-"""How a session stands, for a status line and a side panel: read at any time, from any thread."""
+"""The status of a session, for the status line and the side panel; thread-safe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = Literal["idle", "working", "asking", "paused"]
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """What a session did to a file against its base: `letter` is A, M, D or R; lines are None in a binary file."""
+    """A file that the session changed: `letter` is A, M, D or R; lines are None for a binary file."""
 
     letter: str
     path: str
@@ -23,11 +23,12 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`context` is the share of the model's window that the last request took, None where nobody knows.
+    """The status of a session.
 
-    `base` is where the run began ("1a2b3c4 + 3 changes"), `branch` the user's, `seconds` live time of the run.
-    `phases` are the turn's so far, `files` what the session changed against its base, `verdict` the last proof's while
-    it holds for these files. `edited` are the files that the user changed and the session has not taken over yet.
+    `context` is the share of the model's window that the last request took, None if unknown. `base` is where the run
+    started ("1a2b3c4 + 3 changes"), `branch` the user's branch, `seconds` the live time of the run. `phases` are those
+    of the turn so far, `files` the session's changes that are not applied, `verdict` that of the last proof while it
+    applies to these files. `edited` are files that the user changed and the session has not merged yet.
     """
 
     state: State

@@ -1,48 +1,47 @@
-"""What a user is to know before the first request: what is missing, what is odd, and what to do about it."""
+"""The start-up checks of a session: what is missing or unusual, and how to fix it."""
 
 from __future__ import annotations
 
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from aci.committing import recover
-from agent.session.events import Told
+from aci.repository.commit import recover_commit
+from agent.session.session_events import MessageEvent
 from trajectories.errors import SweAgentError
 
 if TYPE_CHECKING:
     from agent.session.session import Session
 
 NO_MODEL = (
-    "No model is configured. `swe-agent config set model NAME` names one, `swe-agent config key PROVIDER` keeps its "
+    "No model is configured. `swe-agent config set model NAME` sets one, `swe-agent config key PROVIDER` stores its "
     "key. Until then /locate, /test, !command and repair without a model work."
 )
 PLAIN = (
-    "{root} is no git repository: it can be read and asked about, so the mode is plan. With /mode build the session "
-    "changes its own copy; /apply shows what and asks, before anything is written here. `git init` keeps a past."
+    "{root} is not a git repository, so the mode is plan, which only reads. With /mode build the session changes its "
+    "own copy; /apply shows the changes and asks before it writes them here. `git init` enables history."
 )
 NO_DOCKER = (
     "Nothing can be run yet: {why} Start Docker, or open the session with --workspace local, which works on a copy of "
-    "the repository, with no boundary around what runs."
+    "the repository without isolation."
 )
 
 
-def welcome(session: Session) -> Thread:
-    """Tell what can be told at once; what takes a while to find out is told when it is known, by the thread that is
-    returned."""
+def run_startup_checks(session: Session) -> Thread:
+    """Run the quick checks at once, and slow ones in a thread, which is returned."""
     for text in session.start.trouble:
-        session.hear(Told(text, "error", code=0))
+        session.hear(MessageEvent(text, "error", code=0))
     if session.start.reload is not None:
-        text = "Until it is mended nothing runs here; it is read again at each request. /help works."
-        session.hear(Told(text, "error", code=0))
-    for text in (*_of_repository(session), *_unfinished_commit(session)):
+        text = "Nothing runs until this is fixed; it is read again at each request. /help works."
+        session.hear(MessageEvent(text, "error", code=0))
+    for text in (*_check_repository(session), *_unfinished_commit(session)):
         session.tell(text, "notice")
-    looking = Thread(target=_look, args=(session,), name="welcome", daemon=True)
+    looking = Thread(target=_run_slow_checks, args=(session,), name="welcome", daemon=True)
     looking.start()
     return looking
 
 
-def _of_repository(session: Session) -> list[str]:
-    """What about the user's repository is out of the ordinary."""
+def _check_repository(session: Session) -> list[str]:
+    """Return what is unusual about the user's repository."""
     folder = session.start.source.git_dir
     found = [PLAIN.format(root=session.start.source.root)] if session.start.source.plain else []
     for file, what in (
@@ -54,7 +53,7 @@ def _of_repository(session: Session) -> list[str]:
         ("BISECT_LOG", "a bisect"),
     ):
         if (folder / file).exists():
-            found.append(f"The repository is in the middle of {what}: the session begins with the files as they are.")
+            found.append(f"The repository is in the middle of {what}; the session starts with the files as they are.")
     return found[:1]
 
 
@@ -62,24 +61,24 @@ def _unfinished_commit(session: Session) -> list[str]:
     """Finish what a session that was killed during a commit left in the user's repository."""
     root = session.start.source.root
     try:
-        made = recover(session.start.source)
+        made = recover_commit(session.start.source)
     except SweAgentError as error:
         return [f"{error.message} {error.fix}"]
     return [f"A session was killed while committing in {root}. Commit {made[:10]} was completed."] if made else []
 
 
-def _look(session: Session) -> None:
-    """In a thread of its own: importing a provider's library or reaching Docker takes a second."""
+def _run_slow_checks(session: Session) -> None:
+    """Run the slow checks: importing a provider's library or connecting to Docker takes a second."""
     for look in (_model, _docker):
         if text := look(session):
             session.tell(text, "notice")
 
 
 def _model(session: Session) -> str:
-    from agent.casting import check_models
+    from agent.conversation.model_roles import check_models
 
     if session.start.reload is not None:
-        return ""  # it may be in the file that cannot be read
+        return ""  # it may be set in the invalid file
     if not session.settings.model:
         return NO_MODEL
     try:
@@ -92,7 +91,7 @@ def _model(session: Session) -> str:
 def _docker(session: Session) -> str:
     if session.settings.workspace != "docker":
         return ""
-    from aci.daemon import connect
+    from aci.docker.docker_daemon import connect
     from trajectories.errors import WorkspaceError
 
     try:

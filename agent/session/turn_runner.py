@@ -1,4 +1,4 @@
-"""The turns of a session, one at a time, in the session's own thread: begun, gone on with, left behind."""
+"""The turns of a session: starts, resumes and abandons them, one at a time, in the session's thread."""
 
 from __future__ import annotations
 
@@ -7,95 +7,92 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from aci.view import mask
-from agent.approvals import Approval
-from agent.casting import check_models, needs_model
-from agent.engine import Happening, known_secrets
-from agent.forking import adopt, fork, origin
-from agent.host_edits import PINNED
-from agent.ownership import run_owner
-from agent.session import applying, committing
-from agent.session.attaching import Request, attached
-from agent.session.events import Began, Ended, Happened, Opened, Stepped, Stopped
-from agent.session.standing import last_proof
-from agent.session.trouble import as_ours
-from agent.settings import under_policy
-from agent.solve import begin, reopen, solve
-from agent.traits import is_by_hand, listens
-from agent.turns import end_interrupted, go_on, next_turn
+from aci.observation.output_text import mask_secrets
+from agent.config.settings import under_policy
+from agent.conversation.model_roles import check_models, needs_model
+from agent.engine.engine import ProgressEvent, known_secrets
+from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
+from agent.engine.user_change_detection import PINNED
+from agent.permissions.approvals import Approval
+from agent.run_state.run_ownership import run_owner
+from agent.run_state.strategy_traits import is_by_hand, reads_messages
+from agent.runs.run_fork import copy_untrusted_run, find_origin, fork
+from agent.session import applied_changes, session_commit
+from agent.session.attachments import Request, resolve_attachments
+from agent.session.error_messages import to_swe_agent_error
+from agent.session.session_events import ProgressReported, RunOpened, StepRecorded, TurnEnded, TurnStarted, TurnStopped
+from agent.session.session_state import last_proof
 from trajectories.errors import ConfigError, UsageError, WorkspaceError
 from trajectories.records import Issue, Note
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
+    from agent.config.settings import Settings
+    from agent.engine.engine import Engine
     from agent.session.session import Session
-    from agent.settings import Settings
 
 BY_HAND = "by-hand"
 WITHOUT_MODEL = "templates"
 
 
-class Turning:
-    """`steer` and `allow` may be called from any thread, all else in the session's own."""
+class TurnRunner:
+    """Runs turns. `steer` and `allow` are thread-safe; call all other methods in the session's thread."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._driving = Lock()
-        self._driven: Engine | None = None
-        """Whose turn is under way, if it asks a model."""
-        self._under: Settings | None = None
-        """The session's settings when the present turn began."""
+        self._lock = Lock()
+        self._listening_engine: Engine | None = None
+        """The engine of the current turn, if its strategy reads messages."""
+        self._turn_settings: Settings | None = None
+        """The session's settings when the current turn started."""
 
-    # What is asked for
+    # Requests
 
     def request(self, words: str) -> None:
-        """What a user typed: a request to the model, or a command for the workspace."""
+        """Run what a user typed: a request to the model, or a command for the workspace."""
         if words.startswith("!"):
             self.act(words, BY_HAND)
             return
-        request = attached(words, self._session.start.source.root)
+        request = resolve_attachments(words, self._session.start.source.root)
         for line in request.read:
             self._session.tell(line, "notice")
         if request.whole is not None and request.whole.url:
             self._check_issue(request.whole.url)
         self._session.release()
         strategy = self.strategy()
-        if self._paused() and self._same(strategy) and not request.images:
+        if self._is_paused() and self._is_same_turn(strategy) and not request.images:
             engine = self._engine()
-            go_on(engine, mask(request.text, engine.secrets))
+            resume_turn(engine, mask_secrets(request.text, engine.secrets))
         else:
             self._turn(request, strategy)
         self._drive(words)
 
     def act(self, words: str, strategy: str) -> None:
-        """A turn of a strategy that reads `words` as they are and asks no model, or only at its end."""
+        """Run a turn of a strategy that reads `words` literally and uses no model, or only at its end."""
         self._turn(Request(words, whole=Issue(words)), strategy)
         self._drive(words)
 
     def go_on(self) -> None:
-        """Go on with a turn that was interrupted, as it was, then with what waits. Raises UsageError where there is
-        neither."""
+        """Resume the interrupted turn, then run what is queued. Raises UsageError if there is neither."""
         released = self._session.release()
-        if not self._paused():
+        if not self._is_paused():
             if released:
                 return
-            raise UsageError("There is nothing to go on with.", "Say what to do; `/resume RUN` takes up another run.")
-        go_on(self._engine())
+            raise UsageError("There is nothing to resume.", "Say what to do; `/resume RUN` resumes another run.")
+        resume_turn(self._engine())
         self._drive("")
 
     def steer(self, words: str) -> bool:
-        """Put the words where the model reads them at its next step; False where no turn is under way
-        whose model would."""
-        with self._driving:
-            engine = self._driven
+        """Record words that the model reads at its next step. Return False if no turn reads messages."""
+        with self._lock:
+            engine = self._listening_engine
             if engine is None or engine.trajectory.exit is not None:
                 return False
-            engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
+            engine.journal.append(Note("main", "message", mask_secrets(words, engine.secrets)))
             return True
 
     def allow(self, dollars: float) -> None:
-        """What the run may spend in all. It holds for the turn under way, too, and one that was interrupted goes on
-        with it; the next turn has it on its record."""
+        """Set the run's budget, also for the current or interrupted turn; the next turn records it."""
         session = self._session
         settings = under_policy(session.settings.model_copy(update={"budget": dollars}))
         if settings.budget != dollars:
@@ -103,14 +100,14 @@ class Turning:
                 f"The administrator's policy sets the budget to {settings.budget}.",
                 "Only the administrator can change it.",
             )
-        if session.settings is self._under:
-            self._under = settings
+        if session.settings is self._turn_settings:
+            self._turn_settings = settings
         session.settings = settings
         if engine := session.engine:
             engine.ledger.allow(dollars)
 
     def strategy(self) -> str:
-        """What the next request is worked on by."""
+        """Return the strategy of the next request."""
         session = self._session
         if session.mode != "build":
             return session.mode
@@ -119,17 +116,19 @@ class Turning:
     # Runs
 
     def take_up(self, directory: Path) -> None:
-        """Go on with another run, the present one is left as it is. It is worked on as its last request was; what was
-        done by hand and cut off is not begun anew."""
+        """Switch to another run, with the strategy of its last request; the current run is kept.
+
+        A command of the user that was interrupted is not repeated.
+        """
         from agent.session.session import MODES
 
         session = self._session
         self._take_up(directory)
         engine = self._engine()
         turns = engine.trajectory.turns
-        if self._paused() and is_by_hand(turns[-1].strategy):
+        if self._is_paused() and is_by_hand(turns[-1].strategy):
             end_interrupted(engine)
-            session.tell("What was done last by hand was cut off. It is not done again.", "notice")
+            session.tell("The last command was interrupted and is not repeated.", "notice")
         last = next((turn.strategy for turn in reversed(turns) if not is_by_hand(turn.strategy)), session.mode)
         if last in MODES:
             session.mode, session.strategy = last, ""
@@ -140,83 +139,82 @@ class Turning:
         session = self._session
         state, root = session.settings.state, session.start.source.root
         if run_owner(directory, state) != "user":
-            copy = adopt(directory, session.settings, session.start.given, root)
-            said = f"{directory} was not created by you here. It is resumed as a copy, {copy.name}"
-            session.tell(f"{said}, with your current settings.", "notice")
+            copy = copy_untrusted_run(directory, session.settings, session.start.given, root)
+            notice = f"{directory} was not created by you here. It is resumed as a copy, {copy.name}"
+            session.tell(f"{notice}, with your current settings.", "notice")
             directory = copy
-        engine = reopen(directory, state, self._happened)
+        engine = reopen(directory, state, self._report_progress)
         if engine.run.repository != str(root):
             engine.close()
             raise UsageError(
-                f"The run {engine.run.id} is about {engine.run.repository}, not about this repository.",
-                f"Go there: swe-agent --repo {engine.run.repository} --resume {engine.run.id}",
+                f"The run {engine.run.id} belongs to {engine.run.repository}, not to this repository.",
+                f"Open it there: swe-agent --repo {engine.run.repository} --resume {engine.run.id}",
             )
         self.leave()
         session.drop()
-        self._have(engine)
+        self._use_engine(engine)
         given = {name: getattr(session.start.settings, name) for name in session.start.given}
         ours = {"update_tests": session.start.settings.update_tests}
-        session.settings = self._under = engine.settings.model_copy(update=ours | given)
-        applying.settle(session)
-        committing.settle(session)
+        session.settings = self._turn_settings = engine.settings.model_copy(update=ours | given)
+        applied_changes.finish_interrupted_apply(session)
+        session_commit.check_interrupted_commit(session)
 
     def fork(self) -> str:
-        """Go on in a new run with all that this one holds; the name of this one, which is left as it is. Raises
-        UsageError where there is nothing to fork yet."""
+        """Continue in a copy of the run; return the name of the original. Raises UsageError if there is no step yet."""
         session, engine = self._session, self._session.engine
         steps = engine.trajectory.steps["main"] if engine else []
         if engine is None or not steps:
             raise UsageError("There is nothing to fork yet.", "Say what to do first.")
         old, ended, settings = engine.run.id, engine.trajectory.exit, session.settings
         settings = settings.model_copy(update={"strategy": engine.settings.strategy})
-        directory = fork(origin(f"{old}@{steps[-1].id}", settings), settings)
+        directory = fork(find_origin(f"{old}@{steps[-1].id}", settings), settings)
         self._take_up(directory)
         if ended is not None:
             self._engine().journal.append(ended)
-        session.settings = self._under = settings
+        session.settings = self._turn_settings = settings
         session.standing.look()
         return old
 
     def leave(self) -> None:
-        """Let go of the run; it stays as it is."""
+        """Close the run; it is kept on disk."""
         engine, self._session.engine = self._session.engine, None
         if engine is not None:
             engine.close()
 
-    # Inside
+    # Helpers
 
     def _check_issue(self, url: str) -> None:
-        """Ask before an issue of another repository is worked on. Raises UsageError after a no."""
-        from agent.github.issue_repository import check_belongs
+        """Ask before working on an issue of another repository. Raises UsageError after a no."""
+        from agent.github.api.issue_repository import check_belongs
 
         def accept(reason: str) -> bool:
-            why = "each issue of another repository is asked about"
+            why = "the session asks about each issue of another repository"
             asked = Approval("issue", f"{reason} Work on it here?", subject=url, why=why, cancel=self._session.stopped)
             return self._session.ask(asked).yes
 
         check_belongs(self._session.start.source, url, accept, "Open a session in a checkout of it.")
 
     def _turn(self, request: Request, strategy: str) -> None:
-        """Begin a turn, the run's first or its next; one that was interrupted is left behind."""
+        """Start the run's first or next turn; an interrupted turn is abandoned."""
         session = self._session
         if session.start.reload is not None:
             session.settings = session.start.reload()
         settings = self._settings(strategy)
         if session.engine is None:
             directory = begin(request.issue, session.start.source, settings, session.start.base)
-            self._have(reopen(directory, settings.state, self._happened))
+            self._use_engine(reopen(directory, settings.state, self._report_progress))
             if session.start.base:
                 pinned = Note("main", "life", f"begun at {session.start.base}", {PINNED: session.start.base})
                 self._engine().journal.append(pinned)
         else:
-            if self._paused():
+            if self._is_paused():
                 end_interrupted(session.engine)
-            text = mask(request.text, (*known_secrets(os.environ), *session.engine.secrets))
+            text = mask_secrets(request.text, (*known_secrets(os.environ), *session.engine.secrets))
             next_turn(session.engine, text, strategy, settings, request.images)
-        self._under = session.settings
+        self._turn_settings = session.settings
 
     def _settings(self, strategy: str) -> Settings:
-        """A strategy that asks nobody does without a model that cannot be had."""
+        """Return the settings of a turn, without an unusable model if the strategy needs none."""
         settings = self._session.settings.model_copy(update={"strategy": strategy})
         if settings.model and not needs_model(strategy):
             try:
@@ -226,13 +224,13 @@ class Turning:
         return settings
 
     def _drive(self, words: str) -> None:
-        """One turn, from where it stands to its end or its stop. Steps that are on the record are not told again."""
+        """Run a turn from its current state until it ends or stops. Steps that are recorded already send no event."""
         session, engine = self._session, self._engine()
         known = {step.id for steps in engine.trajectory.steps.values() for step in steps}
         if session.stopped.is_set():
             engine.cancel.set()
-        session.hear(Began(engine.trajectory.turns[-1], words))
-        self._driven = engine if listens(engine.trajectory.turns[-1].strategy) else None
+        session.hear(TurnStarted(engine.trajectory.turns[-1], words))
+        self._listening_engine = engine if reads_messages(engine.trajectory.turns[-1].strategy) else None
         steps = solve(engine)
         try:
             while True:
@@ -241,42 +239,42 @@ class Turning:
                 except StopIteration as end:
                     if end.value.exit.message:
                         session.hold()
-                    session.hear(Ended(end.value, last_proof(engine.trajectory.of_turn)))
+                    session.hear(TurnEnded(end.value, last_proof(engine.trajectory.of_turn)))
                     return
                 if step.id in known:
                     continue
                 reply = engine.trajectory.replies.get((step.branch, step.reply)) if step.reply else None
                 session.standing.look(head=False)
-                session.hear(Stepped(step, reply))
-        except Exception as error:  # noqa: BLE001 - what stops a turn does not end the session
+                session.hear(StepRecorded(step, reply))
+        except Exception as error:  # noqa: BLE001 - an error stops the turn, not the session
             if isinstance(error, WorkspaceError):
                 engine.leave_workspace()
             session.hold()
-            session.hear(Stopped(as_ours(error)))
+            session.hear(TurnStopped(to_swe_agent_error(error)))
         finally:
-            with self._driving:
-                self._driven = None
+            with self._lock:
+                self._listening_engine = None
 
-    def _have(self, engine: Engine) -> None:
+    def _use_engine(self, engine: Engine) -> None:
         engine.approve = self._session.ask
         engine.rest()
         self._session.engine = engine
         self._session.standing.look()
-        self._session.hear(Opened(engine.trajectory))
+        self._session.hear(RunOpened(engine.trajectory))
 
     def _engine(self) -> Engine:
         engine = self._session.engine
         assert engine is not None
         return engine
 
-    def _paused(self) -> bool:
+    def _is_paused(self) -> bool:
         engine = self._session.engine
         return engine is not None and engine.trajectory.exit is None
 
-    def _same(self, strategy: str) -> bool:
-        """Whether the turn that was interrupted is what the user would begin now."""
+    def _is_same_turn(self, strategy: str) -> bool:
+        """Return whether the interrupted turn has the strategy and settings of a new turn."""
         now = self._engine().trajectory.turns[-1].strategy
-        return now.replace("_", "-") == strategy.replace("_", "-") and self._session.settings is self._under
+        return now.replace("_", "-") == strategy.replace("_", "-") and self._session.settings is self._turn_settings
 
-    def _happened(self, happening: Happening) -> None:
-        self._session.hear(Happened(happening))
+    def _report_progress(self, happening: ProgressEvent) -> None:
+        self._session.hear(ProgressReported(happening))

@@ -1,4 +1,4 @@
-"""A session's questions to its user: what rules do not decide, one at a time, in the order in which they came."""
+"""A session's questions to its user, if no rule answers them: one at a time, in order."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import replace
 from threading import Condition
 from typing import TYPE_CHECKING
 
-from aci.view import mask
-from agent.approvals import FORBIDDEN, Answer, Approval
-from agent.judging import Decision, judge
-from agent.permissions import Permissions
-from agent.session.events import Answered, Asked
-from agent.session.status import State
+from aci.observation.output_text import mask_secrets
+from agent.permissions.approvals import FORBIDDEN, Answer, Approval
+from agent.permissions.decisions import Decision, judge
+from agent.permissions.rule_store import Permissions
+from agent.session.session_events import QuestionAnswered, QuestionAsked
+from agent.session.session_status import State
 from trajectories.errors import ConfigError, SweAgentError
 from trajectories.records import Note
 
@@ -23,17 +23,20 @@ if TYPE_CHECKING:
 
 TICK = 0.1
 INTERRUPTED = Answer(False, reason="Interrupted.")
-NOBODY = Answer(False, reason="Nobody is there to ask.")
-TOLD = {
-    "apply": "[The user was asked to take over your changes and said no: {}]",
+NO_USER = Answer(False, reason="There is no one to ask.")
+MODEL_MESSAGES = {
+    "apply": "[The user was asked to apply your changes and said no: {}]",
     "commit": "[The user was asked to commit your changes and said no: {}]",
-    "branch": "[The user was asked for a branch of your changes and said no: {}]",
+    "branch": "[The user was asked to create a branch of your changes and said no: {}]",
 }
-"""How a no with a reason, to what a model did not ask for itself, is told to it at its next request."""
+"""Messages to the model about a no with a reason, by kind, for questions that the model did not cause itself."""
 
 
-class Asking:
-    """`ask` waits in the thread that asks; `answer` and `refuse_all` may be called from any, also while it is heard."""
+class UserQuestions:
+    """The questions of a session.
+
+    `ask` waits in the calling thread. `answer` and `refuse_all` are thread-safe and may be called from event handlers.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -44,40 +47,40 @@ class Asking:
         self._answers: dict[int, Answer] = {}
         self._last = 0
         self._before: State = "idle"
-        self._told = ""
+        self._reported = ""
 
     @property
     def waiting(self) -> bool:
-        """Whether a question is open."""
+        """Whether there is an open question."""
         return bool(self._waiting)
 
     def ask(self, approval: Approval) -> Answer:
-        """What the rules say, or the user; the run's time stands still until the answer is there."""
+        """Return the answer of the rules, or of the user; the run's time does not pass while the user is asked."""
         decision = self._decide(approval)
         if decision.yes is not None:
             return self._by_rule(approval, decision)
         engine = self._session.engine
         with engine.standing_still() if engine else nullcontext():
-            approval = self._queued(approval)
+            approval = self._enqueue(approval)
             shown = False
             try:
                 if self._wait(approval, lambda: self._waiting[0] == approval.id):
-                    decision = self._decide(approval)  # the answer before may be a rule for this one
+                    decision = self._decide(approval)  # the previous answer may have added a rule
                     if decision.yes is None:
-                        why = f"This can be allowed once only: {decision.why}." if decision.why else ""
+                        why = f"This can only be allowed once: {decision.why}." if decision.why else ""
                         approval = replace(approval, always=tuple(map(str, decision.always)), why=why)
                         shown = True
                         self._show(approval)
             finally:
-                answer = self._done(approval)
+                answer = self._finish(approval)
         if decision.yes is not None:
             return self._by_rule(approval, decision)
         if shown:
-            self._session.hear(Answered(approval, answer))
+            self._session.hear(QuestionAnswered(approval, answer))
         return self._by_user(approval, answer, decision)
 
     def answer(self, id: int, answer: Answer) -> bool:
-        """The answer to the question that is open; False for one that is not, or is answered already."""
+        """Answer the open question. Return False if that id is not open or is answered already."""
         with self._turn:
             if not self._waiting or self._waiting[0] != id or id in self._answers:
                 return False
@@ -86,7 +89,7 @@ class Asking:
             return True
 
     def refuse_all(self, answer: Answer = INTERRUPTED) -> None:
-        """End every wait with a no: the user interrupts, or the session closes."""
+        """Answer all questions with no, because the user interrupts or the session closes."""
         with self._turn:
             for id in self._waiting:
                 self._answers.setdefault(id, answer)
@@ -94,7 +97,7 @@ class Asking:
 
     # Waiting
 
-    def _queued(self, approval: Approval) -> Approval:
+    def _enqueue(self, approval: Approval) -> Approval:
         with self._turn:
             self._last += 1
             self._waiting.append(self._last)
@@ -103,21 +106,21 @@ class Asking:
     def _show(self, approval: Approval) -> None:
         with self._turn:
             self._before, self._session.state = self._session.state, "asking"
-        self._session.hear(Asked(approval))
+        self._session.hear(QuestionAsked(approval))
         self._wait(approval, lambda: False)
 
     def _wait(self, approval: Approval, until: Callable[[], bool]) -> bool:
-        """Whether it came to that before somebody answered, or stopped what asks."""
+        """Wait for `until`; return False if the question is answered or cancelled first."""
         stopped = self._session.stopped
         cancel = approval.cancel or (self._session.engine.cancel if self._session.engine else stopped)
         with self._turn:
             while not (approval.id in self._answers or cancel.is_set() or stopped.is_set()):
                 if until():
                     return True
-                self._turn.wait(TICK)  # a stop is noticed without being told
+                self._turn.wait(TICK)  # a stop sends no notification
             return False
 
-    def _done(self, approval: Approval) -> Answer:
+    def _finish(self, approval: Approval) -> Answer:
         with self._turn:
             if self._waiting[0] == approval.id and self._session.state == "asking":
                 self._session.state = self._before
@@ -128,7 +131,7 @@ class Asking:
     # Rules
 
     def _decide(self, approval: Approval) -> Decision:
-        """A file of rules that cannot be trusted is told of once, and allows nothing."""
+        """Apply the rules. An untrusted rules file is reported once and ignored."""
         try:
             kept = self.permissions.kept()
         except ConfigError as error:
@@ -149,30 +152,32 @@ class Asking:
                 self.permissions.keep(rules, "project" if answer.scope == "project" else "session")
             except SweAgentError as error:
                 self._tell(error)
-        by = "interrupt" if answer is INTERRUPTED else "nobody" if answer is NOBODY else "user"
+        by = "interrupt" if answer is INTERRUPTED else "nobody" if answer is NO_USER else "user"
         self._record(approval, answer, ", ".join(map(str, rules)), by)
-        if by == "user" and not answer.yes and answer.reason and approval.kind in TOLD:
-            self._tell_model(TOLD[approval.kind].format(answer.reason))
+        if by == "user" and not answer.yes and answer.reason and approval.kind in MODEL_MESSAGES:
+            self._tell_model(MODEL_MESSAGES[approval.kind].format(answer.reason))
         return answer
 
     def _tell_model(self, words: str) -> None:
         if engine := self._session.engine:
-            engine.journal.append(Note("main", "message", mask(words, engine.secrets)))
+            engine.journal.append(Note("main", "message", mask_secrets(words, engine.secrets)))
 
     def _tell(self, error: SweAgentError) -> None:
-        if error.message != self._told:
-            self._told = error.message
+        if error.message != self._reported:
+            self._reported = error.message
             self._session.tell(f"{error.message} {error.fix}".strip(), "error")
 
     def _record(self, approval: Approval, answer: Answer, rule: str, by: str) -> None:
         engine = self._session.engine
         if engine is None:
             return
-        said = "yes" if answer.yes else "no"
-        data = {"kind": approval.kind, "subject": approval.subject, "answer": said, "rule": rule, "by": by}
+        verdict = "yes" if answer.yes else "no"
+        data = {"kind": approval.kind, "subject": approval.subject, "answer": verdict, "rule": rule, "by": by}
         if answer.reason:
             data["reason"] = answer.reason
         if answer.yes and answer.scope != "once":
             data["scope"] = answer.scope
-        masked = {name: mask(text, engine.secrets) for name, text in data.items()}
-        engine.journal.append(Note("main", "approval", f"{said}: {masked['kind']} {masked['subject']}".strip(), masked))
+        masked = {name: mask_secrets(text, engine.secrets) for name, text in data.items()}
+        engine.journal.append(
+            Note("main", "approval", f"{verdict}: {masked['kind']} {masked['subject']}".strip(), masked)
+        )

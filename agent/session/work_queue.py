@@ -1,4 +1,4 @@
-"""What a session is to do next, in order: requests and commands that wait while something is under way."""
+"""The work queue of a session: requests and commands that wait for the current job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Condition
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`words` are the user's, who sees them waiting and can take them back; none for what a front end wants done."""
+    """A queued job. `words` are shown to the user, who can take them back; empty for jobs of a front end."""
 
     words: str
     do: Callable[[], None]
@@ -20,8 +20,8 @@ class Job:
         return bool(self.words)
 
 
-class Waiting:
-    """Any thread puts, one takes. After a stop the user's words are held back until it is `release`d."""
+class WorkQueue:
+    """A queue for many producers and one consumer. After a stop the user's jobs are held until `release`."""
 
     def __init__(self) -> None:
         self._jobs: deque[Job] = deque()
@@ -31,18 +31,21 @@ class Waiting:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What the user said that was not begun yet, oldest first."""
+        """The words of waiting jobs, oldest first."""
         with self._changed:
             return tuple(job.words for job in (*self._jobs, *self._held) if job.is_said)
 
     def put(self, job: Job) -> None:
-        """Last; what is held back stays so."""
+        """Append a job. Held jobs stay held."""
         with self._changed:
             self._jobs.append(job)
             self._changed.notify()
 
     def take(self, begin: Callable[[Job], object]) -> Job | None:
-        """The next, when there is one; None once closed. `begin` is called with it before anybody else sees it gone."""
+        """Wait for the next job and return it, or None once closed.
+
+        `begin` is called with the job before other threads see that it left the queue.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closed)
             if self._closed:
@@ -52,7 +55,7 @@ class Waiting:
             return job
 
     def take_back(self) -> str:
-        """The user's last words, which are not done then; "" where none wait."""
+        """Remove the user's last job and return its words; "" if there is none."""
         with self._changed:
             for jobs in (self._held, self._jobs):
                 for job in reversed(jobs):
@@ -62,13 +65,13 @@ class Waiting:
         return ""
 
     def hold(self) -> None:
-        """Keep back what the user said and is not begun."""
+        """Hold the user's waiting jobs."""
         with self._changed:
             self._held.extend(job for job in self._jobs if job.is_said)
             self._jobs = deque(job for job in self._jobs if not job.is_said)
 
     def release(self) -> bool:
-        """What is held back comes next, as it was said before all else that waits. Whether there was any."""
+        """Put the held jobs first in the queue; return whether there were any."""
         with self._changed:
             some = bool(self._held)
             self._jobs.extendleft(reversed(self._held))
@@ -77,14 +80,14 @@ class Waiting:
             return some
 
     def drop(self) -> tuple[str, ...]:
-        """Never do what is held back; its words."""
+        """Discard the held jobs and return their words."""
         with self._changed:
             words = tuple(job.words for job in self._held)
             self._held.clear()
             return words
 
     def close(self) -> None:
-        """Nothing more is taken."""
+        """Stop handing out jobs."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

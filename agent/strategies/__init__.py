@@ -1,1 +1,1 @@
-"""How an issue is solved: one strategy a file, `solve(task)`, over the one loop. Prompts lie beside each."""
+"""Strategies: one module each with `solve(task)`, based on the one loop, and prompts beside it."""

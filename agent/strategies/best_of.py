@@ -1,42 +1,45 @@
-"""Several attempts side by side, of which the one is taken that stands up to the tests of all; then it is refined."""
+"""Parallel attempts, of which the one is chosen that passes the tests of all; it is then refined."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
-from agent.casting import CODER, cheapest_first
-from agent.moves.attempting import Candidate, attempt, attempts, manner
-from agent.moves.crossing import crossed
-from agent.moves.mixing import templated
-from agent.moves.opening import places
-from agent.moves.pruning import pruned
-from agent.moves.reproduction import given_tests
-from agent.moves.selecting import selected, taken
-from agent.moves.telling import told_of
+from agent.candidates.attempt_summary import describe_attempts
+from agent.candidates.candidate_selection import adopt_candidate, select_candidate
+from agent.candidates.cross_test_matrix import run_cross_tests
+from agent.candidates.diverse_attempts import Candidate, attempt, attempts, variant_for
+from agent.candidates.patch_deduplication import deduplicate
+from agent.conversation.model_roles import CODER, cheapest_first
+from agent.phases.template_candidates import template_candidates
+from agent.phases.user_reproduction import given_tests
+from agent.prompts.opening_prompt import places
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 ROLES = ("coder",)
 MAY_ASK = ("senior", "selector")
 PROMPTS = ("test_then_patch", "best_of")
 SOURCE = "Trae Agent (arXiv 2507.23370), CodeT (arXiv 2207.10397)"
-WHEN = "the issue matters more than the bill, or one attempt is often wrong"
+WHEN = "quality matters more than cost, or a single attempt is often wrong"
 REFINED = 2
-"""Candidates that are worked on in a later round."""
+"""The number of candidates that are refined in a later round."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Attempts, the tests of each against the patches of all, one taken; unproven, the best go round again, by the
-    dearer model if there is one. Where a template's edit is proven, no model is asked."""
+    """Make attempts, run the tests of each against the patches of all, and choose one.
+
+    If it is not proven, the best are refined, by the more expensive model if there is one. If an edit from a template
+    is proven, no model is asked.
+    """
     task.note("phase", "localize")
     places(task)
     given = yield from given_tests(task)
     models: list[str] = task.once("models", lambda: cheapest_first(task, (CODER, "senior")))
-    known: list[Candidate] = yield from templated(task, given)
+    known: list[Candidate] = yield from template_candidates(task, given)
     every = list(known)
     chosen, matrix, sure = next((one for one in known if one.verdict.verified), None), None, True
     for number in range(0 if chosen else task.settings.rounds):
@@ -45,32 +48,36 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         found = yield from (_first(task, given, role) if not number else _refined(task, given, role, number, known))
         task.note("phase", f"compare {number + 1}")
         every += found
-        known = pruned(task, [*known, *found])
+        known = deduplicate(task, [*known, *found])
         if not known:
             continue
-        matrix = crossed(task, known, f"cross tests {number + 1}", every, matrix)
-        chosen, sure = yield from selected(task, known, matrix, f"select-{number + 1}")
+        matrix = run_cross_tests(task, known, f"cross tests {number + 1}", every, matrix)
+        chosen, sure = yield from select_candidate(task, known, matrix, f"select-{number + 1}")
         known.sort(key=lambda one: one is not chosen)
         if chosen.verdict.verified and sure:
             break
     if chosen is None:
         return task.best()
-    return (yield from taken(task, chosen, matrix, sure))
+    return (yield from adopt_candidate(task, chosen, matrix, sure))
 
 
 def _first(task: Task, given: Sequence[str], role: str) -> Generator[Step, None, list[Candidate]]:
-    made = [attempt(task, f"try-{at + 1}", given, manner(at), role=role) for at in range(task.settings.attempts)]
-    return (yield from attempts(task, made))
+    planned = [
+        attempt(task, f"try-{at + 1}", given, variant_for(at), role=role) for at in range(task.settings.attempts)
+    ]
+    return (yield from attempts(task, planned))
 
 
 def _refined(
     task: Task, given: Sequence[str], role: str, number: int, known: Sequence[Candidate]
 ) -> Generator[Step, None, list[Candidate]]:
-    """The best of the candidates worked on, each told what came of all; with none, one more attempt."""
+    """Refine the best candidates, each with a summary of all; without candidates, make one more attempt."""
     if not known:
-        return (yield from attempts(task, [attempt(task, f"refine-{number}-1", given, manner(number), role=role)]))
-    made = [
-        attempt(task, f"refine-{number}-{at + 1}", given, manner(0), told_of(task, known, at), role, one.tree)
+        return (yield from attempts(task, [attempt(task, f"refine-{number}-1", given, variant_for(number), role=role)]))
+    planned = [
+        attempt(
+            task, f"refine-{number}-{at + 1}", given, variant_for(0), describe_attempts(task, known, at), role, one.tree
+        )
         for at, one in enumerate(known[:REFINED])
     ]
-    return (yield from attempts(task, made))
+    return (yield from attempts(task, planned))

@@ -1,5 +1,7 @@
-"""A turn of a session that may change files: until the model answers in words or submits; then what passed before must
-still pass. That shows no loss and no more: `/prove` runs the whole proof. The loop is ReAct's (arXiv 2210.03629), the
+"""A turn of a session that may change files: it runs until the model answers in words or submits, then tests for
+regressions.
+
+This shows only that no passing test breaks: `/prove` runs the whole proof. The loop is ReAct's (arXiv 2210.03629), the
 modes build and plan are OpenCode's.
 """
 
@@ -8,31 +10,31 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.loop import answered, loop, submitted
-from agent.moves.asked import asked
-from agent.outcome import Outcome
+from agent.engine.loop import is_answer, is_submission, loop
+from agent.prompts.turn_prompt import turn_prompt
+from agent.run_state.attempt_outcome import Outcome
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 ROLES = ("coder",)
 STAYS = True
 PLANNED = "[Build mode: files may be changed again.]"
 AGAIN = (
-    "Mend it. Where what the user asks for is just that, say so and stop: a reply without a tool call ends your turn."
+    "Fix it. If the user asked for exactly this change, say so and stop: a reply without a tool call ends your turn."
 )
 ROUNDS = 2
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask, act, until the model has no more to do; then the tests, if files were changed. A loss goes back once."""
-    yield task.say(asked(task, after_plan=PLANNED))
+    """Ask and act until the model is done; then run the tests if files were changed. A regression is sent back once."""
+    yield task.say(turn_prompt(task, after_plan=PLANNED))
     verdict, proven, sent_back = Verdict(), "", 0
     while True:
-        yield from loop(task, lambda step: answered(step) or submitted(step), nudge=())
-        if task.tree not in (task.start, proven):  # else there is nothing to lose, or the model stands by it
+        yield from loop(task, lambda step: is_answer(step) or is_submission(step), nudge=())
+        if task.tree not in (task.start, proven):  # otherwise nothing changed, or the model insists on it
             task.note("phase", "test")
             verdict = yield from task.prove(reproduces=False)
             proven = task.tree
@@ -40,7 +42,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
                 sent_back += 1
                 yield task.say(AGAIN)
                 continue
-        if task.has_mail:  # the user said something while the tests ran
+        if task.has_mail:  # the user sent a message while the tests ran
             continue
         if task.tree == task.start:
             return Outcome(task.tree, Verdict(), "answered")

@@ -1,5 +1,7 @@
-"""A command of the user's own in the workspace: `!make`, or tests with `/test`. The model reads at its next ask what
-was run and what came of it."""
+"""A command of the user in the workspace: `!make`, or tests with `/test`.
+
+The model sees the command and its result in its next request.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +9,24 @@ import shlex
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.outcome import Outcome
-from agent.scope import Scope
+from agent.engine.write_scope import Scope
+from agent.run_state.attempt_outcome import Outcome
 from trajectories.errors import UsageError
-from trajectories.material import HAND
 from trajectories.records import Action, Verdict
+from trajectories.run_data import HAND
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 ROLES = ()
 STAYS = BY_HAND = LOOKS = True
 LONGEST = 3600
-"""Seconds; whoever sits there can interrupt it."""
+"""Seconds; the user can interrupt it."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Run it, in the user's name."""
+    """Run the user's command."""
     task.by_hand, task.scope = True, Scope()
     actions = (_action(task, task.words),)
     yield task.step(None, task.act(actions), actions, author=HAND)
@@ -32,7 +34,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
 
 
 def _action(task: Task, words: str) -> Action:
-    """`!command` is for the shell, `/test TESTS` names tests: all if nothing is named."""
+    """Return the action: `!command` runs in the shell, `/test TESTS` runs tests, all if none is named."""
     if words.startswith("!"):
         return Action("shell", {"command": words[1:].strip(), "timeout": LONGEST})
     words = words.removeprefix("/test")

@@ -1,5 +1,5 @@
-"""One of the edits that a search offered, taken because the user says so, and proven: `resume RUN --choose B`, and
-`/choose B` in a session."""
+"""The user's choice among the edits that a search offered, which is then proven: `resume RUN --choose B`, or `/choose
+B` in a session."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent.moves.offering import choice_of, offered, with_edit
-from agent.outcome import Outcome
-from agent.repair.words import LETTERS, changed, counted
+from agent.phases.offered_edits import apply_edit, offered_edits, parse_choice
+from agent.repair.edit_descriptions import LETTERS, describe_change, number_in_words
+from agent.run_state.attempt_outcome import Outcome
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 ROLES = ()
@@ -21,21 +21,21 @@ AUTHOR = "choose"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Put the edit in place of the one that is there, then the whole proof; what it says is the verdict."""
-    found = offered(task.engine.trajectory)
-    number = choice_of(found, task.words)
+    """Apply the chosen edit in place of the present one, then run the whole proof."""
+    found = offered_edits(task.engine.trajectory)
+    number = parse_choice(found, task.words)
     edit = found["edits"][number]
-    what = changed(edit["path"], edit["line"], edit["function"], edit["description"])
-    yield task.adopt(with_edit(task.trees, task.tree, found, number), f"Chosen: {what}", AUTHOR)
-    asked = _asked(task)
-    verdict = yield from task.prove(*asked, whole=True)
-    note = f"You chose {LETTERS[number]} of {counted(len(found['edits'][: len(LETTERS)]))} that pass the tests."
+    what = describe_change(edit["path"], edit["line"], edit["function"], edit["description"])
+    yield task.adopt(apply_edit(task.trees, task.tree, found, number), f"Chosen: {what}", AUTHOR)
+    parameters = _proof_parameters(task)
+    verdict = yield from task.prove(*parameters, whole=True)
+    note = f"You chose {LETTERS[number]} of {number_in_words(len(found['edits'][: len(LETTERS)]))} that pass the tests."
     yield task.say(f"{note} {what}", author=AUTHOR)
     return Outcome(task.tree, replace(verdict, notes=(note, *verdict.notes)))
 
 
-def _asked(task: Task) -> tuple[list[str], list[str]]:
-    """The tests that showed the issue and the places, as the proof before was asked."""
+def _proof_parameters(task: Task) -> tuple[list[str], list[str]]:
+    """Return the reproduction tests and the places of the previous proof."""
     proofs = [step for step in task.steps if step.author == "proof" and step.observations]
-    asked = proofs[-1].observations[0].data.get("asked", {}) if proofs else {}
-    return list(asked.get("reproduction", ())), list(asked.get("places", ()))
+    parameters = proofs[-1].observations[0].data.get("asked", {}) if proofs else {}
+    return list(parameters.get("reproduction", ())), list(parameters.get("places", ()))

@@ -1,34 +1,34 @@
-"""Code is the action: a block of Python or shell in each reply, run in an interpreter and a shell that stay."""
+"""Code as action: each reply has a block of Python or shell, run in a persistent interpreter and shell."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.loop import loop
-from agent.moves.blocks import acted_by
-from agent.moves.opening import likely_sources, opening
-from agent.moves.reproduction import given_tests
+from agent.engine.loop import loop
+from agent.phases.user_reproduction import given_tests
+from agent.prompts.answer_parser import parse_action
+from agent.prompts.opening_prompt import likely_sources, opening
 from trajectories.records import Observation
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 ROLES = ("coder",)
 PROMPTS = ("test_then_patch", "code_act")
 SOURCE = "CodeAct (arXiv 2402.01030), OpenHands (arXiv 2407.16741)"
-WHEN = "the model is better at writing code than at calling tools, or its provider knows none"
+WHEN = "the model is better at writing code than at calling tools, or its provider supports none"
 NUDGE = "Your reply had no block of code, so nothing happened. Write one, or a `submit` block when the issue is solved."
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """A block a reply, until one hands the work in; what the proof is against comes back."""
+    """Run one block a reply until the work is submitted; a failed proof goes back to the model."""
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task)))
     for number in range(task.settings.rounds):
-        yield from loop(task, nudge=(Observation(NUDGE, ok=False),), written=acted_by)
+        yield from loop(task, nudge=(Observation(NUDGE, ok=False),), written=parse_action)
         verdict = yield from task.prove(given, likely_sources(task))
         if verdict.verified:
             break

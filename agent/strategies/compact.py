@@ -1,16 +1,16 @@
-"""A conversation made short: the model writes a summary, and from then on that is the conversation. Files stay."""
+"""Compaction by the model: it writes a summary, which replaces the conversation. The files stay unchanged."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.outcome import Outcome
-from agent.scope import Scope
+from agent.engine.write_scope import Scope
+from agent.run_state.attempt_outcome import Outcome
 from trajectories.records import Observation, Verdict
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 ROLES = ("coder",)
@@ -18,19 +18,19 @@ PROMPTS = "build"
 STAYS = BY_HAND = APART = True
 AUTHOR = "compact"
 ASK = (
-    "[Summarize this conversation for yourself: it is left out after this, and your summary stands for it. Call no "
-    "tool. Say what the user asked for and decided, in their words where they matter; what was found, with files and "
-    "lines; what was changed and why; which tests were run and what they said; what is left to do.]"
+    "[Summarise this conversation for yourself: your summary will replace it. Do not call any tool. State what the "
+    "user asked for and decided, in their own words where they matter; what was found, with files and lines; what was "
+    "changed and why; which tests were run, with results; what is left to do.]"
 )
-REFUSED = "Not run: write the summary, in words."
+REFUSED = "Not run: write the summary as text."
 TRIES = 3
-HEAD = "[The conversation so far, in short. The files are as it left them.]"
+HEAD = "[A summary of the conversation so far. The files are in the state in which it left them.]"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask for the summary; go back to the beginning with it."""
+    """Ask for the summary, then rewind to the beginning with it."""
     if not any(step.reply is not None for step in task.conversation):
-        yield task.rewind(task.first, task.tree, "There is nothing to make short yet.", AUTHOR)
+        yield task.rewind(task.first, task.tree, "There is nothing to compact yet.", AUTHOR)
         return Outcome(task.tree, Verdict(), "done")
     task.scope = Scope(nothing=True)
     yield task.say(f"{ASK}\n{task.words.removeprefix('/compact').strip()}".strip())

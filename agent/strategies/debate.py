@@ -1,53 +1,55 @@
-"""Proposers, each with another chain of calls in view, argue for three rounds; what a judge takes is carried out."""
+"""A debate: proposers, each with a different call chain, argue for three rounds; a judge chooses the proposal to carry
+out."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
-from agent.loop import loop
-from agent.moves.chains import chains, in_line, source_of
-from agent.moves.framing import framed, framed_issue
-from agent.moves.opening import likely_sources, opening
-from agent.moves.reproduction import given_tests
-from agent.moves.returning import back_to
-from agent.moves.voices import LETTERS, Question, letter_of, voices
+from agent.engine.loop import loop
+from agent.phases.call_chains import call_chains, chain_source, chain_text
+from agent.phases.step_rewind import rewind_to
+from agent.phases.user_reproduction import given_tests
+from agent.prompts.opening_prompt import likely_sources, opening
+from agent.prompts.quotation import framed_issue, quote_text
+from agent.prompts.role_questions import LETTERS, Question, ask_roles, parse_letter
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 ROLES = ("coder",)
 MAY_ASK = ("proposer", "judge")
 PROMPTS = ("test_then_patch", "debate")
 SOURCE = "SWE-Debate (arXiv 2507.23348), MAD (arXiv 2305.19118)"
-WHEN = "it is not clear which of several places is to be changed"
+WHEN = "it is not clear which of several places must be changed"
 ROUNDS = 3
 LONGEST_SAID = 2_000
-"""Characters of a proposal that the others read."""
+"""The characters of a proposal that the other proposers see."""
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Chains, three rounds, a verdict of the judge; a plan that is not proven goes back to the judge."""
+    """Find call chains, debate for three rounds, and let the judge choose; if a plan is not proven, the judge chooses
+    again."""
     given = yield from given_tests(task)
     start = task.tree
     task.note("phase", "chains")
-    found = chains(task, task.settings.attempts)
+    found = call_chains(task, task.settings.attempts)
     for number, chain in enumerate(found):
-        task.note("candidate", f"{LETTERS[number]}: {in_line(chain)}")
-    said = yield from _debate(task, [source_of(task, chain) for chain in found])
+        task.note("candidate", f"{LETTERS[number]}: {chain_text(chain)}")
+    proposals = yield from _debate(task, [chain_source(task, chain) for chain in found])
     task.note("phase", "judge")
-    open_ones = [number for number, words in enumerate(said) if words]
+    open_ones = [number for number, words in enumerate(proposals) if words]
     failed = ""
     yield task.say(task.once("opening", lambda: opening(task)))
-    begun = task.steps[-1].n
+    first_step = task.steps[-1].n
     for number in range(task.settings.rounds):
-        place = yield from _judged(task, said, open_ones, failed, number)
-        plan = said[place] if place is not None else ""
-        words = task.prompt("plan", plan=framed(plan)) if plan else task.prompt("none")
+        place = yield from _judge(task, proposals, open_ones, failed, number)
+        plan = proposals[place] if place is not None else ""
+        words = task.prompt("plan", plan=quote_text(plan)) if plan else task.prompt("none")
         if number:
-            yield back_to(task, begun, start, f"{failed}\n\n{words}", "judge")
+            yield rewind_to(task, first_step, start, f"{failed}\n\n{words}", "judge")
         else:
             yield task.say(words, author="judge")
         task.note("phase", f"patch {number + 1}")
@@ -55,31 +57,33 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         verdict = yield from task.prove(given, likely_sources(task))
         if verdict.verified or len(open_ones) < 2:
             break
-        failed = task.prompt("failed", verdict=framed(task.steps[-1].observations[0].text))
+        failed = task.prompt("failed", verdict=quote_text(task.steps[-1].observations[0].text))
         open_ones = [each for each in open_ones if each != place]
     return task.best()
 
 
 def _debate(task: Task, seen: Sequence[str]) -> Generator[Step, None, list[str]]:
-    """What each proposer says in the end; from the second round on each has read the others."""
-    said = [""] * len(seen)
+    """Return the final proposals; from the second round on each proposer has read the others."""
+    proposals = [""] * len(seen)
     for number in range(ROUNDS if len(seen) > 1 else len(seen)):
         task.note("phase", f"round {number + 1}")
-        asked = [
-            Question(f"round-{number + 1}-{LETTERS[at].lower()}", "proposer", _words(task, source, said, at))
+        questions = [
+            Question(
+                f"round-{number + 1}-{LETTERS[at].lower()}", "proposer", _proposer_prompt(task, source, proposals, at)
+            )
             for at, source in enumerate(seen)
         ]
-        said = yield from voices(task, asked)
-    return said
+        proposals = yield from ask_roles(task, questions)
+    return proposals
 
 
-def _words(task: Task, source: str, said: Sequence[str], at: int) -> str:
-    """What a proposer is told: the issue, its chain, and from the second round on what was said."""
-    parts = [framed_issue(task.issue), f"The calls that you look along:\n{framed(source)}"]
-    if any(said):
+def _proposer_prompt(task: Task, source: str, proposals: Sequence[str], at: int) -> str:
+    """Return the prompt of a proposer: the issue, its chain, and from the second round on all proposals."""
+    parts = [framed_issue(task.issue), f"Your call chain:\n{quote_text(source)}"]
+    if any(proposals):
         parts += [
-            f"{LETTERS[n]}{' (you)' if n == at else ''} said:\n{framed(one[:LONGEST_SAID])}"
-            for n, one in enumerate(said)
+            f"{LETTERS[n]}{' (you)' if n == at else ''} proposed:\n{quote_text(one[:LONGEST_SAID])}"
+            for n, one in enumerate(proposals)
             if one
         ]
         parts.append(task.prompt("again"))
@@ -88,20 +92,20 @@ def _words(task: Task, source: str, said: Sequence[str], at: int) -> str:
     return "\n\n".join(parts)
 
 
-def _judged(
-    task: Task, said: Sequence[str], open_ones: Sequence[int], failed: str, number: int
+def _judge(
+    task: Task, proposals: Sequence[str], open_ones: Sequence[int], failed: str, number: int
 ) -> Generator[Step, None, int | None]:
-    """The proposal that the judge takes; the first open one where it takes none, None where there are none."""
+    """Return the proposal that the judge chooses; the first open one if it chooses none, None if there are none."""
     if not open_ones:
         return None
     if len(open_ones) == 1:
         return open_ones[0]
     parts = [framed_issue(task.issue)]
-    parts += [f"{LETTERS[place]} proposes:\n{framed(said[place][:LONGEST_SAID])}" for place in open_ones]
-    parts += [failed, "Which proposal is to be carried out?"]
-    [answer] = yield from voices(task, [Question(f"judge-{number + 1}", "judge", "\n\n".join(filter(None, parts)))])
-    taken = letter_of(answer, len(said))
+    parts += [f"{LETTERS[place]} proposes:\n{quote_text(proposals[place][:LONGEST_SAID])}" for place in open_ones]
+    parts += [failed, "Which proposal should be carried out?"]
+    [answer] = yield from ask_roles(task, [Question(f"judge-{number + 1}", "judge", "\n\n".join(filter(None, parts)))])
+    taken = parse_letter(answer, len(proposals))
     place = taken if taken is not None and taken in open_ones else open_ones[0]
     letter = LETTERS[place]
-    task.note("vote", f"The judge takes {letter}." if place == taken else f"The judge takes none; {letter} is tried.")
+    task.note("vote", f"The judge chooses {letter}." if place == taken else f"The judge chooses none; trying {letter}.")
     return place

@@ -1,24 +1,25 @@
-"""The model asks the code graph in JSON until it knows the places, which are ranked before anybody reads them."""
+"""Queries of the code graph, which a model refines until it knows the places; they are ranked before the code is
+read."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.moves.phases import follow
+from agent.phases.phase_graph import run_graph
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 ROLES = ("coder",)
 MAY_ASK = ("rewriter", "reranker")
 PROMPTS = ("test_then_patch", "graph_query")
 SOURCE = "CodexGraph (arXiv 2408.03910), CGM (arXiv 2505.16901)"
-WHEN = "the fault is far from what the issue names: in a class that others inherit from, or in who calls whom"
+WHEN = "the fault is far from what the issue names: in a base class, or along a chain of calls"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Query, rank, read and patch, prove: `graph_query.graph.txt`."""
-    return (yield from follow(task))
+    return (yield from run_graph(task))

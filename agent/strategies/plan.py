@@ -1,31 +1,34 @@
-"""A turn of a session that only reads: it answers with a plan, an explanation, or what is unclear. After OpenCode's
-plan mode."""
+"""A read-only turn of a session: it answers with a plan, an explanation or questions.
+
+After OpenCode's plan mode.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.loop import answered, loop
-from agent.moves.asked import asked
-from agent.outcome import Outcome
-from agent.scope import Scope
+from agent.engine.loop import is_answer, loop
+from agent.engine.write_scope import Scope
+from agent.prompts.turn_prompt import turn_prompt
+from agent.run_state.attempt_outcome import Outcome
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 ROLES = ("coder",)
 STAYS = True
 PROMPTS = "build"
-"""Whose prompts these are: with the same words first, a session that changes its mode stays in the provider's cache."""
-READ_ONLY = "[Plan mode: read and run what you like; changes to files are refused. Answer in words.]"
+"""The strategy whose prompts are used: with the same beginning, a session that changes its mode stays in the provider's
+cache."""
+READ_ONLY = "[Plan mode: you may read and run anything; changes to files are refused. Answer in words.]"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask, act without changing anything, until the model answers."""
+    """Ask and act without changes until the model answers."""
     task.scope = Scope(nothing=True)
-    yield task.say(f"{asked(task)}\n\n{READ_ONLY}")
-    yield from loop(task, answered, nudge=())
+    yield task.say(f"{turn_prompt(task)}\n\n{READ_ONLY}")
+    yield from loop(task, is_answer, nudge=())
     return Outcome(task.tree, Verdict(), "answered")

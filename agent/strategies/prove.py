@@ -1,15 +1,17 @@
-"""The whole proof of what a session has come to, against the user's files as they were: `/prove`. New tests of the
-session are those that have to show it."""
+"""The whole proof of a session's changes, against the user's original files: `/prove`.
+
+The session's new tests must show the issue.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.outcome import Outcome
+from agent.run_state.attempt_outcome import Outcome
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 ROLES = ()
@@ -17,6 +19,6 @@ STAYS = BY_HAND = LOOKS = True
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Prove the present tree, whatever turns made it."""
+    """Prove the present tree, whichever turns changed it."""
     verdict = yield from task.prove(whole=True)
     return Outcome(task.tree, verdict)

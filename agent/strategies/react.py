@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.loop import loop
-from agent.moves.opening import likely_sources, opening
-from agent.moves.reproduction import given_tests
+from agent.engine.loop import loop
+from agent.phases.user_reproduction import given_tests
+from agent.prompts.opening_prompt import likely_sources, opening
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 ROLES = ("coder",)
 SOURCE = "ReAct (arXiv 2210.03629), SWE-agent (arXiv 2405.15793), mini-swe-agent"
-WHEN = "the model is strong and the issue small, or to compare others with"
+WHEN = "the model is strong and the issue small, or as a baseline for comparisons"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Ask, act, until `submit`; prove what there is then."""
+    """Ask and act until `submit`, then prove the result."""
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task)))
     yield from loop(task)

@@ -1,15 +1,16 @@
-"""Fixes, earlier runs and ways over commits to places, of the repository's past; weighed first, then worked with."""
+"""Retrieval from the repository's history: fixes, earlier runs and paths through commits to places, weighed before
+use."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.moves.phases import follow
+from agent.phases.phase_graph import run_graph
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 ROLES = ("coder",)
@@ -19,9 +20,9 @@ SOURCE = (
     "InferFix (arXiv 2303.07263), RAP-Gen (arXiv 2309.06057), KGCompass (arXiv 2503.21710), "
     "ExpeRepair (arXiv 2506.10484), SWE-Exp (arXiv 2507.23361)"
 )
-WHEN = "the repository has a long history, and mends the same kind of fault again and again"
+WHEN = "the repository has a long history, in which the same kinds of faults are fixed again and again"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Retrieve, weigh, patch, prove; what failed is weighed against the past: `retrieve.graph.txt`."""
-    return (yield from follow(task))
+    """Retrieve, weigh, patch, prove; failures are weighed against the history: `retrieve.graph.txt`."""
+    return (yield from run_graph(task))

@@ -1,24 +1,24 @@
-"""What each suspicious function is meant to do, inferred first; a reviewer judges patch and test together by that."""
+"""Inferred specifications: the intent of each suspicious function, by which a reviewer judges patch and test."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.moves.phases import follow
+from agent.phases.phase_graph import run_graph
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 ROLES = ("coder",)
 MAY_ASK = ("analyst", "reviewer")
 PROMPTS = ("test_then_patch", "spec")
 SOURCE = "SpecRover (arXiv 2408.02232), SemAgent (arXiv 2506.16650)"
-WHEN = "the issue gives one example of many, or says what is seen and not what is right"
+WHEN = "the issue gives one example of many, or describes the symptom and not the correct behaviour"
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
     """Infer, generalise, patch, prove, review: `spec.graph.txt`."""
-    return (yield from follow(task))
+    return (yield from run_graph(task))

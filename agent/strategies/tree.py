@@ -1,4 +1,4 @@
-"""A tree of steps: the most promising is gone on with, by what came of it, and with hindsight of what was tried."""
+"""A search tree of steps: the most promising step is expanded, with feedback on earlier attempts from it."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent.backtrack import attempts_in
-from agent.loop import loop, submitted
-from agent.moves.critique import GREEN, KEPT, criticised, worth
-from agent.moves.framing import framed
-from agent.moves.opening import likely_sources, opening
-from agent.moves.reproduction import given_tests
-from agent.moves.returning import back_to
+from agent.candidates.step_critique import GREEN, KEPT, critic_score, proof_score
+from agent.conversation.rewind import summarise_attempts
+from agent.engine.loop import is_submission, loop
+from agent.phases.step_rewind import rewind_to
+from agent.phases.user_reproduction import given_tests
+from agent.prompts.opening_prompt import likely_sources, opening
+from agent.prompts.quotation import quote_text
 
 if TYPE_CHECKING:
-    from agent.outcome import Outcome
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.run_state.attempt_outcome import Outcome
     from trajectories.records import Step
 
 ROLES = ("coder",)
 MAY_ASK = ("critic",)
 PROMPTS = ("test_then_patch", "tree")
 SOURCE = "SWE-Search (arXiv 2410.20285), LingmaAgent (arXiv 2406.01422)"
-WHEN = "a long way to the patch, where one wrong turn early spoils the rest"
+WHEN = "the patch needs many steps, and one early mistake spoils the rest"
 EXPLORE = 0.7
-"""UCT's weight of what is little known, against what has paid."""
+"""UCT's exploration weight."""
 STRIDE = 3
-"""Replies that make one step of the tree, at most; it ends where files change."""
+"""The most replies in one step of the tree; a step also ends when files change."""
 WIDEST = 3
-"""Children of a step."""
+"""The most children of a step."""
 PER_ATTEMPT = 4
-"""Steps of the tree that `attempts` counts as one attempt."""
+"""The steps of the tree for each of `attempts`."""
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A place in the tree: after step `n`, with these files. `value` is the mean of what it and those below came to."""
+    """A node of the tree: the state after step `n`, with these files. `value` is the mean value of it and its
+    descendants."""
 
     n: int
     tree: str
@@ -46,7 +47,7 @@ class Node:
     visits: int = 0
     total: float = 0.0
     done: str = ""
-    """What led here from its parent, in short, and what a critic says of it."""
+    """A summary of the actions since its parent, with a critic's comment."""
     ended: bool = False
     """Whether it was submitted and proven."""
 
@@ -55,7 +56,7 @@ class Node:
         return self.total / self.visits if self.visits else 0.0
 
     def take(self, value: float) -> None:
-        """The value of a step below, or of this one."""
+        """Add the value of this node or a descendant."""
         node: Node | None = self
         while node is not None:
             node.visits += 1
@@ -68,8 +69,7 @@ class Node:
             yield from child.below()
 
     def uct(self) -> float:
-        """How much is to be hoped for of the next step below; of a place that has some, of one more beside them, by
-        what they came to."""
+        """Return the UCT bound of the next step below this node; with children, of one more child beside them."""
         if self.children:
             value, count, above = (KEPT + self.total) / (self.visits + 1), len(self.children) + 1, self.visits
         else:
@@ -78,73 +78,77 @@ class Node:
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Choose a place, take a step there, value it; until one is proven, or all steps are taken."""
+    """Choose a node, expand it and score the new one; repeat until one is proven or all steps are used."""
     given = yield from given_tests(task)
     yield task.say(task.once("opening", lambda: opening(task)))
     root = Node(task.steps[-1].n, task.tree)
     node = root
     for number in range(PER_ATTEMPT * task.settings.attempts):
-        best = _chosen(root) if number else root
+        best = _best_open_node(root) if number else root
         if best is None:
             break
         if number and best is not node:
-            yield back_to(task, best.n, best.tree, _hindsight(best) if best.children else "", "search")
+            yield rewind_to(task, best.n, best.tree, _feedback(best) if best.children else "", "search")
         elif best.children:
-            yield task.say(_hindsight(best), author="search")
-        node = yield from _expanded(task, best, given, number)
+            yield task.say(_feedback(best), author="search")
+        node = yield from _expand(task, best, given, number)
         task.note(
             "score", f"step {node.n} from {best.n}: {node.value:.2f} {node.done}"[:400], value=round(node.value, 3)
         )
         if task.last_verdict and task.last_verdict.verified:
             break
     if task.last_verdict is None:
-        yield from _proven(task, root, given)
+        yield from _prove_best(task, root, given)
     return task.best()
 
 
-def _proven(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Step, None, None]:
-    """Nothing was handed in: the place that is worth most is put to the proof."""
+def _prove_best(task: Task, root: Node, given: tuple[str, ...]) -> Generator[Step, None, None]:
+    """Prove the node with the highest value, as nothing was submitted."""
     changed = [one for one in root.below() if one.tree != root.tree]
     if changed:
         best = max(changed, key=lambda one: one.value)
-        yield task.adopt(best.tree, f"Nothing was handed in; step {best.n} is worth most.", "search")
+        yield task.adopt(best.tree, f"Nothing was submitted; step {best.n} has the highest score.", "search")
         yield from task.prove(given, likely_sources(task))
 
 
-def _chosen(root: Node) -> Node | None:
-    """The open place with the highest bound: a step that was proven is at its end, one with many children too."""
+def _best_open_node(root: Node) -> Node | None:
+    """Return the open node with the highest bound: one that is neither proven nor full of children."""
     open_ones = [one for one in root.below() if not one.ended and len(one.children) < WIDEST]
     return max(open_ones, key=Node.uct, default=None)
 
 
-def _expanded(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Generator[Step, None, Node]:
-    """One more step below a place, and what it is worth."""
+def _expand(task: Task, parent: Node, given: tuple[str, ...], number: int) -> Generator[Step, None, Node]:
+    """Add a step below a node, and score it."""
     first, before = len(task.steps), task.tree
     task.temperature = None if not parent.children else 0.8
 
     def ends(step: Step) -> bool:
         replies = sum(one.reply is not None for one in task.steps[first:])
-        return submitted(step) or step.tree != before or replies >= STRIDE
+        return is_submission(step) or step.tree != before or replies >= STRIDE
 
     step = yield from loop(task, until=ends)
-    done = attempts_in(task.steps[first:])
-    node = Node(task.steps[-1].n, task.tree, parent, done=done, ended=submitted(step))
+    done = summarise_attempts(task.steps[first:])
+    node = Node(task.steps[-1].n, task.tree, parent, done=done, ended=is_submission(step))
     parent.children.append(node)
-    if submitted(step):
+    if is_submission(step):
         verdict = yield from task.prove(given, likely_sources(task))
-        value = worth(verdict)
+        value = proof_score(verdict)
         node.done = f"{done}; proof: {verdict.kind}"
     else:
-        said, why = yield from criticised(task, f"critic-{number + 1}", done)
+        said, why = yield from critic_score(task, f"critic-{number + 1}", done)
         value = KEPT if said is None else said * GREEN
         node.done = f"{done}; {why}" if why else done
     node.take(value)
     return node
 
 
-def _hindsight(node: Node) -> str:
-    """What was tried from a place, and what it came to."""
-    tried = [f"- {framed(child.done[:400])} (worth {child.value:.1f})" for child in node.children]
+def _feedback(node: Node) -> str:
+    """Return the attempts from a node, with their scores."""
+    tried = [f"- {quote_text(child.done[:400])} (score {child.value:.1f})" for child in node.children]
     return "\n".join(
-        ["From here this was tried before, and taken back:", *tried, "Go another way, and say why it is better."]
+        [
+            "From here this was tried before and reverted:",
+            *tried,
+            "Take a different approach, and say why it is better.",
+        ]
     )

@@ -1,17 +1,19 @@
-"""Turns of a session taken back, in files and conversation, and brought again: `/undo`, `/undo 2`, `/redo`. They stay
-on the record; what is said after an undo begins anew from there."""
+"""Undo and redo of a session's turns, in files and conversation: `/undo`, `/undo 2`, `/redo`.
+
+The turns stay recorded; messages after an undo start a new continuation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from agent.outcome import Outcome
-from agent.undoing import AUTHOR, past, wanted
+from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.turn_undo import AUTHOR, turn_history, undo_count
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 ROLES = ()
@@ -20,9 +22,9 @@ MOST_NAMED = 60
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:
-    """Go to before the last turns not yet undone, or to behind the first that were."""
-    count = wanted(task.words)
-    known = past(task.engine.trajectory)
+    """Rewind to the state before the last turns, or redo the first undone ones."""
+    count = undo_count(task.words)
+    known = turn_history(task.engine.trajectory)
     found = (known.done if count > 0 else known.undone)[-abs(count) :]
     if not found:
         nothing = f"There is nothing to {'undo' if count > 0 else 'redo'}."
@@ -30,7 +32,7 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
         return Outcome(task.tree, Verdict(), "done")
     mark = found[0].before if count > 0 else found[0].after
     named = ", ".join(_short(doing.request) for doing in reversed(found))
-    words = f"{'Undone' if count > 0 else 'Done again'}: {named}."
+    words = f"{'Undone' if count > 0 else 'Redone'}: {named}."
     yield task.rewind(mark.number, mark.tree, words, AUTHOR, turns=len(found) if count > 0 else -len(found))
     return Outcome(task.tree, Verdict(), "undone")
 

@@ -1,7 +1,7 @@
-"""What a model is shown of a function that tests do not reach, and the tests in what it answers.
+"""Prompts about a function that tests do not cover, and parsing of the tests in the model's reply.
 
-The slice, the statements that an uncovered line hangs on, is after HITS (Wang et al., ASE 2024); to generate, validate
-and repair is after ChatUniTest (Chen et al., FSE 2024).
+The slice of statements on which an uncovered line depends follows HITS (Wang et al., ASE 2024); generating, validating
+and repairing tests follows ChatUniTest (Chen et al., FSE 2024).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 import warnings
 from collections.abc import Collection, Sequence
 
-from aci.generating.exercise import Case
-from aci.generating.permitted import forbidden
-from aci.generating.reading import Subject, free
-from aci.generating.shapes import has_huge
-from aci.target import Function, functions
+from aci.performance.target_function import Function, iter_functions
+from aci.testgen.answer_schema import has_huge
+from aci.testgen.module_exerciser import Case
+from aci.testgen.usage_mining import Subject, free_names
+from agent.testgen.permitted_code import forbidden_name
 
 FENCED = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 MOST_TESTS, LONGEST, MOST_LINES = 12, 4000, 120
@@ -23,16 +23,16 @@ KNOWN_ELSEWHERE = {"self", "pytest"}
 
 
 def read_tests(
-    said: str, about: str, known: Collection[str], own: Collection[str] = ()
+    reply: str, about: str, known: Collection[str], own: Collection[str] = ()
 ) -> tuple[list[tuple[str, Case]], list[str]]:
-    """(name, case) of the test functions in an answer's Python, and in sentences why others of them are no tests.
+    """Return (name, case) of the valid test functions in a reply, and sentences about the invalid ones.
 
-    Each stands alone: what it uses is builtin, `known`, or its own. `own` are the top names under which the repository
-    is imported.
+    A test must be self-contained: it uses only builtins, `known` names and its own. `own` are the top-level names of
+    the repository's packages.
     """
     found: list[tuple[str, Case]] = []
     wrong: list[str] = []
-    for text in FENCED.findall(said) or [said]:
+    for text in FENCED.findall(reply) or [reply]:
         try:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError) as error:
@@ -51,7 +51,7 @@ def read_tests(
 def _case(node: Function, about: str, known: Collection[str], own: Collection[str]) -> tuple[Case | None, str]:
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
     if has_huge(node):
-        return None, "it holds a number that is too long."
+        return None, "it contains a number that is too long."
     case = Case(tuple(map(ast.unparse, body)), "", (), about)
     if isinstance(node, ast.AsyncFunctionDef) or node.decorator_list or _arguments(node) - {"self"}:
         return None, "it must be a plain function without parameters and decorators."
@@ -59,15 +59,15 @@ def _case(node: Function, about: str, known: Collection[str], own: Collection[st
         return None, "it is too long."
     if not any(_asserts(one) for top in body for one in ast.walk(top)):
         return None, "it asserts nothing."
-    if wrong := forbidden(body, own):
+    if wrong := forbidden_name(body, own):
         return None, f"it may not use {wrong}."
-    try:  # what is good at a module's top may be none in a function
+    try:  # statements that are valid in a module may be invalid in a function
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(ast.unparse(node), "<answer>", "exec")
     except (SyntaxError, ValueError, RecursionError) as error:
         return None, f"it cannot be compiled: {error}."
-    if missing := free(case) - {*known, *KNOWN_ELSEWHERE}:
+    if missing := free_names(case) - {*known, *KNOWN_ELSEWHERE}:
         return None, f"it uses {', '.join(sorted(missing)[:5])}, which the module does not have: import it inside."
     return case, ""
 
@@ -77,7 +77,7 @@ def _arguments(node: Function) -> set[str]:
 
 
 def _asserts(node: ast.AST) -> bool:
-    """Whether it is an assertion that can fail."""
+    """Whether a node is an assertion that can fail."""
     if isinstance(node, ast.Assert):
         return not isinstance(node.test, ast.Constant | ast.Tuple)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -85,13 +85,13 @@ def _asserts(node: ast.AST) -> bool:
     return False
 
 
-def sliced(data: bytes, subject: Subject, wanted: Collection[int]) -> str:
-    """The lines of a function that the wanted lines hang on, numbered, the wanted ones marked with `>`.
+def slice_of_function(data: bytes, subject: Subject, wanted: Collection[int]) -> str:
+    """Return the lines of a function on which the wanted lines depend, numbered; wanted lines are marked with `>`.
 
-    These are its head, the conditions and loops that they stand in, what leaves the function before them, and what
-    gives a value to the names that all these use. A short function is shown whole.
+    These are its header, the conditions and loops around them, statements that leave the function before them, and
+    assignments to the names that all these use. A short function is shown completely.
     """
-    node = next(each for name, each in functions(ast.parse(data)) if name == subject.name)
+    node = next(each for name, each in iter_functions(ast.parse(data)) if name == subject.name)
     every = range(node.lineno, (node.end_lineno or node.lineno) + 1)
     shown = set(every) if len(every) <= MOST_LINES or not wanted else _slice(node, set(wanted))
     lines = data.decode("utf-8", "replace").split("\n")
@@ -122,7 +122,7 @@ def _slice(node: Function, wanted: set[int]) -> set[int]:
 
 
 def _own_names(statement: ast.stmt, context: type[ast.expr_context]) -> list[ast.Name]:
-    """The names of a statement's own line: of a block only of its head."""
+    """Return the names in a statement; for a compound statement only those in its header."""
     parts: Sequence[ast.AST] = [statement]
     if hasattr(statement, "body"):
         parts = [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr | ast.withitem)]
@@ -131,8 +131,8 @@ def _own_names(statement: ast.stmt, context: type[ast.expr_context]) -> list[ast
 
 
 def callees(data: bytes, subject: Subject) -> list[str]:
-    """The heads of the functions of the same file that a function calls, and of its class's constructor."""
-    every = list(functions(ast.parse(data)))
+    """Return the signatures of the functions in the same file that a function calls, and of its class's constructor."""
+    every = list(iter_functions(ast.parse(data)))
     node = next(each for name, each in every if name == subject.name)
     called = {
         one.func.id if isinstance(one.func, ast.Name) else one.func.attr

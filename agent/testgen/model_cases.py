@@ -1,4 +1,4 @@
-"""Tests by a model for what the search did not reach: asked for, tried, told what failed, until nothing new comes."""
+"""Tests by a model for code that the search did not cover: request, run, report failures, until nothing new comes."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aci.generating.answers import callees, read_tests, sliced
-from aci.generating.exercise import Case, Exercise, Seen
-from aci.generating.reading import Subject
-from aci.generating.rendering import HELPERS
-from aci.generating.writing import Found, seen_as_json, seen_of
-from agent.moves.covering import LIMIT_OF_WRITTEN, Cover
-from agent.moves.framing import framed_whole
+from aci.testgen.case_generation import GeneratedCases, outcome_as_json, outcome_from_json
+from aci.testgen.case_rendering import HELPERS
+from aci.testgen.module_exerciser import Case, CaseOutcome, ModuleExerciser
+from aci.testgen.usage_mining import Subject
+from agent.prompts.quotation import quote_fully
+from agent.testgen.coverage_loop import LIMIT_OF_WRITTEN, FileCoverage
+from agent.testgen.coverage_prompts import callees, read_tests, slice_of_function
 
 if TYPE_CHECKING:
-    from agent.task import Task
+    from agent.engine.task import Task
     from trajectories.records import Step
 
 REPAIRS = 2
 MOST_TRIED = 40
-"""Mutants of which a test that runs new lines must notice one."""
+"""Number of mutants of which a test that runs new lines must detect at least one."""
 MOST_MUTANTS, MOST_EXAMPLES, MOST_WRONG, LONGEST_SOURCE = 15, 3, 8, 12_000
 RAISES = {"pytest": "with pytest.raises(Error):", "unittest": "with self.assertRaises(Error):"}
 
 
 @dataclass
-class More:
-    """What tests reach by now: steps and mutants (numbers) of a file, and the cases that are kept."""
+class CoverageState:
+    """The coverage so far: arcs and numbers of detected mutants of a file, and the accepted cases."""
 
-    cover: Cover
-    found: Found
+    cover: FileCoverage
+    found: GeneratedCases
     arcs: set[tuple[int, int]]
     killed: set[int]
-    cases: list[Seen] = field(default_factory=list)
+    cases: list[CaseOutcome] = field(default_factory=list)
     given_up: set[str] = field(default_factory=set)
-    """Functions that were asked about."""
+    """Functions that the model was already asked about."""
 
     def left(self) -> tuple[Subject, set[int], list[int]] | None:
-        """The function with most left to reach, with its lines that nothing runs and its living mutants."""
+        """Return the function with the least coverage, its lines that no test runs, and its undetected mutants."""
         run = {after for _, after in self.arcs}
         alive = self.found.usable - self.killed
         options = []
@@ -53,8 +53,8 @@ class More:
         return max(options, key=lambda one: 3 * len(one[1]) + len(one[2]), default=None)
 
 
-def asked(task: Task, more: More) -> Generator[Step, None, None]:
-    """Rounds of tests for one function each; ends when a round brings nothing new, or when nothing is left."""
+def ask_for_tests(task: Task, more: CoverageState) -> Generator[Step, None, None]:
+    """Ask the model for tests, one function a round, until a round brings nothing new or nothing is left."""
     for number in range(task.settings.rounds):
         left = more.left()
         if left is None:
@@ -67,22 +67,22 @@ def asked(task: Task, more: More) -> Generator[Step, None, None]:
             yield task.step(reply, ())
             name = f"tried {more.cover.path} {number} {turn}"
             text = reply.text
-            came = task.once(name, lambda text=text, subject=subject: _tried(more, subject, text))  # type: ignore[misc]
-            kept = [seen_of(one) for one in came["kept"]]
+            result = task.once(name, lambda text=text, subject=subject: _try_tests(more, subject, text))  # type: ignore[misc]
+            kept = [outcome_from_json(one) for one in result["kept"]]
             more.cases += kept
             more.arcs |= {arc for one in kept for arc in one.arcs}
-            more.killed |= set(came["killed"])
-            if not came["wrong"] or turn == REPAIRS:
+            more.killed |= set(result["killed"])
+            if not result["wrong"] or turn == REPAIRS:
                 break
-            told = f"{len(kept)} of your tests are kept." if kept else "None of your tests is kept."
-            wrong = framed_whole("\n".join(came["wrong"][:MOST_WRONG]))
-            yield task.say(task.prompt("again", kept=told, wrong=wrong))
+            summary = f"{len(kept)} of your tests were accepted." if kept else "None of your tests was accepted."
+            wrong = quote_fully("\n".join(result["wrong"][:MOST_WRONG]))
+            yield task.say(task.prompt("again", kept=summary, wrong=wrong))
         if len(more.cases) == before:
             return
         more.given_up.add(subject.name)
 
 
-def _opening(task: Task, more: More, subject: Subject, lines: set[int], mutants: list[int]) -> str:
+def _opening(task: Task, more: CoverageState, subject: Subject, lines: set[int], mutants: list[int]) -> str:
     cover = more.cover
     about = [one for one in more.found.cases if one.case.about == subject.name] or list(more.found.cases)
     style = cover.style()
@@ -94,29 +94,29 @@ def _opening(task: Task, more: More, subject: Subject, lines: set[int], mutants:
         function=subject.name,
         path=cover.path,
         raises=RAISES[style],
-        source=framed_whole(sliced(cover.data, subject, lines)[:LONGEST_SOURCE]),
-        callees=framed_whole("\n".join(["It calls:", *heads])) if heads else "",
-        mutants=framed_whole("\n".join(["Faults that no test notices:", *faults])) if faults else "",
-        examples=framed_whole(f"Some of the tests that are there:\n{text}") if text else "",
+        source=quote_fully(slice_of_function(cover.data, subject, lines)[:LONGEST_SOURCE]),
+        callees=quote_fully("\n".join(["It calls:", *heads])) if heads else "",
+        mutants=quote_fully("\n".join(["Faults that no test detects:", *faults])) if faults else "",
+        examples=quote_fully(f"Some of the existing tests:\n{text}") if text else "",
     )
 
 
-def _tried(more: More, subject: Subject, said: str) -> dict[str, Any]:
-    """The tests of an answer: those `kept`, the mutants that they notice, and what is `wrong` with others."""
+def _try_tests(more: CoverageState, subject: Subject, reply: str) -> dict[str, Any]:
+    """Run the tests of a reply; return those `kept`, the mutants that they detect, and what is `wrong` with others."""
     cover = more.cover
-    found, wrong = read_tests(said, subject.name, _names(cover.data), {more.found.module.split(".")[0]})
+    found, wrong = read_tests(reply, subject.name, _names(cover.data), {more.found.module.split(".")[0]})
     if not found and not wrong:
-        wrong = ["There is no test function in your answer."]
-    kept: list[Seen] = []
+        wrong = ["There is no test function in your reply."]
+    kept: list[CaseOutcome] = []
     killed: set[int] = set()
     with (
         closing(cover.task.engine.fork(cover.task.tree, cover.task.cancel)) as room,
-        closing(Exercise(room, cover.path, cover.mutants, cover.task.cancel)) as exercise,
-        closing(Exercise(room, cover.path, (), cover.task.cancel, hash_seed=1)) as witness,
+        closing(ModuleExerciser(room, cover.path, cover.mutants, cover.task.cancel)) as exercise,
+        closing(ModuleExerciser(room, cover.path, (), cover.task.cancel, hash_seed=1)) as witness,
     ):
         arcs = set(more.arcs)
         for name, case in found:
-            seen, why = _one(exercise, witness, case)
+            seen, why = _run_test(exercise, witness, case)
             if why:
                 wrong.append(f"{name}: {why}")
                 continue
@@ -125,27 +125,29 @@ def _tried(more: More, subject: Subject, said: str) -> dict[str, Any]:
             (noticed,) = exercise.check([(seen, reached)], LIMIT_OF_WRITTEN)
             new = {arc for arc in seen.arcs if cover.is_own(arc)} - arcs
             if not new and not noticed.killed:
-                wrong.append(f"{name}: it passes, but runs no new line and notices no new fault.")
+                wrong.append(f"{name}: it passes, but runs no new line and detects no new fault.")
                 continue
             if not noticed.killed and not _notices(exercise, more, seen, reached):
-                wrong.append(f"{name}: it passes, but passes as well with each fault that was put into what it runs.")
+                wrong.append(
+                    f"{name}: it passes, but it also passes with each fault that was put into the code it runs."
+                )
                 continue
             kept.append(seen)
             arcs |= new
             killed |= noticed.killed
-    return {"kept": [seen_as_json(one) for one in kept], "killed": sorted(killed), "wrong": wrong}
+    return {"kept": [outcome_as_json(one) for one in kept], "killed": sorted(killed), "wrong": wrong}
 
 
-def _notices(exercise: Exercise, more: More, seen: Seen, tried: list[int]) -> bool:
-    """Whether it notices a mutant that others notice already: a test that does not asserts nothing of what it runs."""
+def _notices(exercise: ModuleExerciser, more: CoverageState, seen: CaseOutcome, tried: list[int]) -> bool:
+    """Whether a test detects a mutant that other tests detect already; otherwise it asserts nothing about the code."""
     rest = sorted(more.found.usable - set(tried))
     reached = [number for number in rest if more.cover.mutants[number].reach & seen.lines]
     (noticed,) = exercise.check([(seen, reached[:MOST_TRIED])], LIMIT_OF_WRITTEN)
     return bool(noticed.killed)
 
 
-def _one(exercise: Exercise, witness: Exercise, case: Case) -> tuple[Seen, str]:
-    """What a test does, and why it cannot be kept."""
+def _run_test(exercise: ModuleExerciser, witness: ModuleExerciser, case: Case) -> tuple[CaseOutcome, str]:
+    """Run a test; return its result, and why it cannot be accepted."""
     (seen,) = exercise.observe([case], LIMIT_OF_WRITTEN)
     if seen.kind == "raised":
         return seen, f"it fails: {seen.error}: {seen.text}" if seen.text else f"it fails: {seen.error}"
@@ -155,12 +157,12 @@ def _one(exercise: Exercise, witness: Exercise, case: Case) -> tuple[Seen, str]:
     for one in (exercise, witness):
         (noticed,) = one.check([(seen, ())], LIMIT_OF_WRITTEN)
         if not noticed.steady:
-            return seen, "it does not pass each time."
+            return seen, "it does not pass every time."
     return seen, ""
 
 
 def _names(data: bytes) -> set[str]:
-    """What tests can name: builtins, and what the module binds at its top."""
+    """Return the names that tests can use: builtins, and all names that the module's code binds."""
     found = {*dir(builtins), *HELPERS}
     for node in ast.walk(ast.parse(data)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -1,7 +1,7 @@
-"""What a model's test may use: nothing that reaches the machine, now or when its process ends.
+"""Code that tests by a model may use: nothing that accesses the machine, now or when the process ends.
 
-The test runs on the user's machine from then on, where nothing watches it. So what it imports is on a list, and no name
-of it leads round that list. This is beside the audit hook that its first runs have, not instead of it.
+Users will run the test on their machine without supervision. So its imports must be on a list, and it may use no name
+that leads around that list. This is in addition to the audit hook during its first runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ IMPORTED = {
     *("uuid", "zoneinfo", "collections.abc", "asyncio", "pytest"),
 }
 FROM = {"io": {"StringIO", "BytesIO"}, "types": {"SimpleNamespace", "MappingProxyType"}, "contextlib": {"suppress"}}
-"""Modules of which only these names are taken."""
+"""Modules from which only these names may be imported."""
 PYTEST = {"raises", "approx", "warns"}
 UNWANTED = {
     *("os", "posix", "sys", "atexit", "gc", "subprocess", "posixsubprocess", "threading", "thread", "multiprocessing"),
@@ -37,7 +37,7 @@ UNWANTED = {
     *("create_subprocess_exec", "create_subprocess_shell", "attrgetter", "methodcaller", "importorskip", "MonkeyPatch"),
     *("tb_frame", "f_globals", "f_builtins", "f_locals", "f_back", "gi_frame", "cr_frame", "ag_frame"),
 }
-"""Names, and attributes of whatever it may be: modules are attributes of others that import them."""
+"""Forbidden names, and attributes of any object: modules are attributes of other modules that import them."""
 BUILTIN = {
     *("eval", "exec", "compile", "open", "getattr", "setattr", "delattr", "vars", "globals", "locals", "input"),
     *("breakpoint", "exit", "quit"),
@@ -48,8 +48,8 @@ DUNDERS = {
 }
 
 
-def forbidden(body: Iterable[ast.stmt], own: Collection[str]) -> str:
-    """What a test of these statements may not use, "" if all of it is well; `own` are top names of the repository."""
+def forbidden_name(body: Iterable[ast.stmt], own: Collection[str]) -> str:
+    """Return the first thing that a test may not use, or ""; `own` are the repository's top-level names."""
     for node in (each for one in body for each in ast.walk(one)):
         if isinstance(node, ast.Match):
             return "match"
@@ -65,7 +65,7 @@ def forbidden(body: Iterable[ast.stmt], own: Collection[str]) -> str:
 
 
 def _imported(node: ast.Import | ast.ImportFrom, own: Collection[str]) -> str:
-    """The first that may not be imported."""
+    """Return the first name that may not be imported, or ""."""
     names = [one.name for one in node.names]
     if isinstance(node, ast.Import):
         return next((one for one in names if one not in IMPORTED and one.split(".")[0] not in own), "")
@@ -79,7 +79,7 @@ def _imported(node: ast.Import | ast.ImportFrom, own: Collection[str]) -> str:
 
 
 def _names(node: ast.AST) -> Iterator[str]:
-    """The names that a node says, or binds."""
+    """Yield the names that a node uses or binds."""
     if isinstance(node, ast.Name):
         yield node.id
     elif isinstance(node, ast.Attribute):

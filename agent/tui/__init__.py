@@ -1,1 +1,1 @@
-"""The session on a terminal: a Textual app over `agent.session`. It shows events and calls the session, no more."""
+"""The terminal user interface: a Textual app that shows the events of `agent.session` and calls its methods."""

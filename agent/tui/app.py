@@ -1,6 +1,6 @@
-"""The session as a Textual app: hands keys and words to the session, and the session's events to what shows them.
+"""The Textual app of a session: passes input to the session, and the session's events to the widgets.
 
-The first screen is painted before the session is even imported; what is typed until then waits.
+The first screen is drawn before the session is imported; input until then is queued.
 """
 
 from __future__ import annotations
@@ -24,52 +24,55 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from agent.tui import theme
-from agent.tui.blocks import Item, Said, Words
-from agent.tui.conversation import WALKING, Conversation
 from agent.tui.dialogs import Dialogs
-from agent.tui.hangup import lasting
-from agent.tui.mailbox import Mailbox
-from agent.tui.notify import Notifier
-from agent.tui.panel import Panel
-from agent.tui.prompt import Prompt
-from agent.tui.sequences import writer
-from agent.tui.status import StatusLine
+from agent.tui.event_queue import EventQueue
+from agent.tui.notifications import Notifier
+from agent.tui.terminal_disconnect import safe_stderr
+from agent.tui.terminal_sequences import writer
+from agent.tui.widgets.conversation_items import Item, ModelText, UserMessage
+from agent.tui.widgets.conversation_view import WALKING, Conversation
+from agent.tui.widgets.prompt import Prompt
+from agent.tui.widgets.side_panel import Panel
+from agent.tui.widgets.status_line import StatusLine
 from trajectories.errors import Cancelled, SweAgentError
 
 if TYPE_CHECKING:
     from textual.filter import LineFilter
 
-    from agent.session.events import Event
-    from agent.session.preferences import Preferences
+    from agent.config.session_preferences import Preferences
     from agent.session.session import Session, Start
-    from agent.session.status import Status
-    from agent.tui.showing import Reopened
+    from agent.session.session_events import Event
+    from agent.session.session_status import Status
+    from agent.tui.event_views import RunReopened
 
 LOOK_OUT = 5.0
-"""Seconds between two looks at what the user changed meanwhile."""
+"""Seconds between two checks for files that the user changed."""
 CLOSING = 10.0
-"""Seconds that the session may take to let go of its workspaces."""
+"""Seconds that the session may take to close its workspaces."""
 GARBAGE = (20_000, 10, 10)
-"""New objects, and rounds, before garbage is looked for: see the `gc` module."""
+"""Thresholds for the garbage collector, see `gc.set_threshold`."""
 WIDE = 100
-"""Columns from which on there is room for the panel."""
+"""Minimum columns for the side panel."""
 TITLES = {
     "idle": "swe-agent: ",
     "working": "… swe-agent: ",
     "asking": "? swe-agent: ",
     "paused": "swe-agent, stopped: ",
 }
-"""What the terminal's title says before the repository's name."""
+"""Beginning of the terminal's title, before the repository's name."""
 KEYS = ("panel", "open", "open_all", "help_screen", "page")
 
 
 def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
-    """Show a session until its user leaves; the exit code. `prepare` says what it begins with, and is called in a
-    thread, once the screen stands; what it raises (SweAgentError) is shown there."""
-    gc.disable()  # until the screen stands: little of what is made for it becomes garbage, and looking takes a while
+    """Show a session until the user leaves; return its exit code.
+
+    `prepare` returns what the session starts with. It is called in a thread after the first screen is drawn, and its
+    SweAgentError is shown there.
+    """
+    gc.disable()  # until the first screen is drawn: there is little garbage, and collecting takes time
     app = SessionApp(prepare, preferences)
     try:
-        with lasting(app.lost):
+        with safe_stderr(app.lost):
             app.run(mouse=preferences.mouse, inline=preferences.screen == "inline")
     finally:
         gc.enable()
@@ -79,13 +82,13 @@ def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
 
 
 class SessionApp(App[int]):
-    """One session, shown."""
+    """The app of one session."""
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     INLINE_PADDING = 0
-    """What is printed above stays when the app goes."""
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-normal")]  # noqa: RUF012 - as its parent has it
+    """0, so that lines printed above the app stay when it exits."""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-normal")]  # noqa: RUF012 - as in the parent class
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+b", "panel", "Panel", priority=True),
         Binding("ctrl+o", "open", "Open", priority=True),
@@ -120,10 +123,10 @@ class SessionApp(App[int]):
         yield StatusLine()
 
     def get_css_variables(self) -> dict[str, str]:
-        return theme.solid(super().get_css_variables())
+        return theme.fixed_text_colours(super().get_css_variables())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return theme.filtered(self, super().get_line_filters())
+        return theme.line_filters(self, super().get_line_filters())
 
     def on_mount(self) -> None:
         self.conversation = self.query_one(Conversation)
@@ -131,22 +134,22 @@ class SessionApp(App[int]):
         self.prompt = self.query_one(Prompt)
         self.status = self.query_one(StatusLine)
         self.prompt.focus()
-        self._heed_signals()
+        self._add_signal_handlers()
         self.call_after_refresh(self._begin)
 
-    def _heed_signals(self) -> None:
-        """A closed terminal and whoever ends the process end the session in order."""
+    def _add_signal_handlers(self) -> None:
+        """Close the session properly when the terminal closes or the process is terminated."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP):
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     asyncio.get_running_loop().add_signal_handler(number, self._end)
 
     def lost(self) -> None:
-        """The terminal is gone, whether or not a signal says so; from any thread."""
+        """End the session because the terminal closed, with or without a signal. Thread-safe."""
         self.call_later(self._end)
 
     def _end(self) -> None:
-        """Once, however often it is asked for. The process ends some seconds later whatever keeps it."""
+        """End the session once; the process is killed if that takes too long."""
         if self._ending:
             return
         self._ending = True
@@ -159,14 +162,14 @@ class SessionApp(App[int]):
     def _secrets(self) -> tuple[str, ...]:
         return self.session.engine.secrets if self.session and self.session.engine else ()
 
-    # The session begins, and ends
+    # Start and end
 
     async def _begin(self) -> None:
-        """What the first screen can do without."""
+        """Do the work that the first screen does not need."""
         self.panel = Panel()
         self._wide = self.panel.display = self.size.width >= WIDE and not self.is_inline
         await self.query_one("#middle").mount(self.panel)
-        self.mailbox = Mailbox(self.call_later, self._hear)
+        self.event_queue = EventQueue(self.call_later, self._show_event)
         self.set_interval(0.25, self.show_status)
         self.set_interval(LOOK_OUT, self._look_out)
         self._start()
@@ -180,13 +183,13 @@ class SessionApp(App[int]):
         Thread(target=self._open, name="opening", daemon=True).start()
 
     def _open(self) -> None:
-        """In a thread of its own: what a session needs takes longer to load than a screen to paint."""
+        """Open the session, in a thread, because importing it takes longer than drawing a screen."""
         from agent.session.completion import Completer
-        from agent.session.history import History
+        from agent.session.prompt_history import History
         from agent.session.session import Session
 
         try:
-            session = Session(self._prepare(), self._heard)
+            session = Session(self._prepare(), self._post_event)
         except SweAgentError as error:
             self.call_later(self._cannot_begin, f"{error.message} {error.fix}".strip())
             return
@@ -198,30 +201,33 @@ class SessionApp(App[int]):
 
     def _opened(self, session: Session, history: object, completer: object) -> None:
         self._preparing = False
-        self._look_for_garbage_seldom()
+        self._reduce_garbage_collection()
         self.prompt.take(history, completer)  # type: ignore[arg-type]
         for words in self._early:
             session.say(words)
         self._early.clear()
         self.show_status()
 
-    def _look_for_garbage_seldom(self) -> None:
-        """What was imported stays. Drawing makes many objects and few cycles: with Python's own thresholds a third of
-        the time goes into looking for them, a tenth of a second at a time."""
+    def _reduce_garbage_collection(self) -> None:
+        """Collect garbage less often and ignore imported objects.
+
+        Drawing makes many objects but few cycles: with the default thresholds a third of the time is spent in the
+        garbage collector, a tenth of a second at a time.
+        """
         gc.freeze()
         gc.set_threshold(*GARBAGE)
         gc.enable()
 
     def _cannot_begin(self, why: str) -> None:
-        """Words that come now are tried again: what is wrong may have been mended meanwhile."""
+        """Show why the session cannot start. The next input tries again."""
         self._preparing = False
-        self._look_for_garbage_seldom()
+        self._reduce_garbage_collection()
         self._early.clear()
-        self.put(Said(why, "error"))
+        self.put(ModelText(why, "error"))
 
     @on(Prompt.Quit)
     def action_leave(self) -> None:
-        """Ends when the session has let go of its run; at once when asked again."""
+        """Exit when the session is closed; at once if called again."""
         if self._leaving or self.session is None:
             self.exit(0)
             return
@@ -229,15 +235,15 @@ class SessionApp(App[int]):
         Thread(target=self.session.close, name="closing", daemon=True).start()
 
     def let_go(self) -> None:
-        """Close the session, however the app ended; what it did is on disk already."""
+        """Close the session, however the app ended; its records are on disk already."""
         if self.session is not None:
             closing = Thread(target=self.session.close, name="closing", daemon=True)
             closing.start()
             closing.join(CLOSING)
 
     def say_goodbye(self) -> None:
-        """What stays on the normal screen."""
-        from agent.tui.printing import farewell, show
+        """Print what stays on the normal screen."""
+        from agent.tui.scrollback import farewell, print_strips
 
         if not self._mounted_event.is_set():
             return
@@ -245,9 +251,9 @@ class SessionApp(App[int]):
         pen = replace(self.conversation.pen(), width=min(100, get_terminal_size().columns))
         bare = self.session is not None and self.session.start.source.bare
         apply = "/commit --branch NAME" if bare else "/apply"
-        show(farewell(items, self._status_shown, self._run_id, pen, apply))
+        print_strips(farewell(items, self._status_shown, self._run_id, pen, apply))
 
-    # What the user does
+    # User actions
 
     def _say(self, words: str) -> None:
         if self.session is not None:
@@ -268,7 +274,7 @@ class SessionApp(App[int]):
             self._say(message.words)
             return
         if self.session.steer(message.words):
-            self.put(Words(message.words, late=True))
+            self.put(UserMessage(message.words, late=True))
 
     @on(Prompt.Interrupted)
     def _interrupted(self) -> None:
@@ -282,7 +288,7 @@ class SessionApp(App[int]):
 
     @on(Prompt.Unqueued)
     def _unqueued(self) -> None:
-        """Unless words were typed since, or none wait any more."""
+        """Put the last queued words into the prompt, unless it has text or the queue is empty."""
         if self.session is not None and not self.prompt.entry.text and (words := self.session.unqueue()):
             self.prompt.put(words)
 
@@ -301,16 +307,16 @@ class SessionApp(App[int]):
         self.notifier.focus(False)
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Also what is selected; says what became of it."""
+        """Copy a text and report the result; Textual calls this for selected text too."""
         from agent.tui.clipboard import copy
 
         engine = self.session.engine if self.session else None
         self._clipboard = text
-        told = copy(self.write, text, engine.journal.directory if engine else None)
+        message = copy(self.write, text, engine.journal.directory if engine else None)
         if len(self.screen_stack) > 1:
-            self.notify(told, timeout=3, markup=False)
+            self.notify(message, timeout=3, markup=False)
         else:
-            self.prompt.tell(told)
+            self.prompt.tell(message)
 
     @on(Conversation.Left)
     def _to_prompt(self) -> None:
@@ -321,7 +327,7 @@ class SessionApp(App[int]):
         self._say(f"/diff {quote(message.path)}")
 
     async def on_event(self, event: events.Event) -> None:
-        """What is typed is the prompt's wherever the focus is, but for the few keys that walk steps and files."""
+        """Send keys to the prompt wherever the focus is, except the keys that move between steps and files."""
         if isinstance(event, events.Paste) or (isinstance(event, events.Key) and event.key not in WALKING):
             for prompt in self.screen.query(Prompt):  # a dialog's screen has none
                 if not prompt.entry.has_focus:
@@ -334,7 +340,7 @@ class SessionApp(App[int]):
         self._make_room(event.size.width)
 
     def _make_room(self, width: int) -> None:
-        """The panel comes and goes where the width passes WIDE; between, it is as the user left it."""
+        """Show or hide the panel when the width passes WIDE; otherwise it stays as the user left it."""
         wide = width >= WIDE and not self.is_inline
         if self._wide not in (None, wide):
             self._wide = self.panel.display = wide
@@ -349,7 +355,7 @@ class SessionApp(App[int]):
         self.dialogs.help()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The conversation's keys are none of a dialog's that is open."""
+        """Disable the conversation's keys while a dialog is open."""
         return len(self.screen_stack) <= 1 or action not in KEYS
 
     def action_page(self, direction: int) -> None:
@@ -362,11 +368,13 @@ class SessionApp(App[int]):
     def action_open_all(self) -> None:
         self.conversation.open_all()
 
-    # What the session does
+    # Session events
 
     def show_status(self) -> None:
-        """Where it is another than the one that is shown: each change is laid out anew. Not once its user leaves: a
-        session that has let go of its run knows no files."""
+        """Show the status if it changed, because each change needs a new layout.
+
+        Not once the user leaves, because a closed session has no files to show.
+        """
         if self.session is None or self._leaving:
             return
         if self.session.engine is not None:
@@ -380,26 +388,26 @@ class SessionApp(App[int]):
             self.prompt.show(status)
             self.notifier.title(f"{TITLES[status.state]}{Path.cwd().name}")
 
-    def _heard(self, event: Event) -> None:
-        """In the session's threads."""
-        from agent.tui.showing import held
+    def _post_event(self, event: Event) -> None:
+        """Queue an event; called in the session's threads."""
+        from agent.tui.event_views import snapshot_event
 
-        if (kept := held(event, self.session)) is not None:
-            self.mailbox.post(kept)
+        if (kept := snapshot_event(event, self.session)) is not None:
+            self.event_queue.post(kept)
 
-    def _hear(self, event: Event | Reopened) -> None:
-        from agent.tui.showing import show
+    def _show_event(self, event: Event | RunReopened) -> None:
+        from agent.tui.event_views import show
 
         if self.session is not None:
             show(self, self.session, event)
 
     def put(self, *items: Item) -> None:
-        """More of the conversation."""
+        """Add items to the conversation."""
         if not self.is_inline:
             self.conversation.add(*items)
             return
-        from agent.tui.inline import print_above
-        from agent.tui.printing import drawn
+        from agent.tui.inline_mode import print_above
+        from agent.tui.scrollback import draw_items
 
-        print_above(self, drawn(items, self.conversation.pen()))
+        print_above(self, draw_items(items, self.conversation.pen()))
         self.conversation.changed()

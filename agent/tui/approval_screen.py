@@ -1,4 +1,4 @@
-"""The question before something leaves the workspace. Nothing is a yes but its key, and no key that was on its way."""
+"""The screen that asks for an approval. Only the key for yes means yes, and keys pressed too early are ignored."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from aci.cleaning import visible
-from agent.approvals import Answer, Approval, Kind, Scope
-from agent.tui.diff_lines import read
-from agent.tui.diff_view import DiffView
-from agent.tui.hunks import HunksScreen
+from aci.observation.sanitized_text import escape_invisible
+from agent.permissions.approvals import Answer, Approval, Kind, Scope
+from agent.tui.hunk_screen import HunksScreen
+from agent.tui.rendering.diff_rows import parse_diff
+from agent.tui.widgets.diff_view import DiffView
 
 GRACE = 0.5
-"""Seconds without a key or click, since the question is seen, before one counts: what comes earlier is no answer."""
+"""Seconds without a key or click after the question is shown; earlier keys and clicks are not answers."""
 NAMED_LINES = 4
-"""Of paths, hosts and the like; a command is shown whole, as the detail."""
+"""Maximum lines of paths, hosts and the like; a command is shown in full, as the detail."""
 LOW = 24
-"""Rows under which a diff takes the place of the paths that it names."""
+"""Rows below which the paths are hidden in favour of the diff."""
 LONG_RULES = 120
-"""Characters of rules from which on they scroll with the detail."""
+"""Characters of rules above which they scroll with the detail."""
 DETAIL_LINES = 3
-"""Rows that a detail has at least."""
+"""Minimum rows of the detail."""
 DIFFS: tuple[Kind, ...] = ("apply", "commit", "branch")
-"""Kinds whose detail is a diff that we made. All else is shown as text: a diff's view leaves out what is no diff."""
+"""Kinds whose detail is a diff made by swe-agent. Others are shown as text, because a diff view hides other text."""
 
 
-class Choice(Static):
-    """A key and what it does; can be clicked."""
+class ChoiceLine(Static):
+    """A key with its effect, which can be clicked."""
 
     def __init__(self, key: str, words: str, action: str) -> None:
         super().__init__(f"{key}  {words}", markup=False)
@@ -48,7 +48,7 @@ class Choice(Static):
 
 
 class ApprovalScreen(ModalScreen[Answer]):
-    """Ends with the user's answer. `clock` tells seconds."""
+    """Asks for an approval and returns the answer. `clock` returns seconds."""
 
     DEFAULT_CSS = """
     ApprovalScreen {
@@ -85,51 +85,51 @@ class ApprovalScreen(ModalScreen[Answer]):
     def __init__(self, approval: Approval, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.approval = approval
-        self._rules = ", ".join(map(visible, approval.always))
+        self._rules = ", ".join(map(escape_invisible, approval.always))
         self._clock = clock
         self._quiet: float | None = None
-        """When the last key came too early, or the question was first shown; None before it is."""
+        """Time of the last early key, or when the question was shown; None before that."""
 
     def compose(self) -> ComposeResult:
         approval = self.approval
         detail, named = approval.detail or "\n".join(approval.parts), approval.subject
-        if approval.kind == "command":  # whole, however long
+        if approval.kind == "command":  # in full, however long
             detail, named = "\n\n".join(filter(None, (named, detail))), ""
         if len(self._rules) > LONG_RULES:
-            detail = f"{detail}\n\nA yes for longer than once allows: {self._rules}"
+            detail = f"{detail}\n\nA yes for the session or the project allows: {self._rules}"
         with Vertical(id="question"):
-            yield Static(visible(approval.title), id="title", markup=False)
+            yield Static(escape_invisible(approval.title), id="title", markup=False)
             if named and named not in approval.title:
                 yield Static(
-                    _shortened(named), id="subject", classes="-named" if approval.parts else None, markup=False
+                    _shorten_subject(named), id="subject", classes="-named" if approval.parts else None, markup=False
                 )
             if approval.message:
-                yield VerticalScroll(Static(visible(approval.message), markup=False), id="message")
+                yield VerticalScroll(Static(escape_invisible(approval.message), markup=False), id="message")
             if detail:
-                yield _shown(detail, approval.kind)
+                yield _detail_widget(detail, approval.kind)
             with Vertical(id="choices"):
                 yield from self._choices()
-            yield Input(placeholder="Why not? Enter tells it, esc goes back", id="reason", compact=True)
+            yield Input(placeholder="Why not? Enter sends, esc goes back", id="reason", compact=True)
 
     def _choices(self) -> ComposeResult:
-        yield Choice("y", "yes, once", "yes('once')")
+        yield ChoiceLine("y", "yes, once", "yes('once')")
         if self._rules:
-            rules = self._rules if len(self._rules) <= LONG_RULES else "what stands at the end above"
-            yield Choice("s", "yes, in this session", "yes('session')")
-            yield Choice("a", "yes, always in this project", "yes('project')")
+            rules = self._rules if len(self._rules) <= LONG_RULES else "the rules listed above"
+            yield ChoiceLine("s", "yes, in this session", "yes('session')")
+            yield ChoiceLine("a", "yes, always in this project", "yes('project')")
             yield Static(f"both allow: {rules}", classes="aside", markup=False)
         elif self.approval.why:
-            yield Static(visible(self.approval.why), classes="aside", markup=False)
+            yield Static(escape_invisible(self.approval.why), classes="aside", markup=False)
         if len(self.approval.parts) > 1:
-            yield Choice("h", f"choose among {len(self.approval.parts)} hunks", "hunks")
-        yield Choice("n", "no; esc too, twice stops the turn", "no")
-        yield Choice("r", "no, and say why", "reason")
+            yield ChoiceLine("h", f"choose among {len(self.approval.parts)} hunks", "hunks")
+        yield ChoiceLine("n", "no; esc too, twice stops the turn", "no")
+        yield ChoiceLine("r", "no, and say why", "reason")
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        """From now on the question can be read."""
+        """Start the grace period, as the question is visible now."""
         self._quiet = self._clock()
 
     def on_resize(self) -> None:
@@ -137,7 +137,7 @@ class ApprovalScreen(ModalScreen[Answer]):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        """Leave to the detail the rows that the rest does not need."""
+        """Give the detail all rows that the rest does not need."""
         for detail in self.query("#detail"):
             question = self.query_one("#question")
             rest = sum(
@@ -146,13 +146,13 @@ class ApprovalScreen(ModalScreen[Answer]):
             detail.styles.max_height = max(DETAIL_LINES, self.size.height - rest - 2)
 
     def on_key(self, event: events.Key) -> None:
-        """Keys that come too early are for what was there before."""
+        """Ignore keys that are too early; they were meant for the previous screen."""
         if self.is_early():
             event.prevent_default()
             event.stop()
 
     def is_early(self) -> bool:
-        """Whether what comes now was meant for what was there before; then it is quiet from now on."""
+        """Return whether input is too early to be an answer; if so, the grace period starts again."""
         now = self._clock()
         if self._quiet is not None and now - self._quiet >= GRACE:
             return False
@@ -178,7 +178,7 @@ class ApprovalScreen(ModalScreen[Answer]):
             self.action_no()
 
     @on(Input.Submitted)
-    def _told(self, event: Input.Submitted) -> None:
+    def _reason_given(self, event: Input.Submitted) -> None:
         self.dismiss(Answer(False, reason=event.value.strip()))
 
     def action_hunks(self) -> None:
@@ -191,15 +191,15 @@ class ApprovalScreen(ModalScreen[Answer]):
             self.dismiss(Answer(True, chosen=None if everything else chosen))
 
 
-def _shown(detail: str, kind: Kind) -> Widget:
+def _detail_widget(detail: str, kind: Kind) -> Widget:
     if kind in DIFFS and any(line.startswith(("@@ ", "diff --git ")) for line in detail.split("\n")):
-        view = DiffView(read(detail))
+        view = DiffView(parse_diff(detail))
         view.id = "detail"
         return view
-    return VerticalScroll(Static(visible(detail), markup=False), id="detail")
+    return VerticalScroll(Static(escape_invisible(detail), markup=False), id="detail")
 
 
-def _shortened(subject: str) -> str:
-    lines = visible(subject).split("\n")
+def _shorten_subject(subject: str) -> str:
+    lines = escape_invisible(subject).split("\n")
     more = len(lines) - NAMED_LINES
     return "\n".join(lines if more <= 0 else [*lines[: NAMED_LINES - 1], f"and {more + 1} more"])

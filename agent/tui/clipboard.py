@@ -1,4 +1,4 @@
-"""Copying, also over ssh: the terminal is asked to (OSC 52), tmux by its own command, a Mac by `pbcopy`."""
+"""Copying to the clipboard, also over ssh: by the terminal (OSC 52), by tmux, or on a Mac by `pbcopy`."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from aci.view import clean
-from agent.tui.sequences import Write, osc
+from aci.observation.sanitized_text import clean_text
+from agent.tui.terminal_sequences import Write, osc
 
 LARGEST = 74_000
-"""Bytes; in base64 the 100 kB that most terminals take at most."""
+"""Maximum bytes; in base64 that is 100 kB, the limit of most terminals."""
 PATIENCE = 2.0
 FILE = "copied.txt"
 
 
 def copy(write: Write, text: str, folder: Path | None, environment: Mapping[str, str] = os.environ) -> str:
-    """Copy a text, without what would control a terminal it is pasted into. Returns what to tell the user.
+    """Copy a text without terminal control characters; return a message for the user.
 
-    What is too long for terminals is put into a file in `folder`, if there is one.
+    A text that is too long for terminals is written to a file in `folder`, if given.
     """
-    text = clean(text)
+    text = clean_text(text)
     data = text.encode()
     if not data:
         return "There is nothing to copy."
     if len(data) > LARGEST:
-        size = f"{len(data) / 1000:,.0f} kB is more than a terminal copies"
-        return f"{size}. {_kept(data, folder / FILE)}" if folder else f"{size}."
+        size = f"{len(data) / 1000:,.0f} kB is too much for a terminal's clipboard"
+        return f"{size}. {_write_file(data, folder / FILE)}" if folder else f"{size}."
     if not _by_command(data, environment):
         write(osc(f"52;c;{base64.b64encode(data).decode()}", environment))
     lines = text.count("\n") + 1
@@ -37,14 +37,14 @@ def copy(write: Write, text: str, folder: Path | None, environment: Mapping[str,
 
 
 def _by_command(data: bytes, environment: Mapping[str, str]) -> bool:
-    """Whether a command has taken it: tmux, which hands it on to its terminal (from 3.2 on), or this Mac's own."""
+    """Copy with a command, if there is one: tmux, which passes it to its terminal (since 3.2), or `pbcopy`."""
     if environment.get("TMUX"):
-        return _ran(("tmux", "load-buffer", "-w", "-"), data, environment)
+        return _run_command(("tmux", "load-buffer", "-w", "-"), data, environment)
     local = sys.platform == "darwin" and "SSH_CONNECTION" not in environment
-    return local and _ran(("pbcopy",), data, environment)
+    return local and _run_command(("pbcopy",), data, environment)
 
 
-def _ran(command: tuple[str, ...], data: bytes, environment: Mapping[str, str]) -> bool:
+def _run_command(command: tuple[str, ...], data: bytes, environment: Mapping[str, str]) -> bool:
     try:
         done = subprocess.run(
             command, input=data, env=dict(environment), capture_output=True, timeout=PATIENCE, check=False
@@ -54,8 +54,8 @@ def _ran(command: tuple[str, ...], data: bytes, environment: Mapping[str, str]) 
     return done.returncode == 0
 
 
-def _kept(data: bytes, path: Path) -> str:
-    """Where it lies now."""
+def _write_file(data: bytes, path: Path) -> str:
+    """Write the data to a file and return a message with its path."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
@@ -63,4 +63,4 @@ def _kept(data: bytes, path: Path) -> str:
             file.write(data)
     except OSError as error:
         return f"{path} cannot be written: {error.strerror}."
-    return f"It is in {path}."
+    return f"It was written to {path}."

@@ -1,4 +1,4 @@
-"""What opens over the conversation, and what becomes of it. Each screen is imported when it is first opened."""
+"""The dialogs over the conversation. Each screen is imported when it is first opened."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from agent.approvals import Answer, Approval
+    from agent.permissions.approvals import Answer, Approval
     from agent.session.session import Session
     from agent.tui.app import SessionApp
-    from agent.tui.approving import ApprovalScreen
+    from agent.tui.approval_screen import ApprovalScreen
 
 
 class Dialogs:
-    """One question is open at a time: a session asks one after the other."""
+    """Opens dialogs. At most one question is open, because a session asks one at a time."""
 
     def __init__(self, app: SessionApp) -> None:
         self._app = app
         self._asked: tuple[int, ApprovalScreen] | None = None
 
     def ask(self, session: Session, approval: Approval) -> None:
-        from agent.tui.approving import ApprovalScreen
+        from agent.tui.approval_screen import ApprovalScreen
 
         def answered(answer: Answer | None) -> None:
             self._asked = None
@@ -33,11 +33,11 @@ class Dialogs:
         self._app.push_screen(screen, answered)
 
     def answered(self, id: int) -> None:
-        """The question is answered otherwise: by esc, or by a rule."""
+        """Close the dialog of a question that was answered in another way: by esc, or by a rule."""
         if self._asked is not None and self._asked[0] == id:
             screen, self._asked = self._asked[1], None
             if screen in self._app.screen_stack:
-                screen.pop_until_active()  # what was opened over it
+                screen.pop_until_active()  # close screens above it
                 screen.dismiss(None)
 
     def diff(self, diff: str, title: str, path: str = "") -> None:

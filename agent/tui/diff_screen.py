@@ -1,4 +1,4 @@
-"""A diff on a screen of its own: its files, their lines, search."""
+"""The diff screen: files, lines and search."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from aci.cleaning import one_line
-from agent.session.status import ChangedFile
-from agent.tui.diff_lines import FileDiff, read
-from agent.tui.diff_view import DiffView
-from agent.tui.panel import file_line
+from aci.observation.sanitized_text import one_line
+from agent.session.session_status import ChangedFile
+from agent.tui.rendering.diff_rows import FileDiff, parse_diff
+from agent.tui.widgets.diff_view import DiffView
+from agent.tui.widgets.side_panel import file_line
 
 WIDE = 100
-"""Columns from which on the files are listed at the side."""
+"""Minimum columns for the list of files at the side."""
 LIST = 34
 KEYS = (("n", "next"), ("p", "previous"), ("/", "search"), ("s", "side by side"), ("q", "close"))
 
 
 class DiffScreen(ModalScreen[None]):
-    """Shows a unified diff, at `path` first if it is in it. What it is shown is closed by q or esc."""
+    """Shows a unified diff, at first the file `path` if it contains it. Closed by q or esc."""
 
     DEFAULT_CSS = """
     DiffScreen { background: $background; }
@@ -51,7 +51,7 @@ class DiffScreen(ModalScreen[None]):
     def __init__(self, diff: str, title: str = "Diff", path: str = "") -> None:
         super().__init__()
         self.heading = one_line(title) or "Diff"
-        self.files = read(diff)
+        self.files = parse_diff(diff)
         self._first = next((n for n, file in enumerate(self.files) if file.path == path), 0)
 
     def compose(self) -> ComposeResult:
@@ -65,25 +65,27 @@ class DiffScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.view = self.query_one(DiffView)
-        self.watch(self.view, "scroll_y", self._tell, init=False)
+        self.watch(self.view, "scroll_y", self._update_bars, init=False)
         self.view.focus()
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         self.view.go_to(self._first)
-        self._tell()
+        self._update_bars()
 
     def on_resize(self) -> None:
         self.query_one("#files").set_class(self.size.width < WIDE or len(self.files) < 2, "hidden")
-        self._tell()
+        self._update_bars()
 
-    def _tell(self, _: float = 0.0) -> None:
-        """The title says where one is, the last line what can be done."""
+    def _update_bars(self, _: float = 0.0) -> None:
+        """Update the title with the position, and the last line with the keys."""
         count, current = len(self.files), self.view.current
-        where = f"{current + 1} of {count}" if count > 1 else "" if count else "nothing has changed"
+        where = f"{current + 1} of {count}" if count > 1 else "" if count else "no changes"
         name = one_line(self.files[current].path) if count else ""
-        told = (where, name if self.size.width >= WIDE else "", self.heading)
-        self.query_one("#title", Static).update(Content.styled(" · ".join(part for part in told if part), "bold"))
+        title_parts = (where, name if self.size.width >= WIDE else "", self.heading)
+        self.query_one("#title", Static).update(
+            Content.styled(" · ".join(part for part in title_parts if part), "bold")
+        )
         keys = [Content.assemble((key, "bold $text-primary"), f" {what}") for key, what in KEYS if self._can(key)]
         self.query_one("#keys", Static).update(Content("  ").join(keys))
         if count:
@@ -103,7 +105,7 @@ class DiffScreen(ModalScreen[None]):
     def action_file(self, ahead: int) -> None:
         if self.files:
             self.view.go_to(max(0, min(len(self.files) - 1, self.view.current + ahead)))
-            self._tell()
+            self._update_bars()
 
     def action_beside(self) -> None:
         self.view.show_beside(not self.view.two)
@@ -118,13 +120,13 @@ class DiffScreen(ModalScreen[None]):
         self._find(event.value)
 
     def action_match(self, ahead: int) -> None:
-        """The next or the previous place where the words stand; their field lets these keys through."""
+        """Go to the next or previous match; the search field passes these keys on."""
         self._find(self.query_one("#words", Input).value, back=ahead < 0)
 
     def _find(self, words: str, back: bool = False) -> None:
         found = self.view.find(words, back)
         if words and not found:
-            self.query_one("#title", Static).update(Content.styled(f"{words!r} is not in it", "bold $text-warning"))
+            self.query_one("#title", Static).update(Content.styled(f"{words!r} not found", "bold $text-warning"))
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:

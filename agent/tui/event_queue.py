@@ -1,4 +1,4 @@
-"""Events of a session, which come in its threads, handed to the app in its own: in order, in frames."""
+"""A queue that passes events from the session's threads to the app's thread, in order and in frames."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agent.session.events import Event
-    from agent.tui.showing import Reopened
+    from agent.session.session_events import Event
+    from agent.tui.event_views import RunReopened
 
 FRAME = 1 / 30
-"""Seconds between two deliveries: a model streams faster than anybody reads."""
+"""Seconds between two deliveries; a model streams faster than users read."""
 SHARE = 0.4
-"""Of a frame that events may take, so that keys come through a flood of them."""
+"""Share of a frame for events, so that keys are handled even with many events."""
 
 
-class Mailbox:
-    """`post` from any thread. `deliver` is called with an event, or with texts that streamed as one, through
-    `call`, which runs a function in the app's context. Made in the app's loop."""
+class EventQueue:
+    """Delivers events to the app; create it in the app's event loop. `post` is thread-safe.
+
+    `deliver` is called with one event, or with joined streamed texts, through `call`, which runs a function in the
+    app's context.
+    """
 
     def __init__(
         self,
@@ -37,8 +40,8 @@ class Mailbox:
         self._woken = False
         self._last = 0.0
 
-    def post(self, event: Event | Reopened) -> None:
-        """Never raises: a screen that is gone must not end the run that it showed."""
+    def post(self, event: Event | RunReopened) -> None:
+        """Queue an event. Never raises, because a closed screen must not end the run."""
         with self._lock:
             self._waiting.append(event)
             if self._woken:
@@ -49,7 +52,7 @@ class Mailbox:
 
     @property
     def waiting(self) -> int:
-        """Events that are not delivered yet."""
+        """Number of events that are not delivered yet."""
         return len(self._waiting)
 
     def _soon(self) -> None:
@@ -66,20 +69,20 @@ class Mailbox:
             self._soon()
 
     def _next(self) -> Any:
-        """The oldest event; texts of one branch that follow each other are one."""
-        from agent.session.events import Happened
+        """Return the oldest event; consecutive texts of one branch are joined."""
+        from agent.session.session_events import ProgressReported
 
         with self._lock:
             if not self._waiting:
                 return None
             event = self._waiting.popleft()
-            if not (isinstance(event, Happened) and event.happening.kind == "delta"):
+            if not (isinstance(event, ProgressReported) and event.happening.kind == "delta"):
                 return event
-            said = [event.happening.text]
+            texts = [event.happening.text]
             while self._waiting and _streams_on(self._waiting[0], event):
                 following: Any = self._waiting.popleft()
-                said.append(following.happening.text)
-        return Happened(type(event.happening)("delta", event.happening.branch, "".join(said)))
+                texts.append(following.happening.text)
+        return ProgressReported(type(event.happening)("delta", event.happening.branch, "".join(texts)))
 
 
 def _streams_on(event: Any, before: Any) -> bool:

@@ -1,30 +1,30 @@
-"""What a session tells, as the widgets are to show it: one place for each kind of event."""
+"""How the widgets show the events of a session."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.session import events
+from agent.session import session_events
 from agent.tui import theme
-from agent.tui.blocks import Line, Phase, Said, Words
-from agent.tui.endings import ended, stopped
-from agent.tui.history import CLOSING, SHOWN, items, of_step, restated
+from agent.tui.widgets.conversation_items import Line, ModelText, Phase, UserMessage
+from agent.tui.widgets.outcome_items import end_lines, stop_line
+from agent.tui.widgets.restored_run import CLOSING, SHOWN, repeats_user_message, run_items, step_item
 from trajectories.records import Note, Record
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from agent.engine import Happening
-    from agent.session.events import Event
+    from agent.engine.engine import ProgressEvent
     from agent.session.session import Session
+    from agent.session.session_events import Event
     from agent.tui.app import SessionApp
 
 LARGEST = 4_000_000
-"""Bytes of an output that are read to be shown."""
+"""Maximum bytes of an output that are shown."""
 
 
-def outputs(session: Session, number: int) -> str:
-    """The whole output kept under a number, with a word on what is left out."""
+def read_output(session: Session, number: int) -> str:
+    """Return the stored output of that number, with a note if it is cut."""
     if session.engine is None:
         return ""
     file = session.engine.journal.directory / "out" / str(number)
@@ -38,79 +38,79 @@ def outputs(session: Session, number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Reopened:
-    """A run as it stood when it was taken up; it grows while this waits to be shown."""
+class RunReopened:
+    """A snapshot of a resumed run; the run itself grows while this event waits to be shown."""
 
     trajectory: Trajectory
     records: tuple[Record, ...]
 
 
-def held(event: Event, session: Session | None = None) -> Event | Reopened | None:
-    """An event as it can be shown later, made in the session's thread; None for a new run, which shows itself."""
-    if isinstance(event, events.Ended):
-        return replace(event, result=replace(event.result, word=_new(session, event.result.word)))
-    if not isinstance(event, events.Opened):
+def snapshot_event(event: Event, session: Session | None = None) -> Event | RunReopened | None:
+    """Return an event in a form that can be shown later; None for a new run. Called in the session's thread."""
+    if isinstance(event, session_events.TurnEnded):
+        return replace(event, result=replace(event.result, word=_without_answer(session, event.result.word)))
+    if not isinstance(event, session_events.RunOpened):
         return event
     records = tuple(event.trajectory.records)
     kinds = [record.kind for record in records if isinstance(record, Note)]
     own = kinds[::-1].index("forked") if "forked" in kinds else len(kinds)
-    begun = "life" in kinds[len(kinds) - own :]
-    return Reopened(event.trajectory, records) if begun else None
+    is_resumed = "life" in kinds[len(kinds) - own :]
+    return RunReopened(event.trajectory, records) if is_resumed else None
 
 
-def show(app: SessionApp, session: Session, event: Event | Reopened) -> None:
-    """In the app's thread."""
+def show(app: SessionApp, session: Session, event: Event | RunReopened) -> None:
+    """Show an event; called in the app's thread."""
     conversation = app.conversation
-    if not isinstance(event, (events.Happened, events.Stepped)):
+    if not isinstance(event, (session_events.ProgressReported, session_events.StepRecorded)):
         app.show_status()
     match event:
-        case Reopened():
-            if any(isinstance(item, Words) for item in conversation.items):
+        case RunReopened():
+            if any(isinstance(item, UserMessage) for item in conversation.items):
                 conversation.clear()
-            app.put(*items(event.records, event.trajectory.replies, lambda number: outputs(session, number)))
-        case events.Began(_, words):
+            app.put(*run_items(event.records, event.trajectory.replies, lambda number: read_output(session, number)))
+        case session_events.TurnStarted(_, words):
             app.notifier.began()
             if words:
-                app.put(Words(words))
-        case events.Happened(happening):
-            _happened(app, happening)
-        case events.Stepped(step, reply):
+                app.put(UserMessage(words))
+        case session_events.ProgressReported(happening):
+            _show_progress(app, happening)
+        case session_events.StepRecorded(step, reply):
             conversation.live.done(step.branch, step.author)
-            if not restated(step) and step.author not in CLOSING:
-                app.put(of_step(step, reply, lambda number: outputs(session, number)))
+            if not repeats_user_message(step) and step.author not in CLOSING:
+                app.put(step_item(step, reply, lambda number: read_output(session, number)))
             conversation.changed()
-        case events.Ended(result, proof):
+        case session_events.TurnEnded(result, proof):
             conversation.live.clear()
-            app.put(*ended(result.exit, result.word, proof))
+            app.put(*end_lines(result.exit, result.word, proof))
             app.notifier.wanted("the turn is done")
-        case events.Stopped(error):
+        case session_events.TurnStopped(error):
             conversation.live.clear()
-            app.put(stopped(error))
+            app.put(stop_line(error))
             app.notifier.wanted("the turn has stopped")
-        case events.Asked(approval):
+        case session_events.QuestionAsked(approval):
             app.dialogs.ask(session, approval)
             app.notifier.wanted(approval.title)
-        case events.Answered(approval):
+        case session_events.QuestionAnswered(approval):
             app.notifier.began()
             app.dialogs.answered(approval.id)
-        case events.Told():
-            _told(app, event)
-        case events.Wanted(what, words):
-            _wanted(app, session, what, words)
-        case events.Closed():
+        case session_events.MessageEvent():
+            _show_message(app, event)
+        case session_events.FrontEndRequested(what, words):
+            _run_request(app, session, what, words)
+        case session_events.SessionClosed():
             app.exit(0)
-        case events.Changed():
+        case session_events.StatusChanged():
             pass
 
 
-def _new(session: Session | None, word: str) -> str:
-    """What a strategy says at the end, without the answer that stands there already."""
+def _without_answer(session: Session | None, word: str) -> str:
+    """Return a strategy's final words without the answer that is shown already."""
     replies = session.engine.trajectory.replies.values() if session and session.engine else ()
     answer = next((reply.text.strip() for reply in reversed(replies) if reply.branch == "main"), "")
     return word.strip().removeprefix(answer).removesuffix(answer).strip()
 
 
-def _happened(app: SessionApp, happening: Happening) -> None:
+def _show_progress(app: SessionApp, happening: ProgressEvent) -> None:
     if happening.kind in ("delta", "action", "ask", "progress"):
         app.conversation.live.heard(happening.kind, happening.branch, happening.text)
         app.conversation.changed()
@@ -123,17 +123,17 @@ def _happened(app: SessionApp, happening: Happening) -> None:
         app.put(Line(happening.text))
 
 
-def _told(app: SessionApp, told: events.Told) -> None:
-    if told.kind == "diff" and told.title:
-        app.dialogs.diff(told.text, told.title)
+def _show_message(app: SessionApp, message: session_events.MessageEvent) -> None:
+    if message.kind == "diff" and message.title:
+        app.dialogs.diff(message.text, message.title)
     else:
-        app.put(Said(told.text, told.kind, told.title))
+        app.put(ModelText(message.text, message.kind, message.title))
 
 
-def _wanted(app: SessionApp, session: Session, what: str, words: str) -> None:
+def _run_request(app: SessionApp, session: Session, what: str, words: str) -> None:
     match what:
         case "theme":
-            app.put(Said(theme.choose(app, words), "text"))
+            app.put(ModelText(theme.choose_theme(app, words), "text"))
         case "copy":
             app.copy_to_clipboard(words)
         case "runs":

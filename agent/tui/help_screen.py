@@ -1,4 +1,4 @@
-"""What can be done, on a screen of its own: keys and commands."""
+"""The help screen: keys and commands."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from aci.cleaning import one_line
+from aci.observation.sanitized_text import one_line
 
 TYPING = (
     ("words", "an issue, a question, what to do next"),
-    ("@path", "brings a file along; a URL is an issue"),
+    ("@path", "attaches a file; a URL is an issue"),
     ("!command", "runs in the workspace"),
-    ("/command", "one of those below"),
+    ("/command", "one of the commands below"),
 )
 KEYS = (
-    ("enter", "send; while it works: queue for afterwards"),
-    ("ctrl+s", "tell it now, at its next step"),
-    ("escape", "stop it; it can go on from there"),
+    ("enter", "send; during a turn: queue for afterwards"),
+    ("ctrl+s", "send to the model at its next step"),
+    ("escape", "stop the turn; it can be resumed"),
     ("ctrl+j", "new line; alt-enter and shift-enter too"),
     ("tab", "complete a command or path"),
-    ("up", "earlier words; takes back what waits"),
-    ("down", "later words"),
-    ("ctrl+r", "search the words of earlier days"),
+    ("up", "earlier prompts; takes back a queued one"),
+    ("down", "later prompts"),
+    ("ctrl+r", "search earlier prompts"),
     ("shift+tab", "switch between build and plan"),
     ("ctrl+o", "open or close a step"),
     ("ctrl+t", "open or close all steps"),
@@ -37,20 +37,20 @@ KEYS = (
     ("pagedown", "scroll down"),
     ("ctrl+b", "fold the side panel"),
     ("f1", "this help"),
-    ("ctrl+l", "draw the screen anew"),
-    ("ctrl+c", "empty the prompt; twice on an empty one: quit"),
+    ("ctrl+l", "redraw the screen"),
+    ("ctrl+c", "clear the prompt; twice on an empty one: quit"),
     ("ctrl+d", "quit, on an empty prompt"),
     ("ctrl+q", "quit"),
 )
-"""A key as Textual names it, with what it does in the session."""
+"""Keys as Textual names them, with what they do in the session."""
 SAME = {"alt+enter": "ctrl+j", "shift+enter": "ctrl+j"}
-"""Keys that do what another one does, which tells of them."""
+"""Aliases of keys, which the text of the other key mentions."""
 COLUMN = 14
-"""Columns of the left side, where there is room beside it."""
+"""Minimum width of the left column."""
 
 
 class HelpScreen(ModalScreen[None]):
-    """Shows keys, and `commands` as they are written with what they do. Closed by q, esc or f1."""
+    """Shows keys and `commands` with what they do. Closed by q, esc or f1."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background; }
@@ -78,22 +78,22 @@ class HelpScreen(ModalScreen[None]):
 
     def on_resize(self) -> None:
         width = min(96, self.size.width) - 3
-        keys = [(written(key), what) for key, what in KEYS]
+        keys = [(key_label(key), what) for key, what in KEYS]
         sections = (("What to type", TYPING), ("Keys", keys), ("Commands", self.commands))
-        lines = [line for heading, rows in sections for line in section(heading, rows, width)]
+        lines = [line for heading, rows in sections for line in section_lines(heading, rows, width)]
         self.query_one("#text", Static).update(Content("\n").join(lines))
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def written(key: str) -> str:
-    """A key's name as it stands on a keyboard: `ctrl-b`, `esc`."""
+def key_label(key: str) -> str:
+    """Return a key's name for display: `ctrl-b`, `esc`."""
     return key.replace("escape", "esc").replace("+", "-")
 
 
-def section(heading: str, rows: Sequence[tuple[str, str]], width: int) -> Iterator[Content]:
-    """Lines of a heading and two columns; what is too long for the left one has a line of its own."""
+def section_lines(heading: str, rows: Sequence[tuple[str, str]], width: int) -> Iterator[Content]:
+    """Yield the lines of a heading and two columns; an entry too long for the left column gets its own line."""
     yield Content("")
     yield Content.styled(heading, "bold $text-primary")
     column = max([COLUMN, *(len(left) + 2 for left, _ in rows)]) if width >= 72 else COLUMN

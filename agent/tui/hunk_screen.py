@@ -1,4 +1,4 @@
-"""Which hunks of a diff are to be taken."""
+"""The screen for choosing hunks of a diff."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from agent.tui.diff_lines import FileDiff, read
-from agent.tui.diff_view import DiffView
-from agent.tui.plain import whole_line
+from agent.tui.rendering.diff_rows import FileDiff, parse_diff
+from agent.tui.rendering.plain_text import visible_line
+from agent.tui.widgets.diff_view import DiffView
 
-KEYS = "space one, a all, n none, y takes them, enter larger, j/k scroll, esc back"
+KEYS = "space toggles, a all, n none, y accepts, enter larger, j/k scroll, esc back"
 
 
 class HunksScreen(ModalScreen[tuple[int, ...] | None]):
-    """Ends with the numbers of the parts that are taken, None where the user goes back. All are, to begin with.
+    """Returns the numbers of the chosen parts, or None if the user goes back. At first all are chosen.
 
-    Each of `parts` is a diff of its own.
+    Each of `parts` is a diff.
     """
 
     DEFAULT_CSS = """
@@ -39,11 +39,11 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "flip", "take or leave", priority=True),
+        Binding("space", "flip", "toggle", priority=True),
         Binding("enter", "larger", "larger", priority=True),
         Binding("a", "all(True)", "all"),
         Binding("n", "all(False)", "none"),
-        Binding("y", "take", "take the chosen"),
+        Binding("y", "take", "accept the chosen"),
         Binding("escape", "back", "back"),
         Binding("j", "scroll(1)", "down"),
         Binding("k", "scroll(-1)", "up"),
@@ -52,8 +52,8 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
 
     def __init__(self, parts: Sequence[str], title: str) -> None:
         super().__init__()
-        self._title = whole_line(title)
-        self._parts = [(read(part) or [FileDiff("")])[0] for part in parts]
+        self._title = visible_line(title)
+        self._parts = [(parse_diff(part) or [FileDiff("")])[0] for part in parts]
         self._taken = [True] * len(parts)
 
     def compose(self) -> ComposeResult:
@@ -66,13 +66,13 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
     def on_mount(self) -> None:
         self._list = self.query_one(OptionList)
         self._list.highlighted = 1
-        self._tell()
+        self._update_heading()
 
     def _options(self) -> list[Option]:
         options, before = [], None
         for number, part in enumerate(self._parts):
             if part.path != before:
-                options.append(Option(Content.styled(whole_line(part.path) or "?", "bold"), disabled=True))
+                options.append(Option(Content.styled(visible_line(part.path) or "?", "bold"), disabled=True))
                 before = part.path
             options.append(Option(self._line(number), id=str(number)))
         return options
@@ -81,17 +81,17 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
         part = self._parts[number]
         at = next((row.text for row in part.rows if row.kind == "hunk"), ", ".join(part.notes))
         mark = "[x]" if self._taken[number] else "[ ]"
-        return Content(f"{mark} +{part.added} -{part.removed}  {whole_line(at)}")
+        return Content(f"{mark} +{part.added} -{part.removed}  {visible_line(at)}")
 
     @property
     def _number(self) -> int | None:
         option = self._list.highlighted_option
         return int(option.id) if option is not None and option.id is not None else None
 
-    def _tell(self) -> None:
-        self._head(f"{self._title} {sum(self._taken)} of {len(self._parts)} hunks are taken.")
+    def _update_heading(self) -> None:
+        self._set_heading(f"{self._title} {sum(self._taken)} of {len(self._parts)} hunks chosen.")
 
-    def _head(self, words: str) -> None:
+    def _set_heading(self, words: str) -> None:
         self.query_one("#heading", Static).update(words)
 
     @on(OptionList.OptionHighlighted)
@@ -112,10 +112,10 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
     def _set(self, number: int, taken: bool) -> None:
         self._taken[number] = taken
         self._list.replace_option_prompt(str(number), self._line(number))
-        self._tell()
+        self._update_heading()
 
     def action_larger(self) -> None:
-        """The whole screen for the hunk, and back."""
+        """Show the hunk on the whole screen, or go back."""
         self.toggle_class("-larger")
 
     def action_scroll(self, lines: int) -> None:
@@ -125,7 +125,7 @@ class HunksScreen(ModalScreen[tuple[int, ...] | None]):
         if any(self._taken):
             self.dismiss(tuple(number for number, taken in enumerate(self._taken) if taken))
         else:
-            self._head("No hunk is taken: space takes one, esc goes back.")
+            self._set_heading("No hunk is chosen: space chooses one, esc goes back.")
 
     def action_back(self) -> None:
         if self.has_class("-larger"):

@@ -1,8 +1,8 @@
-"""The session below what the terminal shows: what is over is printed above it, into the terminal's own scrollback.
+"""Inline mode: the app below the terminal's output; finished items are printed above it, into the scrollback.
 
-Textual draws an inline app at the cursor and leaves that at its upper left corner. So the way is: go there, clear what
-is below, print, and have the app drawn anew. Textual has no public way to do this; `_previous_cursor_position` is the
-one thing of its own that is used. A change of the width cannot draw anew what is printed: the terminal folds it.
+Textual draws an inline app at the cursor and leaves the cursor at its upper left corner. To print above it, move there,
+clear the rest of the screen, print, and redraw the app. Textual has no public API for this, so the private
+`_previous_cursor_position` is used. Printed lines are not redrawn when the width changes; the terminal wraps them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def print_above(app: App[Any], strips: Sequence[Strip]) -> None:
-    """Lines that stay, above the app."""
+    """Print lines above the app, into the scrollback."""
     driver = app._driver
     if driver is None or not strips:
         return

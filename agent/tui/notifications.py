@@ -1,6 +1,6 @@
-"""Calling the user back: when the session needs them or is done, while they look elsewhere. And the terminal's title.
+"""Notifications when the session needs the user or is done, if the terminal has no focus; and the terminal's title.
 
-OSC 9 is iTerm2's, OSC 777 urxvt's; terminals that know neither have a bell.
+OSC 9 comes from iTerm2, OSC 777 from urxvt; other terminals get a bell.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from aci.cleaning import one_line
-from agent.tui.sequences import MUTE, Write, osc
+from aci.observation.sanitized_text import one_line
+from agent.tui.terminal_sequences import UNSUPPORTED_TERMINALS, Write, osc
 
-Way = Literal["off", "bell", "osc9", "osc777"]
+Method = Literal["off", "bell", "osc9", "osc777"]
 LONG = 10.0
-"""Seconds of work after which a user is called where the terminal does not tell whether it is looked at."""
+"""Seconds of work after which to notify if the terminal does not report its focus."""
 LONGEST = 160
-"""Characters of a notification."""
+"""Maximum characters of a notification."""
 NAME = "swe-agent"
-KNOWN: tuple[tuple[str, str, Way], ...] = (
+KNOWN: tuple[tuple[str, str, Method], ...] = (
     ("TERM_PROGRAM", "iTerm", "osc9"),
     ("LC_TERMINAL", "iTerm", "osc9"),
     ("TERM_PROGRAM", "ghostty", "osc777"),
@@ -33,15 +33,15 @@ KNOWN: tuple[tuple[str, str, Way], ...] = (
     ("TERM", "foot", "osc777"),
     ("TERM", "rxvt-unicode", "osc777"),
 )
-"""Variables by which a terminal is known, how they begin, and what it takes."""
+"""Environment variables that identify a terminal, how their values begin, and the notification it supports."""
 PUSH_TITLE, POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
-def way(preference: str, environment: Mapping[str, str]) -> Way:
-    """How to call; `auto` takes what the terminal is known to show, else the bell."""
+def notification_method(preference: str, environment: Mapping[str, str]) -> Method:
+    """Return how to notify; `auto` uses what the terminal supports, else the bell."""
     if preference in ("off", "bell", "osc9", "osc777"):
         return preference  # type: ignore[return-value]
-    if environment.get("ZELLIJ"):  # lets nothing through but the bell
+    if environment.get("ZELLIJ"):  # passes only the bell through
         return "bell"
     for name, begins, found in KNOWN:
         if name in environment and environment[name].startswith(begins):
@@ -49,8 +49,8 @@ def way(preference: str, environment: Mapping[str, str]) -> Way:
     return "bell"
 
 
-def call(words: str, how: Way, environment: Mapping[str, str]) -> str:
-    """What makes the terminal show the words."""
+def notification_sequence(words: str, how: Method, environment: Mapping[str, str]) -> str:
+    """Return the sequence that shows a notification."""
     words = one_line(words)[:LONGEST]
     if how == "osc9":
         return osc(f"9;{NAME}: {words}", environment)
@@ -60,7 +60,7 @@ def call(words: str, how: Way, environment: Mapping[str, str]) -> str:
 
 
 class Notifier:
-    """Told what happens, it calls where the user is elsewhere. `clock` tells seconds."""
+    """Notifies the user if the terminal has no focus. `clock` returns seconds."""
 
     def __init__(
         self,
@@ -70,30 +70,30 @@ class Notifier:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._write, self._environment, self._clock = write, environment, clock
-        self._way = way(preference, environment)
+        self._way = notification_method(preference, environment)
         self._focused: bool | None = None
         self._began: float | None = None
         self._title = ""
 
     def focus(self, focused: bool) -> None:
-        """The terminal says whether it is looked at (Textual's AppFocus and AppBlur)."""
+        """Record whether the terminal has focus (Textual's AppFocus and AppBlur)."""
         self._focused = focused
 
     def began(self) -> None:
-        """Work has begun, or goes on after an answer."""
+        """Record that work started, or continues after an answer."""
         self._began = self._clock()
 
     def wanted(self, words: str) -> None:
-        """The session needs the user, or is done."""
+        """Notify that the session needs the user, or is done."""
         worked = self._began is not None and self._clock() - self._began >= LONG
         away = worked if self._focused is None else not self._focused
-        if away and (sequence := call(words, self._way, self._environment)):
+        if away and (sequence := notification_sequence(words, self._way, self._environment)):
             self._write(sequence)
 
     def title(self, words: str) -> None:
-        """Name the terminal's window or tab; the name it had comes back with `restore`."""
+        """Set the title of the terminal's window or tab; `restore` resets it."""
         words = one_line(words)[:LONGEST]
-        if words == self._title or self._environment.get("TERM", "") in MUTE:
+        if words == self._title or self._environment.get("TERM", "") in UNSUPPORTED_TERMINALS:
             return
         self._write(f"{'' if self._title else PUSH_TITLE}\x1b]2;{words}\a")
         self._title = words

@@ -1,46 +1,46 @@
-"""What is told of a run in a list of runs."""
+"""The preview of a run in the list of runs."""
 
 from __future__ import annotations
 
 from textual.content import Content
 
-from aci.view import clean
-from agent.live import cost
-from agent.session.runs import Seen
+from aci.observation.sanitized_text import clean_text
+from agent.console.activity_lines import cost
+from agent.session.resumable_runs import RunPreview
 
 LONGEST = 1500
-"""Characters of a text; the session shows all."""
+"""Maximum characters of a text."""
 REQUEST = 400
-"""Characters of a request, which may bring whole files along: what was answered is to be seen below it."""
+"""Maximum characters of a request, which may include whole files, so that the answer below it is visible."""
 ENDS = {
     "verified": "Verified.",
-    "faster": "Faster, with the same answers.",
+    "faster": "Faster, with the same results.",
     "unproven": "A patch, not verified.",
     "not_found": "No fix was found.",
-    "budget": "The budget ended it.",
-    "limit": "A limit ended it.",
-    "error": "The model could not go on.",
-    "answered": "Answered, nothing was changed.",
-    "undone": "Taken back.",
+    "budget": "The budget was used up.",
+    "limit": "A limit was reached.",
+    "error": "The model could not continue.",
+    "answered": "Answered; nothing was changed.",
+    "undone": "Undone.",
     "done": "Done.",
     "written": "Tests were written.",
 }
 
 
-def told(seen: Seen) -> Content:
-    """The request, the model's last words, how it stands and what it cost."""
-    end = "Not finished." if seen.exit is None else ENDS.get(seen.exit.kind, clean(seen.exit.kind))
+def preview_text(seen: RunPreview) -> Content:
+    """Return the preview: how the run ended, its cost, the requests and the model's last words."""
+    end = "Not finished." if seen.exit is None else ENDS.get(seen.exit.kind, clean_text(seen.exit.kind))
     facts = f"{_count(seen.turns, 'turn')} · {_count(seen.steps, 'step')} · {cost(seen.spent, short=True)}"
     parts = [(end, "bold"), (f"\n{facts}\n\n", "$text-muted"), (_short(seen.issue, REQUEST), "")]
     if seen.request:
-        parts += [("\n\nAsked last\n", "$text-muted"), (_short(seen.request, REQUEST), "")]
+        parts += [("\n\nLast request\n", "$text-muted"), (_short(seen.request, REQUEST), "")]
     if seen.words:
         parts += [("\n\nLast words\n", "$text-muted"), (_short(seen.words), "")]
     return Content.assemble(*parts)
 
 
 def age(seconds: float) -> str:
-    """How long ago, in four columns: `now`, `12m`, `3h`, `12d`, `2y`."""
+    """Return an age in at most four columns: `now`, `12m`, `3h`, `12d`, `2y`."""
     if seconds < 60:
         return "now"
     for unit, size, below in (("m", 60, 3600), ("h", 3600, 86_400), ("d", 86_400, 365 * 86_400)):
@@ -54,5 +54,5 @@ def _count(number: int, what: str) -> str:
 
 
 def _short(text: str, longest: int = LONGEST) -> str:
-    text = clean(text).strip()
+    text = clean_text(text).strip()
     return text if len(text) <= longest else f"{text[:longest].rstrip()} …"

@@ -1,4 +1,4 @@
-"""The runs there are, to go on with one: a list, and what the chosen one came to."""
+"""The screen for choosing a run to resume: a list and a preview."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
-from aci.cleaning import one_line
-from agent.session.runs import Found, look, runs_in
-from agent.tui.run_preview import age, told
+from aci.observation.sanitized_text import one_line
+from agent.session.resumable_runs import ResumableRun, read_preview, runs_in
+from agent.tui.run_preview import age, preview_text
 from trajectories.errors import SweAgentError
 
 WIDE = 90
-"""Columns from which on list and preview stand side by side."""
+"""Minimum columns for list and preview side by side."""
 KEYS = "enter opens · tab {other} · esc"
 
 
 class RunsScreen(ModalScreen[Path | None]):
-    """Ends with the folder of a run, None if the user wants none. `runs` holds them; `repository` is the root of that
-    whose runs are listed at first, "" for all. `now` is the time to which ages are told, in seconds since the epoch."""
+    """Returns the folder of the chosen run, or None.
+
+    `runs` is the folder of all runs. At first the runs of `repository`, a root, are listed; "" lists all. `now` is the
+    time for ages, in seconds since the epoch.
+    """
 
     DEFAULT_CSS = """
     RunsScreen {
@@ -67,7 +70,7 @@ class RunsScreen(ModalScreen[Path | None]):
         self._folder = runs
         self._repository = repository
         self._now = time.time() if now is None else now
-        self._runs: list[Found] = []
+        self._runs: list[ResumableRun] = []
         self._all = not repository
         self._damaged: set[str] = set()
 
@@ -92,15 +95,15 @@ class RunsScreen(ModalScreen[Path | None]):
     @work(thread=True)
     def _read(self) -> None:
         runs = runs_in(self._folder)
-        self.app.call_from_thread(self._have, runs)
+        self.app.call_from_thread(self._set_runs, runs)
 
-    def _have(self, runs: list[Found]) -> None:
+    def _set_runs(self, runs: list[ResumableRun]) -> None:
         self._runs = runs
         self._show()
 
     @on(Input.Changed)
     def _show(self) -> None:
-        """The runs that are wanted, the present one still chosen if it is among them."""
+        """List the runs that match the filter, and keep the chosen one if possible."""
         words = self.query_one(Input).value.casefold().split()
         before = self._chosen
         shown = [run for run in self._runs if self._all or run.damaged or run.repository == self._repository]
@@ -116,7 +119,7 @@ class RunsScreen(ModalScreen[Path | None]):
         other = "this repository" if self._all else "all"
         self.query_one("#keys", Static).update(KEYS.format(other=other) if self._repository else "enter opens · esc")
 
-    def _line(self, run: Found) -> Content:
+    def _line(self, run: ResumableRun) -> Content:
         when = f"{age(self._now - run.at):>4} "
         if run.damaged or run.name in self._damaged:
             return Content.assemble((when, "$text-muted"), (f"damaged: {run.name}", "$text-error"))
@@ -124,7 +127,7 @@ class RunsScreen(ModalScreen[Path | None]):
         return Content.assemble((when, "$text-muted"), (mark, "$text-warning"), one_line(run.title) or run.name)
 
     @property
-    def _chosen(self) -> Found | None:
+    def _chosen(self) -> ResumableRun | None:
         option = self._list.highlighted_option
         return next((run for run in self._runs if option is not None and run.name == option.id), None)
 
@@ -152,17 +155,17 @@ class RunsScreen(ModalScreen[Path | None]):
             self._preview(run)
 
     @work(thread=True, exclusive=True, group="preview")
-    def _preview(self, run: Found) -> None:
-        """A long journal takes a moment to read; who has gone on meanwhile is not shown it."""
+    def _preview(self, run: ResumableRun) -> None:
+        """Read a run and show its preview, unless another run was chosen meanwhile."""
         worker = get_current_worker()
         try:
-            text, broken = told(look(self._folder / run.name)), False
+            text, broken = preview_text(read_preview(self._folder / run.name)), False
         except SweAgentError as error:
             text, broken = Content(f"{error.message}\n{error.fix}"), True
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._seen, run, text, broken)
+            self.app.call_from_thread(self._show_preview, run, text, broken)
 
-    def _seen(self, run: Found, text: Content, broken: bool) -> None:
+    def _show_preview(self, run: ResumableRun, text: Content, broken: bool) -> None:
         if broken:
             self._damaged.add(run.name)
             self._list.replace_option_prompt(run.name, self._line(run))

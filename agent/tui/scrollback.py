@@ -1,4 +1,4 @@
-"""What stays on the normal screen of the terminal when the session's own is gone, or stands above it."""
+"""Output that stays in the terminal's scrollback after a session, or above it in inline mode."""
 
 from __future__ import annotations
 
@@ -10,39 +10,41 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from textual.strip import Strip
 
-from aci.view import clean
-from agent.tui.blocks import Item, Line, Words
-from agent.tui.endings import Proven
-from agent.tui.steps import Taken
+from aci.observation.sanitized_text import clean_text
+from agent.tui.widgets.conversation_items import Item, Line, UserMessage
+from agent.tui.widgets.outcome_items import ProofItem
+from agent.tui.widgets.step_item import StepItem
 
 if TYPE_CHECKING:
-    from agent.session.status import Status
-    from agent.tui.pen import Pen
+    from agent.session.session_status import Status
+    from agent.tui.rendering.line_renderer import LineRenderer
 
 FILES = 20
 LINES = 40
-"""Of the last answer that are printed."""
-NOT_APPLIED = "Not applied to your own files yet: go on with it, then say {}."
+"""Maximum lines of the last answer."""
+NOT_APPLIED = "Not applied to your own files yet: resume the session, then use {}."
 
 
-def tail(items: Sequence[Item]) -> list[Item]:
-    """The last words of the user, and what was answered to them: the last answer and how the turn ended."""
-    begin = next((n for n in reversed(range(len(items))) if isinstance(items[n], Words)), None)
-    if begin is None:
+def last_exchange(items: Sequence[Item]) -> list[Item]:
+    """Return the user's last message, the last answer and how the turn ended."""
+    start = next((n for n in reversed(range(len(items))) if isinstance(items[n], UserMessage)), None)
+    if start is None:
         return []
-    after = items[begin + 1 :]
-    answers = [item for item in after if isinstance(item, Taken) and item.reply is not None and item.reply.text]
-    others = [item for item in after if isinstance(item, Proven) or (isinstance(item, Line) and item.spaced)]
-    return [items[begin], *answers[-1:], *others[-2:]]
+    after = items[start + 1 :]
+    answers = [item for item in after if isinstance(item, StepItem) and item.reply is not None and item.reply.text]
+    others = [item for item in after if isinstance(item, ProofItem) or (isinstance(item, Line) and item.spaced)]
+    return [items[start], *answers[-1:], *others[-2:]]
 
 
-def drawn(items: Iterable[Item], pen: Pen) -> list[Strip]:
+def draw_items(items: Iterable[Item], pen: LineRenderer) -> list[Strip]:
     return [strip for item in items for block in item.blocks(False) for strip in block.draw(pen)]
 
 
-def farewell(items: Sequence[Item], status: Status | None, run: str, pen: Pen, apply: str = "/apply") -> list[Strip]:
-    """The tail of the conversation, what changed and is not applied, and how to go on with the run."""
-    strips = drawn(tail(items), pen)
+def farewell(
+    items: Sequence[Item], status: Status | None, run: str, pen: LineRenderer, apply: str = "/apply"
+) -> list[Strip]:
+    """Return the end of the conversation, the changes that are not applied, and how to resume the run."""
+    strips = draw_items(last_exchange(items), pen)
     if len(strips) > LINES:
         strips = [*strips[: LINES // 2], pen.line(("…", "muted"), indent=2), *strips[-LINES // 2 :]]
     files = status.files if status else ()
@@ -54,12 +56,12 @@ def farewell(items: Sequence[Item], status: Status | None, run: str, pen: Pen, a
     if files and run:
         strips += [pen.line(""), *pen.paragraph(NOT_APPLIED.format(apply), "warning")]
     if run:
-        strips += [pen.line(""), *pen.paragraph(f"Go on with: swe-agent --resume {clean(run)}", "muted")]
+        strips += [pen.line(""), *pen.paragraph(f"Resume with: swe-agent --resume {clean_text(run)}", "muted")]
     return strips
 
 
-def show(strips: Sequence[Strip]) -> None:
-    """To the terminal, in as many colours as it has; nothing where nobody reads any more."""
+def print_strips(strips: Sequence[Strip]) -> None:
+    """Print lines in the terminal's colours; errors of a closed terminal are ignored."""
     console = Console(file=sys.stdout, highlight=False, markup=False, no_color=bool(os.environ.get("NO_COLOR")) or None)
     try:
         sys.stdout.write("".join(f"{strip.render(console)}\n" for strip in strips))

@@ -1,7 +1,7 @@
-"""A terminal that goes away while it is drawn on: an ssh connection that drops, a window that is closed.
+"""Handling of a terminal that disconnects: a dropped ssh connection, a closed window.
 
-Textual draws on `sys.__stderr__` from a thread that dies of the first error; whoever draws then waits for it for ever,
-and no signal is heeded. So what cannot be written any more is dropped, and told of once.
+Textual writes to `sys.__stderr__` in a thread that dies at the first error; drawing then waits for it forever, and
+signals are not handled. So output that cannot be written is dropped, and the app is notified once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 
-class Lasting:
-    """A file that never fails. `lost` is called once, in the thread that writes, when the terminal is gone."""
+class SafeStream:
+    """A file that never raises. `lost` is called once, in the writing thread, when the terminal is gone."""
 
     def __init__(self, file: TextIO, lost: Callable[[], object]) -> None:
         self._file = file
@@ -35,7 +35,7 @@ class Lasting:
             return
         try:
             do()
-        except BlockingIOError:  # a terminal that somebody else made so, and that is slow
+        except BlockingIOError:  # another process made the terminal non-blocking, and it is slow
             return
         except (OSError, ValueError):
             self._gone = True
@@ -43,11 +43,11 @@ class Lasting:
 
 
 @contextmanager
-def lasting(lost: Callable[[], object]) -> Iterator[None]:
-    """While a screen is drawn."""
+def safe_stderr(lost: Callable[[], object]) -> Iterator[None]:
+    """Replace `sys.__stderr__` by a stream that never raises."""
     before = sys.__stderr__
     if before is not None:
-        sys.__stderr__ = cast(Any, Lasting(before, lost))  # type: ignore[misc]
+        sys.__stderr__ = cast(Any, SafeStream(before, lost))  # type: ignore[misc]
     try:
         yield
     finally:

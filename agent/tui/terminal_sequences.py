@@ -1,4 +1,4 @@
-"""Sequences for the terminal itself, and how they get to it through tmux and screen."""
+"""Escape sequences for the terminal, also through tmux and screen."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 from textual.app import App
 
 Write = Callable[[str], object]
-MUTE = ("", "dumb", "linux")
-"""What TERM says of terminals that would show such a sequence, or do nothing with it."""
+UNSUPPORTED_TERMINALS = ("", "dumb", "linux")
+"""Values of TERM for terminals without support for such sequences."""
 
 
 def writer(app: App[Any]) -> Write:
-    """What brings a sequence to an app's terminal; nothing where it has none."""
+    """Return a function that writes a sequence to an app's terminal, if it has one."""
 
     def write(data: str) -> None:
-        if app._driver is not None:  # Textual has no public way; its own clipboard does the same
+        if app._driver is not None:  # Textual has no public API; its own clipboard does the same
             app._driver.write(data)
 
     return write
 
 
 def osc(text: str, environment: Mapping[str, str]) -> str:
-    """An operating system command. tmux lets it through with `allow-passthrough on`, screen always."""
+    """Return an operating system command (OSC). tmux passes it through with `allow-passthrough on`, screen always."""
     sequence = f"\x1b]{text}\a"
     if environment.get("TMUX"):
         return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"

@@ -1,6 +1,6 @@
-"""Our themes: dark, light, and the terminal's own sixteen colours. Textual's own can be chosen by name too.
+"""The themes: dark, light, and the terminal's own sixteen colours. Textual's themes can be chosen by name too.
 
-Every colour of text has a contrast of 4.5:1 at least on every ground it stands on (WCAG 2.2, 1.4.3); a test counts it.
+Every text colour has a contrast of at least 4.5:1 on each of its backgrounds (WCAG 2.2, 1.4.3), which a test checks.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from textual.app import App
 
 AUTO = "auto"
-"""The name of what fits the terminal."""
+"""Name of the theme that fits the terminal."""
 LIGHT_GROUNDS = ("7", "15")
 SHARES = {"text": 1.0, "text-muted": 0.8, "text-disabled": 0.8}
-"""How much of the foreground is in a text's colour, where a theme says nothing."""
+"""Share of the foreground in a text colour that a theme does not define."""
 
 DARK = Theme(
     name="dark",
@@ -119,7 +119,7 @@ ANSI = Theme(
     panel="ansi_default",
     boost="ansi_default",
     variables={
-        # What is muted in sixteen colours cannot be read on half of all palettes.
+        # Muted colours are unreadable in half of the palettes with sixteen colours.
         "text-muted": "ansi_default",
         "text-disabled": "ansi_default",
         "ansi-background": "ansi_default",
@@ -128,7 +128,7 @@ ANSI = Theme(
         "border-blurred": "ansi_bright_black",
         "added": "ansi_default",
         "removed": "ansi_default",
-        # Textual shows no `reverse` in lists; the line is what is left of it under NO_COLOR.
+        # Textual shows no `reverse` in lists; with NO_COLOR the underline remains.
         "block-cursor-foreground": "ansi_bright_white",
         "block-cursor-background": "ansi_blue",
         "block-cursor-text-style": "bold underline",
@@ -144,15 +144,17 @@ THEMES = (DARK, LIGHT, ANSI)
 
 
 def register(app: App[Any], name: str = AUTO) -> None:
-    """Make our themes known to the app and show the one of that name; what fits the terminal where there is none."""
+    """Register the themes and use the one named, or the one that fits the terminal if there is no such theme."""
     for theme in THEMES:
         app.register_theme(theme)
-    app.theme = name if name in app.available_themes and not app.no_color else fitting(app)
+    app.theme = name if name in app.available_themes and not app.no_color else default_theme(app)
 
 
-def solid(variables: dict[str, str]) -> dict[str, str]:
-    """A theme's variables with every text in a colour of its own: Textual's themes leave it to the ground beneath, of
-    which what draws lines by itself knows nothing."""
+def fixed_text_colours(variables: dict[str, str]) -> dict[str, str]:
+    """Return a theme's variables with a fixed colour for each text.
+
+    Textual's themes compute text colours from the background, which widgets that draw lines themselves do not know.
+    """
     left = {name: share for name, share in SHARES.items() if variables[name].startswith("auto")}
     if not left:
         return variables
@@ -160,14 +162,16 @@ def solid(variables: dict[str, str]) -> dict[str, str]:
     return variables | {name: ground.blend(ink, share).hex for name, share in left.items()}
 
 
-def filtered(app: App[Any], filters: Sequence[LineFilter]) -> list[LineFilter]:
-    """An app's line filters. Under NO_COLOR nothing has a colour; Textual would paint in greys."""
+def line_filters(app: App[Any], filters: Sequence[LineFilter]) -> list[LineFilter]:
+    """Return an app's line filters. With NO_COLOR all colours are removed; Textual would use greys."""
     return [*filters, NoColor()] if app.no_color else list(filters)
 
 
-def fitting(app: App[Any]) -> str:
-    """The theme for a terminal that was told nothing: its own colours where it has but sixteen, else light where it
-    says that its ground is (COLORFGBG)."""
+def default_theme(app: App[Any]) -> str:
+    """Return the default theme of a terminal.
+
+    It is `ansi` with sixteen colours or fewer, `light` if COLORFGBG reports a light background, else `dark`.
+    """
     if app.no_color or app.console.color_system in (None, "standard"):
         return ANSI.name
     ground = os.environ.get("COLORFGBG", "").rpartition(";")[2]
@@ -175,24 +179,24 @@ def fitting(app: App[Any]) -> str:
 
 
 def names(app: App[Any]) -> list[str]:
-    """The themes to choose from, ours first."""
+    """Return the available themes, swe-agent's own first."""
     own = [AUTO, *(theme.name for theme in THEMES)]
     return own + sorted(set(app.available_themes) - set(own))
 
 
-def choose(app: App[Any], name: str) -> str:
-    """Show another theme from now on, and tell so; without a name, which there are."""
+def choose_theme(app: App[Any], name: str) -> str:
+    """Use another theme from now on and return a message; without a name, list the themes."""
     known = names(app)
-    listed = f"There are {', '.join(known)}."
+    listed = f"Themes: {', '.join(known)}."
     if not name:
-        return f"The theme is {app.theme}. {listed} `/theme NAME` shows another one."
+        return f"The theme is {app.theme}. {listed} `/theme NAME` chooses another."
     if name not in known:
         return f"There is no theme {name!r}. {listed}"
-    app.theme = fitting(app) if name == AUTO else name
-    from agent.userconfig import change
+    app.theme = default_theme(app) if name == AUTO else name
+    from agent.config.user_config import change
 
     try:
         change("session.theme", name)
     except SweAgentError as error:
-        return f"The theme is {app.theme}, for now: {error.message} {error.fix}".strip()
+        return f"The theme is {app.theme} for this session only: {error.message} {error.fix}".strip()
     return f"The theme is {app.theme}."

@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from aci.proof import prove
+from aci.proof.proof import prove
 from trajectories.records import Issue, Verdict
 
 UNITTEST = "python3 -m unittest discover -s tests -t ."

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aci.repository import Repository
-from agent.engine import Engine, Happening
-from agent.outcome import Outcome
-from agent.settings import Settings
-from agent.solve import begin, reopen
-from agent.task import Task
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.run_lifecycle import begin, reopen
+from agent.engine.task import Task
+from agent.run_state.attempt_outcome import Outcome
 from trajectories.records import Issue, Step
 
 if TYPE_CHECKING:
-    from tests.agent.talking import Talk
+    from tests.agent.scripted_turns import Talk
 
 Strategy = Callable[[Task], Generator[Step, None, Outcome]]
 
@@ -29,7 +29,7 @@ class Bench:
     def __init__(self, folder: Path, repository: Path) -> None:
         self.folder, self.repository = folder, repository
         self.directory = Path()
-        self.heard: list[Happening] = []
+        self.heard: list[ProgressEvent] = []
 
     def begin(self, *lines: dict, rev: str | None = None, **settings: object) -> Path:
         script = self.folder / "script.jsonl"
@@ -75,7 +75,7 @@ def line(text: str, *actions: dict, usage: dict | None = None, **where: object) 
 @pytest.fixture
 def talk(bench: Bench) -> Iterator[Callable[..., Talk]]:
     """`talk(line(…), …, setting=…)`: a session of turns on the bench, with these answers of the model."""
-    from tests.agent.talking import begun
+    from tests.agent.scripted_turns import begun
 
     opened: list[Talk] = []
 

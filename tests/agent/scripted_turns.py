@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.engine import Engine, Happening
+from agent.config.settings import Settings
+from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.run_lifecycle import Result, reopen, solve
+from agent.engine.turn_lifecycle import next_turn
 from agent.models.scripted import Scripted
-from agent.settings import Settings
-from agent.solve import Result, reopen, solve
-from agent.turns import next_turn
 from tests.agent.conftest import Bench
 from trajectories.records import Step
 
@@ -25,7 +25,7 @@ class Talk:
     bench: Bench
     settings: Settings
     engine: Engine
-    heard: Callable[[Engine, Happening], object] = lambda engine, event: None
+    heard: Callable[[Engine, ProgressEvent], object] = lambda engine, event: None
     results: list[Result] = field(default_factory=list)
 
     def say(self, words: str, strategy: str = "build", images: tuple[str, ...] = (), **changes: Any) -> Result:

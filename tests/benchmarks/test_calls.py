@@ -43,7 +43,7 @@ class Basket:
     def twice(self):
         first = self.add(1)
         getattr(self, "ad" + "d")(2)
-        return self.sum, [one for one in each(self.lines)]
+        return self.sum, tuple(one for one in each(self.lines))
 
     def never(self):
         return self.twice()

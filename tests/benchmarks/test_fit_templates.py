@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.repair.order import templates
-from agent.repair.source import Draft, Source
-from agent.repair.weights import read
+from agent.repair.analysis.source_file import Draft, Source
+from agent.repair.candidate_order import templates
+from agent.repair.candidates.template_weights import parse_weights
 from benchmarks import _mutants_observed, _mutants_unrun, fit_templates
 from benchmarks import _mutating_expressions as expressions
 from benchmarks import _mutating_statements as statements
@@ -187,7 +187,7 @@ def test_weights_are_fitted_from_watched_mutants_and_compared_on_a_package_held_
     told = capsys.readouterr().out
     assert "new weights" in told
     assert {file.name for file in Path(cache).iterdir()} == {f"{one.name}.jsonl.gz" for one in packages}
-    fitted = read(Path(weights).read_text())
+    fitted = parse_weights(Path(weights).read_text())
     assert set(fitted.templates) == set(templates())
     assert all(0 < one.weight <= 1 for one in fitted.templates.values())
     (row,) = json.loads(Path(ranks).read_text())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.efficiency import fit
+from aci.performance.efficiency import fit_growth
 from benchmarks._growth_pairs import PAIRS, Pair, constant, linear, logarithm, loglinear, square
 from benchmarks.growth import Measured, fitted, is_good, main, measure, room_of_pairs, summary
 
@@ -35,7 +35,7 @@ def test_both_solutions_agree_and_leave_their_arguments(pair: Pair) -> None:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 def test_the_known_costs_are_told_apart(pair: Pair) -> None:
-    slow, fast = (fit(pair.sizes, [cost(n) for n in pair.sizes]) for cost in (pair.slow_cost, pair.fast_cost))
+    slow, fast = (fit_growth(pair.sizes, [cost(n) for n in pair.sizes]) for cost in (pair.slow_cost, pair.fast_cost))
     assert slow.exponent > fast.exponent
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aci.mentions import mentions
+from aci.issue_text.issue_mentions import find_mentions
 from benchmarks import fit_localization
 from benchmarks._listwise import fit
 from benchmarks._signals import Table, judged
@@ -132,7 +132,7 @@ def test_masking_leaves_words(given: dict[str, Any]) -> None:
     body = "see https://github.com/a/b/blob/x/c.py#L3, fixed in 0a1b2c3d4e, #12 and ticket 123; deadbeef stays"
     (instance,) = load(**given, limit=1)
     issue = masked(replace(instance, issue=Issue("Price #12", body))).issue
-    found = mentions(issue)
+    found = find_mentions(issue)
     assert (found.links, found.shas, found.numbers) == ((), (), ())
     assert "deadbeef" in issue.body
     assert issue.title.strip() == "Price"

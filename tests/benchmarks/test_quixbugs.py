@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.testing import run_tests
+from aci.testing.suite_run import run_tests
 from benchmarks import quixbugs
 from benchmarks.quixbugs import COMMAND, ISSUE, Row, build, line, main, opened, passes, programs, score, summary, wanted
 from benchmarks.quixbugs_check import check

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.readers import rows
-from tests.trajectories.exports.made_up import Made
+from tests.trajectories.exports.random_runs import Made
 from trajectories.records import Action
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.batch.instances import Gold
+from agent.instances.dataset_instances import Gold
 from benchmarks._instances import failing
 from benchmarks.real_bugs import main, reproduction
 

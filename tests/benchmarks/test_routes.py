@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.localization import Instance
 from benchmarks.routes import Found, Ranked, either, further, fused, hits, main, report
-from tests.aci.test_history import commit
+from tests.aci.history.test_commit_search import commit
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
 

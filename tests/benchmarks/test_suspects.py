@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.spectrum import Spectrum
+from aci.repair.spectrum import Spectrum
 from benchmarks._mutants_observed import Observed
 from benchmarks.suspects import Row, changed_statements, fitted, main, rank
 

@@ -140,7 +140,7 @@ def answer(text: str, *actions: dict, **where: object) -> dict:
 @pytest.fixture
 def user(machine: Machine, calculator: Path, issue_file: str):
     """Somebody with this repository and this issue, and a model at an endpoint once they have one."""
-    from tests.e2e.providing import User
+    from tests.e2e.provider_user import User
 
     (machine.home / "config.toml").unlink()
     machine.extra |= {"SWE_AGENT_RETRY_WAIT": "0"}

@@ -11,7 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-IMPORTED = ["agent.solve", "agent.console", "agent.drive", "agent.deliver", "agent.learning", "aci.graph.graph", "git"]
+IMPORTED = [
+    "agent.engine.run_lifecycle",
+    "agent.console.run_display",
+    "agent.console.foreground_run",
+    "agent.engine.delivery",
+    "agent.engine.lessons",
+    "aci.graph.code_graph",
+    "git",
+]
 
 
 def run(

@@ -5,7 +5,7 @@ from pathlib import Path
 STRATEGY = '''
 """A strategy with every structure there is, for tests of resuming."""
 
-from agent.loop import loop
+from agent.engine.loop import loop
 
 ROLES = ("coder",)
 

@@ -14,12 +14,12 @@ import yaml
 
 from tests.conftest import IMAGE, git
 from tests.e2e.conftest import CALCULATOR, TEST_CORE, answer, call, write
-from tests.e2e.providing import SOLVE, SUBMIT
+from tests.e2e.provider_user import SOLVE, SUBMIT
 from tests.e2e.stand_ins import APP_KEY, STAND_INS, download
 from tests.e2e.workflow import CALLER, FILE, HOUSE, Job, Workflow
 from tests.endpoint import Answer, Endpoint
-from tests.github import Hub
-from tests.github.threads import Pull
+from tests.github_server import Hub
+from tests.github_server.threads import Pull
 
 KEY = "canary-7c31e0b4d9"
 TABLE = '[models."openai/x"]\napi_base = "{}"\nkey_env = "PROVIDERS"\nprice_in = 1.0\nprice_out = 5.0\n'

@@ -250,7 +250,7 @@ def test_a_state_folder_that_cannot_be_used(machine, calculator, issue_file, fix
     for state in ("/etc/passwd", "/proc/nope"):
         machine.extra["SWE_AGENT_STATE"] = state
         done = machine.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--json")
-        refused(done, 5, "cannot be kept")
+        refused(done, 5, "cannot be stored")
         assert json.loads(done.stdout)["error"]["code"] == 5
 
 
@@ -268,7 +268,7 @@ def test_a_run_that_was_never_begun_is_said(machine):
     folder.mkdir(parents=True)
     (folder / "journal.jsonl").write_text("")
     for command in ("show", "resume"):
-        refused(machine.run(command, "20260101-empty"), 5, "was not begun")
+        refused(machine.run(command, "20260101-empty"), 5, "was not started")
     assert machine.run("runs").returncode == 0
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.batch.store import Store
-from agent.ownership import claim_output
+from agent.batch.reports.batch_results import ResultStore
+from agent.run_state.run_ownership import claim_output
 from tests.conftest import git
-from tests.e2e.batching import ADD_TEST, FIX, Batcher, solving
+from tests.e2e.batch_setup import ADD_TEST, FIX, Batcher, solving
 from tests.e2e.conftest import Machine, call
-from tests.e2e.killing import MODEL, account
+from tests.e2e.kill_runner import MODEL, account
 from tests.endpoint import Answer, Endpoint
 
 pytestmark = pytest.mark.slow
@@ -99,7 +99,7 @@ def test_an_interrupt_ends_it_though_a_model_says_nothing_and_it_goes_on_after(b
 def test_the_total_ends_it_and_a_higher_one_goes_on(batcher, machine):
     model = solving(machine)
     refused = batcher.run(model, "--total", 0.5)
-    assert (refused["returncode"], "does not pay for one instance" in refused["error"]["message"]) == (2, True)
+    assert (refused["returncode"], "does not cover one instance" in refused["error"]["message"]) == (2, True)
     told = batcher.run(model, "--budget", 0.01, "--total", 0.0101, "--workers", 2)
     assert (told["returncode"], told["error"]["code"], told["done"], told["left"]) == (4, 4, 1, 1), told
     assert told["dollars"] == pytest.approx(0.0002)
@@ -185,12 +185,12 @@ def test_what_a_user_has_set_for_runs_does_nothing_to_the_repositories_of_a_batc
 
 def test_a_repos_that_is_a_file(batcher, machine):
     told = batcher.run(solving(machine), "--repos", batcher.folder / "instances.jsonl")
-    assert (told["returncode"], "is no folder" in told["error"]["message"]) == (2, True)
+    assert (told["returncode"], "is not a folder" in told["error"]["message"]) == (2, True)
 
 
 def test_a_second_driver_is_told_to_wait(batcher, machine):
     claim_output(batcher.out, machine.home / "state")
-    with Store(batcher.out):
+    with ResultStore(batcher.out):
         told = batcher.run(solving(machine))
     assert (told["returncode"], told["error"]["code"]) == (75, 75), told
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.batching import ADD_TEST, FIX, Batcher
+from tests.e2e.batch_setup import ADD_TEST, FIX, Batcher
 from tests.e2e.conftest import Machine
-from tests.e2e.killing import MODEL, Provider, account, provider
+from tests.e2e.kill_runner import MODEL, Provider, account, provider
 from tests.endpoint import Request
 from tests.sampling import SEED
 from trajectories.journal import read

@@ -1,4 +1,4 @@
-"""A provider at its worst: no instance of a batch is lost, and the purse is exact to the request."""
+"""A provider at its worst: no instance of a batch is lost, and the batch_budget is exact to the request."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.batching import Batcher
+from tests.e2e.batch_setup import Batcher
 from tests.e2e.conftest import Machine
-from tests.e2e.killing import MODEL, account
-from tests.e2e.providing import ADD_TEST, FIX, KEY, KEY_IN, LOOK, SUBMIT
+from tests.e2e.kill_runner import MODEL, account
+from tests.e2e.provider_user import ADD_TEST, FIX, KEY, KEY_IN, LOOK, SUBMIT
 from tests.endpoint import Answer, Endpoint, Request, Tokens
 from tests.sampling import SEED
 from trajectories.journal import read
@@ -166,7 +166,7 @@ def test_a_provider_that_cannot_be_reached_stops_the_batch_and_gives_up_none(mac
     told = batcher.run(MODEL, *flags)  # nobody listens there any more
     assert told["returncode"] in (5, 75), told
     assert (told["exits"], told["left"], told["done"]) == ({"infrastructure": 3}, 6, 0), told
-    assert "3 instances in a row failed alike" in told["error"]["message"]
+    assert "3 instances in a row failed with the same error" in told["error"]["message"]
     assert batcher.predictions() == []
     with Endpoint(Moody(0.0)) as endpoint:
         has(machine, endpoint)

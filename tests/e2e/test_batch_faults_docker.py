@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import IMAGE
-from tests.e2e.batching import ADD_TEST, FIX, Batcher
+from tests.e2e.batch_setup import ADD_TEST, FIX, Batcher
 from tests.e2e.conftest import Machine, answer, call
 from tests.e2e.dockerd import OwnDaemon
-from tests.e2e.killing import account
+from tests.e2e.kill_runner import account
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -131,7 +131,7 @@ def test_docker_has_no_room_for_a_while(batcher: Batcher, daemon: OwnDaemon, mac
         free = os.statvfs(daemon.data).f_bavail * os.statvfs(daemon.data).f_frsize
         os.posix_fallocate(file.fileno(), 0, max(free - 50_000, 1))
     try:
-        running.until(lambda: "It is tried again" in running.said)
+        running.until(lambda: "Next try in" in running.said)
     finally:
         ballast.unlink()
     all_solved(batcher, running.end())

@@ -106,7 +106,7 @@ def test_where_the_keeper_of_records_dies_all_goes_on(home: Home) -> None:
     said = json.loads(out)
     assert (process.returncode, said["done"], said["left"]) == (0, 4, 0), err
     assert said["exits"] == {"verified": 3, "unproven": 1}
-    assert "keeps the batch's records was lost" in err
+    assert "stores the batch's records was lost" in err
     records = [read(home.out / "runs" / name) for name in NAMES]
     assert [sum(isinstance(one, Exit) for one in record.records) for record in records] == [1] * 4
 
@@ -133,7 +133,7 @@ def test_where_no_node_has_docker_the_batch_stops(tmp_path: Path, monkeypatch: p
             home.endpoint.close()
     assert (code, said["done"], said["left"]) == (5, 0, 4), err
     assert "Docker is not running" in said["error"]["message"]
-    assert "No other node" in said["error"]["fix"]
+    assert "no other usable node" in said["error"]["fix"]
     results = home.out / "results.jsonl"
     assert not results.exists() or not results.read_text()
 

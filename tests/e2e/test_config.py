@@ -25,7 +25,7 @@ def user(machine):
     """A user whose keyring is a file, and whose config has comments."""
     (machine.home / "config.toml").write_text(WRITTEN)
     machine.plugins = Path(__file__).parent.parent
-    machine.extra |= {"PYTHON_KEYRING_BACKEND": "filering.Keyring", "FILERING": str(machine.home / "ring.json")}
+    machine.extra |= {"PYTHON_KEYRING_BACKEND": "keyring_file.Keyring", "FILERING": str(machine.home / "ring.json")}
     return machine
 
 
@@ -136,8 +136,8 @@ def test_setting_keeps_comments_and_order(user):
         (("set", "budget"), "takes NAME VALUE"),
         (("unset", "model"), "not set in"),
         (("unset", "models.nothing"), "not set in"),
-        (("key", "open ai"), "is no provider or model"),
-        (("path", "x"), "takes nothing"),
+        (("key", "open ai"), "is not a provider or model"),
+        (("path", "x"), "takes no arguments"),
         (("show", "--in-clear"), "are for `config key`"),
         (("frobnicate",), "frobnicate"),
     ],
@@ -222,7 +222,7 @@ def test_without_a_keyring_only_in_clear_when_asked(user):
     assert not (user.home / "keys.toml").exists()
     done = feed(user, "k-1234\n", "config", "key", "openai/gpt-4.1", "--in-clear")
     assert done.returncode == 0
-    assert "in clear in" in done.stderr
+    assert "in plain text in" in done.stderr
     assert (user.home / "keys.toml").stat().st_mode & 0o777 == 0o600
 
 

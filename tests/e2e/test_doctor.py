@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agent import checkup
-from agent.settings import Settings
+from agent.cli import health_checks
+from agent.config.settings import Settings
 from tests.e2e.conftest import answer
 from tests.endpoint import Answer, Endpoint, Tokens
 
@@ -55,9 +55,9 @@ def test_a_price_of_the_users_own(user):
 @pytest.mark.parametrize(
     ("config", "check", "said"),
     [
-        ('model = "openai/gpt-4.1"\n', "model", "no key for openai/gpt-4.1"),
-        ('model = "nobody/nothing"\n', "model", "no provider 'nobody'"),
-        ('model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\n', "price", "nobody knows the price of mine"),
+        ('model = "openai/gpt-4.1"\n', "model", "No API key for openai/gpt-4.1"),
+        ('model = "nobody/nothing"\n', "model", "Unknown provider 'nobody'"),
+        ('model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\n', "price", "no price is known for mine"),
         ('model = "x/y"\n[models."x/y"]\nkey_env = "NOWHERE"\napi_base = "http://127.0.0.1:9"\n', "model", "NOWHERE"),
         ('model = "scripted:/nowhere"\n', "model", "cannot be read"),
     ],
@@ -110,14 +110,14 @@ def test_a_model_that_does_not_answer(user):
 
 @pytest.mark.slow
 def test_a_model_that_hangs_is_given_up_long_before_a_run_would(user, monkeypatch):
-    monkeypatch.setattr(checkup, "PATIENCE", 0.5)
+    monkeypatch.setattr(health_checks, "PATIENCE", 0.5)
     monkeypatch.setenv("TEST_KEY", "canary-4f1d9c27ab")
     with Endpoint([Answer(hang=True)]) as endpoint:
         table = {"api_base": endpoint.openai, "key_env": "TEST_KEY", "price_in": 1, "price_out": 2}
         settings = Settings(model="openai/mine", models={"openai/mine": table}, state=user.home, workspace="local")
         with warnings.catch_warnings(), ThreadPoolExecutor(1) as pool:
             warnings.simplefilter("ignore")
-            found = pool.submit(checkup.checkup, settings, True).result()
+            found = pool.submit(health_checks.run_health_checks, settings, True).result()
     assert (settings.first_timeout, settings.model_timeout) == (1800, 300)
     (answered,) = [finding for finding in found if finding.name == "answer"]
     assert not answered.ok
@@ -142,29 +142,29 @@ def test_clean_says_what_it_removed(user, tmp_path):
     done = user.run("doctor", "--clean")
     assert done.returncode == 0, done.stderr
     assert "removed temporary folders: 1 (3.0 MB)" in done.stdout
-    assert "Docker was not looked at: Docker is not running" in done.stdout
+    assert "Docker was not cleaned: Docker is not running" in done.stdout
     assert not left.exists()
     told = user.json("doctor", "--clean")
     assert told["bytes"] == 0
     assert {each["what"] for each in told["removed"]} == {"temporary folders", "locks"}
-    assert "Nothing was left." in user.run("doctor", "--clean").stdout
+    assert "There was nothing to remove." in user.run("doctor", "--clean").stdout
 
 
 @pytest.mark.docker
 def test_which_system_calls_containers_are_refused_is_said(user):
     user.extra["SWE_AGENT_WORKSPACE"] = "docker"
     seccomp = checks(user)[1]["seccomp"]
-    assert (seccomp["ok"], seccomp["found"]) == (True, "our profile: no AF_VSOCK, AF_ALG, io_uring")
+    assert (seccomp["ok"], seccomp["found"]) == (True, "the profile of swe-agent: no AF_VSOCK, AF_ALG, io_uring")
 
 
 @pytest.mark.parametrize(
     ("options", "is_podman", "said"),
     [
-        ([], False, "filters no system calls"),
-        (["name=seccomp,profile=default"], True, "Podman accepts no other"),
+        ([], False, "does not filter system calls"),
+        (["name=seccomp,profile=default"], True, "Podman accepts no profile"),
     ],
 )
 def test_a_daemon_that_takes_no_profile(options, is_podman, said):
-    found = checkup._seccomp({"SecurityOptions": options}, is_podman)
+    found = health_checks._seccomp({"SecurityOptions": options}, is_podman)
     assert said in found.found
     assert found.ok == bool(options)

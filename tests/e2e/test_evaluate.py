@@ -155,7 +155,7 @@ def test_right_wrong_empty_missing_and_refused_are_told_apart(judge: Judge) -> N
     before = {path: path.stat().st_mtime_ns for path in judge.out.rglob("graded.json")}
     again = judge.machine.run(*words)
     assert again.returncode == 0
-    assert "3 of 3 predictions are graded already." in again.stderr
+    assert "3 of 3 predictions are already graded." in again.stderr
     assert {path: path.stat().st_mtime_ns for path in judge.out.rglob("graded.json")} == before
     for said in ("20.0%", "acme/calc", "c-missing", "c-refused"):
         assert said in again.stdout
@@ -294,13 +294,13 @@ def test_a_stopped_evaluation_goes_on(
         assert process.returncode == -number
     else:
         assert process.returncode == 130
-        assert "Start it again with the same --out to go on." in said
+        assert "Start it again with the same --out to continue." in said
         assert "Traceback" not in said
     assert (judge.folder_of("c-1", model="gold") / "graded.json").exists()
     assert not (judge.folder_of("c-2", model="gold") / "graded.json").exists()
     again = judge.machine.json(*words)
     assert again["resolved"] == 2
-    assert "1 of 2 predictions are graded already." in again["stderr"]
+    assert "1 of 2 predictions are already graded." in again["stderr"]
 
 
 @pytest.mark.slow
@@ -310,16 +310,16 @@ def test_two_at_a_time_in_one_folder_are_one_too_many(
     judge, words, _ = halted
     second = judge.machine.run(*words)
     assert second.returncode == 75
-    assert "Another process evaluates in" in second.stderr
+    assert "Another process is evaluating in" in second.stderr
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("preds.jsonl", '{"instance_id": "c-1", "model_patch": ""}\nrubbish\n', "is no JSON"),
-        ("preds.json", '{"c-1": 3}', "is no object"),
+        ("preds.jsonl", '{"instance_id": "c-1", "model_patch": ""}\nrubbish\n', "is not JSON"),
+        ("preds.json", '{"c-1": 3}', "is not an object"),
         ("preds.jsonl", '{"instance_id": 3, "model_patch": ""}\n', "has no instance_id"),
-        ("preds.jsonl", '{"instance_id": "c-1", "model_patch": 3}\n', "are text"),
+        ("preds.jsonl", '{"instance_id": "c-1", "model_patch": 3}\n', "must be text"),
         ("preds.jsonl", '{"instance_id": "c-9", "model_patch": ""}\n', "No prediction of"),
         (
             "preds.jsonl",
@@ -351,7 +351,7 @@ def test_predictions_that_are_none_are_one_clear_sentence(judge: Judge, name: st
         (["--run-id", "gold"], "Choose another name"),
         (["--filter", "nothing"], "None of"),
         (["--repeats", "0"], "greater than or equal to 1"),
-        (["--out", "/dev/null"], "is no folder"),
+        (["--out", "/dev/null"], "is not a folder"),
     ],
 )
 def test_bad_flags_are_one_clear_sentence(judge: Judge, more: list[str], said: str) -> None:
@@ -394,7 +394,7 @@ def test_without_a_patch_of_its_own_an_instance_is_judged_and_without_tests_it_i
     predictions = judge.predicted("preds.jsonl", c_1=judge.solution())
     told = judge.machine.json(*judge.words(instances, predictions))
     assert (told["resolved"], told["total"]) == (1, 1)
-    assert "1 of 2 instances are left out, whose rows do not say how they are judged: c-2." in told["stderr"]
+    assert "1 of 2 instances are left out, because their rows have no tests: c-2." in told["stderr"]
 
 
 def test_instances_without_tests_cannot_be_evaluated(judge: Judge) -> None:
@@ -402,7 +402,7 @@ def test_instances_without_tests_cannot_be_evaluated(judge: Judge) -> None:
     solvable = {name: row[name] for name in ("instance_id", "repo", "base_commit", "problem_statement")}
     ran = judge.machine.run(*judge.words(judge.lines("instances.jsonl", [solvable]), "gold"))
     assert ran.returncode == 2
-    assert "do not say how instances are judged" in ran.stderr
+    assert "have no tests to judge instances by" in ran.stderr
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_a_branch_of_it(machine, calculator, issue_file, fixing):
     assert git(calculator, "log", "-1", "--format=%s", "mend") == "add() subtracts"
     assert git(calculator, "rev-parse", "mend^") == git(calculator, "rev-parse", "HEAD")
     assert git(calculator, "status", "--porcelain") == ""
-    for name, said in (("mend", "exists already"), ("bad name..", "cannot be the name")):
+    for name, said in (("mend", "exists already"), ("bad name..", "is not a valid")):
         refused = machine.json(*arguments[:-1], name)
         assert (refused["returncode"], set(refused) - {"returncode", "stderr"}) == (2, {"error"}), "before it costs"
         assert said in refused["error"]["message"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.repair.tried import WIDTH
+from agent.repair.search_progress import WIDTH
 from tests.conftest import copy_run, git
 from tests.e2e.conftest import TELLING_TEST, TEST_CORE, Machine, answer, call, write
-from tests.e2e.killing import account, begun, killed
+from tests.e2e.kill_runner import account, begun, killed
 from tests.e2e.plugin import install
 from tests.sampling import SEED, sample
 from trajectories.journal import read

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from agent.task import RESUMED
+from agent.engine.task import RESUMED
 from tests.e2e.conftest import TEST_CORE, Machine
-from tests.e2e.killing import MODEL, Provider, account, begun, killed, provider
+from tests.e2e.kill_runner import MODEL, Provider, account, begun, killed, provider
 from tests.endpoint import Request
 from tests.sampling import SEED, sample
 from trajectories.journal import read

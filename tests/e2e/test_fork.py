@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.ownership import register
+from agent.run_state.run_ownership import register
 from tests.conftest import copy_run, git
 from tests.e2e.conftest import CALCULATOR, ISSUE, TEST_CORE, Machine, answer, call, write
 from tests.e2e.plugin import install
@@ -142,13 +142,13 @@ def test_a_hint_is_read_and_followed(machine, parent):
     steps = read(Path(told["directory"])).steps["main"]
     assert [step.author for step in steps[2:4]] == ["resume", "user"]
     assert steps[3].observations[0].text == "It is a sum, not a product."
-    assert "hint was not read" not in told["stderr"]
+    assert "hint was not used" not in told["stderr"]
 
 
 def test_a_hint_that_nobody_reads_is_said(machine, parent):
     told = machine.json("fork", f"{parent['run']}@5", "--hint", "Too late.")
     assert told["exit"] == 0
-    assert "hint was not read" in told["stderr"]
+    assert "hint was not used" in told["stderr"]
 
 
 def test_another_model_goes_on(machine, parent):
@@ -204,9 +204,9 @@ def test_inside_attempts_side_by_side(machine, calculator, issue_file, workspace
         ("{run}@main/other#1", "has no step main/other#1; its branches with steps are main"),
         ("{run}@0", "has no step main#0"),
         ("{run}@seven", "has no step main#seven"),
-        ("{run}@", "names no step of a run"),
-        ("{run}", "names no step of a run"),
-        ("@3", "names no step of a run"),
+        ("{run}@", "is not a step of a run"),
+        ("{run}", "is not a step of a run"),
+        ("@3", "is not a step of a run"),
         ("nothing@3", "no run named 'nothing'"),
     ],
 )
@@ -226,7 +226,7 @@ def test_steps_that_are_none(machine, parent, name, said):
         (("--effort", "huge"), 2, "--effort cannot be used"),
         (("--model", "scripted:/nowhere"), 3, "cannot be read"),
         (("--apply", "--branch", "x"), 2, "both given"),
-        (("--branch", "bad name.."), 2, "cannot be the name"),
+        (("--branch", "bad name.."), 2, "is not a valid"),
         (("--hint", "x" * 110_000), 2, "Keep it under"),
     ],
 )
@@ -261,7 +261,7 @@ def test_a_step_whose_reply_is_lost(machine, copy):
     rewrite(copy, lambda record: record if record["type"] != "reply" else None)
     done = machine.run("fork", f"{copy}@2")
     assert done.returncode == 5
-    assert "reply of step main#2 is not on the record" in done.stderr
+    assert "reply of step main#2 is missing" in done.stderr
 
 
 def test_a_copy_that_fails_leaves_nothing_behind(machine, copy):

@@ -181,7 +181,7 @@ def test_what_the_issues_example_calls_counts(machine: Machine, calculator: Path
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("add() subtracts", "The issue shows no Python that could be run."),
+        ("add() subtracts", "The issue shows no Python code that can be run."),
         ("add():\n```python\nimport os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n```", ""),
     ],
 )
@@ -222,7 +222,7 @@ def test_a_disk_that_is_full(machine: Machine, calculator: Path, arguments: list
             check=False,
         )
     assert done.returncode == 5
-    assert done.stderr == "swe-agent: Nothing more can be written: No space left on device. Make room.\n"
+    assert done.stderr == "swe-agent: The disk is full: No space left on device. Free some space.\n"
 
 
 def test_the_names_of_what_was_left_out(machine: Machine, calculator: Path) -> None:
@@ -245,7 +245,7 @@ def test_what_else_a_patch_concerns(machine: Machine, calculator: Path, tmp_path
     before = state(calculator)
     found = locate(machine, calculator, "--patch", str(tmp_path / "p.diff"))
     (hit,) = [hit for hit in found["functions"] if hit["name"] == "double"]
-    assert hit["why"] == ["calls add in line 7: c must be given"]
+    assert hit["why"] == ["calls add in line 7: c is required"]
     assert state(calculator) == before
 
 
@@ -253,7 +253,7 @@ def test_a_patch_that_does_not_fit(machine: Machine, calculator: Path, tmp_path:
     (tmp_path / "p.diff").write_text("--- a/calc/core.py\n+++ b/calc/core.py\n@@ -1 +1 @@\n-nothing\n+something\n")
     found = locate(machine, calculator, "--patch", str(tmp_path / "p.diff"))
     assert found["returncode"] == 2
-    assert "does not fit" in found["error"]["message"]
+    assert "does not apply" in found["error"]["message"]
     (tmp_path / "p.diff").write_text("\n")
     assert "is empty" in locate(machine, calculator, "--patch", str(tmp_path / "p.diff"))["error"]["message"]
 
@@ -293,7 +293,7 @@ def test_more_of_one_name_than_are_shown(machine: Machine, make_repo) -> None:
     text = "".join(f"class C{n}:\n    def __init__(self):\n        pass\n\n\n" for n in range(9)) + "C8()\n"
     repo = make_repo({"a.py": text})
     done = machine.run("graph", "__init__", "--repo", str(repo))
-    assert done.stdout.endswith("\n4 more are called so: name one, like `a.py:C5.__init__`.\n")
+    assert done.stdout.endswith("\n4 more have this name: choose one, like `a.py:C5.__init__`.\n")
     told = machine.json("graph", "__init__", "--repo", str(repo))
     assert len(told["found"]) == 5
     assert [one["name"] for one in told["more"]] == [f"C{n}.__init__" for n in range(5, 9)]
@@ -310,7 +310,7 @@ def test_a_name_that_nothing_has(machine: Machine, calculator: Path) -> None:
     assert found["returncode"] == found["error"]["code"] == 2
     assert "double (calc/core.py:6)" in found["error"]["fix"]
     long = machine.json("graph", "z" * 5_000, "--repo", str(calculator))
-    assert long["error"]["message"] == f"Nothing is called '{'z' * 100}'."
+    assert long["error"]["message"] == f"There is no symbol '{'z' * 100}'."
 
 
 class Page(html.parser.HTMLParser):

@@ -120,7 +120,7 @@ def test_a_models_candidates_are_judged_and_told(machine, shop):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--function", "helpers.py"], "names no function"),
+        (["--function", "helpers.py"], "does not name a function"),
         (["--function", "nothing.py:f"], "There is no file nothing.py"),
         (["--workload", "x", "--benchmark", "y"], "Choose one"),
         (["--function", "helpers.py:sorted_unique"], "has no function sorted_unique"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Machine, answer, call
-from tests.e2e.providing import SOLVE, User
+from tests.e2e.provider_user import SOLVE, User
 from tests.endpoint import Endpoint
 from trajectories.journal import read
 
@@ -94,12 +94,12 @@ def test_a_session_does_what_it_was_asked(machine: Machine, calculator: Path) ->
 
 END = """
 import atexit, sys, threading
-from agent.process_end import leave, prepare_streams
+from agent.console.process_end import exit_process, prepare_streams
 prepare_streams()
 atexit.register(lambda: print("at exit"))
 threading.Thread(target=threading.Event().wait).start()
 print("said")
-leave(3)
+exit_process(3)
 """
 
 
@@ -119,21 +119,21 @@ def test_a_system_exit_keeps_its_code_and_message(end: str, expected: tuple[int,
 
 INTERRUPTED = """
 import signal
-from aci import daemon
-from agent.process_end import leave, prepare_streams
+from aci.docker import docker_daemon
+from agent.console.process_end import exit_process, prepare_streams
 prepare_streams()
-daemon.all_discarded = lambda seconds: signal.raise_signal(signal.SIGINT)
+docker_daemon.all_discarded = lambda seconds: signal.raise_signal(signal.SIGINT)
 print("said")
-leave(3)
+exit_process(3)
 """
 IMPATIENT = """
 from concurrent.futures import Future
-from aci import daemon
-from agent.process_end import leave, prepare_streams
+from aci.docker import docker_daemon
+from agent.console.process_end import exit_process, prepare_streams
 prepare_streams()
-daemon._under_way.add(Future())
+docker_daemon._pending_tasks.add(Future())
 print("said")
-leave(3, patience=0)
+exit_process(3, patience=0)
 """
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from agent.models._fenced import render
-from agent.task import MOST_ACTIONS
-from tests.e2e.providing import ADD_TEST, CLAUDE, FIX, KEY, LOOK, MODEL, RESPONSES, SOLVE, SUBMIT, User
+from agent.engine.task import MOST_ACTIONS
+from agent.models._text_tool_calls import render
+from tests.e2e.provider_user import ADD_TEST, CLAUDE, FIX, KEY, LOOK, MODEL, RESPONSES, SOLVE, SUBMIT, User
 from tests.endpoint import Answer, Endpoint, Request, Tokens
 
 pytestmark = pytest.mark.slow
@@ -124,7 +124,7 @@ def test_a_picture_beside_the_issue(user: User, tmp_path: Path, images: bool) ->
     if images:
         assert [part["image_url"]["url"] for part in content if part["type"] == "image_url"] == [url]
     else:
-        assert "[1 picture could not be shown: this model takes none]" in content
+        assert "[1 picture could not be shown: this model accepts none]" in content
         assert url not in text_of(request)
 
 
@@ -156,7 +156,7 @@ def test_what_the_model_gets_wrong_is_told_to_it(user: User) -> None:
         told = user.fix("--strategy", "react")
     assert told["exit"] == 0, told["stderr"]
     wrong, cut, _, crowd = (answers_in(body) for body in endpoint.asked[1:])
-    assert "no JSON" in wrong["call_0_0"]
+    assert "not JSON" in wrong["call_0_0"]
     assert "path" in wrong["call_0_1"]
     assert "edti" in wrong["call_0_2"]
     assert "must be an object, not list" in wrong["call_0_3"]

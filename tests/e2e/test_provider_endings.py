@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.providing import FIX, KEY_IN, LOOK, MODEL, SOLVE, User
+from tests.e2e.provider_user import FIX, KEY_IN, LOOK, MODEL, SOLVE, User
 from tests.endpoint import Answer, Endpoint, Tokens
 
 pytestmark = pytest.mark.slow
@@ -14,7 +14,7 @@ TOO_LONG = "prompt is too long: 210000 tokens > 200000 maximum"
 
 @pytest.mark.parametrize(
     ("status", "said", "fix"),
-    [(401, "does not take the key", f"${KEY_IN}"), (403, "does not take the key", f"${KEY_IN}"),
+    [(401, "rejected the key", f"${KEY_IN}"), (403, "rejected the key", f"${KEY_IN}"),
      (404, "has no model openai/x", "api_base")],
 )  # fmt: skip
 def test_what_the_user_can_mend_and_resume(user: User, status: int, said: str, fix: str) -> None:
@@ -95,7 +95,7 @@ def test_a_server_that_is_not_there(user: User) -> None:
     told = user.fix()
     assert told["exit"] == 75, told["stderr"]
     assert endpoint.url in told["error"]["message"]
-    assert "Is the server running" in told["error"]["fix"]
+    assert "Check that the server is running" in told["error"]["fix"]
     assert told["usage"]["dollars"] == 0
 
 

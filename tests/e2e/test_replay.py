@@ -36,7 +36,7 @@ def test_a_run_is_acted_again_without_its_model_and_its_repository(machine, calc
     done = machine.json("replay", run)
     assert (done["returncode"], done["exit"], done["first"], done["texts"]) == (0, 0, None, [])
     assert done["same"] == done["steps"]
-    assert "is gone" in done["notes"][0]
+    assert "is missing" in done["notes"][0]
     listed = machine.json("runs")["runs"]
     assert {line["run"]: line["ended"] for line in listed} == {run: "verified", done["run"]: "replayed"}
     assert next(line["dollars"] for line in listed if line["run"] == done["run"]) == 0

@@ -157,7 +157,7 @@ def test_the_newest_run_is_gone_on_with(machine, lines):
     lines("First?\n", "--model", model, "--mode", "plan")
     done = lines("Second?\n", "--resume")
     assert (done.returncode, done.stdout) == (0, "Two.\n")
-    assert "Going on with the newest run" in done.stderr
+    assert "Resuming the newest run" in done.stderr
     (run,) = (machine.home / "state" / "runs").iterdir()
     named = lines("/cost\n", "--resume", run.name)
     assert "2 calls" in named.stdout

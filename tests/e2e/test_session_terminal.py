@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.tui.approving import GRACE
+from agent.tui.approval_screen import GRACE
 from tests.conftest import git
 from tests.e2e.conftest import Machine
-from tests.e2e.providing import ADD_TEST, FIX, LOOK, MODEL, User
+from tests.e2e.provider_user import ADD_TEST, FIX, LOOK, MODEL, User
 from tests.e2e.tmux import Terminal, terminal
 from tests.endpoint import Answer, Endpoint
 from trajectories.journal import read
@@ -61,7 +61,7 @@ def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: Use
             window.type("No waiting, please: mend it.")
             window.keys("Enter")
             window.wait("add\\(\\) adds now")
-            window.wait("What passed before passes now|no loss")
+            window.wait("All tests that passed before still pass|no loss")
             window.type("/undo")
             window.keys("Enter")
             window.wait("[Uu]ndo|[Bb]ack")

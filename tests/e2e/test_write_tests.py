@@ -101,8 +101,8 @@ def test_where_nothing_is_left_to_reach_no_test_is_written(machine, shop) -> Non
     [
         ([], "Give --function PATH.py:NAME, or --changed."),
         (["--function", "shop.py:sign", "--changed"], "Both --function and --changed were given"),
-        (["--function", "shop"], "names no function"),
-        (["--function", "shop.py:"], "names no function"),
+        (["--function", "shop"], "is not a function"),
+        (["--function", "shop.py:"], "is not a function"),
         (["--function", "nothing.py:f"], "There is no file nothing.py"),
         (["--function", "shop.py:total"], "has no function or class total"),
         (["--function", "tests/__init__.py"], "has no functions"),

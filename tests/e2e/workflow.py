@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from tests.e2e.stand_ins import STAND_INS
-from tests.github import Hub
-from tests.github.state import Repo
+from tests.github_server import Hub
+from tests.github_server.state import Repo
 
 HOUSE, CALLER = Path(__file__).resolve().parents[2], ".github/workflows/swe-agent.yml"
 FILE = HOUSE / CALLER

@@ -8,9 +8,9 @@ Each request and each answer is held against GitHub's own description of its API
 block raises AssertionError for what does not keep to it, also where the client swallowed it.
 """
 
-from tests.github.hub import Hub
-from tests.github.request import Request
-from tests.github.state import Repo, User
-from tests.github.threads import Comment, Issue, Pull, ReviewComment
+from tests.github_server.hub import Hub
+from tests.github_server.request import Request
+from tests.github_server.state import Repo, User
+from tests.github_server.threads import Comment, Issue, Pull, ReviewComment
 
 __all__ = ["Comment", "Hub", "Issue", "Pull", "Repo", "Request", "ReviewComment", "User"]

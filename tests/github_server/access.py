@@ -6,8 +6,8 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.github.request import Refused
-from tests.github.state import Repo, User
+from tests.github_server.request import Refused
+from tests.github_server.state import Repo, User
 
 LIMIT, ANONYMOUS = 5000, 60
 

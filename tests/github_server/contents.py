@@ -5,12 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from tests.github.filling import filled
-from tests.github.objects import git
-from tests.github.repositories import REPO
-from tests.github.request import Answer, Refused
-from tests.github.routes import Call, route
-from tests.github.state import Repo
+from tests.github_server.filling import filled
+from tests.github_server.objects import git
+from tests.github_server.repositories import REPO
+from tests.github_server.request import Answer, Refused
+from tests.github_server.routes import Call, route
+from tests.github_server.state import Repo
 
 READ, WRITE = "contents=read", "contents=write"
 

@@ -13,7 +13,7 @@ from openapi_core import Config, OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
 
-from tests.github.request import Answer, Request
+from tests.github_server.request import Answer, Request
 
 FILE = Path(__file__).with_name("description.json")
 EVERYWHERE = {301, 302, 307, 400, 401, 403, 404, 410, 422, 429, 500, 502, 503}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tests.github import shapes
-from tests.github.state import Repo
-from tests.github.threads import Comment, Issue, Pull, ReviewComment
+from tests.github_server import shapes
+from tests.github_server.state import Repo
+from tests.github_server.threads import Comment, Issue, Pull, ReviewComment
 
 if TYPE_CHECKING:
-    from tests.github.hub import Hub
+    from tests.github_server.hub import Hub
 
 COMMENTED = "webhook-issue-comment-created"
 REVIEWED = "webhook-pull-request-review-comment-created"

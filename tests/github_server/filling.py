@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from tests.github.description import description
+from tests.github_server.description import description
 
 Json = dict[str, Any]
 

@@ -7,14 +7,14 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.github import pushes
-from tests.github.access import Token, allows
-from tests.github.objects import ENV
-from tests.github.request import Answer, Request
-from tests.github.state import Repo
+from tests.github_server import pushes
+from tests.github_server.access import Token, allows
+from tests.github_server.objects import ENV
+from tests.github_server.request import Answer, Request
+from tests.github_server.state import Repo
 
 if TYPE_CHECKING:
-    from tests.github.hub import Hub
+    from tests.github_server.hub import Hub
 
 PATH = re.compile(r"/(?P<name>[^/]+/[^/]+?)(?:\.git)?/(?P<what>info/refs|git-upload-pack|git-receive-pack)")
 

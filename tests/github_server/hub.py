@@ -11,15 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.github import contents, events, issues, labels, pulls, repositories, runs, timeline
-from tests.github.access import Token
-from tests.github.description import violations_of_event
-from tests.github.objects import git
-from tests.github.request import Answer, Refused, Request
-from tests.github.server import Server
-from tests.github.service import answer
-from tests.github.state import Repo, User
-from tests.github.threads import Comment, Issue
+from tests.github_server import contents, events, issues, labels, pulls, repositories, runs, timeline
+from tests.github_server.access import Token
+from tests.github_server.description import violations_of_event
+from tests.github_server.objects import git
+from tests.github_server.request import Answer, Refused, Request
+from tests.github_server.server import Server
+from tests.github_server.service import answer
+from tests.github_server.state import Repo, User
+from tests.github_server.threads import Comment, Issue
 
 PARTS = (contents, issues, labels, pulls, repositories, runs, timeline)
 """The modules that answer requests."""
@@ -153,7 +153,7 @@ class Hub:
 
     def rate(self, token: str = "", *, remaining: int = 0, seconds: int = 3600, status: int = 403) -> None:
         """What is left of a token's hour ("": of those without one), and when it begins anew."""
-        from tests.github.service import quota
+        from tests.github_server.service import quota
 
         found = quota(self, self.tokens.get(token))
         found.remaining, found.status = remaining, status

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.github import access, shapes
-from tests.github.repositories import REPO
-from tests.github.request import Answer, Refused
-from tests.github.routes import Call, route
-from tests.github.threads import Comment, Issue
+from tests.github_server import access, shapes
+from tests.github_server.repositories import REPO
+from tests.github_server.request import Answer, Refused
+from tests.github_server.routes import Call, route
+from tests.github_server.threads import Comment, Issue
 
 ISSUE, COMMENT = REPO + "/issues/{issue_number}", REPO + "/issues/comments/{comment_id}"
 READ, WRITE = ("issues=read", "pull_requests=read"), ("issues=write", "pull_requests=write")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.github import access, shapes
-from tests.github.contents import commit, files
-from tests.github.issues import MOST, TOO_LONG, checked_body, ordered, own, react
-from tests.github.objects import git
-from tests.github.repositories import REPO
-from tests.github.request import Answer, Refused
-from tests.github.routes import Call, route
-from tests.github.state import Repo
-from tests.github.threads import Pull, ReviewComment
+from tests.github_server import access, shapes
+from tests.github_server.contents import commit, files
+from tests.github_server.issues import MOST, TOO_LONG, checked_body, ordered, own, react
+from tests.github_server.objects import git
+from tests.github_server.repositories import REPO
+from tests.github_server.request import Answer, Refused
+from tests.github_server.routes import Call, route
+from tests.github_server.state import Repo
+from tests.github_server.threads import Pull, ReviewComment
 
 PULL = REPO + "/pulls/{pull_number}"
 READ, WRITE = "pull_requests=read", "pull_requests=write"

@@ -8,10 +8,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.github.access import Token, allows
-from tests.github.objects import git
-from tests.github.request import Answer
-from tests.github.state import Repo
+from tests.github_server.access import Token, allows
+from tests.github_server.objects import git
+from tests.github_server.request import Answer
+from tests.github_server.state import Repo
 
 WORKFLOWS = ".github/workflows/"
 NOBODY = "0" * 40

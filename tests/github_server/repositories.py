@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.github import shapes
-from tests.github.access import allows
-from tests.github.filling import filled
-from tests.github.request import Answer, Refused
-from tests.github.routes import Call, route
-from tests.github.service import quota
-from tests.github.state import Repo
-from tests.github.threads import Issue, Pull
+from tests.github_server import shapes
+from tests.github_server.access import allows
+from tests.github_server.filling import filled
+from tests.github_server.request import Answer, Refused
+from tests.github_server.routes import Call, route
+from tests.github_server.service import quota
+from tests.github_server.state import Repo
+from tests.github_server.threads import Issue, Pull
 
 REPO = "/repos/{owner}/{repo}"
 WHOLE = {"read": "read", "triage": "read", "write": "write", "maintain": "write", "admin": "admin", "none": "none"}

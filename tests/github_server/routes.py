@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode
 
-from tests.github import access
-from tests.github.access import Token
-from tests.github.request import Answer, Refused, Request
-from tests.github.state import Repo
-from tests.github.threads import Issue, Pull
+from tests.github_server import access
+from tests.github_server.access import Token
+from tests.github_server.request import Answer, Refused, Request
+from tests.github_server.state import Repo
+from tests.github_server.threads import Issue, Pull
 
 if TYPE_CHECKING:
-    from tests.github.hub import Hub
+    from tests.github_server.hub import Hub
 
 WIDE = {"path", "ref", "basehead", "branch"}
 """Variables that may hold a slash."""

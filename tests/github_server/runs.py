@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.github import shapes
-from tests.github.filling import filled
-from tests.github.repositories import REPO
-from tests.github.request import Answer, Refused
-from tests.github.routes import Call, route
+from tests.github_server import shapes
+from tests.github_server.filling import filled
+from tests.github_server.repositories import REPO
+from tests.github_server.request import Answer, Refused
+from tests.github_server.routes import Call, route
 
 
 @route("GET", REPO + "/actions/runs/{run_id}", "actions=read")

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.github import access, gitserver
-from tests.github.request import Answer, Request
+from tests.github_server import access, gitserver
+from tests.github_server.request import Answer, Request
 
 if TYPE_CHECKING:
-    from tests.github.hub import Hub
+    from tests.github_server.hub import Hub
 
 ROOT = "/api/v3"
 

@@ -9,14 +9,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from tests.github import access
-from tests.github.access import ANONYMOUS, LIMIT, Quota, Token
-from tests.github.description import violations
-from tests.github.request import Answer, Refused, Request
-from tests.github.routes import Call, below, find, moved
+from tests.github_server import access
+from tests.github_server.access import ANONYMOUS, LIMIT, Quota, Token
+from tests.github_server.description import violations
+from tests.github_server.request import Answer, Refused, Request
+from tests.github_server.routes import Call, below, find, moved
 
 if TYPE_CHECKING:
-    from tests.github.hub import Hub
+    from tests.github_server.hub import Hub
 
 
 def answer(hub: Hub, request: Request) -> Answer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from tests.github.filling import Json, filled
-from tests.github.state import Repo, User
-from tests.github.threads import Comment, Issue, Pull, ReviewComment
+from tests.github_server.filling import Json, filled
+from tests.github_server.state import Repo, User
+from tests.github_server.threads import Comment, Issue, Pull, ReviewComment
 
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.github.objects import git
-from tests.github.threads import Issue, Pull
+from tests.github_server.objects import git
+from tests.github_server.threads import Issue, Pull
 
 if TYPE_CHECKING:
-    from tests.github.hub import Hub
+    from tests.github_server.hub import Hub
 
 LEVELS = {"": 0, "none": 0, "read": 1, "triage": 2, "write": 3, "maintain": 4, "admin": 5}
 

@@ -12,9 +12,9 @@ import requests
 from github import Auth, Github, GithubException
 
 from tests.conftest import git
-from tests.github import Hub, Repo
-from tests.github.description import description
-from tests.github.routes import ROUTES
+from tests.github_server import Hub, Repo
+from tests.github_server.description import description
+from tests.github_server.routes import ROUTES
 
 BOT = "github-actions[bot]"
 WRITES = {"issues": "write", "pull-requests": "write", "contents": "write"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.github.state import Repo, User
+    from tests.github_server.state import Repo, User
 
 
 @dataclass(slots=True, eq=False)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.github import shapes
-from tests.github.issues import ISSUE, READ
-from tests.github.request import Answer
-from tests.github.routes import Call, route
-from tests.github.threads import Issue, Pull, ReviewComment
+from tests.github_server import shapes
+from tests.github_server.issues import ISSUE, READ
+from tests.github_server.request import Answer
+from tests.github_server.routes import Call, route
+from tests.github_server.threads import Issue, Pull, ReviewComment
 
 
 @route("GET", ISSUE + "/timeline", *READ)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aci.workspace import Workspace
+from aci.runtime.workspace import Workspace
 from tools.base import Context, Toolbox
 from trajectories.records import Action, Base, Observation, Step
 from trajectories.trees import Trees

@@ -89,7 +89,7 @@ def test_arguments_are_coerced(given: dict[str, Any], expected: dict[str, Any]) 
         ({"path": "x", "lines": "many"}, "`lines`: input should be a valid integer"),
         ({"path": "x", "how": "tall"}, "`how`: input should be 'short' or 'long', not 'tall'"),
         ({"path": "x\0y"}, "NUL"),
-        ({"path": "x", "nodes": ["\ud800"]}, "half a character"),
+        ({"path": "x", "nodes": ["\ud800"]}, "lone surrogate"),
         ({"path": None}, "`path`: input should be a valid string, not None"),
     ],
 )
@@ -202,7 +202,7 @@ def test_an_entry_point_does_not_replace_a_built_in_tool(name: str, tmp_path, mo
 
 def test_a_tool_may_not_call_itself_as_another(tmp_path, monkeypatch) -> None:
     install_tool(tmp_path, monkeypatch, "zoom", function="view")
-    with pytest.raises(ConfigError, match="The tool zoom calls itself 'view'"):
+    with pytest.raises(ConfigError, match="The function of the tool zoom is named 'view'"):
         Toolbox()
 
 

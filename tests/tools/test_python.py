@@ -56,7 +56,7 @@ def test_a_block_that_takes_too_long_is_ended(bench: Bench) -> None:
     seen = bench("python", code="import time\nprint('begun')\ntime.sleep(60)", timeout=1)
     assert not seen.ok
     assert seen.text.startswith("begun\n")  # and where the block was, if it ends before its shell does
-    assert "\n[ended after 1 s" in seen.text
+    assert "\n[timed out after 1 s" in seen.text
     after = bench("python", code="x")
     # where the interrupt comes late, the interpreter ends with it, and the next call says so
     assert after.text == "1" or after.text.startswith(("[a new interpreter", "[the interpreter has ended]"))
@@ -66,7 +66,7 @@ def test_an_interpreter_that_ends_is_begun_anew(bench: Bench) -> None:
     bench("python", code="x = 1")
     assert "[the interpreter has ended]" in bench("python", code="import os\nos._exit(3)").text
     seen = bench("python", code="'x' in globals()").text
-    assert seen == "[a new interpreter: what blocks before have defined is gone]\nFalse"
+    assert seen == "[a new interpreter was started: names that earlier blocks defined are gone]\nFalse"
 
 
 def test_what_a_block_writes_is_in_the_tree_and_nothing_else_is(bench: Bench) -> None:
@@ -103,8 +103,8 @@ def test_blocks_are_the_main_module(bench: Bench) -> None:
 
 
 def test_it_ends_some_time_after_its_shell(tmp_path: Path) -> None:
-    text = files("aci.inside").joinpath("interpreter.py").read_text()
-    (tmp_path / "soon.py").write_text(text.replace("LOOKING, ALONE = 20.0, 300.0", "LOOKING, ALONE = 0.2, 0.4"))
+    text = files("aci.guest").joinpath("interpreter.py").read_text()
+    (tmp_path / "soon.py").write_text(text.replace("= 20.0, 300.0", "= 0.2, 0.4"))
     (tmp_path / "block").write_text("import os\nos.getpid()")
     line = f"{sys.executable} soon.py {tmp_path}/live block; true"
     told = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)

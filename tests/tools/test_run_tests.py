@@ -127,12 +127,12 @@ def test_what_failed_before_is_told_apart(bench: Bench) -> None:
     bench("run_tests")
     new = "from calc import double\n\ndef test_issue():\n    assert double(1) == 3\n"
     bench("edit", path="test_new.py", new=new)
-    assert "Failed before" not in bench("run_tests", nodes=["test_new.py"]).text
+    assert "Already failed" not in bench("run_tests", nodes=["test_new.py"]).text
     bench("edit", path="calc.py", old="2 * x", new="2 + x")
     seen = bench("run_tests")
-    assert "Failed before the source was changed, too: test_calc.py::test_many[0]" in seen.text
+    assert "Already failed before the source was changed: test_calc.py::test_many[0]" in seen.text
     assert "ValueError: always" not in seen.text
-    assert "FAILED test_new.py::test_issue" not in seen.text.partition("Failed before")[0]
+    assert "FAILED test_new.py::test_issue" not in seen.text.partition("Already failed")[0]
     assert "FAILED test_calc.py::test_bad" in seen.text, "it fails by another error now"
     assert len(seen.data["failed"]) == 11
     named = bench("run_tests", nodes=["test_calc.py::test_many"])
@@ -150,7 +150,7 @@ def test_git_is_asked_once_what_changed_in_a_tree(bench: Bench, monkeypatch: pyt
     told = bench("run_tests").text
     pairs = [pair for pair in asked if pair[0] == bench.base.tree]
     assert len(pairs) == len(set(pairs)) == 3
-    assert "Failed before the source was changed, too: " in told
+    assert "Already failed before the source was changed: " in told
     assert "test_new2.py" in told
 
 
@@ -159,4 +159,4 @@ def test_a_run_that_takes_too_long_says_what_to_do(make_bench: MakeBench) -> Non
     slow = "import time, signal\ndef test_a():\n    signal.alarm(0)\n    time.sleep(60)\n"
     bench = make_bench({"test_a.py": slow, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"})
     seen = bench("run_tests", command="python -m pytest -q", timeout=4)
-    assert "up to 3600 s: it is waited for" in seen.text
+    assert "set a timeout of up to 3600 s" in seen.text

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.view import CAPS
+from aci.observation.output_text import CAPS
 from tests.tools.conftest import MakeBench
 
 
@@ -28,14 +28,14 @@ def test_a_command_that_takes_too_long_is_ended(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     seen = bench("shell", command="echo begun; sleep 60", timeout=0)
     assert not seen.ok
-    assert seen.text.startswith("begun\n[ended after 1 s")
-    assert "started anew" in seen.text
+    assert seen.text.startswith("begun\n[timed out after 1 s")
+    assert "was restarted" in seen.text
     assert bench("shell", command="echo alive").text == "alive"
 
 
 def test_an_ended_shell_is_told(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
-    assert "started anew" in bench("shell", command="exit 3").text
+    assert "was restarted" in bench("shell", command="exit 3").text
 
 
 def test_long_output_is_cut_and_kept_whole(make_bench: MakeBench) -> None:
@@ -65,7 +65,7 @@ def test_a_listing_and_a_search_have_caps_of_their_own_and_keep_their_breadth(ma
         seen = bench("shell", command=command)
         assert len(seen.text) <= CAPS["listing"]
         assert all(f"pkg_{n}" in seen.text for n in range(8))
-        assert f"the whole is out:{seen.out}" in seen.text
+        assert f"full output: out:{seen.out}" in seen.text
     seen = bench("shell", command="grep -rn compute_something pkg_1 pkg_2")
     assert len(seen.text) <= CAPS["search"]
     assert all(f"module_{n}.py:1:" in seen.text for n in range(1, 160, 8))
@@ -89,5 +89,5 @@ def test_a_test_run_in_the_shell_is_a_digest_with_an_address(make_bench: MakeBen
     assert "FAILED test_b.py::test_total" in seen.text
     assert "test_ok_7" not in seen.text
     assert "step_3 = 3" not in seen.text
-    assert f"the whole is out:{seen.out}" in seen.text
+    assert f"full output: out:{seen.out}" in seen.text
     assert b"test_ok_7" in bench.outputs[-1]

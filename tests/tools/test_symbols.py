@@ -55,7 +55,7 @@ def test_all_of_a_class(bench: Bench) -> None:
     text = bench("symbols", name="Crate").text
     assert "base classes: 1\n  shop/basket.py:1 Basket" in text
     assert "  shop/till.py:5 ring" in text
-    assert "holds: 1\n  10-11 def weigh(self, unit='kg')" in text
+    assert "contains: 1\n  10-11 def weigh(self, unit='kg')" in text
     assert "subclasses: 1\n  shop/basket.py:9 Crate" in bench("symbols", name="Basket", ask="subclasses").text
 
 
@@ -76,7 +76,7 @@ def test_tests_callees_and_outline(bench: Bench) -> None:
     assert bench("symbols", name="ring", ask="tests").text.endswith("tests: 1\n  tests/test_till.py:5 test_ring")
     assert "  shop/basket.py:14 measure" in bench("symbols", name="ring", ask="callees").text
     outline = bench("symbols", name="shop/basket.py", ask="outline").text
-    assert outline.startswith("shop/basket.py\nholds: 3\n  1-6 class Basket\n  9-11 class Crate(Basket)\n")
+    assert outline.startswith("shop/basket.py\ncontains: 3\n  1-6 class Basket\n  9-11 class Crate(Basket)\n")
     assert bench("symbols", name="test_ring", ask="callers").text.endswith("callers: none known")
 
 
@@ -94,14 +94,14 @@ def test_names_as_models_write_them(bench: Bench, name: str) -> None:
 def test_what_is_nearly_right_is_told(bench: Bench, name: str) -> None:
     seen = bench("symbols", name=name, ask="where")
     assert seen.ok
-    assert f"Nothing is called `{name}`. The nearest is told" in seen.text
+    assert f"Nothing is named `{name}`. This is the nearest" in seen.text
     assert "shop/basket.py:14-15 measure" in seen.text
 
 
 def test_what_nothing_is_like(bench: Bench) -> None:
     seen = bench("symbols", name="qqqzzz")
     assert not seen.ok
-    assert "Nothing is called `qqqzzz`" in seen.text
+    assert "Nothing is named `qqqzzz`" in seen.text
     assert f"`{'q' * 100}`" in bench("symbols", name="q" * 10_000).text
     assert not bench("symbols", name="").ok
 
@@ -140,7 +140,7 @@ def test_several_of_one_name(bench: Bench) -> None:
     many = "".join(f"class C{number}:\n    def weigh(self): pass\n" for number in range(5))
     bench("edit", path="shop/more.py", old="", new=many)
     text = bench("symbols", name="weigh").text
-    assert text.startswith("7 are called so; name one with its path, like shop/basket.py:Basket.weigh:\n")
+    assert text.startswith("7 have this name; give one with its path, like shop/basket.py:Basket.weigh:\n")
     assert "shop/more.py:2 C0.weigh — def weigh(self)" in text
 
 
@@ -168,7 +168,7 @@ def test_long_source_goes_on_elsewhere(bench: Bench) -> None:
     bench("edit", path="shop/long.py", old="", new="def long():\n" + "    x = 'y' * 100  # and so on\n" * 900)
     text = bench("symbols", name="long", ask="show").text
     assert text.startswith("shop/long.py:1-901 long\n1\tdef long():\n")
-    assert "… goes on to line 901: view shop/long.py start=" in text
+    assert "… continues to line 901: view shop/long.py start=" in text
 
 
 def test_without_a_cache_that_can_be_written(

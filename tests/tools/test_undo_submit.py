@@ -26,7 +26,7 @@ def test_undo_takes_back_the_last_changes(bench: Bench) -> None:
     assert seen.text.splitlines()[1:] == ["b.txt +0 -1 (deleted)", "c.txt +1 -0 (new)"]
     assert bench.read("b.txt") == b"two\n"
     assert bench.read("x.log") == b"log\n"
-    assert seen.text.startswith("Taken back, but for ignored files:")
+    assert seen.text.startswith("Reverted, except for ignored files:")
     assert bench("undo").text.splitlines()[1:] == ["a.txt +1 -1"]
     assert bench.tree == bench.base.tree
     nothing = bench("undo")
@@ -75,7 +75,7 @@ def test_submit_of_many_and_of_binary_files(bench: Bench) -> None:
 
 
 def test_what_is_not_recorded_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.store.PACK_LIMIT", 1000)
+    monkeypatch.setattr("aci.runtime.snapshots.PACK_LIMIT", 1000)
     bench("shell", command="echo small > new; head -c 100000 /dev/urandom > big")
     for tool in ("submit", "undo"):
         seen = bench(tool)
@@ -183,7 +183,7 @@ def test_undo_says_which_step_the_conversation_goes_back_to(bench: Bench) -> Non
 def test_undo_goes_back_no_further_than_its_phase(bench: Bench) -> None:
     bench.together(edit("one", "1"))
     bench.phase = len(bench.steps)
-    assert "user's to decide" in bench("undo").text
+    assert "Only the user can go back further" in bench("undo").text
     bench.together(edit("1", "2"))
     assert bench("undo").data == {"back_to": 2}
     assert bench.read("a.txt") == b"1\n"

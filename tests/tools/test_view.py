@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.view import CAPS
+from aci.observation.output_text import CAPS
 from tests.tools.conftest import Bench, MakeBench
 from trajectories.records import Action
 
@@ -111,7 +111,7 @@ def test_directories_are_listed_short(bench: Bench) -> None:
     assert "shape.py" in text.splitlines()
     assert bench("view", path="pkg/deep/").text == "pkg/deep/: 2 files\nb.py\nc.txt"
     bench("shell", command="mkdir empty")
-    assert "holds no file" in bench("view", path="empty").text
+    assert "contains no file" in bench("view", path="empty").text
     bench("shell", command="ln -s pkg/deep deep")
     assert bench("view", path="deep").text == "deep: 2 files\nb.py\nc.txt"
     scratch = bench("view", path=bench.workspace.scratch)

@@ -1,6 +1,6 @@
 """A run's record under crashes: what is written, a disk that forgets what was not synced, and what must be left of it.
 
-python -m tests.trajectories.crashing WAY SEED..    each in a process of its own that nobody else's threads are in
+python -m tests.trajectories.crash_model WAY SEED..    each in a process of its own that nobody else's threads are in
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.trajectories.disk import Crash, Disk
-from tests.trajectories.written import RUN, Acknowledged, check, need, write
+from tests.trajectories.recorded_run import RUN, Acknowledged, check, need, write
+from tests.trajectories.unreliable_disk import Crash, Disk
 from trajectories.errors import SweAgentError, TryLater, WorkspaceError
 from trajectories.journal import Journal, read
 from trajectories.read_only_store import objects_environment

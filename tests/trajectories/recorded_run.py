@@ -99,7 +99,7 @@ def check(root: Path, done: Acknowledged) -> None:
         try:
             first_record(read(directory), directory)
         except (UsageError, RunBroken) as error:
-            need("There is no run" in error.message or "was not begun" in error.message, error)
+            need("There is no run" in error.message or "was not started" in error.message, error)
             return
     found = read(directory).records
     kept = len(done.records)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from trajectories import experience
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.experience import MOST, Bank, Entry, Question
+from trajectories.experience import MOST, Bank, Entry, ExperienceQuery
 
 CRASH = Entry(
     id="run-1",
@@ -29,7 +29,7 @@ CRASH = Entry(
     places=("shop/customers.py:greeting",),
     kinds=("a missing value is handled",),
 )
-LIKE = Question(
+LIKE = ExperienceQuery(
     words={"letters": 2.0, "title": 1.0, "customer": 1.0},
     errors=("AttributeError: 'NoneType' object has no attribute 'strip'",),
     places=("shop/customers.py:greeting", "shop/sheets.py"),
@@ -43,7 +43,7 @@ def bank(tmp_path: Path) -> Bank:
     return Bank(tmp_path / "shop-1")
 
 
-def found(bank: Bank, question: Question = LIKE) -> list[str]:
+def found(bank: Bank, question: ExperienceQuery = LIKE) -> list[str]:
     return [one.entry.id for one in bank.find(question)]
 
 
@@ -127,8 +127,8 @@ def test_the_like_is_found_and_the_unlike_is_not(bank: Bank) -> None:
     bank.add(CRASH)
     assert found(bank) == ["run-1"]
     assert bank.find(LIKE)[0].by == ("symptom", "place", "kind")
-    assert found(bank, Question(words={"invoice": 1.0}, places=("shop/days.py:last_day",))) == []
-    assert found(bank, Question()) == []
+    assert found(bank, ExperienceQuery(words={"invoice": 1.0}, places=("shop/days.py:last_day",))) == []
+    assert found(bank, ExperienceQuery()) == []
 
 
 @pytest.mark.parametrize(

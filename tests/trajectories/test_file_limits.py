@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from trajectories.errors import UsageError
-from trajectories.limits import check_values, count_values, limited_lines, open_regular, read_limited
-from trajectories.material import Material
+from trajectories.file_limits import check_values, count_values, limited_lines, open_regular, read_limited
 from trajectories.records import Spent
+from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 
@@ -46,7 +46,7 @@ def test_an_output_of_a_strangers_run(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "out" / "1")
     with (tmp_path / "out" / "2").open("wb") as file:
         file.truncate(1 << 40)
-    material = Material("run", Trajectory(), Spent(None, 0, 0, 0, 0), tmp_path)
+    material = RunView("run", Trajectory(), Spent(None, 0, 0, 0, 0), tmp_path)
     with pytest.raises(OSError, match="it is not a regular file"):
         material.output(1)
     with pytest.raises(UsageError, match="has more than 268,435,456 bytes"):

@@ -44,7 +44,7 @@ def test_nothing_acknowledged_is_lost(tmp_path, way):
     whole, few = CASES[way]
     seeds = map(str, sample(range(whole), few))
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.trajectories.crashing", way, *seeds],
+        [sys.executable, "-W", "error", "-m", "tests.trajectories.crash_model", way, *seeds],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(done.stdout) == {}, "\n".join(json.loads(done.stdout).values())

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from tests.trajectories.test_journal import records
 from trajectories import migrations, schema
 from trajectories.errors import NewerRun, RunBroken
-from trajectories.journal import Journal, begun, encode, read
+from trajectories.journal import Journal, encode, is_started, read
 from trajectories.records import VERSION, Base, Issue, Note, Run, Turn
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -49,7 +49,7 @@ def test_earlier_lines_fit_the_schema_as_they_are_and_migrated(path):
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     for line in lines:
         LINES.validate(line)
-        LINES.validate(migrations.migrated(line, migrations.version_of(lines[0])))
+        LINES.validate(migrations.migrate_line(line, migrations.version_of(lines[0])))
 
 
 @pytest.mark.parametrize("wrong", [{"type": "invention"}, {"type": "turn", "request": 1, "strategy": "s"}, [], "x"])
@@ -72,7 +72,7 @@ def test_a_newer_journal_is_refused_whatever_its_lines_are(tmp_path):
     with (folder / "journal.jsonl").open("ab") as file:
         file.write(b'{"type":"invention"}\n')
     before = (folder / "journal.jsonl").read_bytes()
-    for open in (read, begun, Journal):
+    for open in (read, is_started, Journal):
         with pytest.raises(NewerRun, match=f"r1 was made by a newer swe-agent: its journal has version {VERSION + 1}"):
             open(folder)
     assert (folder / "journal.jsonl").read_bytes() == before

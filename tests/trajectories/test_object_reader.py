@@ -1,8 +1,8 @@
-from trajectories.answers import LARGEST, MOST, Answers
+from trajectories.tree_cache import LARGEST, MOST, AnswerCache
 
 
 def test_the_latest_answers_are_kept() -> None:
-    answers: Answers[str] = Answers()
+    answers: AnswerCache[str] = AnswerCache()
     for number in range(MOST + 1):
         assert answers.keep((str(number),), f"answer {number}") == f"answer {number}"
     assert answers.get(("0",)) is None
@@ -10,7 +10,7 @@ def test_the_latest_answers_are_kept() -> None:
 
 
 def test_large_answers_are_kept_while_there_is_room() -> None:
-    answers: Answers[str] = Answers()
+    answers: AnswerCache[str] = AnswerCache()
     half = "x" * (LARGEST // 2)
     for name in ("a", "b", "c"):
         answers.keep((name,), half[:-1])
@@ -21,6 +21,6 @@ def test_large_answers_are_kept_while_there_is_room() -> None:
 
 
 def test_an_empty_answer_is_one() -> None:
-    answers: Answers[list[int]] = Answers()
+    answers: AnswerCache[list[int]] = AnswerCache()
     answers.keep(("none",), [])
     assert answers.get(("none",)) == []

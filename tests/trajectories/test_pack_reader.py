@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from trajectories.errors import UsageError
-from trajectories.plumbing import OWN, create_store, environment, git
+from trajectories.git_commands import create_store, git, git_environ
 from trajectories.trees import EMPTY_TREE, PackRefused, Trees
 
 
@@ -107,7 +107,7 @@ def test_a_pack_over_the_limit_is_refused(trees: Trees) -> None:
 
 @pytest.mark.slow
 def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
     size, packer, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)
     squeezed = b"".join(packer.compress(chunk) for _ in range(200)) + packer.flush()
     trees.add_pack(_sealed(1, _header("blob", size) + squeezed))
@@ -120,13 +120,13 @@ def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.M
 
 
 def test_a_delta_that_unfolds_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
     _refused(trees, _unfolding(8192))
 
 
 def test_a_store_with_a_delta_that_unfolds_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
     store = _store(tmp_path, _unfolding(3200))
-    monkeypatch.setattr("trajectories.packs.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
     with pytest.raises(PackRefused, match="memory"):
         trees.take_all(store / "objects")
     assert not _leftovers(trees)
@@ -196,7 +196,7 @@ def _unfolding(copies: int, base: bytes = bytes(1 << 16)) -> bytes:
 def _store(folder: Path, pack: bytes) -> Path:
     """A store that somebody else made, with this pack."""
     create_store(folder / "theirs.git")
-    git("index-pack", "--stdin", env=environment({**OWN, "GIT_DIR": str(folder / "theirs.git")}), input=pack)
+    git("index-pack", "--stdin", env=git_environ({"GIT_DIR": str(folder / "theirs.git")}), input=pack)
     return folder / "theirs.git"
 
 

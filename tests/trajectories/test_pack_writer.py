@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trajectories import trees as module
-from trajectories.packing import EMPTY_TREE, edited, is_plain, keep, object_id
+from trajectories.pack_writer import EMPTY_TREE, edit_tree, is_plain, object_id, write_pack
 from trajectories.trees import Trees
 
 NAMES = ["a", "b", "a-b", "a.b", "ab", "c"]
@@ -52,7 +52,7 @@ def test_edits_in_turn_give_the_trees_that_git_gives(
 def test_a_pack_made_here_is_one_for_git(tmp_path: Path) -> None:
     store = Trees(tmp_path / "store.git")
     blobs = {object_id("blob", data): ("blob", data) for data in (b"", b"x" * 15, b"y" * 16, bytes(70_000))}
-    keep(blobs, store.path / "objects" / "pack")
+    write_pack(blobs, store.path / "objects" / "pack")
     git = ["git", "--git-dir", str(store.path)]
     packs = [str(path) for path in (store.path / "objects" / "pack").glob("*.idx")]
     subprocess.run([*git, "verify-pack", *packs], check=True, capture_output=True)
@@ -78,9 +78,9 @@ def test_what_is_plain() -> None:
 
 def test_the_last_of_a_folder_takes_it_along() -> None:
     entries = {"t": {b"a": ("040000", "s"), b"b": ("100644", "0" * 40)}, "s": {b"c": ("100644", "1" * 40)}}
-    tree, made = edited("t", [(None, "", "a/c")], entries.__getitem__)
+    tree, made = edit_tree("t", [(None, "", "a/c")], entries.__getitem__)
     assert b"a" not in made[tree][1]
-    assert edited("s", [(None, "", "c")], entries.__getitem__)[0] == EMPTY_TREE
+    assert edit_tree("s", [(None, "", "c")], entries.__getitem__)[0] == EMPTY_TREE
 
 
 def test_threads_that_make_the_same_tree_all_get_it(tmp_path: Path) -> None:

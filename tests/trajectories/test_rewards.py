@@ -111,6 +111,6 @@ def test_alone_there_is_no_advantage() -> None:
 
 
 def test_rewards_go_by_their_public_address_too():
-    from aci import efficiency
+    from aci.performance import efficiency
 
     assert efficiency.rewards([100, 50]) == rewards([100, 50])

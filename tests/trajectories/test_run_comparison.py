@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trajectories.parting import MOST, masked, parting
 from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step, Turn, Verdict
+from trajectories.run_comparison import MOST, compare_runs, mask_variable_parts
 from trajectories.trajectory import Trajectory
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -26,7 +26,7 @@ def step(n: int, tree: str = A, text: str = "", ok: bool = True, branch: str = "
 
 
 def told(left: Trajectory, right: Trajectory) -> list[tuple[str, str]]:
-    return [(each.id, each.what) for each in parting(left, right).differences]
+    return [(each.id, each.what) for each in compare_runs(left, right).differences]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def told(left: Trajectory, right: Trajectory) -> list[tuple[str, str]]:
     ],
 )
 def test_what_no_two_runs_share_is_masked(one: str, other: str) -> None:
-    assert masked(one) == masked(other)
+    assert mask_variable_parts(one) == mask_variable_parts(other)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_what_no_two_runs_share_is_masked(one: str, other: str) -> None:
     ],
 )
 def test_other_numbers_and_names_count(one: str, other: str) -> None:
-    assert masked(one) != masked(other)
+    assert mask_variable_parts(one) != mask_variable_parts(other)
 
 
 def test_trees_success_and_exit_codes_count_exactly() -> None:
     left = run(step(1), step(2, code=0), step(3, text="x"), step(4, text="took 3 s"))
     right = run(step(1, B), step(2, B, code=1), step(3, B, ok=False, text="x"), step(4, B, text="took 4 s"))
     assert told(left, right) == [("main#1", "tree"), ("main#2", "exit"), ("main#3", "ok")]  # the tree is told once
-    assert parting(left, right).same == 1
+    assert compare_runs(left, right).same == 1
 
 
 def test_each_step_of_a_replay_begins_at_the_recorded_tree() -> None:
@@ -88,7 +88,7 @@ def test_each_step_of_a_replay_begins_at_the_recorded_tree() -> None:
 
 
 def test_where_only_text_differs_is_apart() -> None:
-    found = parting(run(step(1, text="one")), run(step(1, text="two")))
+    found = compare_runs(run(step(1, text="one")), run(step(1, text="two")))
     assert (found.same, found.first, [each.what for each in found.texts]) == (1, None, ["text"])
 
 
@@ -101,7 +101,7 @@ def test_behind_another_action_nothing_of_a_branch_is_compared() -> None:
 def test_a_step_that_only_one_has_is_missing() -> None:
     long, short = run(step(1), step(2), step(3)), run(step(1))
     assert told(long, short) == [("main#2", "missing")]
-    found = parting(short, long)
+    found = compare_runs(short, long)
     assert (found.first.left, found.first.right) == ("", "coder: shell {'command': 'ls'}")
 
 
@@ -113,7 +113,7 @@ def test_words_count_where_nothing_is_done() -> None:
         )
 
     assert told(talks("yes"), talks("no")) == [("main#1", "reply")]
-    found = parting(talks("so", Action("submit")), talks("or so", Action("submit")))
+    found = compare_runs(talks("so", Action("submit")), talks("or so", Action("submit")))
     assert (found.first, [each.what for each in found.texts]) == (None, ["reply"])
 
 
@@ -124,14 +124,14 @@ def test_of_a_proof_its_verdict_counts() -> None:
 
     one, other = Verdict("verified", red=True, green=True), Verdict("unproven", red=True, green=False)
     assert told(proven(one), proven(one)) == []
-    found = parting(proven(one), proven(other)).first
+    found = compare_runs(proven(one), proven(other)).first
     assert found.left.split("\n")[0] == "verified: red yes, green yes"
     assert found.right.split("\n")[0] == "unproven: red yes, green no"
 
 
 def test_a_long_text_is_shown_from_where_it_differs() -> None:
     left, right = "x" * 10_000 + "one", "x" * 10_000 + "two"
-    (found,) = parting(run(step(1, text=left)), run(step(1, text=right))).texts
+    (found,) = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
     assert len(found.left) <= MOST + 2
     assert (found.left[-3:], found.right[-3:]) == ("one", "two")
 
@@ -145,8 +145,8 @@ LINES = st.sampled_from(
 def test_the_lines_of_a_long_text_differ_where_the_whole_does(lines, long) -> None:
     filled = [("same line", "same line")] * (400 * long) + lines
     left, right = ("\n".join(side) for side in zip(*filled, strict=True)) if filled else ("", "")
-    found = parting(run(step(1, text=left)), run(step(1, text=right))).texts
-    assert bool(found) == (masked(left) != masked(right))
+    found = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
+    assert bool(found) == (mask_variable_parts(left) != mask_variable_parts(right))
     assert not found or found[0].left != found[0].right
 
 
@@ -164,14 +164,14 @@ def trajectories(draw: st.DrawFn) -> Trajectory:
 @settings(max_examples=40)
 @given(trajectories())
 def test_a_run_is_the_same_as_itself(trajectory: Trajectory) -> None:
-    found = parting(trajectory, trajectory)
+    found = compare_runs(trajectory, trajectory)
     assert (found.same, found.first, found.texts) == (len(trajectory.all_steps()), None, ())
 
 
 @settings(max_examples=40)
 @given(trajectories(), trajectories())
 def test_either_way_the_same_steps_differ(left: Trajectory, right: Trajectory) -> None:
-    there, back = parting(left, right), parting(right, left)
+    there, back = compare_runs(left, right), compare_runs(right, left)
     assert {(each.id, each.what) for each in there.differences} == {(each.id, each.what) for each in back.differences}
     assert there.same == back.same
 
@@ -179,7 +179,7 @@ def test_either_way_the_same_steps_differ(left: Trajectory, right: Trajectory) -
 @settings(max_examples=40)
 @given(st.text(), st.text())
 def test_masking_takes_any_text(one: str, other: str) -> None:
-    assert isinstance(masked(f"{one} 13:16:22 0x7f3abc12 {other}"), str)
+    assert isinstance(mask_variable_parts(f"{one} 13:16:22 0x7f3abc12 {other}"), str)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +189,6 @@ def test_of_a_long_text_each_line_is_compared(end: str, texts: int) -> None:
     def long(end: str, seconds: int) -> Trajectory:
         return run(step(1, text=f"took {seconds} s\n" * 1_000 + end))
 
-    found = parting(long("one\n", 3), long(end, 4)).texts
+    found = compare_runs(long("one\n", 3), long(end, 4)).texts
     assert len(found) == texts
     assert not found or ("one" in found[0].left and end.split("\n")[-2] in found[0].right)

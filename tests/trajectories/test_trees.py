@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.plumbing import decode, encode
-from trajectories.trees import EMPTY_TREE, LISTINGS, Change, Entry, Trees
+from trajectories.git_commands import decode, encode
+from trajectories.tree_cache import LISTINGS
+from trajectories.trees import EMPTY_TREE, Change, Entry, Trees
 
 
 @pytest.fixture(scope="module")

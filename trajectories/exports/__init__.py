@@ -1,1 +1,1 @@
-"""Formats that runs are exported to, one file each: found by file name, and imported when one is asked for."""
+"""Export formats for runs, one module each: found by file name, and imported only when needed."""

@@ -1,8 +1,8 @@
-"""What training sets are made of: candidates for one issue on one base, what each came to, and its conversation.
+"""Candidates for training sets: groups of answers to one issue on one base, with their rewards and conversations.
 
-A candidate is a run of one turn, or an attempt of a run that made several side by side. Left out is what says nothing
-of a model: runs not ended, or ended by the user or the machine, sessions, replays, forks (whose beginning is another
-run's, and which may have been told more), runs without a model.
+A candidate is a run of one turn, or one attempt of a run with several parallel ones. Runs that say nothing about a
+model are excluded: runs that have not ended or that the user or the machine ended, sessions, replays, forks (which
+start with another run's steps and may have been given more information), and runs without a model.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from hashlib import sha256
 from itertools import dropwhile
 from typing import Any
 
-from trajectories.exports._conversations import answer, answered, conversations
-from trajectories.material import Material, Message, told
-from trajectories.parting import replay_of
+from trajectories.exports._conversations import conversations, reply_message, requests_with_replies
 from trajectories.records import PROVEN, Reply, Run, Step
 from trajectories.rewards import MISSING_ENTITY, UNFORMATTED, WRONG, rewards
+from trajectories.run_comparison import replay_of
+from trajectories.run_data import Message, RunView, observation_message
 
 TRIED = (*sorted(PROVEN), "unproven", "not_found", "budget", "limit", "stuck")
-"""How a run ends of which a model is the cause."""
+"""Exit kinds that are due to the model."""
 AS_GOOD = 1.05
-"""What costs so little more is as good."""
+"""Ratio of costs up to which two candidates count as equally good."""
 JUDGED = re.compile(r"(?:baseline (?P<before>\S.*)|judge (?P<after>\S.*) [0-9a-f]{40})$")
-"""Results that tell what a function costs in a tree."""
+"""Names of results that hold the cost of a function in a tree."""
 FOLDERS = ("root", "scratch")
-"""Results that name a workspace's folders: in an opening they are no difference."""
+"""Names of results that hold a workspace's folders, which are ignored when openings are compared."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One answer to an issue. `branches` are those with replies, the one that began first; `tree` is its last.
+    """One answer to an issue. `branches` are those with replies, the oldest first; `tree` is the final one.
 
-    `tokens` is 0 where a provider did not tell those of each reply. `instructions` are what the rewritten functions
-    cost with it, by the counter `backend`; 0 where nothing was counted.
+    `tokens` is 0 if a provider did not report those of each reply. `instructions` is the cost of the rewritten
+    functions, counted by `backend`; 0 if nothing was counted.
     """
 
-    run: Material
+    run: RunView
     record: Run
     branches: tuple[str, ...]
     proven: bool
@@ -51,7 +51,7 @@ class Candidate:
 
     @property
     def group(self) -> str:
-        """The same for all candidates for one issue on one base."""
+        """A key shared by all candidates for one issue on one base."""
         issue, base = self.record.issue, self.record.base
         return sha256("\0".join([issue.title, issue.body, base.tree]).encode("utf-8", "replace")).hexdigest()[:12]
 
@@ -61,13 +61,13 @@ class Candidate:
 
     @property
     def about(self) -> dict[str, Any]:
-        """Columns that say what it is; trainers leave them alone."""
+        """Columns that identify the candidate; trainers ignore them."""
         return {"run": self.run.name, "branch": self.branches[0], "group": self.group, "issue": self.record.issue.title}
 
 
-def groups(runs: Sequence[Material]) -> list[list[Candidate]]:
-    """Candidates by issue and base, both in the order given; a run that is given twice counts once. Left out are runs
-    that somebody else made: their verdicts are only claims."""
+def candidate_groups(runs: Sequence[RunView]) -> list[list[Candidate]]:
+    """Group candidates by issue and base, in the order given; a run that is given twice counts once. Runs made by
+    someone else are excluded: their verdicts are only claims."""
     own = [run for run in runs if not run.untrusted]
     once = {(record.id, record.at): run for run in own if (record := run.trajectory.run)}
     found: dict[str, list[Candidate]] = {}
@@ -77,16 +77,16 @@ def groups(runs: Sequence[Material]) -> list[list[Candidate]]:
     return list(found.values())
 
 
-def told_alike(group: Sequence[Candidate]) -> list[list[Candidate]]:
-    """Those of a group that had the same opening and tools: what they did is an answer to the same prompt."""
+def same_prompt_groups(group: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Split a group into candidates with the same opening and tools, which answered the same prompt."""
     found: dict[tuple[str, str], list[Candidate]] = {}
     for candidate in group:
         found.setdefault((tools(candidate), _opening(candidate)), []).append(candidate)
     return list(found.values())
 
 
-def candidates(run: Material) -> list[Candidate]:
-    """What a run tells of: its attempts, else itself; nothing where it is not of a model's doing."""
+def candidates(run: RunView) -> list[Candidate]:
+    """Return the candidates of a run: its attempts, or the run itself; none if its result is not due to a model."""
     trajectory = run.trajectory
     end = trajectory.exit
     if trajectory.run is None or end is None or len(trajectory.turns) > 1 or replay_of(trajectory):
@@ -106,7 +106,7 @@ def candidates(run: Material) -> list[Candidate]:
     return found
 
 
-def _candidate(run: Material, branches: Sequence[str], verdict: str, tree: str) -> list[Candidate]:
+def _candidate(run: RunView, branches: Sequence[str], verdict: str, tree: str) -> list[Candidate]:
     trajectory = run.trajectory
     if not branches or trajectory.run is None:
         return []
@@ -121,9 +121,9 @@ def _candidate(run: Material, branches: Sequence[str], verdict: str, tree: str) 
     return [Candidate(run, trajectory.run, tuple(branches), verdict in PROVEN, tree, tokens, steps, *counted)]
 
 
-def _counted(run: Material, left: Sequence[str]) -> tuple[int, str]:
-    """What the functions cost that were counted, each as the latest of these trees has it, and the counter; none where
-    these are several."""
+def _counted(run: RunView, left: Sequence[str]) -> tuple[int, str]:
+    """Return the total cost of the counted functions, each in the first of these trees (latest first) with a figure,
+    and the counter's name. Return (0, "") if several counters were used or a figure is missing."""
     costs: dict[str, dict[str, int]] = {}
     backends = set()
     for (_, name), once in run.trajectory.results.items():
@@ -136,12 +136,12 @@ def _counted(run: Material, left: Sequence[str]) -> tuple[int, str]:
     return sum(next(known[tree] for tree in left if tree in known) for known in costs.values()), backends.pop()
 
 
-# What it is worth
+# Costs and rewards
 
 
 def costs(group: Sequence[Candidate]) -> tuple[str, list[int]]:
-    """What candidates are compared by, and how much of it each took: instructions where all were counted by one
-    counter, else tokens, else steps."""
+    """Return the unit by which candidates are compared, and the cost of each: instructions if one counter counted all
+    of them, otherwise tokens, otherwise steps."""
     if all(each.instructions for each in group) and len({each.backend for each in group}) == 1:
         return "instructions", [each.instructions for each in group]
     if all(each.tokens for each in group):
@@ -150,13 +150,13 @@ def costs(group: Sequence[Candidate]) -> tuple[str, list[int]]:
 
 
 def by_cost(group: Sequence[Candidate]) -> list[Candidate]:
-    """Cheapest first."""
+    """Return the candidates, cheapest first."""
     _, taken = costs(group)
     return [group[place] for place in sorted(range(len(group)), key=lambda place: taken[place])]
 
 
-def worth(group: Sequence[Candidate]) -> list[float]:
-    """The reward of each: of the proven ones by what they cost, of others by how far they came."""
+def candidate_rewards(group: Sequence[Candidate]) -> list[float]:
+    """Return the reward of each candidate: by cost if it is proven, otherwise by how far it came."""
     proven = [each for each in group if each.proven]
     earned = iter(rewards(costs(proven)[1]))
     return [next(earned) if each.proven else _failed(each) for each in group]
@@ -170,44 +170,47 @@ def _failed(candidate: Candidate) -> float:
     return MISSING_ENTITY if any(not action.error for action in actions) else UNFORMATTED
 
 
-# What it said
+# Prompts and completions
 
 
-def parts(candidate: Candidate) -> Iterator[tuple[list[Message], list[Message]]]:
-    """What was sent and what came of it, each reply once and behind just what it was asked with: a part ends where the
-    conversation was rewritten."""
+def conversation_parts(candidate: Candidate) -> Iterator[tuple[list[Message], list[Message]]]:
+    """Yield pairs of prompt and completion that contain each reply once, right after its own request. A part ends where
+    the conversation was rewritten."""
     for asked, known in conversations(candidate.run):
         if asked.reply.branch in candidate.branches:
             yield _cut([_trainable(message) for message in asked.whole], known)
 
 
-def whole(candidate: Candidate) -> tuple[list[Message], list[Message]]:
-    """How it began, and all that was said from the first reply to the last, each output as it was when it was new, also
-    where it was taken back later. A reply that was never acted on is left out, as the model did not read it again."""
+def whole_conversation(candidate: Candidate) -> tuple[list[Message], list[Message]]:
+    """Return the opening, and everything from the first reply to the last, with each output in its original form and
+    including steps that were undone later. A reply that was never acted on is left out, as the model did not read it
+    again."""
     run, branch = candidate.run.trajectory, candidate.branches[0]
-    begun, acted, last = _begun(candidate), _acted(candidate), run.last_replies[branch]
-    said: list[Message] = []
+    opening, acted, last = _first_request(candidate), _model_steps(candidate), run.last_replies[branch]
+    messages: list[Message] = []
     taken: set[str] = set()
     for step in acted:
         if step.reply == last.ask:
             break
-        said += _exchange(step, run.replies[branch, step.reply], taken) if step.reply is not None else [_words(step)]
-    return begun, [_trainable(message) for message in [*said, answer(last, taken)]]
+        messages += (
+            _exchange(step, run.replies[branch, step.reply], taken) if step.reply is not None else [_words(step)]
+        )
+    return opening, [_trainable(message) for message in [*messages, reply_message(last, taken)]]
 
 
-def _begun(candidate: Candidate) -> list[Message]:
-    """What its first reply was asked with."""
-    branch, acted = candidate.branches[0], _acted(candidate)
+def _first_request(candidate: Candidate) -> list[Message]:
+    """Return the request of the candidate's first reply."""
+    branch, acted = candidate.branches[0], _model_steps(candidate)
     first = acted[0].reply if acted else candidate.run.trajectory.last_replies[branch].ask
     return next(
         [_trainable(message) for message in asked.messages]
-        for asked in answered(candidate.run, branch)
+        for asked in requests_with_replies(candidate.run, branch)
         if asked.reply.ask == first
     )
 
 
 def _opening(candidate: Candidate) -> str:
-    text = json.dumps(_begun(candidate))
+    text = json.dumps(_first_request(candidate))
     results = candidate.run.trajectory.results
     for name in FOLDERS:
         if once := results.get((candidate.branches[0], name)):
@@ -215,33 +218,33 @@ def _opening(candidate: Candidate) -> str:
     return text
 
 
-def _acted(candidate: Candidate) -> list[Step]:
-    """The steps from the model's first on."""
+def _model_steps(candidate: Candidate) -> list[Step]:
+    """Return the steps from the model's first one on."""
     return list(dropwhile(lambda step: step.reply is None, candidate.run.trajectory.steps[candidate.branches[0]]))
 
 
 def _exchange(step: Step, reply: Reply, taken: set[str]) -> list[Message]:
-    """A reply, and what came of each call."""
-    said = answer(reply, taken)
-    calls = said.get("tool_calls")
+    """Return a reply and the result of each call."""
+    message = reply_message(reply, taken)
+    calls = message.get("tool_calls")
     if not calls:
-        return [said, _words(step)] if step.observations else [said]
+        return [message, _words(step)] if step.observations else [message]
     answers = (observation.text for observation in step.observations)
-    return [said, *({"role": "tool", "tool_call_id": call["id"], "content": next(answers, "")} for call in calls)]
+    return [message, *({"role": "tool", "tool_call_id": call["id"], "content": next(answers, "")} for call in calls)]
 
 
 def _words(step: Step) -> Message:
-    return {"role": "user", "content": told(step)}
+    return {"role": "user", "content": observation_message(step)}
 
 
-def _cut(said: list[Message], known: int) -> tuple[list[Message], list[Message]]:
-    """Before and from the first reply at `known` or later."""
-    at = next(at for at, message in enumerate(said) if at >= known and message["role"] == "assistant")
-    return said[:at], said[at:]
+def _cut(messages: list[Message], known: int) -> tuple[list[Message], list[Message]]:
+    """Split messages before the first reply at index `known` or later."""
+    at = next(at for at, message in enumerate(messages) if at >= known and message["role"] == "assistant")
+    return messages[:at], messages[at:]
 
 
 def _trainable(message: Message) -> Message:
-    """With texts only, and arguments as objects: chat templates write them as their models do."""
+    """Return a message with text only, and with arguments as objects, which chat templates format for their model."""
     kept: Message = {key: message[key] for key in ("role", "tool_call_id") if key in message}
     kept["content"] = _text(message.get("content"))
     if calls := message.get("tool_calls"):
@@ -253,7 +256,7 @@ def _trainable(message: Message) -> Message:
 
 
 def _arguments(text: str) -> Any:
-    """Numbers that JSON does not have become text."""
+    """Parse arguments; numbers that JSON does not allow become text."""
     return json.loads(text, parse_constant=str)
 
 
@@ -264,7 +267,8 @@ def _text(content: Any) -> str:
 
 
 def tools(candidate: Candidate) -> str:
-    """The tools' schemas as JSON text, which trainers read: as objects, a table would give each the others' fields."""
+    """Return the tools' schemas as JSON text, which trainers accept. As objects, a table would give each tool the
+    fields of all others."""
     return json.dumps(candidate.record.tools)
 
 

@@ -1,4 +1,4 @@
-"""The conversations of a run: what a model was sent, and what it answered."""
+"""The conversations of a run: requests to a model and its replies."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from trajectories.material import Material, Message, call_id
 from trajectories.records import Reply
+from trajectories.run_data import Message, RunView, call_id
 
 OURS = frozenset({"blocks"})
-"""Parts of a message that only the provider they came from can read."""
+"""Fields of a message that only the provider they came from can read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request and its answer. `said` is the answer as it was sent later, where another program did that its way."""
+class RequestReply:
+    """A request and its reply. `said` is the reply in the form in which another program sent it later, if any."""
 
     reply: Reply
     messages: Sequence[Message]
@@ -23,32 +23,33 @@ class Asked:
 
     @property
     def whole(self) -> list[Message]:
-        """The request, and the reply as its last message."""
+        """The messages of the request, with the reply as the last one."""
         if self.said is not None:
             return [*self.messages, self.said]
         taken = {call["id"] for message in self.messages for call in message.get("tool_calls", ())}
-        return [*map(plain, self.messages), answer(self.reply, taken)]
+        return [*map(without_provider_fields, self.messages), reply_message(self.reply, taken)]
 
 
-def answered(run: Material, branch: str) -> Iterator[Asked]:
-    """Every reply of a branch with its request, which has no messages where nobody knows them."""
+def requests_with_replies(run: RunView, branch: str) -> Iterator[RequestReply]:
+    """Yield every reply of a branch with its request, which has no messages if they are unknown."""
     replies = (record for record in run.trajectory.records if isinstance(record, Reply) and record.branch == branch)
     asked = zip(replies, run.requests(branch), strict=True)
     for (reply, messages), said in zip(asked, run.answers(branch), strict=False):
-        yield Asked(reply, messages, said)
+        yield RequestReply(reply, messages, said)
 
 
-def conversations(run: Material) -> Iterator[tuple[Asked, int]]:
-    """The last request of each conversation, and how many of its messages were known before it began.
+def conversations(run: RunView) -> Iterator[tuple[RequestReply, int]]:
+    """Yield the last request of each conversation, and how many of its first messages are carried over from earlier
+    ones.
 
-    A conversation ends where the next request does not begin with all of this one: something was folded or taken back.
-    So each reply stands in exactly one conversation beyond that number, and behind what it was asked with.
+    A conversation ends if the next request does not begin with all of this one, because messages were shortened or
+    steps undone. So beyond that number, each reply is in exactly one conversation, right after its own request.
     """
     for branch in run.trajectory.last_replies:
-        last: Asked | None = None
+        last: RequestReply | None = None
         known = 0
-        for asked in (each for each in answered(run, branch) if each.messages):
-            if last is not None and not _goes_on(last, asked.messages):
+        for asked in (each for each in requests_with_replies(run, branch) if each.messages):
+            if last is not None and not _continues(last, asked.messages):
                 yield last, known
                 known = len(asked.messages)
             last = asked
@@ -56,8 +57,9 @@ def conversations(run: Material) -> Iterator[tuple[Asked, int]]:
             yield last, known
 
 
-def _goes_on(before: Asked, after: Sequence[Message]) -> bool:
-    """Whether a request begins with an earlier one and its reply. What stayed is the same object, so this is quick."""
+def _continues(before: RequestReply, after: Sequence[Message]) -> bool:
+    """Whether a request begins with an earlier one and its reply. Unchanged messages are identical objects, so this is
+    fast."""
     sent, reply = before.messages, before.reply
     if len(after) <= len(sent) or not all(map(_same, sent, after)):
         return False
@@ -72,13 +74,13 @@ def _same(left: Message, right: Message) -> bool:
     return left is right or left == right
 
 
-def plain(message: Message) -> Message:
-    """A message as any provider reads it."""
+def without_provider_fields(message: Message) -> Message:
+    """Return a message without provider-specific fields."""
     return {name: value for name, value in message.items() if name not in OURS} if OURS & message.keys() else message
 
 
-def answer(reply: Reply, taken: set[str]) -> Message:
-    """A reply as a message. `taken` are the ids of the calls before it: none is there twice."""
+def reply_message(reply: Reply, taken: set[str]) -> Message:
+    """Return a reply as a message. `taken` are the ids of earlier calls, which are not used again."""
     said: Message = {"role": "assistant", "content": reply.text}
     calls = []
     for number, action in enumerate(reply.actions, 1):

@@ -1,4 +1,4 @@
-"""How exports tell what a record holds."""
+"""Shared helpers of the export formats for steps, texts and names."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from trajectories.material import Material
 from trajectories.records import Action, Observation, Record, Reply, Step
+from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 STRUCTURE = frozenset({"phase", "candidate", "score", "vote", "prune", "summary"})
-"""Notes in which a strategy says what it does."""
+"""Kinds of notes in which a strategy reports what it does."""
 OURS = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}|errand-[0-9a-f]+")
-"""What a run is called that nobody named."""
+"""Generated names of runs."""
 ADDRESS = re.compile(r"https?://[^/]+/([^/]+)/([^/]+)/(?:issues|pull)/(\d+)")
 REPEATED = re.compile(r"(.+__.+-\d+)\.\d+")
-"""The name of a later run of one instance."""
+"""Name of a repeated run of an instance."""
 
 
 LEFT = "The run ended before this was acted on."
 
 
 def records_of(trajectory: Trajectory) -> Iterator[Record]:
-    """The records, with a step for each reply that none was written for: whoever wrote it was killed."""
+    """Yield the records, with an added step for each reply that has none because the process was killed."""
     acted = {(step.branch, step.reply) for step in trajectory.all_steps()}
     steps: Counter[str] = Counter()
     for record in trajectory.records:
@@ -37,29 +37,30 @@ def records_of(trajectory: Trajectory) -> Iterator[Record]:
 
 
 def steps_of(trajectory: Trajectory) -> Iterator[Step]:
-    """Those of `records_of`."""
+    """Yield the steps of `records_of`."""
     return (record for record in records_of(trajectory) if isinstance(record, Step))
 
 
 def unicode(text: str) -> str:
-    """Text that every reader takes: what was no UTF-8 in a file is marked."""
+    """Return text in valid Unicode: bytes of a file that are not UTF-8 become replacement characters."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def as_command(action: Action) -> str:
-    """A call in a line of its own, as a shell's would be: a command as it stands, any other by its name."""
+    """Return an action as a command line: a shell command unchanged, any other action as its tool and arguments."""
     values = list(action.arguments.values())
     if list(action.arguments) == ["command"] and isinstance(values[0], str):
         return values[0]
     return f"{action.tool} {json.dumps(action.arguments, ensure_ascii=False)}"
 
 
-def seen(observations: Sequence[Observation]) -> str:
+def observation_text(observations: Sequence[Observation]) -> str:
     return "\n\n".join(each.text for each in observations)
 
 
-def instance_of(run: Material) -> str:
-    """A run of a batch is named by its instance, any other by its issue's address (`octo__calc-7`) or its own name."""
+def instance_of(run: RunView) -> str:
+    """Return a run's instance id: that of its batch, otherwise one from the issue's URL (`octo__calc-7`), otherwise the
+    run's name."""
     record = run.trajectory.run
     address = ADDRESS.match(record.issue.url) if record else None
     if address and OURS.fullmatch(run.name):

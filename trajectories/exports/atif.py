@@ -1,8 +1,9 @@
 """Harbor's agent trajectory format, ATIF: https://www.harborframework.com/docs/agents/trajectory-format (RFC 0001).
 
-A branch is a trajectory, and what began from it is embedded in it: attempts side by side, phases with a conversation of
-their own. What a model wrote is an `agent` step; what a person and the strategy told it is `user`, what the harness did
-and told (proofs, what was taken back) is `system`. A user's own action is an `agent` step that no model was asked for.
+A branch is a trajectory. The branches that start from it are embedded in it: parallel attempts, and phases with their
+own conversation. A model's reply is an `agent` step. Messages from the user and the strategy are `user` steps. Actions
+and messages of the harness (proofs, undone steps) are `system` steps. An action of the user is an `agent` step with no
+model call.
 """
 
 from __future__ import annotations
@@ -12,51 +13,51 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trajectories.exports._telling import STRUCTURE, records_of
-from trajectories.material import NOT_CHECKED, Material, call_id
-from trajectories.parting import PARTS
+from trajectories.exports._record_text import STRUCTURE, records_of
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
-from trajectories.report.costs import Costs, costs
-from trajectories.report.words import when
+from trajectories.report.reply_costs import Costs, costs
+from trajectories.report.report_text import format_time
+from trajectories.run_comparison import PARTS
+from trajectories.run_data import NOT_CHECKED, RunView, call_id
 from trajectories.trajectory import Trajectory
 
 WHAT = "harbor's agent trajectory format (ATIF)"
 ENDING = "json"
 SEVERAL = False
 VERSION = "ATIF-v1.7"
-"""The first with all that is used here: embedded trajectories, steps that no model was asked for."""
+"""The first version with everything used here: embedded trajectories, and steps without a model call."""
 SPOKEN = frozenset({"task", "user"})
-"""Authors of what is said to a model by its user, or in place of him."""
+"""Authors of messages to a model from its user, or on the user's behalf."""
 ALWAYS = frozenset({"message", "llm_call_count"})
 NOTES = "`extra.step` is a step's name in the run, `extra.author` who took it, `extra.tree` the files after it."
 
-Told = dict[str, Any]
+Json = dict[str, Any]
 
 
 @dataclass
 class Branch:
-    """A branch as it grows. `copied`: steps up to it are a run's that this one was forked from."""
+    """A branch whose steps are being collected."""
 
     name: str
-    steps: list[Told] = field(default_factory=list)
+    steps: list[Json] = field(default_factory=list)
     children: list[Branch] = field(default_factory=list)
     prompt: str = ""
     ids: set[str] = field(default_factory=set)
 
-    def add(self, step: Told) -> None:
+    def add(self, step: Json) -> None:
         self.steps.append({"step_id": len(self.steps) + 1} | _without_empty(step))
 
 
-def export(runs: Sequence[Material]) -> Iterator[str]:
-    """One JSON object, a step a line."""
+def export(runs: Sequence[RunView]) -> Iterator[str]:
+    """Yield the parts of one JSON object, one step per line."""
     (run,) = runs
     yield from _document(run, _main(run), whole=True)
     yield "\n"
 
 
-def _document(run: Material, branch: Branch, whole: bool = False) -> Iterator[str]:
-    """A branch with those inside it; the run's first says what is said once."""
-    about: Told = {"schema_version": VERSION, "session_id": run.name, "trajectory_id": branch.name}
+def _document(run: RunView, branch: Branch, whole: bool = False) -> Iterator[str]:
+    """Yield a branch and those embedded in it. With `whole`, it also has the fields that occur once per run."""
+    about: Json = {"schema_version": VERSION, "session_id": run.name, "trajectory_id": branch.name}
     about["agent"] = _agent(run)
     if whole:
         about |= {"notes": NOTES, "final_metrics": _metrics(run), "extra": _extra(run)}
@@ -71,7 +72,7 @@ def _document(run: Material, branch: Branch, whole: bool = False) -> Iterator[st
     yield "\n]}" if branch.children else "}"
 
 
-def _agent(run: Material) -> Told:
+def _agent(run: RunView) -> Json:
     turns, first = run.trajectory.turns, run.trajectory.run
     versions = first.versions if first else {}
     strategy = turns[-1].strategy if turns else ""
@@ -81,29 +82,29 @@ def _agent(run: Material) -> Told:
     return _without_empty(agent) | {"extra": {"strategy": strategy}}
 
 
-def _tools(trajectory: Trajectory) -> Told:
+def _tools(trajectory: Trajectory) -> Json:
     tools = [dict(tool) for tool in trajectory.run.tools] if trajectory.run else []
     return {"tool_definitions": tools} if tools else {}
 
 
-def _extra(material: Material) -> Told:
-    """What the format has no place for: the issue, how it ended, what the strategy said of its attempts."""
+def _extra(material: RunView) -> Json:
+    """Return data that the format has no field for: the issue, the exit, the strategy's notes on its attempts."""
     trajectory = material.trajectory
     run, exit = trajectory.run, trajectory.exit
-    told = (note for note in trajectory.notes if note.kind in STRUCTURE)
-    notes = [{"branch": note.branch, "kind": note.kind, "text": note.text} for note in told]
-    about: Told = {"issue": run.issue.title, "url": run.issue.url, "base": run.base.commit} if run else {}
+    structural = (note for note in trajectory.notes if note.kind in STRUCTURE)
+    notes = [{"branch": note.branch, "kind": note.kind, "text": note.text} for note in structural]
+    about: Json = {"issue": run.issue.title, "url": run.issue.url, "base": run.base.commit} if run else {}
     return _without_empty(about | {"ended": _ended(exit, material.untrusted) if exit else None, "notes": notes})
 
 
-def _ended(exit: Exit, untrusted: bool) -> Told:
+def _ended(exit: Exit, untrusted: bool) -> Json:
     proof = {part: getattr(exit.verdict, part) for part in PARTS}
     ended = {"kind": exit.kind, "verdict": exit.verdict.kind, **proof, "commands": list(exit.verdict.commands)}
     return ended | ({"claimed": NOT_CHECKED} if untrusted else {})
 
 
-def _main(run: Material) -> Branch:
-    """The records told in their order, a branch under the one that it began from."""
+def _main(run: RunView) -> Branch:
+    """Return the main branch with all steps in order, each other branch below the one that it started from."""
     trajectory = run.trajectory
     main = Branch("main")
     branches = {main.name: main}
@@ -132,7 +133,7 @@ def _is_fork(record: object) -> bool:
 
 
 def _branch(branches: dict[str, Branch], step: Step) -> Branch:
-    """The step's branch; where it is new, the one it began from says so."""
+    """Return the step's branch. If it is new, add a step to its parent that refers to it."""
     if step.branch not in branches:
         above = step.branch.rpartition("/")[0]
         while above and above not in branches:
@@ -146,24 +147,24 @@ def _branch(branches: dict[str, Branch], step: Step) -> Branch:
     return branches[step.branch]
 
 
-def _step(step: Step, trajectory: Trajectory, paid: Costs, ids: set[str]) -> Told:
+def _step(step: Step, trajectory: Trajectory, paid: Costs, ids: set[str]) -> Json:
     reply = trajectory.replies.get((step.branch, step.reply)) if step.reply is not None else None
     actions = step.actions or (reply.actions if reply else ())
     about = {"step": step.id, "author": step.author, "tree": step.tree, "error": step.error}
-    told: Told = {"timestamp": when(step.at), "extra": _without_empty(about)}
+    result: Json = {"timestamp": format_time(step.at), "extra": _without_empty(about)}
     if reply is None and not actions:
         source = "user" if step.author in SPOKEN else "system"
-        return told | {"source": source, "message": "\n".join(seen.text for seen in step.observations)}
+        return result | {"source": source, "message": "\n".join(seen.text for seen in step.observations)}
     calls = [_call(action, f"{step.n}_{number}", ids) for number, action in enumerate(actions, 1)]
-    told |= {"source": "agent", "tool_calls": calls, "observation": _observation(calls, step.observations)}
+    result |= {"source": "agent", "tool_calls": calls, "observation": _observation(calls, step.observations)}
     if reply is None:
-        return told | {"message": f"The {step.author} did this.", "llm_call_count": 0}
+        return result | {"message": f"The {step.author} did this.", "llm_call_count": 0}
     said = {"message": reply.text, "model_name": reply.model, "reasoning_content": reply.reasoning}
-    return told | said | {"llm_call_count": 1, "metrics": _metrics_of(paid, step)}
+    return result | said | {"llm_call_count": 1, "metrics": _metrics_of(paid, step)}
 
 
-def _metrics_of(paid: Costs, step: Step) -> Told:
-    """Of the step's request, with those that had to be sent again."""
+def _metrics_of(paid: Costs, step: Step) -> Json:
+    """Return the metrics of the step's request, including retries."""
     sum = paid.asks.get((step.branch, step.reply or 0))
     if sum is None:
         return {}
@@ -171,8 +172,8 @@ def _metrics_of(paid: Costs, step: Step) -> Told:
     return tokens | ({} if sum.dollars is None else {"cost_usd": sum.dollars})
 
 
-def _call(action: Action, number: str, ids: set[str]) -> Told:
-    call: Told = {
+def _call(action: Action, number: str, ids: set[str]) -> Json:
+    call: Json = {
         "tool_call_id": call_id(action.id, f"call_{number}", ids),
         "function_name": action.tool,
         "arguments": action.arguments,
@@ -180,19 +181,19 @@ def _call(action: Action, number: str, ids: set[str]) -> Told:
     return call | ({"extra": {"error": action.error}} if action.error else {})
 
 
-def _observation(calls: Sequence[Told], seen: Sequence[Observation]) -> Told:
+def _observation(calls: Sequence[Json], seen: Sequence[Observation]) -> Json:
     results = []
     for number, each in enumerate(seen):
-        result: Told = {"content": each.text}
+        result: Json = {"content": each.text}
         if number < len(calls):
             result["source_call_id"] = calls[number]["tool_call_id"]
-        extra: Told = {} if each.ok else {"ok": False}
+        extra: Json = {} if each.ok else {"ok": False}
         extra |= {} if each.out is None else {"out": each.out}
         results.append(result | ({"extra": extra} if extra else {}))
     return {"results": results} if results else {}
 
 
-def _metrics(run: Material) -> Told:
+def _metrics(run: RunView) -> Json:
     spent = run.spent
     return _without_empty(
         {
@@ -204,5 +205,5 @@ def _metrics(run: Material) -> Told:
     )
 
 
-def _without_empty(told: Told) -> Told:
-    return {name: value for name, value in told.items() if name in ALWAYS or value not in (None, "", [], {})}
+def _without_empty(values: Json) -> Json:
+    return {name: value for name, value in values.items() if name in ALWAYS or value not in (None, "", [], {})}

@@ -1,7 +1,7 @@
-"""OpenAI's chat form for fine-tuning: a conversation a line, each reply behind just what it was asked with.
+"""OpenAI's chat format for fine-tuning: one conversation per line, each reply right after its own request.
 
-Where a conversation was rewritten (old output made short, steps taken back), a new line begins: in it the replies that
-stand in an earlier line have `weight` 0, so that each is learned once.
+If a conversation was rewritten (old output shortened, steps undone), a new line begins. In it, replies that occur in an
+earlier line have `weight` 0, so that each is learned once.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ import json
 from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
-from trajectories.exports._conversations import Asked, conversations
-from trajectories.material import Material, Message
+from trajectories.exports._conversations import RequestReply, conversations
+from trajectories.run_data import Message, RunView
 
-WHAT = "OpenAI's chat form for fine-tuning, a conversation a line, as it was sent"
+WHAT = "OpenAI's chat format for fine-tuning, one conversation per line, as it was sent"
 ENDING = "jsonl"
 SEVERAL = True
 
 
-def export(runs: Sequence[Material]) -> Iterator[str]:
-    """Raises UsageError where no model was asked anything, or nobody knows what."""
-    told = False
+def export(runs: Sequence[RunView]) -> Iterator[str]:
+    """Yield one line per conversation. Raises UsageError if no model was called, or its requests are unknown."""
+    has_rows = False
     for run in runs:
         tools = list(run.trajectory.run.tools) if run.trajectory.run else []
         for asked, known in conversations(run):
-            told = True
+            has_rows = True
             yield json.dumps({"messages": _weighed(asked, known)} | ({"tools": tools} if tools else {})) + "\n"
-    if not told and any(run.trajectory.replies for run in runs):
-        raise UsageError("What a model was sent is not known of what is to be exported.", "Export it as atif.")
-    if not told:
-        raise UsageError("No model was asked anything in what is to be exported.", "Export a run that asked one.")
+    if not has_rows and any(run.trajectory.replies for run in runs):
+        raise UsageError("The requests to the model are unknown in these trajectories.", "Export them as atif.")
+    if not has_rows:
+        raise UsageError("No model was called in these runs.", "Export a run with a model.")
 
 
-def _weighed(asked: Asked, known: int) -> list[Message]:
+def _weighed(asked: RequestReply, known: int) -> list[Message]:
     return [
         message | {"weight": 0} if number < known and message["role"] == "assistant" else message
         for number, message in enumerate(asked.whole)

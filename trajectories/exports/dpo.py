@@ -1,4 +1,4 @@
-"""For preference optimization: pairs of answers to one issue, nine of ten for being right, one for being fast.
+"""Preference optimization data: pairs of answers to one issue, nine of ten for correctness, one for efficiency.
 
 After "Towards Better Correctness and Efficiency in Code Generation" (arXiv 2508.20124).
 """
@@ -9,30 +9,40 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from trajectories.errors import UsageError
-from trajectories.exports._groups import AS_GOOD, Candidate, as_line, by_cost, costs, groups, told_alike, tools, whole
-from trajectories.material import Material, Message
+from trajectories.exports._candidate_groups import (
+    AS_GOOD,
+    Candidate,
+    as_line,
+    by_cost,
+    candidate_groups,
+    costs,
+    same_prompt_groups,
+    tools,
+    whole_conversation,
+)
+from trajectories.run_data import Message, RunView
 
 WHAT = "pairs of a better and a worse run of one issue, for TRL's DPOTrainer"
 ENDING = "jsonl"
 SEVERAL = True
 RIGHT_TO_FAST = 9
-"""Pairs for correctness to each for efficiency; where there are none for correctness, all for efficiency are told."""
+"""Number of correctness pairs per efficiency pair. Without correctness pairs, all efficiency pairs are exported."""
 
 Pair = tuple[Candidate, Candidate]
 
 
-def export(runs: Sequence[Material]) -> Iterator[str]:
-    """Raises UsageError where no two runs of one issue can be told apart."""
+def export(runs: Sequence[RunView]) -> Iterator[str]:
+    """Yield one line per pair. Raises UsageError if there is no pair of a better and a worse run of one issue."""
     right: list[Pair] = []
     fast: list[tuple[float, Pair]] = []
-    for alike in chain.from_iterable(map(told_alike, groups(runs))):
+    for alike in chain.from_iterable(map(same_prompt_groups, candidate_groups(runs))):
         proven = by_cost([candidate for candidate in alike if candidate.proven])
         failed = [candidate for candidate in alike if not candidate.proven]
         right += _of_correctness(proven, failed)
         fast += _of_efficiency(proven)
     if not right and not fast:
         raise UsageError(
-            "No issue has a proven run, and one told alike that failed or cost more.",
+            "No issue has a proven run and another with the same prompt that failed or cost more.",
             "Export several runs of the same issues, with the same strategy and base.",
         )
     fast.sort(key=lambda pair: -pair[0])
@@ -47,7 +57,8 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
 
 
 def _of_correctness(proven: Sequence[Candidate], failed: Sequence[Candidate]) -> list[Pair]:
-    """Each in at least one pair, and in no more than that takes: pairs of all with all would weigh large groups."""
+    """Pair candidates so that each occurs at least once, with as few pairs as possible: pairing all with all would
+    give large groups too much weight."""
     if not proven or not failed:
         return []
     most = max(len(proven), len(failed))
@@ -55,7 +66,7 @@ def _of_correctness(proven: Sequence[Candidate], failed: Sequence[Candidate]) ->
 
 
 def _of_efficiency(proven: Sequence[Candidate]) -> list[tuple[float, Pair]]:
-    """The fastest with each that is clearly slower, and by how much."""
+    """Pair the fastest candidate with each that is clearly slower; return the cost ratio with each pair."""
     if len(proven) < 2:
         return []
     _, taken = costs(proven)
@@ -66,8 +77,8 @@ def _of_efficiency(proven: Sequence[Candidate]) -> list[tuple[float, Pair]]:
 
 def _row(pair: Pair, kind: str) -> str:
     better, worse = pair
-    prompt, chosen = whole(better)
-    _, rejected = whole(worse)
+    prompt, chosen = whole_conversation(better)
+    _, rejected = whole_conversation(worse)
     unit, (chosen_cost, rejected_cost) = costs(pair)
     row: dict[str, str | int | list[Message]] = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
     row |= {"tools": tools(better), "kind": kind, **better.about, "rejected_run": worse.run.name}

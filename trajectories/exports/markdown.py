@@ -1,7 +1,7 @@
-"""A run as a document for people: in a pull request, an issue, a chat.
+"""A run as a Markdown document for people: for a pull request, an issue or a chat.
 
-Nothing that a model, an issue or a tool wrote acts in it: output stands in fences that are longer than any in it,
-words are quotations without HTML, pictures and links that hide where they go, and controls are shown as U+FFFD.
+Text from a model, an issue or a tool is inert. Output is in fences longer than any in it. Prose is quoted, without
+HTML, images and links with hidden targets. Control characters are shown as U+FFFD.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from trajectories.characters import BREAKS, DROPPED, MARKS
-from trajectories.exports._telling import STRUCTURE, as_command, records_of, unicode
-from trajectories.material import NOT_CHECKED, Material
+from trajectories.exports._record_text import STRUCTURE, as_command, records_of, unicode
 from trajectories.records import Action, Exit, Note, Record, Reply, Run, Step, Turn
-from trajectories.report.costs import Costs, costs
-from trajectories.report.words import shortened, when
+from trajectories.report.reply_costs import Costs, costs
+from trajectories.report.report_text import format_time, shorten_text
+from trajectories.run_data import NOT_CHECKED, RunView
 
 WHAT = "a document for people, long output shortened"
 ENDING = "md"
 SEVERAL = False
 LONGEST, LONGEST_LINE = 4_000, 200
-"""Characters of an output or a patch's file, of a title."""
+"""Maximum characters of an output or a quotation, and of a title. A patch may have 16 times as many."""
 PROOF = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
@@ -33,29 +33,29 @@ ANSWERS = {True: "yes", False: "no", None: "not judged"}
 _CONTROLS = re.compile(f"[{DROPPED}{BREAKS}{MARKS}\ud800-\udfff]")
 _TICKS = re.compile(r"`{3,}")
 _ACTIVE = re.compile(r"&(?=[#\w])|<(?=[A-Za-z/!?])|\](?=[(\[:])|(?<!`)(?:(?<!\w)@(?=\w)|#(?=\d))")
-"""What begins an entity or a tag, what ends the text of a link or picture, what begins a mention."""
+"""The start of an entity, tag or mention, and the end of the text of a link or image."""
 
 
-def export(runs: Sequence[Material]) -> Iterator[str]:
-    """A piece for each of its parts."""
+def export(runs: Sequence[RunView]) -> Iterator[str]:
+    """Yield the document in pieces."""
     (run,) = runs
     trajectory = run.trajectory
     first, paid = trajectory.run, costs(run)
     if first is not None:
         yield from _beginning(run, first)
     for record in records_of(trajectory):
-        yield from _told(run, record, paid)
+        yield from _record_sections(run, record, paid)
     if trajectory.exit is not None:
         yield from _ending(trajectory.exit, run.untrusted)
     if diff := unicode(run.patch().diff):
         yield f"## Patch\n\n{_fenced(diff, 'diff', 16 * LONGEST)}"
 
 
-def _beginning(run: Material, first: Run) -> Iterator[str]:
+def _beginning(run: RunView, first: Run) -> Iterator[str]:
     spent, turns = run.spent, run.trajectory.turns
     facts = {
         "run": run.name,
-        "at": when(first.at),
+        "at": format_time(first.at),
         "base": str(first.base) if first.base.commit else "",
         "strategy": turns[-1].strategy if turns else "",
         "model": turns[-1].models.get("coder", "") if turns else "",
@@ -68,7 +68,7 @@ def _beginning(run: Material, first: Run) -> Iterator[str]:
     yield f"\n## Issue\n\n{_quoted(first.issue.body or first.issue.title)}"
 
 
-def _told(run: Material, record: Record, paid: Costs) -> Iterator[str]:
+def _record_sections(run: RunView, record: Record, paid: Costs) -> Iterator[str]:
     match record:
         case Turn() if record is not run.trajectory.turns[0]:
             yield f"## The user asks ({_line(record.strategy)})\n\n{_quoted(record.request)}"
@@ -94,7 +94,7 @@ def _step(step: Step, reply: Reply | None, cost: str) -> Iterator[str]:
 
 
 def _called(action: Action) -> str:
-    """A call with what is long of it below its line."""
+    """Return an action as a command line, followed by its multi-line arguments."""
     long = {name: value for name, value in action.arguments.items() if isinstance(value, str) and "\n" in value}
     if not long or list(action.arguments) == ["command"]:
         return as_command(action)
@@ -123,17 +123,17 @@ def _ending(exit: Exit, untrusted: bool) -> Iterator[str]:
 
 
 def _fenced(text: str, language: str = "", longest: int = LONGEST) -> str:
-    """Text as it stands, in a fence that nothing in it ends."""
+    """Return text in a fence that nothing in the text can end."""
     if not text.strip():
         return ""
-    text = _plain(shortened(text, longest)).rstrip("\n")
+    text = _plain(shorten_text(text, longest)).rstrip("\n")
     fence = "`" * max([3, *(len(ticks) + 1 for ticks in _TICKS.findall(text))])
     return f"{fence}{language}\n{text}\n{fence}\n\n"
 
 
 def _quoted(text: str) -> str:
-    """Words as a quotation, which ends where we end it."""
-    lines = _inert(shortened(text, LONGEST)).strip().split("\n")
+    """Return text as a quotation that the text itself cannot end."""
+    lines = _inert(shorten_text(text, LONGEST)).strip().split("\n")
     return "\n".join(f"> {line}".rstrip() for line in lines) + "\n\n"
 
 
@@ -146,8 +146,8 @@ def _cell(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """Without tags, links with a text, pictures and mentions; of a bare address a viewer may make a link, as of any.
-    An entity is never a part of the structure; a backslash may be."""
+    """Disable tags, links with a text, images and mentions. Viewers may still turn bare URLs into links. Characters are
+    replaced by entities, which are never part of the structure, unlike backslashes."""
     return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _plain(text))
 
 

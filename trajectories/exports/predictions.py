@@ -1,4 +1,4 @@
-"""Predictions as SWE-bench's harness reads them: a patch a line, without the tests that came with it."""
+"""Predictions for SWE-bench's harness: one patch per line, without the tests that came with it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import json
 from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
-from trajectories.exports._telling import instance_of, unicode
-from trajectories.material import Material
+from trajectories.exports._record_text import instance_of, unicode
 from trajectories.records import Reply
+from trajectories.run_data import RunView
 
-WHAT = "SWE-bench's predictions, a patch a line, its source part only"
+WHAT = "SWE-bench's predictions, one patch per line, its source part only"
 ENDING = "jsonl"
 SEVERAL = True
 
 
-def export(runs: Sequence[Material]) -> Iterator[str]:
-    """Raises UsageError for two runs of one instance: the harness takes one prediction of each."""
+def export(runs: Sequence[RunView]) -> Iterator[str]:
+    """Yield one line per run. Raises UsageError for two runs of one instance, since the harness accepts only one
+    prediction for each."""
     named: dict[str, str] = {}
     for run in runs:
         instance = instance_of(run)
         if instance in named:
             raise UsageError(
-                f"{named[instance]} and {run.name} are both of {instance}, and one prediction is taken of each.",
+                f"{named[instance]} and {run.name} are both runs of {instance}, which can have only one prediction.",
                 "Export one of them.",
             )
         named[instance] = run.name
@@ -30,8 +31,8 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
         yield json.dumps(row) + "\n"
 
 
-def model_of(run: Material) -> str:
-    """The model that answered last, or the strategy that needed none."""
+def model_of(run: RunView) -> str:
+    """Return the model that replied last, or the strategy if there was none."""
     turns = run.trajectory.turns
     models = (record.model for record in reversed(run.trajectory.records) if isinstance(record, Reply))
     return next(filter(None, models), "") or (turns[-1].strategy if turns else "") or "unknown"

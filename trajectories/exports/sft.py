@@ -1,7 +1,7 @@
-"""For supervised fine-tuning: of each issue the proven run that was fastest, as prompt and completion.
+"""Supervised fine-tuning data: the cheapest proven run of each issue, as prompt and completion.
 
-Execution-filtered (rejection sampling) fine-tuning: only what tests proved is learned from (after SWE-Gym, arXiv
-2412.21139, and SWE-smith, arXiv 2504.21798); of several the cheapest, after arXiv 2508.20124.
+This is execution-filtered (rejection sampling) fine-tuning: only runs proven by tests are learned from (after SWE-Gym,
+arXiv 2412.21139, and SWE-smith, arXiv 2504.21798); of several the cheapest, after arXiv 2508.20124.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trajectories.errors import UsageError
-from trajectories.exports._groups import as_line, by_cost, costs, groups, parts, tools
-from trajectories.material import Material
+from trajectories.exports._candidate_groups import as_line, by_cost, candidate_groups, conversation_parts, costs, tools
+from trajectories.run_data import RunView
 
 WHAT = "fine-tuning on the fastest proven run of each issue, for TRL's SFTTrainer"
 ENDING = "jsonl"
 SEVERAL = True
 
 
-def export(runs: Sequence[Material]) -> Iterator[str]:
-    """Raises UsageError where no run is proven."""
-    told = False
-    for group in groups(runs):
+def export(runs: Sequence[RunView]) -> Iterator[str]:
+    """Yield one line per part of a conversation. Raises UsageError if no run is proven."""
+    has_rows = False
+    for group in candidate_groups(runs):
         proven = [candidate for candidate in group if candidate.proven]
         for candidate in by_cost(proven)[:1]:
             unit, (cost,) = costs([candidate])
-            for prompt, completion in parts(candidate):
-                told = True
+            for prompt, completion in conversation_parts(candidate):
+                has_rows = True
                 row = {"prompt": prompt, "completion": completion, "tools": tools(candidate)}
                 yield as_line(row | candidate.about | {"cost": cost, "cost_in": unit})
-    if not told:
+    if not has_rows:
         raise UsageError(
-            "None of these runs of a model is proven.", "Export runs of one turn that ended verified, or faster."
+            "None of these runs is a proven run with a model.", "Export runs of one turn that ended verified or faster."
         )

@@ -1,7 +1,7 @@
-"""SWE-agent's `.traj`, as its inspectors and `traj-to-demo` read it.
+"""SWE-agent's `.traj`, for its inspectors and `traj-to-demo`.
 
-Each reply is a step with all that it was asked with (`query`); what the strategy, a proof or a user's own hand did in
-between is a step without a response. `history` is what was said in the order it was said, `agent` the branch.
+Each reply is a step with its whole request (`query`). Actions of the strategy, a proof or the user in between are steps
+without a response. `history` is all messages in order; `agent` is the branch.
 """
 
 from __future__ import annotations
@@ -10,24 +10,29 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from trajectories.exports._conversations import Asked, answer, answered, plain
-from trajectories.exports._telling import as_command, instance_of, seen, steps_of, unicode
-from trajectories.material import Material, Message
+from trajectories.exports._conversations import (
+    RequestReply,
+    reply_message,
+    requests_with_replies,
+    without_provider_fields,
+)
+from trajectories.exports._record_text import as_command, instance_of, observation_text, steps_of, unicode
 from trajectories.records import Reply, Step
+from trajectories.run_data import Message, RunView
 
 WHAT = "SWE-agent's .traj"
 ENDING = "traj"
 SEVERAL = False
 QUERIES = 64_000_000
-"""Characters of all queries that a file tells: each holds the ones before it, so they grow with a run's square."""
+"""Maximum characters of all queries in a file: each contains the ones before it, so they grow with a run's square."""
 ASKING = "task"
-"""Author of what a strategy says to its model, which is in the history alone."""
+"""Author of a strategy's messages to its model, which are only in the history."""
 
-Told = dict[str, Any]
+Json = dict[str, Any]
 
 
-def export(runs: Sequence[Material]) -> Iterator[str]:
-    """One JSON object, a step a line."""
+def export(runs: Sequence[RunView]) -> Iterator[str]:
+    """Yield the parts of one JSON object, one step per line."""
     (run,) = runs
     first = run.trajectory.run
     about = {"environment": instance_of(run), "replay_config": None, "info": _info(run)}
@@ -48,40 +53,40 @@ def export(runs: Sequence[Material]) -> Iterator[str]:
 
 
 class _Requests:
-    """What each step was asked with. Branches take steps in turn, so each is read as far as it is needed."""
+    """The request of each step. Branches alternate, so each one is read only as far as needed."""
 
-    def __init__(self, run: Material) -> None:
+    def __init__(self, run: RunView) -> None:
         self._run = run
-        self._branches: dict[str, Iterator[Asked]] = {}
+        self._branches: dict[str, Iterator[RequestReply]] = {}
         self._room = QUERIES
 
     def of(self, step: Step) -> list[Message] | None:
-        """None where there is no room for it any more."""
+        """Return the request of a step, or None if the limit for all queries is reached."""
         if self._room < 0:
             return None
-        query = [*map(plain, asked.messages)] if (asked := self._asked(step)) else []
+        query = [*map(without_provider_fields, asked.messages)] if (asked := self._asked(step)) else []
         self._room -= len(json.dumps(query))
         return query if self._room >= 0 else None
 
-    def _asked(self, step: Step) -> Asked | None:
+    def _asked(self, step: Step) -> RequestReply | None:
         if step.branch not in self._branches:
-            self._branches[step.branch] = answered(self._run, step.branch)
+            self._branches[step.branch] = requests_with_replies(self._run, step.branch)
         for asked in self._branches[step.branch]:
             if asked.reply.ask == step.reply:
                 return asked
         return None
 
 
-def _step(step: Step, reply: Reply | None, requests: _Requests) -> Told:
+def _step(step: Step, reply: Reply | None, requests: _Requests) -> Json:
     query = requests.of(step) if reply else []
-    cut = {"query": "left out, as the queries before are long enough"} if query is None else {}
-    said = reply.text if reply else ""
+    cut = {"query": "omitted: the queries reached the size limit"} if query is None else {}
+    text = reply.text if reply else ""
     thinking = {"reasoning": reply.reasoning} if reply and reply.reasoning else {}
     return {
         "action": _action(step),
-        "observation": seen(step.observations),
-        "response": said,
-        "thought": said,
+        "observation": observation_text(step.observations),
+        "response": text,
+        "thought": text,
         "state": {"tree": step.tree} if step.tree else {},
         "execution_time": max(0.0, round(step.at - reply.at, 3)) if reply else 0.0,
         "query": query or [],
@@ -93,7 +98,7 @@ def _action(step: Step) -> str:
     return "\n".join(map(as_command, step.actions))
 
 
-def _history(run: Material, prompt: str) -> Iterator[Told]:
+def _history(run: RunView, prompt: str) -> Iterator[Json]:
     if prompt:
         yield {"role": "system", "content": prompt, "agent": "main", "message_type": "system_prompt"}
     replies = run.trajectory.replies
@@ -102,17 +107,17 @@ def _history(run: Material, prompt: str) -> Iterator[Told]:
         where = {"agent": step.branch}
         reply = replies.get((step.branch, step.reply)) if step.reply is not None else None
         if reply is None:
-            words = "\n".join(filter(None, [_action(step), seen(step.observations)]))
+            words = "\n".join(filter(None, [_action(step), observation_text(step.observations)]))
             yield {"role": "user", "content": words, **where, "message_type": "observation"}
             continue
-        said = answer(reply, taken.setdefault(step.branch, set()))
+        message = reply_message(reply, taken.setdefault(step.branch, set()))
         action = {"thought": reply.text, "action": _action(step), "message_type": "action"}
-        yield said | where | action
-        yield from _answers(step, said, where)
+        yield message | where | action
+        yield from _answers(step, message, where)
 
 
-def _answers(step: Step, said: Message, where: Told) -> Iterator[Told]:
-    calls = said.get("tool_calls", ())
+def _answers(step: Step, message: Message, where: Json) -> Iterator[Json]:
+    calls = message.get("tool_calls", ())
     for number, each in enumerate(step.observations):
         item = {"content": each.text, **where, "message_type": "observation"}
         if number < len(calls):
@@ -121,13 +126,13 @@ def _answers(step: Step, said: Message, where: Told) -> Iterator[Told]:
             yield item | {"role": "user"}
 
 
-def _info(run: Material) -> Told:
+def _info(run: RunView) -> Json:
     exit, spent, first = run.trajectory.exit, run.spent, run.trajectory.run
     submission = unicode(run.patch().diff)
-    stats: Told = {"tokens_sent": spent.input_tokens, "tokens_received": spent.output_tokens, "api_calls": spent.calls}
+    stats: Json = {"tokens_sent": spent.input_tokens, "tokens_received": spent.output_tokens, "api_calls": spent.calls}
     if spent.dollars is not None:
         stats["instance_cost"] = spent.dollars
-    info: Told = {"exit_status": None, "submission": submission or None, "model_stats": stats}
+    info: Json = {"exit_status": None, "submission": submission or None, "model_stats": stats}
     if exit is not None:
         proven = exit.verdict.verified and not run.untrusted
         handed_in = "submitted" if proven else f"submitted ({'claimed: ' * run.untrusted}{exit.kind})"

@@ -1,8 +1,9 @@
-"""Trajectories that other programs recorded, as records of ours, to be read and never gone on with.
+"""Import of trajectories from other programs, converted to this program's records. They are read-only and cannot be
+resumed.
 
-A format is a file here: `reads(data)` says whether a parsed file has its form, `load(data, name)` makes the material.
-What such a file says is anybody's words: sizes and depth are limited, and nothing in it is a path, pattern or command
-to us. Nobody proved what it calls solved, so no verdict comes of it.
+Each format is a module: `reads(data)` says whether a parsed file has this format, `load(data, name)` makes the
+material. The content of a file is untrusted: sizes and depth are limited, and nothing in it is used as a path, pattern
+or command. What it calls solved was not proven, so it gets no verdict.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from trajectories.errors import UsageError
-from trajectories.limits import check_values, read_limited
-from trajectories.material import Material
+from trajectories.file_limits import check_values, read_limited
 from trajectories.plugins import names
+from trajectories.run_data import RunView
 
 ENDINGS = (".traj", ".json")
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a user means a file by this name, not a run or its folder."""
+    """Whether a name given by the user is that of a file, not of a run or its folder."""
     return name.endswith(ENDINGS) or ("/" in name and _is_file(name))
 
 
@@ -32,15 +33,15 @@ def _is_file(name: str) -> bool:
         return False
 
 
-def load(path: Path) -> Material:
-    """The trajectory in a file. Raises UsageError for a file that cannot be read, or is of no form that we know."""
+def load(path: Path) -> RunView:
+    """Return the trajectory in a file. Raises UsageError if it cannot be read or its format is unknown."""
     data = _parsed(path)
     modules = (import_module(module) for module in names(__name__).values())
     for module in modules:
         if module.reads(data):
-            found: Material = module.load(data, path.name.removesuffix(".json").removesuffix(".traj"))
+            found: RunView = module.load(data, path.name.removesuffix(".json").removesuffix(".traj"))
             return found
-    raise UsageError(f"{path} holds no trajectory of a kind that we know.", f"Known are {_known()}.")
+    raise UsageError(f"{path} is not a trajectory in a known format.", f"Known formats: {_known()}.")
 
 
 def _known() -> str:
@@ -50,13 +51,13 @@ def _known() -> str:
 def _parsed(path: Path) -> Any:
     try:
         if not path.is_file():
-            raise UsageError(f"There is no file {path}.", "Name a trajectory's file, or a run as `runs` shows it.")
+            raise UsageError(f"There is no file {path}.", "Name a trajectory file, or a run that `runs` lists.")
         data = read_limited(path)
         check_values(data, str(path))
         return json.loads(data.decode("utf-8", "replace"))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Name another file.") from None
     except RecursionError:
-        raise UsageError(f"{path} is nested too deep.", "No trajectory is; read another file.") from None
+        raise UsageError(f"{path} is nested too deeply for a trajectory.", "Name another file.") from None
     except ValueError:
-        raise UsageError(f"{path} is not JSON.", f"Known are {_known()}.") from None
+        raise UsageError(f"{path} is not JSON.", f"Known formats: {_known()}.") from None

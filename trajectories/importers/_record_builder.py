@@ -1,4 +1,4 @@
-"""What the formats share: records made in order, and values of whatever type taken for what they should be."""
+"""Shared code of the import formats: a builder for records, and lenient conversion of values of unexpected types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trajectories.errors import UsageError
-from trajectories.material import Message
 from trajectories.records import (
     Action,
     Base,
@@ -28,30 +27,32 @@ from trajectories.records import (
     Turn,
     Usage,
 )
+from trajectories.run_data import Message
 
 PATCH = "patch"
-"""Name of the result that holds the diff which the other program gave as its answer."""
+"""Name of the result that holds the diff which the other program submitted."""
 UNPROVEN = 6
 LONGEST_TITLE = 200
 LONGEST_WORD = 100
-"""Characters of what a program calls its run's end."""
+"""Characters of another program's exit status that are kept."""
 MOST_ENTRIES = 50_000
-"""Messages or steps of a trajectory, and records that are made of them. Agents stop after some hundred steps."""
+"""Maximum number of messages or steps of a trajectory, and of records made from them. Agents stop after some hundred
+steps."""
 DEEPEST = 100
-"""Levels of a value that is kept."""
+"""Maximum nesting of a value."""
 TAGS = ("pr_description", "issue_description", "issue", "uploaded_issue")
 MARKS = (("\nISSUE:", "\nINSTRUCTIONS:"), ("Please solve this issue:", "\nYou can execute"))
-"""What stands before an issue, and behind it."""
+"""Texts before and after the issue in a prompt."""
 LEAD = "Consider the following PR description:"
 INSTANCE = re.compile(r"((?:(?!__)[\w.-])+)__((?:(?!__)[\w.-])+)-\d+")
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 class Recording:
-    """Records of one run in the making. Times that a file does not tell are 0."""
+    """Builder for the records of one run. Times that a file does not contain are 0."""
 
     def __init__(self, name: str, program: str, task: str, system: str, model: str, **about: Any) -> None:
-        """`task` is the first message, which holds the issue; `about` has `settings`, `versions` and `at`."""
+        """`task` is the first message, which contains the issue; `about` may have `settings`, `versions` and `at`."""
         repository = "/".join(found.groups()) if (found := INSTANCE.fullmatch(name)) else ""
         prompts = {"coder": system} if system else {}
         settings = {"strategy": program, "workspace": "", **about.get("settings", {})}
@@ -64,11 +65,11 @@ class Recording:
         self._steps = self._asks = 0
 
     def on(self, branch: str) -> None:
-        """What follows happened on another branch, which begins with it."""
+        """Start another branch: later records belong to it."""
         self.branch, self._steps, self._asks = branch, 0, 0
 
     def say(self, text: str, at: float = 0.0, author: str = "task") -> None:
-        """What the program told the model, beside the answers to its actions."""
+        """Add a message from the program to the model that is not the result of an action."""
         if text:
             self._step(Step(self.branch, 0, "", author, "", None, (), (Observation(text),), at=at))
 
@@ -81,7 +82,7 @@ class Recording:
         usage: Usage | None = None,
         at: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        """A reply and what its actions brought; `at` is when it was said and when they were done."""
+        """Add a reply and the results of its actions; `at` holds the times of the reply and of the last result."""
         self._asks += 1
         if usage is not None:
             tokens = usage.input_tokens + usage.output_tokens
@@ -114,27 +115,27 @@ class Recording:
         self.records.append(Note(self.branch, kind, text, data, at=0.0))
 
     def patch(self) -> Patch:
-        """The diff that the program gave as its answer, tests and all."""
+        """Return the diff that the program submitted, including tests."""
         given = (record.value for record in self.records if isinstance(record, Once) and record.name == PATCH)
         return Patch(source=next(given, ""))
 
     def end(self, status: str, patch: str, message: str = "", at: float = 0.0) -> None:
-        """How it ended, in the program's word, with the diff that it gave as its answer."""
+        """Add the end of the run: the program's own status, and the diff that it submitted."""
         if patch:
             self.records.append(Once("main", PATCH, patch, at))
         if status or patch:
-            kind = so_called(status) if status else "handed in"
+            kind = foreign_status(status) if status else "handed in"
             self.records.append(Exit(kind, UNPROVEN if patch else 1, message=message, at=at))
 
 
 def issue_in(task: str, name: str) -> Issue:
-    """The issue that a first message holds, without the instructions around it where they can be told apart."""
-    title, _, body = _told_apart(task).strip().removeprefix(LEAD).strip().partition("\n")
+    """Return the issue in a first message, without the instructions around it if they can be recognised."""
+    title, _, body = _issue_text(task).strip().removeprefix(LEAD).strip().partition("\n")
     return Issue(title.strip()[:LONGEST_TITLE] or name, body.strip(), trust="stranger")
 
 
-def _told_apart(task: str) -> str:
-    """Without patterns: a stranger's text may make those take hours."""
+def _issue_text(task: str) -> str:
+    """Return the issue without the text around it. No regular expressions: untrusted text can make them take hours."""
     for tag in sorted(TAGS, key=lambda tag: task.find(f"<{tag}>")):
         _, begun, rest = task.partition(f"<{tag}>")
         found, ended, _ = rest.partition(f"</{tag}>")
@@ -147,33 +148,33 @@ def _told_apart(task: str) -> str:
     return task
 
 
-def so_called(status: str) -> str:
-    """How another program says that its run ended, never to be taken for a word of ours: nothing was proven here."""
+def foreign_status(status: str) -> str:
+    """Return another program's exit status, marked as such: it must not be mistaken for ours, as nothing was proven."""
     return f"called {' '.join(status.lower().split())[:LONGEST_WORD]}"
 
 
 # Values
 
 
-def sound(value: Any, depth: int = 0) -> Any:
-    """The same with what can be written: half a surrogate pair is replaced, a figure that is none becomes text. Raises
-    UsageError past DEEPEST."""
+def writable_value(value: Any, depth: int = 0) -> Any:
+    """Return the value in a form that can be written: lone surrogates are replaced, NaN and infinity become text.
+    Raises UsageError for a value nested deeper than DEEPEST."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, list | dict) and depth >= DEEPEST:
-        raise UsageError(f"A value is nested deeper than {DEEPEST} levels.", "The file is no trajectory; read another.")
+        raise UsageError(f"A value is nested deeper than {DEEPEST} levels.", "Name another file.")
     if isinstance(value, list):
-        return [sound(each, depth + 1) for each in value]
+        return [writable_value(each, depth + 1) for each in value]
     if isinstance(value, dict):
-        return {sound(key): sound(each, depth + 1) for key, each in value.items()}
+        return {writable_value(key): writable_value(each, depth + 1) for key, each in value.items()}
     return value
 
 
 def text(value: Any) -> str:
-    """What a message says: a text, or the texts of its parts, with a word for each that is none."""
-    value = sound(value)
+    """Return the text of a message, or of its parts, with a placeholder for each part that is not text."""
+    value = writable_value(value)
     if isinstance(value, list):
         return "\n".join(map(_part, value))
     return value if isinstance(value, str) else "" if value is None else json.dumps(value)
@@ -191,12 +192,12 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def messages(value: Any, what: str) -> list[Mapping[str, Any]]:
-    """A list of objects. Raises UsageError where it is another thing."""
+    """Return a list of objects; empty if the value is no list. Raises UsageError if an entry is not an object."""
     found = value if isinstance(value, list) else []
     _check_entries(len(found))
     for number, each in enumerate(found, 1):
         if not isinstance(each, dict):
-            raise UsageError(f"Entry {number} of the {what} is no object.", "The file is damaged, or of another kind.")
+            raise UsageError(f"Entry {number} of the {what} is not an object.", "The file is damaged or no trajectory.")
     return found
 
 
@@ -207,12 +208,12 @@ def _check_entries(count: int) -> None:
 
 
 def number(value: Any) -> float:
-    """A figure, 0 for what is none."""
+    """Return the value as a number, or 0 if it is not a valid one."""
     return dollars(value) or 0.0
 
 
 def dollars(value: Any) -> float | None:
-    """An amount; None for what is none, as nobody then knows it."""
+    """Return an amount, or None if the value is not a valid one, so that it counts as unknown."""
     try:
         known = isinstance(value, int | float) and math.isfinite(value) and value >= 0
     except OverflowError:  # an integer of hundreds of digits
@@ -220,8 +221,8 @@ def dollars(value: Any) -> float | None:
     return float(value) if known else None
 
 
-def called(calls: Any) -> list[Action]:
-    """Calls in OpenAI's form, of the chat protocol or the later one."""
+def parse_calls(calls: Any) -> list[Action]:
+    """Return the actions of tool calls in OpenAI's format, of the Chat Completions or the Responses API."""
     return [_called(mapping(call)) for call in (calls if isinstance(calls, list) else [])]
 
 
@@ -232,26 +233,26 @@ def _called(call: Mapping[str, Any]) -> Action:
         read = json.loads(given) if isinstance(given, str) else given
     except (ValueError, RecursionError):
         read = None
-    arguments = sound(read) if isinstance(read, dict) else {"unread": text(given)}
+    arguments = writable_value(read) if isinstance(read, dict) else {"unread": text(given)}
     return Action(text(function.get("name")), arguments, id)
 
 
-def thoughts(message: Mapping[str, Any]) -> str:
-    """What a reply thought before it spoke, as far as it is told in words."""
+def reasoning_text(message: Mapping[str, Any]) -> str:
+    """Return the reasoning of a reply, as far as it is given as text."""
     blocks = message.get("thinking_blocks")
-    told = [text(mapping(each).get("thinking")) for each in (blocks if isinstance(blocks, list) else [])]
-    return "\n".join(filter(None, told)) or text(message.get("reasoning_content") or message.get("reasoning"))
+    texts = [text(mapping(each).get("thinking")) for each in (blocks if isinstance(blocks, list) else [])]
+    return "\n".join(filter(None, texts)) or text(message.get("reasoning_content") or message.get("reasoning"))
 
 
-def sent(said: Sequence[Any]) -> list[Message]:
-    """Messages as a model was sent them, without what a program kept beside them; none where one of them is of no form
-    that a model could have read, as then nobody knows what was sent."""
-    told = [_sent(mapping(message)) for message in said]
-    return [message for message in told if message] if all(told) else []
+def sent_messages(said: Sequence[Any]) -> list[Message]:
+    """Return messages as they were sent to the model, without the program's own fields. Return none if one of them is
+    not in a form that a model accepts, since it is then unknown what was sent."""
+    found = [_sent(mapping(message)) for message in said]
+    return [message for message in found if message] if all(found) else []
 
 
 def _sent(message: Mapping[str, Any]) -> Message:
-    """Empty for what is no message."""
+    """Return a message as it was sent; empty if it is not a valid message."""
     role, content, ids = message.get("role"), message.get("content"), message.get("tool_call_ids")
     calls = message.get("tool_calls") or []
     parts = content if isinstance(content, list) else []
@@ -260,19 +261,21 @@ def _sent(message: Mapping[str, Any]) -> Message:
     if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
         return {}
     if isinstance(content, list):
-        shown: Any = [{key: sound(value) for key, value in part.items() if key != "cache_control"} for part in parts]
-        if len(shown) == 1 and shown[0].keys() == {"type", "text"}:  # as it was sent before it was to be cached
+        shown: Any = [
+            {key: writable_value(value) for key, value in part.items() if key != "cache_control"} for part in parts
+        ]
+        if len(shown) == 1 and shown[0].keys() == {"type", "text"}:  # its form before it was marked for caching
             shown = shown[0]["text"]
     elif isinstance(content, str) or (content is None and role == "assistant"):
         shown = text(content)
     else:
         return {}
-    told: Message = {"role": role, "content": shown}
+    result: Message = {"role": role, "content": shown}
     if role == "assistant" and calls:
-        told["tool_calls"] = [_call(call) for call in calls]
+        result["tool_calls"] = [_call(call) for call in calls]
     if role == "tool":
-        told["tool_call_id"] = text(message.get("tool_call_id") or (ids[0] if isinstance(ids, list) and ids else ""))
-    return told if role != "tool" or told["tool_call_id"] else {}
+        result["tool_call_id"] = text(message.get("tool_call_id") or (ids[0] if isinstance(ids, list) and ids else ""))
+    return result if role != "tool" or result["tool_call_id"] else {}
 
 
 def _is_call(call: Any) -> bool:

@@ -1,6 +1,6 @@
-"""mini-swe-agent's `.traj.json`: a conversation, with what was run in `extra` (2) or fenced in the text (1).
+"""mini-swe-agent's `.traj.json`: a conversation with commands in `extra` (version 2) or fenced in the text (version 1).
 
-Where the Responses API was asked, a reply is that API's whole answer. A bare list of messages is read as well.
+With the Responses API, a reply is that API's whole response object. A bare list of messages can be read too.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise, repeat
 from typing import Any
 
-from trajectories.foreign._recording import (
+from trajectories.importers._record_builder import (
     Recording,
-    called,
     dollars,
     mapping,
     messages,
     number,
-    sent,
+    parse_calls,
+    reasoning_text,
+    sent_messages,
     text,
-    thoughts,
 )
-from trajectories.material import Material, Message
 from trajectories.records import Action, Observation, Spent, Usage
+from trajectories.run_data import Message, RunView
 from trajectories.trajectory import Trajectory
 
 WHAT = "mini-swe-agent's .traj.json"
@@ -31,7 +31,7 @@ FAILED = re.compile(r"\s*<returncode>(?!0<)")
 
 SYSTEM = ("system", "developer")
 
-Said = Mapping[str, Any]
+RawMessage = Mapping[str, Any]
 
 
 def reads(data: Any) -> bool:
@@ -41,22 +41,22 @@ def reads(data: Any) -> bool:
     )
 
 
-def load(data: Any, name: str) -> Material:
-    """Raises UsageError where something among the messages is none."""
+def load(data: Any, name: str) -> RunView:
+    """Return the trajectory. Raises UsageError if an entry of the messages is not an object."""
     about = mapping(data)
     info = mapping(about.get("info"))
     said = messages(data if isinstance(data, list) else about.get("messages"), "messages")
     replies = [at for at, each in enumerate(said) if _is_reply(each)]
     opening = [each for each in said[: replies[0] if replies else len(said)] if each.get("role") != "exit"]
-    recording = _begun(text(about.get("instance_id")) or name, info, opening, said)
+    recording = _start_recording(text(about.get("instance_id")) or name, info, opening, said)
     patch = text(info.get("submission"))
     for at, until in pairwise([*replies, len(said)]):
-        _tell(recording, said[at], [each for each in said[at + 1 : until] if not _is_end(each, patch)])
+        _add_exchange(recording, said[at], [each for each in said[at + 1 : until] if not _is_end(each, patch)])
     _end(recording, info, said[-1] if said else {})
 
     def conversation(branch: str) -> list[Message]:
         known = branch == "main" and bool(replies) and not any("output" in said[at] for at in replies)
-        return sent(said[: replies[-1] + 1]) if known else []
+        return sent_messages(said[: replies[-1] + 1]) if known else []
 
     def requests(branch: str) -> Iterator[Sequence[Message]]:
         whole = conversation(branch)
@@ -66,7 +66,7 @@ def load(data: Any, name: str) -> Material:
         whole = conversation(branch)
         return (whole[at] for at in replies) if whole else repeat(None, len(replies))
 
-    return Material(
+    return RunView(
         name,
         Trajectory(recording.records),
         _spent(info, said),
@@ -76,7 +76,9 @@ def load(data: Any, name: str) -> Material:
     )
 
 
-def _begun(name: str, info: Said, opening: Sequence[Said], said: Sequence[Said]) -> Recording:
+def _start_recording(
+    name: str, info: RawMessage, opening: Sequence[RawMessage], said: Sequence[RawMessage]
+) -> Recording:
     system = [text(each.get("content")) for each in opening if each.get("role") in SYSTEM]
     asked = [each for each in opening if each.get("role") not in SYSTEM]
     recording = Recording(
@@ -94,29 +96,30 @@ def _begun(name: str, info: Said, opening: Sequence[Said], said: Sequence[Said])
     return recording
 
 
-def _end(recording: Recording, info: Said, last: Said) -> None:
+def _end(recording: Recording, info: RawMessage, last: RawMessage) -> None:
     ended = mapping(last.get("extra")) if last.get("role") == "exit" else {}
     status = text(info.get("exit_status") or ended.get("exit_status"))
     patch, word = text(info.get("submission") or ended.get("submission")), text(last.get("content"))
     recording.end(status, patch, word if ended and word not in (patch, status) else "", _at(last))
 
 
-def _is_reply(message: Said) -> bool:
+def _is_reply(message: RawMessage) -> bool:
     return message.get("role") == "assistant" or (message.get("object") == "response" and "output" in message)
 
 
-def _is_end(message: Said, patch: str) -> bool:
-    """The last word repeats the patch (1), or is of a role that no model knows (2)."""
+def _is_end(message: RawMessage, patch: str) -> bool:
+    """Whether a message is the closing one: it repeats the patch (version 1), or its role is `exit` (version 2)."""
     return message.get("role") == "exit" or bool(patch and text(message.get("content")).strip() == patch.strip())
 
 
-def _tell(recording: Recording, reply: Said, answers: Sequence[Said]) -> None:
-    """A reply, the answers to its calls (by their ids, else in order), and what else was said before the next one."""
+def _add_exchange(recording: Recording, reply: RawMessage, answers: Sequence[RawMessage]) -> None:
+    """Record a reply, the answers to its calls (matched by id, otherwise in order), and other messages before the next
+    reply."""
     said, actions = _actions(reply)
     places = {action.id: at for at, action in enumerate(actions) if action.id}
-    seen: dict[int, Said] = {}
+    seen: dict[int, RawMessage] = {}
     named: set[int] = set()
-    """Answers that say to which call."""
+    """Indices of the answers that name their call."""
     for number_of, message in enumerate(answers):
         at = places.get(text(message.get("tool_call_id") or message.get("call_id")))
         if at is not None and at not in seen:
@@ -138,66 +141,66 @@ def _tell(recording: Recording, reply: Said, answers: Sequence[Said]) -> None:
         recording.say(text(message.get("content")), _at(message))
 
 
-def _actions(reply: Said) -> tuple[str, list[Action]]:
-    """What a reply says and calls; a command that stands fenced in the words is taken out of them."""
+def _actions(reply: RawMessage) -> tuple[str, list[Action]]:
+    """Return the text and the actions of a reply; a fenced command is removed from the text."""
     output = [mapping(each) for each in reply["output"]] if isinstance(reply.get("output"), list) else []
     said = text([each.get("content") for each in output if each.get("type") == "message"] or reply.get("content"))
-    calls = called([each for each in output if each.get("type") == "function_call"] or reply.get("tool_calls"))
+    calls = parse_calls([each for each in output if each.get("type") == "function_call"] or reply.get("tool_calls"))
     if calls:
         return said, calls
     kept = mapping(reply.get("extra")).get("actions")
     commands = [text(mapping(each).get("command")) for each in (kept if isinstance(kept, list) else [])]
     found = list(islice(_fenced(said), 2))
-    if len(found) == 1:  # of several fences none was run
+    if len(found) == 1:  # with several fences, none was run
         said, command = found[0]
         commands = commands or [command]
     return said, [Action("bash", {"command": command}) for command in commands]
 
 
 def _fenced(said: str) -> Iterator[tuple[str, str]]:
-    """Each command that stands fenced in the words, behind the words without it."""
+    """Yield, for each fenced command, the text without it and the command."""
     end = 0
-    while begun := FENCE.search(said, end):
-        closed = said.find("\n```", begun.end())
+    while opened := FENCE.search(said, end):
+        closed = said.find("\n```", opened.end())
         if closed < 0:
             return
         end = closed + 4
-        words = f"{said[: begun.start()].rstrip()}\n{said[end:].lstrip()}".strip()
-        yield words, said[begun.end() : closed]
+        words = f"{said[: opened.start()].rstrip()}\n{said[end:].lstrip()}".strip()
+        yield words, said[opened.end() : closed]
 
 
-def _thought(reply: Said) -> str:
+def _thought(reply: RawMessage) -> str:
     output = reply["output"] if isinstance(reply.get("output"), list) else []
     summaries = [each.get("summary") for each in map(mapping, output) if each.get("type") == "reasoning"]
-    return text(list(filter(None, summaries))) or thoughts(reply) or thoughts(_answered(reply))
+    return text(list(filter(None, summaries))) or reasoning_text(reply) or reasoning_text(_answered(reply))
 
 
-def _answered(reply: Said) -> Said:
-    """The provider's own message, where it was kept."""
+def _answered(reply: RawMessage) -> RawMessage:
+    """Return the provider's own message, if it was recorded."""
     choices = mapping(mapping(reply.get("extra")).get("response")).get("choices")
     return mapping(mapping(choices[0]).get("message")) if isinstance(choices, list) and choices else {}
 
 
-def _observation(message: Said) -> Observation:
+def _observation(message: RawMessage) -> Observation:
     seen, code = text(message.get("content", message.get("output"))), mapping(message.get("extra")).get("returncode")
     return Observation(seen, not FAILED.match(seen) if code is None else code == 0)
 
 
-def _usage(reply: Said) -> Usage | None:
+def _usage(reply: RawMessage) -> Usage | None:
     extra = mapping(reply.get("extra"))
-    told = mapping(mapping(extra.get("response")).get("usage")) or mapping(reply.get("usage"))
-    if not told and "cost" not in extra:
+    figures = mapping(mapping(extra.get("response")).get("usage")) or mapping(reply.get("usage"))
+    if not figures and "cost" not in extra:
         return None
-    details = mapping(told.get("prompt_tokens_details")) or mapping(told.get("input_tokens_details"))
+    details = mapping(figures.get("prompt_tokens_details")) or mapping(figures.get("input_tokens_details"))
     return Usage(
-        int(number(told.get("prompt_tokens") or told.get("input_tokens"))),
-        int(number(told.get("completion_tokens") or told.get("output_tokens"))),
+        int(number(figures.get("prompt_tokens") or figures.get("input_tokens"))),
+        int(number(figures.get("completion_tokens") or figures.get("output_tokens"))),
         int(number(details.get("cached_tokens"))),
         dollars(extra.get("cost")),
     )
 
 
-def _spent(info: Said, said: Sequence[Said]) -> Spent:
+def _spent(info: RawMessage, said: Sequence[RawMessage]) -> Spent:
     used = [usage or Usage() for usage in map(_usage, filter(_is_reply, said))]
     stats = mapping(info.get("model_stats"))
     return Spent(
@@ -209,17 +212,17 @@ def _spent(info: Said, said: Sequence[Said]) -> Spent:
     )
 
 
-def _model(info: Said, said: Sequence[Said]) -> str:
-    told = mapping(mapping(info.get("config")).get("model")).get("model_name")
+def _model(info: RawMessage, said: Sequence[RawMessage]) -> str:
+    configured = mapping(mapping(info.get("config")).get("model")).get("model_name")
     answered = (mapping(mapping(each.get("extra")).get("response")).get("model") for each in said)
-    return text(told or next(filter(None, answered), ""))
+    return text(configured or next(filter(None, answered), ""))
 
 
-def _settings(info: Said) -> dict[str, str]:
-    """Which workspace it ran in, as its class is called."""
+def _settings(info: RawMessage) -> dict[str, str]:
+    """Return the workspace that the run used, from the name of its class."""
     kind = text(mapping(info.get("config")).get("environment_type")).rpartition(".")[2]
     return {"workspace": kind.removesuffix("Environment").lower()}
 
 
-def _at(message: Said) -> float:
+def _at(message: RawMessage) -> float:
     return number(mapping(message.get("extra")).get("timestamp") or message.get("timestamp"))

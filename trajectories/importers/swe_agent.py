@@ -1,7 +1,7 @@
-"""SWE-agent's `.traj`, from 0.4 to 1.1: steps in `trajectory`, what the model was told in `history`.
+"""SWE-agent's `.traj`, from 0.4 to 1.1: steps in `trajectory`, the messages to the model in `history`.
 
-A step's `state` was text before 1.0; calls of functions came with 1.0, what was sent (`query`) and several `attempts`
-with 1.1. A demonstration has the `history` alone.
+A step's `state` was text before 1.0. Version 1.0 added function calls; 1.1 added the request (`query`) and several
+`attempts`. A demonstration has only `history`.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trajectories.foreign._recording import (
+from trajectories.importers._record_builder import (
     Recording,
-    called,
     dollars,
+    foreign_status,
     mapping,
     messages,
     number,
-    sent,
-    so_called,
+    parse_calls,
+    reasoning_text,
+    sent_messages,
     text,
-    thoughts,
 )
-from trajectories.material import Material, Message
 from trajectories.records import Action, Observation, Spent
+from trajectories.run_data import Message, RunView
 from trajectories.trajectory import Trajectory
 
 WHAT = "SWE-agent's .traj"
 
-Said = Mapping[str, Any]
+RawMessage = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A reply in the history, and what was answered before the next one."""
+    """A reply in the history, and the answers to it before the next reply."""
 
-    reply: Said
-    answers: list[Said] = field(default_factory=list)
+    reply: RawMessage
+    answers: list[RawMessage] = field(default_factory=list)
 
 
 def reads(data: Any) -> bool:
@@ -49,12 +49,12 @@ def reads(data: Any) -> bool:
     return isinstance(history, list) and any(isinstance(each, dict) and "role" in each for each in history)
 
 
-def load(data: Any, name: str) -> Material:
-    """Raises UsageError where something among steps or messages is none."""
+def load(data: Any, name: str) -> RunView:
+    """Return the trajectory. Raises UsageError if an entry of the steps or messages is not an object."""
     attempts = messages(data.get("attempts"), "attempts")
     first = attempts[0] if attempts else data
     config = _config(first.get("replay_config"))
-    opening, _ = _told(first)
+    opening, _ = _opening_and_exchanges(first)
     recording = Recording(
         name,
         "swe-agent",
@@ -64,9 +64,9 @@ def load(data: Any, name: str) -> Material:
         versions=_versions(mapping(data.get("info"))),
     )
     if attempts:
-        _tell_attempts(recording, attempts, mapping(data.get("info")))
+        _add_attempts(recording, attempts, mapping(data.get("info")))
     else:
-        _tell(recording, data)
+        _add_messages(recording, data)
     info = mapping(data.get("info"))
     recording.end(text(info.get("exit_status")), text(info.get("submission")))
     branches = {f"main/attempt-{number}": each for number, each in enumerate(attempts, 1)} or {"main": data}
@@ -77,7 +77,7 @@ def load(data: Any, name: str) -> Material:
     def answers(branch: str) -> Iterator[Message | None]:
         return (_answer(step, exchange) for step, exchange in _steps(branches.get(branch, {})))
 
-    return Material(
+    return RunView(
         name,
         Trajectory(recording.records),
         _spent(info),
@@ -87,13 +87,13 @@ def load(data: Any, name: str) -> Material:
     )
 
 
-def _tell_attempts(recording: Recording, attempts: Sequence[Said], info: Said) -> None:
+def _add_attempts(recording: Recording, attempts: Sequence[RawMessage], info: RawMessage) -> None:
     for number_of, attempt in enumerate(attempts, 1):
         recording.on(f"main/attempt-{number_of}")
-        _tell(recording, attempt)
+        _add_messages(recording, attempt)
         its = mapping(attempt.get("info"))
         status = text(its.get("exit_status")).strip()
-        recording.note("candidate", so_called(status) if status else "not finished")
+        recording.note("candidate", foreign_status(status) if status else "not finished")
         if review := mapping(its.get("review")):
             recording.note("score", f"{number(review.get('accept')):g}", accept=number(review.get("accept")))
     recording.on("main")
@@ -101,19 +101,19 @@ def _tell_attempts(recording: Recording, attempts: Sequence[Said], info: Said) -
         recording.say(f"Attempt {int(number(info['best_attempt_idx'])) + 1} of {len(attempts)} was chosen.")
 
 
-def _tell(recording: Recording, data: Said) -> None:
-    """What one agent was told and did, in order."""
-    for message in _told(data)[0]:
+def _add_messages(recording: Recording, data: RawMessage) -> None:
+    """Record the messages to one agent and its steps, in order."""
+    for message in _opening_and_exchanges(data)[0]:
         if message.get("role") != "system":
             author = "demonstration" if message.get("is_demo") else "task"
             recording.say(text(message.get("content")), author=author)
     for step, exchange in _steps(data):
-        _tell_step(recording, step, exchange)
+        _add_step(recording, step, exchange)
 
 
-def _steps(data: Said) -> Iterator[tuple[Said, Exchange]]:
-    """Each step with its reply in the history, an empty one where it has none there."""
-    _, exchanges = _told(data)
+def _steps(data: RawMessage) -> Iterator[tuple[RawMessage, Exchange]]:
+    """Yield each step with its reply in the history, or with an empty one if it has none there."""
+    _, exchanges = _opening_and_exchanges(data)
     steps = messages(data.get("trajectory"), "trajectory")
     if not steps:
         steps = [{**each.reply, "observation": text([a.get("content") for a in each.answers])} for each in exchanges]
@@ -122,25 +122,25 @@ def _steps(data: Said) -> Iterator[tuple[Said, Exchange]]:
         yield step, left.popleft() if left and _is_of(left[0].reply, step) else Exchange({})
 
 
-def _tell_step(recording: Recording, step: Said, exchange: Exchange) -> None:
+def _add_step(recording: Recording, step: RawMessage, exchange: Exchange) -> None:
     command = text(step.get("action"))
-    calls = called(exchange.reply.get("tool_calls"))
+    calls = parse_calls(exchange.reply.get("tool_calls"))
     actions = calls or ([Action("bash", {"command": command.strip()})] if command.strip() else [])
     thought = text(step.get("thought") or step.get("response") or step.get("content"))
     seen = [text(each.get("content")) for each in exchange.answers] or [text(step.get("observation"))]
     if not actions:
-        recording.answer(thought, (), (), thoughts(exchange.reply))
+        recording.answer(thought, (), (), reasoning_text(exchange.reply))
         for words in seen:
             recording.say(words)
         return
     if len(seen) > len(actions):
         seen = [*seen[: len(actions) - 1], "\n".join(seen[len(actions) - 1 :])]
-    recording.answer(thought, actions, [Observation(words) for words in seen], thoughts(exchange.reply))
+    recording.answer(thought, actions, [Observation(words) for words in seen], reasoning_text(exchange.reply))
 
 
-def _told(data: Said) -> tuple[list[Said], list[Exchange]]:
-    """What was said before the first reply, demonstrations among it, and the exchanges from there on."""
-    opening: list[Said] = []
+def _opening_and_exchanges(data: RawMessage) -> tuple[list[RawMessage], list[Exchange]]:
+    """Return the messages before the first reply, including demonstrations, and the exchanges from there on."""
+    opening: list[RawMessage] = []
     exchanges: list[Exchange] = []
     for message in messages(data.get("history"), "history"):
         if message.get("role") == "assistant" and not message.get("is_demo"):
@@ -152,35 +152,35 @@ def _told(data: Said) -> tuple[list[Said], list[Exchange]]:
     return opening, exchanges
 
 
-def _is_of(reply: Said, step: Said) -> bool:
-    """Whether a reply of the history is the step's: some steps (an automatic submission, say) have none."""
+def _is_of(reply: RawMessage, step: RawMessage) -> bool:
+    """Whether a reply of the history belongs to the step. Some steps (such as an automatic submission) have none."""
     ours, theirs = text(step.get("action")).strip(), text(reply.get("action")).strip()
     return ours == theirs or (bool(reply.get("content")) and reply.get("content") == step.get("response"))
 
 
-def _asks(message: Said) -> bool:
+def _asks(message: RawMessage) -> bool:
     return message.get("role") != "system" and not message.get("is_demo")
 
 
-def _config(value: Any) -> Said:
-    """What the run was set to: an object, or that as text."""
+def _config(value: Any) -> RawMessage:
+    """Return the configuration of the run, which is an object or its JSON text."""
     try:
         return mapping(json.loads(value) if isinstance(value, str) else value)
     except (ValueError, RecursionError):
         return {}
 
 
-def _problem(config: Said) -> str:
+def _problem(config: RawMessage) -> str:
     return text(mapping(config.get("problem_statement")).get("text"))
 
 
-def _versions(info: Said) -> dict[str, str]:
+def _versions(info: RawMessage) -> dict[str, str]:
     known = {"swe_agent_version": "swe-agent", "swe_rex_version": "swe-rex"}
     return {ours: text(info[theirs]) for theirs, ours in known.items() if info.get(theirs)}
 
 
-def _spent(info: Said) -> Spent:
-    """As the program counted it; nobody says of which request."""
+def _spent(info: RawMessage) -> Spent:
+    """Return the total that the program counted; the file has no figures for single requests."""
     stats = mapping(info.get("model_stats"))
     cost = stats.get("instance_cost", stats.get("total_cost"))
     figures = (int(number(stats.get(key))) for key in ("tokens_sent", "tokens_received", "api_calls"))
@@ -188,12 +188,12 @@ def _spent(info: Said) -> Spent:
     return Spent(dollars(cost), sent_tokens, 0, received, calls)
 
 
-def _requests(data: Said) -> Iterator[Sequence[Message]]:
-    """What each step was sent, nothing where a file does not tell it."""
-    return (sent(step["query"]) if isinstance(step.get("query"), list) else [] for step, _ in _steps(data))
+def _requests(data: RawMessage) -> Iterator[Sequence[Message]]:
+    """Yield the request of each step, or nothing if the file does not contain it."""
+    return (sent_messages(step["query"]) if isinstance(step.get("query"), list) else [] for step, _ in _steps(data))
 
 
-def _answer(step: Said, exchange: Exchange) -> Message | None:
-    """A step's reply as the next ones were sent it."""
-    said = sent([exchange.reply or {"role": "assistant", "content": step.get("response")}])
+def _answer(step: RawMessage, exchange: Exchange) -> Message | None:
+    """Return a step's reply as later requests contain it."""
+    said = sent_messages([exchange.reply or {"role": "assistant", "content": step.get("response")}])
     return said[0] if said else None

@@ -1,7 +1,7 @@
-"""Styles and scripts of the pages that are written for a browser, and how such a page begins.
+"""Styles, scripts and the head of the HTML pages that this program writes.
 
-A page needs nothing else: no network, no fonts, no library. What it shows is somebody's, so its own policy lets nothing
-but its own style and script run.
+A page is self-contained: it needs no network, fonts or libraries. Its content is untrusted, so its content security
+policy allows only its own style and script.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from importlib.resources import files
 
 
 def part(name: str) -> str:
-    """A file that lies here."""
+    """Return the text of a file in this package."""
     return files("trajectories.pages").joinpath(name).read_text("utf-8")
 
 
 def beginning(title: str, style: str, script: str = "", kind: str = "") -> str:
-    """A page up to its body, with the style of all pages and its own; near its beginning stands the `generator`."""
+    """Return a page up to its body, with the common style and its own; the `generator` tag is near its beginning."""
     style = part("page.style.css") + style
     allowed = f"script-src '{_hash(script)}'; require-trusted-types-for 'script'; " if script else ""
     policy = f"default-src 'none'; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
@@ -37,7 +37,7 @@ def beginning(title: str, style: str, script: str = "", kind: str = "") -> str:
 
 
 def generator(kind: str = "") -> str:
-    """Whose page it is, and of which kind."""
+    """Return the tag that names this program and the kind of the page."""
     return f'<meta name="generator" content="{f"swe-agent {kind}".strip()}">'
 
 

@@ -1,1 +1,1 @@
-"""A run as a page for a browser: what there is to tell of it, and how it is shown."""
+"""Reports: a run as an HTML page, with the data to show and the page that shows it."""

@@ -1,4 +1,4 @@
-"""How a run is built: its branches, where each begins, its phases, and what was said of its candidates."""
+"""The structure of a run: its branches, where each begins, its phases, and the scores of its candidates."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trajectories.records import Note, Record, Step, Turn
-from trajectories.report.costs import Costs
-from trajectories.report.words import fits
+from trajectories.report.reply_costs import Costs
+from trajectories.report.report_text import fits
 from trajectories.trajectory import Trajectory
 
 SCORES = frozenset({"score", "vote", "candidate", "prune"})
-"""Notes in which a strategy says what it thinks of an attempt."""
+"""Kinds of notes in which a strategy rates an attempt."""
 
 
 @dataclass(slots=True)
 class Phase:
-    """A named part of a branch, within a turn; `first` and `last` are ids of steps, empty while it has none."""
+    """A named part of a branch, within a turn; `first` and `last` are ids of steps, empty if it has none."""
 
     branch: str
     name: str
     first: str = ""
     last: str = ""
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return {"branch": self.branch, "phase": self.name, "from": self.first, "to": self.last}
 
 
 @dataclass(slots=True)
 class Branch:
-    """`begin` is the step of its parent after which it begins, None at the base."""
+    """A branch. `begin` is the parent's step after which it begins, or None if it begins at the base."""
 
     name: str
     parent: str
@@ -40,7 +40,8 @@ class Branch:
 
 @dataclass(slots=True)
 class Structure:
-    """`before` is the tree that each step (by its number among all) began with; `phase_of` its phase's name."""
+    """Branches and phases of a run. `before` and `phase_of` hold, for each of all steps in order, the tree that it
+    started from and the name of its phase."""
 
     branches: dict[str, Branch] = field(default_factory=dict)
     phases: list[Phase] = field(default_factory=list)
@@ -49,7 +50,8 @@ class Structure:
 
 
 def structure(trajectory: Trajectory) -> Structure:
-    """Read off the records in one go: a branch begins where its parent stands when it is first heard of."""
+    """Build the structure in one pass over the records. A branch begins at its parent's last step before the branch is
+    first mentioned."""
     base = trajectory.run.base.tree if trajectory.run else ""
     found = Structure()
     present: dict[str, Phase] = {}
@@ -59,7 +61,7 @@ def structure(trajectory: Trajectory) -> Structure:
         name = _branch_of(record)
         if name is None:
             continue
-        branch = found.branches.get(name) or _begun(found, name)
+        branch = found.branches.get(name) or _add_branch(found, name)
         if isinstance(record, Note):
             if record.kind == "phase":
                 present[name] = Phase(name, record.text)
@@ -81,7 +83,7 @@ def _branch_of(record: Record) -> str | None:
     return name
 
 
-def _begun(found: Structure, name: str) -> Branch:
+def _add_branch(found: Structure, name: str) -> Branch:
     parent = name.rpartition("/")[0]
     while parent and parent not in found.branches:
         parent = parent.rpartition("/")[0]
@@ -91,8 +93,8 @@ def _begun(found: Structure, name: str) -> Branch:
     return found.branches[name]
 
 
-def told(found: Structure, trajectory: Trajectory, spent: Costs) -> list[dict[str, Any]]:
-    """The branches as a report has them."""
+def branches_as_json(found: Structure, trajectory: Trajectory, spent: Costs) -> list[dict[str, Any]]:
+    """Return the branches as data for a report."""
     nothing = 0.0 if spent.steps else None
     return [
         {
@@ -100,7 +102,7 @@ def told(found: Structure, trajectory: Trajectory, spent: Costs) -> list[dict[st
             "parent": branch.parent,
             "from": branch.begin.id if branch.begin else "",
             "steps": len(branch.steps),
-            "dollars": spent.branches[branch.name].told()["dollars"] if branch.name in spent.branches else nothing,
+            "dollars": spent.branches[branch.name].as_json()["dollars"] if branch.name in spent.branches else nothing,
             "ended": _ended(trajectory, branch.name),
             "scores": [
                 {"kind": note.kind, "text": note.text, "data": note.data if fits(note.data) else {}}
@@ -112,7 +114,7 @@ def told(found: Structure, trajectory: Trajectory, spent: Costs) -> list[dict[st
 
 
 def _ended(trajectory: Trajectory, branch: str) -> str:
-    """How an attempt came out; empty for a branch that is none, or has not ended."""
+    """Return the result of an attempt; empty for a branch that is no attempt or has not ended."""
     once = trajectory.results.get((branch, "outcome"))
     outcome = once.value if once and isinstance(once.value, dict) else {}
     verdict = outcome.get("verdict")

@@ -1,4 +1,4 @@
-"""What a run's replies came to: of each ask, of each branch, and all together up to each step."""
+"""Costs of a run's requests: per ask, per branch, and in total up to each step."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from trajectories.material import Material
 from trajectories.records import Hold, Settle, Step, Usage
+from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 
 @dataclass(slots=True)
-class Sum:
-    """Tokens and dollars; `dollars` is None once something had no price."""
+class CostSum:
+    """A sum of tokens and dollars; `dollars` is None as soon as one request had no price."""
 
     dollars: float | None = 0.0
     input: int = 0
@@ -26,28 +26,28 @@ class Sum:
         self.cached += usage.cached_tokens
         self.output += usage.output_tokens
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         dollars = None if self.dollars is None else round(self.dollars, 9)
         return {"dollars": dollars, "input": self.input, "cached": self.cached, "output": self.output}
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """`asks` by (branch, ask); `steps` has a line a step, with all that was spent until then; none where the record
-    says nothing of costs."""
+    """The costs of a run. `asks` are by (branch, ask). `steps` has one entry per step, with the total so far; it is
+    empty if the records contain no costs."""
 
-    asks: dict[tuple[str, int], Sum]
-    branches: dict[str, Sum]
+    asks: dict[tuple[str, int], CostSum]
+    branches: dict[str, CostSum]
     steps: list[dict[str, Any]]
 
 
-def costs(material: Material) -> Costs:
-    """Counted as the purse counts: a request whose answer was never seen costs what was held for it. Of another
-    program's trajectory there is only what its replies say, and so of the steps that a fork took over."""
+def costs(material: RunView) -> Costs:
+    """Sum up the costs as the budget does: a request that was never answered costs what was reserved for it. For other
+    programs' trajectories, and for steps copied by a fork, only the usage in the replies is available."""
     trajectory = material.trajectory
-    asks: dict[tuple[str, int], Sum] = defaultdict(Sum)
-    branches: dict[str, Sum] = defaultdict(Sum)
-    total = Sum()
+    asks: dict[tuple[str, int], CostSum] = defaultdict(CostSum)
+    branches: dict[str, CostSum] = defaultdict(CostSum)
+    total = CostSum()
     steps = []
     for record in trajectory.records:
         if paid := _paid(record, trajectory):
@@ -55,12 +55,12 @@ def costs(material: Material) -> Costs:
             for sum in (asks[hold.branch, hold.ask], branches[hold.branch], total):
                 sum.add(usage, dollars)
         elif isinstance(record, Step):
-            if usage_told := _by_reply(record, trajectory, asks):
-                asks[record.branch, record.reply or 0].add(usage_told, usage_told.dollars)
+            if replied := _by_reply(record, trajectory, asks):
+                asks[record.branch, record.reply or 0].add(replied, replied.dollars)
                 if not material.is_ours:
-                    branches[record.branch].add(usage_told, usage_told.dollars)
-                    total.add(usage_told, usage_told.dollars)
-            steps.append({"step": record.id, **total.told()})
+                    branches[record.branch].add(replied, replied.dollars)
+                    total.add(replied, replied.dollars)
+            steps.append({"step": record.id, **total.as_json()})
     return Costs(dict(asks), dict(branches), steps if asks or not trajectory.replies else [])
 
 
@@ -72,8 +72,8 @@ def _paid(record: object, trajectory: Trajectory) -> tuple[Hold, Usage, float | 
     return None
 
 
-def _by_reply(step: Step, trajectory: Trajectory, asks: dict[tuple[str, int], Sum]) -> Usage | None:
-    """What the reply itself says that it cost, where the record has no request for it."""
+def _by_reply(step: Step, trajectory: Trajectory, asks: dict[tuple[str, int], CostSum]) -> Usage | None:
+    """Return the usage that a step's reply contains, if the records have no request for it."""
     if step.reply is None or (step.branch, step.reply) in asks:
         return None
     reply = trajectory.replies.get((step.branch, step.reply))

@@ -1,4 +1,4 @@
-"""All there is to tell of a run, as plain JSON: what a report's page shows."""
+"""The data of a report as plain JSON, which the report's page shows."""
 
 from __future__ import annotations
 
@@ -8,44 +8,56 @@ from dataclasses import asdict
 from typing import Any
 
 from trajectories.errors import RunBroken
-from trajectories.material import NOT_CHECKED, Material
 from trajectories.records import Exit, Issue, Run, Step, Verdict
-from trajectories.report.branches import structure
-from trajectories.report.branches import told as branches_told
-from trajectories.report.costs import costs
-from trajectories.report.diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
-from trajectories.report.items import Telling, ended, items
-from trajectories.report.words import DATA, ROOM, Diff, Words, fits, lengths, level, masked, unicode, when
+from trajectories.report.branch_structure import branches_as_json as branches_told
+from trajectories.report.branch_structure import structure
+from trajectories.report.reply_costs import costs
+from trajectories.report.report_text import (
+    DATA,
+    ROOM,
+    Diff,
+    ReportText,
+    fits,
+    format_time,
+    lengths,
+    mask_texts,
+    text_limit,
+    unicode,
+)
+from trajectories.report.timeline import TimelineContext, ended, items
+from trajectories.report.tree_diffs import FILE_BYTES, FILES, FileDiff, Pair, PairDiff, pair_diffs
+from trajectories.run_data import NOT_CHECKED, RunView
 
 DIFFS = 12_000_000
-"""Bytes of diffs that a report tells at most."""
+"""Maximum bytes of diffs in a report."""
 SETTINGS = (
     *("workspace", "image", "test", "budget", "max_steps", "max_tokens", "max_time", "rounds", "effort", "subtree"),
     *("function", "workload", "benchmark", "apply", "branch", "pr"),
 )
-"""Those that a reader asks for."""
+"""The settings that a report shows."""
 _NAME = re.compile(r"^(?:\+\+\+ (?:b/)?|--- (?:a/)?)(?!/dev/null)([^\t\r\n]+)", re.MULTILINE)
 _OF_GIT = re.compile(r"^(?=diff --git )", re.MULTILINE)
 _BARE = re.compile(r"^(?=--- .*\n\+\+\+ .*\n@@ -)", re.MULTILINE)
-"""What begins a file's part of a patch; the second where git did not make it."""
+"""The start of a file's section in a patch, made by git (`_OF_GIT`) or otherwise (`_BARE`)."""
 
 
-def told(material: Material, words: Words, share: int = 1) -> dict[str, Any]:
-    """The run for a report of `share` runs; only files of the run are read. Texts and diffs are bounded, and `cut` says
-    in sentences what is not in it. Every text is masked. Raises RunBroken for a run that was not begun."""
+def build_report_data(material: RunView, words: ReportText, share: int = 1) -> dict[str, Any]:
+    """Return the data of a run for a report of `share` runs; only files of the run are read. Texts and diffs are
+    limited, and `cut` says in sentences what is left out. Every text is masked. Raises RunBroken for a run without its
+    first records."""
     trajectory = material.trajectory
     run = trajectory.run
     if run is None or not trajectory.turns:
-        raise RunBroken(f"The run {material.name} was not begun.", "Choose another one.")
+        raise RunBroken(f"The run {material.name} was not started.", "Choose another one.")
     found, spent = structure(trajectory), costs(material)
     steps = trajectory.all_steps()
     pairs = [(run.base.tree, _last_tree(material)), *zip(found.before, (step.tree for step in steps), strict=True)]
     patch, *diffs = _diffs(material, pairs, DIFFS // share)
     if not material.is_ours:
-        patch = _handed_in(material.patch().diff, DIFFS // share)
+        patch = _submitted_patch(material.patch().diff, DIFFS // share)
     for diff in (patch, *diffs):
         _hide(diff, words)
-    telling = Telling(material, words, found, spent, diffs)
+    context = TimelineContext(material, words, found, spent, diffs)
     turn = trajectory.turns[-1]
     everything = {
         "name": material.name,
@@ -55,35 +67,35 @@ def told(material: Material, words: Words, share: int = 1) -> dict[str, Any]:
         "base": str(run.base) if run.base.commit else "",
         "strategy": turn.strategy,
         "model": turn.models.get("coder", ""),
-        "at": when(run.at),
+        "at": format_time(run.at),
         "versions": run.versions,
         "settings": _settings(run),
         "ended": ended(trajectory.exit, words, material.untrusted) if trajectory.exit else None,
         "spent": _spent(material),
         "verdict": _verdict(material, words),
         "patch": [_one(file, words) for file in patch.files],
-        "plan": [phase.told() for phase in found.phases],
+        "plan": [phase.as_json() for phase in found.phases],
         "branches": _branches(material, branches_told(found, trajectory, spent)),
-        "items": list(items(telling)),
+        "items": list(items(context)),
         "costs": spent.steps,
     }
     sizes = list(lengths(everything))
-    limit = level(sizes, ROOM // share)
+    limit = text_limit(sizes, ROOM // share)
     long = sum(size > limit for size in sizes)
-    hidden: dict[str, Any] = masked(everything, words.mask, limit)
-    return hidden | {"cut": [*_shortened(long, limit), *_cut(telling, patch)]}
+    hidden: dict[str, Any] = mask_texts(everything, words.mask, limit)
+    return hidden | {"cut": [*_shortened(long, limit), *_cut(context, patch)]}
 
 
-def _last_tree(material: Material) -> str:
-    """What the run has come to, as a session stands (`agent.standing.tree_at`, a floor above): the best tree where a
-    turn has ended, else that of the main branch's last step."""
+def _last_tree(material: RunView) -> str:
+    """Return the tree from which a session would continue (as `agent.run_state.turn_state.tree_at`): the best tree if
+    a turn has ended, else that of the main branch's last step."""
     trajectory = material.trajectory
     base = trajectory.run.base.tree if trajectory.run else ""
     ends = (each for each in reversed(trajectory.records) if isinstance(each, Exit | Step))
     return next((each.tree for each in ends if each.tree and getattr(each, "branch", "main") == "main"), base)
 
 
-def _diffs(material: Material, pairs: Sequence[Pair], room: int) -> list[PairDiff]:
+def _diffs(material: RunView, pairs: Sequence[Pair], room: int) -> list[PairDiff]:
     if material.trees is None:
         return [PairDiff() for _ in pairs]
     return list(pair_diffs(material.trees, pairs, room))
@@ -106,14 +118,14 @@ def _settings(run: Run) -> dict[str, Any]:
     return {name: run.settings[name] for name in SETTINGS if run.settings.get(name) not in (None, "", False, [], {})}
 
 
-def _spent(material: Material) -> dict[str, Any]:
+def _spent(material: RunView) -> dict[str, Any]:
     spent = material.spent
     tokens = {"input": spent.input_tokens, "cached": spent.cached_tokens, "output": spent.output_tokens}
     return {"dollars": spent.dollars, **tokens, "calls": spent.calls}
 
 
-def _verdict(material: Material, words: Words) -> dict[str, Any] | None:
-    """The last proof of the files that the run has come to: a later turn may have changed none of them."""
+def _verdict(material: RunView, words: ReportText) -> dict[str, Any] | None:
+    """Return the last proof of the run's current tree; a turn after that proof may have changed no file."""
     tree, exits = _last_tree(material), [each for each in material.trajectory.records if isinstance(each, Exit)]
     proven = (exit.verdict for exit in reversed(exits) if exit.verdict != Verdict() and exit.tree == tree)
     verdict = next(proven, None)
@@ -123,7 +135,7 @@ def _verdict(material: Material, words: Words) -> dict[str, Any] | None:
     rows = [
         {"name": part, "value": value, "words": words.parts[part]}
         for part, value in parts.items()
-        if verdict.kind != "faster" or value is not None  # of speed no test is red
+        if verdict.kind != "faster" or value is not None  # a speed-up has no failing test
     ]
     told = {name: value for name, value in asdict(verdict).items() if name not in parts}
     if material.untrusted:
@@ -132,17 +144,17 @@ def _verdict(material: Material, words: Words) -> dict[str, Any] | None:
     return told | {"rows": rows, "repeat": f"In a checkout of {base}, with this report's patch as patch.diff."}
 
 
-def _branches(material: Material, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _branches(material: RunView, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if material.untrusted:
         return [row | {"ended": f"claimed: {row['ended']}" if row["ended"] else ""} for row in rows]
     return rows
 
 
-def _handed_in(diff: str, room: int) -> PairDiff:
-    """What another program's trajectory says that it handed in."""
+def _submitted_patch(diff: str, room: int) -> PairDiff:
+    """Return the files of the patch that another program's trajectory submitted."""
     begins = _OF_GIT if _OF_GIT.search(diff) else _BARE
     sections = [section for section in begins.split(diff) if section.strip()]
-    told = PairDiff(count=len(sections))
+    patch = PairDiff(count=len(sections))
     for section in sections[:FILES]:
         header, _, body = section.partition("\n@@ ")
         names = _NAME.findall(header)
@@ -154,12 +166,12 @@ def _handed_in(diff: str, room: int) -> PairDiff:
         room -= len(kept)
         cut = "too long" if len(kept) < len(section) else ""
         status = "A" if is_new else "D" if is_gone else "M"
-        told.files.append(FileDiff(names[-1] if names else "", status, kept, added, removed, cut))
-    return told
+        patch.files.append(FileDiff(names[-1] if names else "", status, kept, added, removed, cut))
+    return patch
 
 
-def _hide(diff: PairDiff, words: Words) -> None:
-    """Mask what is secret in the diffs: such a patch is not the one that was made."""
+def _hide(diff: PairDiff, words: ReportText) -> None:
+    """Mask secrets in the diffs; a masked patch is marked, since it cannot be applied."""
     for file in diff.files:
         text = unicode(file.diff)
         hidden = Diff(words.mask(text))
@@ -167,7 +179,7 @@ def _hide(diff: PairDiff, words: Words) -> None:
         file.diff = hidden
 
 
-def _one(file: FileDiff, words: Words) -> dict[str, Any]:
+def _one(file: FileDiff, words: ReportText) -> dict[str, Any]:
     part = "tests" if file.path and words.in_tests(file.path) else "source"
     about = {"path": file.path, "part": part, "status": file.status, "cut": file.cut}
     return about | {"added": file.added, "removed": file.removed, "diff": file.diff}
@@ -175,20 +187,20 @@ def _one(file: FileDiff, words: Words) -> dict[str, Any]:
 
 def _shortened(long: int, limit: int) -> Iterator[str]:
     if long:
-        yield f"Of {_counted(long, 'text')} of more than {limit:,} characters the middle is left out."
+        yield f"The middle of {_counted(long, 'text')} of more than {limit:,} characters is left out."
 
 
-def _cut(telling: Telling, patch: PairDiff) -> Iterator[str]:
-    """What is left out beside the middle of texts, in sentences."""
-    diffs = [patch, *telling.diffs]
-    if more := sum(not fits(note.data) for note in telling.material.trajectory.notes):
+def _cut(context: TimelineContext, patch: PairDiff) -> Iterator[str]:
+    """Yield sentences about what is left out, other than parts of texts."""
+    diffs = [patch, *context.diffs]
+    if more := sum(not fits(note.data) for note in context.material.trajectory.notes):
         yield f"The data of {_counted(more, 'note')} is left out: it has more than {DATA:,} characters."
     if cut := sum(bool(file.cut) for diff in diffs for file in diff.files):
-        yield f"The diffs of {_counted(cut, 'file')} are not whole: they are long, not text, or something is masked."
+        yield f"The diffs of {_counted(cut, 'file')} are incomplete: too long, not text, or masked."
     if more := sum(diff.count - len(diff.files) for diff in diffs):
-        yield f"{_counted(more, 'changed file')} of steps that changed very many are not named."
+        yield f"{_counted(more, 'changed file')} of steps that changed very many files are not listed."
     if missing := sum(diff.missing for diff in diffs):
-        yield f"The files of {_counted(missing, 'step')} are not in the run's folder: what they changed is unknown."
+        yield f"The changes of {_counted(missing, 'step')} are unknown: the files are not in the run's folder."
 
 
 def _counted(number: int, what: str) -> str:

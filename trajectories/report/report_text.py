@@ -1,4 +1,4 @@
-"""What a report takes from its caller, and how it keeps texts short, secret-free and Unicode."""
+"""Texts of a report: the functions that the caller supplies, and shortening, masking and Unicode repair."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from typing import Any
 from trajectories.records import Action
 
 LONGEST = 100_000
-"""Characters of a text that are told at most."""
+"""Maximum characters of one text."""
 ROOM = 24_000_000
-"""Characters of all texts of a report that are told at most."""
+"""Maximum characters of all texts of a report."""
 DATA = 10_000
-"""Characters of a note's data, written as JSON, that are told at most."""
+"""Maximum characters of a note's data, written as JSON."""
 
 
 class Diff(str):
-    """A text that was masked and made short already, and stays as it is: a patch loses no middle."""
+    """A text that is already masked and shortened, and is left as it is: a patch must not lose its middle."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
-class Words:
-    """What other floors know of a run's words. `describe` makes a line of an action, `in_tests` says which part of a
-    patch a path belongs to, `mask` hides secrets; `parts` are a verdict's questions, `endings` how a run may end."""
+class ReportText:
+    """Functions and texts from other layers. `describe` summarises an action in a line, `in_tests` says whether a path
+    belongs to the tests of a patch, `mask` hides secrets. `parts` describe the parts of a verdict, `endings` the exit
+    kinds."""
 
     describe: Callable[[Action], str]
     in_tests: Callable[[str], bool]
@@ -37,8 +38,8 @@ class Words:
     endings: Mapping[str, str]
 
 
-def level(lengths: Iterable[int], room: int, most: int = LONGEST) -> int:
-    """The most characters that each text may have so that all fit into `room`: the short ones stay whole."""
+def text_limit(lengths: Iterable[int], room: int, most: int = LONGEST) -> int:
+    """Return how many characters each text may have so that all fit into `room`; shorter texts are not cut."""
     known = sorted(lengths)
     for at, length in enumerate(known):
         left = len(known) - at
@@ -48,16 +49,16 @@ def level(lengths: Iterable[int], room: int, most: int = LONGEST) -> int:
     return most
 
 
-def shortened(text: str, limit: int) -> str:
-    """The text, or its beginning and its end."""
+def shorten_text(text: str, limit: int) -> str:
+    """Return the text, or its beginning and end if it has more than `limit` characters."""
     if len(text) <= limit:
         return text
     head, tail = limit * 3 // 4, limit // 4
     return f"{text[:head]}\n[… {len(text) - head - tail:,} characters …]\n{text[len(text) - tail :]}"
 
 
-def when(at: float) -> str:
-    """ISO 8601 in UTC; empty where nobody knows."""
+def format_time(at: float) -> str:
+    """Return a time as ISO 8601 in UTC; empty if it is unknown."""
     if not (math.isfinite(at) and at > 0):
         return ""
     try:
@@ -71,7 +72,7 @@ def fits(data: Mapping[str, Any]) -> bool:
 
 
 def lengths(value: Any) -> Iterator[int]:
-    """Of each text in it that may be made short."""
+    """Yield the length of each text in a value that may be shortened."""
     if isinstance(value, str):
         if not isinstance(value, Diff):
             yield len(value)
@@ -80,18 +81,18 @@ def lengths(value: Any) -> Iterator[int]:
             yield from lengths(each)
 
 
-def masked(value: Any, mask: Callable[[str], str], limit: int = LONGEST) -> Any:
-    """The value with every text in it masked, without what is not Unicode, and then no longer than `limit`."""
+def mask_texts(value: Any, mask: Callable[[str], str], limit: int = LONGEST) -> Any:
+    """Return the value with every text in it masked, made valid Unicode, and shortened to `limit`."""
     if isinstance(value, Diff):
         return value
     if isinstance(value, str):
         hidden = mask(unicode(value))
-        return hidden if len(value) <= limit else shortened(hidden, limit)
+        return hidden if len(value) <= limit else shorten_text(hidden, limit)
     if isinstance(value, Mapping):
-        return {mask(unicode(str(name))): masked(each, mask, limit) for name, each in value.items()}
-    return [masked(each, mask, limit) for each in value] if isinstance(value, list | tuple) else value
+        return {mask(unicode(str(name))): mask_texts(each, mask, limit) for name, each in value.items()}
+    return [mask_texts(each, mask, limit) for each in value] if isinstance(value, list | tuple) else value
 
 
 def unicode(text: str) -> str:
-    """The text with a question mark for each half of a surrogate pair."""
+    """Return the text with a question mark for each lone surrogate."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What happened in a run, in order: steps, notes, later turns, ends."""
+"""The timeline of a run for a report: steps, notes, later turns, exits."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trajectories.material import NOT_CHECKED, Material
 from trajectories.records import Action, Exit, Note, Observation, Step, Turn
-from trajectories.report.branches import Structure
-from trajectories.report.costs import Costs
-from trajectories.report.diffs import PairDiff
-from trajectories.report.words import Words, fits, when
+from trajectories.report.branch_structure import Structure
+from trajectories.report.reply_costs import Costs
+from trajectories.report.report_text import ReportText, fits, format_time
+from trajectories.report.tree_diffs import PairDiff
+from trajectories.run_data import NOT_CHECKED, RunView
 
 
 @dataclass(frozen=True)
-class Telling:
-    """A run with all that is known of it, for telling its items. `diffs` is what each step changed."""
+class TimelineContext:
+    """A run with everything needed to build its timeline. `diffs` are the changes of each step."""
 
-    material: Material
-    words: Words
+    material: RunView
+    words: ReportText
     structure: Structure
     spent: Costs
     diffs: Sequence[PairDiff]
 
 
-def items(telling: Telling) -> Iterator[dict[str, Any]]:
-    """Each record that a reader wants to see. A message of a user's is told by the step in which it was read."""
-    trajectory = telling.material.trajectory
+def items(context: TimelineContext) -> Iterator[dict[str, Any]]:
+    """Yield the records that a reader wants to see. A user's message is shown by the step that read it, if there is
+    one."""
+    trajectory = context.material.trajectory
     read = Counter(step.branch for step in trajectory.all_steps() if step.author == "user")
     number = turns = 0
     for record in trajectory.records:
         if isinstance(record, Step):
-            yield _step(telling, record, number)
+            yield _step(context, record, number)
             number += 1
         elif isinstance(record, Note):
             if record.kind == "message" and read[record.branch] > 0:
@@ -44,17 +45,17 @@ def items(telling: Telling) -> Iterator[dict[str, Any]]:
         elif isinstance(record, Turn):
             turns += 1
             if len(trajectory.turns) > 1:
-                yield _turn(telling, record, turns)
+                yield _turn(context, record, turns)
         elif isinstance(record, Exit):
             yield {
                 "kind": "exit",
-                "ended": ended(record, telling.words, telling.material.untrusted),
-                "at": when(record.at),
+                "ended": ended(record, context.words, context.material.untrusted),
+                "at": format_time(record.at),
             }
 
 
-def ended(exit: Exit, words: Words, untrusted: bool = False) -> dict[str, Any]:
-    """How a run or a turn of it ended; of an `untrusted` run what somebody else claims."""
+def ended(exit: Exit, words: ReportText, untrusted: bool = False) -> dict[str, Any]:
+    """Return how a run or a turn ended; for an `untrusted` run it is marked as a claim."""
     return {
         "kind": f"claimed: {exit.kind}" if untrusted else exit.kind,
         "words": NOT_CHECKED if untrusted else words.endings.get(exit.kind, ""),
@@ -65,23 +66,23 @@ def ended(exit: Exit, words: Words, untrusted: bool = False) -> dict[str, Any]:
     }
 
 
-def _turn(telling: Telling, turn: Turn, number: int) -> dict[str, Any]:
-    first = telling.material.trajectory.run if number == 1 else None
+def _turn(context: TimelineContext, turn: Turn, number: int) -> dict[str, Any]:
+    first = context.material.trajectory.run if number == 1 else None
     request = turn.request or (first.issue.text if first else "")
-    told = {"n": number, "request": request, "strategy": turn.strategy}
-    return {"kind": "turn", **told, "model": turn.models.get("coder", ""), "at": when(turn.at)}
+    fields = {"n": number, "request": request, "strategy": turn.strategy}
+    return {"kind": "turn", **fields, "model": turn.models.get("coder", ""), "at": format_time(turn.at)}
 
 
 def _note(note: Note) -> dict[str, Any]:
-    told = {"branch": note.branch, "note": note.kind, "text": note.text, "data": note.data if fits(note.data) else {}}
-    return {"kind": "note", **told, "at": when(note.at)}
+    fields = {"branch": note.branch, "note": note.kind, "text": note.text, "data": note.data if fits(note.data) else {}}
+    return {"kind": "note", **fields, "at": format_time(note.at)}
 
 
-def _step(telling: Telling, step: Step, number: int) -> dict[str, Any]:
-    trajectory, ask = telling.material.trajectory, (step.branch, step.reply or 0)
+def _step(context: TimelineContext, step: Step, number: int) -> dict[str, Any]:
+    trajectory, ask = context.material.trajectory, (step.branch, step.reply or 0)
     reply = trajectory.replies.get(ask) if step.reply is not None else None
-    used = telling.spent.asks.get(ask) if step.reply is not None else None
-    diff = telling.diffs[number]
+    used = context.spent.asks.get(ask) if step.reply is not None else None
+    diff = context.diffs[number]
     acted = len(step.actions)
     return {
         "kind": "step",
@@ -89,48 +90,48 @@ def _step(telling: Telling, step: Step, number: int) -> dict[str, Any]:
         "branch": step.branch,
         "n": step.n,
         "author": step.author,
-        "at": when(step.at),
-        "phase": telling.structure.phase_of[number],
+        "at": format_time(step.at),
+        "phase": context.structure.phase_of[number],
         "text": reply.text if reply else "",
         "reasoning": reply.reasoning if reply else "",
         "error": step.error,
-        "actions": [_action(telling, step, at) for at in range(acted)],
+        "actions": [_action(context, step, at) for at in range(acted)],
         "said": "\n".join(seen.text for seen in step.observations[acted:]),
         "files": [
             {"path": file.path, "status": file.status, "diff": file.diff, "cut": file.cut} for file in diff.files
         ],
         "more_files": diff.count - len(diff.files),
-        "usage": used.told() if used else None,
+        "usage": used.as_json() if used else None,
     }
 
 
-def _action(telling: Telling, step: Step, at: int) -> dict[str, Any]:
+def _action(context: TimelineContext, step: Step, at: int) -> dict[str, Any]:
     action = step.actions[at]
     seen = step.observations[at] if at < len(step.observations) else Observation("", ok=False)
     return {
         "tool": action.tool,
-        "summary": telling.words.describe(action),
+        "summary": context.words.describe(action),
         "arguments": arguments(action),
         "ok": seen.ok,
         "text": seen.text,
         "out": seen.out,
-        "size": _size(telling.material, seen.out),
+        "size": _size(context.material, seen.out),
     }
 
 
 def arguments(action: Action) -> str:
-    """An action's arguments for people: a line each, but of a text with many lines all of them, as they are."""
+    """Return an action's arguments for people: one line each, except multi-line texts, which are kept as they are."""
     if action.error:
         return action.error
-    told = []
+    result = []
     for name, value in action.arguments.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        told.append(f"{name}:\n{text.rstrip()}" if "\n" in text else f"{name}: {text}")
-    return "\n".join(told)
+        result.append(f"{name}:\n{text.rstrip()}" if "\n" in text else f"{name}: {text}")
+    return "\n".join(result)
 
 
-def _size(material: Material, number: int | None) -> int | None:
-    """Bytes of the whole output, if there is one."""
+def _size(material: RunView, number: int | None) -> int | None:
+    """Return the bytes of the full output, if there is one."""
     if number is None or material.directory is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""What differs between many pairs of trees, through one `git diff-tree`, each cut to what somebody reads.
+"""Diffs between many pairs of trees, made by one `git diff-tree` process and cut to a readable size.
 
-A pair costs a fraction of a millisecond this way; a process of its own costs ten. What a step changed is somebody's, so
-files and bytes are bounded: what is too much is named and left out.
+A pair takes a fraction of a millisecond this way, and ten with a process of its own. The content is untrusted, so the
+number of files and bytes is limited; files beyond the limit are named or counted, without a diff.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from trajectories.checked_difference import only_objects
+from trajectories.checked_difference import object_folder
 from trajectories.errors import RunBroken, UsageError
-from trajectories.plumbing import decode, no_git
+from trajectories.git_commands import decode, no_git
 from trajectories.trees import Trees
 
 Pair = tuple[str, str]
 """Ids of two trees, before and after."""
 
 FILES = 200
-"""Of a pair that are named; the others are counted."""
+"""Files of a pair that are named; the others are only counted."""
 FILE_BYTES = 100_000
-"""Of a file's diff that are kept."""
+"""Bytes of a file's diff that are kept."""
 READ_BYTES = 20_000_000
-"""Of a pair that are read: then git is ended, and begun anew with the next pair."""
+"""Bytes of a pair's diff that are read; then git is stopped, and restarted with the next pair."""
 CHUNK = 1 << 18
 _COMMAND = (
     *("git", "diff-tree", "--stdin", "-r", "--raw", "-p", "--full-index"),
@@ -38,8 +38,8 @@ _COMMAND = (
 
 @dataclass(slots=True)
 class FileDiff:
-    """A file that differs: `A`dded, `M`odified, `D`eleted, or of another `T`ype. `cut` says in a word or two why the
-    diff is not one that can be applied; of a long one the lines are counted as far as they were read."""
+    """A file that differs: `A`dded, `M`odified, `D`eleted, or of another `T`ype. `cut` is a short reason why the diff
+    cannot be applied, if so. In a long diff only the lines that were read are counted."""
 
     path: str
     status: str
@@ -51,8 +51,8 @@ class FileDiff:
 
 @dataclass(slots=True)
 class PairDiff:
-    """What differs between two trees: the first files of `count`. `missing`: a tree of the two is not in the store, or
-    what differs is damaged."""
+    """The difference between two trees: the first of `count` files. `missing` means that one of the trees is not in the
+    store, or an object that differs is damaged."""
 
     files: list[FileDiff] = field(default_factory=list)
     count: int = 0
@@ -60,10 +60,10 @@ class PairDiff:
 
 
 def pair_diffs(trees: Trees, pairs: Sequence[Pair], room: int) -> Iterator[PairDiff]:
-    """What differs between each two trees, in order; `room` is how many bytes of diffs are kept in all."""
+    """Yield the difference of each pair, in order; `room` is the number of bytes of diffs to keep in all."""
     there = {tree for tree in {tree for pair in pairs for tree in pair} if _is_there(trees, tree)}
     differing = {pair for pair in pairs if pair[0] != pair[1] and there.issuperset(pair)}
-    with only_objects(trees.env) as (folder, env):
+    with object_folder(trees.env) as (folder, env):
         copied = {pair for pair in differing if _copy(trees, pair, folder)}
         answers = _answers(env, [pair for pair in pairs if pair in copied], room)
         for pair in pairs:
@@ -71,7 +71,7 @@ def pair_diffs(trees: Trees, pairs: Sequence[Pair], room: int) -> Iterator[PairD
 
 
 def _copy(trees: Trees, pair: Pair, folder: Path) -> bool:
-    """Copy what differs; false if the content of an object has another id, or is huge."""
+    """Copy the objects that differ. Return False if one is huge or does not match its id."""
     try:
         trees.copy_difference(*pair, folder)
     except (RunBroken, UsageError):
@@ -84,13 +84,14 @@ def _is_there(trees: Trees, tree: str) -> bool:
 
 
 def _answers(env: Mapping[str, str], pairs: Sequence[Pair], room: int) -> Iterator[PairDiff]:
-    """One for each pair. Where git stops early, at a damaged object or because we ended it, another goes on."""
+    """Yield one difference per pair. If git stops early, at a damaged object or at a limit, restart it with the
+    rest."""
     at = 0
     while at < len(pairs):
         began = at
         with _running(env, pairs[at:]) as out:
-            for said, whole in _said(out, pairs[at:]):
-                answer = _told(said, whole, room)
+            for output, whole in _pair_outputs(out, pairs[at:]):
+                answer = _parse_pair(output, whole, room)
                 room -= sum(len(file.diff) for file in answer.files)
                 yield answer
                 at += 1
@@ -101,15 +102,15 @@ def _answers(env: Mapping[str, str], pairs: Sequence[Pair], room: int) -> Iterat
 
 @contextmanager
 def _running(env: Mapping[str, str], pairs: Sequence[Pair]) -> Iterator[IO[bytes]]:
-    """What git says to these pairs. Raises WorkspaceError without git."""
-    with tempfile.TemporaryFile() as asked:  # a pipe would be full before git has read it and been read
-        asked.write("".join(f"{old} {new}\n" for old, new in pairs).encode())
-        asked.seek(0)
+    """Provide git's output for these pairs. Raises WorkspaceError without git."""
+    with tempfile.TemporaryFile() as requests:  # a pipe could fill up and block before its output is read
+        requests.write("".join(f"{old} {new}\n" for old, new in pairs).encode())
+        requests.seek(0)
         try:
             process = subprocess.Popen(
                 _COMMAND,
                 env=env,
-                stdin=asked,
+                stdin=requests,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
@@ -125,9 +126,9 @@ def _running(env: Mapping[str, str], pairs: Sequence[Pair]) -> Iterator[IO[bytes
         process.wait()
 
 
-def _said(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[tuple[bytes, bool]]:
-    """What git says of each pair, and whether that is all of it. It begins with a line of both ids; no line of content
-    looks like one."""
+def _pair_outputs(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[tuple[bytes, bool]]:
+    """Yield git's output for each pair, and whether it is complete. It starts with a line of both ids, which no line of
+    content looks like."""
     heads = [f"{old} {new}\n".encode() for old, new in pairs]
     text, number, seen = b"", 0, 0
     while chunk := out.read(CHUNK):
@@ -143,15 +144,16 @@ def _said(out: IO[bytes], pairs: Sequence[Pair]) -> Iterator[tuple[bytes, bool]]
         yield text, True
 
 
-def _told(said: bytes, whole: bool, room: int) -> PairDiff:
-    """A line for each file, then the diffs, of which `room` bytes are kept: those of the first files."""
-    starts = [match.start() for match in re.finditer(rb"(?m)^diff --git ", said)]
-    named = [line for line in said[: starts[0] if starts else None].split(b"\n") if line.startswith(b":")]
+def _parse_pair(output: bytes, whole: bool, room: int) -> PairDiff:
+    """Parse the output for one pair: a line per file, then the diffs. `room` bytes of diffs are kept, of the first
+    files."""
+    starts = [match.start() for match in re.finditer(rb"(?m)^diff --git ", output)]
+    named = [line for line in output[: starts[0] if starts else None].split(b"\n") if line.startswith(b":")]
     sections: dict[bytes, list[bytes]] = {}
-    ends = [*starts[1:], len(said)] if whole else starts[1:]  # the last one may go on
+    ends = [*starts[1:], len(output)] if whole else starts[1:]  # the last one may be incomplete
     for start, end in zip(starts, ends, strict=False):
-        header = said[start : said.find(b"\n", start) + 1]
-        sections.setdefault(header, []).append(said[start:end])
+        header = output[start : output.find(b"\n", start) + 1]
+        sections.setdefault(header, []).append(output[start:end])
     files = []
     for line in named[:FILES]:
         about, _, name = line.partition(b"\t")
@@ -161,7 +163,7 @@ def _told(said: bytes, whole: bool, room: int) -> PairDiff:
 
 
 def _file(name: bytes, status: bytes, sections: Sequence[bytes], room: int) -> FileDiff:
-    """One file, of which git has a section; one that becomes a link has two."""
+    """Return the diff of one file from its section; a file that becomes a link has two sections."""
     text = b"".join(sections)
     bodies = [section[section.find(b"\n@@ ") :] for section in sections if b"\n@@ " in section]
     kept = text if len(text) <= FILE_BYTES else text[: text.rfind(b"\n", 0, FILE_BYTES) + 1]
@@ -183,14 +185,14 @@ def _cut(sections: Sequence[bytes], kept: bytes) -> str:
 
 
 def _header(name: bytes) -> bytes:
-    """With which a file's diff begins, from its name as git writes it: quoted where it holds what is special."""
+    """Return the first line of a file's diff, from its name as git writes it: quoted if it has special characters."""
     if name.startswith(b'"'):
         return b'diff --git "a/%s "b/%s\n' % (name[1:], name[1:])
     return b"diff --git a/%s b/%s\n" % (name, name)
 
 
 def _unquoted(name: bytes) -> str:
-    """A path that git quoted as C does."""
+    """Return a path without git's C-style quotes."""
     if name.startswith(b'"'):
         name = name[1:-1].decode("unicode_escape").encode("latin-1")
     return decode(name)

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from aci.environments.allowing import NAME
+from aci.environments.network.host_allowlist import HOST_NAME
 
-LONGEST = 32768
-"""Bytes of a handshake message: real ones have some hundred, or a few thousand with keys of post-quantum kind."""
+MAX_HANDSHAKE_BYTES = 32768
+"""The maximum bytes of a handshake message. Real ones have hundreds, or a few thousand with post-quantum keys."""
 
 CHANGE_CIPHER_SPEC, ALERT, _HANDSHAKE = 20, 21, 22
 _SHORT = 2  # bytes of an alert; a change_cipher_spec has one (RFC 8446, 5 and 6)
 _CLIENT_HELLO, _SERVER_HELLO = 1, 2
 _SERVER_NAME = 0
 _HIDDEN = frozenset((0xFFCE, *range(0xFE08, 0xFE0E)))
-"""encrypted_client_hello and its drafts, ESNI among them."""
+"""The extensions encrypted_client_hello and its drafts, including ESNI."""
 
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
-"""The `random` of a ServerHello that asks for another ClientHello (RFC 8446, 4.1.3)."""
+"""The `random` of a HelloRetryRequest, a ServerHello that asks for another ClientHello (RFC 8446, 4.1.3)."""
 
 
 class BadHello(Exception):
     """A refused handshake. The message completes a sentence: "names no server"."""
 
 
-class Handshake:
-    """Takes the first handshake message of one direction out of the TLS records that come. At most LONGEST bytes of it
-    and one record are kept.
+class HandshakeReader:
+    """A reader of the first handshake message of one direction of TLS records.
 
-    One record of the type `passed` may come before it: ALERT, CHANGE_CIPHER_SPEC. So the message and all before it,
-    with the heads of its records, take at most 6 * LONGEST bytes: no record is empty.
+    At most LONGEST bytes of the message and one record are kept. One record of the type `passed` (ALERT or
+    CHANGE_CIPHER_SPEC) may precede it. Since empty records are refused, the message and all before it, with record
+    headers, take at most 6 * LONGEST bytes.
     """
 
     def __init__(self, passed: int = _HANDSHAKE) -> None:
@@ -35,10 +35,10 @@ class Handshake:
         self._message = bytearray()
         self._alone = True
         self.rest = bytearray()
-        """What has been added and is no part of a record that was used."""
+        """The added bytes that are not part of a consumed record."""
 
     def add(self, data: bytes) -> bytes | None:
-        """Take what came next: the message, once it is whole. Raises BadHello for what is not TLS, or too long."""
+        """Add received bytes; return the message once it is complete. Raises BadHello if it is not TLS or too long."""
         self.rest += data
         at, message = 0, None
         while message is None and len(self.rest) - at >= 5:
@@ -49,7 +49,7 @@ class Handshake:
                 break
             if kind == _HANDSHAKE:
                 self._message += self.rest[at + 5 : at + 5 + length]
-                message = self._whole()
+                message = self._complete_message()
             else:
                 self._passed = _HANDSHAKE
             at += 5 + length
@@ -58,24 +58,24 @@ class Handshake:
 
     @property
     def is_alone(self) -> bool:
-        """Whether nothing else was in the last record of the message."""
+        """Whether the last record of the message holds nothing else."""
         return self._alone
 
     def _is_expected(self, kind: int, length: int) -> bool:
         return kind == _HANDSHAKE or (kind == self._passed and not self._message and length <= _SHORT)
 
-    def _whole(self) -> bytes | None:
+    def _complete_message(self) -> bytes | None:
         if len(self._message) < 4:
             return None
         length = 4 + int.from_bytes(self._message[1:4], "big")
-        if length > LONGEST:
+        if length > MAX_HANDSHAKE_BYTES:
             raise BadHello("is too long")
         self._alone = len(self._message) == length
         return bytes(self._message[:length]) if len(self._message) >= length else None
 
 
 def server_name(message: bytes) -> str:
-    """The host that a ClientHello names, in lower case; "" if none. Raises BadHello."""
+    """Return the host that a ClientHello names, in lower case; "" if none. Raises BadHello."""
     whole = _Fields(message)
     if whole.number(1) != _CLIENT_HELLO:
         raise BadHello("is no ClientHello")
@@ -98,8 +98,8 @@ def server_name(message: bytes) -> str:
     return _only_name(extensions[_SERVER_NAME]) if _SERVER_NAME in extensions else ""
 
 
-def asks_again(message: bytes) -> bool:
-    """Whether a server's first message asks for a second ClientHello."""
+def asks_for_second_hello(message: bytes) -> bool:
+    """Return whether a server's first message asks for a second ClientHello."""
     return message[:1] == bytes([_SERVER_HELLO]) and message[6:38] == _RETRY
 
 
@@ -108,15 +108,15 @@ def _only_name(extension: _Fields) -> str:
     extension.end()
     kind, name = listed.number(1), listed.block(2)
     if kind or listed.left:
-        raise BadHello("names two servers, or one in another way than by its host")
+        raise BadHello("names two servers, or one by something else than a host name")
     host = name.take(name.left).decode("latin-1").lower()
-    if not NAME.fullmatch(host):
-        raise BadHello("names a server by what is no host")
+    if not HOST_NAME.fullmatch(host):
+        raise BadHello("names a server by an invalid host name")
     return host
 
 
 class _Fields:
-    """Reads the fields of a message from its front. Raises BadHello where they do not fit."""
+    """A reader of a message's fields in order. Raises BadHello if they do not fit."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -127,7 +127,7 @@ class _Fields:
 
     def take(self, count: int) -> bytes:
         if count > self.left:
-            raise BadHello("is torn")
+            raise BadHello("is truncated")
         self._at += count
         return self._data[self._at - count : self._at]
 
@@ -135,9 +135,9 @@ class _Fields:
         return int.from_bytes(self.take(size), "big")
 
     def block(self, size: int) -> _Fields:
-        """What follows a length of `size` bytes."""
+        """Return the fields in a block that starts with its length, of `size` bytes."""
         return _Fields(self.take(self.number(size)))
 
     def end(self) -> None:
         if self.left:
-            raise BadHello("is longer than it says")
+            raise BadHello("is longer than its stated length")

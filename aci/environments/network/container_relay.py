@@ -1,4 +1,4 @@
-"""The host's end of a relay in a container: what connects there is answered here, one thread a connection."""
+"""The host's end of a relay in a container: it answers connections made there, one thread for each."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from importlib.resources import files
 from threading import BoundedSemaphore, Event, Thread, current_thread
 
-from aci.inside.relay import CONNECTIONS, Broken, Link
+from aci.guest.connection_relay import CONNECTIONS, Broken, Link
+from aci.runtime.guest_programs import program_source
 from trajectories.errors import WorkspaceError
 
-_START = 30.0  # seconds until the relay must have said hello
-_END = 5.0  # seconds in which what is told to end must have ended
-_THREADS = 2 * CONNECTIONS  # a connection that has ended there may still be ending here
+_START = 30.0  # seconds until the relay must have started
+_END = 5.0  # seconds for a process or thread to end
+_THREADS = 2 * CONNECTIONS  # a connection that has ended in the container may still be ending here
 _NONE = 97
 _SHELL = f"""\
 for it in python3 python /usr/libexec/platform-python; do
@@ -29,11 +29,12 @@ exit {_NONE}
 """
 
 
-class Relay:
-    """A program in a container that listens at `port` of its loopback; `serve` answers what connects there.
+class ContainerRelay:
+    """A program in a container that listens at `port` of its loopback. `serve` answers each connection.
 
-    `prefix` are the words before a command that runs there, `environment` is that of these words. `lost` is called if
-    the relay dies before it is closed. Raises WorkspaceError where there is nothing it could be written in.
+    `prefix` are the words before a command that runs in the container, `environment` is the environment of these words.
+    `lost` is called if the relay dies before it is closed. Raises WorkspaceError if the container has no interpreter
+    for it.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Relay:
         self._free, self._threads = BoundedSemaphore(_THREADS), set[Thread]()
         self._hello, self._ready, self._closing = (0, 0), Event(), False
         self._stop, self._wake = socket.socketpair()
-        texts = [files("aci.inside").joinpath(f"relay.{kind}").read_text("utf-8") for kind in ("py", "pl", "js")]
+        texts = [program_source(f"connection_relay.{kind}").decode() for kind in ("py", "pl", "js")]
         self._process = subprocess.Popen(
             [*prefix, "sh", "-c", _SHELL, "relay", *texts],
             env=self._environment,
@@ -98,20 +99,20 @@ class Relay:
             if self._process.wait(1.0) == _NONE:
                 raise WorkspaceError(
                     "Set-up cannot reach package registries: the image has neither Python 3.6, Perl nor Node.",
-                    "Give an image that has one of them, or one in which all is installed.",
+                    "Use an image that has one of them, or one with everything installed.",
                 )
         raise WorkspaceError("The relay to the package registries did not start in the container.", "Try again.")
 
     def _opened(self) -> socket.socket | None:
         if not self._free.acquire(blocking=False):
             return None
-        ours, theirs = socket.socketpair()
-        thread = Thread(target=self._one, args=(theirs,), name="swe-agent-registry", daemon=True)
+        host_end, server_end = socket.socketpair()
+        thread = Thread(target=self._serve_one, args=(server_end,), name="swe-agent-registry", daemon=True)
         self._threads.add(thread)
         thread.start()
-        return ours
+        return host_end
 
-    def _one(self, client: socket.socket) -> None:
+    def _serve_one(self, client: socket.socket) -> None:
         try:
             self._serve(client)
         finally:
@@ -119,7 +120,7 @@ class Relay:
             self._free.release()
 
     def _end_process(self) -> None:
-        """The relay ends with its stdin; one that something in the container has stopped is killed."""
+        """End the relay by closing its stdin; kill it if a process in the container has stopped it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

@@ -1,4 +1,4 @@
-"""Which hosts set-up may reach, and at which addresses they are."""
+"""The hosts that set-up may reach, and their addresses."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from trajectories.errors import ConfigError
 
 PORTS = (443, 80)
-_WITHIN = [ipaddress.IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
-"""Addresses that mean another one, of IPv4; so do those that Python knows."""
-NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-"""A host's name, in lower case and without the dot of an absolute one."""
+_EMBEDDING_NETWORKS = [ipaddress.IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
+"""IPv6 networks that embed IPv4 addresses, in addition to those that Python knows."""
+HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+"""A host name in lower case, without a trailing dot."""
 
 Resolve = Callable[[str, int], list[str]]
 
 
 class Refusal(Exception):
-    """A request that is answered with `status` and `reason`."""
+    """A request is refused with an HTTP `status` and a `reason`."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -28,8 +28,8 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A host that may be reached, or with a dot in front all below it; at `ports`."""
+class HostRule:
+    """An allowed host, or with a leading dot all hosts below it, at `ports`."""
 
     name: str
     ports: tuple[int, ...]
@@ -39,10 +39,10 @@ class Rule:
         return named and port in self.ports
 
 
-class Allowed:
-    """The hosts that are listed: `pypi.org`, `.example.com` (all below it), `localhost:4873` (at that port only).
+class HostAllowlist:
+    """The listed hosts: `pypi.org`, `.example.com` (all below it), `localhost:4873` (at that port only).
 
-    Raises ConfigError for an entry that names no host.
+    Raises ConfigError for an invalid entry.
     """
 
     def __init__(self, hosts: Iterable[str], resolve: Resolve | None = None) -> None:
@@ -50,29 +50,32 @@ class Allowed:
         self._resolve = resolve or _addresses
 
     def check(self, host: str, port: int) -> None:
-        """Raises Refusal for what is not listed; no name is looked up for that, so none tells anybody anything."""
-        if not self._fitting(host, port):
+        """Raise Refusal if the host is not listed. The name is not resolved for this, so no query can leak data."""
+        if not self._matching_rules(host, port):
             raise Refusal(403, f"{host}:{port} is not among the registries that the settings allow")
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a listed host. Behind a suffix there must be public ones: whoever answers for the names
-        below a domain shall not point them at this machine or its network."""
+        """Return the addresses of a listed host.
+
+        A host that is only listed by a suffix must have public addresses, so that the owner of a domain cannot point
+        names at this machine or its network.
+        """
         try:
             found = self._resolve(host, port)
-        except (OSError, UnicodeError) as error:  # a label of more than 63 letters is not even asked for
+        except (OSError, UnicodeError) as error:  # UnicodeError: a label of more than 63 letters
             raise Refusal(502, f"{host} was not found") from error
-        if not any(rule.name == host for rule in self._fitting(host, port)):
+        if not any(rule.name == host for rule in self._matching_rules(host, port)):
             found = [each for each in found if _public(each)]
             if not found:
                 raise Refusal(403, f"{host} has a private address and is not listed by its full name")
         return found
 
-    def _fitting(self, host: str, port: int) -> list[Rule]:
+    def _matching_rules(self, host: str, port: int) -> list[HostRule]:
         return [rule for rule in self._rules if rule.fits(host, port)]
 
 
 def host_and_port(text: str, default: int | None = None) -> tuple[str, int]:
-    """`host:port`, `[::1]:port` or, with a `default` port, `host`; in lower case. Raises ValueError for all else."""
+    """Parse `host:port`, `[::1]:port` or, with a `default` port, `host`; lower the case. Raises ValueError."""
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?", text, re.ASCII)
     if not match:
         raise ValueError(text)
@@ -80,7 +83,7 @@ def host_and_port(text: str, default: int | None = None) -> tuple[str, int]:
         host = ipaddress.IPv6Address(match[1]).compressed
     else:
         host = match[2].lower().removesuffix(".")
-        if not NAME.fullmatch(host):
+        if not HOST_NAME.fullmatch(host):
             raise ValueError(text)
     port = int(match[3]) if match[3] else default
     if port is None or (match[3] and not 0 < port < 65536):
@@ -88,15 +91,15 @@ def host_and_port(text: str, default: int | None = None) -> tuple[str, int]:
     return host, port
 
 
-def _rule(text: str) -> Rule:
+def _rule(text: str) -> HostRule:
     dot = "." if text.startswith(".") else ""
     try:
         host, port = host_and_port(text.removeprefix("."), default=0)
     except ValueError as error:
         raise ConfigError(
-            f"{text!r} cannot name a package registry.", 'Write hosts: "pypi.org", ".example.com", "localhost:4873".'
+            f"{text!r} cannot name a package registry.", 'Use hosts: "pypi.org", ".example.com", "localhost:4873".'
         ) from error
-    return Rule(dot + host, (port,) if port else PORTS)
+    return HostRule(dot + host, (port,) if port else PORTS)
 
 
 def _addresses(host: str, port: int) -> list[str]:
@@ -107,7 +110,7 @@ def _addresses(host: str, port: int) -> list[str]:
 def _public(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
-        if found.is_site_local or any(found in each for each in _WITHIN):
+        if found.is_site_local or any(found in each for each in _EMBEDDING_NETWORKS):
             return False
         found = found.ipv4_mapped or found.sixtofour or found
     return found.is_global and not found.is_multicast

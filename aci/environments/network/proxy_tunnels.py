@@ -1,4 +1,4 @@
-"""The start of a tunnel: TLS to the host that was checked, and to no other that answers at the same address."""
+"""The start of a tunnel: TLS to the checked host, and to no other host at the same address."""
 
 from __future__ import annotations
 
@@ -6,33 +6,40 @@ import ipaddress
 import socket
 import time
 
-from aci.environments.client_hello import ALERT, CHANGE_CIPHER_SPEC, BadHello, Handshake, asks_again, server_name
-from aci.environments.pumping import receive
+from aci.environments.network.client_hello import (
+    ALERT,
+    CHANGE_CIPHER_SPEC,
+    BadHello,
+    HandshakeReader,
+    asks_for_second_hello,
+    server_name,
+)
+from aci.environments.network.socket_pipe import receive
 
 UNRECOGNIZED_NAME = b"\x15\x03\x03\x00\x02\x02\x70"
-"""The alert that ends a connection of TLS for the name in its ClientHello."""
+"""The TLS alert that refuses a connection because of the name in its ClientHello."""
 
 
 def open_tls(client: socket.socket, server: socket.socket, host: str, held: bytes, seconds: float) -> bytes:
     """Forward the ClientHello, which must name `host`, and the server's first answer. Return the client bytes that are
     not yet forwarded.
 
-    Nothing more of the client's goes up before the server's answer is known: the server may ask for a second
-    ClientHello, which may name another host. `held` is what came already. Raises BadHello for another name, an unclear
-    one, and what is no TLS; and if it is not whole within `seconds`. Raises OSError, also if the server does not answer
-    in TLS.
+    No more of the client's data is forwarded before the server's answer is known: the server may ask for a second
+    ClientHello, which might name another host. `held` is the data received so far. Raises BadHello for another or an
+    ambiguous name, for data that is not TLS, and if the message is not complete within `seconds`. Raises OSError, also
+    if the server does not answer in TLS.
     """
-    held = _pass_hello(client, server, host, held, Handshake(), seconds)
-    if _is_asked_again(client, server, seconds):
-        held = _pass_hello(client, server, host, held, Handshake(CHANGE_CIPHER_SPEC), seconds)
+    held = _forward_hello(client, server, host, held, HandshakeReader(), seconds)
+    if _is_second_hello_requested(client, server, seconds):
+        held = _forward_hello(client, server, host, held, HandshakeReader(CHANGE_CIPHER_SPEC), seconds)
     return held
 
 
-def _pass_hello(
-    client: socket.socket, server: socket.socket, host: str, data: bytes, hello: Handshake, seconds: float
+def _forward_hello(
+    client: socket.socket, server: socket.socket, host: str, data: bytes, hello: HandshakeReader, seconds: float
 ) -> bytes:
     until = time.monotonic() + seconds
-    came = bytearray(data)
+    received = bytearray(data)
     message = hello.add(data)
     while message is None:
         try:
@@ -40,22 +47,22 @@ def _pass_hello(
         except TimeoutError:
             data = b""
         if not data:
-            raise BadHello("is not whole")
-        came += data
+            raise BadHello("is not complete")
+        received += data
         message = hello.add(data)
     if not hello.is_alone:
-        raise BadHello("has more in its record")
+        raise BadHello("is followed by other data in its record")
     name = server_name(message)
     if name != host and not (name == "" and _is_address(host)):
         raise BadHello(f"names {name or 'no server'}")
-    server.sendall(came[: len(came) - len(hello.rest)])
+    server.sendall(received[: len(received) - len(hello.rest)])
     return bytes(hello.rest)
 
 
-def _is_asked_again(client: socket.socket, server: socket.socket, seconds: float) -> bool:
-    """Pass on what the server says until its first message is whole: whether that asks for a second ClientHello."""
+def _is_second_hello_requested(client: socket.socket, server: socket.socket, seconds: float) -> bool:
+    """Forward the server's data up to its first message; return whether that asks for a second ClientHello."""
     until = time.monotonic() + seconds
-    answer = Handshake(ALERT)
+    answer = HandshakeReader(ALERT)
     while data := receive(server, until):
         try:
             message = answer.add(data)
@@ -63,12 +70,12 @@ def _is_asked_again(client: socket.socket, server: socket.socket, seconds: float
             raise ConnectionAbortedError from bad
         client.sendall(data)
         if message is not None:
-            return asks_again(message)
+            return asks_for_second_hello(message)
     return False
 
 
 def _is_address(host: str) -> bool:
-    """Whether the host is an address, which clients do not name (RFC 6066, 3)."""
+    """Return whether the host is an IP address, which clients do not put in a ClientHello (RFC 6066, 3)."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

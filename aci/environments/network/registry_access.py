@@ -1,8 +1,8 @@
-"""The one way out of a container in which an environment is set up: to the package registries that the user names.
+"""Access of a set-up container to the package registries that the user names, and to nothing else.
 
-The container has no network. On this machine a small proxy (`proxy.py`) reaches the listed hosts; in the container a
-relay (`aci/inside/relay.py`, or its like in Perl or JavaScript) listens on loopback and carries connections to it over
-the pipes of one `docker exec`.
+The container has no network. On this machine a small proxy (`http_proxy.py`) reaches the listed hosts. In the container
+a relay (`aci/guest/connection_relay.py`, or its equivalent in Perl or JavaScript) listens on loopback and forwards
+connections to the proxy over the pipes of a `docker exec`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from aci.environments.allowing import Allowed
-from aci.environments.proxy import Proxy
-from aci.environments.relaying import Relay
+from aci.environments.network.container_relay import ContainerRelay
+from aci.environments.network.host_allowlist import HostAllowlist
+from aci.environments.network.http_proxy import Proxy
 from trajectories.errors import WorkspaceError
 
 _LOCAL = "localhost,127.0.0.1,::1"
@@ -25,19 +25,19 @@ _TRUST = (*_ASKED, "CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE", "BUND
 
 
 @contextmanager
-def reached(
+def open_registries(
     container: str, environment: Mapping[str, str], hosts: Iterable[str], say: Callable[[str], None]
 ) -> Iterator[dict[str, str]]:
-    """Within it, commands in `container` reach `hosts` when they run with the variables that are yielded.
+    """Let commands in `container` reach `hosts`. Yields the variables with which they must run.
 
-    `environment` is what the `docker` command needs. A host is `pypi.org`, `.example.com` for all below it, or with a
-    port (else 443 and 80) `localhost:4873`. `say` tells the user what else was asked for, from other threads. Raises
-    ConfigError for an entry that names no host or a proxy of this machine that cannot be used, WorkspaceError for an
-    image that has neither Python, Perl nor Node.
+    `environment` is that of the `docker` command. A host is `pypi.org`, `.example.com` for all below it, or with a port
+    (default: 443 and 80) `localhost:4873`. `say` reports requests for other hosts to the user, from other threads.
+    Raises ConfigError for an invalid host or an unusable proxy of this machine, WorkspaceError for an image that has
+    neither Python, Perl nor Node.
     """
-    proxy = Proxy(Allowed(hosts), say)
+    proxy = Proxy(HostAllowlist(hosts), say)
     prefix = ["docker", "exec", "-i", container]
-    relay = Relay(prefix, environment, proxy.serve, lambda: say("The relay to the package registries died."))
+    relay = ContainerRelay(prefix, environment, proxy.serve, lambda: say("The relay to the package registries died."))
     try:
         yield _variables(relay.port)
     finally:
@@ -45,24 +45,27 @@ def reached(
         relay.close()
 
 
-def bundle_of_this_machine() -> Path | None:
-    """The certificates that the user has told programs on this machine to trust, if there are any of their own."""
+def local_certificates() -> Path | None:
+    """Return the file of certificates that the user's environment tells programs to trust, if there is one."""
     for name in _ASKED:
         if (path := Path(os.environ.get(name) or "/")).is_file():
             return path
     return None
 
 
-def trusting(container: str, environment: Mapping[str, str], bundle: Path) -> dict[str, str]:
-    """Bring `bundle` (PEM) into `container`: the variables with which programs trust it. Raises WorkspaceError."""
+def install_certificates(container: str, environment: Mapping[str, str], bundle: Path) -> dict[str, str]:
+    """Copy `bundle` (PEM) into `container`; return the variables with which programs trust it.
+
+    Raises WorkspaceError.
+    """
     put = ["docker", "exec", "-i", container, "sh", "-c", f"umask 022; cat > {_BUNDLE}"]
     try:
         done = subprocess.run(put, env=dict(environment), input=bundle.read_bytes(), capture_output=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise WorkspaceError(f"{bundle} could not be brought into the container: {error}.", "Try again.") from error
+        raise WorkspaceError(f"{bundle} could not be copied into the container: {error}.", "Try again.") from error
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()[-300:]
-        raise WorkspaceError(f"{bundle} could not be brought into the container: {said}.", "Try again.")
+        errors = done.stderr.decode("utf-8", "replace").strip()[-300:]
+        raise WorkspaceError(f"{bundle} could not be copied into the container: {errors}.", "Try again.")
     return dict.fromkeys(_TRUST, _BUNDLE)
 
 

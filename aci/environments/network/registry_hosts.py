@@ -18,5 +18,5 @@ SYSTEMS = (
     "dl-cdn.alpinelinux.org",
 )
 REGISTRIES = (*PYTHON, *NODE, *GO, *RUST, *JAVA, *RUBY, *PHP, *SYSTEMS)
-"""None of them takes uploads without a password. Code in a set-up may bring one of its own: what is sent to these hosts
-is not limited."""
+"""All default registries. None of them accepts uploads without a password, but set-up code may bring one of its own:
+what is sent to these hosts is not limited."""

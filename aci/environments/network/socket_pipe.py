@@ -1,4 +1,4 @@
-"""Carries bytes between two sockets until both have said all they have to say."""
+"""Forwarding bytes between two sockets until both have ended."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from contextlib import suppress
 
 _CHUNK = 65536
-_AFTER = 5.0  # seconds in which the one side may end once the other has: npm leaves hundreds of connections as they are
+_AFTER = 5.0  # seconds for one side to end after the other: npm leaves hundreds of connections open
 
 
-class Way:
-    """From `source` to `sink`, of `held` first; at most `left` bytes are read, None for all that come."""
+class OneWayPipe:
+    """One direction, from `source` to `sink`. `held` is sent first; at most `left` bytes are read (None: no limit)."""
 
     def __init__(self, source: socket.socket, sink: socket.socket, held: bytes = b"", left: int | None = None) -> None:
         self.source, self.sink = source, sink
@@ -26,7 +26,7 @@ class Way:
         return [] if self._read_all else [(self.source, select.POLLIN)]
 
     def step(self) -> None:
-        """Write what is held, or read what can be had. Raises OSError."""
+        """Write buffered bytes, or read available ones. Raises OSError."""
         with suppress(BlockingIOError):
             if self._held:
                 self._held = self._held[self.sink.send(self._held) :]
@@ -44,22 +44,24 @@ class Way:
         self._read_all = not self._held or self._left == 0
 
     def cease(self) -> None:
-        """Carry no more: an end is gone."""
+        """Stop forwarding because one end is gone."""
         self._held, self._read_all, self.over = b"", True, True
 
 
 def receive(source: socket.socket, until: float) -> bytes:
-    """What comes from `source` before the time `until` (of `time.monotonic`), empty at its end. Raises OSError, and
-    TimeoutError when nothing came."""
+    """Return what `source` sends before the time `until` (of `time.monotonic`), empty at its end.
+
+    Raises OSError, and TimeoutError if nothing arrives.
+    """
     source.settimeout(max(0.001, until - time.monotonic()))
     return source.recv(_CHUNK)
 
 
-def pump(up: Way, down: Way, idle: float, both: bool) -> None:
-    """Carry until `down` has ended, and `up` too if it is to be `both`; or until nothing came for `idle` seconds.
+def forward_bytes(up: OneWayPipe, down: OneWayPipe, idle: float, both: bool) -> None:
+    """Forward until `down` has ended, and `up` too if `both`; or until nothing arrives for `idle` seconds.
 
-    Who is at the end of `up` may have said something before going away: that still goes `down`. Raises OSError when
-    there is nobody to hear it.
+    If the sink of `up` is gone, what it sent before is still forwarded `down`. Raises OSError if the sink of `down` is
+    gone.
     """
     up.source.setblocking(False)
     down.source.setblocking(False)

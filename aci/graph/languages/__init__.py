@@ -1,1 +1,1 @@
-"""A file a language, found by file name; each has the names that `Language` in `aci/graph/parse.py` lists."""
+"""The supported languages, one module each; each defines a `language`, see `Language` in `aci/graph/parser.py`."""

@@ -1,4 +1,4 @@
-"""What JavaScript and TypeScript share."""
+"""Common parts of JavaScript and TypeScript."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ JSX = """
 
 
 def named(node: Node, data: bytes) -> str:
-    """`A.prototype.go = function` defines `A.go`, `exports.go = ...` defines `go`."""
+    """Return the defined name: `A.prototype.go = function` defines `A.go`, `exports.go = ...` defines `go`."""
     if node.type == "pair":
         return unquoted(node.child_by_field_name("key"), data)[:100]
     if node.type in ("export_statement", "assignment_expression"):
@@ -78,9 +78,12 @@ def named(node: Node, data: bytes) -> str:
 
 
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """A default export is `default` of its module; a module imported for what it does binds nothing, ""."""
+    """Yield the imported names.
+
+    A default export is `default` of its module; a module imported only for its side effects binds "".
+    """
     if node.type == "variable_declarator":
-        yield from _required(node, data)
+        yield from _required_names(node, data)
         return
     module = unquoted(node.child_by_field_name("source"), data)
     clause = node.named_child(0)
@@ -101,8 +104,8 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
                 yield unquoted(one.child_by_field_name("alias"), data) or name, module, name
 
 
-def _required(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """`const x = require('./x')`, `const { a, b: c } = require('./x')`."""
+def _required_names(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
+    """Yield the names of `const x = require('./x')` and `const { a, b: c } = require('./x')`."""
     value, target = node.child_by_field_name("value"), node.child_by_field_name("name")
     arguments = value.child_by_field_name("arguments") if value else None
     argument = arguments.named_child(0) if arguments else None
@@ -121,9 +124,9 @@ def _required(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """`x = new Foo()`, `this.x = foo()`, `x: Foo`, a parameter property, and `return` for the type a function names.
+    """Yield the bindings of `x = new Foo()`, `this.x = foo()`, `x: Foo` and parameter properties.
 
-    What a module exports by default is bound to `DEFAULT`.
+    The return type of a function is bound to `return`, the default export of a module to `DEFAULT`.
     """
     if node.type == "export_statement":
         exported = node.child_by_field_name("declaration")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aci.graph.languages._shared import text, type_name, unquoted
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -43,12 +43,12 @@ def grammar() -> object:
 
 
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """A header brings all its names."""
+    """Yield a star import for an included header."""
     yield "*", unquoted(node.child_by_field_name("path"), data), "*"
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """The types of variables, parameters and fields."""
+    """Yield the types of variables, parameters and fields."""
     kind = node.child_by_field_name("type")
     source = type_name(text(kind.child_by_field_name("name") or kind, data)) if kind else ""
     for declarator in node.children_by_field_name("declarator") if source not in ("", "auto") else ():

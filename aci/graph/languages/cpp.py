@@ -1,4 +1,4 @@
-"""C++. Headers in `.h` are read as C++ too: it takes nearly all of C, and C takes little of it."""
+"""C++. Headers in `.h` are parsed as C++ too: its grammar accepts nearly all of C, but not the reverse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from aci.graph.languages.c import QUERY, bindings, imports
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -41,7 +41,7 @@ def grammar() -> object:
 
 
 def named(node: Node, data: bytes) -> str:
-    """`ns::A<T>::out` defines `A.out`, as its declaration within the class does; namespaces are left out."""
+    """Return `A.out` for `ns::A<T>::out`, the same name as in the class; namespaces are left out."""
     declarator = node.child_by_field_name("declarator")
     while declarator and declarator.type in ("pointer_declarator", "reference_declarator", "function_declarator"):
         last = declarator.named_child(declarator.named_child_count - 1)

@@ -1,4 +1,4 @@
-"""Go: methods are named by their receivers' type, `Type.Method`."""
+"""Go: methods are named with the type of their receiver, `Type.Method`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aci.graph.languages._shared import text, type_name, unquoted
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -63,7 +63,7 @@ def named(node: Node, data: bytes) -> str:
 
 
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """A package is bound by the last part of its path, without a version."""
+    """Yield the imported package, which is bound to the last part of its path, without a version."""
     path, alias = unquoted(node.child_by_field_name("path"), data), text(node.child_by_field_name("name"), data)
     parts = path.split("/")
     last = parts[-2] if len(parts) > 1 and _VERSION.fullmatch(parts[-1]) else parts[-1]
@@ -71,13 +71,16 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """`x := NewFoo()`, `x := &Foo{}`, declared variables, parameters, fields; `return` for the first result."""
+    """Yield the bindings of `x := NewFoo()`, `x := &Foo{}`, and declared variables, parameters and fields.
+
+    The first result of a function is bound to `return`.
+    """
     if node.type == "short_var_declaration":
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         for target, value in zip(
             left.named_children if left else (), right.named_children if right else (), strict=False
         ):
-            if source := _made(value, data):
+            if source := _value_source(value, data):
                 yield text(target, data), source, True
         return
     if names := node.children_by_field_name("name"):
@@ -88,11 +91,11 @@ def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
         yield from [("return", source, True)] if source else ()
 
 
-def _made(value: Node, data: bytes) -> str:
+def _value_source(value: Node, data: bytes) -> str:
     if value.type == "unary_expression":
         value = value.named_child(0) or value
-    made = value.child_by_field_name("function") or value.child_by_field_name("type")
-    return type_name(text(made, data)) if made else ""
+    source = value.child_by_field_name("function") or value.child_by_field_name("type")
+    return type_name(text(source, data)) if source else ""
 
 
 language = Language("go", ("go",), grammar, QUERY, imports, bindings, named)

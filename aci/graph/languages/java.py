@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aci.graph.languages._shared import text, type_name
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -66,7 +66,7 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """Declared types: of fields (`this.x`), variables, parameters, and what a method returns."""
+    """Yield the declared types of fields (`this.x`), variables and parameters, and the return types of methods."""
     source = type_name(text(node.child_by_field_name("type"), data))
     if node.type == "method_declaration":
         if source and source != "void":
@@ -75,13 +75,13 @@ def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
     names = [one.child_by_field_name("name") for one in node.children_by_field_name("declarator")]
     for name in names or [node.child_by_field_name("name")]:
         if source == "var":
-            source = _constructed(node, data)
+            source = _constructed_type(node, data)
         if name and source:
             yield ("this." if node.type == "field_declaration" else "") + text(name, data), source, True
 
 
-def _constructed(node: Node, data: bytes) -> str:
-    """`Foo` of `var x = new Foo()`."""
+def _constructed_type(node: Node, data: bytes) -> str:
+    """Return `Foo` for `var x = new Foo()`."""
     declarator = node.child_by_field_name("declarator")
     value = declarator.child_by_field_name("value") if declarator else None
     return type_name(text(value.child_by_field_name("type"), data)) if value else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aci.graph.languages._ecmascript import JSX, QUERY, bindings, imports, named
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 OWN = """
 (field_definition property: (_) value: [(arrow_function) (function_expression)]) @function

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aci.graph.languages._shared import text, type_name, unquoted
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -46,7 +46,7 @@ def grammar() -> object:
 
 
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """`use A\\\\B\\\\C as D` binds D to C of `A\\\\B`; a required file brings all its names."""
+    """Yield the imported names: `use A\\\\B\\\\C as D` binds D to C of `A\\\\B`; a required file is a star import."""
     if node.type != "namespace_use_declaration":
         argument = node.named_child(0)
         if argument and argument.type in ("string", "encapsed_string"):
@@ -61,7 +61,7 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """Declared types of properties (`this.x`) and parameters, `$x = new Foo()`, and `return`."""
+    """Yield the declared types of properties (`this.x`) and parameters, `$x = new Foo()`, and return types."""
     if node.type == "assignment_expression":
         created = node.child_by_field_name("right")
         target = text(node.child_by_field_name("left"), data).replace("?->", ".").replace("->", ".").lstrip("$")

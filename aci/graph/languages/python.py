@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -52,10 +52,10 @@ QUERY = """
 (return_statement [(call) (identifier) (attribute) (await) (boolean_operator) (conditional_expression)]) @binding
 """
 
-_SEEN_THROUGH = frozenset(("Optional", "Union", "Annotated", "ClassVar", "Final", "Required", "NotRequired"))
+_WRAPPERS = frozenset(("Optional", "Union", "Annotated", "ClassVar", "Final", "Required", "NotRequired"))
 _NAME = re.compile(r"[^\W\d][\w.]*")
-_PLAIN = re.compile(rb"([A-Za-z_]\w*(?:\.\w+)*) ?= ?([A-Za-z_]\w*(?:\.\w+)*)(\([^()]*\))?")
-"""An assignment that is understood without its nodes: most are such."""
+_SIMPLE_ASSIGNMENT = re.compile(rb"([A-Za-z_]\w*(?:\.\w+)*) ?= ?([A-Za-z_]\w*(?:\.\w+)*)(\([^()]*\))?")
+"""An assignment that can be parsed without its nodes, as most can."""
 
 
 def grammar() -> object:
@@ -67,7 +67,7 @@ def grammar() -> object:
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
     if node.type == "import_statement":
         for child in node.named_children:
-            module, alias = _aliased(child, data)
+            module, alias = _name_and_alias(child, data)
             yield (alias, module, "") if alias else (module.partition(".")[0], module, "")
         return
     first, *rest = node.named_children
@@ -76,12 +76,12 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
         if child.type == "wildcard_import":
             yield "*", module, "*"
         elif child.type in ("dotted_name", "aliased_import"):
-            name, alias = _aliased(child, data)
+            name, alias = _name_and_alias(child, data)
             yield alias or name, module, name
 
 
-def _aliased(node: Node, data: bytes) -> tuple[str, str]:
-    """The dotted name and its alias, or ""."""
+def _name_and_alias(node: Node, data: bytes) -> tuple[str, str]:
+    """Return the dotted name and its alias, or ""."""
     if node.type == "aliased_import":
         name, alias = node.named_children[0], node.named_children[-1]
         return _text(name, data), _text(alias, data)
@@ -89,44 +89,46 @@ def _aliased(node: Node, data: bytes) -> tuple[str, str]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """Assignments, annotations and `with`; what a function returns, or says it does, is bound to `return`."""
+    """Yield the bindings of assignments, annotations and `with`; returned values and types are bound to `return`."""
     kind = node.type
     if kind == "assignment":
-        if plain := _PLAIN.fullmatch(data, node.start_byte, node.end_byte):
-            target, source, arguments = plain.groups()
+        if simple := _SIMPLE_ASSIGNMENT.fullmatch(data, node.start_byte, node.end_byte):
+            target, source, arguments = simple.groups()
             yield target.decode(), source.decode(), arguments is not None
             return
-        yield from _bound(node.child_by_field_name("left"), node, node.child_by_field_name("right"), data)
+        yield from _target_bindings(node.child_by_field_name("left"), node, node.child_by_field_name("right"), data)
     elif kind == "type":
-        yield from (("return", *held) for held in annotated(_text(node, data)))
+        yield from (("return", *one) for one in annotated(_text(node, data)))
     elif kind == "return_statement":
-        yield from _assigned("return", node.named_child(0), data)
+        yield from _value_bindings("return", node.named_child(0), data)
     elif kind == "as_pattern":
-        yield from _as(node, data)
+        yield from _as_bindings(node, data)
     else:
         name = node.child_by_field_name("name") or node.named_child(0)
-        yield from _bound(name, node, node.child_by_field_name("value"), data)
+        yield from _target_bindings(name, node, node.child_by_field_name("value"), data)
 
 
-def _as(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """`with open(path) as file`, `except KeyError as error`."""
+def _as_bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
+    """Yield the bindings of `with open(path) as file` and `except KeyError as error`."""
     value, target = node.named_child(0), _text(node.named_child(node.named_child_count - 1), data)
     if value and value.type == "call":
-        yield from _assigned(target, value, data)
+        yield from _value_bindings(target, value, data)
     elif node.parent and node.parent.type == "except_clause":
         yield from ((target, name, True) for name in _NAME.findall(_text(value, data)))
 
 
-def _bound(target: Node | None, node: Node, value: Node | None, data: bytes) -> Iterator[tuple[str, str, bool]]:
+def _target_bindings(
+    target: Node | None, node: Node, value: Node | None, data: bytes
+) -> Iterator[tuple[str, str, bool]]:
     if target and target.type in ("identifier", "attribute"):
         if annotation := node.child_by_field_name("type"):
-            yield from ((_text(target, data), *held) for held in annotated(_text(annotation, data)))
+            yield from ((_text(target, data), *one) for one in annotated(_text(annotation, data)))
         else:
-            yield from _assigned(_text(target, data), value, data)
+            yield from _value_bindings(_text(target, data), value, data)
 
 
-def _assigned(target: str, value: Node | None, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """What an expression may be, seen through `await`, `... or x` and `x if ... else ...`."""
+def _value_bindings(target: str, value: Node | None, data: bytes) -> Iterator[tuple[str, str, bool]]:
+    """Yield the binding of a target to a value; of `await x`, `... or x` and `x if ... else ...` to `x`."""
     while value and value.type in ("await", "boolean_operator", "conditional_expression"):
         value = value.named_child(1 if value.type == "boolean_operator" else 0)
     called = value is not None and value.type == "call"
@@ -138,7 +140,7 @@ def _assigned(target: str, value: Node | None, data: bytes) -> Iterator[tuple[st
 
 @lru_cache(maxsize=10_000)
 def annotated(written: str) -> tuple[tuple[str, bool], ...]:
-    """The types an annotation names, and whether the value is an instance: `type[A]` is `A` itself."""
+    """Return the types that an annotation names, and whether the value is an instance: `type[A]` is `A` itself."""
     found: dict[tuple[str, bool], None] = {}
     rest = [written[:200].replace('"', "").replace("'", "")]
     while rest:
@@ -148,7 +150,7 @@ def annotated(written: str) -> tuple[tuple[str, bool], ...]:
         last = name.strip().rpartition(".")[2]
         if len(parts) > 1:
             rest += parts
-        elif inner and last in _SEEN_THROUGH:
+        elif inner and last in _WRAPPERS:
             arguments = _split(inner.rstrip()[:-1], ",")
             rest += arguments[:1] if last == "Annotated" else arguments
         elif inner and last in ("Type", "type"):
@@ -159,7 +161,7 @@ def annotated(written: str) -> tuple[tuple[str, bool], ...]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """At the separators that stand in no brackets."""
+    """Split a text at the separators outside of brackets."""
     parts, depth = [""], 0
     for letter in text:
         depth += (letter in "[(") - (letter in "])")

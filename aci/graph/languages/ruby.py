@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aci.graph.languages._shared import text, unquoted
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -38,7 +38,7 @@ def grammar() -> object:
 
 
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """A file brings all its names; what is relative to the file begins with `./`."""
+    """Yield a star import for a required file; the path of a relative one begins with `./`."""
     arguments = node.child_by_field_name("arguments")
     path = unquoted(arguments.named_child(0) if arguments else None, data)
     relative = text(node.child_by_field_name("method"), data) == "require_relative" and not path.startswith(".")
@@ -46,7 +46,7 @@ def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """`x = Foo.new` holds a Foo."""
+    """Yield the binding of `x = Foo.new` to `Foo`, and that of `x = Foo.make` to the result of `Foo.make`."""
     value = node.child_by_field_name("right")
     receiver = value.child_by_field_name("receiver") if value else None
     if value and receiver and receiver.type in ("constant", "scope_resolution"):

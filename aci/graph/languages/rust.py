@@ -1,4 +1,4 @@
-"""Rust: an impl block counts as a class with the name of its type, so that its functions are `Type.function`."""
+"""Rust: an impl block is a class with the name of its type, so that its functions are `Type.function`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from aci.graph.languages._shared import text, type_name
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -58,7 +58,7 @@ def named(node: Node, data: bytes) -> str:
 
 
 def imports(node: Node, data: bytes) -> Iterator[tuple[str, str, str]]:
-    """`use a::b::{c, d as e}` binds `c` and `e` of `a::b`; `mod m;` binds `m` of `self`."""
+    """Yield the imported names: `use a::b::{c, d as e}` binds `c` and `e` of `a::b`, `mod m;` binds `m` of `self`."""
     if node.type == "mod_item":
         name = text(node.child_by_field_name("name"), data)
         yield name, "self", name
@@ -87,7 +87,10 @@ def _joined(prefix: str, path: str) -> str:
 
 
 def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
-    """`let x = Foo::new()` binds to what `Foo.new` returns; `let x = Foo { ... }`, declared types, fields, `return`."""
+    """Yield the bindings of `let x = Foo::new()` (to the result of `Foo.new`) and `let x = Foo { ... }`.
+
+    Declared types of variables, parameters and fields are bound too, and the return type to `return`.
+    """
     name = node.child_by_field_name("pattern") or node.child_by_field_name("name")
     if node.type not in ("let_declaration", "parameter", "field_declaration"):
         name, kind = None, type_name(text(node, data))
@@ -97,8 +100,8 @@ def bindings(node: Node, data: bytes) -> Iterator[tuple[str, str, bool]]:
         return
     target = ("self." if node.type == "field_declaration" else "") + text(name, data).removeprefix("mut ")
     kind_node, value = node.child_by_field_name("type"), node.child_by_field_name("value")
-    made = value and (value.child_by_field_name("function") or value.child_by_field_name("name"))
-    if source := type_name(text(kind_node or made, data)):
+    callee = value and (value.child_by_field_name("function") or value.child_by_field_name("name"))
+    if source := type_name(text(kind_node or callee, data)):
         yield target, source, True
 
 

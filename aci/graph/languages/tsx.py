@@ -1,10 +1,10 @@
-"""TypeScript with JSX: a grammar of its own."""
+"""TypeScript with JSX, which has a separate grammar."""
 
 from __future__ import annotations
 
 from aci.graph.languages._ecmascript import JSX, QUERY, bindings, imports, named
 from aci.graph.languages.typescript import OWN
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 
 def grammar() -> object:

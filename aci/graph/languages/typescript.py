@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aci.graph.languages._ecmascript import QUERY, bindings, imports, named
-from aci.graph.parse import Language
+from aci.graph.parser import Language
 
 OWN = """
 [(interface_declaration) (abstract_class_declaration) (enum_declaration) (type_alias_declaration)] @class

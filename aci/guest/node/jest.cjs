@@ -7,23 +7,23 @@ const OUTCOMES = { passed: 'passed', failed: 'failed', pending: 'skipped', todo:
 
 class Reporter {
   constructor() {
-    this.told = 0;
+    this.reported = 0;
   }
 
   onTestResult(test, done) {
     if (done.testExecError || (done.failureMessage && !done.testResults.length)) {
-      this.told += result(test.path, [], 'error', 0, 0, done.failureMessage || String(done.testExecError.message));
+      this.reported += result(test.path, [], 'error', 0, 0, done.failureMessage || String(done.testExecError.message));
     }
     for (const one of done.testResults) {
       const outcome = OUTCOMES[one.status];
       const names = one.ancestorTitles.concat([one.title]);
       const line = one.location ? one.location.line : 0;
-      if (outcome) this.told += result(test.path, names, outcome, (one.duration || 0) / 1000, line, one.failureMessages[0]);
+      if (outcome) this.reported += result(test.path, names, outcome, (one.duration || 0) / 1000, line, one.failureMessages[0]);
     }
   }
 
   onRunComplete(contexts, all) {
-    if (!all.wasInterrupted) write({ finish: all.success ? 0 : 1, expected: this.told });
+    if (!all.wasInterrupted) write({ finish: all.success ? 0 : 1, expected: this.reported });
   }
 }
 

@@ -1,4 +1,4 @@
-// What the reporters of jest, vitest and mocha share: lines of results, appended as each file or test is done.
+// Shared by the reporters of jest, vitest and mocha: result lines, appended as each file or test finishes.
 'use strict';
 
 const fs = require('fs');
@@ -6,15 +6,15 @@ const path = require('path');
 
 const LONGEST = 4000;
 const FRAMES = 60;
-const asked = JSON.parse(fs.readFileSync(process.env.SWE_AGENT_TOLD || process.env.SWE_AGENT_RUN, 'utf8'));
+const request = JSON.parse(fs.readFileSync(process.env.SWE_AGENT_TOLD || process.env.SWE_AGENT_RUN, 'utf8'));
 const COLOURS = /\u001b\[[0-9;]*m/g;
 
 function write(line) {
-  fs.appendFileSync(asked.out, JSON.stringify(line) + '\n');
+  fs.appendFileSync(request.out, JSON.stringify(line) + '\n');
 }
 
 function relative(file) {
-  const inside = path.relative(asked.root, file).split(path.sep).join('/');
+  const inside = path.relative(request.root, file).split(path.sep).join('/');
   return inside.startsWith('..') ? file : inside;
 }
 
@@ -23,7 +23,7 @@ function frames(stack) {
   const found = [];
   const frame = /^\s*at (?:(?:async )?(.+?) \()?(?:file:\/\/)?([^()\n]+?):(\d+):\d+\)?\s*$/gm;
   for (const match of stack.matchAll(frame)) {
-    const place = relative(path.resolve(asked.root, match[2]));
+    const place = relative(path.resolve(request.root, match[2]));
     if (!path.isAbsolute(place) && !match[2].startsWith('node:') && !place.includes('node_modules/')) {
       found.unshift([place, Number(match[3]), match[1] || '']);
     }
@@ -33,10 +33,10 @@ function frames(stack) {
 
 function wanted(file, id) {
   const below = (node) => id === node || id.startsWith(node + ' > ') || (file + '/').startsWith(node.replace(/\/$/, '') + '/');
-  return !asked.nodes.length || asked.nodes.some((node) => below(node.replace(/^\.\//, '')));
+  return !request.nodes.length || request.nodes.some((node) => below(node.replace(/^\.\//, '')));
 }
 
-// One test, `names` from the outermost suite inwards; `stack` says how it failed. Tells whether it was asked for.
+// Write the result of one test; `names` runs from the outermost suite inwards. Return whether it was requested.
 function result(file, names, outcome, seconds, line, message, stack) {
   const place = relative(file);
   const id = names.length ? place + '::' + names.join(' > ') : place;

@@ -1,4 +1,4 @@
-// A reporter for mocha, which takes but one: it prints what mocha's own `spec` prints.
+// A reporter for mocha, which accepts only one: it also prints what mocha's own `spec` reporter prints.
 'use strict';
 
 const fs = require('fs');
@@ -20,19 +20,19 @@ const Spec = [found, found.Spec, found.default].filter((one) => typeof one === '
 class Reporter extends Spec {
   constructor(runner, options) {
     super(runner, options);
-    let told = 0;
-    const tell = (test, how, error) => {
+    let reported = 0;
+    const report = (test, how, error) => {
       const names = test.titlePath ? test.titlePath() : [test.fullTitle()];
       const said = error ? `${error.name || 'Error'}: ${error.message}` : '';
       const file = test.file || (test.parent && test.parent.file) || process.cwd();
-      told += result(file, names, how, (test.duration || 0) / 1000, 0, said, error && error.stack);
+      reported += result(file, names, how, (test.duration || 0) / 1000, 0, said, error && error.stack);
     };
-    runner.on('pass', (test) => tell(test, 'passed'));
-    runner.on('pending', (test) => tell(test, 'skipped'));
-    runner.on('fail', (test, error) => tell(test, test.type === 'hook' ? 'error' : 'failed', error));
+    runner.on('pass', (test) => report(test, 'passed'));
+    runner.on('pending', (test) => report(test, 'skipped'));
+    runner.on('fail', (test, error) => report(test, test.type === 'hook' ? 'error' : 'failed', error));
     runner.on('end', () => {
       const code = Math.min(runner.failures, 255); // mocha exits with the number of failures
-      write({ finish: code ? 1 : 0, code, expected: told });
+      write({ finish: code ? 1 : 0, code, expected: reported });
     });
   }
 }

@@ -1,4 +1,4 @@
-// A reporter for vitest: from 3 on told module by module, before that at the end.
+// A reporter for vitest, which calls it after each module from version 3 on, before that at the end.
 'use strict';
 
 const { write, result } = require('./lines.cjs');
@@ -10,7 +10,7 @@ function outcome(task) {
 
 class Reporter {
   constructor() {
-    this.told = 0;
+    this.reported = 0;
     this.files = new Set();
   }
 
@@ -40,7 +40,7 @@ class Reporter {
     const line = task.location ? task.location.line : 0;
     const said = error ? `${error.name || 'Error'}: ${error.message}` + (error.diff ? `\n${error.diff}` : '') : '';
     const stack = error ? error.stack || error.stackStr || '' : '';
-    this.told += result(file, names, how, seconds, line, said, stack);
+    this.reported += result(file, names, how, seconds, line, said, stack);
   }
 
   onTestModuleEnd(module) {
@@ -59,7 +59,7 @@ class Reporter {
     for (const file of files) this.file(file);
     if (this.done) return;
     this.done = true;
-    write({ finish: errors.length ? 1 : 0, expected: this.told });
+    write({ finish: errors.length ? 1 : 0, expected: this.reported });
   }
 }
 

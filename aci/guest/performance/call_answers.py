@@ -1,4 +1,4 @@
-"""What a function answers to kept calls, each with arguments made anew: one line of JSON a call.
+"""Results of a function on recorded calls, each with newly loaded arguments: one line of JSON per call.
 
 Started with the path of a job {"root", "path", "name", "calls", "out", "seconds", "load"}; the token is read from
 stdin. With "load" the calls are only loaded.
@@ -16,21 +16,21 @@ import sys
 import tempfile
 import warnings
 
-from .apart import TimeUp, each
-from .canonical import Forms, TooLarge, text
-from .keeping import loads, read_all
-from .subject import subject
+from ..call_pickles import loads, read_all
+from ..canonical_forms import FormBuilder, TooLarge, address_free_text
+from ..child_process import TimeUp, run_in_children
+from ..subject_function import load_subject
 
 WHOLE, ALL = 1000000, 25000000
-"""Characters of one form that are told whole, and of all: after that a digest stands for a form."""
+"""Characters of one form that is written in full, and of all answers; beyond them a form is replaced by a digest."""
 SHOWN, PRINTED, TEXT = 60, 20000, 200
-"""Parts of a call that are shown, characters of what it printed, and of a text that is only shown."""
+"""Limits: displayed parts of a call, characters of its output, characters of a displayed text."""
 MEMORY = 3 << 30
-"""Bytes that the process may have mapped."""
+"""Limit of the process's address space, in bytes."""
 
 
 class Caller:
-    """Calls the function in this process."""
+    """Caller of the function in this process."""
 
     def __init__(self, job, calls):
         self.calls = calls
@@ -44,7 +44,7 @@ class Caller:
             os.dup2(self.printed.fileno(), stream)
         self.streams = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         sys.stdin, (sys.stdout, sys.stderr) = open(0, closefd=False), self.streams  # noqa: SIM115
-        self.function = None if self.load else subject(job["root"], job["path"], job["name"])[0]
+        self.function = None if self.load else load_subject(job["root"], job["path"], job["name"])[0]
 
     def __call__(self, number):
         self.clear()
@@ -53,12 +53,12 @@ class Caller:
         except TimeUp:
             raise
         except BaseException as error:  # noqa: BLE001 - loading runs the repository's code
-            return {"kind": "unreadable", "text": text("%s: %s" % (type(error).__name__, error))[:500]}
-        asked = clipped(Forms(False, SHOWN, True).of([list(args), list(kwargs.items())]))
+            return {"kind": "unreadable", "text": address_free_text("%s: %s" % (type(error).__name__, error))[:500]}
+        asked = clipped(FormBuilder(False, SHOWN, True).of([list(args), list(kwargs.items())]))
         if self.load:
             return {"kind": "loaded", "asked": asked}
         answer = self.answer(args, kwargs)
-        answer["printed"] = self.said()
+        answer["printed"] = self.printed_text()
         return dict(shortened(answer), asked=asked)
 
     def answer(self, args, kwargs):
@@ -72,10 +72,12 @@ class Caller:
             except TimeUp:
                 raise
             except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
-                answer = told(functools.partial(raised, error, args, kwargs))
+                answer = build_answer(functools.partial(raised, error, args, kwargs))
             else:
-                answer = told(functools.partial(returned, value, args, kwargs))
-        answer["warned"] = sorted([one.category.__name__, bounded(text(one.message))] for one in warned)[:50]
+                answer = build_answer(functools.partial(returned, value, args, kwargs))
+        answer["warned"] = sorted([one.category.__name__, bounded(address_free_text(one.message))] for one in warned)[
+            :50
+        ]
         return answer
 
     def clear(self):
@@ -85,29 +87,29 @@ class Caller:
         self.printed.seek(0)
         self.printed.truncate()
 
-    def said(self):
+    def printed_text(self):
         for stream in self.streams:
             stream.flush()
         self.printed.seek(0)
         data = self.printed.read()
         more = hashlib.sha256(data).hexdigest() if len(data) > PRINTED else ""
-        return text(data[:PRINTED].decode("utf-8", "replace")) + more
+        return address_free_text(data[:PRINTED].decode("utf-8", "replace")) + more
 
 
 def clipped(form):
-    """A form that is only shown: texts, and those that stand for numbers and bytes, are cut."""
+    """Return a form for display: texts, also those of numbers and bytes, are truncated."""
     if isinstance(form, list):
         return [clipped(one) for one in form[:SHOWN]]
     return form[:TEXT] if isinstance(form, str) else form
 
 
-def bounded(said, most=10 * TEXT):
-    """The text, or its beginning and a digest."""
-    return said if len(said) <= most else said[:TEXT] + hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+def bounded(whole, most=10 * TEXT):
+    """Return the text, or its beginning and a digest if it is too long."""
+    return whole if len(whole) <= most else whole[:TEXT] + hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()
 
 
-def told(make):
-    """What `make` gives; what is too large for us is neither an answer nor an error of the function's."""
+def build_answer(make):
+    """Return `make()`, or an answer of kind `unread` if the values are too large to be described."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(limit + 5000)
     try:
@@ -119,23 +121,23 @@ def told(make):
 
 
 def raised(error, args, kwargs):
-    forms = Forms()
+    forms = FormBuilder()
     return {"kind": "raised", "value": forms.error(error), "arguments": forms.of([args, kwargs])}
 
 
 def returned(value, args, kwargs):
-    """The arguments as they were when the function returned; where something is lazy, again when that has run."""
-    forms = Forms(consume=False)
+    """Return the value and the arguments as they were on return; with iterators, also the arguments afterwards."""
+    forms = FormBuilder(consume=False)
     answer = {"kind": "returned", "arguments": forms.of([args, kwargs]), "value": forms.of(value)}
-    if forms.met_lazy:
-        forms = Forms()
+    if forms.has_lazy:
+        forms = FormBuilder()
         answer["value"] = forms.of(value)
         answer["later"] = forms.of([args, kwargs])
     return answer
 
 
 def shortened(answer, most=WHOLE):
-    """The answer with a digest for each form that is too long."""
+    """Replace each form that is too long by a digest; return the answer."""
     for name in ("value", "arguments", "later"):
         whole = json.dumps(answer.get(name))
         if len(whole) > most:
@@ -143,23 +145,24 @@ def shortened(answer, most=WHOLE):
     return answer
 
 
-def short(answer):
-    """Nothing of it whole: for what comes after ALL characters."""
+def strictly_shortened(answer):
+    """Shorten all parts of an answer, for those after the first ALL characters; return it."""
     answer["printed"] = bounded(answer.get("printed", ""))
-    said = json.dumps(answer.get("warned") or [])
-    if len(said) > 10 * TEXT:
-        answer["warned"] = [["", bounded(said)]]
+    warnings_text = json.dumps(answer.get("warned") or [])
+    if len(warnings_text) > 10 * TEXT:
+        answer["warned"] = [["", bounded(warnings_text)]]
     return shortened(answer, 10 * TEXT)
 
 
 def main(file):
+    sys.path.insert(0, "")  # the calls are pickles of the repository's own objects
     token = sys.stdin.readline().strip()
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
     calls = read_all(job["calls"])
     lines, written = [], 0
-    for answer in each(lambda: Caller(job, calls), len(calls), job["seconds"], token):
-        lines.append(json.dumps(answer if written < ALL else short(answer)) + "\n")
+    for answer in run_in_children(lambda: Caller(job, calls), len(calls), job["seconds"], token):
+        lines.append(json.dumps(answer if written < ALL else strictly_shortened(answer)) + "\n")
         written += len(lines[-1])
-    with open(job["out"], "w", encoding="utf-8") as out:  # once no child is there that could write to it
+    with open(job["out"], "w", encoding="utf-8") as out:  # only now, when no child could write to it
         out.writelines(lines)

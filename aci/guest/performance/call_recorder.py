@@ -1,8 +1,9 @@
-"""Keeps the calls that a function gets in this process and in those it starts: set up at start-up, by sitecustomize.
+"""Recorder of the calls of a function in this process and its children, started by sitecustomize.
 
-The function's code is replaced by ours once its module is there, so a reference taken earlier is caught too; while a
-call runs the code is its own again, so only outermost calls are kept and recursion costs nothing. (A call in another
-thread meanwhile is not seen.) Arguments are pickled before the call. Nothing here may make the command fail.
+Once the function's module is loaded, its code object is replaced by a stub, so that references taken earlier are
+covered too. During a call the function has its own code again: only outermost calls are recorded, and recursion costs
+nothing. (Calls in another thread at that time are missed.) Arguments are pickled before the call. Errors here must not
+make the command fail.
 """
 
 import atexit
@@ -18,11 +19,11 @@ import time
 import types
 import warnings
 
-from .keeping import dumps, folders
-from .subject import module_name
+from ..call_pickles import dumps, repository_folders
+from ..subject_function import module_name
 
 LARGEST, BYTES, A_SIZE, CALLS, SECONDS = 4 << 20, 24 << 20, 24, 100000, 30.0
-"""Bytes of a call and of all, calls kept of one size (by powers of two), calls and seconds after which we stop."""
+"""Limits: bytes of a call and of all, recorded calls of one size (by powers of two), and calls and seconds in all."""
 ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 LAZY = inspect.CO_GENERATOR | ASYNC
 STUB = """\
@@ -38,25 +39,25 @@ _write, _clock = os.write, time.perf_counter
 
 
 class Recorder:
-    """What is known of the calls in this process, and the files that tell of it."""
+    """The calls recorded in this process, and the files to which they are written."""
 
     def __init__(self, job):
         self.job, self.root = job, os.path.realpath(job["root"])
         self.file = os.path.join(self.root, *job["path"].split("/"))
-        self.function = self.original = self.own = self.stub = None
+        self.function = self.original = self.own_code = self.stub = None
         self.bare = job["name"].endswith(".__init__")
         self.local = threading.local()
-        self.looks = False  # whether only the stack can tell that a call comes from the function itself
-        self.fresh()
+        self.checks_stack = False  # whether nested calls can be detected only from the stack
+        self.reset()
 
-    def fresh(self):
-        """Begin anew: also in a child process, which has files of its own."""
+    def reset(self):
+        """Reset the state, also in a child process, which has its own files."""
         self.process, self.descriptor = os.getpid(), None
         self.times, self.sizes, self.lost = {}, {}, {}
-        self.bytes, self.seen, self.seconds, self.refused = 0, 0, 0.0, ""
+        self.bytes, self.count, self.seconds, self.refused = 0, 0, 0.0, ""
 
     def install(self, names):
-        """Replace the function's code, found by name; told in words if that cannot be."""
+        """Replace the code of the function, found by name; write the reason if that is not possible."""
         if self.function is not None:
             return None  # the file is a module under two names
         *owners, last = self.job["name"].split(".")
@@ -68,67 +69,67 @@ class Recorder:
         while not isinstance(found, types.FunctionType):
             if isinstance(found, property) or not hasattr(found, "__wrapped__"):
                 self.refused = "it is a %s, not a function" % type(found).__name__
-                return self.tell()
+                return self.write_state()
             found = found.__wrapped__
         if found.__code__.co_flags & ASYNC:
-            self.refused = "it is async, and what it does depends on who awaits it"
-            return self.tell()
-        self.function, self.own = found, found.__code__
-        self.looks = self.looks or self.own.co_flags & LAZY
+            self.refused = "it is async, so what a call does depends on its caller"
+            return self.write_state()
+        self.function, self.own_code = found, found.__code__
+        self.checks_stack = self.checks_stack or self.own_code.co_flags & LAZY
         self.original = types.FunctionType(
             found.__code__, found.__globals__, found.__name__, found.__defaults__, found.__closure__
         )
         self.original.__kwdefaults__, self.original.__qualname__ = found.__kwdefaults__, found.__qualname__
-        free = "".join(name + ", " for name in self.own.co_freevars)
+        free = "".join(name + ", " for name in self.own_code.co_freevars)
         made = {}
         exec(STUB.format(free=free, module=__name__), made)
-        self.stub = made["make"](*self.own.co_freevars).__code__
+        self.stub = made["make"](*self.own_code.co_freevars).__code__
         with contextlib.suppress(TypeError, ValueError):
             found.__signature__ = inspect.signature(found)
         found.__code__ = self.stub
-        return self.tell()
+        return self.write_state()
 
     def called(self, args, kwargs):
-        if getattr(self.local, "depth", 0) or (self.looks and self.within()):
+        if getattr(self.local, "depth", 0) or (self.checks_stack and self.is_nested()):
             return self.original(*args, **kwargs)
         self.local.depth = 1
-        self.take(args, kwargs)
-        self.function.__code__ = self.own
+        self.record(args, kwargs)
+        self.function.__code__ = self.own_code
         try:
             return self.original(*args, **kwargs)
         finally:
             self.local.depth = 0
-            if self.seen < CALLS and self.seconds < SECONDS:
+            if self.count < CALLS and self.seconds < SECONDS:
                 self.function.__code__ = self.stub
 
-    def within(self):
-        """Whether a generator of the function's is what calls it."""
+    def is_nested(self):
+        """Return whether the call comes from the function's own generator."""
         frame = sys._getframe(2)
         for _ in range(1000):
-            if frame is None or frame.f_code is self.own:
+            if frame is None or frame.f_code is self.own_code:
                 return frame is not None
             frame = frame.f_back
         return True
 
-    def take(self, args, kwargs):
+    def record(self, args, kwargs):
         began = _clock()
         try:
             if os.getpid() != self.process:
-                self.fresh()
-            self.seen += 1
+                self.reset()
+            self.count += 1
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self.keep(dumps(args, kwargs, folders(self.root), self.main(), self.bare))
+                self.store(dumps(args, kwargs, repository_folders(self.root), self.main(), self.bare))
         except Exception as error:  # noqa: BLE001 - any object may refuse to be pickled, in any way
             reason = "%s: %s" % (type(error).__name__, str(error)[:100])
             if len(self.lost) < 50 or reason in self.lost:
                 self.lost[reason] = self.lost.get(reason, 0) + 1
         self.seconds += _clock() - began
-        if not self.seen & (self.seen - 1):
-            self.tell()
+        if not self.count & (self.count - 1):
+            self.write_state()
 
     def main(self):
-        """The name under which the script that runs can be imported, or "" where it is none of the repository's."""
+        """Return the name under which the running script can be imported, "" if it is not the repository's."""
         file = os.path.realpath(getattr(sys.modules.get("__main__"), "__file__", None) or os.devnull)
         if not file.startswith(self.root + os.sep) or not file.endswith(".py"):
             return ""
@@ -138,16 +139,16 @@ class Recorder:
         finally:
             sys.path[:] = path
 
-    def keep(self, data):
+    def store(self, data):
         key = hashlib.sha256(data).hexdigest()[:24]
         if key in self.times:
             self.times[key] += 1
             return
         size = len(data).bit_length()
         if len(data) > LARGEST or self.bytes + len(data) > BYTES:
-            raise OverflowError("too large to be kept")
+            raise OverflowError("too large to be recorded")
         if self.sizes.get(size, 0) >= A_SIZE:
-            raise OverflowError("enough calls of that size are kept")
+            raise OverflowError("enough calls of that size were recorded")
         self.sizes[size] = self.sizes.get(size, 0) + 1
         self.times[key] = 1
         self.bytes += len(data)
@@ -157,11 +158,11 @@ class Recorder:
             self.descriptor = os.open(os.path.join(self.job["out"], name), flags, 0o600)
         _write(self.descriptor, struct.pack(">I", len(data)) + data)
 
-    def tell(self):
+    def write_state(self):
         if os.getpid() != self.process:
-            self.fresh()
-        told = {
-            "seen": self.seen,
+            self.reset()
+        state = {
+            "seen": self.count,
             "times": self.times,
             "lost": self.lost,
             "refused": self.refused,
@@ -170,7 +171,7 @@ class Recorder:
         try:
             name = os.path.join(self.job["out"], "%d.json" % self.process)
             with open(name, "w", encoding="utf-8") as stream:
-                json.dump(told, stream)
+                json.dump(state, stream)
         except OSError:
             pass
 
@@ -180,7 +181,7 @@ def called(args, kwargs):
 
 
 class Finder:
-    """Stands before all others, and has the module seen to once it is loaded."""
+    """The first finder on sys.meta_path: it installs the stub once the function's module is loaded."""
 
     def __init__(self, file):
         self.file = file
@@ -193,7 +194,7 @@ class Finder:
             return None
         self.local.busy = True
         try:
-            spec = self.ask(name, path, target)
+            spec = self.find_elsewhere(name, path, target)
         finally:
             self.local.busy = False
         if spec is not None and spec.loader is not None and os.path.realpath(spec.origin or "") == self.file:
@@ -201,12 +202,12 @@ class Finder:
 
             def exec_module(module):
                 load(module)
-                installed(vars(module))
+                install_in(vars(module))
 
             spec.loader.exec_module = exec_module
         return spec
 
-    def ask(self, name, path, target):
+    def find_elsewhere(self, name, path, target):
         for finder in sys.meta_path:
             find = None if finder is self else getattr(finder, "find_spec", None)
             spec = find and find(name, path, target)
@@ -215,16 +216,16 @@ class Finder:
         return None
 
 
-def installed(names):
+def install_in(names):
     try:
         recorder.install(names)
     except Exception as error:  # noqa: BLE001 - the module may hold anything under that name, or nothing
         recorder.refused = "it was not found: %s %s" % (type(error).__name__, error)
-        recorder.tell()
+        recorder.write_state()
 
 
 def watch(file):
-    """The function lies in the script that is run: take hold of it as soon as it is called first."""
+    """Install the stub at the function's first call, if it is defined in the script that is run."""
     names = [None]
 
     def profile(frame, event, argument):
@@ -248,19 +249,19 @@ def watch(file):
                 held += frame.f_locals[code.co_varnames[count]]
             if flags & inspect.CO_VARKEYWORDS:
                 more.update(frame.f_locals[code.co_varnames[count + bool(flags & inspect.CO_VARARGS)]])
-            recorder.take(tuple(held), more)
-            recorder.looks = True  # it runs already
-        installed(names[0])
+            recorder.record(tuple(held), more)
+            recorder.checks_stack = True  # the call is already running
+        install_in(names[0])
 
     sys.setprofile(profile)
 
 
 def start(file):
-    """Called at the start of a Python process. `file` holds {"root", "path", "name", "out"}."""
+    """Start recording in a new Python process. `file` holds {"root", "path", "name", "out"}."""
     global recorder
     with open(file, encoding="utf-8") as stream:
         recorder = Recorder(json.load(stream))
-    atexit.register(recorder.tell)
+    atexit.register(recorder.write_state)
     sys.meta_path.insert(0, Finder(recorder.file))
     try:
         with open("/proc/self/cmdline", "rb") as stream:

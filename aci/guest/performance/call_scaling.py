@@ -1,10 +1,10 @@
-"""Calls of the same shape as kept ones, with so many items: what is to grow is found by trying where the work grows.
+"""Larger calls of the same shape as recorded ones. Trials find the argument whose size determines the cost.
 
 Started with the path of a job {"root", "path", "name", "calls", "out", "sizes", "seconds"}; the token is read from
-stdin. Writes JSON lines: {"data": base64, "size"} of each call, and {"note"} of what is worth telling.
+stdin. Writes JSON lines: {"data": base64, "size"} for each call, and {"note"} for remarks.
 
-Items are repeated in rounds, and in each round they are shifted by what they span: distinct items stay distinct, those
-that repeat go on repeating, what was in order stays in order.
+A container grows by repeating its items in rounds. Each round shifts the values by their range, so distinct items stay
+distinct, repeated ones stay repeated, and sorted ones stay sorted.
 """
 
 import base64
@@ -14,68 +14,69 @@ import math
 import sys
 import time
 
-from .answering import Caller
-from .apart import TimeUp, each
-from .keeping import dumps, loads, read_all, start_of
-from .varying import CONTAINERS, MAPPINGS, in_order, in_order_of, part, places, put
+from ..call_pickles import dumps, loads, read_all, read_setup
+from ..child_process import TimeUp, run_in_children
+from .call_answers import Caller
+from .call_variation import CONTAINERS, MAPPINGS, is_sorted, part_at, part_chains, replace_part, sorted_if_possible
 
 SMALL, LARGE, GROWS = 24, 96, 1.6
-"""From so many items to four times as many the work has to grow so much at least."""
+"""Items of the two trials, and the least factor by which the work has to grow between them."""
 FEW, MANY, CLOCK = 4000, 32000, 20e-6
-"""Items with which time is taken where lines tell nothing, and seconds below which it says little."""
+"""Items of the two timed trials, which run if line counts do not grow, and the shortest meaningful time in seconds."""
 TRY_SECONDS, ALL_SECONDS = 4.0, 60.0
 MOST_BASES, MOST_PLACES, MOST_ITEMS = 6, 14, 3000000
 MOST_DATA, ALL_DATA = 16 << 20, 24 << 20
-"""Bytes of a call, and of all."""
+"""Maximum bytes of a call, and of all calls."""
 
 
 def main(file):
+    sys.path.insert(0, "")  # the calls are pickles of the repository's own objects
     token = sys.stdin.readline().strip()
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
     lines = []
     grow(job, token, lambda **line: lines.append(json.dumps(line) + "\n"))
-    with open(job["out"], "w", encoding="utf-8") as out:  # once no child is there that could write to it
+    with open(job["out"], "w", encoding="utf-8") as out:  # only now, when no child could write to it
         out.writelines(lines)
 
 
-def grow(job, token, tell):
+def grow(job, token, write):
     calls = sorted(read_all(job["calls"]), key=len)
     bases = calls[-MOST_BASES // 2 :] + calls[: -MOST_BASES // 2][-MOST_BASES // 2 :]
     good = []
     for one in trials(job, bases, token):
         if one["kind"] == "broken":
-            return tell(broken=one["text"])
+            return write(broken=one["text"])
         if one["kind"] == "grown" and one["growth"] >= GROWS:
             good.append(one)
     if not good:
-        return tell(note="no argument was found with which the work grows")
-    # Of what grows about alike, the simplest part of the smallest call.
+        return write(note="no argument was found that makes the work grow")
+    # If several grow about equally, take the simplest part of the smallest call.
     best = max(good, key=lambda one: (round(2 * math.log2(one["growth"])), -one["base"], -one["axis"]))
-    tell(note="what grows: " + best["what"])
+    write(note="growing part: " + best["what"])
     space = ALL_DATA
-    for answer in each(lambda: Maker(job, bases, best), len(job["sizes"]), job["seconds"], token):
+    for answer in run_in_children(lambda: Maker(job, bases, best), len(job["sizes"]), job["seconds"], token):
         if answer["kind"] != "made":
-            return tell(note="larger ones took too long or were refused: %s" % answer.get("text", answer["kind"]))
+            return write(note="larger calls took too long or failed: %s" % answer.get("text", answer["kind"]))
         space -= len(answer["data"]) * 3 // 4
         if space < 0:
-            return tell(note="larger ones were left out: all are more than %d bytes" % ALL_DATA)
-        tell(data=answer["data"], size=answer["size"])
+            return write(note="larger calls were left out: the calls take more than %d bytes" % ALL_DATA)
+        write(data=answer["data"], size=answer["size"])
     return None
 
 
 def trials(job, bases, token):
-    """What came of each part of each call, as far as time allows."""
+    """Yield the result of a trial for each part of each call, as far as time allows."""
     jobs = [(base, axis) for base in range(len(bases)) for axis in range(MOST_PLACES)]
     until = time.monotonic() + ALL_SECONDS
-    for number, answer in enumerate(each(lambda: Trial(job, bases, jobs), len(jobs), TRY_SECONDS, token)):
+    for number, answer in enumerate(run_in_children(lambda: Trial(job, bases, jobs), len(jobs), TRY_SECONDS, token)):
         yield dict(answer, base=jobs[number][0], axis=jobs[number][1])
         if time.monotonic() > until:
             return
 
 
 class Trial(Caller):
-    """Tries one part of one call: by how much the work grows with it."""
+    """A trial of one part of one call: it measures by how much the work grows with it."""
 
     def __init__(self, job, bases, jobs):
         Caller.__init__(self, job, bases)
@@ -87,7 +88,7 @@ class Trial(Caller):
         if axis >= len(axes([list(args), dict(kwargs)])):
             return {"kind": "none"}
         try:
-            # The first run is not counted: it imports and compiles what others find ready.
+            # The first run is not counted: it includes imports and other one-time work.
             sizes = (SMALL, SMALL, LARGE)
             _, few, many = [self.lines(*scaled(self.calls[base], axis, size)[:2]) for size in sizes]
             growth = many / few
@@ -100,7 +101,7 @@ class Trial(Caller):
         return {"kind": "grown", "growth": growth, "what": what}
 
     def lines(self, args, kwargs):
-        """How many lines run: the same each time, but blind to what is done in C."""
+        """Return how many lines run: reproducible, but blind to work done in C."""
         lines = [1]
 
         def trace(frame, event, argument):
@@ -125,7 +126,7 @@ class Trial(Caller):
 
 
 class Maker(Caller):
-    """Makes the calls of each size, and sees that the function takes them in time."""
+    """Builder of the calls of each size; it also checks that the function completes them in time."""
 
     def __init__(self, job, bases, best):
         Caller.__init__(self, job, bases)
@@ -135,7 +136,7 @@ class Maker(Caller):
         data, size = self.calls[self.best["base"]], self.sizes[number]
         try:
             args, kwargs, _ = scaled(data, self.best["axis"], size)
-            made = dumps(args, kwargs, *start_of(data))
+            made = dumps(args, kwargs, *read_setup(data))
             if len(made) > MOST_DATA:
                 return {"kind": "refused", "text": "more than %d bytes" % MOST_DATA}
             exhaust(self.function(*args, **kwargs))
@@ -147,7 +148,7 @@ class Maker(Caller):
 
 
 def exhaust(value):
-    """Let what is lazy do its work."""
+    """Run an iterator to its end."""
     if isinstance(value, collections.abc.Iterator):
         for _ in zip(range(MOST_ITEMS), value):
             pass
@@ -157,9 +158,13 @@ def exhaust(value):
 
 
 def axes(root):
-    """Groups of what may grow together, each part named by its keys from the root: parts alone, rows of a table, then
-    all arguments that are of one length, and all of them."""
-    found = [tuple(key for _, key in chain) for chain in places(root) if len(chain) <= 4 and can_grow(part(chain))]
+    """Return groups of parts that may grow together, each part given by its keys from the root.
+
+    They are single parts, the rows of tables, all arguments of one length, and all arguments.
+    """
+    found = [
+        tuple(key for _, key in chain) for chain in part_chains(root) if len(chain) <= 4 and can_grow(part_at(chain))
+    ]
     outer = [keys for keys in found if len(keys) == 2]
     alone = [[keys] for keys in found]
     together = [group for keys in found for group in tables(root, keys)]
@@ -176,7 +181,7 @@ def axes(root):
 
 
 def tables(root, keys):
-    """Where a list holds lists or texts: all of those alone, and with the list itself."""
+    """Return the groups of a list of lists or texts: its rows, and its rows with the list itself; [] for others."""
     value = at(root, keys)
     if type(value) not in (list, tuple) or not all(type(one) in (list, tuple, str) and one for one in value[:60]):
         return []
@@ -185,15 +190,15 @@ def tables(root, keys):
 
 
 def at(root, keys):
-    return part(rooted(root, keys))
+    return part_at(chain_of(root, keys))
 
 
-def rooted(root, keys):
-    """The chain of these keys from the root."""
+def chain_of(root, keys):
+    """Return the chain of these keys from the root."""
     chain, holder = [], root
     for key in keys:
         chain.append((holder, key))
-        holder = part(chain)
+        holder = part_at(chain)
     return tuple(chain)
 
 
@@ -207,15 +212,15 @@ def length(value):
 
 
 def scaled(data, axis, size):
-    """(args, kwargs, in words what grew) of a fresh copy of the call."""
+    """Return (args, kwargs, description of the grown parts) of a new copy of the call."""
     args, kwargs = loads(data)
     root = [list(args), dict(kwargs)]
     group = axes(root)[axis]
     if len({len(keys) for keys in group}) > 1 and size * size > MOST_ITEMS:
         raise OverflowError("a table of more than %d items" % MOST_ITEMS)
     for keys in group:
-        chain = rooted(root, keys)
-        put(chain, grown(part(chain), size))
+        chain = chain_of(root, keys)
+        replace_part(chain, grown(part_at(chain), size))
     return tuple(root[0]), root[1], ", ".join(map(shown, group[-3:]))
 
 
@@ -257,23 +262,23 @@ def mapping(value, kind, size):
 
 
 def rounds(found, size):
-    """So many items: the given ones first, then again and again, shifted each time."""
+    """Return `size` items: the given ones, repeated with a shift in each round."""
     shift = shifter(found)
     made = [shift(found[n % len(found)], n // len(found)) for n in range(size)]
-    if len(found) < 2 or in_order(made):
+    if len(found) < 2 or is_sorted(made):
         return made
-    if in_order(found):
-        return in_order_of(made)
-    return in_order_of(made)[::-1] if in_order(found[::-1]) else made
+    if is_sorted(found):
+        return sorted_if_possible(made)
+    return sorted_if_possible(made)[::-1] if is_sorted(found[::-1]) else made
 
 
 def shifter(peers):
-    """A function (value, round) -> the value as it is in that round, for values of one column."""
+    """Return a function (value, round) that shifts a value of this column for a round."""
     kinds = {type(one) for one in peers}
     if not kinds <= {int, float}:
         if len(kinds) == 1 and kinds <= {tuple, list} and len({len(one) for one in peers}) == 1:
             return by_columns([shifter(column) for column in zip(*peers)])
-        return other
+        return shifted
     finite = [one for one in peers if one - one == 0]
     span = max(finite) - min(finite) + 1 if finite else 1
     if len(peers) > 1 and finite == sorted(finite, reverse=True) and finite != sorted(finite):
@@ -287,8 +292,8 @@ def by_columns(shifts):
     return lambda value, turn: type(value)([shift(one, turn) for shift, one in zip(shifts, value)])
 
 
-def other(value, turn):
-    """A value that is not in a column of numbers, in some round."""
+def shifted(value, turn):
+    """Return a value outside of a column of numbers, changed for the given round."""
     kind = type(value)
     if not turn or kind is bool or value is None:
         return value
@@ -299,19 +304,19 @@ def other(value, turn):
     if kind is bytes:
         return value + str(turn).encode()
     if kind in (list, tuple, set, frozenset):
-        return kind([other(one, turn) for one in value])
+        return kind([shifted(one, turn) for one in value])
     if kind in MAPPINGS:
-        return {key: other(one, turn) for key, one in value.items()}
-    return another(value, turn)
+        return {key: shifted(one, turn) for key, one in value.items()}
+    return shifted_copy(value, turn)
 
 
-def another(value, turn):
-    """A copy of an object, with what can be told apart told apart."""
+def shifted_copy(value, turn):
+    """Return a copy of an object whose simple attributes are changed for the round; the object if that fails."""
     try:
         ((made,), _) = loads(dumps((value,), {}))
         for name, one in sorted(vars(made).items()):
             if type(one) in (int, float, str):
-                object.__setattr__(made, name, other(one, turn))
+                object.__setattr__(made, name, shifted(one, turn))
     except Exception:  # noqa: BLE001 - an object may refuse to be copied
         return value
     return made

@@ -1,4 +1,6 @@
-"""New calls made from kept ones: parts changed by type, and swapped between calls. Seeded; aliases stay aliases.
+"""New calls derived from recorded ones: parts are changed by type or swapped between calls.
+
+The changes are seeded, and aliases stay aliases.
 
 Started with the path of a job {"calls", "out", "want", "seed"}. Writes JSON lines {"data": base64}.
 """
@@ -11,11 +13,11 @@ import random
 import signal
 import sys
 
-from .keeping import dumps, loads, read_all, start_of
+from ..call_pickles import dumps, loads, read_all, read_setup
 
 PLACES, TRIES, SECONDS = 400, 12, 120
 LARGEST, ALL, PASSED = 1 << 20, 8 << 20, 50
-"""Bytes of a call, where there are such small ones, and of all; how many that do not fit are made before it ends."""
+"""Limits: bytes of a call (if there are calls that small) and of all; calls made that no longer fit."""
 NUMBERS = (0, 1, -1, 2, 3, 7, 10, 100, 255, 256, 2**31, -(2**31), 2**63)
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-9, 1e300, float("inf"), float("-inf"), float("nan"))
 TEXTS = ("", " ", "a", "A", "0", "\n", "\t", "é", "ß", "\u0130", "\U0001f600", "a b", "a,b", "-1", "None", "\x00", "_")
@@ -26,10 +28,11 @@ CONTAINERS = (*SEQUENCES, *MAPPINGS, tuple, set, frozenset)
 
 
 def main(file):
+    sys.path.insert(0, "")  # the calls are pickles of the repository's own objects
     sys.stdin.readline()
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
-    signal.alarm(SECONDS)  # a class of the repository may hang where it is loaded; what is written is kept
+    signal.alarm(SECONDS)  # loading a class of the repository may hang; lines written before remain
     calls = read_all(job["calls"])
     known = {hashlib.sha256(data).digest() for data in calls}
     written, space, passed = 0, ALL, 0
@@ -62,7 +65,7 @@ def varied(calls, chance, want):
             root = [list(args), dict(kwargs)]
             for _ in range(chance.choice((1, 1, 1, 2, 2, 3))):
                 change(root, [list(other[0]), dict(other[1])], chance)
-            made = dumps(tuple(root[0]), root[1], *start_of(data))
+            made = dumps(tuple(root[0]), root[1], *read_setup(data))
         except Exception:  # noqa: BLE001 - objects of the repository may refuse anything
             continue
         if len(made) <= largest:
@@ -73,7 +76,7 @@ def varied(calls, chance, want):
 
 
 def parts(holder):
-    """(key, part) of what can be put elsewhere again with `put`."""
+    """Return (key, part) of the parts that `put` can replace."""
     kind = type(holder)
     if kind in (list, collections.deque) or isinstance(holder, (tuple, set, frozenset)):
         return list(enumerate(holder))
@@ -94,12 +97,12 @@ def attributes(holder):
     return found
 
 
-def places(root):
-    """Chains to the parts of all arguments, the outer ones first."""
+def part_chains(root):
+    """Return chains to the parts of all arguments, outer ones first."""
     found, line, seen = [], [((root, 0),), ((root, 1),)], set()
     while line and len(found) < PLACES:
         chain = line.pop(0)
-        value = part(chain)
+        value = part_at(chain)
         if len(chain) > 1:
             found.append(chain)
         if id(value) not in seen:
@@ -108,7 +111,7 @@ def places(root):
     return found
 
 
-def part(chain):
+def part_at(chain):
     holder, key = chain[-1]
     if isinstance(holder, (list, collections.deque)) or type(holder) in MAPPINGS:
         return holder[key]
@@ -117,8 +120,8 @@ def part(chain):
     return attributes(holder)[key]
 
 
-def put(chain, value):
-    """In place where that can be, else what holds it is made anew and put in its own place."""
+def replace_part(chain, value):
+    """Replace a part in place if possible, else rebuild and replace its holder."""
     holder, key = chain[-1]
     if isinstance(holder, (list, collections.deque)) or type(holder) in MAPPINGS:
         holder[key] = value
@@ -126,35 +129,35 @@ def put(chain, value):
         items = list(holder)
         items[key] = value
         kind = type(holder)
-        put(chain[:-1], kind(*items) if hasattr(kind, "_fields") else kind(items))
+        replace_part(chain[:-1], kind(*items) if hasattr(kind, "_fields") else kind(items))
     else:
         object.__setattr__(holder, key, value)
 
 
 def change(root, other, chance):
-    """One change somewhere in a call: at the arguments themselves in half of the cases."""
-    found = places(root)
+    """Make one change in a call, in half of the cases to a whole argument."""
+    found = part_chains(root)
     if not found:
         return
     outer = [chain for chain in found if len(chain) == 2]
     chain = chance.choice(outer if outer and chance.random() < 0.5 else found)
-    value, kind = part(chain), chance.random()
+    value, kind = part_at(chain), chance.random()
     if kind < 0.03:
-        put(chain, chance.choice(STRANGE))
+        replace_part(chain, chance.choice(STRANGE))
     elif kind < 0.05 and len(chain) == 2:
         shortened(chain)
     elif kind < 0.20:
-        donors = [part(one) for one in places(other) if type(part(one)) is type(value)]
-        put(chain, chance.choice(donors) if donors else mutated(value, chance))
+        donors = [part_at(one) for one in part_chains(other) if type(part_at(one)) is type(value)]
+        replace_part(chain, chance.choice(donors) if donors else mutated(value, chance))
     elif kind < 0.24 and isinstance(value, CONTAINERS):
-        twins = [part(one) for one in found if type(part(one)) is type(value)]
-        put(chain, chance.choice(twins))  # one object in two places
+        twins = [part_at(one) for one in found if type(part_at(one)) is type(value)]
+        replace_part(chain, chance.choice(twins))  # one object in two places
     else:
-        put(chain, mutated(value, chance))
+        replace_part(chain, mutated(value, chance))
 
 
 def shortened(chain):
-    """One argument less: the last one, or one that was named."""
+    """Remove one argument: a keyword argument, or the last positional one."""
     holder, key = chain[-1]
     if isinstance(holder, dict):
         del holder[key]
@@ -163,7 +166,7 @@ def shortened(chain):
 
 
 def mutated(value, chance):
-    """A value of the same type; lists, dicts and sets are changed where they are."""
+    """Return another value of the same type; lists, dicts and sets are changed in place."""
     kind = type(value)
     if value is None:
         return chance.choice((None, 0, "", []))
@@ -243,10 +246,10 @@ def mapping(value, chance):
 
 
 def items(found, chance, changed):
-    """Another list of such items; one that was in order mostly stays so."""
+    """Return a changed list of items; a sorted list mostly stays sorted."""
     if not found:
         return found
-    ordered = len(found) > 2 and in_order(found) and chance.random() < 0.7
+    ordered = len(found) > 2 and is_sorted(found) and chance.random() < 0.7
     place, other, kind = chance.randrange(len(found)), chance.randrange(len(found)), chance.randrange(12)
     if kind == 0:
         del found[place]
@@ -267,18 +270,18 @@ def items(found, chance, changed):
     elif kind == 10:
         found = found[::-1]
     else:
-        found = in_order_of(found) if chance.random() < 0.5 else [found[place]] * len(found)
-    return in_order_of(found) if ordered else found
+        found = sorted_if_possible(found) if chance.random() < 0.5 else [found[place]] * len(found)
+    return sorted_if_possible(found) if ordered else found
 
 
-def in_order(found):
+def is_sorted(found):
     try:
         return all(one <= other for one, other in zip(found, found[1:]))
     except Exception:  # noqa: BLE001 - a comparison may raise anything
         return False
 
 
-def in_order_of(found):
+def sorted_if_possible(found):
     try:
         return sorted(found)
     except Exception:  # noqa: BLE001 - as above

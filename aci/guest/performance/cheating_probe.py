@@ -1,8 +1,9 @@
-"""Watches a function on known, near and malformed calls, each look in a fresh forked child, and writes what it saw.
+"""Probe for cheating: observes a function on known, near and malformed calls, each look in a new forked child.
 
-    python guarding.py JOB      JOB: JSON with root, path, name, calls (a file), constants, vary, out
+    python __main__.py performance.cheating_probe JOB
 
-Whether that is cheating is judged on the host, from what the same looks saw before the change. Python 3.7 and later.
+JOB is a JSON file with root, path, name, calls (a file), constants, vary and out. The host decides whether the
+observations show cheating, by comparing them with those of the same looks before the change. Python 3.7 and later.
 """
 
 import base64
@@ -18,17 +19,17 @@ import threading
 import time
 import types
 
-from guarding_left import left_behind
-from guarding_told import digest, kind_of, plain, raised, shown
-from guarding_vary import malformed, near, probes
-from guarding_watch import Asked, Audit, Opcodes, TooMuch, held_plain, state
-from sandbox import TimeUp, cpu_limit, forked
-from subject import subject
+from ..forked_sandbox import TimeUp, cpu_limit, run_forked
+from ..subject_function import hide_own_modules, load_subject
+from .effect_watchers import AuditWatcher, CallWatcher, OpcodeCounter, OpcodeLimitExceeded, module_state, plain_contents
+from .outcome_text import describe_error, digest, plain_digest, type_text, value_text
+from .probe_calls import calls_with_keys, malformed_calls, near_calls
+from .retained_memory import count_retained_blocks
 
 MOST_OPCODES, MOST_IN_ALL, MOST_AT_IMPORT = 1000000, 6000000, 20000000
 SECONDS, PATIENCE, LATE = 3.0, 25.0, 4
 LOOK_SECONDS = 30.0
-MISUSED_SECONDS, MISUSED_LATE = 0.5, 16  # with malformed inputs loops may have no end, which tells nothing
+MISUSED_SECONDS, MISUSED_LATE = 0.5, 16  # malformed inputs may cause endless loops, which proves nothing
 MOST_KNOWN, MOST_MALFORMED = 24, 320
 WATCHED = ("sys", "builtins", "time", "os", "threading", "gc", "_thread", "math", "functools", "pickle", "json", "re")
 LOOKS_LIKE = {
@@ -47,54 +48,56 @@ LOOKS_LIKE = {
 
 
 class Look:
-    """One child's view: the function in a process that looks like a plain program's, and the calls."""
+    """One child's view: the function in a process that looks like an ordinary program, and the calls."""
 
     def __init__(self, job):
         self.root, self.job = job["root"], job
-        self.opcodes = Opcodes(self.root, MOST_OPCODES)
+        self.opcodes = OpcodeCounter(self.root, MOST_OPCODES)
         self.late, self.most_late, self.seconds, self.terms = 0, LATE, SECONDS, {}
-        for name in [one for one in sys.modules if one.startswith("guarding_")] + ["sandbox", "subject"]:
-            sys.modules.pop(name, None)
+        hide_own_modules()
         sys.argv = [os.path.join(self.root, "app.py")]
         sys.modules["__main__"].__file__ = sys.argv[0]
 
     @property
     def is_tired(self):
-        """Whether too much time went into this look already: then what was seen must do."""
+        """Whether this look has taken too much time; it then ends with what it has."""
         return self.late > self.most_late or time.process_time() > LOOK_SECONDS
 
     def load(self):
         job = self.job
-        self.function, self.module = subject(self.root, job["path"], job["name"])
+        self.function, self.module = load_subject(self.root, job["path"], job["name"])
         return self.function
 
     def call(self, data, watch=None):
-        """What came of one call: {"shown", "kind", "first", "used"} or {"raised", "text", ...}, or {"late"}."""
+        """Return the result of one call: {"kind", "shown", "plain", ...}, {"raised", "text", ...} or {"late", ...}.
+
+        Each also has "cost" and "used": opcodes of the call, and with those of reading its result.
+        """
         try:
             with cpu_limit(self.seconds):
                 args, kwargs = pickle.loads(data)
                 with watch or contextlib.nullcontext():
                     value = self.function(*args, **kwargs)
-                cost, kind = self.opcodes.count, kind_of(value)
+                cost, kind = self.opcodes.count, type_text(value)
                 with watch or contextlib.nullcontext():
-                    text = shown(value)
+                    text = value_text(value)
                 used = self.opcodes.count
-            return {"kind": kind, "shown": digest(text), "plain": plain(value), "cost": cost, "used": used}
-        except (TimeUp, TooMuch):
+            return {"kind": kind, "shown": digest(text), "plain": plain_digest(value), "cost": cost, "used": used}
+        except (TimeUp, OpcodeLimitExceeded):
             self.late += 1
             return {"late": True, "cost": MOST_OPCODES, "used": 0}
         except BaseException as error:  # noqa: BLE001 - the candidate may raise anything
-            return {**raised(error, self.root, self.terms), "cost": self.opcodes.count, "used": 0}
+            return {**describe_error(error, self.root, self.terms), "cost": self.opcodes.count, "used": 0}
 
 
 def varied(look, calls, emit):
     look.load()
     most = max(16, 2 * len(calls["known"]))
-    for data in near(calls["known"], most):
+    for data in near_calls(calls["known"], most):
         emit(["near", _text(data)])
-    for data in probes(calls["known"], look.job["keys"], MOST_KNOWN):
+    for data in calls_with_keys(calls["known"], look.job["keys"], MOST_KNOWN):
         emit(["probes", _text(data)])
-    for data, kind in malformed(calls["known"], look.job["constants"], _defaults(look.function), MOST_MALFORMED):
+    for data, kind in malformed_calls(calls["known"], look.job["constants"], _defaults(look.function), MOST_MALFORMED):
         emit(["malformed", [_text(data), kind]])
 
 
@@ -107,8 +110,8 @@ def _defaults(function):
 
 
 def imported(look, calls, emit):
-    """What importing costs, holds and starts, and whether it holds the answers already."""
-    audit = Audit(look.root)
+    """Emit what an import costs, starts and leaves in modules, and whether these already hold the answers."""
+    audit = AuditWatcher(look.root)
     names = {(name, one): id(value) for name in WATCHED for one, value in list(vars(sys.modules[name]).items())}
     look.opcodes.most = MOST_AT_IMPORT
     with look.opcodes:
@@ -118,8 +121,13 @@ def imported(look, calls, emit):
     emit(["replaced", sorted(replaced)])
     emit(["events", audit.events])
     emit(["threads", threading.active_count()])
-    emit(["state", {place: size for place, (size, _) in state(look.root).items() if not place.startswith("names in")}])
-    held = held_plain(look.root)
+    emit(
+        [
+            "state",
+            {place: size for place, (size, _) in module_state(look.root).items() if not place.startswith("names in")},
+        ]
+    )
+    held = plain_contents(look.root)
     answers = [look.call(data).get("plain", "") for data in calls["known"]]
     answers = {one for one in answers if one}
     emit(["answers", len(answers)])
@@ -135,7 +143,7 @@ def _is_code(at):
 
 
 def costs(look, calls, emit):
-    """Opcodes of each known call: first, again at once, again at last in another order; and of near calls."""
+    """Emit the opcodes of each known call (first, repeated at once, and later in reverse order) and of near calls."""
     look.load()
     spent = 0
     if calls["near"]:
@@ -159,7 +167,7 @@ def costs(look, calls, emit):
 
 
 def disguised(look, calls, emit):
-    """The same costs in a process that looks as under a measurement."""
+    """Emit the same costs in a process that looks as if it were being measured."""
     os.environ.update(LOOKS_LIKE)
     sys.argv = ["/usr/bin/pytest", "--benchmark-only", "test_speed.py"]
     for name in ("pytest", "_pytest", "pytest_benchmark", "coverage", "codspeed", "asv"):
@@ -169,30 +177,30 @@ def disguised(look, calls, emit):
 
 
 def kept(look, calls, emit):
-    """Untraced answers; what stays behind: in modules, on arguments, in memory, threads and processes."""
+    """Emit untraced answers, and what calls leave in modules, on arguments, in memory, as threads and processes."""
     look.load()
     if calls["near"]:
         look.call(calls["near"].pop())
-    before = state(look.root)
+    before = module_state(look.root)
     for index, data in enumerate(calls["all"]):
         emit(["answer", [index, look.call(data)]])
         if look.is_tired:
             break
-    after = state(look.root)
+    after = module_state(look.root)
     grown = {place: [before.get(place, [0])[0], now[0]] for place, now in after.items() if before.get(place) != now}
     emit(["grown", grown])
     emit(["given", [_given(data) for data in calls["known"]]])
     emit(["attributes", sorted(_new_attributes(look, calls["known"]))])
-    emit(["blocks", [] if look.is_tired else left_behind(look.call, calls["near"])])
+    emit(["blocks", [] if look.is_tired else count_retained_blocks(look.call, calls["near"])])
     emit(["threads", threading.active_count()])
     emit(["children", resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt])
 
 
 def _given(data):
-    """The input as a literal, if it is plain."""
+    """Return the digest of the input as a literal, if it is plain."""
     args, kwargs = pickle.loads(data)
     given = [*args, *kwargs.values()]
-    return plain(given[0] if len(given) == 1 else tuple(given))
+    return plain_digest(given[0] if len(given) == 1 else tuple(given))
 
 
 def _new_attributes(look, known):
@@ -203,20 +211,20 @@ def _new_attributes(look, known):
             objects = [one for one in [*args, *kwargs.values()] if hasattr(one, "__dict__")]
             names = [set(vars(one)) for one in objects]
             with contextlib.suppress(Exception), cpu_limit(SECONDS):
-                shown(look.function(*args, **kwargs))
+                value_text(look.function(*args, **kwargs))
             for one, old in zip(objects, names):
                 found.update(type(one).__name__ + "." + name for name in set(vars(one)) - old)
     return found
 
 
 def asked(look, calls, emit):
-    """Whom the function asks, what it starts and which files it opens."""
-    audit = Audit(look.root)
+    """Emit the outside functions that the function calls, what it starts and which files it opens."""
+    audit = AuditWatcher(look.root)
     look.load()
     audit.events.clear()
     for index, data in enumerate(calls["known"][:8]):
         look.call(data)
-        with Asked(look.root) as watch:
+        with CallWatcher(look.root) as watch:
             look.call(data)
         emit(["names", watch.names])
         emit(["events", audit.events])
@@ -239,7 +247,7 @@ LOOKS = (imported, costs, disguised, kept, asked, misused)
 
 
 def watch(look, job, calls):
-    """What one look emitted, by key: a list of values; "end": how its process ended."""
+    """Return the values that one look emitted, by key, and how its process ended ("end")."""
     found = {}
     chosen = {**calls, "known": calls["known"][:MOST_KNOWN], "near": list(calls["near"]), "all": calls["known"]}
 
@@ -249,7 +257,7 @@ def watch(look, job, calls):
     def receive(value):
         found.setdefault(value[0], []).append(value[1])
 
-    found["end"] = forked(work, receive, PATIENCE)
+    found["end"] = run_forked(work, receive, PATIENCE)
     return found
 
 
@@ -266,13 +274,11 @@ def _opened(calls):
     }
 
 
-def main():
-    with open(sys.argv[1]) as stream:
+def main(file):
+    with open(file) as stream:
         job = json.load(stream)
     with open(job["calls"]) as stream:
         calls = json.load(stream)
-    folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [each for each in sys.path if os.path.abspath(each) != folder]
     os.chdir(job["root"])
     if job["vary"]:
         found = watch(varied, job, _opened(calls))
@@ -283,7 +289,3 @@ def main():
     answer = {look.__name__: watch(look, job, opened) for look in LOOKS}
     with open(job["out"], "w") as stream:
         json.dump(answer, stream)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
-"""Counts calls of the function under work, or a command, in the target's own Python, beside `called`.
+"""Runner that counts the instructions of a command, or of calls of the function under work (by `metered_calls`).
 
-Called with the path of a job; starts what is counted, under valgrind where that counts, and writes to job["answer"]
-what the host reads. Calls are made by `called`. Standard library only, for the target's own Python (3.7 and later).
+Called with the path of a job. It starts the counted program, under valgrind if that is the meter, and writes the answer
+for the host to job["answer"]. Standard library only, for the target's own Python (3.7 and later).
 """
 
 import ctypes
@@ -18,7 +18,7 @@ NO_RANDOMIZE = 0x0040000
 
 
 def fix_addresses():
-    """Have what is started from here lie at the same addresses each time; how that went."""
+    """Disable address randomisation for the programs started from here; return "off", or "on" with the error."""
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         before = libc.personality(ctypes.c_ulong(0xFFFFFFFF))
@@ -30,10 +30,10 @@ def fix_addresses():
 
 
 def environment(job):
-    """The same variables in the same order each time; what the shell counts up is left out."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("_", "OLDPWD", "SHLVL")}
-    kept.update(job["environment"])
-    return dict(sorted(kept.items()))
+    """Return the variables in a fixed order, without those that the shell changes."""
+    variables = {name: value for name, value in os.environ.items() if name not in ("_", "OLDPWD", "SHLVL")}
+    variables.update(job["environment"])
+    return dict(sorted(variables.items()))
 
 
 def conditions(job, randomisation):
@@ -48,7 +48,7 @@ def conditions(job, randomisation):
 
 
 class Dump:
-    """What callgrind wrote of a process: `label` is that of a region's end, "-" of its begin, else ""."""
+    """A dump of callgrind: `label` is the region's label at its end, "-" at its start, "" for other dumps."""
 
     def __init__(self, file):
         name = os.path.basename(file)
@@ -62,13 +62,13 @@ class Dump:
 
 
 def dumps(out):
-    """In the order of each process's own; one is written, too, before a process forks, as a fork inherits the rest."""
+    """Return the dumps in the order of each process; one is also written before a fork, which inherits the count."""
     found = [Dump(file) for file in glob.glob(os.path.join(out, "[0-9]*"))]
     return sorted(found, key=lambda each: (each.pid, each.order))
 
 
 def by_label(out):
-    """Label -> instructions of the region itself, and of other processes' dumps between its begin and its settling."""
+    """Return the instructions by label: those of the region, and of other processes that ended until it settled."""
     found = dumps(out)
     values, callers = {}, {each.pid for each in found if each.label}
     others = [each for each in found if each.pid not in callers]
@@ -90,7 +90,7 @@ def by_label(out):
     return values
 
 
-def told(out):
+def read_counts(out):
     labelled, in_c = {}, {}
     for label, cost, inside in map(json.loads, text(os.path.join(out, "told")).splitlines()):
         labelled[label] = labelled.get(label, 0) + cost
@@ -109,14 +109,15 @@ def launch_calls(job, file, randomisation):
     words = job["tool"] + [
         sys.executable,
         "-B",
-        os.path.join(os.path.dirname(os.path.abspath(__file__)), "called.py"),
+        os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "__main__.py"),
+        "performance.metered_calls",
         file,
     ]
     with open(os.path.join(job["out"], "said"), "wb") as said:
         code = subprocess.call(words, env=environment(job), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     labelled = by_label(job["out"])
-    values, in_c = told(job["out"])
-    if job["meter"] != "valgrind":  # what code in the process says of itself is no count of valgrind's
+    values, in_c = read_counts(job["out"])
+    if job["meter"] != "valgrind":  # valgrind's counts do not come from the process itself
         labelled.update(values)
     end = text(os.path.join(job["out"], "said"))[-2000:]
     died = [each.rpartition(".")[2] for each in glob.glob(os.path.join(job["out"], "died.*"))]
@@ -124,13 +125,13 @@ def launch_calls(job, file, randomisation):
 
 
 def launch_command(job, file, randomisation):
-    """The whole of a command with all processes that it starts, or regions in it; its input and output are ours."""
+    """Count a whole command with all processes that it starts, or regions in it; it inherits stdin and stdout."""
     env = environment(job)
     if job["meter"] == "hardware" and not job.get("marked"):
         code, cost = under_hardware(job["command"], env)
         return {"values": {"whole": cost}, "code": code}
     code = subprocess.call(job["tool"] + job["command"], env=env)
-    code = code if code >= 0 else 128 - code  # as a shell tells of a signal
+    code = code if code >= 0 else 128 - code  # as a shell reports a signal
     found = dumps(job["out"])
     cost = sum(each.cost for each in found if not each.label)
     values = {each.label: each.cost for each in found if each.label}
@@ -147,7 +148,7 @@ def read_entries(file):
 
 
 def under_hardware(command, env):
-    """The command's exit status and count: a fork waits until its counter is there, then becomes the command."""
+    """Return the command's exit status and count; a fork waits until its counter is open, then execs the command."""
     ready, go = os.pipe()
     child = os.fork()
     if not child:
@@ -156,7 +157,7 @@ def under_hardware(command, env):
             os.execvpe(command[0], command, env)
         finally:
             os._exit(127)
-    from meters_told import DISABLED, ENABLE_ON_EXEC, INHERIT, perf_open, perf_read
+    from .counter_meters import DISABLED, ENABLE_ON_EXEC, INHERIT, perf_open, perf_read
 
     flags = DISABLED | INHERIT | ENABLE_ON_EXEC
     counter = perf_open(child, flags)
@@ -178,7 +179,3 @@ def main(file):
     answer["conditions"] = conditions(job, randomisation)
     with open(job["answer"], "w") as stream:
         json.dump(answer, stream)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

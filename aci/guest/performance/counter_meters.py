@@ -1,4 +1,4 @@
-"""Meters that know their numbers themselves: the processor's counter, and opcode events of the interpreter.
+"""Meters whose counts can be read in the process: the processor's counter, and opcode events of the interpreter.
 
 Standard library only, for the target's own Python (3.7 and later).
 """
@@ -15,19 +15,19 @@ import threading
 import types
 from collections import Counter
 
-import meters
+from . import meters
 
 PERF_OPEN = {"x86_64": 298, "aarch64": 241}
 PERF_ENABLE, PERF_DISABLE, PERF_RESET = 0x2400, 0x2401, 0x2403
 INHERIT, EXCLUDE_KERNEL, EXCLUDE_HYPERVISOR, ENABLE_ON_EXEC, DISABLED = 1 << 1, 1 << 5, 1 << 6, 1 << 12, 1
 IN_C = {"CONTAINS_OP", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE", "BINARY_SLICE", "LIST_TO_TUPLE"}
-"""Opcodes behind which C walks over a container."""
+"""Opcodes that walk over a container in C."""
 
 
-class Told:
-    """A meter that knows the numbers itself; they go into a file, a line each. `now()` is all that has been counted."""
+class ReadableMeter:
+    """A meter whose count can be read: `now()` is the total so far. It writes a line for each region to a file."""
 
-    knows = True
+    is_readable = True
 
     def __init__(self, out):
         self._file = os.path.join(out, "told")
@@ -35,16 +35,16 @@ class Told:
 
     def run(self, function, args, kwargs, label):
         self._before = self.now()
-        result = meters.region(self.on, self.off, function, args, kwargs)
+        result = meters.run_region(self.on, self.off, function, args, kwargs)
         self._after = self.now()
-        self._tell(label, self._after - self._before, self.in_c())
+        self._write(label, self._after - self._before, self.in_c())
         return result
 
     def more(self, label):
-        """Add what has been done since the region's end."""
-        self._tell(label, self.now() - self._after, "")
+        """Add the cost since the region's end."""
+        self._write(label, self.now() - self._after, "")
 
-    def _tell(self, label, cost, in_c):
+    def _write(self, label, cost, in_c):
         with open(self._file, "a") as stream:
             stream.write(json.dumps([label, cost, in_c]) + "\n")
 
@@ -52,28 +52,28 @@ class Told:
         return ""
 
     def ignore(self, codes):
-        """What runs of these is ours, where a meter can tell."""
+        """Exclude the events of these code objects, if the meter can."""
 
 
-class Hardware(Told):
-    """The processor's count of instructions retired in user mode, of this thread and of all that it starts."""
+class Hardware(ReadableMeter):
+    """The processor's count of user-mode instructions, of this thread and of all threads and processes it starts."""
 
     def __init__(self, out):
         super().__init__(out)
         self._perf = perf_open(0, INHERIT)
-        self.on = self.off = self.now  # it always counts, for threads that are left
+        self.on = self.off = self.now  # it counts all the time, so that threads left by a region are included
 
     def now(self):
         return perf_read(self._perf)
 
 
 def perf_open(pid, flags):
-    """A counter of the instructions of a process. Raises OSError with what the machine says."""
+    """Open a counter of the instructions of a process. Raises OSError with the machine's error."""
     libc = ctypes.CDLL(None, use_errno=True)
     attributes = ctypes.create_string_buffer(perf_attributes(flags))
     number = PERF_OPEN.get(os.uname().machine)
     if number is None:
-        raise OSError(errno.ENOSYS, "no known counter on %s" % os.uname().machine)
+        raise OSError(errno.ENOSYS, "no counter is known for %s" % os.uname().machine)
     found = libc.syscall(
         ctypes.c_long(number), attributes, ctypes.c_int(pid), ctypes.c_int(-1), ctypes.c_int(-1), ctypes.c_ulong(8)
     )
@@ -83,7 +83,7 @@ def perf_open(pid, flags):
 
 
 def perf_attributes(flags):
-    """`struct perf_event_attr` of version 0 (64 bytes): type hardware, instructions, user mode only."""
+    """Return `struct perf_event_attr` of version 0 (64 bytes): type hardware, instructions, user mode only."""
     return struct.pack("=IIQQQQQIIQ", 0, 64, 1, 0, 0, 0, flags | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR, 0, 0, 0)
 
 
@@ -91,11 +91,11 @@ def perf_read(number):
     return struct.unpack("=Q", os.read(number, 8))[0]
 
 
-class Opcodes(Told):
-    """Bytecodes that the interpreter executes: sys.monitoring from 3.12, else sys.settrace. Blind to what C does."""
+class Opcodes(ReadableMeter):
+    """A meter of executed bytecodes, blind to work done in C: sys.monitoring from 3.12, else sys.settrace."""
 
     def __init__(self, out):
-        self._seen, self._called, self._names = itertools.count(), Counter(), {}
+        self._events, self._c_calls, self._names = itertools.count(), Counter(), {}
         self.on, self.off = (
             (self._monitor, self._unmonitor)
             if hasattr(sys, "monitoring")
@@ -107,14 +107,14 @@ class Opcodes(Told):
         super().__init__(out)
 
     def now(self):
-        """How often the counter was advanced; `next` on it is one step, which no thread can tear."""
-        return self._seen.__reduce__()[1][0] if sys.version_info < (3, 14) else int(repr(self._seen)[6:-1])
+        """Return how often the counter was advanced; `next` on it is atomic between threads."""
+        return self._events.__reduce__()[1][0] if sys.version_info < (3, 14) else int(repr(self._events)[6:-1])
 
     def in_c(self):
-        """C functions called, and opcodes behind which C walks over a container, each with how often."""
-        told = " ".join("%s:%d" % pair for pair in sorted(self._called.items()))
-        self._called.clear()
-        return told
+        """Return the C functions called and the opcodes that walk over a container in C, each with its count."""
+        counts = " ".join("%s:%d" % pair for pair in sorted(self._c_calls.items()))
+        self._c_calls.clear()
+        return counts
 
     def _name(self, code, offset):
         names = self._names.get(code)
@@ -125,10 +125,10 @@ class Opcodes(Told):
         return names[offset // 2]
 
     def _event(self, code, offset):
-        next(self._seen)
+        next(self._events)
         name = self._name(code, offset)
         if name:
-            self._called[name] += 1
+            self._c_calls[name] += 1
 
     def ignore(self, codes):
         OWN_CODE.update(codes)
@@ -142,8 +142,8 @@ class Opcodes(Told):
         return self._frame
 
     def _profile(self, frame, event, argument):
-        if event == "c_call" and argument not in OURS and frame.f_code not in OWN_CODE:
-            self._called[getattr(argument, "__qualname__", "?")] += 1
+        if event == "c_call" and argument not in OWN_FUNCTIONS and frame.f_code not in OWN_CODE:
+            self._c_calls[getattr(argument, "__qualname__", "?")] += 1
 
     def _trace(self):
         threading.settrace(self._frame)
@@ -171,13 +171,13 @@ class Opcodes(Told):
 
     def _call(self, code, offset, function, argument):
         if code not in OWN_CODE and isinstance(function, C_FUNCTIONS):
-            self._called[getattr(function, "__qualname__", "?")] += 1
+            self._c_calls[getattr(function, "__qualname__", "?")] += 1
 
     def _unmonitor(self):
         sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
 
 
 C_FUNCTIONS = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, type)
-OURS = (sys.settrace, sys.setprofile)
-OWN_CODE = {each.__code__ for each in (meters.region, Opcodes._monitor, Opcodes._unmonitor, threading.settrace)}
+OWN_FUNCTIONS = (sys.settrace, sys.setprofile)
+OWN_CODE = {each.__code__ for each in (meters.run_region, Opcodes._monitor, Opcodes._unmonitor, threading.settrace)}
 METERS = {"hardware": Hardware, "opcodes": Opcodes}

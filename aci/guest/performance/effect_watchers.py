@@ -1,4 +1,7 @@
-"""What code does while it runs: how much, what it keeps, whom it asks, what it starts. Python 3.7 and later."""
+"""Watchers of what code does while it runs: opcodes, state, calls to other code, threads and processes it starts.
+
+Python 3.7 and later.
+"""
 
 import gc
 import itertools
@@ -7,7 +10,7 @@ import sys
 import threading
 import types
 
-from guarding_told import ATOMS, digest, plain
+from .outcome_text import ATOMS, digest, plain_digest
 
 MOST_OBJECTS = 300000
 STARTS = {"_thread.start_new_thread", "_thread.start_joinable_thread", "posix.fork", "posix.forkpty"}
@@ -18,44 +21,44 @@ EVENTS |= {"_thread.start_new_thread", "os.mkdir", "os.rename", "os.remove", "os
 EVENTS |= {"sys.setprofile", "gc.get_objects", "gc.get_referrers", "gc.get_referents", "dbm.open", "os.symlink"}
 
 
-class TooMuch(BaseException):
-    """More opcodes than anybody waits for."""
+class OpcodeLimitExceeded(BaseException):
+    """The limit of opcodes is exceeded."""
 
 
-class Opcodes:
-    """Counts the opcodes run in the repository's own code, in all threads that begin meanwhile."""
+class OpcodeCounter:
+    """Counter of the opcodes run in the repository's own code, also in threads started in the meantime."""
 
     def __init__(self, root, most):
         self.root, self.most, self.count = root + os.sep, most, 0
 
     def __enter__(self):
         self.count = 0
-        threading.settrace(self._called)
-        sys.settrace(self._called)
+        threading.settrace(self._on_call)
+        sys.settrace(self._on_call)
         return self
 
     def __exit__(self, *_):
         sys.settrace(None)
         threading.settrace(None)
 
-    def _called(self, frame, event, arg):
+    def _on_call(self, frame, event, arg):
         name = frame.f_code.co_filename
         if not (name.startswith(self.root) or (name.startswith("<") and not name.startswith("<frozen"))):
             return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
-        return self._ran
+        return self._on_opcode
 
-    def _ran(self, frame, event, arg):
+    def _on_opcode(self, frame, event, arg):
         if event == "opcode":
             self.count += 1
             if self.count > self.most:
-                raise TooMuch()
-        return self._ran
+                raise OpcodeLimitExceeded()
+        return self._on_opcode
 
 
-class Asked:
-    """The functions outside the repository that its code calls, and what starts a thread or a process."""
+class CallWatcher:
+    """Watcher of calls from the repository's code to functions outside it, and of thread and process starts."""
 
     def __init__(self, root):
         self.root, self.names = root + os.sep, {}
@@ -88,27 +91,27 @@ class Asked:
         self.names.setdefault(name, frame.f_lineno if frame is not None else 0)
 
 
-class Audit:
-    """Events of the interpreter's audit (3.8 and later) that repository code causes: files, processes, and so on."""
+class AuditWatcher:
+    """Audit events (Python 3.8 and later) caused by the repository's code: files, processes, and so on."""
 
     def __init__(self, root):
         self.root, self.events, self._busy = root + os.sep, {}, False
         if hasattr(sys, "addaudithook"):
-            sys.addaudithook(self._heard)
+            sys.addaudithook(self._on_event)
 
-    def _heard(self, event, arguments):
+    def _on_event(self, event, arguments):
         if self._busy or not (event in EVENTS or event == "open"):
             return
         self._busy = True
         try:
             line = self._line(sys._getframe(1))
             if line:
-                self.events.setdefault(_told(event, arguments), line)
+                self.events.setdefault(_event_text(event, arguments), line)
         finally:
             self._busy = False
 
     def _line(self, frame):
-        """The line in the repository that caused it, 0 if none did; what an import statement opens does not count."""
+        """Return the repository's line that caused the event, 0 if none did or an import statement opened the file."""
         while frame is not None:
             name = frame.f_code.co_filename
             if name.startswith("<frozen importlib"):
@@ -119,7 +122,7 @@ class Audit:
         return 0
 
 
-def _told(event, arguments):
+def _event_text(event, arguments):
     if event != "open":
         return event
     path, flags = arguments[0], arguments[-1]
@@ -137,8 +140,8 @@ def own_modules(root):
     return found
 
 
-def state(root):
-    """{place: [size, digest]} of all that the repository's modules keep, and of names put into other modules."""
+def module_state(root):
+    """Return {place: [size, digest]} of the state in the repository's modules, and of names put into other modules."""
     modules = own_modules(root)
     seen = {id(vars(module)) for module in list(sys.modules.values()) if hasattr(module, "__dict__")}
     found = {}
@@ -156,7 +159,7 @@ def state(root):
 
 
 def _held(value, seen, modules):
-    """[how many objects hang on a value, digest of the plain ones]; those met before do not count."""
+    """Return [number of objects reachable from a value, digest of the plain ones], without those in `seen`."""
     size, total, left = 0, 0, [value]
     while left and size < MOST_OBJECTS:
         one = left.pop()
@@ -191,7 +194,7 @@ def _within(one, modules):
 
 
 def _is_counter(one):
-    """Iterators and arrays whose place is seen in their text alone."""
+    """Return whether the state of an object is visible only in its text."""
     return isinstance(one, (itertools.count, bytearray))
 
 
@@ -202,8 +205,8 @@ def _is_filled(cell):
         return False
 
 
-def held_plain(root):
-    """{place: marks of what a container there holds} for globals, class attributes and defaults."""
+def plain_contents(root):
+    """Return {place: digests of the plain values in a container} of globals, class attributes and defaults."""
     found, left = {}, MOST_OBJECTS
     for name, module in own_modules(root).items():
         for place, value in list(_places(vars(module), name)):
@@ -211,7 +214,7 @@ def held_plain(root):
                 parts = list(value.values()) if isinstance(value, dict) else list(value)
                 left -= len(parts)
                 if left > 0:
-                    found[place] = {plain(part) for part in parts}
+                    found[place] = {plain_digest(part) for part in parts}
     return found
 
 

@@ -1,12 +1,11 @@
-"""How the work of a function spreads over its lines: `lined.py JOB`, beside `subject.py`.
+"""Line profiler of the function under work: `performance.line_profiler JOB`.
 
 JOB is a JSON file {"root", "path", "name", "calls": [files], "seconds", "out"}. Writes to `out`: {"lines": [[line,
-runs, seconds], ..], "calls": how many ended, "error"}. `seconds` is processor time up to the next line of the function,
-so what a line calls is the line's, less what tracing takes, which is measured first; a line never gets less than so
-many runs of a cheap line take. Standard library only, for the target's own Python (3.7 and later).
+runs, seconds], ..], "calls": how many ended, "error"}. `seconds` is the processor time until the next line of the
+function, including calls, minus the cost of tracing, which is measured first; a line never gets less than the same
+number of runs of a cheap line. Standard library only, for the target's own Python (3.7 and later).
 """
 
-import importlib.util
 import inspect
 import json
 import os
@@ -14,23 +13,14 @@ import sys
 import time
 from itertools import islice
 
+from ..subject_function import load_call, load_subject
+
 clock = time.thread_time if hasattr(time, "thread_time") else time.process_time
 MOST_ITEMS, PROBES, ROUNDS = 1000000, 2000, 5
 
 
-def sibling(name):
-    """A module beside this file, under a name that no module of the repository has; its folder is not on sys.path."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [each for each in sys.path if os.path.abspath(each) != folder]
-    spec = importlib.util.spec_from_file_location("_swe_agent_" + name, os.path.join(folder, name + ".py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 class Lines:
-    """Line events of some code objects, wherever they are called from in this thread."""
+    """Tracer of the line events of some code objects in this thread."""
 
     def __init__(self, codes):
         self.codes, self.runs, self.spent, self.others = codes, {}, {}, {}
@@ -56,7 +46,7 @@ class Lines:
 
 
 def codes_of(code):
-    """A code object and those inside it: what comprehensions, lambdas and functions within a function do is its own."""
+    """Return a code object and those inside it: comprehensions, lambdas and nested functions belong to a function."""
     found = {code}
     for constant in code.co_consts:
         if hasattr(constant, "co_code"):
@@ -81,7 +71,7 @@ def nothing():
 
 
 def cost():
-    """Seconds that tracing adds to a line, and to a call; those of a cheap line. The least of some rounds."""
+    """Return the seconds that tracing adds to a line and to a call, and those of a cheap line; best of some rounds."""
     traced, plain, calls = [], [], []
     for _ in range(ROUNDS):
         lines = Lines({probe.__code__})
@@ -103,7 +93,7 @@ def cost():
 
 
 def call(function, args, kwargs):
-    """What is lazy is run, as far as anybody would wait for."""
+    """Call the function, and run a coroutine or up to MOST_ITEMS items of a generator that it returns."""
     found = function(*args, **kwargs)
     if inspect.iscoroutine(found):
         import asyncio
@@ -117,22 +107,21 @@ def call(function, args, kwargs):
 def main(file):
     with open(file) as stream:
         job = json.load(stream)
-    ours = sibling("subject")
-    function, _ = ours.subject(job["root"], job["path"], job["name"])
+    function, _ = load_subject(job["root"], job["path"], job["name"])
     function = inspect.unwrap(function)
     extra, extra_call, least = cost()
     lines, ended, error = Lines(codes_of(function.__code__)), 0, ""
     until = time.monotonic() + job["seconds"]
-    for kept in job["calls"]:
+    for recorded in job["calls"]:
         if time.monotonic() > until:
-            error = "The time is up."
+            error = "Time is up."
             break
-        args, kwargs = ours.read(kept)
+        args, kwargs = load_call(recorded)
         lines.line = None
         sys.settrace(lines.call)
         try:
             call(function, args, kwargs)
-        except Exception as raised:  # noqa: BLE001 - a call that raises has done work, too
+        except Exception as raised:  # noqa: BLE001 - a call that raises has also done work
             sys.settrace(None)
             error = type(raised).__name__
         finally:
@@ -145,7 +134,3 @@ def main(file):
     with open(job["out"] + ".part", "w") as stream:
         json.dump({"lines": rows, "calls": ended, "error": error}, stream)
     os.replace(job["out"] + ".part", job["out"])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

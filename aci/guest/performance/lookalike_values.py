@@ -1,6 +1,6 @@
-"""Look-alikes of what a call is given: a bool for an int, a float for an int, a subclass, a tuple for a list, ...
+"""Look-alikes of the values in a call: a bool for an int, a float for an int, a subclass, a tuple for a list, ...
 
-Checks tell these apart and tests seldom do. Standard library only, Python 3.7 and later.
+Checks in the code distinguish them, tests rarely do. Standard library only, Python 3.7 and later.
 """
 
 import datetime
@@ -10,15 +10,15 @@ import pickle
 MOST_PARTS, DEEPEST, MOST_SHAPES, SMALL = 40, 9, 40, 12
 
 
-class Inner:
-    """The step of a place that leads to a key of a dict or a member of a set, not to what a key stands for."""
+class KeyStep:
+    """A step to a key of a dict or a member of a set, rather than to the value of a key."""
 
     def __init__(self, value):
         self.value = value
 
 
 class Subclass:
-    """Once it comes out of a pickle, `value` in a subclass of its type; that pickle needs no module of ours."""
+    """A value that is unpickled as an instance of a subclass of its type; the pickle does not need this module."""
 
     def __init__(self, value):
         self.value = value
@@ -39,7 +39,7 @@ class _Class:
 
 
 def alike(value):
-    """Others that a careless check takes for the value, or that a careful one was made for; the likeliest first."""
+    """Return values that a careless check mistakes for the value, or a careful check excludes; likeliest first."""
     kind = type(value)
     if kind is bool:
         return [None, int(value), float(value), str(value), ""]
@@ -80,10 +80,10 @@ def _alike_seldom(value, kind):
 
 
 def look_alikes(calls, most):
-    """[(call, place, other)]: at each place that differs in shape, look-alikes of what is there.
+    """Return [(call, place, other)]: look-alikes of the value at each place of a different shape.
 
-    Of places in one shape (all the members of a list) the first and the last count. Where there are more than `most`,
-    all places get the likeliest look-alikes before any place gets the rest.
+    Of places with the same shape (such as the members of a list), the first and the last are used. If there are more
+    than `most`, every place gets its likeliest look-alikes before any place gets the rest.
     """
     shapes = {}
     for data in calls:
@@ -100,7 +100,7 @@ def look_alikes(calls, most):
 
 
 def _places(value, place=(), shape=()):
-    """(place, what is there, what its place is like) of all that a call holds."""
+    """Yield (place, value, shape of the place) of all parts of a call."""
     if len(place) >= 2:
         yield place, value, (*shape, type(value).__name__)
     if len(place) < DEEPEST:
@@ -109,7 +109,7 @@ def _places(value, place=(), shape=()):
 
 
 def _steps(value, is_top):
-    """(step, part, what the step is like): a place in a tuple or record is its own, one in a list is like the next."""
+    """Return (step, part, shape of the step); positions in a tuple or record differ in shape, not those in a list."""
     if isinstance(value, tuple):
         own = is_top or len(value) < SMALL
         return [(at, part, at if own else "*") for at, part in enumerate(value[:MOST_PARTS])]
@@ -119,16 +119,16 @@ def _steps(value, is_top):
         own = len(value) < SMALL
         pairs = list(value.items())[:MOST_PARTS]
         parts = [(key, part, repr(key) if own else "*") for key, part in pairs]
-        return parts if is_top else parts + [(Inner(key), key, "key") for key, _ in pairs]
+        return parts if is_top else parts + [(KeyStep(key), key, "key") for key, _ in pairs]
     if type(value) in (set, frozenset):
-        return [(Inner(one), one, "member") for one in list(value)[:MOST_PARTS]]
+        return [(KeyStep(one), one, "member") for one in list(value)[:MOST_PARTS]]
     if hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
         return [(name, part, name) for name, part in list(vars(value).items())[:MOST_PARTS]]
     return []
 
 
 def with_inner(value, step, change):
-    """A copy of a dict or a set with one key or member changed, in the same order."""
+    """Return a copy of a dict or set with one key or member changed, in the same order."""
     if isinstance(value, dict):
         return {change(key) if key is step.value else key: part for key, part in value.items()}
     return type(value)([change(one) if one is step.value else one for one in value])

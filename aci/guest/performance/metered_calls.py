@@ -1,7 +1,7 @@
-"""Makes calls of the function under work while a meter counts: what `counted` starts, under valgrind where that counts.
+"""Metered calls of the function under work; `count_runner` starts this program, under valgrind if that is the meter.
 
-Each call has a process of its own: a fork of one that has imported the module and called nothing, so the first call
-in it is the first of a fresh process, at the cost of a fork. It imports little, as all that is slow under valgrind.
+Each call has its own process, forked from one that has imported the module and called nothing: its first call is a
+cold one, at the cost of a fork only. The program imports little, as imports are slow under valgrind.
 """
 
 import functools
@@ -13,42 +13,33 @@ import sys
 import threading
 import time
 
+from ..subject_function import hide_own_modules, load_call, load_subject
+from .meters import meter_class as new_meter
+from .meters import run_region
+
 TURNS = ("cold", "", "", "warm")
-"""Labels of the calls of one process; the cold one is the first of three that warm up."""
+"""Labels of the calls of one process; the cold call is the first of three that warm up."""
 
 PATIENCE = 5.0
-"""Seconds for threads and child processes that a call left running."""
+"""Seconds to wait for threads and child processes that a call left running."""
 
 
 def calls(job):
-    """Under the meter: every call of the job, each in its own process."""
-    kind, region, ours = siblings(job["meter"])
+    """Make every call of the job under the meter, each in its own process."""
     sys.path[:0] = [each for each in (job["root"],) if each not in sys.path]
-    function, _ = ours.subject(job["root"], job["path"], job["name"])
     out = job["out"]
-    meter, read = kind(out), ours.read
+    meter = new_meter(job["meter"])(out)
+    hide_own_modules()
+    function, _ = load_subject(job["root"], job["path"], job["name"])
     for _ in range(4):
         meter.run(len, ((),), {}, "-")
-    alone(job, "empty", lambda: meter.run(len, ((),), {}, "empty"))
+    run_in_fork(job, "empty", lambda: meter.run(len, ((),), {}, "empty"))
     for n, file in enumerate(job["calls"]):
-        alone(job, n, functools.partial(one, (meter, region), out, function, (read, file), n))
+        run_in_fork(job, n, functools.partial(count_call, meter, out, function, file, n))
 
 
-def siblings(kind):
-    """The meter, `meters.region` and the module `subject`: no longer under names that the repository may have, too."""
-    import meters
-    import subject
-
-    found = meters.meter(kind), meters.region, subject
-    folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [each for each in sys.path if os.path.abspath(each) != folder]
-    for name in ("meters", "meters_told", "subject"):
-        sys.modules.pop(name, None)
-    return found
-
-
-def alone(job, n, work):
-    """Do it in a fork; how that died, if it did, is told in a file."""
+def run_in_fork(job, n, work):
+    """Call `work` in a fork; write its wait status to a file if it fails."""
     child = os.fork()
     if not child:
         try:
@@ -56,7 +47,7 @@ def alone(job, n, work):
             signal.alarm(int(job["seconds"]) + 1)
             work()
             os._exit(0)
-        except BaseException:  # noqa: BLE001 - the parent tells
+        except BaseException:  # noqa: BLE001 - the parent reports the exit status
             sys.excepthook(*sys.exc_info())
             os._exit(1)
     status = os.waitpid(child, 0)[1]
@@ -65,13 +56,12 @@ def alone(job, n, work):
             stream.write(str(status))
 
 
-def one(ways, out, function, call, n):
-    (meter, region), (read, file) = ways, call
+def count_call(meter, out, function, file, n):
     for turn in TURNS:
-        args, kwargs = read(file)
+        args, kwargs = load_call(file)
         threads = set(threading.enumerate())
         if not turn:
-            region(int, int, function, args, kwargs)
+            run_region(int, int, function, args, kwargs)
             settle(threads)
             continue
         label = "%04d %s" % (n, turn)
@@ -81,13 +71,13 @@ def one(ways, out, function, call, n):
         if settle(threads):
             meter.more(label)
         with open(os.path.join(out, "settled." + label), "w"):
-            pass  # its time tells which processes ended until now; a list of their names would move what comes after
+            pass  # its mtime shows which processes had ended; listing them here would disturb later counts
         gc.enable()
         del result, args, kwargs
 
 
 def settle(threads):
-    """Wait for threads and child processes that a call left; whether there were any threads."""
+    """Wait for threads and child processes that a call left; return whether there were threads."""
     until = time.monotonic() + PATIENCE
     left = [thread for thread in threading.enumerate() if thread not in threads]
     for thread in left:
@@ -100,6 +90,6 @@ def settle(threads):
     return bool(left)
 
 
-if __name__ == "__main__":
-    with open(sys.argv[1]) as opened:
+def main(file):
+    with open(file) as opened:
         calls(json.load(opened))

@@ -1,7 +1,7 @@
-"""Counts what all calls of one function cost while a program runs: the outermost call is a region, also on a thread.
+"""Cost of all calls of one function while a program runs: each outermost call, on any thread, is a region.
 
-Imported by the program under work as `swe_agent_regions`, with the meters in `parts` beside it, by a decorator that is
-put above the function, below its own. Standard library only, for the target's own Python (3.7 and later).
+The program imports this module through a decorator that is put directly above the function, below its own decorators.
+Standard library only, for the target's own Python (3.7 and later).
 """
 
 import functools
@@ -13,21 +13,22 @@ import struct
 import sys
 import threading
 
+from . import meters
+
 TIMES = 100
-PARTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "parts")
 OUT, KIND = os.environ["SWE_AGENT_COUNTED"], os.environ["SWE_AGENT_METER"]
 
 
 class Depth(threading.local):
-    of = at = 0
+    level = start = 0
 
 
 LEAST = 0
-"""What a region costs in which nothing happens, where a meter counts itself."""
+"""The cost of an empty region, for meters that count themselves."""
 
 
 class Entries:
-    """How often a region was entered, what that cost where the meter knows it, and calls within: a file a process."""
+    """Counters in a file for each process: entered regions, their cost (if the meter can be read), nested calls."""
 
     def __init__(self):
         self.nested = 0
@@ -46,37 +47,21 @@ class Entries:
         self._file[:] = struct.pack("=QQQ", count + 1, total + cost, self.nested)
 
 
-def new_meter():
-    """The program may have modules of its own of these names."""
-    names = ("meters", "meters_told")
-    theirs = {name: sys.modules.pop(name) for name in names if name in sys.modules}
-    sys.path.insert(0, PARTS)
-    try:
-        import meters
-
-        return meters.meter(KIND)(OUT)
-    finally:
-        sys.path.remove(PARTS)
-        for name in names:
-            sys.modules.pop(name, None)
-        sys.modules.update(theirs)
-
-
-depth, entries, meter = Depth(), Entries(), new_meter()
+depth, entries, meter = Depth(), Entries(), meters.meter_class(KIND)(OUT)
 
 
 def enter():
-    depth.at = meter.now() if meter.knows else 0
+    depth.start = meter.now() if meter.is_readable else 0
     meter.on()
 
 
 def leave():
     meter.off()
-    entries.add(max(meter.now() - depth.at - LEAST, 0) if meter.knows else 0)
+    entries.add(max(meter.now() - depth.start - LEAST, 0) if meter.is_readable else 0)
 
 
 def counted(function):
-    """The function, each outermost call of which is a region; of a generator or coroutine, each of its steps."""
+    """Return the function with each outermost call as a region; of a generator or coroutine, each step is one."""
     if inspect.isasyncgenfunction(function):
         return function
     if inspect.isgeneratorfunction(function):
@@ -92,16 +77,16 @@ def counted(function):
     else:
 
         def wrapper(*args, **kwargs):
-            if depth.of:
+            if depth.level:
                 entries.nested += 1
                 return function(*args, **kwargs)
-            depth.of = 1
+            depth.level = 1
             enter()
             try:
                 return function(*args, **kwargs)
             finally:
                 leave()
-                depth.of = 0
+                depth.level = 0
 
     return functools.wraps(function)(wrapper)
 
@@ -115,7 +100,7 @@ class Awaited:
 
 
 def steps(inner):
-    """What `yield from inner` does, a region each time the inner one runs."""
+    """Do what `yield from inner` does, with a region around each step of `inner`."""
     step, value = inner.send, None
     while True:
         try:
@@ -128,24 +113,24 @@ def steps(inner):
         except GeneratorExit:
             inner.close()
             raise
-        except BaseException as error:  # noqa: BLE001 - the inner one decides
+        except BaseException as error:  # noqa: BLE001 - `inner` handles it
             step, value = inner.throw, error
 
 
 def stepped(step, value):
-    if depth.of:
+    if depth.level:
         return step(value)
-    depth.of = 1
+    depth.level = 1
     enter()
     try:
         return step(value)
     finally:
         leave()
-        depth.of = 0
+        depth.level = 0
 
 
 def whole():
-    """From here on to the end of the program."""
+    """Count from here to the end of the program."""
     import atexit
 
     atexit.register(leave)
@@ -153,7 +138,7 @@ def whole():
 
 
 def calibrate():
-    """Have the meter say what TIMES regions cost in which the least there is happens, and as many calls within one."""
+    """Have the meter write the cost of TIMES minimal regions, and of as many nested and direct calls."""
     least = counted(len)
     for _ in range(20):
         least(())
@@ -162,7 +147,7 @@ def calibrate():
         least(())
     meter.more("marking")
     plain = lambda nothing: nothing
-    depth.of = 1
+    depth.level = 1
     for label, call in (("nested", counted(plain)), ("direct", plain)):
         for _ in range(20):
             call(())
@@ -172,22 +157,22 @@ def calibrate():
             call(())
         meter.off()
         meter.more(label)
-    depth.of = 0
+    depth.level = 0
     entries.open()
 
 
 def least():
-    """What the meter sees of itself in a region."""
+    """Return the cost of an empty region, which is the meter's own."""
     found = []
     for _ in range(TIMES):
         enter()
         meter.off()
-        found.append(meter.now() - depth.at)
+        found.append(meter.now() - depth.start)
     return min(found)
 
 
 sys.setrecursionlimit(2 * sys.getrecursionlimit())  # each call of a marked function takes two frames
-if meter.knows:
+if meter.is_readable:
     meter.ignore({counted(len).__code__, enter.__code__, leave.__code__, Entries.add.__code__})
     LEAST = least()
 else:

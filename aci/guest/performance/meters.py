@@ -1,8 +1,8 @@
-"""What counts while a region of Python runs: valgrind by its client requests here, the others in `meters_told`.
+"""Meters, which count instructions while a region of Python runs: valgrind here, the others in `counter_meters`.
 
-A meter has `run(function, args, kwargs, label)`, which returns what the call returned or raised, and leaves
-under `label` what it cost in the folder `out`; and `on()` and `off()`, for regions that lie in a program's own code.
-Standard library only, for the target's own Python (3.7 and later).
+A meter has `run(function, args, kwargs, label)`, which returns what the call returned or raised and writes its cost
+under `label` to the folder `out`, and `on()` and `off()`, for regions inside a program's own code. Standard library
+only, for the target's own Python (3.7 and later).
 """
 
 import ctypes
@@ -14,34 +14,37 @@ import types
 from collections import deque
 
 MOST_ITEMS = 1000000
-"""Of a lazy result, which is part of the work."""
+"""Items taken from an iterator that is returned; producing them is part of the work."""
 
 REQUESTS = {
     "x86_64": "4889f0 4889fa 48c1c703 48c1c70d 48c1c73d 48c1c733 4887db 4889d0 c3",
     "aarch64": "e30300aa e40301aa 8c0dcc93 8c35cc93 8ccdcc93 8cf5cc93 4a010aaa e00303aa c0035fd6",
 }
-"""A function (default, address of six words) -> answer: valgrind's client request, as valgrind.h writes it."""
+"""Machine code of a function (default, address of six words) -> answer: valgrind's client request from valgrind.h."""
 
 RUNNING, DUMP, TOGGLE, DUMP_AT = 0x1001, 0x43540000, 0x43540002, 0x43540003
 
 
-def meter(kind):
-    """The meter of that name: a class, made with the folder `out`, where it leaves what it counts."""
+def meter_class(kind):
+    """Return the meter class of that name; its argument is the folder `out`, to which it writes its counts."""
     if kind == "valgrind":
         return Valgrind
-    import meters_told
+    from . import counter_meters
 
-    return meters_told.METERS[kind]
+    return counter_meters.METERS[kind]
 
 
-def region(begin, end, function, args, kwargs):
-    """Between begin and end nothing happens but the call and the using up of a lazy result; that is freed later."""
+def run_region(begin, end, function, args, kwargs):
+    """Call the function between `begin()` and `end()`; return its result or error, which is freed later.
+
+    Only the call and the consumption of a lazy result are inside the region.
+    """
     begin()
     try:
         result = function(*args, **kwargs)
         if isinstance(result, LAZY):
             use_up(result)
-    except BaseException as error:  # noqa: BLE001 - how a call ends is for others to judge
+    except BaseException as error:  # noqa: BLE001 - the caller handles errors
         result = error
     end()
     return result
@@ -60,9 +63,9 @@ def use_up(lazy):
 
 
 class Valgrind:
-    """Callgrind dumps, and sets to zero, what all threads have cost: before a region, and behind it with a label."""
+    """A meter by callgrind, which dumps and resets the cost of all threads before a region, and after it by label."""
 
-    knows = False
+    is_readable = False
 
     def __init__(self, out):
         code = bytes.fromhex(REQUESTS[os.uname().machine].replace(" ", ""))
@@ -71,22 +74,22 @@ class Valgrind:
         start = ctypes.addressof(ctypes.c_char.from_buffer(page))
         self._request = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p)(start)
         self._kept = [page]
-        if not self._asked(RUNNING)():
+        if not self._client_request(RUNNING)():
             raise OSError("valgrind does not answer")
-        self._begin = self._asked(DUMP_AT, "-")
-        self.on = self.off = self._asked(TOGGLE)
-        for _ in range(20):  # ctypes and the interpreter settle
-            region(self._asked(RUNNING), self._asked(RUNNING), len, ((),), {})
+        self._begin = self._client_request(DUMP_AT, "-")
+        self.on = self.off = self._client_request(TOGGLE)
+        for _ in range(20):  # warm up ctypes and the interpreter
+            run_region(self._client_request(RUNNING), self._client_request(RUNNING), len, ((),), {})
 
-    def _asked(self, what, label=""):
+    def _client_request(self, what, label=""):
         text = ctypes.create_string_buffer(label.encode())
         words = (ctypes.c_size_t * 6)(what, ctypes.addressof(text))
         self._kept += [text, words]
         return functools.partial(self._request, 0, ctypes.addressof(words))
 
     def run(self, function, args, kwargs, label):
-        return region(self._begin, self._asked(DUMP_AT, label), function, args, kwargs)
+        return run_region(self._begin, self._client_request(DUMP_AT, label), function, args, kwargs)
 
     def more(self, label):
-        """Add what has been done since the region's end."""
-        self._asked(DUMP_AT, label)()
+        """Add the cost since the region's end."""
+        self._client_request(DUMP_AT, label)()

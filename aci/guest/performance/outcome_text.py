@@ -1,4 +1,4 @@
-"""What a call came to, as texts: a value whole, its type, a literal that could stand in code, an error."""
+"""The outcome of a call as texts: the whole value, its type, a literal as in source code, or an error."""
 
 import asyncio
 import dis
@@ -8,26 +8,31 @@ import os
 import re
 import types
 
-from sandbox import TimeUp, cpu_limit
+from ..forked_sandbox import TimeUp, cpu_limit
 
 ITEMS, DEPTH, LENGTH = 2000, 6, 20000
 ATOMS = (bool, int, float, complex, str, bytes, type(None))
 
 
-def shown(value, depth=0):
-    """A text of all that a value holds, without addresses; iterators and what is lazy are used up on the way."""
+def value_text(value, depth=0):
+    """Return a text of the whole value, without addresses; iterators and coroutines are consumed."""
     kind = type(value)
     if isinstance(value, ATOMS):
         return repr(value)[:LENGTH]
     if depth > DEPTH:
         return "..."
     if isinstance(value, types.CoroutineType):
-        return "coroutine:" + shown(asyncio.run(value), depth + 1)
+        return "coroutine:" + value_text(asyncio.run(value), depth + 1)
     if isinstance(value, dict):
         pairs = list(itertools.islice(value.items(), ITEMS))
-        return kind.__name__ + "{" + ",".join(shown(k, depth + 1) + ":" + shown(v, depth + 1) for k, v in pairs) + "}"
+        return (
+            kind.__name__
+            + "{"
+            + ",".join(value_text(k, depth + 1) + ":" + value_text(v, depth + 1) for k, v in pairs)
+            + "}"
+        )
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "__next__") or _is_iterable(value):
-        items = [shown(one, depth + 1) for one in itertools.islice(value, ITEMS)]
+        items = [value_text(one, depth + 1) for one in itertools.islice(value, ITEMS)]
         text = ",".join(sorted(items) if isinstance(value, (set, frozenset)) else items)
         return "%s(%s)%s" % (kind.__name__, text, _attributes(value, depth))
     return kind.__name__ + _attributes(value, depth) + re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:LENGTH]
@@ -38,31 +43,31 @@ def _is_iterable(value):
 
 
 def _attributes(value, depth):
-    """The public attributes and properties of an object."""
+    """Return the public attributes and properties of an object as a text."""
     if isinstance(value, (type, types.FunctionType, types.ModuleType)) or not hasattr(value, "__dict__"):
         return ""
     of_class = [name for kind in type(value).__mro__ for name, one in vars(kind).items() if _is_property(one)]
     names = sorted({name for name in [*vars(value), *of_class] if not name.startswith("_")})
-    return "<%s>" % ",".join(name + "=" + shown(getattr(value, name, None), depth + 1) for name in names)
+    return "<%s>" % ",".join(name + "=" + value_text(getattr(value, name, None), depth + 1) for name in names)
 
 
 def _is_property(one):
     return isinstance(one, property) or type(one).__name__ in ("cached_property", "member_descriptor")
 
 
-def kind_of(value, depth=0):
-    """The type of a value and of what lies in it, as a text; nothing is used up."""
+def type_text(value, depth=0):
+    """Return the types of a value and of its parts as a text; nothing is consumed."""
     name = type(value).__name__
     if depth > 2:
         return name
     most = 50 if depth else ITEMS
     if type(value) in (list, tuple, set, frozenset):
-        return "%s[%s]" % (name, "|".join(sorted({kind_of(one, depth + 1) for one in itertools.islice(value, most)})))
+        return "%s[%s]" % (name, "|".join(sorted({type_text(one, depth + 1) for one in itertools.islice(value, most)})))
     if type(value) is dict:
-        return "dict[%s]" % "|".join(sorted({kind_of(one, depth + 1) for one in list(value.values())[:most]}))
+        return "dict[%s]" % "|".join(sorted({type_text(one, depth + 1) for one in list(value.values())[:most]}))
     if hasattr(value, "__dict__") and not isinstance(value, (type, types.FunctionType, types.ModuleType)):
         public = [(each, one) for each, one in sorted(vars(value).items()) if not each.startswith("_")]
-        return "%s<%s>" % (name, ",".join(each + ":" + kind_of(one, depth + 1) for each, one in public))
+        return "%s<%s>" % (name, ",".join(each + ":" + type_text(one, depth + 1) for each, one in public))
     return name
 
 
@@ -70,8 +75,8 @@ def digest(text):
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
-def plain(value):
-    """The value as a literal that the host could find in a text; "" where it is too small to tell anything."""
+def plain_digest(value):
+    """Return the digest of the value as a literal, "" if it is not plain or too small to be significant."""
     text = repr(value)[:2000] if _is_plain(value, 0) else ""
     return "" if (isinstance(value, (int, float)) and abs(value) < 100) or len(text) < 4 else digest(text)
 
@@ -84,10 +89,10 @@ def _is_plain(value, depth):
     return type(value) is dict and len(value) < 200 and all(_is_plain(one, depth + 1) for one in value.values())
 
 
-def raised(error, root, terms):
-    """Type and text; whether a statement of the repository's raises it, in which line, and which `terms` it met there.
+def describe_error(error, root, terms):
+    """Return the type and text of an error, whether the repository's code raises it explicitly, its line, and `met`.
 
-    `terms`: by line as text, expressions of which each alone has the error raised.
+    `terms` maps a line (as text) to expressions, each of which alone causes the error; `met` are those that are true.
     """
     trace, explicit, line, names = error.__traceback__, False, 0, {}
     while trace is not None:
@@ -104,9 +109,9 @@ def raised(error, root, terms):
 
 
 def _is_met(term, names):
-    """Whether a part of a condition of the repository's, evaluated once more, is true."""
+    """Return whether a part of a condition in the repository's code is true when evaluated again."""
     try:
         with cpu_limit(1.0):
             return bool(eval(term, names))
-    except (Exception, TimeUp):  # noqa: BLE001 - it may be about what is not there
+    except (Exception, TimeUp):  # noqa: BLE001 - it may refer to missing names
         return False

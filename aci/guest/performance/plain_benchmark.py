@@ -1,7 +1,7 @@
-"""Runs a benchmark once, as it is without its own tool.
+"""Benchmarks run once, without their own tool.
 
-Started by `python -c` in the repository's root, with `asv FOLDER FILE CLASS FUNCTION`, the class may be empty, or with
-`pytest` and its arguments where the plug-in that has the fixture `benchmark` is not installed. Paths are relative.
+Started by `python -c` in the repository's root, with `asv FOLDER FILE CLASS FUNCTION` (CLASS may be empty), or with
+`pytest` and its arguments if the plug-in with the fixture `benchmark` is not installed. Paths are relative.
 """
 
 import importlib
@@ -46,14 +46,14 @@ def once(holder, function, values):
         for one in before:
             one(*values)
     except NotImplementedError:
-        return  # asv's word for parameters that are to be passed over
+        return  # this is how asv benchmarks skip parameters
     found(*values)
     for one in after:
         one(*values)
 
 
 class Benchmark:
-    """What benchmarks get from pytest-benchmark and pytest-codspeed, as far as it runs anything."""
+    """A replacement for the fixture of pytest-benchmark and pytest-codspeed that runs the code once."""
 
     def __init__(self):
         self.extra_info, self.group, self.enabled = {}, None, False
@@ -76,7 +76,7 @@ class Benchmark:
 
 
 def plugin(pytest):
-    """For pytest where the plug-in that has the fixture `benchmark` is not installed."""
+    """Return a pytest plug-in that replaces the one with the fixture `benchmark`."""
 
     class Plainly:
         @pytest.fixture
@@ -87,7 +87,7 @@ def plugin(pytest):
             config.addinivalue_line("markers", "benchmark: a benchmark")
 
         def pytest_addoption(self, parser):
-            # Options that a repository's own settings may give to the plug-ins that are missing.
+            # Options of the missing plug-ins that the repository's settings may contain.
             group = parser.getgroup("benchmark")
             for name in ("disable", "skip", "only", "autosave"):
                 group.addoption("--benchmark-" + name, action="store_true")

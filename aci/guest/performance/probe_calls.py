@@ -1,4 +1,4 @@
-"""Calls made from known ones: near ones, of the same shape, and malformed ones. Seeded, so the same each time."""
+"""Calls derived from known ones: near calls of the same shape, malformed ones and probes, seeded and reproducible."""
 
 import ast
 import contextlib
@@ -6,14 +6,14 @@ import copy
 import pickle
 import random
 
-from guarding_alike import Inner, look_alikes, with_inner
+from .lookalike_values import KeyStep, look_alikes, with_inner
 
 MOST_LEAVES, MOST_SHOWN, MOST_ALIKE = 400, 60, 280
 WRONG = (None, 0, -1, "", "x", [], {}, 1.5, [None], True, b"x", ("x",))
 
 
-def near(calls, most, seed=0):
-    """Calls of which one value, or a fifth of them, is a little different; as pickles, none of them known."""
+def near_calls(calls, most, seed=0):
+    """Return pickles of unknown calls in which one value, or a fifth of the values, differs slightly."""
     chance = random.Random(seed)
     found, known = [], set(calls)
     for data in calls:
@@ -31,11 +31,11 @@ def near(calls, most, seed=0):
     return found
 
 
-def malformed(calls, constants, defaults, most):
-    """[(pickle, "edge" or "type")]: one value of a call is at the edge of its type, or of another type.
+def malformed_calls(calls, constants, defaults, most):
+    """Return [(pickle, "edge" or "type")]: one value of a call is an edge case of its type, or of another type.
 
-    `defaults`: by name, what the function takes for a parameter that no call need give. Look-alikes at all places of
-    the calls come next, up to MOST_ALIKE beside the `most` others.
+    `defaults` are the function's default values by parameter; their variants come first. Look-alikes at all places of
+    the calls follow, up to MOST_ALIKE in addition to the `most` others.
     """
     found, known = [], set(calls)
     for data in sorted(calls, key=len)[:1]:
@@ -50,7 +50,7 @@ def malformed(calls, constants, defaults, most):
     least = len(found)
     for call, place, other in look_alikes(_spread(sorted(calls, key=len), 6), MOST_ALIKE):
         made = []
-        with contextlib.suppress(TypeError):  # what has no hash is no key
+        with contextlib.suppress(TypeError):  # an unhashable value cannot be a key
             _add(made, known, _changed(call, place, lambda _, other=other: other))
         found += [(one, "type") for one in made]
     most += len(found) - least
@@ -69,8 +69,8 @@ def malformed(calls, constants, defaults, most):
     return found[:most]
 
 
-def probes(calls, keys, most):
-    """Calls with values that the changed code tells apart by `keys`, as arguments of known calls' types."""
+def calls_with_keys(calls, keys, most):
+    """Return calls with the values `keys`, which the changed code distinguishes, as arguments of matching types."""
     found, known = [], set(calls)
     for text in keys:
         try:
@@ -88,7 +88,7 @@ def probes(calls, keys, most):
 
 
 def _spread(items, most):
-    """`most` of the items, evenly from first to last."""
+    """Return at most `most` of the items, evenly distributed."""
     if len(items) <= most:
         return list(items)
     return [items[index * len(items) // most] for index in range(most)]
@@ -97,7 +97,7 @@ def _spread(items, most):
 def _add(found, known, call):
     try:
         data = pickle.dumps(call, 4)
-    except Exception:  # noqa: BLE001 - what cannot be kept is no call
+    except Exception:  # noqa: BLE001 - a call that cannot be pickled is left out
         return
     if data not in known:
         known.add(data)
@@ -105,7 +105,7 @@ def _add(found, known, call):
 
 
 def _parts(value):
-    """[(key, part)] of a value that is made of others."""
+    """Return [(key, part)] of a compound value, [] for others."""
     if isinstance(value, (list, tuple)):
         return list(enumerate(value))[:MOST_SHOWN]
     if isinstance(value, dict):
@@ -134,11 +134,11 @@ def _places(value, depth, place=()):
 
 
 def _changed(value, place, change):
-    """A copy of the value with the part at `place` changed."""
+    """Return a copy of the value with the part at `place` changed."""
     if not place:
         return change(value)
     key = place[0]
-    if isinstance(key, Inner):
+    if isinstance(key, KeyStep):
         return with_inner(value, key, lambda one: _changed(one, place[1:], change))
     if isinstance(value, tuple):
         parts = list(value)
@@ -153,7 +153,7 @@ def _changed(value, place, change):
 
 
 def _nudged(value, chance):
-    """Almost the same."""
+    """Return a slightly different value."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
@@ -168,7 +168,7 @@ def _nudged(value, chance):
 
 
 def _edges(value, constants):
-    """Others of the same type, where functions look twice."""
+    """Return edge cases of the same type."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):

@@ -1,7 +1,7 @@
-"""The calls that recorders kept in some processes, put together: which there are, how often each came, what was lost.
+"""Merge of the calls recorded in several processes: the distinct calls, their frequency, and the calls lost.
 
-Started with the path of a job {"folder", "out", "most"}. Writes JSON lines: first what is known of the recording,
-then each chosen call as {"data": base64, "times": number}.
+Started with the path of a job {"folder", "out", "most"}. Writes JSON lines: first a summary of the recording, then each
+selected call as {"data": base64, "times": number}.
 """
 
 import base64
@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from .keeping import read_all
+from ..call_pickles import read_all
 
 BYTES = 24 << 20
 
@@ -19,7 +19,7 @@ def main(file):
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
     sys.stdin.readline()
-    told = {"seen": 0, "lost": {}, "refused": "", "processes": 0, "pythons": []}
+    summary = {"seen": 0, "lost": {}, "refused": "", "processes": 0, "pythons": []}
     times, found = {}, {}
     for name in sorted(os.listdir(job["folder"])):
         path = os.path.join(job["folder"], name)
@@ -27,32 +27,32 @@ def main(file):
             for data in read_all(path):
                 found[hashlib.sha256(data).hexdigest()[:24]] = data
         elif name.endswith(".json"):
-            add(told, times, path)
-    kept = chosen([(times.get(key, 1), data) for key, data in found.items()], job["most"])
+            add(summary, times, path)
+    selected = select_calls([(times.get(key, 1), data) for key, data in found.items()], job["most"])
     with open(job["out"], "w", encoding="utf-8") as out:
-        out.write(json.dumps(dict(told, distinct=len(found))) + "\n")
-        for number, data in kept:
+        out.write(json.dumps(dict(summary, distinct=len(found))) + "\n")
+        for number, data in selected:
             out.write(json.dumps({"data": base64.b64encode(data).decode(), "times": number}) + "\n")
 
 
-def add(told, times, path):
+def add(summary, times, path):
     try:
         with open(path, encoding="utf-8") as stream:
             one = json.load(stream)
     except ValueError:
-        return  # its process was ended while it wrote
-    told["seen"] += one["seen"]
-    told["processes"] += 1
-    told["refused"] = told["refused"] or one["refused"]
-    told["pythons"] = sorted({one["python"], *told["pythons"]})
+        return  # the process was killed while writing it
+    summary["seen"] += one["seen"]
+    summary["processes"] += 1
+    summary["refused"] = summary["refused"] or one["refused"]
+    summary["pythons"] = sorted({one["python"], *summary["pythons"]})
     for reason, number in one["lost"].items():
-        told["lost"][reason] = told["lost"].get(reason, 0) + number
+        summary["lost"][reason] = summary["lost"].get(reason, 0) + number
     for key, number in one["times"].items():
         times[key] = times.get(key, 0) + number
 
 
-def chosen(calls, most):
-    """Of each size in turn the most frequent one, so that small and large ones are there."""
+def select_calls(calls, most):
+    """Select calls: the most frequent of each size in turn, so that small and large ones are included."""
     sizes = {}
     for number, data in sorted(calls, key=lambda call: (-call[0], len(call[1]), call[1])):
         sizes.setdefault(len(data).bit_length(), []).append((number, data))

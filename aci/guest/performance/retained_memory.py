@@ -1,4 +1,4 @@
-"""How much memory calls leave behind for good: caches do, what the interpreter keeps for itself does not count.
+"""Memory that calls retain, in caches for example; caches of the interpreter and its library are not counted.
 
 Standard library only, Python 3.7 and later.
 """
@@ -12,10 +12,10 @@ import warnings
 BATCHES = 2
 
 
-def left_behind(run, calls):
-    """[[blocks of memory by which the interpreter has grown, new calls], ...], one pair for each batch.
+def count_retained_blocks(run, calls):
+    """Return [[memory blocks by which the interpreter has grown, new calls], ...], a pair for each batch.
 
-    A cache leaves something for each new call in each batch; what is made once, at first use, is in one batch only.
+    A cache grows with each new call in every batch; one-time initialisation shows in one batch only.
     """
     if not hasattr(sys, "getallocatedblocks"):
         return []
@@ -23,7 +23,7 @@ def left_behind(run, calls):
     for data in calls[:first]:
         run(data)
     _settle()
-    _settle()  # what the first one needs for itself
+    _settle()  # because the first call allocates memory itself
     found = []
     for batch in range(BATCHES):
         chosen = calls[first + batch :: BATCHES]
@@ -36,11 +36,11 @@ def left_behind(run, calls):
 
 
 def _settle():
-    """Have the interpreter and its library forget what they keep to be faster.
+    """Clear the caches of the interpreter and its library.
 
-    The interpreter holds each name that was looked up on a type, and where depends on addresses, so that how many it
-    holds differs from process to process; the library keeps patterns, formats and the like, as `test.libregrtest`
-    knows, which looks for leaks too.
+    The interpreter caches names looked up on types, in slots that depend on addresses, so that their number differs
+    between processes. The library caches patterns, formats and the like; `test.libregrtest`, which also looks for
+    leaks, clears the same ones.
     """
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] in _LIBRARY:

@@ -1,14 +1,14 @@
-"""Samples where the processor time of a workload goes, in each Python process that it starts.
+"""Sampling profiler of the processor time of a workload, in each Python process that it starts.
 
-Lies as `sitecustomize.py` in a folder that stands first on PYTHONPATH, and hands on to the one that it hides. The
-variable SWE_AGENT_PROFILE holds a JSON job {"root", "out": folder, "every": seconds, "calls": bool}; each process
-writes one file `<pid>-<number>.json` into the folder, now and then, so that one that is killed loses little:
+It is installed as `sitecustomize.py` in the first folder of PYTHONPATH, and runs the sitecustomize that it hides. The
+variable SWE_AGENT_PROFILE holds a JSON job {"root", "out": folder, "every": seconds, "calls": bool}. Each process
+writes a file `<pid>-<number>.json` to the folder from time to time, so that a killed process loses little:
 {"command": [..], "frames": [[path under the root or "", file, first line, name], ..], "calls": [[frame, number], ..],
 "stacks": [[[frame, .. outermost first], seconds], ..]}.
 
-A thread of ours looks at all stacks; what a stack gets is the processor time that its thread used since the last look,
-so a long call into C weighs what it took. With "calls" nothing is timed, but calls are counted (cProfile, in C).
-Standard library only, for the target's own Python (3.7 and later).
+A thread of the profiler samples all stacks. A stack is credited with the processor time that its thread used since the
+last sample, so that a long call into C has its full weight. With "calls", calls are counted instead (cProfile, in C),
+and nothing is timed. Standard library only, for the target's own Python (3.7 and later).
 """
 
 import _thread
@@ -22,16 +22,16 @@ from importlib.machinery import PathFinder
 VARIABLE = "SWE_AGENT_PROFILE"
 FOREIGN = ("site-packages/", ".venv/", ".tox/", "node_modules/")
 KEEP_EVERY, KEEP_SHARE = 1.0, 20
-"""Seconds between two writings, and how many times longer than the writing itself that has to be."""
+"""The least interval between two writes, in seconds and as a multiple of the time that a write takes."""
 DEEPEST, MOST_STACKS = 150, 5000
 SWITCH = 0.001
 
 
-class Keeper:
-    """Writes what `tell` answers into this process's own file."""
+class ResultWriter:
+    """Writer of the results that `report` returns to this process's own file."""
 
-    def __init__(self, folder, tell):
-        self.folder, self.tell = folder, tell
+    def __init__(self, folder, report):
+        self.folder, self.report = folder, report
         self.renew()
 
     def renew(self):
@@ -42,14 +42,14 @@ class Keeper:
         with self.lock:
             try:
                 with open(self.file + ".part", "w") as stream:
-                    json.dump(self.tell(), stream)
+                    json.dump(self.report(), stream)
                 os.replace(self.file + ".part", self.file)
             except OSError:
-                pass  # the folder is gone: nobody waits for it any more
+                pass  # the folder is gone: the results are no longer needed
 
 
 class Frames:
-    """Numbers for code objects. They are held, so that no other one gets the same identity."""
+    """Numbers for code objects, which are kept alive so that their ids stay unique."""
 
     def __init__(self, root):
         self.root = os.path.join(os.path.realpath(root), "")
@@ -73,20 +73,20 @@ class Frames:
 
 
 class Sampler:
-    """Looks at the stacks of all other threads."""
+    """Sampler of the stacks of all other threads."""
 
     def __init__(self, root, every):
         self.root, self.every = root, every
         self.renew()
 
     def renew(self):
-        """Begin anew, as a process that was forked does."""
+        """Start anew, in a forked process for example."""
         self.frames, self.stacks, self.used = Frames(self.root), {}, {}
         self.main, self.own, self.over = _thread.get_ident(), None, False
         self.look()
 
     def start(self, keep):
-        _thread.start_new_thread(self.work, (keep,))  # one that `threading` does not tell the workload of
+        _thread.start_new_thread(self.work, (keep,))  # a thread that `threading` does not show to the workload
 
     def work(self, keep):
         self.own, next_keep = _thread.get_ident(), time.monotonic() + KEEP_EVERY
@@ -120,7 +120,7 @@ class Sampler:
             stack = stack[:1]
         self.stacks[stack] = self.stacks.get(stack, 0.0) + spent
 
-    def tell(self):
+    def report(self):
         stacks = [[list(stack), spent] for stack, spent in list(self.stacks.items())]
         return {"command": command(), "frames": list(self.frames.rows), "stacks": stacks, "calls": []}
 
@@ -129,7 +129,7 @@ class Sampler:
 
 
 class Counter:
-    """Counts calls, by one cProfile a thread (from 3.12 one sees them all)."""
+    """Counter of calls by one cProfile for each thread (from Python 3.12 on, one for all threads)."""
 
     def __init__(self, root):
         self.root, self.profiles = root, []
@@ -148,14 +148,14 @@ class Counter:
             self.profiles.append(mine)
             try:
                 mine.enable(builtins=False)
-            except ValueError:  # another profiler is at work
+            except ValueError:  # another profiler is active
                 self.profiles.remove(mine)
 
         if sys.version_info < (3, 12):
             threading.setprofile(begin)
         begin()
 
-    def tell(self):
+    def report(self):
         frames, calls = Frames(self.root), {}
         for profile in list(self.profiles):
             for entry in profile.getstats():
@@ -175,7 +175,7 @@ class Counter:
 
 
 def processor_time(thread, main):
-    """Seconds that a living thread has used; where the system does not say, those of the process for its main one."""
+    """Return the CPU seconds of a living thread; if unavailable, those of the process for the main thread, else 0."""
     try:
         return time.clock_gettime(time.pthread_getcpuclockid(thread))
     except (AttributeError, OSError):
@@ -188,7 +188,7 @@ def command():
 
 def watch(job):
     work = Counter(job["root"]) if job["calls"] else Sampler(job["root"], job["every"])
-    keeper = Keeper(job["out"], work.tell)
+    keeper = ResultWriter(job["out"], work.report)
 
     def end():
         work.end()
@@ -205,7 +205,7 @@ def watch(job):
         end()
         leave(code)
 
-    os._exit = leave_with_record  # how children of multiprocessing end
+    os._exit = leave_with_record  # children of multiprocessing exit by it
     atexit.register(end)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=begin_forked)
@@ -214,8 +214,8 @@ def watch(job):
     work.start(keeper.keep)
 
 
-def hand_on():
-    """Run the sitecustomize that we hide."""
+def run_hidden_sitecustomize():
+    """Run the sitecustomize that this one hides."""
     folder = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.abspath(path) != folder])
     if spec is not None and spec.loader is not None:
@@ -228,4 +228,4 @@ def hand_on():
 
 if __name__ == "sitecustomize" and VARIABLE in os.environ:
     watch(json.loads(os.environ[VARIABLE]))
-    hand_on()
+    run_hidden_sitecustomize()

@@ -1,7 +1,7 @@
-"""What candidates answer on calls like those of the tests: to tell plausible ones apart.
+"""Answers of candidates on calls like those of the tests, which distinguish plausible candidates.
 
 Calls of the functions that candidates edit, and of those through which tests reach them, are recorded while the tests
-run, and varied; then every candidate answers all of them, each in a child of its own, and so does the base.
+run, and varied. Then the base and every candidate answer all of them, each in its own child.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -16,44 +16,47 @@ import os
 import time
 from functools import partial
 
-from .calling import Recorder
-from .lines_run import lines_of, nested, texts_run
-from .sandbox import TimeUp, cpu_limit, forked
-from .shape import brief, drawn, shown, shown_call, told
-from .variants import varied
+from ..forked_sandbox import TimeUp, cpu_limit, run_forked
+from ..value_text import call_text, full_text, readable_text, shorten, take_items
+from .argument_variants import vary_calls
+from .executed_lines import executed_texts, lines_of, nested_codes
+from .recorded_calls import Recorder
 
 MOST, MOST_OF_ENTRIES = 160, 320
-"""Calls made of an edited function, and of all through which tests reach them."""
+"""Variants of calls made for an edited function, and for all functions together."""
 FEWEST = 24
 LATE, LATE_ON_BASE = 3, 10
-"""After so many calls that took too long nothing is asked on."""
+"""Calls that took too long after which no more are made."""
 SECONDS, FEWER, MOST_SECONDS = 2.0, 4, 10.0
-"""CPU seconds that all answers of the base may take; where they take more, a fourth of the calls is made, or a
-sixteenth: steps so wide that the same calls are made on machines that are not much unlike. A candidate that has used
-`MOST_SECONDS` is asked no more."""
+"""CPU seconds for all answers of the base. If they take more, a quarter of the variants is used, or a sixteenth, and so
+on: such coarse steps give the same calls on similar machines. A candidate that has used `MOST_SECONDS` gets no more
+calls."""
 PATIENCE = 60.0
-"""Seconds of the clock that a child may be silent."""
+"""Wall-clock seconds that a child may be silent."""
 RAISE = opcode.opmap["RAISE_VARARGS"]
 BASE = -1
 """The id of the answers without any edit."""
 
 
 def run(spec, editor, tests, answer, left):
-    """Answer `{"inputs": [..]}`, then for the base and each candidate `{"id", "answers"}`, with texts to be read in
-    between (`{"texts": {digest: text}}`), and `{"id", "lost"}`: the share of the function's lines that ran and now do
-    not. It leaves traces in this process.
+    """Emit `{"inputs": [..]}`, then `{"id", "answers"}` for the base and each candidate.
 
-    An answer is `type:digest`, `!` and what was raised, with a digest of its text where the repository's own code says
-    `raise`, `!late`, or "" for a call that does not concern the candidate, or that there was no time for.
+    Before the answers it emits new texts for readers (`{"texts": {digest: text}}`), and after those of a candidate
+    `{"id", "lost"}`: the share of the function's lines that ran on the base and no longer run. It changes the state of
+    this process.
+
+    An answer is `type:digest`; `!Error` or `!Error:digest` for an exception, with a digest of its text if the
+    repository's own code raises it; `!late`; or "" for a call that does not concern the candidate or for which there
+    was no time.
     """
-    if hasattr(gc, "unfreeze"):  # else functions are not among the objects that can be found
+    if hasattr(gc, "unfreeze"):  # otherwise gc does not return the functions
         gc.unfreeze()
     candidates = spec["candidates"]
-    calls = recorded(spec, editor, tests, left)
-    calls += _made(calls, spec.get("constants", []), _read(editor, candidates, calls))
-    calls, base = _base(editor, calls, spec["limit"])
-    names = [shown_call(call.function, call.values) for call in calls]
-    answer({"inputs": [_told(call, name) for call, name in zip(calls, names)]})
+    calls = record_calls(spec, editor, tests, left)
+    calls += _variants(calls, spec.get("constants", []), _read_names(editor, candidates, calls))
+    calls, base = _base_answers(editor, calls, spec["limit"])
+    names = [call_text(call.function, call.values) for call in calls]
+    answer({"inputs": [_input(call, name) for call, name in zip(calls, names)]})
     known = set()
 
     def receive(line):
@@ -68,28 +71,30 @@ def run(spec, editor, tests, answer, left):
     for candidate in candidates:
         if left() < 0:
             return
-        work = partial(_answer, editor, candidate, _edited(editor, candidate), calls, spec["limit"])
-        forked(work, receive, max(1.0, min(PATIENCE, left())))
+        work = partial(_answer, editor, candidate, _edited_ids(editor, candidate), calls, spec["limit"])
+        run_forked(work, receive, max(1.0, min(PATIENCE, left())))
         lost = before.get(_place(candidate))
         if lost and left() > 0:
-            forked(partial(_lost, editor, candidate, lost, calls, spec["limit"]), answer, PATIENCE)
+            run_forked(partial(_emit_lost_lines, editor, candidate, lost, calls, spec["limit"]), answer, PATIENCE)
 
 
-def _base(editor, calls, limit):
-    """The base's answers, and of the calls so many that a candidate as quick as the base has answered in time."""
+def _base_answers(editor, calls, limit):
+    """Return the calls that a candidate as fast as the base can answer in time, and the base's answers on them."""
     found = []
-    forked(partial(_answer, editor, None, {id(call.function) for call in calls}, calls, limit), found.append, PATIENCE)
+    run_forked(
+        partial(_answer, editor, None, {id(call.function) for call in calls}, calls, limit), found.append, PATIENCE
+    )
     if not found:
         return calls, None
     base = found[0]
-    step = every(base.pop("cpu"))
-    kept = [place for place, call in enumerate(calls) if not call.made or place % step == 0]
-    base["answers"] = [base["answers"][place] for place in kept]
-    return [calls[place] for place in kept], base
+    step = sampling_step(base.pop("cpu"))
+    used = [place for place, call in enumerate(calls) if not call.made or place % step == 0]
+    base["answers"] = [base["answers"][place] for place in used]
+    return [calls[place] for place in used], base
 
 
-def every(cpu):
-    """Of how many made calls one is kept, where the base used so many CPU seconds for all."""
+def sampling_step(cpu):
+    """Return n such that every n-th variant is used, given the base's CPU seconds for all."""
     step = 1
     while cpu > SECONDS * step:
         step *= FEWER
@@ -102,7 +107,7 @@ def _place(candidate):
 
 
 def _lines_before(editor, candidates, calls, limit):
-    """Place of an edited function -> the texts of its lines that run on the base."""
+    """Return the texts of the lines that run on the base, by place of the edited function."""
     found = {}
     for candidate in candidates:
         place, functions = _place(candidate), _functions(editor, candidate)
@@ -110,49 +115,51 @@ def _lines_before(editor, candidates, calls, limit):
             lines = lines_of(editor.source(candidate["path"]))
 
             def work(emit, functions=functions, lines=lines):
-                emit(sorted(texts_run(functions, calls, lines, limit)))
+                emit(sorted(executed_texts(functions, calls, lines, limit)))
 
             texts = []
-            forked(work, texts.append, PATIENCE)
+            run_forked(work, texts.append, PATIENCE)
             found[place] = texts[0] if texts else []
     return found
 
 
-def _lost(editor, candidate, before, calls, limit, emit):
-    """Which share of the lines that ran on the base, and that the edit leaves as they are, never runs with it."""
+def _emit_lost_lines(editor, candidate, before, calls, limit, emit):
+    """Emit the share of lines that ran on the base and are unchanged by the edit, but no longer run with it."""
     functions = _functions(editor, candidate)
     try:
         editor.apply(candidate)
-    except Exception:  # noqa: BLE001 - a candidate that cannot be put in loses nothing
+    except Exception:  # noqa: BLE001 - a candidate that cannot be applied loses no lines
         return
     lines = lines_of(editor.source(candidate["path"]), candidate["edits"])
     left = set(before).intersection(lines)
-    lost = left - texts_run(functions, calls, lines, limit)
+    lost = left - executed_texts(functions, calls, lines, limit)
     emit({"id": candidate["id"], "lost": len(lost) / len(left) if left else 0.0})
 
 
-def recorded(spec, editor, tests, left):
-    """Calls of the tests, the failing ones' first, while the first candidate is in: a failing test goes on to its end
-    then. Where it cannot be put in by swapping code, as the tests call without it."""
+def record_calls(spec, editor, tests, left):
+    """Return the calls of the tests, those of the failing tests first.
+
+    The first candidate is swapped in meanwhile, if possible, so that failing tests run to their end.
+    """
     candidates = spec["candidates"]
     functions = [one for candidate in candidates for one in _functions(editor, candidate)]
     before = [(one, one.__code__) for one in functions]
-    with contextlib.suppress(Exception):  # it may need its module run again, or be no candidate
+    with contextlib.suppress(Exception):  # it may be impossible to swap, or missing
         editor.swap(candidates[0])
     recorder = Recorder(editor.root, {one.__code__ for one in functions})
     try:
         for failing, kind in ((True, "failing"), (False, "passing")):
             for name in spec[kind]:
                 if name in tests and left() > 0:
-                    _watched(recorder, failing, tests[name], 20 * spec["limit"])
+                    _record_test(recorder, failing, tests[name], 20 * spec["limit"])
         return recorder.calls()
     finally:
         for function, code in before:
             function.__code__ = code
-        forget()
+        clear_caches()
 
 
-def _watched(recorder, failing, test, seconds):
+def _record_test(recorder, failing, test, seconds):
     recorder.start(failing)
     try:
         with cpu_limit(seconds):
@@ -163,8 +170,8 @@ def _watched(recorder, failing, test, seconds):
         recorder.stop()
 
 
-def forget():
-    """Empty what functools remembers of calls: it was answered by other code."""
+def clear_caches():
+    """Clear the caches of functools, which hold results of other code."""
     for one in gc.get_objects():
         if type(one).__name__ == "_lru_cache_wrapper":
             one.cache_clear()
@@ -175,37 +182,37 @@ def _functions(editor, candidate):
     return editor.functions(candidate["path"], function) if function else []
 
 
-def _edited(editor, candidate):
+def _edited_ids(editor, candidate):
     return {id(one) for one in _functions(editor, candidate)}
 
 
-def _read(editor, candidates, calls):
-    """Names of attributes that the edited functions and the called ones may read."""
+def _read_names(editor, candidates, calls):
+    """Return the names of attributes that the edited and the called functions may read."""
     functions = [one for candidate in candidates for one in _functions(editor, candidate)]
     functions += [call.function for call in calls]
-    codes = {code for one in functions for code in nested(one.__code__)}
+    codes = {code for one in functions for code in nested_codes(one.__code__)}
     return {name for code in codes for name in code.co_names}
 
 
-def _made(calls, constants, read):
-    """Variants of the calls, as many of each function as there is room for."""
+def _variants(calls, constants, read):
+    """Return variants of the calls, the limit shared equally by the functions."""
     functions = {}
     for call in calls:
         functions.setdefault(id(call.function), []).append(call)
     most = max(FEWEST, min(MOST, MOST_OF_ENTRIES // max(1, len(functions))))
-    return [made for group in functions.values() for made in varied(group, most, constants, read)]
+    return [made for group in functions.values() for made in vary_calls(group, most, constants, read)]
 
 
-def _told(call, name):
+def _input(call, name):
     return {"text": name, "entry": call.entry, "failing": call.failing, "made": call.made}
 
 
 def _answer(editor, candidate, functions, calls, limit, emit):
-    """Answers of one candidate, or without one of the base, with their texts."""
+    """Emit the answers of a candidate (None: the base) with their texts."""
     if candidate is not None:
         try:
             editor.apply(candidate)
-        except Exception:  # noqa: BLE001 - a candidate that cannot be put in answers nothing
+        except Exception:  # noqa: BLE001 - a candidate that cannot be applied has no answers
             return
     texts, answers, late = {}, [], 0
     most, seconds = (LATE, MOST_SECONDS) if candidate else (LATE_ON_BASE, PATIENCE)
@@ -215,7 +222,7 @@ def _answer(editor, candidate, functions, calls, limit, emit):
         digest = ""
         concerned = call.entry or id(call.function) in functions
         if concerned and time.process_time() - started < seconds:
-            digest = one_answer(call, limit, texts, root) if late < most else "!late"
+            digest = answer_digest(call, limit, texts, root) if late < most else "!late"
             late += digest == "!late"
         answers.append(digest)
     answered = {"answers": answers, "texts": texts}
@@ -225,26 +232,26 @@ def _answer(editor, candidate, functions, calls, limit, emit):
         emit(dict(answered, id=candidate["id"]))
 
 
-def one_answer(call, limit, texts, root):
-    """What a call does, as a digest: its result, what it did to its arguments, what it printed, or what it raised.
+def answer_digest(call, limit, texts, root):
+    """Return a digest of what a call does: its result, changed arguments and output, or the exception it raises.
 
-    `texts` gets the text of a digest to be read. `root`, with a slash, is the repository's.
+    A text for readers is added to `texts` by digest. `root`, with a slash, is the repository's.
     """
     out = io.StringIO()
     try:
         with cpu_limit(limit), contextlib.redirect_stdout(out):
             positional, named = copy.deepcopy(call.values)
-            before = [told(one) for one in positional]
-            value = drawn(call.function(*positional, **named))
-            after = [told(one) for one in positional]
+            before = [full_text(one) for one in positional]
+            value = take_items(call.function(*positional, **named))
+            after = [full_text(one) for one in positional]
             left = [place for place, (old, new) in enumerate(zip(before, after)) if old != new]
             printed = out.getvalue()
-            whole = [told(value), *(after[place] for place in left), printed]
+            whole = [full_text(value), *(after[place] for place in left), printed]
             digest = "%s:%s" % (type(value).__name__, _digest(whole))
             if digest not in texts:
-                changed = ", ".join(shown(positional[place]) for place in left)
-                text = brief(shown(value)) + (" and leaves " + brief(changed) if left else "")
-                texts[digest] = text + (" and prints " + brief(repr(printed)) if printed else "")
+                changed = ", ".join(readable_text(positional[place]) for place in left)
+                text = shorten(readable_text(value)) + (" and leaves " + shorten(changed) if left else "")
+                texts[digest] = text + (" and prints " + shorten(repr(printed)) if printed else "")
             return digest
     except TimeUp:
         return "!late"
@@ -257,17 +264,17 @@ def _digest(texts):
 
 
 def _raised(error, texts, root):
-    """What was raised. Its text counts where code of the repository says `raise`: then it is meant."""
+    """Return the digest of an exception; its text counts only if the repository's code raises it explicitly."""
     name = type(error).__name__
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
     code = last.tb_frame.f_code
-    meant = code.co_code[last.tb_lasti] == RAISE and os.path.realpath(code.co_filename).startswith(root)
-    if not meant:
+    is_explicit = code.co_code[last.tb_lasti] == RAISE and os.path.realpath(code.co_filename).startswith(root)
+    if not is_explicit:
         return "!" + name
     try:
-        text = "%s: %s" % (name, brief(told(error.args)))
+        text = "%s: %s" % (name, shorten(full_text(error.args)))
     except Exception:  # noqa: BLE001 - any object may refuse to be shown
         return "!" + name
     digest = "!%s:%s" % (name, _digest([text]))

@@ -1,38 +1,39 @@
-"""New arguments made from seen ones, that keep what all seen ones have in common.
+"""New arguments derived from recorded ones, which keep the properties that all recorded ones share.
 
-What is kept (sign, order, no repeats, letters) is a small part of what Daikon looks for (Ernst et al., 2001).
+These properties (sign, order, distinctness, letters) are a small part of the invariants that Daikon detects (Ernst et
+al., 2001).
 Standard library only, for the target's own Python (3.6 and later).
 """
 
 import copy
 import random
 
-from .calling import Call
-from .shape import outlined, told
+from ..value_text import full_text, outline_text
+from .recorded_calls import Call
 
 TRIES = 6
-"""How many calls are made for one that is new."""
+"""Attempts for each new call."""
 POOL = 200
 READ = 0.9
-"""How many of the attributes that are altered are to be such as are read."""
+"""Share of altered attributes that are chosen from those that the code reads."""
 BEYOND = 0.15
-"""How many numbers may leave the bounds of those seen: few calls do not show what is meant to be possible."""
+"""Share of numbers that may leave the recorded bounds: a few calls do not show all valid values."""
 
 
-def varied(calls, most, constants, read=()):
-    """At most so many further calls of the one function of these calls. `constants` come up in the candidates; `read`
-    are names of attributes that their code reads: those are altered rather than others.
+def vary_calls(calls, most, constants, read=()):
+    """Return at most `most` new calls of the function that all these calls call.
 
-    The same calls for the same arguments: what is made is seeded by the function's name. Of calls that differ only far
-    inside their arguments one is made.
+    `constants` are used as numbers; attributes in `read`, which the code reads, are altered rather than others. The
+    result is reproducible, as it is seeded by the function's name. Of calls that differ only deep inside their
+    arguments, one is made.
     """
     function = calls[0].function
     chance = random.Random("%s %s" % (function.__module__, function.__qualname__))
     common = {}
-    for place in {place for call in calls for place in places(call.values)}:  # each has its own, so in any order
+    for place in {place for call in calls for place in places(call.values)}:  # in any order, as they are independent
         seen = [part(call.values, place) for call in calls if place in places(call.values)]
         common[place] = Common(seen, constants, read)
-    texts = {outlined(call.values) for call in calls}
+    texts = {outline_text(call.values) for call in calls}
     found = []
     for _ in range(TRIES * most):
         if len(found) >= most:
@@ -43,7 +44,7 @@ def varied(calls, most, constants, read=()):
             where = places(values)[is_method(function, values) :]
             for place in chance.sample(where, min(len(where), chance.choice((1, 1, 2)))):
                 put(values, place, common[place].made(part(values, place), chance))
-            text = outlined(values)
+            text = outline_text(values)
         except Exception:  # noqa: BLE001 - objects of the repository may refuse anything
             continue
         if text not in texts:
@@ -53,12 +54,12 @@ def varied(calls, most, constants, read=()):
 
 
 def places(values):
-    """(0, number) of each positional argument, then (1, name) of each named one."""
+    """Return (0, number) of each positional argument, then (1, name) of each keyword argument."""
     return [*((0, number) for number in range(len(values[0]))), *((1, name) for name in sorted(values[1]))]
 
 
 def is_method(function, values):
-    """Whether the first argument is the object that the method belongs to: what it is made of is its own matter."""
+    """Return whether the first argument is the method's own object, which is not varied."""
     kinds = type(values[0][0]).__mro__ if values[0] else ()
     return any(function.__qualname__ == "%s.%s" % (kind.__qualname__, function.__name__) for kind in kinds)
 
@@ -72,7 +73,7 @@ def put(values, place, value):
 
 
 class Common:
-    """What the values seen at one place have in common."""
+    """The properties that the values recorded at one place have in common."""
 
     def __init__(self, values, constants, read=()):
         self.read = read
@@ -87,12 +88,12 @@ class Common:
         self.in_order = bool(long) and all(in_order(one) for one in rows)
         self.distinct = bool(long) and all(distinct(one) for one in rows)
         parts = [one for row in rows for one in row]
-        parts += [one for row in values if isinstance(row, (set, frozenset)) for one in sorted(row, key=told)]
+        parts += [one for row in values if isinstance(row, (set, frozenset)) for one in sorted(row, key=full_text)]
         parts += [one for row in values if isinstance(row, dict) for one in row.values()]
         self.parts = Common(parts, constants, read) if parts else None
 
     def made(self, value, chance):
-        """A value of the same kind, a little different, or another that was seen at this place."""
+        """Return a slightly different value of the same kind, or another one recorded at this place."""
         kind = type(value)
         if kind is bool:
             return not value
@@ -110,13 +111,13 @@ class Common:
             parts = [self._part(one, chance) if number == place else one for number, one in enumerate(value)]
             return kind(*parts)
         if kind in (set, frozenset):
-            return kind(self._row(sorted(value, key=told), chance))
+            return kind(self._row(sorted(value, key=full_text), chance))
         if isinstance(value, dict) and value and kind.__init__ is dict.__init__:
             return self._mapping(value, chance)
         return self._other(value, chance)
 
     def _other(self, value, chance):
-        """Another value that was seen here, or an object of the repository's with another attribute somewhere."""
+        """Return another value recorded here, or an object of the repository with an attribute changed."""
         if hasattr(value, "__dict__") and not callable(value) and chance.random() < 0.8:
             alter(value, chance, self.read)
             return value
@@ -149,7 +150,7 @@ class Common:
 
     def _mapping(self, value, chance):
         changed = dict(value)
-        key = chance.choice(sorted(changed, key=told))
+        key = chance.choice(sorted(changed, key=full_text))
         if chance.random() < 0.3:
             del changed[key]
         else:
@@ -158,9 +159,11 @@ class Common:
 
 
 def alter(value, chance, read=()):
-    """Change one attribute of an object, or of those it leads to, in place: to what others have there. Mostly it is one
-    that is read."""
-    holders = [one for one in reached(value) if vars(one)]
+    """Change one attribute of an object, or of one reachable from it, to a value from similar objects, in place.
+
+    It is mostly one of the attributes in `read`.
+    """
+    holders = [one for one in reachable(value) if vars(one)]
     if not holders:
         return
     holder = chance.choice(holders)
@@ -180,8 +183,8 @@ def alter(value, chance, read=()):
     setattr(holder, name, new)
 
 
-def reached(value):
-    """Objects with attributes that can be reached from one, itself first."""
+def reachable(value):
+    """Return the objects with attributes that are reachable from an object, itself first."""
     found, waiting = [], [value]
     while waiting and len(found) < POOL:
         one = waiting.pop(0)
@@ -203,11 +206,11 @@ def in_order(row):
 
 
 def distinct(row):
-    return len({told(one) for one in row}) == len(row)
+    return len({full_text(one) for one in row}) == len(row)
 
 
 def items(row, chance, change, fresh):
-    """One change of a list: an item less, one more, another one, two that change places, or only a part of it."""
+    """Return a list with one change: an item removed, added, replaced, two items swapped, or only a part of it."""
     kind = chance.randrange(7)
     if not row:
         try:

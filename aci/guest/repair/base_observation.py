@@ -1,4 +1,4 @@
-"""What each test does on the base: its outcome and time, then, traced, its steps, types, and what it raised.
+"""Observation of each test on the base: outcome, time and exception, then, traced, its steps and types.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -8,19 +8,22 @@ import resource
 import time
 from functools import partial
 
-from .sandbox import TimeUp, cpu_limit, forked
-from .trace import Tracer
+from ..forked_sandbox import TimeUp, cpu_limit, run_forked
+from .line_tracer import Tracer
 
 TRACED = 1.0
 SLOWER = 8
-"""How many times more the failing tests have if the first of them is seen to be slow, and not to hang."""
+"""Factor of the failing tests' limits if the first of them turns out to be slow rather than to hang."""
 FLOW = 12000
 WORDS = 600
 
 
 def observe(job):
-    """Answer for each of `tests` (name, CPU limit), the ones that fail with the order of their steps. After the `first`
-    so many only functions that failing ones ran are traced. Ends after `cpu` seconds of the tests' CPU."""
+    """Answer for each of `tests` (name, CPU limit); for failing tests, include the order of their steps.
+
+    After the `first` tests (a number), only functions that ran in failing ones are traced. It ends after `cpu` seconds
+    of the tests' CPU time.
+    """
     first = job.spec.get("first")
     ran = set()
     slower = 1
@@ -32,43 +35,43 @@ def observe(job):
         fails = first is not None and number < first
         only = None if fails or first is None else ran
         limit *= slower if fails else 1
-        look, answer = _looked(job, name, limit, only)
+        look, answer = _observe_test(job, name, limit, only)
         if fails and number == 0 and answer["outcome"] == "timeout":
-            again, found = _looked(job, name, SLOWER * limit, only)
+            again, found = _observe_test(job, name, SLOWER * limit, only)
             if found["outcome"] not in ("timeout", "died"):
                 look, answer, slower = again, found, SLOWER
         if answer["outcome"] not in ("passed", "skipped"):
-            forked(partial(_alone, look.traced, None, FLOW), answer.update, 3 * look.limit + 5)
+            run_forked(partial(_emit_result, look.traced, None, FLOW), answer.update, 3 * look.limit + 5)
             ran.update((path, line) for path, line in answer["functions"])
         del answer["functions"]
         job.answer(answer)
 
 
-def _looked(job, name, limit, only):
-    """A look at a test, and what it has come to."""
+def _observe_test(job, name, limit, only):
+    """Observe a test in a child; return the `Look` and the answer."""
     answer = {"test": name, "outcome": "died", "seconds": limit, "lines": {}, "raised": [], "functions": []}
     look = Look(job.tests[name], job.editor.root, limit)
     if (
-        forked(partial(_alone, look.both, only), answer.update, 3 * limit + 5) == "timeout"
+        run_forked(partial(_emit_result, look.both, only), answer.update, 3 * limit + 5) == "timeout"
         and answer["outcome"] == "died"
     ):
         answer["outcome"] = "timeout"
     return look, answer
 
 
-def _alone(work, *arguments):
-    """The last argument takes what the work, of the others, comes to."""
+def _emit_result(work, *arguments):
+    """Call the last argument with the result of `work` on the other arguments."""
     arguments[-1](work(*arguments[:-1]))
 
 
 def _used():
-    """CPU seconds of the tests so far: all that has ended."""
+    """Return the CPU seconds of the tests that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
 
 class Look:
-    """One test, looked at in a child."""
+    """The observation of one test in a child."""
 
     def __init__(self, test, root, limit):
         self.test = test
@@ -112,13 +115,13 @@ class Look:
             ],
         }
         if flow:
-            kept = {number for number, _, _ in tracer.flow}
+            in_flow = {number for number, _, _ in tracer.flow}
             answer["flow"] = list(tracer.flow)
-            answer["calls"] = [[number, above] for number, above in tracer.calls.items() if number in kept]
+            answer["calls"] = [[number, above] for number, above in tracer.calls.items() if number in in_flow]
         return answer
 
     def _places(self, error):
-        """The frames of a traceback that lie under the root, innermost first, as [path, line]."""
+        """Return the frames of a traceback that lie under the root, innermost first, as [path, line]."""
         places = []
         trace = getattr(error, "__traceback__", None)
         prefix = os.path.join(self.root, "")

@@ -1,29 +1,29 @@
-"""Tries candidates against tests, many in one process, for as long as none leaves anything behind.
+"""Trials of candidates against tests, many in one process, as long as none leaves anything behind.
 
-Standard library only, for the target's own Python (3.6 and later). Its work is done in children of the server.
+They run in children of the server. Standard library only, for the target's own Python (3.6 and later).
 """
 
 import os
 import time
 
-from .sandbox import TimeUp, cpu_limit, cut_in
-from .surroundings import Surroundings, names_in
+from ..forked_sandbox import TimeUp, alarm_state, cpu_limit
+from .global_state import Surroundings, names_in
 
-LOOKING = 0.0001
-"""Seconds that a look at the data may cost for each candidate; one that costs more is for several."""
+CHECK_SECONDS = 0.0001
+"""Seconds per candidate for checking the data; if a check takes longer, it is made for several candidates at once."""
 MOST_BETWEEN = 24
 BEAT = 0.25
-"""Seconds after which a child says that it lives."""
+"""Seconds after which a child sends a sign of life."""
 MOST_ALARMS = 2
-"""A candidate that caught so many has gone on in ways that nobody knows."""
+"""Alarms that code may catch: after that many, its further effects are unpredictable."""
 MODULE = 5.0
-"""CPU seconds that a module may take to be run again."""
+"""CPU seconds for running a module again."""
 CHECKING = 1 / 16
-"""Share of its time that a child may spend on seeing that the base's tests still pass."""
+"""Share of its time that a child may spend on checking that the base's tests still pass."""
 
 
 class Bench:
-    """What a child needs to try candidates: the tests, the editor, the canary, the caches to be cleared."""
+    """Everything that a child needs to try candidates: tests, editor, canary, and the caches to be cleared."""
 
     def __init__(self, tests, editor, canary, caches):
         self.tests, self.editor, self.canary, self.caches = tests, editor, canary, caches
@@ -31,11 +31,11 @@ class Bench:
         self.surroundings = None
         started = time.perf_counter()
         canary.look()
-        self.between = max(1, min(MOST_BETWEEN, int((time.perf_counter() - started) / LOOKING)))
-        """How many candidates are tried between two looks."""
+        self.between = max(1, min(MOST_BETWEEN, int((time.perf_counter() - started) / CHECK_SECONDS)))
+        """Candidates tried between two checks of the data."""
 
     def serve(self, emit, take):
-        """Try block after block; see `BlockWorker` in workers.py for what is said."""
+        """Try block after block; `BlockWorker` in evaluator_workers.py handles the messages."""
         self.surroundings = Surroundings(self.editor.modules(), self.names)
         before = self.canary.look()
         check = Check(self)
@@ -53,13 +53,16 @@ class Bench:
                 return
 
     def _block(self, block, before, emit):
-        """Whether the process is fit for another block. Verdicts are told once the data are seen to be as before."""
-        told = Beat(emit)
+        """Try a block; return whether the process is fit for another one.
+
+        Verdicts are emitted once the data have been found unchanged.
+        """
+        beat = Beat(emit)
         waiting = []
         candidates = block["candidates"]
         for candidate in candidates:
             tests = block["failing"], block["passing"]
-            verdict, fit = self.attempt(candidate, *tests, self.editor.swap, told, block["whole"])
+            verdict, fit = self.attempt(candidate, *tests, self.editor.swap, beat, block["whole"])
             waiting.append(verdict)
             if fit and len(waiting) < self.between and candidate is not candidates[-1]:
                 continue
@@ -71,9 +74,11 @@ class Bench:
             waiting = []
         return True
 
-    def attempt(self, candidate, failing, passing, put, told, whole=False):
-        """The verdict, and whether this process is fit for the next candidate. `whole`: where one of the failing tests
-        runs out of time the others are run too."""
+    def attempt(self, candidate, failing, passing, put, beat, whole=False):
+        """Return the verdict, and whether this process is fit for the next candidate.
+
+        `whole`: if one of the failing tests runs out of time, run the others, too.
+        """
         verdict = {"id": candidate["id"], "verdict": "invalid"}
         fit = True
         self.renew()
@@ -84,7 +89,7 @@ class Bench:
             return verdict, True
         except TimeUp:
             return verdict, False
-        except Exception:  # noqa: BLE001 - no swap possible, or the module cannot be run: then as a whole, and only for this one
+        except Exception:  # noqa: BLE001 - not swappable: run the module again, and use this process for no other candidate
             fit = False
             try:
                 with cpu_limit(MODULE):
@@ -92,7 +97,7 @@ class Bench:
             except BaseException:  # noqa: BLE001 - an edited module may raise anything when it is run, SystemExit too
                 return verdict, False
         for place, (name, limit) in enumerate(failing + passing):
-            told()
+            beat()
             outcome, sound = self.run(name, limit)
             fit = fit and sound
             if outcome == "timeout":
@@ -104,38 +109,41 @@ class Bench:
         return dict(verdict, verdict="plausible"), fit
 
     def renew(self):
-        """Make what is outside of the repository's own data as it was, and of these what tests always change; forget
-        what functions remembered."""
+        """Restore the state outside the repository's data, and the data that tests always change; clear the caches."""
         for cache in self.caches:
             cache.cache_clear()
-        self.canary.kept.put_back()
+        self.canary.snapshot.put_back()
         if self.surroundings:
             self.surroundings.put_back()
 
     def run(self, name, limit):
-        """The outcome of a test, and whether it ended as tests do: what was cut outside of the repository's own code
-        may have left the test runner in the middle of something."""
+        """Return the outcome of a test, and whether it ended cleanly.
+
+        A timeout outside the repository's own code may have interrupted the test runner itself.
+        """
         try:
             with cpu_limit(limit):
                 return self.tests[name].run()[0], True
         except TimeUp:
-            alarms, file = cut_in()
+            alarms, file = alarm_state()
             own = os.path.realpath(file).startswith(os.path.join(self.editor.root, ""))
             return "timeout", alarms < MOST_ALARMS and own
 
     def check(self, candidate, failing, passing, put, emit):
-        """Emit the verdict on a hit in this fresh process."""
+        """Emit the verdict on a hit in this new process."""
         verdict = self.attempt(candidate, failing, passing, put, Beat(emit))[0]
         emit({"cpu": time.process_time(), "verdict": verdict["verdict"]})
 
     def steady(self, failing, passing, emit):
-        """Emit the CPU seconds of the tests that pass on the base, in one process and in this order; how long a test
-        waits there, in seconds of the clock beyond those; and what of the data all tests together change."""
-        told = Beat(emit)
+        """Emit the CPU seconds of the tests that pass on the base, in one process and in this order.
+
+        Also emit the longest wait of a test (wall-clock time minus CPU time), and the data that all tests change.
+        """
+        beat = Beat(emit)
         passed = {}
         waits = 0.0
         for name, limit in passing:
-            told()
+            beat()
             clock, cpu = time.monotonic(), time.process_time()
             outcome, sound = self.run(name, limit)
             cpu = time.process_time() - cpu
@@ -144,20 +152,22 @@ class Bench:
                 passed[name] = cpu
             if not sound:
                 break
-        changed = self.canary.kept.changed()
+        changed = self.canary.snapshot.changed()
         emit({"cpu": time.process_time(), "steady": passed, "waits": waits, "restless": changed})
         for name, limit in failing:
             clock, cpu = time.monotonic(), time.process_time()
             sound = self.run(name, limit)[1]
             waits = max(waits, time.monotonic() - clock - (time.process_time() - cpu))
-            emit({"cpu": time.process_time(), "waits": waits, "restless": self.canary.kept.changed()})
+            emit({"cpu": time.process_time(), "waits": waits, "restless": self.canary.snapshot.changed()})
             if not sound:
                 break
 
 
 class Check:
-    """Sees now and then that the base's tests still pass in a child: what a candidate can leave behind is more than is
-    looked at. They are run in turn, as many as a share of the child's time is enough for."""
+    """A check from time to time that the base's tests still pass in a child, as the canary cannot see every change.
+
+    The tests are run in turn, as many as fit in a share of the child's time.
+    """
 
     def __init__(self, bench):
         self.bench = bench
@@ -165,8 +175,10 @@ class Check:
         self.at = 0
 
     def __call__(self, tests, spent):
-        """Whether tests were run, and all passed. `tests`: [name, limit, CPU seconds on the base]; `spent`: CPU seconds
-        since the last call."""
+        """Return whether tests were run, and whether all of those passed.
+
+        `tests`: [name, limit, CPU seconds on the base]; `spent`: CPU seconds since the last call.
+        """
         self.saved += CHECKING * spent
         checked = False
         for _ in tests:
@@ -185,7 +197,7 @@ class Check:
 
 
 class Beat:
-    """Called often, it emits the CPU time now and then."""
+    """A sign of life: called often, it emits the CPU time from time to time."""
 
     def __init__(self, emit):
         self.emit = emit

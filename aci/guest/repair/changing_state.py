@@ -1,4 +1,4 @@
-"""Puts the repository's own data back that its tests change whenever they run: registries, what is made once.
+"""Restoration of the repository's data that its tests change in every run: registries, lazily created objects.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -10,10 +10,10 @@ import types
 PLAIN = (dict, list, set, collections.OrderedDict, collections.defaultdict, collections.deque)
 
 
-class Kept:
-    """What containers and classes hold now. `restless` are the ids of those that are put back.
+class StateSnapshot:
+    """A snapshot of containers and classes; those whose ids are in `restless` are restored.
 
-    Items are known by identity: nothing of the repository's runs to compare them.
+    Items are compared by identity, so that no code of the repository runs.
     """
 
     def __init__(self):
@@ -21,7 +21,7 @@ class Kept:
         self._saved = {}
 
     def add(self, value):
-        """Keep what a container or the attributes of a class are; others are left as they are."""
+        """Save the contents of a container or the attributes of a class; ignore other values."""
         kind = type(value)
         if kind in PLAIN:
             self._saved[id(value)] = value, value.copy()
@@ -29,11 +29,11 @@ class Kept:
             self._saved[id(value)] = value, dict(vars(value))
 
     def changed(self):
-        """The ids of those that are not as they were."""
+        """Return the ids of the values that have changed."""
         return [key for key, (value, saved) in self._saved.items() if not _same(value, saved)]
 
-    def rest(self, ids):
-        """From now on these are put back."""
+    def add_restless(self, ids):
+        """Restore these, too, from now on."""
         self.restless |= self._saved.keys() & frozenset(ids)
 
     def put_back(self):
@@ -42,7 +42,7 @@ class Kept:
             try:
                 if not _same(value, saved):
                     _restore(value, saved)
-            except Exception:  # noqa: BLE001 - a class whose attributes cannot be set: it is looked at as others are
+            except Exception:  # noqa: BLE001 - a class whose attributes cannot be set is not restored any more
                 self.restless -= {key}
 
 
@@ -66,7 +66,7 @@ def _restore(value, saved):
             if now.get(name) is not one:
                 type.__setattr__(value, name, one)
         return
-    if isinstance(saved, dict):  # a package goes on having the modules that were imported since
+    if isinstance(saved, dict):  # a package keeps the modules that were imported since
         new = {name: one for name, one in value.items() if name not in saved and type(one) is types.ModuleType}
         saved.update(new)
     value.clear()

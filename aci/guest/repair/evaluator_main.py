@@ -1,15 +1,16 @@
-"""Evaluates edits against tests inside the target, thousands a minute: imports once, forks, swaps code, runs.
+"""Evaluator of edits against tests inside the target, thousands a minute: it imports once, forks, swaps code and runs.
 
-A JSON file named by SWE_AGENT_JOB says what to collect; then requests and answers are JSON lines (`serving.py`). Modes:
+A JSON file named by SWE_AGENT_JOB says what to collect; then requests and answers are JSON lines (`fork_server.py`).
+Modes:
 
-    evaluate   for each candidate: `plausible`, or which test `fail`ed, or was `slow` after others had passed, or
-               `timeout`, `crash`, `invalid`, `fluke`
-    trace      for each test: what it does on the base (`observing.py`)
-    probe      what conditions are where tests arrive (`probing.py`)
-    behave     for each plausible candidate: what it answers on inputs made from those seen in the tests
+    evaluate   for each candidate: `plausible`, `fail` or `slow` with the test (`slow`: the others passed), `timeout`,
+               `crash`, `invalid` or `fluke`
+    trace      for each test: what it does on the base (`base_observation.py`)
+    probe      the values of conditions where tests reach a statement (`frame_probes.py`)
+    behave     for each plausible candidate: its answers on inputs derived from those of the tests
 
-Standard library only, for the target's own Python (3.6 and later). Under pytest it is a plug-in (`plugin.py`),
-for unittest `python -m swe_agent_repair.repair`.
+Standard library only, for the target's own Python (3.6 and later). Under pytest it is a plug-in
+(`evaluator_plugin.py`), for unittest `python -m _swe_agent_guest.repair.evaluator_main`.
 """
 
 import contextlib
@@ -17,29 +18,32 @@ import json
 import os
 import sys
 
-from . import behave, observing, probing
-from .runners import unittest_tests
-from .serving import Server
+from . import answer_collection, base_observation, frame_probes
+from .fork_server import Server
+from .item_runners import unittest_tests
 
 SOURCE, SINK = 7, 8
-"""The shell that began the test command has the host's lines at these descriptors; see `aci/candidate_server.py`."""
+"""Descriptors of the pipes to the host in the test command's shell; see `aci/repair/evaluator_process.py`."""
 
 
 def serve(spec, tests):
-    """Answer the host's requests about these tests until it asks for nothing more."""
+    """Answer the host's requests about these tests until it closes its end."""
     modes = {
-        "trace": observing.observe,
-        "probe": probing.probe,
-        "behave": lambda job: behave.run(job.spec, job.editor, job.tests, job.answer, job.left),
+        "trace": base_observation.observe,
+        "probe": frame_probes.probe,
+        "behave": lambda job: answer_collection.run(job.spec, job.editor, job.tests, job.answer, job.left),
     }
     source, sink = _ends(os.environ["SWE_AGENT_WIRE"])
     Server(spec["root"], os.path.dirname(os.environ["SWE_AGENT_JOB"]), tests, modes, source, sink).run()
 
 
 def _ends(shell):
-    """Our ends of the pipes to the host, opened anew from the `shell` (its process id), since what stands between
-    may have closed what it inherited; where that is not possible, those inherited."""
-    inherited = [_known(descriptor) for descriptor in (SOURCE, SINK)]
+    """Return this process's ends of the pipes to the host.
+
+    They are opened again through the `shell` (its process id), since processes in between may have closed the inherited
+    descriptors; if that is not possible, they are the inherited ones.
+    """
+    inherited = [_identity(descriptor) for descriptor in (SOURCE, SINK)]
     try:
         opened = [
             os.open("/proc/%s/fd/%d" % (shell, descriptor), mode)
@@ -48,12 +52,12 @@ def _ends(shell):
     except OSError:
         return SOURCE, SINK
     for descriptor, before, now in zip((SOURCE, SINK), inherited, opened):
-        if before == _known(now):
+        if before == _identity(now):
             os.close(descriptor)
     return opened
 
 
-def _known(descriptor):
+def _identity(descriptor):
     with contextlib.suppress(OSError):
         found = os.fstat(descriptor)
         return found.st_dev, found.st_ino

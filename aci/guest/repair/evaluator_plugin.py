@@ -1,16 +1,16 @@
-"""The pytest plug-in that takes over after collection: the host is served with the items instead of running them."""
+"""The pytest plug-in that serves the host's requests with the collected items instead of running them."""
 
 import os
 
 import pytest
 
-from .repair import read_job, serve
-from .runners import PytestTest
+from .evaluator_main import read_job, serve
+from .item_runners import PytestTest
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    """No workers, and only the files of the wanted tests."""
+    """Disable workers, and collect only the files of the wanted tests."""
     for option, value in (("numprocesses", None), ("dist", "no"), ("tx", []), ("maxfail", 0)):
         if hasattr(config.option, option):
             setattr(config.option, option, value)

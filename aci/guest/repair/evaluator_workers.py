@@ -1,4 +1,4 @@
-"""Children of the evaluator's server at work, and what becomes of what one leaves undone.
+"""Workers of the evaluator's server: its children, and the handling of work that one leaves unfinished.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -10,24 +10,28 @@ import signal
 import tempfile
 import time
 
-from .sandbox import SLAIN, Child, number
+from ..forked_sandbox import CPU_LIMIT_SIGNAL, Child, is_bounded_number
 
 BLOCKS = 40
-"""A child is replaced after so many blocks, whatever it looks like."""
+"""Blocks after which a child is replaced in any case."""
 FULL = 4
-"""A hit is confirmed, and the passing tests are seen to pass, with so many times the given limits."""
+"""Factor of the given limits for confirming a hit, and for running the passing tests on the base."""
 BUSY = 8
-"""How many times longer a silent child is waited for that is ready to run: the machine may be busy."""
+"""Factor of the patience with a silent child that is ready to run: the machine may be busy."""
 SPARE = 10.0
 MOST_WAITS = 60.0
 MOST_CHECKED, MOST_INSANE = 8, 20
-"""Tests of the base that a child runs in turn to see that nothing was left behind, and after how many children where
-something was nobody looks any more: it may be that files were changed, which all see."""
+"""Tests of the base that a child runs in turn to check that it is unchanged; and the number of changed children after
+which the check is given up, as the cause may be changed files, which affect all children."""
 
 
 class Piece:
-    """Work for a child: a `block` of candidates, one candidate `alone`, a hit to be `confirmed` with its module run
-    again, `swapped` in, or its module run again `unedited`; or the `steady` tests to be found."""
+    """Work for a child, of a kind:
+
+    `block`: try some candidates; `alone`: try one candidate; `confirmed`: check a hit by running its edited module
+    again; `swapped`: check a hit by swapping its code; `unedited`: run its module again without the edit; `steady`:
+    find the steady tests.
+    """
 
     def __init__(self, request, candidates, kind="block"):
         self.request, self.candidates, self.kind = request, candidates, kind
@@ -42,7 +46,7 @@ class Piece:
 
 
 class Worker:
-    """A child at work for a request: when it last said something, and the CPU seconds that it has told."""
+    """A child that works for a request, with the time of its last message and the CPU seconds that it reported."""
 
     uses_core = True
 
@@ -59,38 +63,38 @@ class Worker:
             os.environ["TMPDIR"] = tempfile.tempdir = self.folder
         self.work(emit, take)
 
-    def hear(self):
-        """Take what the child says."""
+    def receive(self):
+        """Handle the messages of the child."""
         self.last = time.monotonic()
         for value in self.child.receive():
             if self in self.server.workers:
-                self._take(value)
+                self._receive_value(value)
         if self.child.ended and self in self.server.workers:
             self.end("crash")
 
-    def _take(self, value):
-        if type(value) is dict:  # its code may have said anything
-            self.cpu = float(value["cpu"]) if number(value.get("cpu")) else self.cpu
-            self.told(value)
+    def _receive_value(self, value):
+        if type(value) is dict:  # the code under test may have written anything
+            self.cpu = float(value["cpu"]) if is_bounded_number(value.get("cpu")) else self.cpu
+            self.handle(value)
 
     def works_for(self, id):
-        """Whether it works for the host's request of that number."""
+        """Return whether it works for the host's request with that id."""
         return self.request is not None and self.request.id == id
 
     def is_stuck(self):
-        """Whether it has been silent for too long without being kept from running."""
+        """Return whether it has been silent for too long, although it could have run."""
         silent = time.monotonic() - self.last
         if silent < self.patience:
             return False
-        return silent > self.patience * (BUSY if is_at_work(self.child.pid) else 1)
+        return silent > self.patience * (BUSY if is_group_running(self.child.pid) else 1)
 
     def end(self, verdict):
-        """The child has ended, or must. `verdict` is that of what it was at, if it was that which ended it."""
+        """End the child. `verdict` is that of its current candidate, if the candidate is the cause."""
         self.drop()
-        self.ended("timeout" if self.child.signal == SLAIN else verdict)
+        self.ended("timeout" if self.child.signal == CPU_LIMIT_SIGNAL else verdict)
 
     def drop(self):
-        """End the child; nobody cares for what it was at."""
+        """End the child and discard its current work."""
         self.child.kill()
         self.cpu = 0.0
         self.server.workers.remove(self)
@@ -101,23 +105,26 @@ class Worker:
 
 
 class BlockWorker(Worker):
-    """Tries candidates, block after block. The verdicts on a block are `unsure` until it has been seen that the child
-    is as it was; if it is not, its candidates are tried alone."""
+    """A worker that tries candidates, block after block.
+
+    The verdicts on a block are `unsure` until the child has been found unchanged; if it has changed, the candidates are
+    tried alone.
+    """
 
     def __init__(self, server, piece):
         self.trial = piece.request.trial
         self.waiting = []
         self.unsure = []
-        self.judged = False
+        self.has_verdicts = False
         self.alone = piece.kind == "alone"
         self.blocks = 0
         super().__init__(server, piece.request, piece.request.patience)
-        self._give(piece)
+        self._send_block(piece)
 
     def work(self, emit, take):
         self.trial.bench.serve(emit, take)
 
-    def _give(self, piece):
+    def _send_block(self, piece):
         self.request, self.patience = piece.request, piece.request.patience
         self.waiting = list(piece.candidates)
         self.blocks += 1
@@ -126,16 +133,16 @@ class BlockWorker(Worker):
         steady = [] if self.alone else self.trial.checked(passing)
         self.child.send({"candidates": self.waiting, "steady": steady, **tests})
 
-    def told(self, value):
+    def handle(self, value):
         verdicts, again = value.get("verdicts"), value.get("again")
-        if type(verdicts) is list and self._are_ours(verdicts):
-            self.judged = True
+        if type(verdicts) is list and self._are_expected(verdicts):
+            self.has_verdicts = True
             candidates, self.waiting = self.waiting[: len(verdicts)], self.waiting[len(verdicts) :]
             self._take_verdicts(candidates, verdicts)
         elif type(again) is int and 0 < again <= len(self.waiting):
-            self.judged = True
+            self.has_verdicts = True
             candidates, self.waiting = self.waiting[:again], self.waiting[again:]
-            self._alone(candidates)
+            self._try_alone(candidates)
         elif "next" in value and not self.waiting:
             self._end_block(value.get("sane") is not False)
             piece = None
@@ -144,9 +151,9 @@ class BlockWorker(Worker):
             if piece is None:
                 self.drop()
             else:
-                self._give(piece)
+                self._send_block(piece)
 
-    def _are_ours(self, verdicts):
+    def _are_expected(self, verdicts):
         return 0 < len(verdicts) <= len(self.waiting) and all(
             type(verdict) is dict and verdict.get("id") == candidate["id"] and type(verdict.get("verdict")) is str
             for candidate, verdict in zip(self.waiting, verdicts)
@@ -163,33 +170,38 @@ class BlockWorker(Worker):
         unsure, self.unsure = self.unsure, []
         if not sane:
             self.trial.insane += 1
-            self._alone([candidate for candidate, _ in unsure])
+            self._try_alone([candidate for candidate, _ in unsure])
         elif unsure:
             self.request.deliver([verdict for _, verdict in unsure])
 
-    def _alone(self, candidates):
+    def _try_alone(self, candidates):
         for candidate in reversed(candidates):
             self.server.queue.appendleft(Piece(self.request, [candidate], "alone"))
 
     def ended(self, verdict):
-        """What ended the child is known if it was looked at after each candidate; else those since the last look are
-        tried alone."""
-        self._end_block(bool(self.waiting) or self.child.done)  # else the base's tests have ended it
+        """Deliver the verdict on the current candidate if the data are checked after each one.
+
+        Otherwise all candidates since the last check are tried alone.
+        """
+        self._end_block(bool(self.waiting) or self.child.done)  # otherwise the base's tests ended the child
         if not self.waiting:
             return
-        suspects = 0 if self.child.done and self.judged else self.trial.bench.between
+        suspects = 0 if self.child.done and self.has_verdicts else self.trial.bench.between
         rest = self.waiting[suspects:]
         if rest:
             self.server.queue.appendleft(Piece(self.request, rest))
         if suspects == 1 or (suspects and self.alone):
             self.request.deliver([{"id": self.waiting[0]["id"], "verdict": verdict}])
         else:
-            self._alone(self.waiting[:suspects])
+            self._try_alone(self.waiting[:suspects])
 
 
 class CheckWorker(Worker):
-    """Sees whether a hit is one in a fresh process, with its module run again. Where that cannot be done, or the tests
-    do not pass any more after it without any edit, the hit is tried once more as it was found."""
+    """A worker that confirms a hit in a new process by running its edited module again.
+
+    If the module cannot be run again, or the tests then fail even without the edit, the hit is confirmed by swapping
+    code, as it was found.
+    """
 
     def __init__(self, server, piece):
         self.piece = piece
@@ -198,14 +210,14 @@ class CheckWorker(Worker):
 
     def work(self, emit, take):
         request, bench, candidate = self.request, self.request.trial.bench, self.piece.candidates[0]
-        failing, put = more(request.failing), bench.editor.rerun
+        failing, put = with_full_limits(request.failing), bench.editor.rerun
         if self.piece.kind == "swapped":
             put = bench.editor.swap
         elif self.piece.kind == "unedited":
             candidate, failing = dict(candidate, edits=[]), []
-        bench.check(candidate, failing, more(request.passing()), put, emit)
+        bench.check(candidate, failing, with_full_limits(request.passing()), put, emit)
 
-    def told(self, value):
+    def handle(self, value):
         if type(value.get("verdict")) is str:
             self.found = value["verdict"]
 
@@ -213,7 +225,7 @@ class CheckWorker(Worker):
         found, kind = self.found or verdict, self.piece.kind
         runs_again, path = self.request.trial.runs_again, self.piece.candidates[0]["path"]
         if kind == "unedited":
-            runs_again[path] = found == "plausible" and bool(self.request.passing())  # else nothing shows it
+            runs_again[path] = found == "plausible" and bool(self.request.passing())  # without tests, nothing shows it
         elif kind == "confirmed" and found == "invalid":
             runs_again[path] = False
         if kind != "swapped" and found != "plausible" and path not in runs_again:
@@ -230,8 +242,10 @@ class CheckWorker(Worker):
 
 
 class SteadyWorker(Worker):
-    """Finds the tests that pass on the base, how long one waits there for something, and what of the data they change;
-    ids are the same in all children, as it was there before them."""
+    """A worker that finds the tests that pass on the base, their longest wait, and the data that they change.
+
+    The data existed before the children, so its ids are the same in all of them.
+    """
 
     def __init__(self, server, piece):
         self.found = {}
@@ -240,27 +254,27 @@ class SteadyWorker(Worker):
         super().__init__(server, piece.request, FULL * piece.request.patience)
 
     def work(self, emit, take):
-        self.request.trial.bench.steady(self.request.failing, more(self.request.given), emit)
+        self.request.trial.bench.steady(self.request.failing, with_full_limits(self.request.given), emit)
 
     def works_for(self, id):
-        return False  # what it finds is for all requests with these tests
+        return False  # its results are for all requests with these tests
 
-    def told(self, value):
+    def handle(self, value):
         steady = value.get("steady")
-        if type(steady) is dict and all(map(number, steady.values())):
+        if type(steady) is dict and all(map(is_bounded_number, steady.values())):
             self.found = steady
-        if number(value.get("waits"), MOST_WAITS):
+        if is_bounded_number(value.get("waits"), MOST_WAITS):
             self.waits = value["waits"]
         if type(value.get("restless")) is list:
             self.restless = [one for one in value["restless"] if type(one) is int]
 
     def ended(self, verdict):
-        self.request.trial.bench.canary.kept.rest(self.restless)
-        self.request.trial.told(self.request, self.found, self.waits)
+        self.request.trial.bench.canary.snapshot.add_restless(self.restless)
+        self.request.trial.add_result(self.request, self.found, self.waits)
 
 
 class Job:
-    """A request of another mode, as its work sees it in a child."""
+    """A request of another mode, as given to the mode's function in a child."""
 
     def __init__(self, server, spec, emit):
         self.spec, self.tests, self.editor = spec, server.tests, server.editor
@@ -271,12 +285,12 @@ class Job:
         self._emit({"answer": value, "cpu": time.process_time()})
 
     def left(self):
-        """Seconds."""
+        """Return the seconds left."""
         return self._end - time.monotonic()
 
 
 class ModeWorker(Worker):
-    """Does what a mode does, and hands its answers on. It starts at once, beside those that try candidates."""
+    """A worker that runs a mode and forwards its answers; it starts at once, beside the workers for candidates."""
 
     uses_core = False
 
@@ -291,28 +305,28 @@ class ModeWorker(Worker):
         return self.spec["id"] == id
 
     def drop(self):
-        """End it with the children of its own, which are in groups of their own."""
+        """End it with its own children, which are in other process groups."""
         with contextlib.suppress(OSError):
             os.kill(self.child.pid, signal.SIGSTOP)
             for pid in descendants(self.child.pid):
                 os.kill(pid, signal.SIGKILL)
         super().drop()
 
-    def told(self, value):
+    def handle(self, value):
         if "answer" in value:
-            self.server.say({"id": self.spec["id"], "answer": value["answer"]})
+            self.server.answer({"id": self.spec["id"], "answer": value["answer"]})
 
     def ended(self, verdict):
-        self.server.say({"id": self.spec["id"], "end": True})
+        self.server.answer({"id": self.spec["id"], "end": True})
 
 
-def is_at_work(group):
-    """Whether a process of the group is ready to run, or waits for a disk."""
+def is_group_running(group):
+    """Return whether a process of the group is ready to run, or waits for a disk."""
     return any(its_group == group and state in "RD" for _, state, _, its_group in _processes())
 
 
 def descendants(pid):
-    """The processes that it started, and those that they started."""
+    """Return the ids of the descendants of a process."""
     found = [pid]
     below = [(child, parent) for child, _, parent, _ in _processes()]
     for one in found:
@@ -321,15 +335,15 @@ def descendants(pid):
 
 
 def _processes():
-    """(id, state, parent, group) of each process, where the system tells them."""
+    """Yield (id, state, parent, group) of each process, if the system has /proc."""
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         try:
             with open("/proc/%d/stat" % int(name)) as stat:
                 state, parent, group = stat.read().rpartition(")")[2].split()[:3]
-        except (OSError, ValueError):  # no process, or one that has ended
+        except (OSError, ValueError):  # not a process, or one that has ended
             continue
         yield int(name), state, int(parent), int(group)
 
 
-def more(limits):
+def with_full_limits(limits):
     return [[name, FULL * limit] for name, limit in limits]

@@ -1,4 +1,4 @@
-"""Which lines of an edited function run, by their text: an edit may keep most of it from running.
+"""The lines of an edited function that run, by their text: an edit may prevent most of them from running.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -7,23 +7,23 @@ import copy
 import sys
 import types
 
-from .sandbox import TimeUp, cpu_limit
-from .shape import drawn
-from .swap import edited
+from ..code_swap import apply_edits
+from ..forked_sandbox import TimeUp, cpu_limit
+from ..value_text import take_items
 
 CALLS, LATE, LINES = 30, 2, 200000
-"""Calls that are watched, of them so many that take too long, and lines that run in all of them."""
+"""Limits: traced calls, calls among them that take too long, and lines that run in all of them."""
 
 
 def lines_of(data, edits=()):
-    """The lines of a file's bytes, with the edits made, as stripped texts."""
-    text = edited(data, edits, 0, None) if edits else data
+    """Return the lines of a file's bytes, with the edits applied, as stripped texts."""
+    text = apply_edits(data, edits, 0, None) if edits else data
     return [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
 
 
-def texts_run(functions, calls, lines, limit):
-    """The texts of those lines of the functions that run in some of the calls. `limit`: CPU seconds a call."""
-    codes = {code for function in functions for code in nested(function.__code__)}
+def executed_texts(functions, calls, lines, limit):
+    """Return the texts of the functions' lines that run in some of the calls. `limit`: CPU seconds for a call."""
+    codes = {code for function in functions for code in nested_codes(function.__code__)}
     first = {code.co_firstlineno for code in codes}
     seen, count = set(), 0
 
@@ -40,35 +40,35 @@ def texts_run(functions, calls, lines, limit):
         return line if frame.f_code in codes else None
 
     late = 0
-    for call in chosen(functions, calls):
+    for call in select_calls(functions, calls):
         if late >= LATE or count > LINES:
             break
         sys.settrace(trace)
         try:
             with cpu_limit(limit):
                 positional, named = copy.deepcopy(call.values)
-                drawn(call.function(*positional, **named))
+                take_items(call.function(*positional, **named))
         except TimeUp:
             late += 1
-        except BaseException:  # noqa: BLE001 - what it raises is looked at elsewhere
+        except BaseException:  # noqa: BLE001 - exceptions are examined elsewhere
             continue
         finally:
             sys.settrace(None)
     return {lines[number - 1] for number in seen - first if 0 < number <= len(lines)} - {""}
 
 
-def chosen(functions, calls):
-    """Calls of the functions themselves, else those through which tests reach them: seen ones, then some made."""
+def select_calls(functions, calls):
+    """Select calls of the functions, else those through which tests reach them: recorded ones, then variants."""
     ids = {id(one) for one in functions}
     own = [call for call in calls if id(call.function) in ids] or [call for call in calls if call.entry]
     seen = [call for call in own if not call.made]
     return (seen[: CALLS // 2] + [call for call in own if call.made])[:CALLS]
 
 
-def nested(code):
-    """A code object and those inside it."""
+def nested_codes(code):
+    """Return a code object and those nested in it."""
     found = [code]
     for one in code.co_consts:
         if isinstance(one, types.CodeType):
-            found += nested(one)
+            found += nested_codes(one)
     return found

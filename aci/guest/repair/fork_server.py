@@ -1,8 +1,8 @@
-"""The evaluator's server: one process that has imported and collected all, and children that try candidates.
+"""The evaluator's server: a process that has imported and collected everything, and children that try candidates.
 
-Requests come as JSON lines from the host, answers go to it; see `aci/candidate_server.py` for what they say.
-A request of another mode than `evaluate` runs in a child of its own. Candidates run in blocks in as many children as
-there are cores; a child goes on to the next block for as long as none of its candidates left anything behind.
+The host sends requests and receives answers as JSON lines; `aci/repair/evaluator_process.py` documents them. A request
+of a mode other than `evaluate` runs in a child of its own. Candidates run in blocks, in as many children as there are
+cores. A child continues with the next block as long as none of its candidates has left anything behind.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -17,23 +17,24 @@ import shutil
 import tempfile
 import time
 
-from .canary import Canary, caches
-from .sandbox import PRIVATE, Lines, cores, forked
-from .swap import Editor
-from .trying import Bench
-from .workers import MOST_CHECKED, MOST_INSANE, ModeWorker, Piece, more
+from ..code_swap import Editor
+from ..forked_sandbox import PRIVATE_DESCRIPTORS, LineBuffer, core_count, run_forked
+from .candidate_trials import Bench
+from .evaluator_workers import MOST_CHECKED, MOST_INSANE, ModeWorker, Piece, with_full_limits
+from .state_canary import Canary, caches
 
 BLOCK, PARTS = 24, 8
-"""Most candidates of a block, and into how many blocks a smaller request is divided."""
+"""The most candidates in a block, and the number of blocks into which a smaller request is divided."""
 BEAT = 0.25
 LOADING = 10.0
-"""Seconds that the import of a module may take which no test has imported."""
+"""Seconds for importing a module that no test has imported."""
 
 
 class Server:
-    """`tests` maps a test's name to a runner of it; `modes` a mode's name to what is called with a `Job` in a child.
+    """The server. `tests` maps names to test runners, `modes` maps names to functions called with a `Job` in a child.
 
-    Temporary files of the children go below `folder`. Requests come from the descriptor `source`, answers go to `sink`.
+    Temporary files of the children are created below `folder`. Requests are read from the descriptor `source`, answers
+    are written to `sink`.
     """
 
     def __init__(self, root, folder, tests, modes, source, sink):
@@ -41,18 +42,18 @@ class Server:
         self.editor = Editor(root)
         self.queue = collections.deque()
         self.workers = []
-        self.most = cores()
+        self.most = core_count()
         self.folders = [tempfile.mkdtemp(prefix="t", dir=folder) for _ in range(self.most)]
         self.trials = {}
         self.requests = {}
         self._source, self._sink = source, sink
-        self._lines = Lines()
-        self._said = 0.0
-        PRIVATE.update((source, sink))
+        self._lines = LineBuffer()
+        self._last_answer = 0.0
+        PRIVATE_DESCRIPTORS.update((source, sink))
 
     def run(self):
-        """Serve until the host says no more."""
-        self.say({"tests": len(self.tests), "workers": self.most})
+        """Serve until the host closes its end."""
+        self.answer({"tests": len(self.tests), "workers": self.most})
         try:
             while self._turn():
                 pass
@@ -62,38 +63,38 @@ class Server:
             for folder in self.folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def say(self, value):
+    def answer(self, value):
         value["cpu"] = self.cpu()
-        self._said = time.monotonic()
+        self._last_answer = time.monotonic()
         data = (json.dumps(value) + "\n").encode()
         while data:
             data = data[os.write(self._sink, data) :]
 
     def cpu(self):
-        """CPU seconds of all processes so far."""
+        """Return the CPU seconds of all processes so far."""
         reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
         return time.process_time() + reaped.ru_utime + reaped.ru_stime + sum(worker.cpu for worker in self.workers)
 
     def _turn(self):
-        self._staff()
+        self._start_workers()
         children = [worker.child for worker in self.workers]
-        taking = {child.inlet(): child for child in children if child.unsent}
-        ready, takers, _ = select.select([self._source, *children], list(taking), [], BEAT)
-        for descriptor in takers:
-            taking[descriptor].go_on()
-        if self._source in ready and not self._hear():
+        by_inlet = {child.inlet(): child for child in children if child.unsent}
+        ready, writable, _ = select.select([self._source, *children], list(by_inlet), [], BEAT)
+        for descriptor in writable:
+            by_inlet[descriptor].send_rest()
+        if self._source in ready and not self._receive():
             return False
         for worker in list(self.workers):
             if worker.child in ready:
-                worker.hear()
+                worker.receive()
             elif worker.is_stuck():
                 worker.end("timeout")
-        if time.monotonic() - self._said > BEAT:
-            self.say({})
+        if time.monotonic() - self._last_answer > BEAT:
+            self.answer({})
         return True
 
-    def _hear(self):
-        """Take requests; false when there will be no more."""
+    def _receive(self):
+        """Read requests; return false at their end."""
         data = os.read(self._source, 1 << 18)
         for line in self._lines.take(data):
             spec = json.loads(line.decode())
@@ -111,7 +112,7 @@ class Server:
         candidates = spec["candidates"]
         for path in sorted({candidate["path"] for candidate in candidates}):
             self._load(path)
-        if spec["failing"] and not request.failing:  # nothing is left that an edit could mend
+        if spec["failing"] and not request.failing:  # no failing test is left that an edit could fix
             request.deliver([{"id": candidate["id"], "verdict": "fail"} for candidate in candidates])
             return
         size = max(1, min(BLOCK, -(-len(candidates) // PARTS)))
@@ -123,24 +124,24 @@ class Server:
             request.deliver([])
 
     def _load(self, path):
-        """Import a module that is not there yet, if a child has come to the end of that."""
+        """Import a module that is not loaded yet, if a child could import it in time."""
         if self.editor.is_missing(path):
-            if forked(lambda emit: self.editor.load(path), lambda value: None, LOADING) == "done":
+            if run_forked(lambda emit: self.editor.load(path), lambda value: None, LOADING) == "done":
                 self.editor.load(path)
             else:
-                self.editor.pass_over(path)
+                self.editor.skip(path)
 
     def _drop(self, id):
         request = self.requests.pop(id, None)
         if request:
             self.queue = collections.deque(
                 piece for piece in self.queue if piece.request is not request or piece.kind == "steady"
-            )  # what is found out of the base is for others, too
+            )  # other requests need the results on the base, too
         for worker in [one for one in self.workers if one.works_for(id)]:
             worker.drop()
 
-    def _staff(self):
-        """Start children while there is work that may begin and a core for it."""
+    def _start_workers(self):
+        """Start children while there is work that can start and a core for it."""
         while sum(worker.uses_core for worker in self.workers) < self.most:
             piece = self.next_piece()
             if piece is None:
@@ -148,7 +149,7 @@ class Server:
             self.workers.append(piece.worker(self))
 
     def next_piece(self, trial=None):
-        """The next piece of work that may begin; for a child that worked for `trial`, one that it may go on with."""
+        """Return the next piece of work that can start; with `trial`, only one that its child can continue with."""
         for place, piece in enumerate(self.queue):
             if piece.may_begin():
                 if trial is not None and not (piece.kind == "block" and piece.request.trial is trial):
@@ -158,13 +159,13 @@ class Server:
         return None
 
     def free_folder(self):
-        """A folder for temporary files that no other child has."""
+        """Return a folder for temporary files that no other child uses."""
         taken = {worker.folder for worker in self.workers}
         return next((folder for folder in self.folders if folder not in taken), None)
 
 
 class Request:
-    """Candidates that the host asked about. `key` names its tests, which are tried out once for all such requests."""
+    """The host's request to evaluate candidates. Requests with the same tests share a `key` and a `Trial`."""
 
     def __init__(self, server, spec):
         self.server = server
@@ -178,7 +179,7 @@ class Request:
 
     @property
     def patience(self):
-        """Seconds that a child may be silent: for its tests, and for what they wait for as they do on the base."""
+        """Seconds that a child may be silent: the limits of its tests, and their waiting time on the base."""
         limit = max([limit for _, limit in self.failing + self.given] or [0.0])
         return (1.0 + 4 * limit + 2 * self.trial.waits) * (2 if self.whole else 1)
 
@@ -189,14 +190,17 @@ class Request:
         if self.server.requests.get(self.id) is self:
             self.left -= len(verdicts)
             end = {"end": True} if self.left <= 0 else {}
-            self.server.say(dict(end, id=self.id, verdicts=verdicts))
+            self.server.answer(dict(end, id=self.id, verdicts=verdicts))
             if end:
                 del self.server.requests[self.id]
 
 
 class Trial:
-    """The base with a set of tests: which of the passing ones pass in every child at the same time, and what is
-    needed to try candidates. Tests that disturb each other are run by one child at a time."""
+    """The base with a set of tests: those that pass reliably, and everything needed to try candidates.
+
+    `steady` are the tests that pass in all children running at the same time. If children disturb each other, only one
+    runs at a time.
+    """
 
     def __init__(self, server, request):
         self.server = server
@@ -223,12 +227,12 @@ class Trial:
             self.server.queue.appendleft(Piece(request, [], "steady"))
 
     def checked(self, passing):
-        """The tests that show whether a child is as it was: name, limit, CPU seconds on the base."""
+        """Return the tests that show whether a child is unchanged: name, limit, CPU seconds on the base."""
         few = [] if self.insane >= MOST_INSANE else passing[:MOST_CHECKED]
-        return [[name, limit, self.costs[name]] for name, limit in more(few)]
+        return [[name, limit, self.costs[name]] for name, limit in with_full_limits(few)]
 
-    def told(self, request, costs, waits):
-        """What one child found: the CPU seconds of the tests that pass, and how long one waited."""
+    def add_result(self, request, costs, waits):
+        """Add what one child found: the CPU seconds of the passing tests, and the longest wait of a test."""
         self._found.append(sorted(costs))
         self.costs.update(costs)
         self.waits = max(self.waits, waits)
@@ -244,7 +248,7 @@ class Trial:
 
 
 def _freeze():
-    """What is there now stays shared with the children. From then on `gc.get_objects` does not know it."""
+    """Keep existing objects shared with the children; `gc.get_objects` no longer returns them."""
     if hasattr(gc, "freeze"):  # 3.7
         gc.freeze()
 

@@ -1,22 +1,25 @@
-"""Evaluates conditions in the frames that arrive at a statement while tests run.
+"""Probes of conditions in the frames that reach a statement while tests run.
 
-Standard library only, for the target's own Python (3.6 and later). The host sends only conditions that it holds to be
-without side effects; all the same it is done in a child.
+Standard library only, for the target's own Python (3.6 and later). The host sends only conditions that it considers
+free of side effects; they are evaluated in a child nevertheless.
 """
 
 from functools import partial
 
-from .sandbox import TimeUp, cpu_limit, forked
-from .trace import Tracer
+from ..forked_sandbox import TimeUp, cpu_limit, run_forked
+from .line_tracer import Tracer
 
 ARRIVALS = 10
 
 
 def probe(job):
-    """Answer `test`, `number` (of `asked`: {path, line, texts}) and `truths`, a text of signs for each text."""
+    """Answer `test`, `number` (an index into `asked`: {path, line, texts}) and `truths`, a text of signs per condition.
+
+    A sign stands for one arrival: `1` true, `0` false, `!` an exception.
+    """
     names = [name for name in job.spec["failing"] + job.spec["passing"] if name in job.tests]
     limit = job.spec["limit"]
-    forked(partial(_probe, job, names, limit), job.answer, 3 * limit * len(names) + 5)
+    run_forked(partial(_probe, job, names, limit), job.answer, 3 * limit * len(names) + 5)
 
 
 def _probe(job, names, limit, emit):
@@ -35,17 +38,17 @@ def _probe(job, names, limit, emit):
 
 
 class Probes(Tracer):
-    """Looks at the asked places only; `truths` are of the test since `begin`."""
+    """Tracer of the requested places only; `truths` are those of the test since `begin`."""
 
-    def __init__(self, root, asked):
+    def __init__(self, root, places):
         Tracer.__init__(self, root)
         self.truths = {}
-        self._count = len(asked)
+        self._count = len(places)
         self._full = 0
-        self._asked = {}
-        for number, one in enumerate(asked):
+        self._requested = {}
+        for number, one in enumerate(places):
             codes = [compile(text, "<condition>", "eval") for text in one["texts"]]
-            self._asked.setdefault(one["path"], {}).setdefault(one["line"], []).append((number, codes))
+            self._requested.setdefault(one["path"], {}).setdefault(one["line"], []).append((number, codes))
 
     def begin(self):
         self.truths = {}
@@ -70,13 +73,13 @@ class Probes(Tracer):
             return self._codes[code]
         except KeyError:
             path = None if code.co_name[:1] == "<" else self.path(code.co_filename)
-            lines = {line for _, line in _lines(code)} if path in self._asked else ()
-            places = {line: asked for line, asked in self._asked.get(path, {}).items() if line in lines}
+            lines = {line for _, line in _lines(code)} if path in self._requested else ()
+            places = {line: found for line, found in self._requested.get(path, {}).items() if line in lines}
             self._codes[code] = places
             return places
 
     def _arrive(self, number, codes, frame):
-        """Ends the test when enough is known of all places: it may loop for ever."""
+        """Evaluate the conditions of a place. Raises TimeUp, to end the test, once all places have enough arrivals."""
         truths = self.truths.setdefault(number, [[] for _ in codes])
         if truths and len(truths[0]) >= ARRIVALS:
             return
@@ -96,7 +99,7 @@ def _sign(code, known, scope):
 
 
 def _lines(code):
-    """(offset, line) of a code object."""
+    """Return (offset, line) pairs of a code object."""
     import dis
 
     return dis.findlinestarts(code)

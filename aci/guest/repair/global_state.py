@@ -1,4 +1,4 @@
-"""What a candidate may change outside of the repository's own data, and putting it back before the next one is tried.
+"""State outside the repository's own data that a candidate may change, restored before the next one is tried.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -11,25 +11,25 @@ import random
 import sys
 import types
 
-from .swap import is_a
+from ..code_swap import has_type
 
 ALWAYS = builtins, os, os.path, sys
 WRITTEN = ("last_type", "last_value", "last_traceback", "last_exc", "_")
-"""What the interpreter itself writes down there."""
+"""Names that the interpreter itself writes there."""
 
 
 class Surroundings:
-    """The modules that the repository's code refers to and that are not its own, the environment, the working
-    directory, the import path, the recursion limit, and the state of `random`, all as they are now.
+    """A snapshot of the state outside the repository's own data.
 
-    `own` are the repository's modules, `names` those that stand in its code, which may be those of modules. Modules are
-    looked at shallowly, by identity: nothing of theirs runs.
+    It holds the foreign modules that the repository's code refers to, the environment, the working directory, the
+    import path, the recursion limit, and the state of `random`. `own` are the repository's modules, `names` the names
+    in its code, which may be names of modules. Modules are compared shallowly and by identity: none of their code runs.
     """
 
     def __init__(self, own, names):
         self._own = {id(module) for module in own}
         self._names = names
-        self._kept = {}
+        self._saved = {}
         self._loaded = 0
         self._watch(list(ALWAYS) + [value for module in own for value in list(vars(module).values())])
         self._environment = os.environ
@@ -41,11 +41,11 @@ class Surroundings:
         self._seed = random.setstate, random.getstate()
 
     def put_back(self):
-        """Make it all as it was."""
-        for module, kept in self._kept.values():
+        """Restore the state."""
+        for module, saved in self._saved.values():
             now = vars(module)
-            if len(now) != len(kept) or not all(map(operator.is_, now.values(), kept.values())):
-                _renew(now, kept)
+            if len(now) != len(saved) or not all(map(operator.is_, now.values(), saved.values())):
+                _restore_names(now, saved)
         if len(sys.modules) != self._loaded:
             self._watch([])
         if _raw(self._environment) != self._raw:
@@ -63,47 +63,49 @@ class Surroundings:
         put(state)
 
     def _watch(self, values):
-        """Keep what the modules among these hold, and those loaded by now whose names stand in the code."""
+        """Save the contents of the modules among these values, and of loaded modules whose names occur in the code."""
         self._loaded = len(sys.modules)
         for value in values + [sys.modules[name] for name in self._names if name in sys.modules]:
-            if is_a(value, types.ModuleType) and id(value) not in self._own and id(value) not in self._kept:
-                self._kept[id(value)] = value, dict(vars(value))
+            if has_type(value, types.ModuleType) and id(value) not in self._own and id(value) not in self._saved:
+                self._saved[id(value)] = value, dict(vars(value))
 
 
 def names_in(codes):
-    """The names that code objects and those inside them use."""
+    """Return the names that code objects and those nested in them use."""
     found = set()
     waiting = list(codes)
     while waiting:
         code = waiting.pop()
         found.update(code.co_names)
-        waiting.extend(one for one in code.co_consts if is_a(one, types.CodeType))
+        waiting.extend(one for one in code.co_consts if has_type(one, types.CodeType))
     return sorted(found)
 
 
-def _renew(now, kept):
-    """Give a module's names their values. What the interpreter wrote, and modules that were loaded since, which are
-    names of the package that they are in, stay."""
+def _restore_names(now, saved):
+    """Restore the values of a module's names, except those that the interpreter wrote, and modules loaded since.
+
+    The latter are names in their package.
+    """
     for name, value in list(now.items()):
-        if name not in kept or name in WRITTEN:
-            if name in WRITTEN or is_a(value, types.ModuleType):
-                kept[name] = value
+        if name not in saved or name in WRITTEN:
+            if name in WRITTEN or has_type(value, types.ModuleType):
+                saved[name] = value
             else:
                 del now[name]
-    now.update(kept)
-    if list(now) != list(kept):  # the same order, so that the next look is a quick one
+    now.update(saved)
+    if list(now) != list(saved):  # adopt the order, so that the next comparison is fast
         order = dict(now)
-        kept.clear()
-        kept.update(order)
+        saved.clear()
+        saved.update(order)
 
 
 def _raw(environment):
-    """The variables as they are kept, which is quicker to look at."""
+    """Return the encoded variables inside `os.environ`, which are faster to compare."""
     return getattr(environment, "_data", environment)
 
 
 def _folder():
     try:
         return os.getcwd()
-    except OSError:  # it is not there any more
+    except OSError:  # it no longer exists
         return None

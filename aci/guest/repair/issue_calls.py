@@ -1,10 +1,10 @@
-"""Runs the snippets of an issue one after the other and tells which functions under a root were called.
+"""Runner of an issue's code snippets, one after the other, that reports which functions under a root were called.
 
 Called with the path of a JSON job {"root", "snippets", "seconds", "out"}. Writes one JSON object to `out`:
-{"functions": [[path, line of the def, name, calls], ..], "raised": [[path, line, name], ..], "error": text}. What runs
-while a module is being imported does not count: it would be the same for any example. Functions `test_*` without
-parameters are called too. What is known is written before each snippet and when the time is up, so that one which
-never ends loses nothing of the others. Standard library only, for the target's own Python (3.6 and later).
+{"functions": [[path, line of the def, name, calls], ..], "raised": [[path, line, name], ..], "error": text}. Calls
+during imports do not count, as they are the same for any example. Functions `test_*` without parameters are called,
+too. The results so far are written before each snippet and when the time is up, so that an endless snippet does not
+lose those of the others. Standard library only, for the target's own Python (3.6 and later).
 """
 
 import json
@@ -21,7 +21,7 @@ GRACE = 2
 
 
 class Calls:
-    """Counts calls by code object, per thread outside of imports."""
+    """Counter of calls by code object, in each thread outside of imports."""
 
     def __init__(self):
         self.counts = {}
@@ -37,10 +37,10 @@ class Calls:
 
 
 def inside(root, filename):
-    """The path relative to the root, or None."""
+    """Return the path relative to the root, or None if it is not below the root."""
     path = os.path.realpath(filename)
-    ours = filename[:1] != "<" and path.startswith(root) and not any(part in path for part in FOREIGN)
-    return path[len(root) :].replace(os.sep, "/") if ours else None
+    is_own = filename[:1] != "<" and path.startswith(root) and not any(part in path for part in FOREIGN)
+    return path[len(root) :].replace(os.sep, "/") if is_own else None
 
 
 def raised(root, error):
@@ -56,8 +56,8 @@ def execute(snippet, name, names):
     exec(compile(snippet, name, "exec"), names)
 
 
-def keeper(path):
-    """A function that puts an answer into a file in place of the one before, whatever snippets do to builtins."""
+def answer_writer(path):
+    """Return a function that replaces the answer in a file, and works even if snippets change builtins."""
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     dumps, seek, write, cut = json.dumps, os.lseek, os.write, os.ftruncate
 
@@ -72,15 +72,15 @@ def keeper(path):
 
 
 class Time:
-    """The time that all snippets have together."""
+    """The time limit for all snippets together."""
 
-    def __init__(self, seconds, tell):
-        self.seconds, self.is_up, self.tell = max(int(seconds), 1), False, tell
+    def __init__(self, seconds, write_answer):
+        self.seconds, self.is_up, self.write_answer = max(int(seconds), 1), False, write_answer
 
     def up(self, signum, frame):
         self.is_up = True
-        self.tell()
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends what does not heed the error
+        self.write_answer()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the next alarm kills the process if the error is ignored
         signal.alarm(GRACE)
         raise TimeoutError("The example took longer than %s seconds." % self.seconds)
 
@@ -90,7 +90,7 @@ def run(job, keep):
     calls, answer = Calls(), {"functions": [], "raised": [], "error": ""}
     names = {"__name__": "__main__"}
 
-    def tell():
+    def write_answer():
         functions = []
         for code, count in list(calls.counts.items()):
             path = inside(root, code.co_filename)
@@ -104,7 +104,7 @@ def run(job, keep):
         sys.setprofile(calls)
         try:
             work(*arguments)
-        except BaseException as error:  # noqa: BLE001 - a stranger's code may raise, or leave, in any way
+        except BaseException as error:  # noqa: BLE001 - untrusted code may raise anything or exit
             sys.setprofile(None)
             answer["error"] = "".join(traceback.format_exception_only(type(error), error)).strip()[-500:]
             answer["raised"] = raised(root, error)
@@ -112,13 +112,13 @@ def run(job, keep):
             sys.setprofile(None)
             threading.setprofile(None)
 
-    time = Time(job["seconds"], tell)
+    time = Time(job["seconds"], write_answer)
     signal.signal(signal.SIGALRM, time.up)
     signal.alarm(time.seconds)
     for n, snippet in enumerate(job["snippets"]):
         if time.is_up:
             break
-        tell()
+        write_answer()
         before = set(names)
         attempt(execute, snippet, "<issue %d>" % n, names)
         for name in sorted(set(names) - before):
@@ -126,13 +126,13 @@ def run(job, keep):
             if name.startswith("test") and code is not None and code.co_argcount == 0 and not time.is_up:
                 attempt(names[name])
     signal.alarm(0)
-    tell()
+    write_answer()
 
 
 def main(path):
     with open(path) as opened:
         job = json.load(opened)
-    run(job, keeper(job["out"]))
+    run(job, answer_writer(job["out"]))
     os._exit(0)  # threads that a snippet left do not matter
 
 

@@ -1,4 +1,4 @@
-"""One test at a time, again and again in one process: pytest's items and unittest's cases.
+"""Runners of single tests, repeatedly in one process: pytest items and unittest cases.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -7,17 +7,17 @@ import copy
 import importlib
 import unittest
 
-from .sandbox import TimeUp
+from ..forked_sandbox import TimeUp
 
 
 class PytestTest:
-    """A collected pytest item. Its hooks are called directly: no report, no traceback text, no explained assertion."""
+    """A collected pytest item, run by its hooks directly: without report, traceback text or assertion details."""
 
     def __init__(self, item):
         self.item = item
 
     def run(self):
-        """Run the test; answers (outcome, exception)."""
+        """Run the test; return (outcome, exception)."""
         item = self.item
         if hasattr(item, "_initrequest"):
             item._initrequest()
@@ -27,7 +27,7 @@ class PytestTest:
         try:
             item.ihook.pytest_runtest_setup(item=item)
             item.ihook.pytest_runtest_call(item=item)
-            # A TestCase under pytest does not raise: its failures are kept here.
+            # A TestCase under pytest does not raise: its failures are stored here.
             error = item._excinfo[0].value if getattr(item, "_excinfo", None) else None
         except TimeUp as caught:
             late = caught
@@ -44,7 +44,7 @@ class PytestTest:
         return outcome(error), error
 
     def data(self):
-        """What the test was given and could change: its parameters."""
+        """Return the test's parameters, which it could change."""
         callspec = getattr(self.item, "callspec", None)
         return getattr(callspec, "params", None)
 
@@ -56,7 +56,7 @@ class UnittestTest:
         self.case = case
 
     def run(self):
-        """Run the test; answers (outcome, exception)."""
+        """Run the test; return (outcome, exception)."""
         result = Result()
         unittest.TestSuite([copy.copy(self.case)]).run(result)
         return "skipped" if result.skipped and not result.error else outcome(result.error), result.error
@@ -66,7 +66,7 @@ class UnittestTest:
 
 
 class Result(unittest.TestResult):
-    """Keeps the first exception and formats none."""
+    """A result that keeps the first exception and formats none."""
 
     error = None
 
@@ -94,7 +94,7 @@ def outcome(error):
 
 
 def unittest_tests(names):
-    """Name -> test, for the dotted names that can be loaded."""
+    """Return the tests of the dotted names that can be loaded, by name."""
     found = {}
     for name in names:
         parts = name.split(".")

@@ -1,4 +1,4 @@
-"""What runs under a root while a test does: steps from line to line, in which functions, on which types, in what order.
+"""Tracer of the code under a root while a test runs: steps from line to line, functions, types, and their order.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -10,23 +10,23 @@ import threading
 
 FOREIGN = (os.sep + "site-packages" + os.sep, os.sep + ".venv" + os.sep, os.sep + ".tox" + os.sep)
 FUNCTION = 0x1
-"""Set for code of functions: what a module and a class body do when they are imported late says nothing of a test."""
+"""The flag of functions' code; module and class bodies, which may be imported during a test, are not traced."""
 GENERATOR = 0x20 | 0x80 | 0x200
 INNER = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 SAMPLES, LOOKS, ATTRIBUTES = 3, 30, 40
 
 
 class Tracer:
-    """Between `start` and `stop`:
+    """Tracer between `start` and `stop`. It collects:
 
-    `steps`  root-relative path -> set of (line, line after it in the same frame); minus a function's first line stands
-             before its first step, 0 after its last
+    `steps`  root-relative path -> set of (line, next line in the same frame); before the first step of a function is
+             minus its first line, after the last step is 0
     `functions`  set of (path, first line) of the code that ran
-    `types`  (path, first line) -> name in scope -> set of names of types, of the first calls of each
-    `flow`   the last steps in the order of time: (number of the frame, path, line)
+    `types`  (path, first line) -> name in scope -> set of names of types, in the first calls of each function
+    `flow`   the last steps in order: (number of the frame, path, line)
     `calls`  number of a frame -> number of the frame that called it
 
-    `only` restricts it to some `functions`; `flow` is how many steps are kept (none, if 0).
+    `only` restricts it to some `functions`; `flow` is the number of steps kept (0: none).
     """
 
     def __init__(self, root, only=None, flow=0):
@@ -52,21 +52,21 @@ class Tracer:
 
     @property
     def lines(self):
-        """Path -> set of the lines that ran."""
+        """The lines that ran, as a set for each path."""
         return {path: {line for _, line in steps if line} for path, steps in self.steps.items() if steps}
 
     def path(self, filename):
-        """A file's path below the root, or None for one that is not the repository's."""
+        """Return a file's path below the root, or None if it is not the repository's."""
         try:
             return self._paths[filename]
         except KeyError:
             full = os.path.realpath(filename)
-            ours = filename[:1] != "<" and full.startswith(self.root) and not any(part in full for part in FOREIGN)
-            self._paths[filename] = found = full[len(self.root) :].replace(os.sep, "/") if ours else None
+            is_own = filename[:1] != "<" and full.startswith(self.root) and not any(part in full for part in FOREIGN)
+            self._paths[filename] = found = full[len(self.root) :].replace(os.sep, "/") if is_own else None
             return found
 
-    def _of(self, code):
-        """Path and set of steps for a code object, or None for one that is not looked at."""
+    def _target(self, code):
+        """Return path and set of steps for a code object, or None if it is not traced."""
         try:
             return self._codes[code]
         except KeyError:
@@ -80,7 +80,7 @@ class Tracer:
 
     def _call(self, frame, event, argument):
         code = frame.f_code
-        found = self._of(code)
+        found = self._target(code)
         if found is None:
             return None
         path, steps = found
@@ -93,7 +93,7 @@ class Tracer:
             nonlocal last, looks
             if looks and event in ("line", "return"):
                 looks -= 1
-                self._look(path, code, frame)
+                self._record_types(path, code, frame)
             if event == "line":
                 now = frame.f_lineno
                 steps.add((last, now))
@@ -107,7 +107,7 @@ class Tracer:
         return line
 
     def _number(self, frame):
-        """A number for each call; a generator keeps its own, a comprehension has its function's."""
+        """Return a number for the call of a frame: a generator keeps its number, a comprehension has its function's."""
         code = frame.f_code
         if code.co_flags & GENERATOR and self._numbered(frame):
             return self._numbered(frame)
@@ -124,7 +124,7 @@ class Tracer:
         return number
 
     def _numbered(self, frame):
-        """The frame's number, or 0; addresses are used again, so its code must be the one."""
+        """Return the frame's number, or 0; ids are reused, so the code is compared, too."""
         code, number = self._frames.get(id(frame), (None, 0))
         return number if code is frame.f_code else 0
 
@@ -133,8 +133,8 @@ class Tracer:
         self._samples[code] = count + 1
         return count < SAMPLES and code.co_name[:1] != "<"
 
-    def _look(self, path, code, frame):
-        """Note the types of what is in scope."""
+    def _record_types(self, path, code, frame):
+        """Record the types of the variables in scope."""
         names = self.types.setdefault((path, code.co_firstlineno), {})
         for name, value in list(frame.f_locals.items()):
             names.setdefault(name, set()).add(type(value).__name__)
@@ -143,8 +143,8 @@ class Tracer:
 
 
 def _attributes(value):
-    """What an object holds, without asking it: properties and `__getattr__` are left alone."""
+    """Return the attributes of an object without running its properties or `__getattr__`."""
     try:
         return list(object.__getattribute__(value, "__dict__").items())[:ATTRIBUTES]
-    except Exception:  # noqa: BLE001 - slots, C types, anything else that keeps none
+    except Exception:  # noqa: BLE001 - slots, C types, or other objects without a `__dict__`
         return []

@@ -1,5 +1,4 @@
-"""Calls seen while tests run: with which arguments the functions that candidates edit are called, and those through
-which tests reach them.
+"""Calls recorded while tests run: of the functions that candidates edit, and of those through which tests reach them.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -11,17 +10,20 @@ import sys
 import time
 import types
 
-from .shape import Shower
+from ..value_text import Shower
 
 VARARGS, VARKEYWORDS, GENERATOR, COROUTINES = 0x4, 0x8, 0x20, 0x80 | 0x100 | 0x200
 MOST, TRIED, PARTS = 40, 200, 500000
-"""Different calls kept of a function, and looked at; parts of values copied in all."""
+"""Limits: distinct calls kept for a function, calls examined for a function, parts of values copied in all."""
 SECONDS = 20.0
-"""CPU time that copying may take in all, where parts take long."""
+"""Limit of the CPU time for copying in all."""
 
 
 class Call:
-    """What a function was called with: `values` are [positional, named]; `failing`: in a test that is to be mended."""
+    """A recorded call. `values` are [positional, named]; `entry`: a test calls it; `failing`: in a failing test.
+
+    `made`: it is a variant of recorded calls.
+    """
 
     def __init__(self, function, values, entry, failing, made=False):
         self.function = function
@@ -32,10 +34,10 @@ class Call:
 
 
 class Recorder:
-    """Copies the arguments of outermost calls before they are used.
+    """Recorder that copies the arguments of outermost calls before they are used.
 
-    `edited` are the code objects of the functions that candidates edit. Of other functions those calls are kept that
-    come from a test and reach one of these: what a user of the repository calls.
+    `edited` are the code objects of the functions that candidates edit. Calls of other functions are kept if they come
+    from a test and reach one of these: they are what users of the repository call.
     """
 
     def __init__(self, root, edited):
@@ -57,14 +59,14 @@ class Recorder:
     def start(self, failing):
         self.failing = failing
         self._begin()
-        sys.setprofile(self._look)
+        sys.setprofile(self._on_event)
 
     def stop(self):
         sys.setprofile(None)
         self._begin()
 
     def calls(self):
-        """The calls in the order of the first time; those of functions that nobody could call again are left out."""
+        """Return the calls in the order of their first occurrence, without functions that cannot be called again."""
         functions = {}
         for one in gc.get_objects():
             if issubclass(type(one), types.FunctionType) and one.__code__ in self.seen:
@@ -76,9 +78,9 @@ class Recorder:
                 found += [Call(holders[0], *call) for call in list(calls.values())[:MOST]]
         return found
 
-    def _look(self, frame, event, argument):
+    def _on_event(self, frame, event, argument):
         code = frame.f_code
-        if event not in ("call", "return") or (event == "call" and self._goes_on(frame)):
+        if event not in ("call", "return") or (event == "call" and self._is_resumed(frame)):
             return
         if code in self.edited:
             self._reached = True
@@ -98,8 +100,8 @@ class Recorder:
                 self._keep(code, self._entry[1])
             self._entry = None
 
-    def _goes_on(self, frame):
-        """Whether a generator is only resumed."""
+    def _is_resumed(self, frame):
+        """Return whether a generator is only resumed."""
         if not frame.f_code.co_flags & GENERATOR or not (self._is_source(frame.f_code) or frame.f_code in self.edited):
             return False
         known = any(one is frame for one in self._suspended)
@@ -113,7 +115,7 @@ class Recorder:
             self.seen.setdefault(code, {}).setdefault(text, (values, entry, self.failing))
 
     def _copy(self, frame, code, entry):
-        """(text, values, entry) of the call that begins in a frame, or None where it is none to keep."""
+        """Return (text, values, entry) of the call that starts in a frame, or None if it is not to be kept."""
         self._tried[code] = self._tried.get(code, 0) + 1
         known = len(self.seen.get(code, ()))
         if self._tried[code] > TRIED or known >= MOST or code.co_flags & COROUTINES:
@@ -131,11 +133,11 @@ class Recorder:
             self._spent += time.process_time() - started
 
     def _is_from_source(self, frame):
-        """Whether it was called by the repository's own code."""
+        """Return whether it was called by the repository's own code."""
         return frame.f_back is not None and self._is_source(frame.f_back.f_code)
 
     def _is_source(self, code):
-        """Whether a code object is of the repository's own files, and of none with tests."""
+        """Return whether a code object comes from one of the repository's files that is not a test."""
         name = code.co_filename
         if name not in self._files:
             path = os.path.realpath(name)
@@ -145,14 +147,14 @@ class Recorder:
 
 
 def is_test(parts):
-    """Whether a path, in parts, is that of a test or of what belongs to tests."""
+    """Return whether a path, given as its parts, belongs to tests."""
     name = parts[-1]
-    beside = {"tests", "test", "testing", "site-packages", ".venv", ".tox"}.intersection(parts[:-1])
-    return bool(beside) or name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
+    test_folders = {"tests", "test", "testing", "site-packages", ".venv", ".tox"}.intersection(parts[:-1])
+    return bool(test_folders) or name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"
 
 
 def arguments(values, code):
-    """[positional, named] arguments by the local variables of a frame that begins."""
+    """Return the [positional, named] arguments from the local variables of a frame that starts."""
     names = code.co_varnames
     count, named = code.co_argcount, code.co_kwonlyargcount
     positional = [values[name] for name in names[:count]]

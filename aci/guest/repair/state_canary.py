@@ -1,4 +1,4 @@
-"""Notices that a candidate changed data that the next one would see.
+"""Canary that detects whether a candidate changed data that the next one would see.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -10,8 +10,8 @@ import os
 import sys
 import types
 
-from .restless import Kept
-from .swap import is_a
+from ..code_swap import has_type
+from .changing_state import StateSnapshot
 
 BOOKKEEPING = ("tearDown_exceptions", "_classSetupFailed", "_class_cleanups")
 ATOMS = frozenset((str, bytes, int, float, complex, bool, type(None)))
@@ -20,47 +20,46 @@ CACHE = type(functools.lru_cache()(len))
 
 
 class Canary:
-    """Globals and class attributes of the modules, what their functions hold (defaults, attributes, the variables that
-    they close over), and `extra` dicts.
+    """The data watched: globals and class attributes of the modules, the state of their functions, and `extra` dicts.
 
-    Objects are known by their ids and what they hold: nothing of the repository's runs while it looks, and the ids
-    stay theirs because the holders keep what was there at first.
+    The state of a function is its defaults, attributes and closure variables. Objects are compared by their ids and
+    contents, so that no code of the repository runs. Ids stay unique because the original objects are kept alive.
     """
 
     def __init__(self, modules, extra):
         self._holders = list(extra)
         self._held = []
-        self.kept = Kept()
+        self.snapshot = StateSnapshot()
         self._slots = {}
         self._names = {module.__name__ for module in modules}
         for module in modules:
             self._holders.append(vars(module))
             for value in list(vars(module).values()):
-                if is_a(value, type) and value.__module__ == module.__name__:
+                if has_type(value, type) and value.__module__ == module.__name__:
                     self._holders.append(vars(value))
         for holder in self._holders:
-            self.kept.add(holder)
+            self.snapshot.add(holder)
         self._look(self._keep)
 
     def look(self):
-        """A list that differs when any of the data does, what is restless put back."""
-        self.kept.put_back()
+        """Restore the restless data; return a list that differs if any of the data has changed."""
+        self.snapshot.put_back()
         return self._look(None)
 
     def _keep(self, value):
         self._held.append(value)
-        self.kept.add(value)
+        self.snapshot.add(value)
         if type(value).__dictoffset__ and not issubclass(type(value), (types.ModuleType, types.FunctionType, type)):
-            self.kept.add(_attributes(value))
+            self.snapshot.add(_attributes(value))
 
     def _look(self, keep):
         seen = []
         stack = []
         for holder in self._holders:
             for name, value in list(holder.items()):
-                if is_a(value, types.FunctionType) or (name[:2] != "__" and name not in BOOKKEEPING):
+                if has_type(value, types.FunctionType) or (name[:2] != "__" and name not in BOOKKEEPING):
                     stack.append((value, 0))
-        met = set()
+        visited = set()
         while stack and len(seen) < MOST:
             value, depth = stack.pop()
             kind = type(value)
@@ -70,8 +69,8 @@ class Canary:
             if keep:
                 keep(value)
             seen.append(id(value))
-            if depth < DEPTH and id(value) not in met:
-                met.add(id(value))
+            if depth < DEPTH and id(value) not in visited:
+                visited.add(id(value))
                 parts = self._parts(value, kind, seen)
                 if ATOMS.issuperset(map(type, parts)):
                     seen.extend(parts)
@@ -80,7 +79,7 @@ class Canary:
         return seen
 
     def _parts(self, value, kind, seen):
-        """What a value holds; how many they are goes into `seen`."""
+        """Return the parts of a value, and add their number to `seen`."""
         if issubclass(kind, (types.ModuleType, type, CACHE)):
             return ()
         if issubclass(kind, types.FunctionType):
@@ -93,6 +92,7 @@ class Canary:
             return ()
         parts += list(_attributes(value).values()) if kind.__dictoffset__ else []
         if kind not in self._slots:
+            # Only of the repository's classes: slots of others may be caches, as those of paths are.
             self._slots[kind] = [
                 slot for base in kind.__mro__ if base.__module__ in self._names for slot in _slots(base)
             ]
@@ -102,7 +102,7 @@ class Canary:
 
 
 def _contents(value, kind):
-    """The items of a container, in a list."""
+    """Return the items of a container as a list."""
     if issubclass(kind, dict):
         return list(dict.keys(value)) + list(dict.values(value))
     if issubclass(kind, list):
@@ -111,7 +111,7 @@ def _contents(value, kind):
         return list(tuple.__iter__(value))
     if issubclass(kind, (set, frozenset)):
         base = set if issubclass(kind, set) else frozenset
-        return sorted(base.__iter__(value), key=_known_by)
+        return sorted(base.__iter__(value), key=_sort_key)
     if issubclass(kind, bytearray):
         return [bytes(value)]
     if kind.__module__ in ("collections", "array"):
@@ -124,11 +124,11 @@ def _attributes(value):
         held = object.__getattribute__(value, "__dict__")
     except Exception:  # noqa: BLE001 - any object may refuse in any way
         return {}
-    return held if is_a(held, dict) else {}
+    return held if has_type(held, dict) else {}
 
 
 def _held(function):
-    """What a function keeps between its calls."""
+    """Return the state of a function between its calls."""
     parts = [part for part in (function.__defaults__, function.__kwdefaults__, function.__dict__) if part]
     return parts + [_cell(cell) for cell in function.__closure__ or ()]
 
@@ -148,21 +148,23 @@ def _slot(slot, value):
 
 
 def _slots(kind):
-    """What gives access to the slots of a class; others' may hold what is only remembered, as those of paths do."""
+    """Return the slot descriptors of a class."""
     return [value for value in list(vars(kind).values()) if type(value) is types.MemberDescriptorType]
 
 
-def _known_by(value):
+def _sort_key(value):
     return (0, repr(value)) if type(value) in ATOMS else (1, str(id(value)))
 
 
 def caches(root):
-    """The `lru_cache`s around the repository's functions: what a candidate left in them is not the next one's."""
+    """Return the `lru_cache`s of the repository's functions, which must be cleared between candidates."""
     prefix = os.path.join(root, "")
     return [
         found
         for found in gc.get_objects()
-        if type(found) is CACHE and is_a(getattr(found, "__module__", None), str) and _file_of(found).startswith(prefix)
+        if type(found) is CACHE
+        and has_type(getattr(found, "__module__", None), str)
+        and _file_of(found).startswith(prefix)
     ]
 
 

@@ -1,14 +1,14 @@
-"""`python -m unittest`, recorded."""
+"""Replacement for `python -m unittest` that records the results."""
 
 import sys
 import unittest.result
 import unittest.runner
 
-from . import cases
+from . import unittest_recorder
 
 if not hasattr(unittest.TestResult.startTest, "__wrapped__"):
-    cases.install(unittest.result, unittest.runner)
-if cases.HERE.listens_to(None):
-    cases.HERE.begin()
+    unittest_recorder.install(unittest.result, unittest.runner)
+if unittest_recorder.RECORDER.listens_to(None):
+    unittest_recorder.RECORDER.begin()
 sys.argv[0] = "python -m unittest"
 unittest.main(module=None)

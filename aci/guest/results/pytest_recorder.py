@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from .run import Clock, asked_run, dotted, enter, frames, is_wanted, relative_to
+from .recorded_run import Clock, dotted, frames, is_wanted, relative_to, restore_recorder, take_requested_run
 
 
 class Selection:
-    """Runs the asked tests only, and adds to each report what only the process that ran it knows."""
+    """Plug-in that selects the requested tests, and adds to reports what only the process running the test knows."""
 
     def __init__(self, root, nodes, limit):
         self.root = root
@@ -49,13 +49,13 @@ class Selection:
 
 
 class Workers:
-    """Hands the selection to the workers of pytest-xdist."""
+    """Plug-in that passes the selection to the workers of pytest-xdist."""
 
     def __init__(self, run):
         self.run = run
 
     def pytest_xdist_setupnodes(self):
-        enter()  # this process runs no test itself, and its workers are to load us
+        restore_recorder()  # this process runs no test itself, and its workers have to load the recorder
 
     def pytest_configure_node(self, node):
         node.workerinput["swe_agent"] = [self.run.root, self.run.nodes, self.run.limit]
@@ -79,7 +79,7 @@ class Recorder:
             self.run.result(report.nodeid, outcome, message, path, line, report.duration, extra[0], extra[1])
 
     def outcome(self, report):
-        """What this phase says about the test; None for a phase that went as it should."""
+        """Return the outcome that this phase decides, None for a set-up or teardown that succeeded."""
         if report.failed:
             return "failed" if report.when == "call" else "error"
         if report.skipped:
@@ -108,9 +108,9 @@ class Recorder:
 
 def pytest_configure(config):
     global RUN
-    handed = getattr(config, "workerinput", {}).get("swe_agent")
-    if handed:
-        select(config, *handed)
+    selection = getattr(config, "workerinput", {}).get("swe_agent")
+    if selection:
+        select(config, *selection)
         return
     run, RUN = RUN, None
     if run is None:
@@ -133,7 +133,7 @@ def select(config, root, nodes, limit):
 
 
 def files_of(nodes, folders):
-    """The files and folders of the asked nodes; empty where a node names a module and all must be collected."""
+    """Return the files and folders of the requested nodes; [] if a node is a module name, so that all are collected."""
     found = []
     for node in nodes:
         path = node.partition("::")[0]
@@ -145,6 +145,6 @@ def files_of(nodes, folders):
     return found or [os.path.dirname(os.path.abspath(__file__))]
 
 
-RUN = asked_run()
+RUN = take_requested_run()
 if RUN is not None:
     RUN.write(start="pytest")

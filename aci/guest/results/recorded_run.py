@@ -1,4 +1,4 @@
-"""What the host asked for, the file that answers it, and what the recorders of pytest and unittest share."""
+"""The requested run, its result file, and other code shared by the recorders of pytest and unittest."""
 
 import atexit
 import errno
@@ -9,26 +9,26 @@ import signal
 import sys
 import threading
 
-FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PLUGIN = "swe_agent_results.plugin"
+FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLUGIN = __package__ + ".pytest_recorder"
 MESSAGE, SHORT_MESSAGE, MANY = 4000, 300, 2000
-"""Characters of a message, and of those after so many, so that no suite's results outgrow the host's memory."""
+"""Characters of a message, and of those after the first MANY: the host has to hold all results in memory."""
 FRAMES = 60
 SEPARATORS = re.compile(r"::|[.\[/]")
 
 
 class Run:
-    """What the host asked for, and the file that answers it."""
+    """The run that the host requested, and the file for its results."""
 
     def __init__(self, file):
         with open(file, encoding="utf-8") as opened:
-            asked = json.load(opened)
-        self.root = os.path.realpath(asked["root"])
-        self.cache = asked["cache"]
-        self.limit = asked["limit"]
-        self.nodes = [normal(node) for node in asked["nodes"]]
+            request = json.load(opened)
+        self.root = os.path.realpath(request["root"])
+        self.cache = request["cache"]
+        self.limit = request["limit"]
+        self.nodes = [normal(node) for node in request["nodes"]]
         self.file = file
-        self.out = open(asked["out"], "a", encoding="utf-8")  # noqa: SIM115  open until the process ends
+        self.out = open(request["out"], "a", encoding="utf-8")  # noqa: SIM115  open until the process ends
         atexit.register(self.out.close)
         self.process = os.getpid()
         self.messages = 0
@@ -40,7 +40,7 @@ class Run:
                 self.out.flush()
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    os.replace(self.file, os.path.join(os.path.dirname(self.file), "full"))  # which needs no room
+                    os.replace(self.file, os.path.join(os.path.dirname(self.file), "full"))  # needs no space
                 raise
 
     def result(self, id, outcome, message="", path="", line=0, seconds=0.0, error="", trace=()):
@@ -61,14 +61,14 @@ class Run:
 
 
 def relative_to(root, path):
-    """Repository-relative and POSIX inside the repository, else absolute."""
+    """Return a path relative to the repository if it is inside, else an absolute one, in POSIX form."""
     path = os.path.realpath(os.path.join(root, path))
     inside = path.startswith(root + os.sep)
     return (os.path.relpath(path, root) if inside else path).replace(os.sep, "/")
 
 
 def frames(root, traceback):
-    """The repository's own frames, innermost last: [path, line, function]."""
+    """Return the repository's own frames, innermost last: [path, line, function]."""
     found = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -80,14 +80,14 @@ def frames(root, traceback):
 
 
 class RanTooLong(BaseException):
-    """Not an Exception: code under test that catches everything it expects must not catch this."""
+    """A test exceeded its time limit. Not an Exception, so that the code under test does not catch it."""
 
 
 class Clock:
-    """Fails a test that takes longer than `limit` seconds; after each that did, the next may take half as long, but
-    a second in any case.
+    """Time limit for tests: fails a test that runs longer than `limit` seconds.
 
-    An alarm signal, so only where nothing else uses it; a hang in C code is left to the limit of the whole run.
+    After each such test the limit is halved, but not below `least`. It uses the alarm signal, so it is inactive if
+    other code uses that; a hang in C code is left to the limit of the whole run.
     """
 
     def __init__(self, limit):
@@ -110,30 +110,30 @@ class Clock:
         raise RanTooLong("ran longer than {:g} s".format(limit))
 
 
-def asked_run():
-    """The run that the environment asks for; only the first asker gets it. From here on nothing of ours is in it."""
-    leave()
+def take_requested_run():
+    """Return the run that the environment requests, only once per process, and remove the recorder's variables."""
+    remove_recorder()
     file = os.environ.pop("SWE_AGENT_RUN", "")
     return Run(file) if file else None
 
 
-def leave():
-    """Take us out of what tests and their children see: they have PYTHONPATH as the user's session has it."""
+def remove_recorder():
+    """Remove the recorder from sys.path and the environment: tests and their children see the user's PYTHONPATH."""
     sys.path[:] = [path for path in sys.path if path != FOLDER]
     _without("PYTHONPATH", os.pathsep, FOLDER)
     _without("PYTEST_PLUGINS", ",", PLUGIN)
 
 
-def enter():
-    """Put us back for a process of this run that is to load us."""
-    for name, separator, ours in (("PYTHONPATH", os.pathsep, FOLDER), ("PYTEST_PLUGINS", ",", PLUGIN)):
-        _without(name, separator, ours)
-        os.environ[name] = separator.join([ours] + ([os.environ[name]] if os.environ.get(name) else []))
+def restore_recorder():
+    """Put the recorder back into the environment, for processes of this run that have to load it."""
+    for name, separator, own_value in (("PYTHONPATH", os.pathsep, FOLDER), ("PYTEST_PLUGINS", ",", PLUGIN)):
+        _without(name, separator, own_value)
+        os.environ[name] = separator.join([own_value] + ([os.environ[name]] if os.environ.get(name) else []))
 
 
-def _without(name, separator, ours):
+def _without(name, separator, own_value):
     if name in os.environ:
-        left = [part for part in os.environ[name].split(separator) if part != ours]
+        left = [part for part in os.environ[name].split(separator) if part != own_value]
         os.environ[name] = separator.join(left)
         if not left:
             del os.environ[name]
@@ -151,7 +151,7 @@ def dotted(path):
 
 
 def is_wanted(names, nodes):
-    """Whether one of a test's names is a node or lies below one (its class, file or folder)."""
+    """Return whether one of a test's names is a node or lies below one (its class, file or folder)."""
     return any(
         name in nodes or any(name[: cut.start()] in nodes for cut in SEPARATORS.finditer(name)) for name in names
     )

@@ -1,19 +1,19 @@
-"""Stands before the target's own sitecustomize, where there is one: lets unittest record, and hands on.
+"""The `sitecustomize` of test runs: makes unittest record results, then runs the target's own sitecustomize, if any.
 
-A process that never runs a test is left as it was; our folder is off sys.path before anything else runs.
+A process that never runs a test is not changed; this folder is removed from sys.path before anything else runs.
 """
 
 import os
 import sys
 from importlib.machinery import PathFinder
 
-import swe_agent_results  # noqa: F401  from here on its parts are found without sys.path
+import _swe_agent_guest.results  # noqa: F401  its modules are then found without sys.path
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 class Unittest:
-    """Finds unittest.runner once, and teaches it to record when it is loaded."""
+    """Finder of `unittest.runner` that installs the recorder when the module is loaded, once."""
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
@@ -26,16 +26,16 @@ class Unittest:
 
             def exec_module(module):
                 load(module)
-                from swe_agent_results import cases
+                from _swe_agent_guest.results import unittest_recorder
 
-                cases.install(sys.modules["unittest.result"], module)
+                unittest_recorder.install(sys.modules["unittest.result"], module)
 
             spec.loader.exec_module = exec_module
         return spec
 
 
-def hand_on():
-    """Run the sitecustomize that we hide."""
+def run_hidden_sitecustomize():
+    """Run the sitecustomize that this one hides."""
     spec = PathFinder.find_spec("sitecustomize", sys.path)
     if spec is not None and spec.loader is not None:
         from importlib.util import module_from_spec
@@ -48,4 +48,4 @@ def hand_on():
 sys.path[:] = [path for path in sys.path if os.path.abspath(path) != FOLDER]
 if "SWE_AGENT_RUN" in os.environ:
     sys.meta_path.insert(0, Unittest)
-hand_on()
+run_hidden_sitecustomize()

@@ -1,7 +1,7 @@
-"""Records what everything reports that is built on unittest: `python -m unittest`, Django's runners, `setup.py test`.
+"""Recorder for everything built on unittest: `python -m unittest`, Django's runners, `setup.py test`.
 
-`TestResult` and `TextTestRunner` themselves are taught to tell, since frameworks derive their own from them. A test
-that runs tests, and a child process, tell nothing.
+It patches `TestResult` and `TextTestRunner` themselves, since frameworks subclass them. Tests that run inside a test or
+in a child process are not recorded.
 """
 
 # ruff: noqa: N802  unittest's own names
@@ -14,7 +14,7 @@ import sys
 import time
 import unittest
 
-from .run import Clock, asked_run, dotted, frames, is_wanted, relative_to
+from .recorded_run import Clock, dotted, frames, is_wanted, relative_to, take_requested_run
 
 PLACEHOLDER = re.compile(
     r"unittest\.loader\.(?:_FailedTest|ModuleSkipped|ModuleImportFailure|LoadTestsFailure)\.(.+)"
@@ -23,25 +23,25 @@ PLACEHOLDER = re.compile(
 
 
 class Recorder:
-    """What this process tells. `owner` is the result whose test is running, `depth` counts runners in runners."""
+    """The recorder of this process. `owner` is the result whose test is running, `depth` counts nested runners."""
 
     def __init__(self):
         self.run = self.clock = self.owner = None
-        self.asked = self.open = self.foreign = False
+        self.is_initialised = self.open = self.foreign = False
         self.depth = self.began = 0
 
     def listens_to(self, result):
-        """Whether a result is one of the run asked for, not one within a test of it."""
-        if not self.asked:
-            self.asked = True
-            self.run = asked_run()
+        """Return whether a result belongs to the requested run, and not to a run inside one of its tests."""
+        if not self.is_initialised:
+            self.is_initialised = True
+            self.run = take_requested_run()
             if self.run:
                 self.clock = Clock(self.run.limit)
                 atexit.register(lambda: self.foreign and self.finish(0, 0))
         return self.run is not None and self.owner in (None, result)
 
     def begin(self, foreign=False):
-        """`foreign`: by a runner of others, of which only the end of the process tells that it is done."""
+        """Write the start line once. `foreign`: the runner is not unittest's; it is done when the process ends."""
         if not self.open:
             self.open, self.foreign = True, foreign
             self.run.write(start="unittest")
@@ -67,18 +67,18 @@ class Recorder:
         )
 
 
-HERE = Recorder()
+RECORDER = Recorder()
 
 
-def telling(tell):
-    """Wraps the method of `TestResult` that `tell` is named after: it is called, then told."""
+def wrap_method(record):
+    """Return a wrapper for the method of `TestResult` with the name of `record`, which is called after the method."""
 
     def wrap(method):
         @functools.wraps(method)
         def wrapped(self, test, *arguments):
             answer = method(self, test, *arguments)
-            if HERE.listens_to(self):
-                tell(self, test, *arguments)
+            if RECORDER.listens_to(self):
+                record(self, test, *arguments)
             return answer
 
         return wrapped
@@ -87,100 +87,100 @@ def telling(tell):
 
 
 def startTest(result, test):
-    HERE.begin(foreign=True)
-    HERE.owner, HERE.began = result, time.time()
-    HERE.clock.start()
-    HERE.run.write(running=name_of(test))
+    RECORDER.begin(foreign=True)
+    RECORDER.owner, RECORDER.began = result, time.time()
+    RECORDER.clock.start()
+    RECORDER.run.write(running=name_of(test))
 
 
 def stopTest(result, test):
-    HERE.clock.stop()
-    HERE.owner, HERE.began = None, 0
+    RECORDER.clock.stop()
+    RECORDER.owner, RECORDER.began = None, 0
 
 
 def addSuccess(result, test):
-    HERE.record(test, "passed")
+    RECORDER.record(test, "passed")
 
 
 def addFailure(result, test, err):
-    HERE.record(test, "failed", err)
+    RECORDER.record(test, "failed", err)
 
 
 def addError(result, test, err):
-    HERE.record(test, "error" if PLACEHOLDER.match(test.id()) else "failed", err)
+    RECORDER.record(test, "error" if PLACEHOLDER.match(test.id()) else "failed", err)
 
 
 def addSkip(result, test, reason):
-    HERE.record(test, "skipped", message=str(reason))
+    RECORDER.record(test, "skipped", message=str(reason))
 
 
 def addExpectedFailure(result, test, err):
-    HERE.record(test, "xfailed", err)
+    RECORDER.record(test, "xfailed", err)
 
 
 def addUnexpectedSuccess(result, test):
-    HERE.record(test, "failed", message="unexpected success")
+    RECORDER.record(test, "failed", message="unexpected success")
 
 
 def addSubTest(result, test, subtest, err):
     if err is not None:
-        HERE.record(test, "failed", err)
+        RECORDER.record(test, "failed", err)
 
 
-TOLD = (startTest, stopTest, addSuccess, addFailure, addError, addSkip, addExpectedFailure, addUnexpectedSuccess)
+RECORDED = (startTest, stopTest, addSuccess, addFailure, addError, addSkip, addExpectedFailure, addUnexpectedSuccess)
 
 
-def running(method):
-    """Wraps `TextTestRunner.run`: narrowed to what was asked for, to its end whatever fails, with a count of all."""
+def wrap_run(method):
+    """Return a wrapper for `TextTestRunner.run` that runs the requested tests, without failfast, and counts them."""
 
     @functools.wraps(method)
     def run(self, test):
-        HERE.depth += 1
+        RECORDER.depth += 1
         try:
-            if HERE.depth > 1 or HERE.owner is not None or not HERE.listens_to(None):
+            if RECORDER.depth > 1 or RECORDER.owner is not None or not RECORDER.listens_to(None):
                 return method(self, test)
-            HERE.begin()
+            RECORDER.begin()
             self.failfast = False
-            result = method(self, chosen(test, HERE.run) if HERE.run.nodes else test)
-            HERE.finish(0 if result.wasSuccessful() else 1, result.testsRun)
+            result = method(self, select_tests(test, RECORDER.run) if RECORDER.run.nodes else test)
+            RECORDER.finish(0 if result.wasSuccessful() else 1, result.testsRun)
             return result
         finally:
-            HERE.depth -= 1
+            RECORDER.depth -= 1
 
     return run
 
 
 def install(result, runner):
-    """Teach the classes of these modules, `unittest.result` and `unittest.runner`, to tell."""
-    for tell in (*TOLD, addSubTest):
-        setattr(result.TestResult, tell.__name__, telling(tell)(getattr(result.TestResult, tell.__name__)))
-    runner.TextTestRunner.run = running(runner.TextTestRunner.run)
+    """Patch the classes of the modules `unittest.result` and `unittest.runner` to record results."""
+    for record in (*RECORDED, addSubTest):
+        setattr(result.TestResult, record.__name__, wrap_method(record)(getattr(result.TestResult, record.__name__)))
+    runner.TextTestRunner.run = wrap_run(runner.TextTestRunner.run)
 
 
-def chosen(suite, run):
-    """The asked tests of the suite, and those of asked files that the suite's discovery did not reach."""
+def select_tests(suite, run):
+    """Return the requested tests of the suite, and those of requested files that its discovery did not find."""
     nodes = set(run.nodes)
-    found = [test for test in flat(suite) if is_wanted(names_of(test, run), nodes)]
+    found = [test for test in flatten(suite) if is_wanted(names_of(test, run), nodes)]
     covered = {name for test in found for name in names_of(test, run)}
     for path in sorted({node.partition("::")[0] for node in nodes}):
         file = os.path.join(run.root, path)
         reached = dotted(path) in covered or any(name.startswith(path) for name in covered)
         if path.endswith(".py") and os.path.isfile(file) and not reached:
-            found += [test for test in flat(load(file)) if is_wanted(names_of(test, run), nodes)]
+            found += [test for test in flatten(load(file)) if is_wanted(names_of(test, run), nodes)]
     return unittest.TestSuite(found)
 
 
 def load(file):
-    """The tests of one file, imported under the name that its packages give it."""
+    """Load the tests of one file, imported under the name that its packages give it."""
     top = os.path.dirname(file)
     while os.path.exists(os.path.join(top, "__init__.py")):
         top = os.path.dirname(top)
     return unittest.TestLoader().discover(os.path.dirname(file), os.path.basename(file), top)
 
 
-def flat(suite):
+def flatten(suite):
     if isinstance(suite, unittest.TestSuite):
-        return [test for part in suite for test in flat(part)]
+        return [test for part in suite for test in flatten(part)]
     return [suite]
 
 
@@ -206,7 +206,7 @@ def names_of(test, run):
 
 
 def place_of(test):
-    """File and line where a test is written; ("", 0) for a placeholder of something that could not be loaded."""
+    """Return file and line of a test; ("", 0) for a placeholder of something that could not be loaded."""
     if PLACEHOLDER.match(test.id()):
         return "", 0
     module = sys.modules.get(type(test).__module__)

@@ -1,8 +1,7 @@
-"""Stops code that is called with made-up arguments before it does harm: files, processes, network, signals.
+"""Guard against harm by code that is called with generated arguments: to files, processes, the network, signals.
 
-By an audit hook, which Python has since 3.8 and which cannot be taken off: for processes of our own only. What raises
-no audit event is replaced.
-Standard library only, for the target's own Python (3.6 and later).
+It uses an audit hook (Python 3.8 and later), which cannot be removed, so it is for the agent's own processes only.
+Functions that raise no audit event are replaced. Standard library only, for the target's own Python (3.6 and later).
 """
 
 import contextlib
@@ -25,8 +24,8 @@ HARMS = (
     *("os.symlink", "os.chmod", "os.chown", "os.chflags", "os.truncate", "os.utime", "os.setxattr", "os.removexattr"),
     *("os.chdir", "os.fchdir", "os.lockf", "signal.", "time.sleep", "tempfile.", "resource."),
 )
-LOOKS = "open", "os.listdir", "os.scandir"
-UNHEARD = (
+READS = "open", "os.listdir", "os.scandir"
+UNAUDITED = (
     *(
         ("atexit", "register"),
         ("posix", "mkfifo"),
@@ -36,23 +35,23 @@ UNHEARD = (
     ),
     *(("_posixshmem", "shm_unlink"), ("_gdbm", "open"), ("_dbm", "open")),
 )
-"""Functions that do harm without an audit event, now or when the process ends."""
+"""Functions that can do harm without an audit event, now or when the process ends."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-class Harm(BaseException):
-    """What was called would have done something outside of its process, or has looked where nobody asked it to."""
+class HarmStopped(BaseException):
+    """The code would have changed something outside its process, or read files outside the allowed folders."""
 
 
-class Watch:
-    """`harm`: what was stopped first since `begin`, "" if nothing.
+class AuditGuard:
+    """The audit hook and its state. `harm` is the first event stopped since `begin`, "" if none.
 
-    Once installed it is never off, as what a call leaves behind (finalizers, threads, what is registered for the end)
-    runs when it has returned. While it is not `strict` only commands and the network are forbidden.
+    Once installed it is always active, as finalizers, threads and exit handlers of a call may run after it has
+    returned. If it is not `strict`, only commands and the network are forbidden.
     """
 
     def __init__(self, root, strict=True):
-        # Who warns or formats a traceback reads source, ours too.
+        # Warnings and tracebacks read source files, this package's too.
         places = [root, sys.prefix, sys.base_prefix, os.path.dirname(os.__file__), os.path.dirname(__file__)]
         self.places = tuple(os.path.join(os.path.realpath(one), "") for one in places)
         self.harm = ""
@@ -63,19 +62,19 @@ class Watch:
         return hasattr(sys, "addaudithook")
 
     def install(self):
-        sys.addaudithook(self._see)
+        sys.addaudithook(self._on_event)
 
     def begin(self):
         self.harm = ""
 
     def stop(self, event):
         self.harm = self.harm or event
-        raise Harm(event)
+        raise HarmStopped(event)
 
     def replace(self):
-        """Put what stops in the place of what raises no event, wherever a module holds it."""
+        """Replace functions without an audit event, in all modules that refer to them, by ones that stop the caller."""
         stops = {}
-        for module, name in UNHEARD:
+        for module, name in UNAUDITED:
             with contextlib.suppress(ImportError, AttributeError):
                 real = getattr(importlib.import_module(module), name)
                 stops[id(real)] = _Stop(self, name, real)
@@ -85,9 +84,9 @@ class Watch:
                 if id(value) in stops:
                     held[name] = stops[id(value)]
 
-    def _see(self, event, arguments):
-        if event in LOOKS:
-            bad = self.strict and not self._may_look(event, arguments)
+    def _on_event(self, event, arguments):
+        if event in READS:
+            bad = self.strict and not self._may_read(event, arguments)
         elif event == "import":
             bad = self.strict and str(arguments[0]).split(".")[0] == "multiprocessing"
         else:
@@ -95,8 +94,8 @@ class Watch:
         if bad:
             self.stop(event)
 
-    def _may_look(self, event, arguments):
-        """Reading the repository's own files and the interpreter's, which imports do."""
+    def _may_read(self, event, arguments):
+        """Return whether it reads only files of the repository or the interpreter, as imports do."""
         path = arguments[0]
         if event == "open":
             mode, flags = arguments[1], arguments[2]
@@ -104,7 +103,7 @@ class Watch:
                 return False
             if isinstance(flags, int) and flags & WRITING:
                 return False
-        if type(path) not in (str, bytes, type(None)):  # an object of other code's might say something else each time
+        if type(path) not in (str, bytes, type(None)):  # another object might return a different path each time
             return False
         try:
             real = os.path.realpath(os.fsdecode(path)) if path is not None else os.getcwd()
@@ -114,14 +113,14 @@ class Watch:
 
 
 class _Stop:
-    """Stands for a function, and stops whoever calls it."""
+    """Replacement for a function that stops its caller."""
 
     def __init__(self, watch, name, real):
         self.watch, self.name, self.real = watch, name, real
 
     def __call__(self, *arguments, **named):
         code = sys._getframe(1).f_code
-        # Modules of the interpreter's, as logging, are registered for the end while they are imported.
+        # Modules of the standard library, such as logging, register exit handlers while they are imported.
         if (
             self.name == "register"
             and code.co_name == "<module>"
@@ -132,7 +131,7 @@ class _Stop:
 
 
 def _is_pair(event):
-    """Whether a socket is made as one of a pair, which is heard by nobody else: the event loop of asyncio has one."""
+    """Return whether a socket is created for a private socket pair, as asyncio's event loop does."""
     if event != "socket.__new__":
         return False
     frame = sys._getframe(2)
@@ -141,11 +140,14 @@ def _is_pair(event):
 
 
 def guard(names, root):
-    """Watch the tests among a module's `names` while each runs, and forbid its process commands and the network from
-    then on: what a test leaves behind runs later."""
-    if not Watch.is_possible():
+    """Guard the tests among a module's `names` strictly while each runs.
+
+    From then on commands and the network are forbidden in the whole process, as code that a test leaves behind may run
+    later.
+    """
+    if not AuditGuard.is_possible():
         return
-    watch = Watch(root, strict=False)
+    watch = AuditGuard(root, strict=False)
     watch.replace()
     watch.install()
     for value in [names, *names.values()]:
@@ -168,7 +170,7 @@ def _watched(watch, test):
         watch.strict = True
         try:
             test(*arguments)
-        except Harm:
+        except HarmStopped:
             pass
         finally:
             watch.strict = False

@@ -1,9 +1,9 @@
-"""Calls a module with arguments written as source: what they cover, what can be asserted, which mutants they notice.
+"""Server that runs generated test cases of a module: their coverage, possible assertions, and the mutants they detect.
 
-One process imports the module; everything is run in forked children of it. A case is {id, lines, call, watch}: `lines`
-are statements, `call` an expression whose value is `result`, `watch` names of `lines` that are looked at afterwards. A
-case with an empty `call` is a test that somebody wrote: all of it counts, and it asserts what it asserts.
-Requests come as JSON lines on descriptor 7, answers go to 8.
+One process imports the module; everything runs in forked children of it. A case is {id, lines, call, watch}: `lines`
+are statements, `call` is an expression whose value becomes `result`, `watch` are names from `lines` that are inspected
+afterwards. A case with an empty `call` is an existing test: its coverage counts as a whole, and it keeps its own
+assertions. Requests are JSON lines on descriptor 7, answers go to descriptor 8.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -30,32 +30,32 @@ import time
 import unittest
 import warnings
 
-from .asserting import Assertions
-from .chance import Asked
-from .describing import described
-from .harmless import Harm, Watch
-from .sandbox import PRIVATE, SLAIN, Child, TimeUp, cpu_limit
-from .subject import module_name
-from .swap import FUTURE, Editor, compile_function, edited
+from ..code_swap import FUTURE, Editor, apply_edits, compile_function
+from ..forked_sandbox import CPU_LIMIT_SIGNAL, PRIVATE_DESCRIPTORS, Child, TimeUp, cpu_limit
+from ..subject_function import module_name
+from .audit_guard import AuditGuard, HarmStopped
+from .module_description import describe_module
+from .nondeterminism import NondeterminismProbe
+from .value_assertions import Assertions
 
 SOURCE, SINK = 7, 8
 RAISE = dis.opmap["RAISE_VARARGS"]
 DRAWN, PATIENCE, QUIET = 30, 3.0, 0.25
-"""Items taken of what is lazy; seconds of silence after which a child is ended, and after which it is looked whether it
-sleeps: who does so at two looks without using the CPU waits for what does not come."""
+"""Items taken from an iterator; seconds of silence before a child is killed, and before a check whether it sleeps. A
+child that sleeps at two checks, without using the CPU in between, waits for something that does not come."""
 MOST_WAITS = 3
-"""Cases of a request that wait, after which its others are not tried; and how often a mutant may wait."""
-LEAVING = 20
-"""Looks, 5 ms apart, after which a thread that is still there is left behind."""
-LOOKED_AT = 3
-"""How many times as long a case may take whose calls are looked at."""
+"""Waiting cases after which the request's other cases are not tried; also, how often a mutant may wait."""
+THREAD_CHECKS = 20
+"""Checks, 5 ms apart, after which a thread that is still running counts as left behind."""
+PROFILED = 3
+"""Factor of the time limit for a case whose calls are profiled."""
 MOST_ARCS = 20000
 CONTAINERS = (list, dict, set, tuple, str, bytes)
 HELPERS = {"islice": itertools.islice, "math": math, "asyncio": asyncio, "copy": copy}
 
 
 class Server:
-    """Holds the imported module with its mutants, compiled."""
+    """The imported module with its compiled mutants."""
 
     def __init__(self, job):
         self.root, self.path = os.path.realpath(job["root"]), job["path"]
@@ -68,19 +68,19 @@ class Server:
         with contextlib.suppress(ImportError):
             self.names.setdefault("pytest", importlib.import_module("pytest"))
         self.assertions = Assertions(vars(self.module))
-        self.watch = Watch(self.root)
+        self.watch = AuditGuard(self.root)
         self.caches = [one for one in gc.get_objects() if type(one) is functools._lru_cache_wrapper]
         self.code = Editor(self.root)
         self.mutants = self._compiled(job["mutants"])
-        self.once, self.noticed = False, set()
+        self.once, self.detected = False, set()
         self.waited = collections.Counter()
         self.threads = 0
         self.watch.replace()
         if hasattr(gc, "freeze"):
-            gc.freeze()  # so that to collect what a case leaves behind takes no longer than that is large
+            gc.freeze()  # collecting the garbage of a case then takes time in proportion to that garbage only
 
     def _compiled(self, mutants):
-        """Number -> (functions, code before, code with the mutant), of those that can be put in."""
+        """Return number -> (functions, original code, mutated code) of the mutants that can be applied."""
         found, source = {}, self.code.source(self.path)
         for number, mutant in enumerate(mutants):
             function = mutant["function"]
@@ -88,7 +88,7 @@ class Server:
             if not made or len({one.__code__ for one in made}) > 1:
                 continue
             old = made[0].__code__
-            text = edited(source, mutant["edits"], function["start"], function["end"])
+            text = apply_edits(source, mutant["edits"], function["start"], function["end"])
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -101,13 +101,13 @@ class Server:
         return found
 
     def answer(self, request):
-        units, self.once, self.noticed = request["units"], request.get("once"), set()
+        units, self.once, self.detected = request["units"], request.get("once"), set()
         work = self.observe if request["mode"] == "observe" else self.check
         found, at, waits = {}, 0, 0
         while at < len(units):
             begun, known = [at], len(found.get(at, ()))
 
-            def receive(value):  # beside which the code under test may have written
+            def receive(value):  # the code under test may have written such lines, too
                 if not isinstance(value, dict):
                     return
                 if type(value.get("begin")) is int and begun[0] <= value["begin"] < len(units):  # noqa: B023
@@ -119,7 +119,7 @@ class Server:
             ended = _forked(functools.partial(self._child, work, units, rest, request["limit"]), receive)
             waits += ended == "waits"
             first, at = at, begun[0]
-            if ended == "done":  # with the last, or because something was left behind
+            if ended == "done":  # after the last unit, or because a unit left something behind
                 at += 1
                 continue
             answers = found.setdefault(at, [])
@@ -133,7 +133,7 @@ class Server:
                 fresh = answers[known if at == first else 0 :]
                 if ended == "waits" and any(one.get("steady") for one in fresh):
                     self.waited.update(_untried(units[at], fresh)[:1])
-                at = _behind(units, at, answers, fresh)
+                at = _next_unit(units, at, answers, fresh)
         return {"answers": [one for number in sorted(found) for one in found[number]]}
 
     def _child(self, work, units, numbers, limit, emit):
@@ -142,11 +142,11 @@ class Server:
         for number in numbers:
             emit({"begin": number})
             work(units[number], limit, lambda value: emit(dict(value, unit=number)))  # noqa: B023 - called at once
-            if self._has_left():
+            if self._left_behind():
                 return
 
     def _begin(self, seed=0):
-        """The state that each case begins in."""
+        """Set the state in which each case starts."""
         self.watch.begin()
         self.threads = _thread._count()
         for cache in self.caches:
@@ -154,19 +154,21 @@ class Server:
         random.seed(seed)
 
     def _settle(self, limit):
-        """Free what the case has left behind, so that finalizers run under the watch; what it was stopped at in all, ""
-        if nothing. Raises TimeUp."""
+        """Collect garbage of the case, so that finalizers run under the guard; return the harm it did, "" if none.
+
+        Raises TimeUp.
+        """
         with cpu_limit(limit):
             gc.collect()
-        left = self._has_left()
+        left = self._left_behind()
         return self.watch.harm or left
 
-    def _has_left(self):
-        """What the case has begun that goes on behind it, in a word."""
-        for _ in range(LEAVING):
+    def _left_behind(self):
+        """Return "threads" if the case left threads running, else ""."""
+        for _ in range(THREAD_CHECKS):
             if _thread._count() <= self.threads:
                 return ""
-            select.select([], [], [], 0.005)  # time.sleep is stopped
+            select.select([], [], [], 0.005)  # time.sleep is forbidden
         return "threads"
 
     # What a case does
@@ -197,7 +199,7 @@ class Server:
                 answer["asserts"] = self._asserts(case, space, states) if call else []
         except TimeUp:
             answer = {"kind": "late"}
-        except Harm:
+        except HarmStopped:
             answer = {"kind": "harm"}
         except BaseException as error:  # noqa: BLE001 - the code under test may raise anything
             sys.settrace(None)
@@ -222,8 +224,10 @@ class Server:
         emit(dict(answer, lines=lines, call=call, arcs=sorted(arcs), ran=ran))
 
     def _asserts(self, case, space, before):
-        """Of the result, and of what is watched where the call has changed it; of an object, too, whose method gives
-        nothing."""
+        """Return assertions on the result, and on watched names that the call changed.
+
+        An object whose method returns None is included even if it is unchanged.
+        """
         result = space["result"]
         found = self.assertions.of(result, "result")
         for name in case["watch"]:
@@ -257,7 +261,7 @@ class Server:
         return call
 
     def _raised(self, error):
-        """The exception by a name that a test can import; `meant` where the repository's own code says `raise`."""
+        """Describe the exception by a name that a test can import; `meant` if the repository's code raises it."""
         kind = type(error)
         last, line, function = error.__traceback__, 0, ""
         while last is not None:
@@ -268,7 +272,7 @@ class Server:
                 break
             last = last.tb_next
         code = last.tb_frame.f_code
-        line = 0 if code.co_filename == "<case>" else line  # it raises what it was given to call
+        line = 0 if code.co_filename == "<case>" else line  # a function passed as an argument raised it
         own = os.path.realpath(code.co_filename).startswith(os.path.join(self.root, ""))
         meant = own and code.co_code[last.tb_lasti] == RAISE
         name = next((one.__name__ for one in kind.__mro__ if self._reachable(one)), "")
@@ -281,17 +285,17 @@ class Server:
     def _reachable(self, kind):
         return self.names.get(kind.__name__, getattr(builtins, kind.__name__, None)) is kind
 
-    # Which mutants a case notices
+    # Which mutants a case detects
 
     def check(self, unit, limit, emit):
-        """Whether the case with its assertions holds on the module as it is, and on which mutants it does not."""
+        """Emit whether the case passes on the original module, and which mutants make it fail."""
         program = compile("\n".join(unit["program"]), "<case>", "exec")
         if not self._holds(program, limit) or not self._holds_elsewhere(unit, program, limit):
             emit({"steady": False})
             return
         emit({"steady": True})
         for number in unit["mutants"]:
-            skipped = self.waited[number] >= MOST_WAITS or (self.once and number in self.noticed)
+            skipped = self.waited[number] >= MOST_WAITS or (self.once and number in self.detected)
             if number not in self.mutants or skipped:
                 emit({"mutant": number, "killed": None})
                 continue
@@ -304,16 +308,15 @@ class Server:
                 for one in made:
                     one.__code__ = old
             if not held:
-                self.noticed.add(number)
+                self.detected.add(number)
             emit({"mutant": number, "killed": not held})
 
     def _holds_elsewhere(self, unit, program, limit):
-        """Whether it holds under another seed of chance and in another environment, and asks for neither, nor for the
-        clock."""
+        """Return whether the case passes with another random seed and environment, and reads neither, nor the clock."""
         if len(self.root) > 1 and any(self.root in line for line in unit["program"]):
             return False
-        asked = Asked()
-        return self._holds(program, limit * LOOKED_AT, 1, asked.elsewhere) and not asked.what
+        probe = NondeterminismProbe()
+        return self._holds(program, limit * PROFILED, 1, probe.elsewhere) and not probe.what
 
     def _holds(self, program, limit, seed=0, around=contextlib.ExitStack):
         self._begin(seed)
@@ -321,7 +324,7 @@ class Server:
         try:
             with cpu_limit(limit), around():
                 exec(program, dict(self.names))
-        except BaseException:  # noqa: BLE001 - that is how it does not hold
+        except BaseException:  # noqa: BLE001 - any error means that the case fails
             held = False
         try:
             return not self._settle(limit) and held
@@ -330,8 +333,10 @@ class Server:
 
 
 def _forked(work, receive):
-    """Call `work(emit)` in a child; each `emit(value)` there is a `receive(value)` here. Answers how it ended: `done`,
-    `late` (it was silent for long, or its time was up), `waits` (it slept), or `died`."""
+    """Call `work(emit)` in a child; each `emit(value)` there calls `receive(value)` here. Return how it ended.
+
+    That is `done`, `late` (it was silent for too long, or its CPU time was up), `waits` (it slept), or `died`.
+    """
     child = Child(lambda emit, take: work(emit))
     heard, looks = time.monotonic(), []
     try:
@@ -350,11 +355,11 @@ def _forked(work, receive):
         child.kill()
     if child.done:
         return "done"
-    return "late" if child.signal == SLAIN else "died"
+    return "late" if child.signal == CPU_LIMIT_SIGNAL else "died"
 
 
 def _asleep(pid):
-    """The CPU time that a process has used by now, if it sleeps; None if not, or where nobody can tell."""
+    """Return the CPU time that a process has used so far if it is sleeping, None if it is not or that is unknown."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as stat:
             fields = stat.read().rpartition(b")")[2].split()
@@ -364,13 +369,15 @@ def _asleep(pid):
 
 
 def _untried(unit, fresh):
-    """The mutants of a unit that have no answer yet."""
+    """Return the mutants of a unit that have no answer yet."""
     return unit["mutants"][sum("mutant" in one for one in fresh) :]
 
 
-def _behind(units, at, answers, fresh):
-    """Where to go on after a child that ended in unit `at`, with `fresh` answers: behind the mutant that ended it, or
-    behind the unit, where it was the code as it is."""
+def _next_unit(units, at, answers, fresh):
+    """Return the unit with which to continue after a child ended in unit `at` with the answers `fresh`.
+
+    It is the same unit without the mutant that ended the child, or the next one if the original code did.
+    """
     if not any(one.get("steady") for one in fresh):
         answers.append({"unit": at, "steady": False})
         return at + 1
@@ -382,7 +389,7 @@ def _behind(units, at, answers, fresh):
 
 
 def _is_plain(line):
-    """Whether a statement only binds a name, or calls something: no `del`, no assignment to an item."""
+    """Return whether a statement only binds a name or is an expression: no `del`, no assignment to an item."""
     node = ast.parse(line).body[0]
     if isinstance(node, ast.Assign):
         return isinstance(node.targets[0], ast.Name)
@@ -390,7 +397,7 @@ def _is_plain(line):
 
 
 def _value_of(line):
-    """The expression of a statement `name = expression`, or that is one; else ""."""
+    """Return the expression of a statement `name = expression` or of an expression statement, else ""."""
     try:
         (node,) = ast.parse(line).body
     except (SyntaxError, ValueError):
@@ -401,9 +408,10 @@ def _value_of(line):
 
 
 def main(file):
+    sys.path.insert(0, "")  # as for tests run in the repository
     with open(file, encoding="utf-8") as opened:
         job = json.load(opened)
-    PRIVATE.update((SOURCE, SINK))
+    PRIVATE_DESCRIPTORS.update((SOURCE, SINK))
     with os.fdopen(SINK, "w", closefd=False) as sink:
 
         def say(value):
@@ -417,7 +425,7 @@ def main(file):
             return
         module = server.module
         hello = {"module": module.__name__, "mutants": sorted(server.mutants), "version": list(sys.version_info[:2])}
-        say(dict(hello, guarded=Watch.is_possible(), **described(module, server.file, server.root)))
+        say(dict(hello, guarded=AuditGuard.is_possible(), **describe_module(module, server.file, server.root)))
         with os.fdopen(SOURCE, "rb", closefd=False) as source:
             for line in source:
                 say(server.answer(json.loads(line.decode())))

@@ -1,4 +1,4 @@
-"""What a module offers to be called: its functions and classes with their parameters, as they are once imported.
+"""Description of what can be called in a module: its functions and classes with parameters, once imported.
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -9,17 +9,20 @@ import sys
 import types
 
 LONGEST = 60
-PASSED_OVER = {
+SKIPPED = {
     *("__init__", "__new__", "__class__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__del__"),
     *("__getattribute__", "__setattr__", "__delattr__", "__getattr__", "__dir__", "__sizeof__", "__prepare__"),
     *("__aenter__", "__aexit__", "__aiter__", "__anext__", "__await__", "__set_name__", "__abstractmethods__"),
 }
-"""Methods that nobody calls by name."""
+"""Methods that are not called by name."""
 
 
-def described(module, file, root):
-    """{"functions": [...], "classes": [...]}: each function {name, params, doc, async}, each class {name, params,
-    methods}, a parameter {name, kind, default, annotation}; params are null where nobody knows them."""
+def describe_module(module, file, root):
+    """Return {"functions": [...], "classes": [...]}.
+
+    A function is {name, params, doc, async}, a class {name, params, methods, abstract, bases, error}, and a parameter
+    {name, kind, default, annotation}; params are null if they are unknown.
+    """
     functions, classes = [], []
     for name, value in sorted(vars(module).items()):
         if name.startswith("__") or getattr(value, "__module__", None) != module.__name__:
@@ -44,7 +47,7 @@ def _function(name, value, drop=0):
 def _class(name, value, root):
     methods = []
     for one in sorted(dir(value)):
-        if one in PASSED_OVER:
+        if one in SKIPPED:
             continue
         held = inspect.getattr_static(value, one)
         kind, raw, drop = "method", held, 1
@@ -66,7 +69,7 @@ def _class(name, value, root):
 
 
 def _is_own(value, name, root):
-    """Whether the class that gives the method this name is the repository's."""
+    """Return whether the class that defines the method is the repository's."""
     owner = next((one for one in value.__mro__ if name in vars(one)), object)
     file = getattr(sys.modules.get(owner.__module__), "__file__", None) or ""
     return os.path.realpath(file).startswith(os.path.join(root, ""))

@@ -1,4 +1,4 @@
-"""Whether what is called asks for chance, the clock or where it is: what it gives then may be another thing tomorrow.
+"""Probe for nondeterminism: does a call use randomness, the clock or its environment, so that its result may vary?
 
 Standard library only, for the target's own Python (3.6 and later).
 """
@@ -28,8 +28,8 @@ OTHERS = {
 }
 
 
-class Asked:
-    """`what`: the first thing that was asked for, "" if nothing. It sees calls in the thread that makes it."""
+class NondeterminismProbe:
+    """Probe of the calls in its own thread; `what` is the first nondeterministic function called, "" if none."""
 
     def __init__(self):
         self.what = ""
@@ -37,45 +37,45 @@ class Asked:
 
     @contextlib.contextmanager
     def elsewhere(self):
-        """Looks, with another home, user, time zone and language for the time of it."""
+        """Return a context that probes calls, and sets another home, user, time zone and language meanwhile."""
         old = {name: os.environ.get(name) for name in OTHERS}
         _set(OTHERS)
-        sys.setprofile(self._see)
+        sys.setprofile(self._on_profile)
         try:
             yield
         finally:
             sys.setprofile(None)
             _set(old)
 
-    def _see(self, frame, event, argument):
+    def _on_profile(self, frame, event, argument):
         if event == "call":
             if frame.f_code is random.Random.seed.__code__:
                 own = frame.f_locals.get("a") is not None
                 if frame.f_locals.get("self") is random._inst:
                     self._seeded = own
                 elif not own:
-                    self._say("random.Random()")
+                    self._note("random.Random()")
         elif event == "c_call" and not self.what:
-            self._judge(frame, argument)
+            self._check_c_call(frame, argument)
 
-    def _judge(self, frame, called):
-        # By identity and type alone: an owner's own `==`, `__class__` and `__getattr__` are code under test.
+    def _check_c_call(self, frame, called):
+        # Compare by identity and type only: an owner's `==`, `__class__` and `__getattr__` are code under test.
         owner = getattr(called, "__self__", None)
         if owner is random._inst:
             if not self._seeded and called.__name__ in ("random", "getrandbits"):
-                self._say("random." + called.__name__)
+                self._note("random." + called.__name__)
         elif issubclass(type(owner), type):
             if called.__name__ in TODAY and issubclass(owner, datetime.date):
-                self._say("%s.%s" % (owner.__name__, called.__name__))
+                self._note("%s.%s" % (owner.__name__, called.__name__))
         elif type(owner) is type(sys):
-            # A log tells the time of day, and imports look at the folder: neither is what the call gives.
+            # Logging reads the clock and imports read the folder, but neither affects the result of the call.
             file = frame.f_code.co_filename
             if file.startswith("<frozen ") or file == getattr(sys.modules.get("logging"), "__file__", None):
                 return
             if called in CLOCK or called in PLACE:
-                self._say(called.__name__)
+                self._note(called.__name__)
 
-    def _say(self, what):
+    def _note(self, what):
         self.what = self.what or what
 
 

@@ -1,4 +1,4 @@
-"""What can be asserted of a value: parts of it as source text that reads back as equal.
+"""Assertions on a value: parts of it as source text that evaluates to an equal value.
 
 An assertion is [kind, expression, text]: `equal`, `is`, `close` (floats), `nan`, `isa` (text names a class).
 Standard library only, for the target's own Python (3.6 and later).
@@ -10,25 +10,25 @@ import functools
 import math
 
 LONGEST, DEEPEST, PARTS = 300, 6, 60
-"""Characters of a literal, levels and parts of what is nested."""
+"""Limits: characters of a literal, levels and parts of a nested value."""
 ATTRIBUTES, ITEMS = 6, 30
 SIMPLE = 8
-"""Characters of a float that is compared exactly: others differ by machine in their last digits."""
+"""Characters of a float that is compared exactly; the last digits of longer ones differ between machines."""
 SHOWN_OF_LONG = 40
 
 
 class NoText(Exception):
-    """The value has no short text that reads back as equal."""
+    """The value has no short source text that evaluates to an equal value."""
 
 
 class Assertions:
-    """`names`: what a test can import, by name. `private` is what no test should look at: it begins with `_`."""
+    """Builder of assertions; `names` are the objects that a test can import, by name."""
 
     def __init__(self, names):
         self.names = names
 
     def of(self, value, expression):
-        """The assertions of a value, most telling first; none where nothing can be said of it."""
+        """Return the assertions on a value, most specific first; [] if there are none."""
         kind = type(value)
         if value is None or kind is bool or value is NotImplemented:
             return [["is", expression, repr(value)]]
@@ -49,16 +49,16 @@ class Assertions:
         return self._object(value, kind, expression)
 
     def state(self, value, expression):
-        """What an object or a container is after a call."""
+        """Return the assertions on the state of an object or container."""
         return [one for one in self.of(value, expression) if one[0] != "isa"]
 
     def name(self, value):
-        """The name under which a test can import this very class or function."""
+        """Return the name under which a test can import this class or function, "" if there is none."""
         name = getattr(value, "__name__", None) if callable(value) else None
         return name if isinstance(name, str) and self.names.get(name) is value else ""
 
     def text(self, value):
-        """Source text of an equal value. Raises NoText."""
+        """Return source text of an equal value. Raises NoText."""
         self.left = PARTS
         text = self._text(value, 0)
         if len(text) > LONGEST:
@@ -110,20 +110,20 @@ class Assertions:
         return "frozenset({" + ", ".join(parts) + "})" if parts else "frozenset()"
 
     def _long(self, value, expression):
-        """The length and both ends of what is too long to be written down."""
+        """Return assertions on the length and both ends of a value that is too long for a literal."""
         found = [["equal", "len(%s)" % expression, str(len(value))]]
         for part, end in ((value[:SHOWN_OF_LONG], "[:%d]"), (value[-SHOWN_OF_LONG:], "[-%d:]")):
             self._add(found, functools.partial(part.__getitem__, slice(None)), expression + end % SHOWN_OF_LONG)
         return found
 
     def _object(self, value, kind, expression):
-        """Its class, what it holds as a container, and its public attributes that have a text."""
+        """Return assertions on the class, the contents of a container, and public attributes that have a text."""
         found = []
         if self.names.get(kind.__name__) is kind:
             found.append(["isa", expression, kind.__name__])
         else:
             found.append(["equal", "type(%s).__name__" % expression, repr(kind.__name__)])
-        if isinstance(value, dict):  # in its own order, which `==` of dicts does not compare
+        if isinstance(value, dict):  # with its order, which `==` of dicts ignores
             self._add(found, lambda: list(value.items()), "list(%s.items())" % expression)
         else:
             self._add_contents(found, value, kind, expression)
@@ -134,7 +134,7 @@ class Assertions:
         return found
 
     def _add_contents(self, found, value, kind, expression):
-        """What it is as a container or number, or how many items it has, and which."""
+        """Add assertions on the built-in contents of a subclass, or on the length and items of another container."""
         for base in (list, tuple, str, int, float, bytes, set, frozenset, collections.deque):
             if isinstance(value, base):
                 made = list if base is collections.deque else base
@@ -164,5 +164,5 @@ class Assertions:
                 found.append(["is", expression, repr(value)])
             else:
                 found.append(["equal", expression, self.text(value)])
-        except Exception:  # noqa: BLE001 - looking at an object may raise anything
+        except Exception:  # noqa: BLE001 - accessing an object may raise anything
             return

@@ -1,17 +1,17 @@
-"""The nodes of a Ray cluster that may take a task."""
+"""The nodes of a Ray cluster that can run a task."""
 
 from __future__ import annotations
 
 from threading import Lock
 from typing import Any
 
-from agent.batch.attempt import Outcome
-from agent.batch.working import Halt
+from agent.batch.batch_worker import BatchHalt
+from agent.batch.node_messages import RemoteOutcome
 from trajectories.errors import UsageError
 
 
 class Nodes:
-    """A task takes `cpus` processors. Nodes that have failed as a whole get none. Safe to share between threads."""
+    """The usable nodes, with `cpus` processors for a task; nodes that failed as a whole are excluded. Thread-safe."""
 
     def __init__(self, ray: Any, cpus: float) -> None:
         self._ray, self._cpus = ray, cpus
@@ -21,21 +21,21 @@ class Nodes:
             raise UsageError(f"No node of the cluster has {cpus:g} processors.", "Give less: --engine-option cpus=N.")
 
     def check(self) -> None:
-        """Raises Halt where none can take a task, however long it waits."""
+        """Raise Halt if no node can ever run a task."""
         if not self._able():
             what = f"No node of the cluster is left that has {self._cpus:g} processors."
-            raise Halt(what, "See `ray status`, then start the batch again.")
+            raise BatchHalt(what, "See `ray status`, then start the batch again.")
 
-    def avoid(self, node: str, outcome: Outcome) -> None:
-        """Give the node no more tasks. Raises Halt, with what the node failed with, where no other is there."""
+    def avoid(self, node: str, outcome: RemoteOutcome) -> None:
+        """Give the node no more tasks. Raises Halt, with the node's error, if there is no other node."""
         with self._lock:
             self._avoided |= {node}
         if not self._able():
-            fix = f"{outcome.fix} No other node of the cluster can solve anything.".strip()
-            raise Halt(outcome.message, fix)
+            fix = f"{outcome.fix} The cluster has no other usable node.".strip()
+            raise BatchHalt(outcome.message, fix)
 
     def options(self) -> dict[str, Any]:
-        """How a task is told where it may go."""
+        """Return the task options that restrict its nodes."""
         avoided = sorted(self._avoided)
         return {"label_selector": {"ray.io/node-id": f"!in({','.join(avoided)})"}} if avoided else {}
 

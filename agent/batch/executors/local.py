@@ -1,18 +1,18 @@
-"""Instances are solved in this process, in the thread that asks."""
+"""The local executor: jobs run in this process, in the calling thread."""
 
 from __future__ import annotations
 
-from agent.batch.place import Done, Job, PlaceOptions, Watch
-from agent.batch.solving import solve_job
+from agent.batch.job_run import solve_job
+from agent.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
 
 
 class Local:
-    def solve(self, job: Job, watch: Watch) -> Done:
+    def solve(self, job: Job, watch: JobWatch) -> JobResult:
         return solve_job(job, watch)
 
     def close(self) -> None:
         pass
 
 
-def open(options: PlaceOptions) -> Local:
+def open(options: ExecutorOptions) -> Local:
     return Local()

@@ -1,16 +1,16 @@
-"""Instances are solved as Ray tasks, on whatever machines a cluster has; each needs swe-agent of the driver's version,
-git, and what the workspace asks for (`swe-agent doctor` on it tells).
+"""The Ray executor: jobs run as Ray tasks on the machines of a cluster.
 
-The driver runs on a machine of the cluster and begins all runs. Each then goes on elsewhere, and what it does is on the
-driver's disk within a second, each request's hold before the request leaves. So where a node is lost, its run goes on
-from there on another, and nothing that was spent goes uncounted. Ray itself repeats nothing (`max_retries=0`).
+Each machine needs the driver's version of swe-agent, git, and what the workspace requires (`swe-agent doctor` shows
+it). The driver runs on a machine of the cluster and starts all runs. They continue on the nodes, and their data is on
+the driver's disk within a second, each request's reservation before the request is sent. If a node is lost, its run
+therefore continues on another one, and no spending is lost. Ray itself repeats nothing (`max_retries=0`).
 
-A repository is taken from its path where that leads to it on the node too, else it is copied there, once a node.
-Files that settings name (`certificates`, a scripted model) are the node's.
+A repository is used at its path if that works on the node too, else it is copied, once for each node. Files that
+settings name (`certificates`, a scripted model) are the node's.
 
-Keys of models are the node's own: in its environment, keyring or file. With `pass-keys=1` the driver's environment
-variables go there instead, from memory to memory in the calls of an actor: in no task, no runtime environment and no
-log of Ray's, but in clear on the wire unless Ray is set up with TLS.
+API keys are the node's own: in its environment, keyring or file. With `pass-keys=1` the driver's environment variables
+are sent there instead, in actor calls: they are in no task, runtime environment or log of Ray, but unencrypted on the
+network unless Ray uses TLS.
 """
 
 from __future__ import annotations
@@ -25,40 +25,43 @@ from secrets import token_hex
 from threading import Lock, current_thread, main_thread
 from typing import Any, cast
 
-from aci.repository import Repository
-from agent.batch.attempt import Link, Outcome, Sent
-from agent.batch.clones import state_of
-from agent.batch.hub import Event, Hub
-from agent.batch.machine import check_machine
-from agent.batch.node import solve_sent
-from agent.batch.nodes import Nodes
-from agent.batch.place import Done, Job, PlaceOptions, Watch
-from agent.batch.solving import begin_job, solve_job
-from agent.batch.working import Halt
-from agent.engine import Happening
-from agent.keys import variables
-from agent.ownership import digest_path
-from agent.settings import Settings, load_settings
+from aci.repository.user_repository import Repository
+from agent.batch.batch_worker import BatchHalt
+from agent.batch.executors._ray_nodes import Nodes
+from agent.batch.job_run import begin_job, solve_job
+from agent.batch.node_messages import HubConnection, RemoteJob, RemoteOutcome
+from agent.batch.remote_hub import Event, Hub
+from agent.batch.remote_node import solve_remote_job
+from agent.batch.repository_bundles import hash_refs
+from agent.config.api_keys import variables
+from agent.config.settings import Settings, load_settings
+from agent.engine.engine import ProgressEvent
+from agent.instances.host_errors import check_machine
+from agent.instances.jobs import ExecutorOptions, Job, JobResult, JobWatch
+from agent.run_state.run_ownership import digest_path
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.journal import decode, first_record, read
 from trajectories.trajectory import Trajectory
 
 OPTIONS = ("address", "cpus", "pass-keys")
 NEWS = 1.0
-"""Seconds that one question for news takes at most."""
+"""Maximum seconds of one request for new events."""
 GRACE = 60.0
-"""Seconds that a run is given to stop in order."""
+"""Seconds that a run gets for an orderly stop."""
 WAIT = 60.0
-"""Seconds after which it is said that a job waits for a node, or that the hub does not answer."""
+"""Seconds after which the executor reports that a job waits for a node, or that the hub does not answer."""
 GROUPS = {"news": "news", "turn": "turns", "bundle": "bundles"}
-"""Which threads of the hub answer what may take long; `io` answers the rest."""
+"""The hub's concurrency groups for calls that may take long; `io` serves the rest."""
 
 
 class Ray:
-    """`address` is that of a cluster that runs (`auto`: this machine's); without it one is started here. A task takes
-    `cpus` processors."""
+    """The executor on a Ray cluster.
 
-    def __init__(self, options: PlaceOptions) -> None:
+    `address` is that of a running cluster (`auto`: this machine's); without it one is started here. A task uses `cpus`
+    processors.
+    """
+
+    def __init__(self, options: ExecutorOptions) -> None:
         self._ray = _library()
         more = options.more
         if strange := sorted(more.keys() - set(OPTIONS)):
@@ -66,82 +69,85 @@ class Ray:
         self._workers, self._cpus = options.workers, _cpus(more.get("cpus", "1"))
         self._pass_keys = more.get("pass-keys", "0") not in ("0", "")
         self._lock, self._hub = Lock(), None
-        self._ours = not self._ray.is_initialized()
-        if self._ours:
+        self._is_own_cluster = not self._ray.is_initialized()
+        if self._is_own_cluster:
             self._connect(more.get("address", "local"))
         self._task = self._ray.remote(num_cpus=self._cpus, max_retries=0)(_solve)
         self._nodes = Nodes(self._ray, self._cpus)
 
-    def solve(self, job: Job, watch: Watch) -> Done:
-        """See `Place.solve`. A node that is lost is a WorkspaceError: called again, the run goes on on another. A node
-        that fails as a whole gets nothing more, and costs no try. Raises Halt where no node is left that could solve
-        anything, or where this machine fails."""
+    def solve(self, job: Job, watch: JobWatch) -> JobResult:
+        """Run the job on a node, see `Executor.solve`.
+
+        A lost node raises WorkspaceError; a repeated call resumes the run on another one. A node that fails as a whole
+        gets no more jobs, and this does not count as a try. Raises Halt if no usable node is left or this machine
+        fails.
+        """
         while True:
             watch.cancel.check()
             begin_job(job)
             record = read(job.directory)
-            if record.exit is not None:  # all that was lost is the word that it has ended
+            if record.exit is not None:  # only the message that the run has ended was lost
                 return solve_job(job, watch)
             try:
-                node, outcome = self._attempted(job, watch, record)
+                node, outcome = self._attempt(job, watch, record)
                 if not outcome.of_node:
                     return outcome.result()
             except WorkspaceError:
                 _check_here(job)
                 raise
             self._nodes.avoid(node, outcome)
-            what = f"Node {node[:8]} gets nothing more to do: {outcome.message}"
-            watch.happening(job, Happening("say", "main", what))
+            what = f"Node {node[:8]} gets no more jobs: {outcome.message}"
+            watch.happening(job, ProgressEvent("say", "main", what))
 
-    def _attempted(self, job: Job, watch: Watch, record: Trajectory) -> tuple[str, Outcome]:
+    def _attempt(self, job: Job, watch: JobWatch, record: Trajectory) -> tuple[str, RemoteOutcome]:
         root = Repository.open(job.repository).root
         base = first_record(record, job.directory).base.commit
         directory = job.directory.resolve()
-        state, workspace = state_of(root), job.settings.workspace
-        sent = Sent(token_hex(16), job.instance.id, job.repeat, directory, root, state, base, workspace)
-        hub = self._opened(job)
+        state, workspace = hash_refs(root), job.settings.workspace
+        sent = RemoteJob(token_hex(16), job.instance.id, job.repeat, directory, root, state, base, workspace)
+        hub = self._open_hub(job)
         keys = variables(job.settings) if self._pass_keys else {}
         self._ask(hub, "open", sent.token, sent.directory, keys, digest_path(directory, load_settings().state))
         try:
-            return self._followed(job, watch, hub, sent)
+            return self._follow(job, watch, hub, sent)
         finally:
-            with suppress(WorkspaceError):  # a hub that has died takes nothing either
+            with suppress(WorkspaceError):  # a dead hub accepts nothing either
                 self._ask(hub, "close", sent.token)
 
     def close(self) -> None:
         if self._hub is not None:
             with suppress(self._ray.exceptions.RayError):
                 self._ray.kill(self._hub)
-        if self._ours:
+        if self._is_own_cluster:
             self._ray.shutdown()
 
     def _connect(self, address: str) -> None:
         if address.startswith("ray://"):
             raise UsageError(
-                "The driver cannot be a client of a cluster, as journals come to its disk.",
+                "The driver cannot be a Ray client, because nodes send journals to its disk.",
                 "Start the batch on a machine of the cluster, with address=auto.",
             )
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of ours calls home
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
         ours: dict[str, Any] = {}
         if address == "local":
             cpus = max(os.cpu_count() or 1, math.ceil(self._workers * self._cpus))
             ours = {"num_cpus": cpus, "include_dashboard": False}
-        # Ray writes what it learns of nodes to stdout, where results go, and has no option against it.
+        # Ray prints messages from nodes to stdout, which is for results, and has no option to disable that.
         self._ray._private.worker.print_to_stdstream = lambda *_, **__: None
         with _own_signals():
             try:
                 self._ray.init(address=address, log_to_driver=False, logging_level="ERROR", **ours)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 what = f"No Ray cluster can be reached at {address}: {str(error).partition(chr(10))[0]}"
-                fix = "`ray start --head` starts one; without an address one is started here."
+                fix = "Start one with `ray start --head`, or give no address to start one here."
                 raise UsageError(what, fix) from None
 
-    def _opened(self, job: Job) -> Any:
-        """The hub, on the driver's machine; made anew where it has died. Raises Halt where none can be had."""
+    def _open_hub(self, job: Job) -> Any:
+        """Return the hub on the driver's machine, restarted if it died. Raises Halt if it cannot be started."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         with self._lock:
-            if self._hub is not None and not self._lives(self._hub):
+            if self._hub is not None and not self._is_alive(self._hub):
                 self._hub = None
             if self._hub is None:
                 here = NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=False)
@@ -149,46 +155,46 @@ class Ray:
                 made = self._ray.remote(num_cpus=0, concurrency_groups=groups, scheduling_strategy=here)(Hub)
                 hub = made.remote(job.settings.retry_wait, job.settings.patience)
                 try:
-                    lives = self._lives(hub)
+                    lives = self._is_alive(hub)
                 except WorkspaceError:
                     lives = False
                 if not lives:
-                    what = "Ray starts no process on this machine, where the batch keeps its records."
-                    raise Halt(what, "See `ray status` and this machine's memory, then start the batch again.")
+                    what = "Ray cannot start a process on this machine, which stores the batch's records."
+                    raise BatchHalt(what, "Check `ray status` and this machine's memory, then start the batch again.")
                 self._hub = hub
             return self._hub
 
-    def _lives(self, hub: Any) -> bool:
-        """Raises WorkspaceError where that cannot be told."""
+    def _is_alive(self, hub: Any) -> bool:
+        """Whether the hub is alive. Raises WorkspaceError if it does not answer."""
         try:
             self._ray.get(hub.__ray_ready__.remote(), timeout=WAIT)
         except self._ray.exceptions.ActorDiedError:
             return False
         except self._ray.exceptions.RayError as error:
-            what = f"The process that keeps the batch's records does not answer ({type(error).__name__})."
-            raise WorkspaceError(what, "See `ray status` on this machine.") from None
+            what = f"The process that stores the batch's records does not answer ({type(error).__name__})."
+            raise WorkspaceError(what, "Check `ray status` on this machine.") from None
         return True
 
-    def _wait(self, job: Job, watch: Watch, hub: Any, sent: Sent) -> bool:
-        """Whether the job still waits for a node. Raises Halt where none will ever take it."""
+    def _wait(self, job: Job, watch: JobWatch, hub: Any, sent: RemoteJob) -> bool:
+        """Whether the job still waits for a node. Raises Halt if no node can ever run it."""
         if self._ask(hub, "begun", sent.token):
             return False
         self._nodes.check()
-        what = "It waits for a node that has time for it, in turn with what else the cluster does."
-        watch.happening(job, Happening("say", "main", what))
+        what = "It waits for a free node of the cluster."
+        watch.happening(job, ProgressEvent("say", "main", what))
         return True
 
-    def _followed(self, job: Job, watch: Watch, hub: Any, sent: Sent) -> tuple[str, Outcome]:
+    def _follow(self, job: Job, watch: JobWatch, hub: Any, sent: RemoteJob) -> tuple[str, RemoteOutcome]:
         task = self._task.options(**self._nodes.options()).remote(sent, hub)
-        watch.happening(job, Happening("action", "main", "waits for a node"))
+        watch.happening(job, ProgressEvent("action", "main", "waits for a node"))
         end, look = None, time.monotonic() + WAIT
         while True:
             news = _call(hub, "news")(sent.token, NEWS)
             self._ray.wait([task, news], num_returns=1, timeout=NEWS)
             over = bool(self._ray.wait([task], timeout=0)[0])
-            _show(job, watch, self._got(news))
+            _show(job, watch, self._get_result(news))
             if over:
-                return cast(tuple[str, Outcome], self._got(task))
+                return cast(tuple[str, RemoteOutcome], self._get_result(task))
             if time.monotonic() >= look:
                 look = time.monotonic() + WAIT if self._wait(job, watch, hub, sent) else math.inf
             if end is None and watch.cancel.is_set():
@@ -198,38 +204,38 @@ class Ray:
                 raise Cancelled("The batch was stopped.", "")
 
     def _ask(self, hub: Any, name: str, *given: Any) -> Any:
-        return self._got(_call(hub, name)(*given))
+        return self._get_result(_call(hub, name)(*given))
 
-    def _got(self, reference: Any) -> Any:
-        return _got(self._ray, reference)
+    def _get_result(self, reference: Any) -> Any:
+        return _get_result(self._ray, reference)
 
 
-def open(options: PlaceOptions) -> Ray:
+def open(options: ExecutorOptions) -> Ray:
     return Ray(options)
 
 
-def _solve(sent: Sent, hub: Any) -> tuple[str, Outcome]:
-    """The task: what a node does, and which one it was."""
-    outcome = solve_sent(sent, cast(Link, _Far(hub)))
+def _solve(sent: RemoteJob, hub: Any) -> tuple[str, RemoteOutcome]:
+    """Run the task on a node; return the node's id and the outcome."""
+    outcome = solve_remote_job(sent, cast(HubConnection, _RemoteHub(hub)))
     return _library().get_runtime_context().get_node_id(), outcome
 
 
 def _check_here(job: Job) -> None:
-    """Raises Halt where it is the driver's own disk that failed."""
+    """Raise Halt if the driver's own machine has failed."""
     try:
         check_machine(Settings(workspace="local", state=job.settings.state))
     except WorkspaceError as error:
-        raise Halt(error.message, error.fix) from error
+        raise BatchHalt(error.message, error.fix) from error
 
 
-class _Far:
-    """The hub's methods, called from a node."""
+class _RemoteHub:
+    """A proxy for the hub's methods on a node."""
 
     def __init__(self, hub: Any) -> None:
         self._ray, self._hub = _library(), hub
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return lambda *given: _got(self._ray, _call(self._hub, name)(*given))
+        return lambda *given: _get_result(self._ray, _call(self._hub, name)(*given))
 
 
 def _call(hub: Any, name: str) -> Callable[..., Any]:
@@ -237,8 +243,8 @@ def _call(hub: Any, name: str) -> Callable[..., Any]:
     return method
 
 
-def _got(ray: Any, reference: Any) -> Any:
-    """What a task or the hub answers. Raises WorkspaceError where the machine or process that should is gone."""
+def _get_result(ray: Any, reference: Any) -> Any:
+    """Return the answer of a task or the hub. Raises WorkspaceError if its machine or process is gone."""
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
@@ -246,24 +252,24 @@ def _got(ray: Any, reference: Any) -> Any:
             raise error.cause from None
         raise
     except ray.exceptions.ActorDiedError:
-        what = "The process that keeps the batch's records was lost."
-        raise WorkspaceError(what, "All that it kept is on disk; the run goes on from there.") from None
+        what = "The process that stores the batch's records was lost."
+        raise WorkspaceError(what, "Its records are on disk; the run resumes from there.") from None
     except ray.exceptions.RayError as error:
         what = f"A node of the cluster was lost ({type(error).__name__})."
-        raise WorkspaceError(what, "What it had done is kept; the run goes on from there.") from None
+        raise WorkspaceError(what, "Its work is saved; the run resumes from there.") from None
 
 
-def _show(job: Job, watch: Watch, events: list[Event]) -> None:
+def _show(job: Job, watch: JobWatch, events: list[Event]) -> None:
     for kind, branch, text, dollars in events:
         if kind == "step":
             watch.step(job, decode(text.encode()), dollars)  # type: ignore[arg-type]  # only steps are sent so
         else:
-            watch.happening(job, Happening(kind, branch, text))
+            watch.happening(job, ProgressEvent(kind, branch, text))
 
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Ray sets a handler of its own for SIGTERM, which ends the process without stopping the runs."""
+    """Restore the SIGTERM handler, which Ray replaces with one that ends the process without stopping the runs."""
     ours = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -288,6 +294,6 @@ def _cpus(given: str) -> float:
         number = 0.0
     if not 0 < number < math.inf:
         raise UsageError(
-            f"cpus={given} is no number of processors.", "Give what one task takes, as cpus=1 or cpus=0.5."
+            f"cpus={given} is not a number of processors.", "Give the number for one task, such as cpus=1 or cpus=0.5."
         )
     return number

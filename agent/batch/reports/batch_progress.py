@@ -1,4 +1,4 @@
-"""What is known of a batch while it runs, told by many threads: counts, money, who is at what, and the forecast."""
+"""The progress of a running batch, updated by many threads: counts, money, running instances, forecast."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from agent.batch.causes import cause
-from agent.batch.forecast import Range, time_left, whole
-from agent.batch.place import Done, Job
-from agent.engine import Happening
+from agent.batch.reports.forecast import ForecastRange, forecast_cost, forecast_time
+from agent.batch.reports.outcome_reasons import outcome_reason
+from agent.engine.engine import ProgressEvent
+from agent.instances.jobs import Job, JobResult
 from trajectories.records import Step
 
 FORECAST_EVERY, AND_FOR_EACH = 1.0, 0.0005
-"""Seconds for which a forecast is kept, and more for each instance that is done: it looks at all of them."""
+"""Seconds for which a forecast is reused, plus some for each finished instance, since it processes all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a batch may use: `total` dollars for all, `budget` for one. `pauses` tells for how many seconds each model
-    that has refused too many requests is left alone."""
+class BatchLimits:
+    """The limits of a batch: `total` dollars for all instances, `budget` for one.
+
+    `pauses` returns the remaining seconds of each rate-limited model's pause.
+    """
 
     workers: int
     total: float | None = None
@@ -31,12 +33,12 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Running:
-    """An instance at work: what it is at, how many steps it has taken, what it has cost."""
+class RunningInstance:
+    """A running instance: its activity, the number of its steps, its cost."""
 
     run: str
     since: float
-    """By the tally's clock."""
+    """Start time by the clock of `BatchProgress`."""
     doing: str = "starts"
     phase: str = ""
     steps: int = 0
@@ -44,43 +46,43 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a batch stands at one moment. `dollars` is null where a request had no price; `running`: longest first."""
+class BatchSnapshot:
+    """The state of a batch at one moment. `dollars` is None if a request had no price; `running`: longest first."""
 
     total: int
     done: int
     causes: Mapping[str, int]
     dollars: float | None
-    running: tuple[Running, ...]
+    running: tuple[RunningInstance, ...]
     now: float
-    """By the tally's clock."""
+    """Time by the clock of `BatchProgress`."""
     seconds: float
-    cost: Range | None
-    left: Range | None
+    cost: ForecastRange | None
+    left: ForecastRange | None
 
 
 @dataclass(slots=True)
-class Tally:
-    """Safe to share between threads."""
+class BatchProgress:
+    """The progress of a batch. Thread-safe."""
 
-    plan: Plan
+    plan: BatchLimits
     clock: Callable[[], float] = time.monotonic
     _lock: Lock = field(default_factory=Lock)
-    _running: dict[str, Running] = field(default_factory=dict)
+    _running: dict[str, RunningInstance] = field(default_factory=dict)
     _causes: Counter[str] = field(default_factory=Counter)
     _dollars: list[float] = field(default_factory=list)
     _seconds: list[float] = field(default_factory=list)
     _paid: float = 0.0
     _total: int = 0
     _priced: bool = True
-    _forecast: tuple[Range | None, Range | None] = (None, None)
+    _forecast: tuple[ForecastRange | None, ForecastRange | None] = (None, None)
     _forecast_at: float = -math.inf
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._began = self.clock()
 
-    def began(self, jobs: Sequence[Job], done: Sequence[Done]) -> None:
+    def began(self, jobs: Sequence[Job], done: Sequence[JobResult]) -> None:
         with self._lock:
             self._began = self.clock()
             self._total = len(jobs) + len(done)
@@ -89,7 +91,7 @@ class Tally:
 
     def started(self, job: Job) -> None:
         with self._lock:
-            self._running[job.run] = Running(job.run, self.clock())
+            self._running[job.run] = RunningInstance(job.run, self.clock())
 
     def step(self, job: Job, step: Step, dollars: float | None) -> None:
         with self._lock:
@@ -97,7 +99,7 @@ class Tally:
                 running.dollars, running.doing = dollars, "works"
                 running.steps += 1
 
-    def happening(self, job: Job, event: Happening) -> None:
+    def happening(self, job: Job, event: ProgressEvent) -> None:
         with self._lock:
             if (running := self._running.get(job.run)) is None:
                 return
@@ -105,16 +107,16 @@ class Tally:
                 running.phase = event.text
             running.doing = "thinks" if event.kind in ("ask", "delta") else event.text
 
-    def done(self, done: Done) -> float:
-        """Returns how many seconds it took, as seen here."""
+    def done(self, done: JobResult) -> float:
+        """Record a result and return how many seconds the instance took in this process."""
         with self._lock:
             running = self._running.pop(done.run, None)
             seconds = self.clock() - running.since if running else done.seconds
             self._add(done, seconds)
             return seconds
 
-    def _add(self, done: Done, seconds: float) -> None:
-        self._causes[cause(done)] += 1
+    def _add(self, done: JobResult, seconds: float) -> None:
+        self._causes[outcome_reason(done)] += 1
         self._priced &= done.dollars is not None
         self._paid += done.dollars or 0.0
         self._dollars.append(done.dollars or 0.0)
@@ -122,10 +124,10 @@ class Tally:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the batch was begun here."""
+        """Seconds since this process started the batch."""
         return self.clock() - self._began
 
-    def standing(self) -> Standing:
+    def standing(self) -> BatchSnapshot:
         with self._lock:
             now = self.clock()
             running = tuple(replace(one) for one in sorted(self._running.values(), key=lambda one: one.since))
@@ -136,12 +138,12 @@ class Tally:
             dollars, seconds = (list(self._dollars), list(self._seconds)) if stale else ([], [])
             self._forecast_at = now if stale else self._forecast_at
         paid = [one.dollars or 0.0 for one in running]
-        if stale:  # nobody waits for it: the lock is free
+        if stale:  # computed without the lock, so that no thread waits for it
             most = math.inf if self.plan.budget is None else self.plan.budget
-            cost = whole(dollars, paid, waiting, most) if priced else None
+            cost = forecast_cost(dollars, paid, waiting, most) if priced else None
             ages = [now - one.since for one in running]
-            self._forecast = cost, time_left(seconds, ages, waiting, self.plan.workers)
-        return Standing(
+            self._forecast = cost, forecast_time(seconds, ages, waiting, self.plan.workers)
+        return BatchSnapshot(
             total=self._total,
             done=number,
             causes=causes,

@@ -1,8 +1,9 @@
-"""What a batch has come to, on disk: `results.jsonl`, and its predictions.
+"""The results of a batch on disk: `results.jsonl` and the predictions.
 
-`results.jsonl` is the truth: append-only, a `Done` a line (and the model's name), on disk before anything else says so.
-What infrastructure failed is not final: a later line of the same run takes its place. Predictions follow from what is
-final: what a killed driver left out is added when the batch is opened again. Those of repeat k > 1 lie in `repeat-k/`.
+`results.jsonl` is the source of truth: append-only, one `JobResult` and the model's name on each line, written durably
+before anything is reported. Infrastructure failures are not final: a later line of the same run replaces them.
+Predictions are derived from final results; those that a killed driver did not write are added when the batch is opened
+again. Predictions of repeat k > 1 are in `repeat-k/`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from agent.batch.appended import Appended, no_room
-from agent.batch.place import Done
-from agent.batch.predictions import Predictions, line_digest
-from agent.batch.predictions import encode as encode_prediction
-from agent.ownership import RESULTS
+from agent.batch.reports.prediction_files import Predictions, line_digest
+from agent.batch.reports.prediction_files import encode as encode_prediction
+from agent.instances.append_log import AppendLog, write_error
+from agent.instances.jobs import JobResult
+from agent.run_state.run_ownership import RESULTS
 from trajectories.errors import RunBroken
-from trajectories.journal import hold
+from trajectories.journal import acquire_lock
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -35,19 +36,19 @@ RUN = re.compile(r"(?!\.{1,2}\Z)[^/\0]+")
 
 
 @cache
-def _adapter() -> TypeAdapter[Done]:
+def _adapter() -> TypeAdapter[JobResult]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Done)
+    return TypeAdapter(JobResult)
 
 
-def encode(done: Done, model: str) -> bytes:
-    """A line of results.jsonl. A patch may hold bytes that are no UTF-8; JSON's escapes keep them."""
+def encode(done: JobResult, model: str) -> bytes:
+    """Return a line of results.jsonl. JSON escapes preserve bytes of a patch that are not UTF-8."""
     return json.dumps({**asdict(done), "model": model}, separators=(",", ":")).encode() + b"\n"
 
 
-def decode(line: bytes) -> tuple[Done, str]:
-    """What a line says, and the model. Raises ValueError for anything else."""
+def decode(line: bytes) -> tuple[JobResult, str]:
+    """Return the result in a line, and the model. Raises ValueError for anything else."""
     row = json.loads(line)
     if not isinstance(row, dict) or not isinstance(row.get("patch"), str) or not isinstance(row.get("model"), str):
         raise ValueError("not a result")
@@ -57,9 +58,11 @@ def decode(line: bytes) -> tuple[Done, str]:
     return replace(done, patch=row["patch"]), row["model"]
 
 
-def standing_lines(out: Path) -> Iterator[bytes]:
-    """The whole lines of `results.jsonl` whose place no later one has taken, damaged ones too; also while another
-    process writes it."""
+def current_lines(out: Path) -> Iterator[bytes]:
+    """Yield the complete lines of `results.jsonl` that no later line replaces, including damaged ones.
+
+    Another process may be writing the file.
+    """
     try:
         with (out / RESULTS).open("rb") as file:
             failed: dict[str, int] = {}
@@ -78,46 +81,46 @@ def standing_lines(out: Path) -> Iterator[bytes]:
         return
 
 
-def read_results(out: Path) -> Iterator[Done]:
-    """What the batch in `out` has come to so far, one at a time, each run once, also while another process writes it.
+def read_results(out: Path) -> Iterator[JobResult]:
+    """Yield the results of the batch in `out`, one for each run; another process may be writing them.
 
     Nothing is changed on disk. Raises RunBroken for a damaged line.
     """
     try:
-        for line in standing_lines(out):
+        for line in current_lines(out):
             yield decode(line)[0]
     except ValueError as error:
         raise RunBroken(f"{out / RESULTS} is damaged.", "Restore the file from a copy.") from error
 
 
-def results(out: Path) -> list[Done]:
-    """All of `read_results`."""
+def load_results(out: Path) -> list[JobResult]:
+    """Return all results of `read_results`."""
     return list(read_results(out))
 
 
-class Store:
-    """The records of the batch in `out`, which this process alone writes; safe to share between threads.
+class ResultStore:
+    """The records of the batch in `out`, which only this process writes. Thread-safe.
 
-    `digest` is the file in which the digest of `results.jsonl` is kept, if any. Raises TryLater while another process
-    has it, RunBroken for damaged records and UsageError for results that are not those of the digest (nothing is
-    touched then), WorkspaceError where they cannot be written.
+    `digest` is the file with the digest of `results.jsonl`, if any. Raises TryLater while another process uses the
+    batch, RunBroken for damaged records, UsageError for results that do not match the digest (nothing is changed then),
+    WorkspaceError if they cannot be written.
     """
 
     def __init__(self, out: Path, digest: Path | None = None) -> None:
         self.out, self._digest = out, digest
-        self.done: dict[str, Done] = {}
-        """What is final, by the names of the runs, without the patches, which are on disk."""
-        self.failed: dict[str, Done] = {}
-        """What is to be tried again, as infrastructure failed it."""
+        self.done: dict[str, JobResult] = {}
+        """Final results by run, without the patches, which are on disk."""
+        self.failed: dict[str, JobResult] = {}
+        """Infrastructure failures by run, which are to be tried again."""
         self._lock = Lock()
         self._predictions: dict[int, Predictions] = {}
         self._expected: dict[int, dict[str, bytes]] = {}
         try:
             out.mkdir(mode=0o700, parents=True, exist_ok=True)
             what = f"Another process works on the batch in {out}."
-            self._file_lock = hold(out / "batch.lock", what, "Wait for it, or stop it.")
+            self._file_lock = acquire_lock(out / "batch.lock", what, "Wait for it, or stop it.")
         except OSError as error:
-            raise no_room(out, error) from error
+            raise write_error(out, error) from error
         try:
             self._open()
         except BaseException:
@@ -125,7 +128,7 @@ class Store:
             raise
 
     def _open(self) -> None:
-        self._results = Appended(self.out / RESULTS, self._read, self._digest)
+        self._results = AppendLog(self.out / RESULTS, self._read, self._digest)
         missing = {run for run, done in self.done.items() if done.instance not in self._of(done.repeat).ids}
         if missing:
             with (self.out / RESULTS).open("rb") as file:
@@ -140,12 +143,12 @@ class Store:
         done, model = decode(line)
         if done.run in self.done:
             raise ValueError("twice")
-        self._know(done)
+        self._remember(done)
         if done.final:
             predicted = encode_prediction(done.instance, model, done.patch)
             self._expected.setdefault(done.repeat, {})[done.instance] = line_digest(predicted)
 
-    def _know(self, done: Done) -> None:
+    def _remember(self, done: JobResult) -> None:
         self.failed.pop(done.run, None)
         (self.done if done.final else self.failed)[done.run] = replace(done, patch="")
 
@@ -155,30 +158,29 @@ class Store:
             found = self._predictions[repeat] = Predictions(folder, self._expected.get(repeat, {}))
             if strange := found.ids - {done.instance for done in self.done.values() if done.repeat == repeat}:
                 raise RunBroken(
-                    f"{folder} has a prediction for {min(strange)}, of which {self.out / RESULTS} knows nothing.",
-                    "Restore that file from a copy, or begin another batch with --out.",
+                    f"{folder} has a prediction for {min(strange)}, but {self.out / RESULTS} has no result for it.",
+                    "Restore that file from a copy, or start another batch with --out.",
                 )
         return self._predictions[repeat]
 
-    def add(self, done: Done, model: str) -> bool:
-        """Keep what a job came to, and return when it is on disk. False where its run has come to something final
-        before, which stays."""
+    def add(self, done: JobResult, model: str) -> bool:
+        """Record a result durably. Return False if its run already has a final one, which stays."""
         line = encode(done, model)
-        decode(line)  # what could not be read again is not written
+        decode(line)  # do not write what cannot be read back
         with self._lock:
             if done.run in self.done:
                 return False
             self._results.append(line)
-            self._know(done)
+            self._remember(done)
             if done.final:
                 self._predict(done, model)
         return True
 
-    def _predict(self, done: Done, model: str) -> None:
+    def _predict(self, done: JobResult, model: str) -> None:
         self._of(done.repeat).add(done.instance, model, done.patch)
 
     def close(self) -> None:
-        """`preds.json` is right afterwards, and another process may go on."""
+        """Bring `preds.json` up to date and release the batch for other processes."""
         with self._lock:
             try:
                 for predictions in self._predictions.values():
@@ -187,7 +189,7 @@ class Store:
                 self._results.close()
                 self._file_lock.release()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> ResultStore:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:

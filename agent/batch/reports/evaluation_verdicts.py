@@ -1,5 +1,7 @@
-"""What the evaluation in a batch's folder says of the batch: of the run ids that its newest report names, and
-only where what it tested is what the batch predicts."""
+"""Verdicts from the evaluation in a batch's folder.
+
+Only the run ids in its newest report count, and only if the evaluation tested the batch's own predictions.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.batch.place import Done
-from agent.evaluation.shelf import Shelf
+from agent.evaluation.grading_store import GradingStore
+from agent.instances.jobs import JobResult
 from trajectories.errors import UsageError
-from trajectories.limits import read_limited
+from trajectories.file_limits import read_limited
 
 EVALUATION, REPORT = "evaluation", "evaluation.json"
 
@@ -26,27 +28,27 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """`folder` is the evaluation's; what was compared with it, and older run ids, are none of the batch's."""
+    """The verdicts of the evaluation in `folder`, without compared predictions and older run ids."""
 
     folder: Path
     model: str = ""
     runs: dict[int, _Run] = field(default_factory=dict)
     """By repeat."""
 
-    def log(self, done: Done) -> Path | None:
-        """The folder of the instance's logs, if they are of the prediction."""
+    def log(self, done: JobResult) -> Path | None:
+        """Return the folder of the instance's logs, if they belong to the prediction; else None."""
         run = self.runs.get(done.repeat)
         if run is None or not self.model:
             return None
-        log = Shelf(self.folder, run.id).of(self.model, done.instance)
+        log = GradingStore(self.folder, run.id).of(self.model, done.instance)
         try:
             same = read_limited(log / "patch.diff", inside=self.folder) == done.patch.encode("utf-8", "replace")
         except (OSError, UsageError):
             return None
         return log if same else None
 
-    def resolved(self, done: Done) -> bool | None:
-        """Whether it resolves the instance; None where nobody has judged this patch."""
+    def resolved(self, done: JobResult) -> bool | None:
+        """Whether the prediction resolves the instance; None if this patch has not been judged."""
         run = self.runs.get(done.repeat)
         if run is None:
             return None
@@ -58,19 +60,19 @@ class Verdicts:
 
 
 def read_verdicts(out: Path) -> Verdicts:
-    """Those of the batch in `out`; none where it was never evaluated to the end, or the report cannot be read."""
+    """Return the verdicts of the batch in `out`; none if no evaluation has finished or the report is unreadable."""
     folder = out / EVALUATION
     try:
-        told = json.loads((folder / REPORT).read_bytes())
-        runs = [(str(each["run_id"]), each) for each in told["runs"]]
+        report = json.loads((folder / REPORT).read_bytes())
+        runs = [(str(each["run_id"]), each) for each in report["runs"]]
         found = {_repeat(name, runs[0][0], each): _run(name, each) for name, each in runs}
-        return Verdicts(folder, str(told["model"]), found)
+        return Verdicts(folder, str(report["model"]), found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Verdicts(folder)
 
 
 def _repeat(run_id: str, first: str, told: dict[str, Any]) -> int:
-    """Reports without a field for it have it in the run's name: evaluate, evaluate.2."""
+    """Return the repeat of a run; reports without a field for it have it in the run id: evaluate, evaluate.2."""
     if isinstance(told.get("repeat"), int):
         return int(told["repeat"])
     return 1 if run_id == first else int(run_id.removeprefix(f"{first}."))

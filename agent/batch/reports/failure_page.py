@@ -1,6 +1,6 @@
-"""The failure page as HTML: what stands above, a table of runs for each cause, a row a run.
+"""The failure page as HTML: statistics at the top, then a table of runs for each cause, with a row for each run.
 
-All of it is escaped: names, observations and errors are strangers'. No script runs, nothing is fetched.
+Names, observations and errors are untrusted, so everything is escaped. The page runs no script and fetches nothing.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from urllib.parse import quote
 
-from agent.batch.survey import Case, Localized, Survey
-from agent.batch.telling import clock, line, money
-from agent.live import thousands
+from agent.batch.reports.failure_statistics import Case, FailureStatistics, LocalizationStatistics
+from agent.batch.reports.progress_text import clock, money, single_line
+from agent.console.activity_lines import thousands
 from trajectories.pages import beginning, part
 
 MEANINGS = {
     "verified": "a test proves the patch",
     "unproven": "a patch, but the proof is not complete",
     "empty": "ended without a patch",
-    "stuck": "went round in circles",
-    "budget": "the budget ended first",
-    "limit": "steps or time were used up",
-    "error": "the model could not go on",
-    "infrastructure": "the machine, an image or the instance: no word on the model",
+    "stuck": "repeated itself",
+    "budget": "the budget ran out",
+    "limit": "the limit of steps or time was reached",
+    "error": "the model failed with an error",
+    "infrastructure": "the machine, an image or the instance failed, not the model",
 }
 NOTHING = "—"
 SHARES = {True: "solved", False: "not solved"}
@@ -32,28 +32,28 @@ GROUP_END = "</tbody></table></div></details>\n"
 END = "</section>\n</main>\n</body>\n</html>\n"
 
 
-def above(survey: Survey, name: str) -> str:
-    """The page up to the tables of runs."""
-    judge = "an evaluation says what is solved" if survey.graded else "not evaluated: solved is what a run has proven"
-    told = ["1 run" if survey.runs == 1 else f"{survey.runs} runs", judge]
+def page_beginning(survey: FailureStatistics, name: str) -> str:
+    """Return the page up to the tables of runs."""
+    judge = "solved according to an evaluation" if survey.graded else "not evaluated: solved means proven by the run"
+    facts = ["1 run" if survey.runs == 1 else f"{survey.runs} runs", judge]
     if survey.unreadable:
-        told.append(f"lines of results.jsonl that cannot be read: {survey.unreadable}")
+        facts.append(f"unreadable lines of results.jsonl: {survey.unreadable}")
     if survey.damaged:
-        told.append(f"journals that cannot be read whole: {survey.damaged}")
-    sections = [_tiles(survey), _exits(survey), _stuck(survey), _places(survey), _ends(survey)]
+        facts.append(f"damaged journals: {survey.damaged}")
+    sections = [_tiles(survey), _exits(survey), _stuck(survey), _localization(survey), _extremes(survey)]
     return (
-        f"{beginning(f'Failures of {line(name)}', part('failures.style.css'))}<body>\n"
-        f"<header><h1>Failures of {_text(name)}</h1><p>{_text(' · '.join(told))}</p></header>\n"
-        f'<main>\n{"".join(sections)}<section class="wide"><h2>Runs that solved nothing</h2>\n'
-        "<p>Each lies in its folder; the command shows it, called where this page lies.</p>\n"
+        f"{beginning(f'Failures of {single_line(name)}', part('failures.style.css'))}<body>\n"
+        f"<header><h1>Failures of {_text(name)}</h1><p>{_text(' · '.join(facts))}</p></header>\n"
+        f'<main>\n{"".join(sections)}<section class="wide"><h2>Runs that did not solve their instance</h2>\n'
+        "<p>Each links to its folder. Call the commands in the folder of this page.</p>\n"
     )
 
 
 def group(cause: str, count: int) -> str:
-    """The beginning of a cause's table."""
+    """Return the beginning of a cause's table."""
     heads = "".join(
         f"<th{' class=number' * (name in ('$', 'seconds', 'steps'))}>{name}</th>"
-        for name in ("run", "phase", "last actions", "what came of the last", "gold files", "steps", "seconds", "$")
+        for name in ("run", "phase", "last actions", "last result", "gold files", "steps", "seconds", "$")
     )
     shown = " open" if count <= 20 else ""
     return (
@@ -63,18 +63,18 @@ def group(cause: str, count: int) -> str:
 
 
 def row(case: Case) -> str:
-    """A run that solved nothing."""
-    done, told = case.done, case.diagnosis
-    said = [done.error, told.seen] if case.cause in ("error", "infrastructure") else [told.seen, done.error]
+    """Return the row of a run that did not solve its instance."""
+    done, diagnosis = case.done, case.diagnosis
+    said = [done.error, diagnosis.seen] if case.cause in ("error", "infrastructure") else [diagnosis.seen, done.error]
     notes = [note for note in said if note][:2]
     if case.resolved is False and case.patch:
         notes.insert(0, "The evaluation's tests fail with its patch.")
-    if told.damaged and case.cause != "infrastructure":
-        notes.insert(0, told.damaged)
+    if diagnosis.damaged and case.cause != "infrastructure":
+        notes.insert(0, diagnosis.damaged)
     cells = [
         f"{_run(done.run)}<code>swe-agent show {_text(shlex.quote(f'runs/{done.run}'))}</code>",
-        _text(told.phase),
-        _text(", ".join(told.acted)),
+        _text(diagnosis.phase),
+        _text(", ".join(diagnosis.acted)),
         "<br>".join(map(_text, notes)),
         _text(_gold(case)),
     ]
@@ -82,21 +82,21 @@ def row(case: Case) -> str:
     return f"<tr>{_cells(cells)}{_cells(figures, 'number')}</tr>\n"
 
 
-def _tiles(survey: Survey) -> str:
+def _tiles(survey: FailureStatistics) -> str:
     share = f"{survey.solved / survey.runs:.0%} of {survey.runs}" if survey.runs else "of none"
     known = survey.dollars if survey.priced else None
     cached = f", {survey.cached_tokens / survey.input_tokens:.0%} cached" if survey.input_tokens else ""
     tiles = [
         (str(survey.solved), "solved", share),
-        (money(survey.per_solved) if survey.solved else NOTHING, "for each solved", f"{money(known)} in all"),
+        (money(survey.per_solved) if survey.solved else NOTHING, "per solved instance", f"{money(known)} in total"),
         (thousands(survey.input_tokens), "tokens in", f"{thousands(survey.output_tokens)} out{cached}"),
-        (clock(survey.middle), "the middle run", "of working time"),
+        (clock(survey.middle), "median run", "of working time"),
     ]
-    told = (f"<div><b>{_text(a)}</b><span>{_text(b)}</span><small>{_text(c)}</small></div>" for a, b, c in tiles)
-    return f'<div class="tiles">{"".join(told)}</div>\n'
+    html = (f"<div><b>{_text(a)}</b><span>{_text(b)}</span><small>{_text(c)}</small></div>" for a, b, c in tiles)
+    return f'<div class="tiles">{"".join(html)}</div>\n'
 
 
-def _exits(survey: Survey) -> str:
+def _exits(survey: FailureStatistics) -> str:
     most = max((one.runs for one in survey.causes.values()), default=1)
     rows = []
     for cause, meaning in MEANINGS.items():
@@ -111,8 +111,8 @@ def _exits(survey: Survey) -> str:
     return _section("How runs ended", ("", "", "#runs", "#with a patch", "#solved", "#$"), rows)
 
 
-def _stuck(survey: Survey) -> str:
-    """Where runs got stuck, and what most of them saw last."""
+def _stuck(survey: FailureStatistics) -> str:
+    """Return tables of where runs got stuck, and what most of them saw last."""
     ways = [
         f"<tr>{_cells([str(one.runs)], 'number')}"
         f"{_cells([_text(phase or NOTHING), _text(', '.join(acted) or NOTHING), _run(one.run)])}</tr>"
@@ -121,12 +121,12 @@ def _stuck(survey: Survey) -> str:
     seen = [
         f"<tr>{_cells([str(one.runs)], 'number')}{_cells([_text(one.text), _run(one.run)])}</tr>" for one in survey.seen
     ]
-    return _section("Where they got stuck", ("#runs", "phase", "last actions", "such as"), ways) + _section(
-        "What they saw last", ("#runs", "first line", "such as"), seen
+    return _section("Where they got stuck", ("#runs", "phase", "last actions", "example"), ways) + _section(
+        "What they saw last", ("#runs", "first line", "example"), seen
     )
 
 
-def _places(survey: Survey) -> str:
+def _localization(survey: FailureStatistics) -> str:
     if not survey.golds:
         return ""
     rows = [
@@ -136,13 +136,13 @@ def _places(survey: Survey) -> str:
     ]
     heads = ("", "#runs", "#all at 1", "#all in 5", "#all edited", "#some edited", "#in 5, not edited")
     note = (
-        "Files of the base that the gold patch changes. All at 1, all in 5: localization names them as the first, or "
-        "among the first five. Edited: by the run's own patch."
+        "Files of the base that the gold patch changes. All at 1, all in 5: localization ranks them first, or among "
+        "the first five. Edited: by the run's own patch."
     )
-    return _section("Places against gold", heads, rows, note)
+    return _section("Localization compared with gold", heads, rows, note)
 
 
-def _shares(one: Localized) -> list[str]:
+def _shares(one: LocalizationStatistics) -> list[str]:
     def share(count: int, of: int) -> str:
         return f"{count} ({count / of:.0%})" if of else NOTHING
 
@@ -151,7 +151,7 @@ def _shares(one: Localized) -> list[str]:
     return [str(one.runs), *ranked, *edited]
 
 
-def _ends(survey: Survey) -> str:
+def _extremes(survey: FailureStatistics) -> str:
     def rows(cases: Iterable[Case]) -> Iterator[str]:
         for case in cases:
             done = case.done
@@ -161,20 +161,20 @@ def _ends(survey: Survey) -> str:
 
     heads = ("run", "", "#time", "#$", "#steps", "#tokens in")
     return _section("Slowest", heads, list(rows(survey.slowest))) + _section(
-        "Dearest", heads, list(rows(survey.dearest))
+        "Most expensive", heads, list(rows(survey.dearest))
     )
 
 
 def _gold(case: Case) -> str:
-    """How near it came to the files of the gold patch."""
+    """Return how many files of the gold patch the run edited, and at which rank localization found them."""
     if (found := case.found) is None:
         return ""
-    named = {None: "", 0: "; not all named"}.get(found.rank, f"; named by rank {found.rank}")
+    named = {None: "", 0: "; not all found"}.get(found.rank, f"; found by rank {found.rank}")
     return f"{found.edited} of {found.gold} edited{named}"
 
 
 def _section(title: str, heads: Iterable[str], rows: list[str], note: str = "") -> str:
-    """A table; a heading that begins with # is of numbers."""
+    """Return a section with a table; a heading that begins with # marks a numeric column."""
     if not rows:
         return ""
     head = "".join(f'<th class="number">{name[1:]}</th>' if name[:1] == "#" else f"<th>{name}</th>" for name in heads)
@@ -195,4 +195,4 @@ def _run(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(line(text))
+    return escape(single_line(text))

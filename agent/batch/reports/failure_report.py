@@ -1,7 +1,7 @@
-"""What failed in a batch, and where: one page, made of `results.jsonl` and the runs' journals alone.
+"""The failure report of a batch: one page, made from `results.jsonl` and the runs' journals alone.
 
-A line of the results and its run's journal are read at a time, and rows wait on disk until the figures above them are
-known: ten thousand runs take little more memory than ten.
+Results and journals are read one run at a time, and rows are buffered on disk until the statistics above them are
+known, so ten thousand runs take little more memory than ten.
 """
 
 from __future__ import annotations
@@ -15,41 +15,44 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from agent.batch.appended import no_room
-from agent.batch.causes import CAUSES, cause
-from agent.batch.diagnosis import changed, diagnose, existing, worst_rank
-from agent.batch.failures_page import END, GROUP_END, above, group, row
-from agent.batch.place import Done
-from agent.batch.store import decode, standing_lines
-from agent.batch.survey import Case, Found, Survey
-from agent.batch.verdicts import Verdicts, read_verdicts
+from agent.batch.reports.batch_results import current_lines, decode
+from agent.batch.reports.evaluation_verdicts import Verdicts, read_verdicts
+from agent.batch.reports.failure_page import END, GROUP_END, group, page_beginning, row
+from agent.batch.reports.failure_statistics import Case, FailureStatistics, GoldRank
+from agent.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
+from agent.batch.reports.run_diagnosis import changed_base_files, changed_files, diagnose, worst_rank
+from agent.instances.append_log import write_error
+from agent.instances.jobs import JobResult
 from trajectories.journal import open_new
 
 PAGE = "failures.html"
 
 
 def write_failures(out: Path, golds: Mapping[str, str] | None = None) -> Path:
-    """Write the page of the batch in `out` and return its path. Where the newest evaluation in `out/evaluation`
-    has judged a patch, it says whether that is resolved; else the run's own verdict does. With `golds`, patches that
-    solve the instances, it says how well places were found.
+    """Write the failure page of the batch in `out` and return its path.
 
-    Raises WorkspaceError where it cannot be written; what cannot be read is shown as that.
+    The newest evaluation in `out/evaluation` decides whether a patch is resolved, if it judged it; else the run's own
+    verdict does. With the gold patches `golds`, the page shows how well localization worked.
+
+    Raises WorkspaceError if it cannot be written. Unreadable data is shown as such.
     """
     verdicts = read_verdicts(out)
-    survey = Survey(graded=bool(verdicts.runs), golds=bool(golds))
+    survey = FailureStatistics(graded=bool(verdicts.runs), golds=bool(golds))
     target = out / PAGE
     beside = out / f".{PAGE}.new"
     try:
         with ExitStack() as stack:
-            rows = {name: stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for name in CAUSES}
+            rows = {
+                name: stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for name in OUTCOME_REASONS
+            }
             for done in _results(out, survey):
                 case = _case(out, done, verdicts, golds or {})
                 survey.add(case)
                 if not case.solved:
                     rows[case.cause].write(row(case))
             with os.fdopen(open_new(beside), "w", encoding="utf-8") as file:
-                file.write(above(survey, out.name))
-                for name in CAUSES:
+                file.write(page_beginning(survey, out.name))
+                for name in OUTCOME_REASONS:
                     if count := survey.failed[name]:
                         file.write(group(name, count))
                         _copy(rows[name], file)
@@ -57,7 +60,7 @@ def write_failures(out: Path, golds: Mapping[str, str] | None = None) -> Path:
                 file.write(END)
         beside.replace(target)
     except OSError as error:
-        raise no_room(target, error) from error
+        raise write_error(target, error) from error
     return target
 
 
@@ -66,24 +69,24 @@ def _copy(rows: IO[str], file: IO[str]) -> None:
     shutil.copyfileobj(rows, file)
 
 
-def _results(out: Path, survey: Survey) -> Iterator[Done]:
-    """What is done, a line at a time; a line that is no result is counted."""
-    for line in standing_lines(out):
+def _results(out: Path, survey: FailureStatistics) -> Iterator[JobResult]:
+    """Yield the results; count lines that are not results."""
+    for line in current_lines(out):
         try:
             yield decode(line)[0]
         except ValueError:
             survey.unreadable += 1
 
 
-def _case(out: Path, done: Done, verdicts: Verdicts, golds: Mapping[str, str]) -> Case:
+def _case(out: Path, done: JobResult, verdicts: Verdicts, golds: Mapping[str, str]) -> Case:
     diagnosis = diagnose(out / "runs" / done.run)
     found = None
     if gold := golds.get(done.instance):
-        wanted, edited = existing(gold), changed(done.patch)
+        wanted, edited = changed_base_files(gold), changed_files(done.patch)
         if wanted:
             rank = None if diagnosis.ranked is None else worst_rank(diagnosis.ranked, wanted)
-            found = Found(rank, len(wanted & edited), len(wanted))
-    why = cause(done)
+            found = GoldRank(rank, len(wanted & edited), len(wanted))
+    why = outcome_reason(done)
     judged = verdicts.resolved(done)
     return Case(
         done=replace(done, patch=""),

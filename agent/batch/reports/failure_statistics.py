@@ -1,4 +1,4 @@
-"""The figures of the failure page: sums over all runs, and the few of them that stand out."""
+"""The statistics of the failure page: sums over all runs, and the runs that stand out."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 from statistics import median
 
-from agent.batch.diagnosis import Diagnosis
-from agent.batch.place import Done
+from agent.batch.reports.run_diagnosis import RunDiagnosis
+from agent.instances.jobs import JobResult
 
 MOST = 10
-"""Runs that are named as the slowest or dearest; patterns that are told."""
+"""Number of slowest and of most expensive runs, and of patterns, that are shown."""
 VARIES = re.compile(r"0x[0-9a-f]+|\d+|'[^']*'|\"[^\"]*\"|`[^`]*`", re.IGNORECASE)
-"""What of a message changes from run to run."""
+"""Parts of a message that differ from run to run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Of `gold` files: the rank by which localization had named all (0: not all; null: none was recorded), and how many
-    the patch edits."""
+class GoldRank:
+    """How well the `gold` files were found.
+
+    `rank` is the rank by which localization found all of them (0: not all; None: no localization is recorded), `edited`
+    the number of them that the patch edits.
+    """
 
     rank: int | None
     edited: int
@@ -29,15 +32,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A run on the page. `resolved` is what an evaluation says, null where there is none; `solved` what counts."""
+    """A run on the page. `resolved` is an evaluation's verdict, None without one; `solved` is what counts."""
 
-    done: Done
+    done: JobResult
     patch: bool
     cause: str
     solved: bool
     resolved: bool | None
-    diagnosis: Diagnosis
-    found: Found | None
+    diagnosis: RunDiagnosis
+    found: GoldRank | None
 
 
 @dataclass(slots=True)
@@ -51,8 +54,11 @@ class Group:
 
 
 @dataclass(slots=True)
-class Localized:
-    """How often gold files were found: `first` and `five` in ranks that all are within, of `ranked` that have ranks."""
+class LocalizationStatistics:
+    """How often the gold files were found: `first` and `five` count runs with all files within that rank.
+
+    `ranked` is the number of runs with a recorded localization.
+    """
 
     runs: int = 0
     ranked: int = 0
@@ -61,12 +67,12 @@ class Localized:
     all: int = 0
     some: int = 0
     missed: int = 0
-    """Files that localization had named among the first five, and that the patch does not edit."""
+    """Runs whose gold files localization ranked among the first five, but whose patch does not edit all of them."""
 
 
 @dataclass(slots=True)
 class Pattern:
-    """The same in `runs`, of which `run` is one, and `text` how it came out there."""
+    """A pattern common to a number of `runs`; `run` is an example, with its `text`."""
 
     run: str
     text: str
@@ -74,8 +80,8 @@ class Pattern:
 
 
 @dataclass(slots=True)
-class Survey:
-    """`graded`: an evaluation says what is solved. `golds`: whether there is something to compare places with."""
+class FailureStatistics:
+    """Statistics of all runs. `graded`: an evaluation decides what is solved. `golds`: there are gold patches."""
 
     graded: bool = False
     golds: bool = False
@@ -90,7 +96,9 @@ class Survey:
     output_tokens: int = 0
     causes: dict[str, Group] = field(default_factory=dict)
     failed: Counter[str] = field(default_factory=Counter)
-    places: dict[bool, Localized] = field(default_factory=lambda: {True: Localized(), False: Localized()})
+    places: dict[bool, LocalizationStatistics] = field(
+        default_factory=lambda: {True: LocalizationStatistics(), False: LocalizationStatistics()}
+    )
     """By whether the run is solved."""
     _seconds: list[float] = field(default_factory=list)
     _phases: dict[tuple[str, tuple[str, ...]], Pattern] = field(default_factory=dict)
@@ -125,20 +133,20 @@ class Survey:
                 self._stuck(case)
 
     def _stuck(self, case: Case) -> None:
-        told = case.diagnosis
-        if told.phase or told.acted:
-            self._phases.setdefault((told.phase, told.acted), Pattern(case.done.run, "")).runs += 1
-        if told.seen:
-            self._seen.setdefault(VARIES.sub("…", told.seen), Pattern(case.done.run, told.seen)).runs += 1
+        found = case.diagnosis
+        if found.phase or found.acted:
+            self._phases.setdefault((found.phase, found.acted), Pattern(case.done.run, "")).runs += 1
+        if found.seen:
+            self._seen.setdefault(VARIES.sub("…", found.seen), Pattern(case.done.run, found.seen)).runs += 1
 
     @property
     def per_solved(self) -> float | None:
-        """Dollars of all runs for each that is solved."""
+        """Dollars of all runs divided by the number of solved ones."""
         return self.dollars / self.solved if self.solved and self.priced else None
 
     @property
     def middle(self) -> float:
-        """Seconds of the middle run."""
+        """Median of the runs' seconds."""
         return median(self._seconds) if self._seconds else 0.0
 
     @property
@@ -151,24 +159,24 @@ class Survey:
 
     @property
     def stuck(self) -> list[tuple[str, tuple[str, ...], Pattern]]:
-        """Phase and last actions, where most runs got stuck first."""
+        """Phase and last actions where runs got stuck, the most frequent first."""
         most = heapq.nlargest(MOST, self._phases.items(), key=lambda item: item[1].runs)
         return [(phase, acted, pattern) for (phase, acted), pattern in most]
 
     @property
     def seen(self) -> list[Pattern]:
-        """The last thing that most runs saw."""
+        """What runs saw last, the most frequent first."""
         return heapq.nlargest(MOST, self._seen.values(), key=lambda pattern: pattern.runs)
 
     def _keep(self, heap: list[tuple[float, int, Case]], value: float, case: Case) -> None:
-        entry = (value, -self.runs, case)  # the number decides between equals: cases have no order
+        entry = (value, -self.runs, case)  # the number breaks ties: cases have no order
         if len(heap) < MOST:
             heapq.heappush(heap, entry)
         else:
             heapq.heappushpop(heap, entry)
 
 
-def _localize(sums: Localized, found: Found) -> None:
+def _localize(sums: LocalizationStatistics, found: GoldRank) -> None:
     sums.runs += 1
     sums.all += found.edited == found.gold
     sums.some += 0 < found.edited < found.gold

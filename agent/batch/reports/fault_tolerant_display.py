@@ -1,4 +1,4 @@
-"""A front whose troubles are none of the batch's: a terminal that is gone, a full disk behind stderr."""
+"""A display whose failures do not affect the batch, such as a closed terminal or a full disk behind stderr."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from agent.batch.place import Done, Job
-from agent.engine import Happening
+from agent.engine.engine import ProgressEvent
+from agent.instances.jobs import Job, JobResult
 from trajectories.records import Step
 
 if TYPE_CHECKING:
-    from agent.batch.driver import Front
+    from agent.batch.batch_driver import BatchDisplay
 
 
-class Showing:
-    """`front`, which no longer raises; fulfils `Front`."""
+class FaultTolerantDisplay:
+    """A wrapper of `front` that never raises; implements `BatchDisplay`."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: BatchDisplay) -> None:
         self._front = front
 
-    def __enter__(self) -> Showing:
+    def __enter__(self) -> FaultTolerantDisplay:
         with _quiet():
             self._front.__enter__()
         return self
@@ -32,7 +32,7 @@ class Showing:
         with _quiet():
             self._front.__exit__(kind, value, at)
 
-    def began(self, jobs: Sequence[Job], done: Sequence[Done] = ()) -> None:
+    def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
         with _quiet():
             self._front.began(jobs, done)
 
@@ -44,11 +44,11 @@ class Showing:
         with _quiet():
             self._front.step(job, step, dollars)
 
-    def happening(self, job: Job, event: Happening) -> None:
+    def happening(self, job: Job, event: ProgressEvent) -> None:
         with _quiet():
             self._front.happening(job, event)
 
-    def done(self, done: Done) -> None:
+    def done(self, done: JobResult) -> None:
         with _quiet():
             self._front.done(done)
 
@@ -61,13 +61,16 @@ class Showing:
 def _quiet() -> Iterator[None]:
     try:
         yield
-    except Exception:  # noqa: BLE001 - whatever it is, what it tells is on the record
-        keep_stderr()
+    except Exception:  # noqa: BLE001 - everything that it shows is recorded as well
+        discard_stderr()
 
 
-def keep_stderr() -> None:
-    """Let go of what stderr does not take. Python tries it again whenever a process is begun, which then fails, and at
-    the end, with an exit code of its own."""
+def discard_stderr() -> None:
+    """Discard output that stderr does not accept.
+
+    Otherwise Python retries the flush whenever it starts a process, which then fails, and at exit, which changes the
+    exit code.
+    """
     try:
         sys.stderr.flush()
     except OSError:

@@ -1,9 +1,10 @@
-"""What a batch will come to, from what is done and what is running: a mean, and a range that holds it 9 times in 10.
+"""Forecast of a batch's cost and duration from finished and running instances: a mean and a 90 % prediction range.
 
-The first to be done are the quick and cheap ones, so their plain mean is too low. What runs still has cost at least
-what it has: that is survival data, and the estimate is Kaplan and Meier's (1958), in dollars as in seconds. What is
-dearer than all that is done is taken to have as much before it as behind it: in a renewal process age and rest are
-spread alike. The range is a prediction interval of Student's t, which does not hide how little a few instances say.
+The first instances to finish are the quick and cheap ones, so their plain mean is too low. A running instance costs at
+least what it has cost so far: that is survival data, estimated as by Kaplan and Meier (1958), for dollars and seconds
+alike. A running instance more expensive than all finished ones is assumed to be halfway: in a renewal process, age and
+remaining life have the same distribution. The range is a prediction interval of Student's t, which shows how uncertain
+an estimate from a few instances is.
 """
 
 from __future__ import annotations
@@ -16,58 +17,66 @@ from itertools import accumulate
 from statistics import NormalDist
 
 FEWEST, SHARE_DONE = 3, 0.3
-"""Instances that must be done before anything is said, and of those that run."""
+"""Minimum number of finished instances for a forecast, absolute and relative to the running ones."""
 SHARE = 0.9
-"""How often the range is to hold what comes."""
+"""Probability that the range contains the outcome."""
 NOTHING = 1e-9
 HALVINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class ForecastRange:
     mean: float
     low: float
     high: float
 
 
-def whole(done: Sequence[float], running: Sequence[float], waiting: int, most: float = math.inf) -> Range | None:
-    """Dollars of all instances together: of the `done` ones, of `running` ones what they have cost so far, and how many
-    are not begun. `most` is what one may cost. None where too few are done to say."""
+def forecast_cost(
+    done: Sequence[float], running: Sequence[float], waiting: int, most: float = math.inf
+) -> ForecastRange | None:
+    """Return the dollars of all instances together, or None if too few are done.
+
+    `done` and `running` are the dollars of these instances (so far), `waiting` is the number of those not started,
+    `most` the maximum for one.
+    """
     paid = math.fsum(done) + math.fsum(running)
     if not running and not waiting:
-        return Range(paid, paid, paid)
+        return ForecastRange(paid, paid, paid)
     if too_few(done, running):
         return None
-    ahead, spread = _ahead(_Curve(done, running, most), running, waiting, len(done))
+    ahead, spread = _remaining(_Curve(done, running, most), running, waiting, len(done))
     room = math.fsum(max(0.0, most - sum) for sum in running) + (waiting * most if waiting else 0.0)
-    return Range(paid + ahead, paid + max(0.0, ahead - spread), paid + max(ahead, min(ahead + spread, room)))
+    return ForecastRange(paid + ahead, paid + max(0.0, ahead - spread), paid + max(ahead, min(ahead + spread, room)))
 
 
-def time_left(done: Sequence[float], running: Sequence[float], waiting: int, workers: int) -> Range | None:
-    """Seconds until the last is done: of the `done` ones, of `running` ones those so far. None as for `whole`."""
+def forecast_time(done: Sequence[float], running: Sequence[float], waiting: int, workers: int) -> ForecastRange | None:
+    """Return the seconds until the last instance is done, or None as in `whole`.
+
+    `done` and `running` are the seconds of these instances (so far).
+    """
     if not running and not waiting:
-        return Range(0.0, 0.0, 0.0)
+        return ForecastRange(0.0, 0.0, 0.0)
     if too_few(done, running):
         return None
     curve = _Curve(done, running)
     if not waiting:
-        return Range(*_last(lambda wait: math.prod(curve.ended(age, wait) for age in running), curve.longest))
-    work, spread = _ahead(curve, running, waiting, len(done))
+        return ForecastRange(*_last(lambda wait: math.prod(curve.ended(age, wait) for age in running), curve.longest))
+    work, spread = _remaining(curve, running, waiting, len(done))
     hands = max(1, min(workers, len(running) + waiting))
-    # When the last one is begun, the others are anywhere in their run; it is over when the longest rest is.
+    # When the last instance starts, the others are anywhere in their run; the batch ends with the longest rest.
     rest = curve.rest()
     middle, low, high = _last(lambda wait: curve.rested(wait) ** hands, curve.longest)
     begun, spread = max(0.0, work / hands - rest), spread / hands
-    return Range(begun + middle, max(0.0, begun - spread) + low, begun + spread + high)
+    return ForecastRange(begun + middle, max(0.0, begun - spread) + low, begun + spread + high)
 
 
 def too_few(done: Sequence[float], running: Sequence[float]) -> bool:
-    """Whether those that are done say too little of the many that began with them."""
+    """Whether too few instances are done for a forecast, in comparison with the running ones."""
     return len(done) < max(FEWEST, SHARE_DONE * len(running))
 
 
 def _last(over: Callable[[float], float], longest: float) -> tuple[float, float, float]:
-    """When the last of several is over: the middle, and the range's ends. `over` says how likely all are by then."""
+    """Return when the last of several is over: median and range. `over` is the probability that all are by then."""
 
     def when(share: float) -> float:
         early, late = 0.0, longest
@@ -79,20 +88,20 @@ def _last(over: Callable[[float], float], longest: float) -> tuple[float, float,
     return when(0.5), when((1 - SHARE) / 2), when((1 + SHARE) / 2)
 
 
-def _ahead(curve: _Curve, running: Sequence[float], waiting: int, done: int) -> tuple[float, float]:
-    """What is still to come, and how far from that it may be."""
+def _remaining(curve: _Curve, running: Sequence[float], waiting: int, done: int) -> tuple[float, float]:
+    """Return the expected remaining amount and the half-width of its range."""
     mean, variance = curve.beyond()
     amount, noise = waiting * mean, waiting * variance
     for age in running:
         end, own = curve.beyond(age)
         amount, noise = amount + end - age, noise + own
-    # Each comes out as it will, and the mean itself is known from those that are done.
+    # Two sources of error: each instance varies, and the mean is only estimated from the finished ones.
     unsure = (waiting + len(running)) ** 2 * variance / done
-    return amount, student(done - 1) * math.sqrt(noise + unsure)
+    return amount, student_t(done - 1) * math.sqrt(noise + unsure)
 
 
 class _Curve:
-    """How instances are spread, after Kaplan and Meier: what they come to, and which share of all comes to it."""
+    """The distribution of instances' amounts, after Kaplan and Meier: amounts and their shares."""
 
     def __init__(self, done: Sequence[float], running: Sequence[float], most: float = math.inf) -> None:
         ages = sorted(running)
@@ -104,20 +113,20 @@ class _Curve:
             shares.append(left / at_risk)
             left -= left / at_risk
         unknown = 0.0
-        if left > NOTHING:  # something runs that is dearer than all that is done
+        if left > NOTHING:  # a running instance exceeds all finished ones
             self._amounts.append(max(ages[-1], min(2 * ages[-1], most)))
             shares.append(left)
-            unknown = left * (self._amounts[-1] - ages[-1]) ** 2  # as wide as it is far, as of an exponential rest
+            unknown = left * (self._amounts[-1] - ages[-1]) ** 2  # as for an exponential distribution
         pairs = list(zip(shares, self._amounts, strict=True))
         self.longest = self._amounts[-1]
-        self._middle = self._amounts[len(self._amounts) // 2]  # squares from here, or roundings look like spread
-        self._weights = _from_the_end(shares)
-        self._sums = _from_the_end([share * (amount - self._middle) for share, amount in pairs])
-        squares = _from_the_end([share * (amount - self._middle) ** 2 for share, amount in pairs])
+        self._middle = self._amounts[len(self._amounts) // 2]  # squares relative to this, to avoid rounding errors
+        self._weights = _suffix_sums(shares)
+        self._sums = _suffix_sums([share * (amount - self._middle) for share, amount in pairs])
+        squares = _suffix_sums([share * (amount - self._middle) ** 2 for share, amount in pairs])
         self._squares = [square + unknown for square in squares]
 
     def beyond(self, age: float = -math.inf) -> tuple[float, float]:
-        """Mean and variance of those that come to more than `age`. Where none does, it is that much and no more."""
+        """Return mean and variance of the amounts greater than `age`; (`age`, 0) if there are none."""
         first = bisect_right(self._amounts, age)
         if first == len(self._amounts) or (weight := self._weights[first]) <= 0:
             return age, 0.0
@@ -125,34 +134,36 @@ class _Curve:
         return max(age, self._middle + mean), max(0.0, self._squares[first] / weight - mean**2)
 
     def ended(self, age: float, wait: float) -> float:
-        """How likely one that has come to `age` ends before `wait` more."""
+        """Return the probability that an instance at `age` ends before `age + wait`."""
         here, there = self._above(age), self._above(age + wait)
         return 1 - there / here if here > 0 else 1.0
 
     def rest(self) -> float:
-        """The mean of what is ahead of one that is looked at anywhere in its run."""
+        """Return the mean remaining amount of an instance at a random moment of its run."""
         mean, variance = self.beyond()
         return (mean**2 + variance) / (2 * mean) if mean > 0 else 0.0
 
     def rested(self, wait: float) -> float:
-        """How likely that is less than `wait`."""
+        """Return the probability that this remaining amount is less than `wait`."""
         mean, _ = self.beyond()
         return 1 - self._above(wait) * (self.beyond(wait)[0] - wait) / mean if mean > 0 else 1.0
 
     def _above(self, age: float) -> float:
-        """The share of those that come to more than `age`."""
+        """Return the share of amounts greater than `age`."""
         first = bisect_right(self._amounts, age)
         return self._weights[first] if first < len(self._amounts) else 0.0
 
 
-def _from_the_end(values: Sequence[float]) -> list[float]:
-    """The sum of each value and all after it."""
+def _suffix_sums(values: Sequence[float]) -> list[float]:
+    """Return for each value the sum of it and all values after it."""
     return list(accumulate(reversed(values)))[::-1]
 
 
-def student(freedom: int, share: float = SHARE) -> float:
-    """Student's t for a two-sided interval, by the expansion in 26.7.5 of Abramowitz and Stegun: within 2 % from two
-    degrees of freedom on."""
+def student_t(freedom: int, share: float = SHARE) -> float:
+    """Return Student's t for a two-sided interval, by the expansion 26.7.5 of Abramowitz and Stegun.
+
+    It is accurate within 2 % from two degrees of freedom on.
+    """
     z = NormalDist().inv_cdf((1 + share) / 2)
     terms = (
         z,

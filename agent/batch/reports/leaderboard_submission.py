@@ -1,7 +1,7 @@
-"""A batch as SWE-bench's `experiments` repository wants a submission: predictions, a readable trajectory an instance,
-the logs of the evaluation, metadata and checklist (its README.md and checklist.md, of 2025).
+"""A batch in the format of a submission to SWE-bench's `experiments` repository (its README.md and checklist.md, 2025).
 
-What only the people who submit know is left as a line marked TO FILL IN.
+It has predictions, a readable trajectory of each instance, the logs of the evaluation, metadata and a checklist. What
+only the submitters know is a line marked TO FILL IN.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from errno import ELOOP
 from pathlib import Path
 from typing import Any
 
-from agent.batch.appended import no_room
-from agent.batch.manifest import MANIFEST
-from agent.batch.place import Done
-from agent.batch.reading import page
-from agent.batch.store import read_results
-from agent.batch.verdicts import read_verdicts
-from agent.evaluation.shelf import part
+from agent.batch.reports.batch_manifest import MANIFEST
+from agent.batch.reports.batch_results import read_results
+from agent.batch.reports.evaluation_verdicts import read_verdicts
+from agent.batch.reports.readable_run import page
+from agent.evaluation.grading_store import path_part
+from agent.instances.append_log import write_error
+from agent.instances.jobs import JobResult
 from trajectories.errors import UsageError
-from trajectories.limits import is_in, open_regular, read_limited
+from trajectories.file_limits import is_in, open_regular, read_limited
 
 MISSING = "TO FILL IN"
 PREDICTIONS = ("all_preds.jsonl", "preds.json")
@@ -33,7 +33,7 @@ OF_LOGS = ("patch.diff", "eval.sh", "report.json", "run_instance.log", "test_out
 
 @dataclass(slots=True)
 class _Counts:
-    """What is in a submission. `dollars` is null where one of them has no price."""
+    """Totals of a submission. `dollars` is None if the price of a run is not known."""
 
     instances: int = 0
     empty: int = 0
@@ -42,7 +42,7 @@ class _Counts:
     dollars: float | None = 0.0
     exits: Counter[str] = field(default_factory=Counter)
 
-    def add(self, done: Done) -> None:
+    def add(self, done: JobResult) -> None:
         self.instances += 1
         self.empty += not done.patch
         self.exits[done.kind] += 1
@@ -50,16 +50,15 @@ class _Counts:
 
 
 def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> Path:
-    """Make `folder` a submission of what the batch in `out` has come to, and return it.
+    """Write a submission of the batch in `out` to `folder` and return the folder.
 
-    Of several repeats it is the first, since a submission has one attempt an instance. Logs are those of
-    the newest evaluation in `out/evaluation`, where they are of the same patch. A README.md or metadata.yaml that is
-    there already stays as it is: somebody has filled it in. Raises UsageError for the batch's own folder, and for a
-    file to publish that is a link or lies outside `out`, WorkspaceError where it cannot be written, RunBroken for
-    damaged results.
+    It contains the first repeat, since a submission has one attempt for each instance. Logs are those of the newest
+    evaluation in `out/evaluation`, if they belong to the same patch. An existing README.md or metadata.yaml is kept,
+    because it may have been filled in. Raises UsageError for the batch's own folder, and for a file to publish that is
+    a link or outside `out`, WorkspaceError if it cannot be written, RunBroken for damaged results.
     """
     if folder.resolve() == out.resolve():
-        raise UsageError(f"{folder} is the batch's own folder.", "Name another with --leaderboard.")
+        raise UsageError(f"{folder} is the batch's own folder.", "Give another one with --leaderboard.")
     counts = _Counts()
     try:
         (folder / "trajs").mkdir(parents=True, exist_ok=True)
@@ -69,7 +68,7 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
         for done in read_results(out):
             if done.repeat == 1:
                 counts.add(done)
-                name, run = part(done.instance), out / "runs" / done.run
+                name, run = path_part(done.instance), out / "runs" / done.run
                 if not is_in(run, out):
                     raise _not_published(run, f"it is not in {out}")
                 (folder / "trajs" / f"{name}.md").write_text(page(done, run), "utf-8")
@@ -79,12 +78,12 @@ def write_leaderboard(out: Path, folder: Path, manifest: Mapping[str, Any]) -> P
             if not (folder / name).exists():
                 (folder / name).write_text(text, "utf-8")
     except OSError as error:
-        raise no_room(folder, error) from error
+        raise write_error(folder, error) from error
     return folder
 
 
 def _publish(source: Path, target: Path, out: Path) -> None:
-    """Copy a file of the batch, if it is there. Raises UsageError where it is not a regular file inside `out`."""
+    """Copy a file of the batch if it exists. Raises UsageError if it is not a regular file inside `out`."""
     try:
         file = open_regular(source, inside=out)
     except FileNotFoundError:
@@ -107,22 +106,22 @@ def _copy_logs(source: Path, instance: str, target: Path, out: Path, counts: _Co
     try:
         resolved = bool(json.loads(read_limited(source / "report.json", inside=out))[instance]["resolved"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return  # never judged, or torn: the evaluation, when it is gone on with, judges it again
+        return  # not judged, or incomplete: a resumed evaluation judges it again
     counts.judged += 1
     counts.resolved += resolved
 
 
-def _signed(manifest: Mapping[str, Any]) -> str:
-    """The name that the predictions are signed with."""
+def _model_name(manifest: Mapping[str, Any]) -> str:
+    """Return the model name in the predictions."""
     return str(manifest["model"]["name"] if manifest["model"] else manifest["strategy"])
 
 
 def _metadata(manifest: Mapping[str, Any]) -> str:
-    """JSON's texts are YAML's too."""
-    model = json.dumps(_signed(manifest))
-    name = json.dumps(f"swe-agent {manifest['swe-agent']} + {_signed(manifest)}")
+    """Return metadata.yaml; its texts are in JSON notation, which is valid YAML."""
+    model = json.dumps(_model_name(manifest))
+    name = json.dumps(f"swe-agent {manifest['swe-agent']} + {_model_name(manifest)}")
     return f"""\
-# Lines with {MISSING} are yours; the others are as the batch was run.
+# Complete the lines with {MISSING}; the others describe how the batch was run.
 assets:
   logs: "{MISSING}: s3://swe-bench-submissions/SPLIT/DATE_NAME/logs"
   trajs: "{MISSING}: s3://swe-bench-submissions/SPLIT/DATE_NAME/trajs"
@@ -151,10 +150,10 @@ def _readme(manifest: Mapping[str, Any], counts: _Counts) -> str:
     why = "\n  (containers have no network while an instance is solved)" if isolated else ""
     money = "unknown" if counts.dollars is None else f"${counts.dollars:.2f}"
     judged = f"{counts.resolved} of {counts.judged} judged" if counts.judged else f"{MISSING}: run `swe-agent evaluate`"
-    repeated = f" Of {options['repeat']} attempts the first is submitted." if options.get("repeat", 1) > 1 else ""
+    repeated = f" The first of {options['repeat']} attempts is submitted." if options.get("repeat", 1) > 1 else ""
     exits = ", ".join(f"{kind} {number}" for kind, number in counts.exits.most_common())
     return f"""\
-# swe-agent {manifest["swe-agent"]} + {_signed(manifest)}
+# swe-agent {manifest["swe-agent"]} + {_model_name(manifest)}
 
 {MISSING}: who made this submission, the first author's page, and a link to the report that describes the system.
 
@@ -163,7 +162,7 @@ def _readme(manifest: Mapping[str, Any], counts: _Counts) -> str:
 | | |
 |---|---|
 | strategy | {manifest["strategy"]} |
-| model | {_signed(manifest)} |
+| model | {_model_name(manifest)} |
 | instances | {counts.instances} |
 | without a patch | {counts.empty} |
 | resolved | {judged} |
@@ -171,7 +170,7 @@ def _readme(manifest: Mapping[str, Any], counts: _Counts) -> str:
 | cost | {money} |
 | hash of the data | {manifest["data"]["sha256"]} |
 
-`{MANIFEST}` says all that the batch was run with. `trajs/` has a page an instance, `logs/` what the evaluation left.
+`{MANIFEST}` lists the settings of the batch. `trajs/` has a page for each instance, `logs/` the evaluation's logs.
 
 ## Checklist
 

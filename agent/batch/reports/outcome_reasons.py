@@ -1,10 +1,10 @@
-"""Why a run of a batch came out as it did: one word each, for those who count them."""
+"""The reason for the outcome of a batch's run, as one of a few words that can be counted."""
 
 from __future__ import annotations
 
-from agent.batch.place import Done
+from agent.instances.jobs import JobResult
 
-CAUSES = {
+OUTCOME_REASONS = {
     "verified": "green",
     "unproven": "yellow",
     "empty": "yellow",
@@ -14,14 +14,14 @@ CAUSES = {
     "error": "red",
     "infrastructure": "red",
 }
-"""Each with the colour it is shown in. `unproven` and `empty` are those that came to their own end; what stopped the
-others says more than whether they left a patch."""
+"""Reasons and the colours they are shown in. Runs that ended by themselves are `unproven` or `empty`; for the others,
+what stopped them matters more than whether they have a patch."""
 
 
-def cause(done: Done) -> str:
-    """One of `CAUSES`."""
+def outcome_reason(done: JobResult) -> str:
+    """Return the reason for a result, one of `CAUSES`."""
     if done.kind in ("verified", "faster"):
         return "verified"
-    if done.kind in CAUSES and done.kind not in ("unproven", "empty"):
+    if done.kind in OUTCOME_REASONS and done.kind not in ("unproven", "empty"):
         return done.kind
     return "unproven" if done.patch or done.verdict == "unproven" else "empty"

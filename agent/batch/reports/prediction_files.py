@@ -1,5 +1,4 @@
-"""Predictions as SWE-bench's harness reads them: `all_preds.jsonl`, which only grows, and `preds.json`, never seen half
-written."""
+"""Prediction files for SWE-bench's harness: `all_preds.jsonl` (append-only) and `preds.json` (written atomically)."""
 
 from __future__ import annotations
 
@@ -10,20 +9,20 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from agent.batch.appended import Appended, no_room
+from agent.instances.append_log import AppendLog, write_error
 from trajectories.errors import RunBroken
+from trajectories.git_commands import sync_folder
 from trajectories.journal import open_new, write_whole
-from trajectories.plumbing import sync_folder
 
 SHARE = 0.02
-"""Of the time, at most, goes into writing `preds.json` anew while a batch runs; so its size does not count."""
+"""Maximum share of the time spent on rewriting `preds.json` during a batch, whatever its size."""
 PAUSE = 1.0
-"""Seconds between two of them, at least."""
+"""Minimum seconds between two rewrites."""
 CHUNK = 1 << 20
 
 
 def encode(instance: str, model: str, patch: str) -> bytes:
-    """A line of all_preds.jsonl."""
+    """Return a line of all_preds.jsonl."""
     return json.dumps({"instance_id": instance, "model_name_or_path": model, "model_patch": patch}).encode() + b"\n"
 
 
@@ -32,22 +31,22 @@ def line_digest(line: bytes) -> bytes:
 
 
 class Predictions:
-    """The two files in `folder`, opened with the ids that are already there (`ids`). One thread at a time.
+    """The two files in `folder`; `ids` are the instances that they contain. Not thread-safe.
 
-    `expected` are the digests of the lines that follow from the results, by instance. Raises RunBroken for a damaged
-    file, and for a line that is none of those; WorkspaceError where they cannot be written.
+    `expected` holds the digests of the lines that the results imply, by instance. Raises RunBroken for a damaged file
+    and for a line that differs from the expected one, WorkspaceError if they cannot be written.
     """
 
     def __init__(self, folder: Path, expected: Mapping[str, bytes]) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise no_room(folder, error) from error
+            raise write_error(folder, error) from error
         self.ids: set[str] = set()
         self._expected = expected
         self._whole = folder / "preds.json"
         self._lines_path = folder / "all_preds.jsonl"
-        self._lines = Appended(self._lines_path, self._read)
+        self._lines = AppendLog(self._lines_path, self._read)
         self._stale = True
         self._next = 0.0
 
@@ -56,12 +55,12 @@ class Predictions:
         if not isinstance(row, dict) or not isinstance(row.get("instance_id"), str) or row["instance_id"] in self.ids:
             raise ValueError("not a prediction, or one of an instance that has one")
         if self._expected.get(row["instance_id"], line_digest(line)) != line_digest(line):
-            what = f"The prediction for {row['instance_id']} in {self._lines_path} is not the patch of its result."
-            raise RunBroken(what, "Remove this file: it is written again from the results.")
+            what = f"The prediction for {row['instance_id']} in {self._lines_path} differs from its result's patch."
+            raise RunBroken(what, "Remove this file; it is written again from the results.")
         self.ids.add(row["instance_id"])
 
     def add(self, instance: str, model: str, patch: str) -> None:
-        """One that is not there yet."""
+        """Add a prediction for an instance without one."""
         self._lines.append(encode(instance, model, patch))
         self.ids.add(instance)
         self._stale = True
@@ -69,7 +68,7 @@ class Predictions:
             self.write()
 
     def write(self) -> None:
-        """`preds.json` as it should be now, if it is not: {id: prediction}, in the order of the lines."""
+        """Bring `preds.json` up to date: {id: prediction}, in the order of the lines."""
         if not self._stale:
             return
         began = time.monotonic()
@@ -79,13 +78,13 @@ class Predictions:
             beside.replace(self._whole)
             sync_folder(self._whole.parent)
         except OSError as error:
-            raise no_room(self._whole, error) from error
+            raise write_error(self._whole, error) from error
         self._stale = False
         now = time.monotonic()
         self._next = now + max(PAUSE, (now - began) / SHARE)
 
     def _copy(self, target: Path) -> None:
-        """The lines as one object, without holding them all."""
+        """Write the lines as one object, without holding all of them in memory."""
         descriptor = open_new(target)
         try:
             buffer = bytearray(b"{")

@@ -1,4 +1,4 @@
-"""What a person sees of a batch: on a terminal a few lines that are drawn anew, in a log a line an event."""
+"""The display of a batch: a few lines that are redrawn on a terminal, one line for each event in a log."""
 
 from __future__ import annotations
 
@@ -11,57 +11,66 @@ from typing import TYPE_CHECKING
 from rich.table import Column, Table
 from rich.text import Text
 
-from agent.batch.causes import CAUSES, cause
-from agent.batch.place import Done, Job
-from agent.batch.tally import Plan, Running, Standing, Tally
-from agent.batch.telling import clock, line, money, money_ahead, paused, time_ahead
-from agent.engine import Happening
-from agent.live import tail
-from agent.terminal import console, moves
+from agent.batch.reports.batch_progress import BatchLimits, BatchProgress, BatchSnapshot, RunningInstance
+from agent.batch.reports.outcome_reasons import OUTCOME_REASONS, outcome_reason
+from agent.batch.reports.progress_text import (
+    clock,
+    forecast_cost_text,
+    forecast_time_text,
+    money,
+    pause_message,
+    single_line,
+)
+from agent.console.activity_lines import tail
+from agent.console.rich_terminal import can_redraw, console
+from agent.engine.engine import ProgressEvent
+from agent.instances.jobs import Job, JobResult
 from trajectories.records import Step
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
-    from agent.batch.driver import Front
+    from agent.batch.batch_driver import BatchDisplay
 
 FRAMES_PER_SECOND = 4
 WIDE = 100
-"""Columns from which time and money share a line, and each run says its phase."""
+"""Minimum number of columns to show time and money on one line, and the phase of each run."""
 LEAST_NAME, LEAST_DOING = 16, 10
 DIGITS = re.compile(r"\d+")
 SPARE = 1
 """Rows left free, for the cursor."""
 
 
-def front(plan: Plan, plain: bool = False) -> Front:
-    """The front end that fits where stderr goes."""
+def open_display(plan: BatchLimits, plain: bool = False) -> BatchDisplay:
+    """Return the display that suits stderr: a dashboard for a terminal, else plain lines."""
     progress = console(plain, stderr=True)
-    return Dashboard(plan, progress) if moves(progress, plain) else Lines(plan, console(plain=True, stderr=True))
+    return (
+        Dashboard(plan, progress) if can_redraw(progress, plain) else PlainLines(plan, console(plain=True, stderr=True))
+    )
 
 
-class Lines:
-    """One plain line an event; fulfils `Front`."""
+class PlainLines:
+    """A display with one plain line for each event; implements `BatchDisplay`."""
 
-    def __init__(self, plan: Plan, progress: Console) -> None:
-        self._tally = Tally(plan)
+    def __init__(self, plan: BatchLimits, progress: Console) -> None:
+        self._tally = BatchProgress(plan)
         self._plan = plan
         self._progress = progress
         self._paused: frozenset[str] = frozenset()
         self._said = ""
         self._lock = Lock()
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> PlainLines:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         pass
 
-    def began(self, jobs: Sequence[Job], done: Sequence[Done] = ()) -> None:
+    def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
         self._tally.began(jobs, done)
         now = self._tally.standing()
-        before = f"; {len(done)} done before, {money(now.dollars)}" if done else ""
-        self._print(f"{len(jobs)} to do with {self._plan.workers} workers{before}")
+        before = f"; {len(done)} already done, {money(now.dollars)}" if done else ""
+        self._print(f"{len(jobs)} to solve, {self._plan.workers} workers{before}")
 
     def started(self, job: Job, image: str) -> None:
         self._tally.started(job)
@@ -70,50 +79,55 @@ class Lines:
     def step(self, job: Job, step: Step, dollars: float | None) -> None:
         self._tally.step(job, step, dollars)
 
-    def happening(self, job: Job, event: Happening) -> None:
+    def happening(self, job: Job, event: ProgressEvent) -> None:
         self._tally.happening(job, event)
         if event.kind == "say":
-            self._said_by(job, event.text)
+            self._print_message(job, event.text)
 
-    def _said_by(self, job: Job, text: str) -> None:
-        """What a run says, and a model's pause once; what many say at the same time, one says."""
+    def _print_message(self, job: Job, text: str) -> None:
+        """Print a run's message and new pauses of models; skip a message that repeats the last one."""
         pauses, gist = self._plan.pauses(), DIGITS.sub("", text)
         with self._lock:
             new, again = pauses.keys() - self._paused, gist == self._said
             self._paused, self._said = frozenset(pauses), gist
         for model in sorted(new):
-            self._print(paused(model, pauses[model]))
+            self._print(pause_message(model, pauses[model]))
         if not again:
             self._print(f"{job.run}: {text}")
 
-    def done(self, done: Done) -> None:
+    def done(self, done: JobResult) -> None:
         seconds = self._tally.done(done)
         now = self._tally.standing()
-        came = [
-            cause(done),
+        reason = [
+            outcome_reason(done),
             f"exit {done.code}",
             f"verdict {done.verdict}",
             money(done.dollars, 4),
             f"{seconds:.1f} s",
             f"{done.steps} steps",
             *([f"{done.tries} tries"] if done.tries > 1 else []),
-            *([done.error] if done.error and cause(done) in ("error", "infrastructure") else []),
+            *([done.error] if done.error and outcome_reason(done) in ("error", "infrastructure") else []),
         ]
-        whole = [f"{now.done}/{now.total}", money(now.dollars), time_ahead(now.left), money_ahead(now.cost)]
-        self._print(f"done {done.run}: {', '.join(came)} · {', '.join(filter(None, whole))}")
+        whole = [
+            f"{now.done}/{now.total}",
+            money(now.dollars),
+            forecast_time_text(now.left),
+            forecast_cost_text(now.cost),
+        ]
+        self._print(f"done {done.run}: {', '.join(reason)} · {', '.join(filter(None, whole))}")
 
     def say(self, text: str) -> None:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        self._progress.print(Text(f"{clock(self._tally.elapsed)} {line(text)}"), soft_wrap=True)
+        self._progress.print(Text(f"{clock(self._tally.elapsed)} {single_line(text)}"), soft_wrap=True)
 
 
 class Dashboard:
-    """The bottom of a terminal, drawn anew; what is done scrolls by above it. Fulfils `Front`."""
+    """A display that redraws the bottom of a terminal; finished runs scroll by above it. Implements `BatchDisplay`."""
 
-    def __init__(self, plan: Plan, progress: Console) -> None:
-        self._tally = Tally(plan)
+    def __init__(self, plan: BatchLimits, progress: Console) -> None:
+        self._tally = BatchProgress(plan)
         self._plan = plan
         self._progress = progress
         self._over = False
@@ -129,7 +143,7 @@ class Dashboard:
         self._over = True
         self._live.stop()
 
-    def began(self, jobs: Sequence[Job], done: Sequence[Done] = ()) -> None:
+    def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
         self._tally.began(jobs, done)
 
     def started(self, job: Job, image: str) -> None:
@@ -138,26 +152,26 @@ class Dashboard:
     def step(self, job: Job, step: Step, dollars: float | None) -> None:
         self._tally.step(job, step, dollars)
 
-    def happening(self, job: Job, event: Happening) -> None:
+    def happening(self, job: Job, event: ProgressEvent) -> None:
         self._tally.happening(job, event)
 
-    def done(self, done: Done) -> None:
+    def done(self, done: JobResult) -> None:
         seconds = self._tally.done(done)
-        came = cause(done)
-        told = Text.assemble((f"{came:>14}", CAUSES[came]), " ", line(done.run))
-        told.append(f"  {money(done.dollars, 4)}  {clock(seconds)}", style="dim")
-        if done.error and came in ("error", "infrastructure"):
-            told.append(f"  {line(done.error)}", style="dim")
-        self._scroll(told)
+        reason = outcome_reason(done)
+        line = Text.assemble((f"{reason:>14}", OUTCOME_REASONS[reason]), " ", single_line(done.run))
+        line.append(f"  {money(done.dollars, 4)}  {clock(seconds)}", style="dim")
+        if done.error and reason in ("error", "infrastructure"):
+            line.append(f"  {single_line(done.error)}", style="dim")
+        self._scroll(line)
 
     def say(self, text: str) -> None:
-        self._scroll(Text(line(text), style="yellow"))
+        self._scroll(Text(single_line(text), style="yellow"))
 
     def _scroll(self, text: Text) -> None:
         text.truncate(self._progress.width, overflow="ellipsis")
         self._progress.print(text, soft_wrap=True)
 
-    # What is drawn, in the thread that draws
+    # Rendering, in the display's thread
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         now = self._tally.standing()
@@ -171,7 +185,7 @@ class Dashboard:
             if more := len(now.running) - len(shown):
                 yield Text(f"and {more} more", style="dim")
 
-    def _head(self, now: Standing, width: int) -> Iterator[RenderableType]:
+    def _head(self, now: BatchSnapshot, width: int) -> Iterator[RenderableType]:
         from rich.progress_bar import ProgressBar
 
         bar = Table.grid(Column(ratio=1), Column(no_wrap=True), expand=True)
@@ -179,22 +193,22 @@ class Dashboard:
         bar.add_row(ProgressBar(max(1, now.total), now.done), f" {now.done}/{now.total} {share}")
         yield bar
         spent = money(now.dollars) + (f" of {money(self._plan.total)}" if self._plan.total is not None else "")
-        ahead = ("", "") if self._over else (f"{len(now.running)} at work", time_ahead(now.left))
+        ahead = ("", "") if self._over else (f"{len(now.running)} running", forecast_time_text(now.left))
         times = ", ".join(filter(None, (ahead[0], clock(now.seconds), ahead[1])))
         over = self._plan.total is not None and now.cost is not None and now.cost.mean > self._plan.total
-        dollars = Text(", ".join(filter(None, (spent, money_ahead(now.cost)))), "yellow" if over else "")
+        dollars = Text(", ".join(filter(None, (spent, forecast_cost_text(now.cost)))), "yellow" if over else "")
         yield from (Text.assemble(times, " · ", dollars),) if width >= WIDE else (Text(times), dollars)
-        exits = [(f"{name} {now.causes.get(name, 0)}", colour) for name, colour in CAUSES.items()]
-        told = [one for one in exits if one[0].startswith("verified") or not one[0].endswith(" 0")]
-        yield Text(" · ").join([Text(text, colour) for text, colour in told])
+        exits = [(f"{name} {now.causes.get(name, 0)}", colour) for name, colour in OUTCOME_REASONS.items()]
+        shown = [one for one in exits if one[0].startswith("verified") or not one[0].endswith(" 0")]
+        yield Text(" · ").join([Text(text, colour) for text, colour in shown])
 
     def _pauses(self) -> Iterator[RenderableType]:
         for model, seconds in self._plan.pauses().items():
-            yield Text(line(paused(model, seconds)), style="yellow", no_wrap=True, overflow="ellipsis")
+            yield Text(single_line(pause_message(model, seconds)), style="yellow", no_wrap=True, overflow="ellipsis")
 
 
-def _table(shown: Sequence[Running], now: float, width: int) -> Table:
-    """A row each; the end of a name says more than its beginning."""
+def _table(shown: Sequence[RunningInstance], now: float, width: int) -> Table:
+    """Return a table with a row for each instance; long names keep their end, which distinguishes them best."""
     phases = width >= WIDE
     longest = max(len(one.run) for one in shown)
     name = min(longest, max(LEAST_NAME, width // 3))
@@ -209,7 +223,7 @@ def _table(shown: Sequence[Running], now: float, width: int) -> Table:
         expand=True,
     )
     for one in shown:
-        phase = [Text(line(one.phase))] if phases else []
-        doing = Text(line(one.doing))
+        phase = [Text(single_line(one.phase))] if phases else []
+        doing = Text(single_line(one.doing))
         table.add_row(tail(one.run, name), f"#{one.steps}", clock(now - one.since), money(one.dollars), *phase, doing)
     return table

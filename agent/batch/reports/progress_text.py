@@ -1,30 +1,30 @@
-"""How times, dollars and what is to come are told, in a line or a log."""
+"""Texts for times, dollars and forecasts in progress lines."""
 
 from __future__ import annotations
 
-from aci.view import clean
-from agent.batch.forecast import Range
+from aci.observation.sanitized_text import clean_text
+from agent.batch.reports.forecast import ForecastRange
 
 MINUTE, HOUR = 60, 3600
 LONGEST_LINE = 240
-"""Characters of a line that strangers wrote a part of."""
+"""Maximum characters of a line with untrusted text."""
 
 
-def line(text: str) -> str:
-    """A text as one line, without what would drive a terminal."""
-    shown = " ".join(clean(text[: 4 * LONGEST_LINE]).split())
+def single_line(text: str) -> str:
+    """Return a text as one line, without terminal control sequences."""
+    shown = " ".join(clean_text(text[: 4 * LONGEST_LINE]).split())
     return shown if len(shown) <= LONGEST_LINE else f"{shown[: LONGEST_LINE - 1]}…"
 
 
 def clock(seconds: float) -> str:
-    """`1:23`, `1:01:23`."""
+    """Return a time such as `1:23` or `1:01:23`."""
     minutes, rest = divmod(round(max(0.0, seconds)), MINUTE)
     hours, minutes = divmod(minutes, MINUTE)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def rough(seconds: float) -> str:
-    """A time that nobody knows to the second: `50 s`, `31 min`, `2.5 h`."""
+def approximate_duration(seconds: float) -> str:
+    """Return an approximate time: `50 s`, `31 min`, `2.5 h`."""
     if seconds < 2 * MINUTE:
         return f"{seconds:.0f} s"
     return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"
@@ -34,16 +34,19 @@ def money(dollars: float | None, digits: int = 2) -> str:
     return "price unknown" if dollars is None else f"${dollars:.{digits}f}"
 
 
-def time_ahead(left: Range | None) -> str:
-    return f"about {rough(left.mean)} left ({rough(left.low)} to {rough(left.high)})" if left and left.mean else ""
+def forecast_time_text(left: ForecastRange | None) -> str:
+    if left is None or not left.mean:
+        return ""
+    mean, low, high = (approximate_duration(seconds) for seconds in (left.mean, left.low, left.high))
+    return f"about {mean} left ({low} to {high})"
 
 
-def money_ahead(cost: Range | None) -> str:
-    """What it will have cost, with a range."""
+def forecast_cost_text(cost: ForecastRange | None) -> str:
+    """Return the expected total cost with its range; "" if it is unknown or certain."""
     if cost is None or cost.high - cost.low < 0.005:
         return ""
-    return f"about {money(cost.mean)} in all ({cost.low:.2f} to {cost.high:.2f})"
+    return f"about {money(cost.mean)} in total ({cost.low:.2f} to {cost.high:.2f})"
 
 
-def paused(model: str, seconds: float) -> str:
+def pause_message(model: str, seconds: float) -> str:
     return f"{model} pauses for {seconds:.0f} s: too many requests"

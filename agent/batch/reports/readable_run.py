@@ -1,4 +1,4 @@
-"""A run as a page to read: what was asked, thought, done and seen, in order, and what came of it."""
+"""A run as a readable Markdown page: issue, prompts, steps and prediction."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from aci.view import clean, mask
-from agent.batch.place import Done
-from agent.engine import known_secrets
+from aci.observation.output_text import mask_secrets
+from aci.observation.sanitized_text import clean_text
+from agent.engine.engine import known_secrets
+from agent.instances.jobs import JobResult
 from trajectories.errors import SweAgentError
 from trajectories.journal import read
 from trajectories.records import Action, Note, Reply, Step
 from trajectories.trajectory import Trajectory
 
 
-def page(done: Done, directory: Path) -> str:
-    """The run's record in Markdown: every step, with the observations as the model saw them. What has the shape of a
-    key, or is one of this machine's, is masked. Where there is no record, the page says what its end was."""
+def page(done: JobResult, directory: Path) -> str:
+    """Return the run's record in Markdown: every step, with the observations as the model saw them.
+
+    Anything with the shape of a key, and this machine's own keys, are masked. Without a record, the page shows the
+    run's error.
+    """
     try:
         trajectory = read(directory)
     except SweAgentError as error:
         lines = [f"# {done.instance}", "", f"There is no record of a run: {done.error or error.message}"]
     else:
         lines = [*_head(done, trajectory), *_steps(trajectory), *_end(done)]
-    return mask(clean("\n".join(lines)), known_secrets(os.environ)) + "\n"
+    return mask_secrets(clean_text("\n".join(lines)), known_secrets(os.environ)) + "\n"
 
 
-def _head(done: Done, trajectory: Trajectory) -> Iterator[str]:
+def _head(done: JobResult, trajectory: Trajectory) -> Iterator[str]:
     money = "unknown" if done.dollars is None else f"${done.dollars:.4f}"
     yield f"# {done.instance}"
     yield ""
@@ -70,7 +74,7 @@ def _step(step: Step, reply: Reply | None) -> Iterator[str]:
 
 
 def _action(action: Action) -> Iterator[str]:
-    """Its arguments, texts as they are."""
+    """Yield an action's lines: tool and arguments, with multi-line arguments as blocks."""
     short = {name: value for name, value in action.arguments.items() if "\n" not in str(value)}
     yield f"**{action.tool}** {_code(json.dumps(short, ensure_ascii=False))}".removesuffix(" `{}`")
     for name, value in action.arguments.items():
@@ -80,21 +84,21 @@ def _action(action: Action) -> Iterator[str]:
         yield from _fenced(action.error)
 
 
-def _end(done: Done) -> Iterator[str]:
+def _end(done: JobResult) -> Iterator[str]:
     yield from ("", "## Prediction", "")
     yield from _fenced(done.patch, "diff") if done.patch else ["No patch."]
 
 
 def _fenced(text: str, kind: str = "") -> Iterator[str]:
-    fence = _longer(text, 3)
+    fence = _fence(text, 3)
     yield from (f"{fence}{kind}", text.rstrip("\n"), fence)
 
 
 def _code(text: str) -> str:
-    ticks = _longer(text, 1)
+    ticks = _fence(text, 1)
     return f"{ticks}{text}{ticks}" if ticks == "`" else f"{ticks} {text} {ticks}"
 
 
-def _longer(text: str, least: int) -> str:
-    """Backticks that none of the text's own end."""
+def _fence(text: str, least: int) -> str:
+    """Return more backticks than any sequence in the text has."""
     return "`" * max([least, *(len(run) + 1 for run in re.findall(r"`+", text))])

@@ -1,4 +1,4 @@
-"""Where a run got stuck, read off its journal in one pass, a line at a time: a batch has thousands of them."""
+"""Diagnosis of where a run got stuck, from one pass over its journal, since a batch has thousands of them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.batch.telling import line
-from agent.best import PARTS, TOLD
+from agent.batch.reports.progress_text import single_line
+from agent.engine.proof_step import ANSWER_TEXTS, PARTS
+from trajectories.file_limits import open_regular
 from trajectories.journal import decode
-from trajectories.limits import open_regular
 from trajectories.records import Note, Once, Run, Step
 
 LAST = 3
-"""Steps that tell what a run was at."""
+"""Number of last steps that show what a run was doing."""
 KEPT = 8
-"""Steps kept to find them: messages to the model come in between."""
+"""Number of steps kept to find them, since messages to the model come in between."""
 HEADERS = re.compile(rb'"(?:kind":"phase|name":"localize)"')
 HEADER = 200
-"""Bytes in which a record says what it is, before anything that somebody else wrote."""
+"""Bytes at the beginning of a record that contain its kind and no untrusted text."""
 FILE = re.compile(r'^--- "?a/(.+?)"?\t?$', re.MULTILINE)
 CHANGED = re.compile(r'^(?:(?:---|\+\+\+) "?[ab]/|rename (?:from|to) )(.+?)"?\t?$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """`phase` is the last one begun, `acted` the kinds of the last actions, `seen` the first line of what the last one
-    answered. `ranked` are the files that localization found, best first; null where none was recorded. `damaged` says
-    what of the journal cannot be read; then the rest is what came before."""
+class RunDiagnosis:
+    """Where a run got stuck.
+
+    `phase` is the last started phase, `acted` the kinds of the last actions, `seen` the first line of the last result.
+    `ranked` are the files found by localization, best first; None if none is recorded. `damaged` describes an
+    unreadable part of the journal; the other fields then come from before it.
+    """
 
     phase: str = ""
     acted: tuple[str, ...] = ()
@@ -39,8 +42,8 @@ class Diagnosis:
     damaged: str = ""
 
 
-def diagnose(directory: Path) -> Diagnosis:
-    """Of the run in `directory`, also while it is written. Never raises for what lies there."""
+def diagnose(directory: Path) -> RunDiagnosis:
+    """Return the diagnosis of the run in `directory`, also of an unfinished one. Never raises for damaged data."""
     phase, ranked = "", None
     steps: deque[bytes] = deque(maxlen=KEPT)
     damaged, number = "", 0
@@ -56,7 +59,7 @@ def diagnose(directory: Path) -> Diagnosis:
                 elif HEADERS.search(raw, 0, HEADER):
                     match decode(raw):
                         case Note(kind="phase", text=text):
-                            phase = line(text)
+                            phase = single_line(text)
                         case Once(name="localize", value=value) if ranked is None:
                             ranked = tuple(str(hit["path"]) for hit in value["files"])
             if number == 0:
@@ -72,16 +75,18 @@ def diagnose(directory: Path) -> Diagnosis:
     except (ValueError, RecursionError):
         acted, seen = (), ""
         damaged = damaged or "A step in the journal is damaged."
-    return Diagnosis(phase, acted, seen, ranked, damaged)
+    return RunDiagnosis(phase, acted, seen, ranked, damaged)
 
 
 def _last(steps: Sequence[Step]) -> tuple[tuple[str, ...], str]:
-    """What was done last, and what came of it: of the last proof, where that was the end. Messages to the model are no
-    doing."""
+    """Return the kinds of the last actions and the last result, that of a proof if it came last.
+
+    Messages to the model do not count as actions.
+    """
     done = [step for step in steps if step.actions or step.reply is not None or step.author == "proof"][-LAST:]
     kinds = tuple(kind for step in done for kind in _kinds(step))[-LAST:]
-    told = [step for step in done if not any(seen.data.get("submitted") for seen in step.observations)]
-    return kinds, _seen((told or done)[-1]) if done else ""
+    with_result = [step for step in done if not any(seen.data.get("submitted") for seen in step.observations)]
+    return kinds, _result_line((with_result or done)[-1]) if done else ""
 
 
 def _kinds(step: Step) -> Iterable[str]:
@@ -90,50 +95,53 @@ def _kinds(step: Step) -> Iterable[str]:
     if not step.actions:
         return ["talk"]
     answered = [seen.ok for seen in step.observations] + [True] * len(step.actions)
-    return [f"{line(action.tool)}{'' if ok else ' failed'}" for action, ok in zip(step.actions, answered, strict=False)]
+    return [
+        f"{single_line(action.tool)}{'' if ok else ' failed'}"
+        for action, ok in zip(step.actions, answered, strict=False)
+    ]
 
 
-def _seen(step: Step) -> str:
+def _result_line(step: Step) -> str:
     if step.author == "proof":
         return _unproven(step)
     texts = [seen.text for seen in reversed(step.observations) if seen.text.strip()]
-    return next((line(one) for one in (texts[0] if texts else "").splitlines() if line(one)), "")
+    return next((single_line(one) for one in (texts[0] if texts else "").splitlines() if single_line(one)), "")
 
 
 def _unproven(step: Step) -> str:
-    """The first part of a proof that does not hold."""
+    """Return the first part of a proof that does not hold."""
     data: Mapping[str, Any] = step.observations[0].data if step.observations else {}
     verdict = data.get("verdict")
     if not isinstance(verdict, dict):
         return "Proof"
-    kind = f"Proof {line(str(verdict.get('kind')))}"
+    kind = f"Proof {single_line(str(verdict.get('kind')))}"
     for answer in (False, None):
         for part, meaning in PARTS.items():
             if verdict.get(part) is answer:
-                return f"{kind}: {meaning}: {TOLD[answer]}"
+                return f"{kind}: {meaning}: {ANSWER_TEXTS[answer]}"
     return kind
 
 
 # Files of a diff
 
 
-def existing(diff: str) -> frozenset[str]:
-    """The files of the base that a diff changes: what localization can find."""
+def changed_base_files(diff: str) -> frozenset[str]:
+    """Return the files of the base that a diff changes, which localization can find."""
     return frozenset(name for head in _heads(diff) for name in FILE.findall(head))
 
 
-def changed(diff: str) -> frozenset[str]:
-    """All files that a diff touches."""
+def changed_files(diff: str) -> frozenset[str]:
+    """Return all files that a diff touches."""
     return frozenset(name for head in _heads(diff) for name in CHANGED.findall(head))
 
 
 def _heads(diff: str) -> Iterable[str]:
-    """What stands before the first hunk of each file: lines of content may look the same."""
+    """Return the header of each file in a diff, before its first hunk, since content lines may look the same."""
     return (part.partition("\n@@")[0] for part in re.split(r"(?m)^(?=diff --git )", diff))
 
 
 def worst_rank(ranked: Sequence[str], gold: Iterable[str]) -> int:
-    """From 1, the rank by which all gold files are found; 0 where one is not."""
+    """Return the rank, from 1, by which all gold files are found; 0 if one is not found."""
     places = {path: number for number, path in reversed(list(enumerate(ranked, 1)))}
     ranks = [places.get(path, 0) for path in gold]
     return max(ranks) if ranks and all(ranks) else 0

@@ -1,4 +1,4 @@
-"""Solve many issues: predictions as SWE-bench reads them, resumable, within one budget."""
+"""Solve many issues within one budget and write predictions for SWE-bench; resumable."""
 
 from __future__ import annotations
 
@@ -9,68 +9,73 @@ from typing import Annotated
 
 import typer
 
-from agent.batch.asked import Asked
-from agent.batch.begin import begin
-from agent.batch.showing import keep_stderr
-from agent.batch.told import as_json, in_words
-from agent.cli import INTERRUPTED, fail
-from agent.options import Attempts, Effort, Image, Json, Kind, MaxSteps, MaxTime, MaxTokens, Plain, Test
-from agent.process_end import leave
+from agent.batch.batch_options import BatchOptions
+from agent.batch.batch_start import start_batch
+from agent.batch.batch_summary import as_json, summary_text
+from agent.batch.reports.fault_tolerant_display import discard_stderr
+from agent.cli.shared_options import Attempts, Effort, Image, Json, Kind, MaxSteps, MaxTime, MaxTokens, Plain, Test
+from agent.console.error_report import INTERRUPTED, report_error
+from agent.console.process_end import exit_process
 from trajectories.errors import Cancelled
 
 Instances = Annotated[
     list[Path],
-    typer.Option(help="JSONL, JSON, Parquet, or addresses of issues; again for more files.", metavar="F"),
+    typer.Option(help="File of instances: JSONL, JSON, Parquet, or one issue URL per line; repeatable.", metavar="F"),
 ]
 
 
 def command(
     instances: Instances,
-    out: Annotated[Path, typer.Option(help="Folder for all that the batch leaves.", metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="Output folder of the batch.", metavar="DIR")],
     repos: Annotated[
-        Path | None, typer.Option(help="Folder with clones, kept for the next batch.", metavar="DIR")
+        Path | None, typer.Option(help="Folder of clones, reused by later batches.", metavar="DIR")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="How many at a time.", min=1, max=1000, metavar="N")] = None,
-    filter: Annotated[str, typer.Option(help="Only ids in which this is found.", metavar="REGEX")] = "",
-    shuffle: Annotated[int | None, typer.Option(help="In an order of this seed.", metavar="SEED")] = None,
-    slice: Annotated[str, typer.Option(help="Of these A to B, as Python counts; last.", metavar="A:B")] = "",
-    repeat: Annotated[int, typer.Option(help="Attempts at each instance.", min=1, max=100, metavar="K")] = 1,
-    total: Annotated[float | None, typer.Option(help="Most dollars for all together.", min=0, metavar="USD")] = None,
-    budget: Annotated[float | None, typer.Option(help="Most dollars for an instance.", metavar="USD")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Instances solved at the same time.", min=1, max=1000, metavar="N")
+    ] = None,
+    filter: Annotated[str, typer.Option(help="Only instances whose id matches.", metavar="REGEX")] = "",
+    shuffle: Annotated[int | None, typer.Option(help="Shuffle the instances with this seed.", metavar="SEED")] = None,
+    slice: Annotated[str, typer.Option(help="Python slice of the instances, applied last.", metavar="A:B")] = "",
+    repeat: Annotated[int, typer.Option(help="Attempts per instance.", min=1, max=100, metavar="K")] = 1,
+    total: Annotated[
+        float | None, typer.Option(help="Budget of the whole batch in dollars.", min=0, metavar="USD")
+    ] = None,
+    budget: Annotated[float | None, typer.Option(help="Budget per instance in dollars.", metavar="USD")] = None,
     model: Annotated[
         str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="How to solve them.", metavar="S")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Strategy; `strategies` lists them.", metavar="S")] = None,
     attempts: Attempts = None,
     effort: Effort = None,
     prompts: Annotated[
         Path | None, typer.Option(help="Folder whose files replace the strategy's prompts.", metavar="DIR")
     ] = None,
-    hints: Annotated[bool, typer.Option("--hints", help="Show what was said below the issue.")] = False,
+    hints: Annotated[bool, typer.Option("--hints", help="Show the model the comments below an issue.")] = False,
     workspace: Kind = None,
     image: Image = None,
-    disk_limit: Annotated[str, typer.Option(help="Keep images within this: 50g.", metavar="SIZE")] = "",
+    disk_limit: Annotated[str, typer.Option(help="Disk space for images, such as 50g.", metavar="SIZE")] = "",
     test: Test = None,
     max_steps: MaxSteps = None,
     max_tokens: MaxTokens = None,
     max_time: MaxTime = None,
     retries: Annotated[
-        int, typer.Option(help="More tries where infrastructure fails.", min=0, max=20, metavar="N")
+        int, typer.Option(help="Retries after infrastructure failures.", min=0, max=20, metavar="N")
     ] = 2,
-    engine: Annotated[str, typer.Option(help="Where they are solved: local, or ray.", metavar="E")] = "local",
+    engine: Annotated[str, typer.Option(help="Where instances are solved: local, or ray.", metavar="E")] = "local",
     engine_option: Annotated[
-        list[str] | None, typer.Option(help="An option of the engine's own; again for more.", metavar="K=V")
+        list[str] | None, typer.Option(help="Option of the engine; repeatable.", metavar="K=V")
     ] = None,
     leaderboard: Annotated[
-        Path | None, typer.Option(help="Also make what SWE-bench's experiments ask for.", metavar="DIR")
+        Path | None, typer.Option(help="Also write a submission for SWE-bench's experiments repository.", metavar="DIR")
     ] = None,
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Solve many issues: predictions as SWE-bench reads them, resumable, within one budget.
+    """Solve many issues within one budget and write predictions for SWE-bench; resumable.
 
-    Started again with the same --out it goes on. Exit codes: 0 all is done, 4 the total ended first,
-    2 usage, 3 configuration, 5 infrastructure failed, 75 another process has it, 130 interrupted (go on at any time).
+    To resume a batch, run the command again with the same --out. Exit codes: 0 all instances are done, 4 the total
+    budget ran out, 2 usage, 3 configuration, 5 infrastructure failed, 75 another process uses the folder,
+    130 interrupted (resumable).
     """
     flags = {
         "model": model,
@@ -86,7 +91,7 @@ def command(
         "max_tokens": max_tokens,
         "max_time": max_time,
     }
-    asked = Asked(
+    asked = BatchOptions(
         files=tuple(instances),
         out=out.absolute(),
         flags=flags,
@@ -105,19 +110,19 @@ def command(
         leaderboard=leaderboard.absolute() if leaderboard else None,
     )
     try:
-        summary = begin(asked, plain)
+        summary = start_batch(asked, plain)
     except KeyboardInterrupt:
-        # A second one, or nothing is begun: no thread is waited for.
-        fail(["--json"] if json else [], *INTERRUPTED)
-        leave(Cancelled.code, patience=0)
+        # A second interrupt, or nothing has started: do not wait for threads.
+        report_error(["--json"] if json else [], *INTERRUPTED)
+        exit_process(Cancelled.code, patience=0)
     if json:
         typer.echo(dumps(as_json(summary)))
     else:
-        typer.echo(in_words(summary))
-    keep_stderr()
+        typer.echo(summary_text(summary))
+    discard_stderr()
     return summary.code
 
 
 def _workers() -> int:
-    """Workers mostly wait for a model, but each has tests to run now and then."""
+    """Return the default number of workers. They mostly wait for the model, but also run tests."""
     return max(2, min(8, os.cpu_count() or 2))

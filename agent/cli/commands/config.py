@@ -1,4 +1,4 @@
-"""Show and change settings, and keep the keys of model providers."""
+"""Show and change settings, and store the API keys of model providers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "path": (),
     "key": ("NAME",),
 }
-"""What each verb takes after it."""
+"""The arguments of each verb."""
 
 
 def command(
@@ -26,35 +26,36 @@ def command(
     name: Annotated[
         str | None, typer.Argument(help="A setting; for `key` a provider or model.", metavar="NAME")
     ] = None,
-    value: Annotated[str | None, typer.Argument(help="What `set` sets it to.", metavar="VALUE")] = None,
-    delete: Annotated[bool, typer.Option("--delete", help="key: forget it.")] = False,
-    in_clear: Annotated[bool, typer.Option("--in-clear", help="key: keep it in a file, in clear.")] = False,
+    value: Annotated[str | None, typer.Argument(help="set: the new value.", metavar="VALUE")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="key: delete it.")] = False,
+    in_clear: Annotated[bool, typer.Option("--in-clear", help="key: store it unencrypted in a file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="show: one JSON object on stdout.")] = False,
 ) -> int:
-    """Show and change settings, and keep the keys of model providers.
+    """Show and change settings, and store the API keys of model providers.
 
-    `config show`: every setting, its value, and where that comes from. Keys are never shown, only where they lie.
+    `config show`: every setting, its value, and where the value comes from. Of a key only the place where it is stored
+    is shown.
 
-    `config set NAME VALUE`, `config unset NAME`: change the user's config file, whose place `config path` tells.
-    A model's table is set as models.MODEL.FIELD, without quotes:
+    `config set NAME VALUE`, `config unset NAME`: change your config file; `config path` prints its path.
+    Set a field of a model as models.MODEL.FIELD, without quotes:
     swe-agent config set models.openai/gpt-4.1.price_in 2.5
-    A service that runs beside the workspace is approved by its image:
+    Approve a service that runs beside the workspace by setting its image:
     swe-agent config set services.postgres.image postgres:16
 
     `config key NAME`: ask for the key of a provider (openai) or model (openai/gpt-4.1), or read it from stdin,
-    and keep it in the system's keyring. `config key NAME --delete` forgets it.
+    and store it in the system's keyring. `config key NAME --delete` deletes it.
     """
     words = [word for word in (name, value) if word is not None]
     if len(words) != len(WORDS[verb]):
         raise UsageError(
-            f"`config {verb}` takes {' '.join(WORDS[verb]) or 'nothing'} after it.", "See `swe-agent config --help`."
+            f"`config {verb}` takes {' '.join(WORDS[verb]) or 'no arguments'}.", "See `swe-agent config --help`."
         )
     if (delete or in_clear) and verb != "key":
         raise UsageError("--delete and --in-clear are for `config key`.", "See `swe-agent config --help`.")
     if verb == "show":
         _show(json)
     elif verb == "path":
-        from agent.settings import user_file
+        from agent.config.settings import user_file
 
         typer.echo(user_file())
     elif verb == "key":
@@ -65,9 +66,9 @@ def command(
 
 
 def _show(json: bool) -> None:
-    from agent.provenance import table_rows, values
+    from agent.cli.setting_sources import setting_values, table_rows
 
-    found = values(_of_repository())
+    found = setting_values(_repository_config())
     if json:
         from json import dumps
 
@@ -75,7 +76,7 @@ def _show(json: bool) -> None:
         return
     from rich.table import Table
 
-    from agent.terminal import Rich
+    from agent.console.rich_terminal import Rich
 
     wide = None if sys.stdout.isatty() else 200
     table = Table("setting", "value", "from", box=None, pad_edge=False)
@@ -84,9 +85,9 @@ def _show(json: bool) -> None:
     Rich(highlight=False, width=wide).print(table)
 
 
-def _of_repository() -> bytes:
-    """The file that `fix` would read here; nothing where there is no repository."""
-    from aci.repository import Repository
+def _repository_config() -> bytes:
+    """Return the `.swe-agent.toml` that `fix` would read here; empty if there is no repository."""
+    from aci.repository.user_repository import Repository
     from trajectories.errors import SweAgentError
 
     try:
@@ -96,8 +97,8 @@ def _of_repository() -> bytes:
 
 
 def _change(name: str, value: str | None) -> None:
-    from agent.settings import POLICY, in_environment, read_toml, user_file
-    from agent.userconfig import change, name_of, remove
+    from agent.config.settings import POLICY, in_environment, read_toml, user_file
+    from agent.config.user_config import change, parse_name, remove
 
     if value is None:
         remove(name)
@@ -106,7 +107,7 @@ def _change(name: str, value: str | None) -> None:
     if name == "session.theme":
         _check_theme(value)
     typer.echo(f"{name} = {_shown(change(name, value))} in {user_file()}.", err=True)
-    setting = name_of(name).setting
+    setting = parse_name(name).setting
     if setting in read_toml(POLICY):
         typer.echo(f"It has no effect: the administrator's {POLICY} sets {setting}.", err=True)
     elif in_environment(setting):
@@ -114,7 +115,7 @@ def _change(name: str, value: str | None) -> None:
 
 
 def _check_theme(name: str) -> None:
-    """Raises UsageError for one that the session does not have; a config file of another version may name it."""
+    """Raise UsageError for an unknown theme. A config file may name one of another version, so loading is lenient."""
     from textual.theme import BUILTIN_THEMES
 
     from agent.tui.theme import AUTO, THEMES
@@ -129,18 +130,18 @@ def _shown(value: Any) -> str:
 
 
 def _key(name: str, delete: bool, in_clear: bool) -> None:
-    from agent import keys
+    from agent.config import api_keys
 
     if not name.isascii() or not name.isprintable() or " " in name or not name:
-        raise UsageError(f"{name!r} is no provider or model.", "Name one as in openai, or openai/gpt-4.1.")
+        raise UsageError(f"{name!r} is not a provider or model.", "Name one, such as openai or openai/gpt-4.1.")
     if delete:
-        typer.echo(f"The key of {name} is gone from {' and '.join(keys.delete(name))}.", err=True)
+        typer.echo(f"The key of {name} was deleted from {' and '.join(api_keys.delete(name))}.", err=True)
     else:
-        typer.echo(f"The key of {name} is now {keys.store(name, _asked(name), in_clear)}.", err=True)
+        typer.echo(f"The key of {name} is now {api_keys.store(name, _ask_for_key(name), in_clear)}.", err=True)
 
 
-def _asked(name: str) -> str:
-    """The key: from a hidden prompt, or the first line of stdin when that is no terminal."""
+def _ask_for_key(name: str) -> str:
+    """Read the key from a hidden prompt, or from the first line of stdin if it is not a terminal."""
     if sys.stdin.isatty():
         from getpass import getpass
 
@@ -152,6 +153,6 @@ def _asked(name: str) -> str:
         key = sys.stdin.readline()
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        what = "No key was given" if not key else "That is no key: it has blanks, or characters that no key has"
-        raise UsageError(f"{what}.", "Type or paste it at the prompt, or pipe it in: a key is one line.")
+        what = "No key was given" if not key else "This is not a key: it contains blanks or unusual characters"
+        raise UsageError(f"{what}.", "Type or paste the key at the prompt, or pipe it in on one line.")
     return key

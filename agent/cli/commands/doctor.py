@@ -1,4 +1,4 @@
-"""Check git, Docker, disk, model and settings, and say how to mend each."""
+"""Check git, Docker, disk, model and settings, and show how to fix each problem."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from typing import Annotated
 
 import typer
 
-from agent.checkup import checkup, cleaned
-from agent.options import Json
-from agent.settings import load_settings
+from agent.cli.health_checks import clean_up, run_health_checks
+from agent.cli.shared_options import Json
+from agent.config.settings import load_settings
 
 
 def command(
     model: Annotated[str | None, typer.Option(help="Check this model, not the configured one.", metavar="M")] = None,
-    ask: Annotated[bool, typer.Option("--ask", help="Send the model one tiny request, which costs.")] = False,
+    ask: Annotated[bool, typer.Option("--ask", help="Also send the model one small request, which is billed.")] = False,
     clean: Annotated[
-        bool, typer.Option("--clean", help="Remove what dead runs left: containers, images, locks, folders.")
+        bool, typer.Option("--clean", help="Remove leftovers of dead runs: containers, images, locks, folders.")
     ] = False,
     json: Json = False,
 ) -> int:
-    """Check git, Docker, disk, model and settings, and say how to mend each.
+    """Check git, Docker, disk, model and settings, and show how to fix each problem.
 
-    Of the model: whether it is known, what it costs, how much it reads, where its key lies; with --ask also whether
-    it answers. Exit code 3 when settings, key or price have to be mended, 5 when this machine has to.
+    The checks of the model: whether it is known, its price, its context window and where its key is stored; with --ask
+    also whether it answers. Exit codes: 0 all checks pass, 3 fix settings, key or price, 5 fix this machine.
 
-    With --clean nothing is checked. No run, patch or environment is removed: containers and temporary folders of dead
-    processes, half-made images, base images and volumes that nothing uses, and locks that nobody holds.
+    With --clean nothing is checked. It removes containers and temporary folders of dead processes, half-built images,
+    unused base images and volumes, and stale locks. Runs, patches and environments are kept.
     """
     if clean:
         return _clean(json)
-    findings = checkup(load_settings(model=model), ask)
+    findings = run_health_checks(load_settings(model=model), ask)
     if json:
         from json import dumps
 
         typer.echo(dumps({"checks": [{"name": f.name, "ok": f.ok, "found": f.found, "fix": f.fix} for f in findings]}))
     else:
         for finding in findings:
-            mark = typer.style("ok  ", fg="green") if finding.ok else typer.style("MEND", fg="red")
+            mark = typer.style("ok  ", fg="green") if finding.ok else typer.style("FAIL", fg="red")
             typer.echo(f"{mark} {finding.name}: {finding.found}")
             if not finding.ok:
                 typer.echo(f"     {finding.fix}")
@@ -44,7 +44,7 @@ def command(
 
 
 def _clean(json: bool) -> int:
-    removed, missed = cleaned()
+    removed, missed = clean_up()
     total = sum(each.bytes for each in removed)
     if json:
         from json import dumps
@@ -55,7 +55,9 @@ def _clean(json: bool) -> int:
     for each in removed:
         if each.count:
             typer.echo(f"removed {each.what}: {each.count} ({each.bytes / 1e6:.1f} MB)")
-    typer.echo(f"{total / 1e6:.1f} MB are free again." if any(each.count for each in removed) else "Nothing was left.")
+    typer.echo(
+        f"{total / 1e6:.1f} MB freed." if any(each.count for each in removed) else "There was nothing to remove."
+    )
     if missed:
-        typer.echo(f"Docker was not looked at: {missed}")
+        typer.echo(f"Docker was not cleaned: {missed}")
     return 0

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agent.options import Json, Plain
+from agent.cli.shared_options import Json, Plain
 
 if TYPE_CHECKING:
-    from aci.environment import Environment, Plan
-    from aci.workspace import Options
-    from agent.settings import Settings
+    from aci.environments.environment import Environment, Plan
+    from aci.runtime.workspace import WorkspaceOptions
+    from agent.config.settings import Settings
 
 Verb = Literal["build", "list", "why", "prune"]
 
@@ -24,23 +24,25 @@ Verb = Literal["build", "list", "why", "prune"]
 def command(
     verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="build|list|why|prune")] = "list",
     repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
-    base: Annotated[str | None, typer.Option(help="Exactly this, not the working tree.", metavar="REV")] = None,
+    base: Annotated[str | None, typer.Option(help="Use this commit, not the working tree.", metavar="REV")] = None,
     image: Annotated[str | None, typer.Option(help="Docker image with the repository's tools.", metavar="I")] = None,
-    keep: Annotated[int, typer.Option(help="prune: how many stay at most.", min=0, metavar="K")] = 10,
-    days: Annotated[float, typer.Option(help="prune: those not used for so long go.", min=0, metavar="N")] = 30,
+    keep: Annotated[int, typer.Option(help="prune: keep at most this many.", min=0, metavar="K")] = 10,
+    days: Annotated[
+        float, typer.Option(help="prune: remove those unused for this many days.", min=0, metavar="N")
+    ] = 30,
     json: Json = False,
     plain: Plain = False,
 ) -> int:
     """Build, list, explain or prune the environments in which repositories' tests run.
 
-    `env why` tells how the repository's environment is found, and what was refused; nothing is built.
+    `env why` shows how the repository's environment is determined, and what was refused; it builds nothing.
 
-    `env build` makes it, which `fix` does by itself where it is not there. `env list` shows what there is.
+    `env build` builds it; `fix` does so itself if it is missing. `env list` lists all environments.
 
-    `env prune` removes what was not used for --days, and all but the --keep latest.
+    `env prune` removes environments unused for --days, and all but the --keep most recently used.
     """
     if verb in ("build", "why"):
-        _of_repository(verb, repo, base, image, json, plain)
+        _build_or_explain(verb, repo, base, image, json, plain)
     elif verb == "list":
         _list(json, plain)
     else:
@@ -48,58 +50,58 @@ def command(
     return 0
 
 
-def _of_repository(verb: str, repo: str, base: str | None, image: str | None, json: bool, plain: bool) -> None:
-    from aci.environment import plan_for, proposed
-    from aci.view import clean
-    from agent.settings import load_settings, origins
-    from agent.surroundings import wishes
-    from agent.terminal import cleanly, console, waiting
+def _build_or_explain(verb: str, repo: str, base: str | None, image: str | None, json: bool, plain: bool) -> None:
+    from aci.environments.environment import plan_for, propose_services
+    from aci.observation.sanitized_text import clean_text
+    from agent.config.environment_options import environment_options
+    from agent.config.settings import load_settings, origins
+    from agent.console.rich_terminal import clean_printer, console, waiting
 
     with (
         waiting("Looking at the repository", plain or json) as progress,
-        _opened(repo, base, cleanly(progress)) as found,
+        _open_repository(repo, base, clean_printer(progress)) as found,
     ):
         source, options = found
         own = source.file(".swe-agent.toml", base) or b""
         settings = load_settings(own, image=image)
         where = origins(own) | ({"image": "--image"} if image else {})
-        wished = wishes(settings, where)
-        plan = plan_for(options(settings), wished)
-        told = _as_json(plan)
-        told["services"] = [str(each) for each in proposed(options(settings))]
+        options_wanted = environment_options(settings, where)
+        plan = plan_for(options(settings), options_wanted)
+        document = _plan_json(plan)
+        document["services"] = [str(each) for each in propose_services(options(settings))]
         if verb == "build":
-            from aci.environment import environment_for
+            from aci.environments.environment import environment_for
 
             began = time.monotonic()
-            told["built"] = environment_for(options(settings), wished)
-            told["seconds"] = round(time.monotonic() - began, 1)
+            document["built"] = environment_for(options(settings), options_wanted)
+            document["seconds"] = round(time.monotonic() - began, 1)
     if json:
-        _print_json(told)
+        _print_json(document)
     elif verb == "why":
-        console(plain).print(clean("\n".join([_why(plan), *told["services"]])))
+        console(plain).print(clean_text("\n".join([_why(plan), *document["services"]])))
     else:
-        console(plain).print(f"{told['built']} after {told['seconds']:.1f} s.")
+        console(plain).print(f"{document['built']} after {document['seconds']:.1f} s.")
 
 
 @contextmanager
-def _opened(
+def _open_repository(
     repo: str, base: str | None, say: Callable[[str], None]
-) -> Iterator[tuple[Any, Callable[[Settings], Options]]]:
-    """The repository, and how its base is told to those who build."""
-    from aci.repository import Repository
-    from aci.workspace import Options
-    from agent.intake import repository_from
-    from agent.surroundings import services
+) -> Iterator[tuple[Any, Callable[[Settings], WorkspaceOptions]]]:
+    """Open the repository, and yield it with a function that returns the workspace options for given settings."""
+    from aci.repository.user_repository import Repository
+    from aci.runtime.workspace import WorkspaceOptions
+    from agent.config.environment_options import services
+    from agent.instances.issue_input import repository_from
     from trajectories.trees import Trees
 
     source = Repository.open(repository_from(repo))
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:
-        begun = source.base(trees, base)
+        start = source.base(trees, base)
 
-        def options(settings: Settings) -> Options:
-            return Options(
+        def options(settings: Settings) -> WorkspaceOptions:
+            return WorkspaceOptions(
                 source,
-                begun,
+                start,
                 trees,
                 **settings.limits,
                 services=services(settings, source.name),
@@ -109,7 +111,7 @@ def _opened(
         yield source, options
 
 
-def _as_json(plan: Plan) -> dict[str, Any]:
+def _plan_json(plan: Plan) -> dict[str, Any]:
     return {
         "source": plan.source,
         "image": plan.image,
@@ -126,46 +128,46 @@ def _why(plan: Plan) -> str:
     lines += [f"  {number}. {one.text}\n     {one.why}" for number, one in enumerate(plan.setup, 1)]
     lines += [f"  {name}={value}" for name, value in plan.variables.items()]
     lines += [f"Refused: {what}" for what in plan.refused]
-    return "\n".join(lines if plan.built else [*lines, "Nothing is to be built."])
+    return "\n".join(lines if plan.built else [*lines, "There is nothing to build."])
 
 
 def _list(json: bool, plain: bool) -> None:
-    from aci.daemon import connect
-    from aci.environment import kept
-    from aci.view import clean
-    from agent.terminal import console
+    from aci.docker.docker_daemon import connect
+    from aci.environments.environment import list_environments
+    from aci.observation.sanitized_text import clean_text
+    from agent.console.rich_terminal import console
 
     daemon = connect()
-    found = kept(daemon)
+    found = list_environments(daemon)
     daemon.rest()
     if json:
-        _print_json({"environments": [_told(one) for one in found]})
+        _print_json({"environments": [_environment_json(one) for one in found]})
         return
     from rich.table import Table
 
     table = Table("name", "repository", "language", "tests", "size", "used", box=None, pad_edge=False)
     for one in found:
         about = one.about
-        row = [one.key[:12], *(clean(str(about.get(name, ""))) for name in ("repository", "language", "tests"))]
+        row = [one.key[:12], *(clean_text(str(about.get(name, ""))) for name in ("repository", "language", "tests"))]
         table.add_row(*row, f"{one.size / 1e9:.2f} GB", _ago(one.used))
-    console(plain).print(table if found else "There is none yet; `fix` and `env build` make them.")
+    console(plain).print(table if found else "There are no environments yet; `fix` and `env build` create them.")
 
 
 def _prune(keep: int, days: float, json: bool, plain: bool) -> None:
-    from aci.daemon import connect
-    from aci.environment import prune
-    from agent.terminal import console
+    from aci.docker.docker_daemon import connect
+    from aci.environments.environment import prune
+    from agent.console.rich_terminal import console
 
     daemon = connect()
-    gone = prune(daemon, keep, days)
+    removed = prune(daemon, keep, days)
     daemon.rest()
     if json:
-        _print_json({"removed": [_told(one) for one in gone]})
+        _print_json({"removed": [_environment_json(one) for one in removed]})
     else:
-        console(plain).print(f"{len(gone)} removed.")
+        console(plain).print(f"{len(removed)} removed.")
 
 
-def _told(one: Environment) -> dict[str, Any]:
+def _environment_json(one: Environment) -> dict[str, Any]:
     own = {"key": one.key, "image": one.image, "size": one.size, "created": one.created, "used": one.used}
     return {**one.about, **own}
 

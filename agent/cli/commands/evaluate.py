@@ -1,4 +1,4 @@
-"""Whether predictions solve their instances: hidden tests in clean workspaces, with intervals and comparisons."""
+"""Grade predictions with hidden tests in clean workspaces, with confidence intervals and comparisons."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import fail
-from agent.options import Json, Kind, Plain
-from agent.process_end import leave
+from agent.cli.shared_options import Json, Kind, Plain
+from agent.console.error_report import report_error
+from agent.console.process_end import exit_process
 from trajectories.errors import Cancelled
 
 if TYPE_CHECKING:
-    from agent.evaluation.evaluate import Asked
+    from agent.evaluation.evaluation import EvaluateOptions
 
 
 def command(
-    instances: Annotated[
-        list[Path], typer.Option(help="File of instances, with their tests; may be given again.", metavar="F")
-    ],
+    instances: Annotated[list[Path], typer.Option(help="File of instances with their tests; repeatable.", metavar="F")],
     predictions: Annotated[
         str, typer.Option(help="all_preds.jsonl, preds.json, a batch's folder, or `gold`.", metavar="P")
     ],
     out: Annotated[Path, typer.Option(help="Folder for verdicts, logs and reports.", metavar="DIR")],
     repos: Annotated[
-        Path | None, typer.Option(help="Folder of clones; what is missing is cloned.", metavar="DIR")
+        Path | None, typer.Option(help="Folder of clones; missing ones are cloned.", metavar="DIR")
     ] = None,
     workspace: Kind = None,
     gold: Annotated[
-        bool, typer.Option("--gold", help="First grade the instances' own patches; leave out what they fail.")
+        bool, typer.Option("--gold", help="First grade the reference patches; skip instances that they do not solve.")
     ] = False,
-    repeats: Annotated[int, typer.Option(help="Most tries where tests fail.", min=1, max=100, metavar="N")] = 3,
+    repeats: Annotated[int, typer.Option(help="Maximum attempts while tests fail.", min=1, max=100, metavar="N")] = 3,
     workers: Annotated[
-        int | None, typer.Option(help="Instances graded at a time.", min=1, max=256, metavar="N")
+        int | None, typer.Option(help="Instances graded at the same time.", min=1, max=256, metavar="N")
     ] = None,
     filter: Annotated[str, typer.Option(help="Only instances whose id matches.", metavar="REGEX")] = "",
-    slice: Annotated[str, typer.Option(help="Of these, only some, as in Python.", metavar="A:B")] = "",
+    slice: Annotated[str, typer.Option(help="Python slice of the instances.", metavar="A:B")] = "",
     run_id: Annotated[str, typer.Option(help="Name of this evaluation under DIR.", metavar="ID")] = "evaluate",
     compare: Annotated[
-        str, typer.Option(help="Other predictions, or a run report, to compare with.", metavar="OTHER")
+        str, typer.Option(help="Other predictions or run report to compare with.", metavar="OTHER")
     ] = "",
-    timeout: Annotated[float, typer.Option(help="Most seconds for an instance's tests.", min=1, metavar="S")] = 1800.0,
+    timeout: Annotated[
+        float, typer.Option(help="Time limit for an instance's tests in seconds.", min=1, metavar="S")
+    ] = 1800.0,
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Whether predictions solve their instances: each is applied in a clean workspace, and the hidden tests are run.
+    """Grade predictions: apply each in a clean workspace and run the instance's hidden tests.
 
-    What is graded stays in DIR: started again, it goes on. Reports are as SWE-bench's harness writes them.
-    Exit codes: 0 graded, whatever it came to, 2 usage, 3 configuration, 5 no workspace, 75 try again later,
+    Results are stored in DIR; run the command again to resume. Reports have the format of SWE-bench's harness.
+    Exit codes: 0 graded, whatever the result, 2 usage, 3 configuration, 5 no workspace, 75 try again later,
     130 interrupted.
     """
-    from agent.evaluation.evaluate import Asked
-    from agent.evaluation.grading import GO_ON
+    from agent.evaluation.evaluation import EvaluateOptions
+    from agent.evaluation.grading_queue import RESUME_ADVICE
 
-    asked = Asked(
+    asked = EvaluateOptions(
         instances=tuple(instances),
         predictions=predictions,
         out=out.absolute(),
@@ -71,21 +71,21 @@ def command(
     )
     try:
         _show(asked, json, plain)
-    except KeyboardInterrupt:  # a second one: threads that do not end are not waited for
-        fail(["--json"] if json else [], Cancelled.code, "Interrupted.", GO_ON)
-        leave(Cancelled.code, patience=0)
+    except KeyboardInterrupt:  # a second interrupt: do not wait for threads
+        report_error(["--json"] if json else [], Cancelled.code, "Interrupted.", RESUME_ADVICE)
+        exit_process(Cancelled.code, patience=0)
     return 0
 
 
-def _show(asked: Asked, json: bool, plain: bool) -> None:
-    from agent.evaluation.evaluate import evaluate
-    from agent.evaluation.table import show
-    from agent.terminal import cleanly, console
+def _show(asked: EvaluateOptions, json: bool, plain: bool) -> None:
+    from agent.console.rich_terminal import clean_printer, console
+    from agent.evaluation.evaluation import evaluate
+    from agent.evaluation.evaluation_table import show
 
-    told = evaluate(asked, cleanly(console(plain, stderr=True)))
+    result = evaluate(asked, clean_printer(console(plain, stderr=True)))
     if json:
         from json import dumps
 
-        typer.echo(dumps(told))
+        typer.echo(dumps(result))
     else:
-        show(told, plain)
+        show(result, plain)

@@ -1,4 +1,4 @@
-"""What runs in a repository have taught later ones: list it, read it, accept it, forget it."""
+"""List, show, accept or forget what earlier runs in a repository learned."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agent.options import Json, Plain
+from agent.cli.shared_options import Json, Plain
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,21 +20,22 @@ LONGEST_ISSUE, LONGEST_PLACE = 50, 40
 def command(
     verb: Annotated[Verb, typer.Argument(help="What to do.", metavar="list|show|forget|accept")] = "list",
     ids: Annotated[
-        list[str] | None, typer.Argument(help="Entries as `list` shows them, or how they begin.", metavar="[ID]...")
+        list[str] | None, typer.Argument(help="Ids as `list` shows them, or unique prefixes.", metavar="[ID]...")
     ] = None,
     repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
     search: Annotated[
-        str | None, typer.Option(help="list: with all these words, in issue, places or kind.", metavar="WORDS")
+        str | None,
+        typer.Option(help="list: only entries with all these words in issue, places or kind.", metavar="WORDS"),
     ] = None,
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """What runs in a repository have taught later ones: list it, read it, accept it, forget it.
+    """List, show, accept or forget what earlier runs in a repository learned.
 
-    Entries are small files in your state folder, one for each run that proved something, or whose patch was disproved.
-    A later run of the repository is told of the likest three.
+    Entries are small files in your state folder, one for each run whose patch was proven or disproved. A later run in
+    the repository gets the three most similar entries.
 
-    One that goes back to a stranger's issue waits until you have read it (`show`) and let it in (`accept`).
+    An entry from an untrusted author's issue is not used until you read it (`show`) and accept it (`accept`).
     """
     if (verb == "list") == bool(ids):
         raise UsageError(
@@ -57,21 +58,21 @@ def command(
 
 
 def _bank(repo: str) -> Bank:
-    """Raises UsageError where a repository has no bank."""
-    from aci.identity import identity
-    from aci.repository import Repository
-    from agent.intake import repository_from
-    from agent.learning import bank_at
-    from agent.settings import load_settings
+    """Open the repository's experience. Raises UsageError if its first commit is missing."""
+    from aci.history.repository_identity import find_identity
+    from aci.repository.user_repository import Repository
+    from agent.config.settings import load_settings
+    from agent.engine.lessons import open_bank
+    from agent.instances.issue_input import repository_from
 
     source = Repository.open(repository_from(repo))
-    whose = identity(source, source.commit())
-    if whose is None:
+    owner = find_identity(source, source.commit())
+    if owner is None:
         raise UsageError(
-            f"The first commit of {source.name} is not here, so nothing is kept of it.",
+            f"The first commit of {source.name} is missing, so no experience is stored for it.",
             "If it is a shallow clone: git fetch --unshallow",
         )
-    return bank_at(load_settings().state, whose)
+    return open_bank(load_settings().state, owner)
 
 
 def _list(bank: Bank, search: str, json: bool, plain: bool) -> None:
@@ -83,18 +84,18 @@ def _list(bank: Bank, search: str, json: bool, plain: bool) -> None:
         return
     from rich.table import Table
 
-    from aci.view import clean
-    from agent.terminal import console
+    from aci.observation.sanitized_text import clean_text
+    from agent.console.rich_terminal import console
 
     table = Table("id", "issue", "ended", "place", "", box=None, pad_edge=False)
     for entry in found:
         place = entry.places[0] if entry.places else ""
         cells = (entry.id, entry.issue[:LONGEST_ISSUE], entry.ended, place[-LONGEST_PLACE:], _waits(entry))
-        table.add_row(*(clean(" ".join(cell.split())) for cell in cells))
-    none = "Nothing is alike." if words else "Nothing was learned here yet; `swe-agent fix` does."
+        table.add_row(*(clean_text(" ".join(cell.split())) for cell in cells))
+    none = "No entry matches." if words else "There is no experience yet; `swe-agent fix` adds it."
     console(plain).print(table if found else none)
     for line in trouble:
-        typer.echo(clean(line), err=True)
+        typer.echo(clean_text(line), err=True)
 
 
 def _text(entry: Entry) -> str:
@@ -103,15 +104,15 @@ def _text(entry: Entry) -> str:
 
 
 def _waits(entry: Entry) -> str:
-    return "" if entry.accepted else "waits for `accept`"
+    return "" if entry.accepted else "not accepted"
 
 
 def _show(entries: list[Entry], json: bool, plain: bool) -> None:
     if json:
         _print_json({"entries": [_as_json(entry) for entry in entries]})
         return
-    from aci.view import clean
-    from agent.terminal import console
+    from aci.observation.sanitized_text import clean_text
+    from agent.console.rich_terminal import console
 
     out = console(plain)
     for entry in entries:
@@ -119,9 +120,9 @@ def _show(entries: list[Entry], json: bool, plain: bool) -> None:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.at))
         lines = [
             entry.issue,
-            f"  {entry.outcome} ({entry.ended}), run {entry.run} of {when}; an issue{who} of trust {entry.trust}",
+            f"  {entry.outcome} ({entry.ended}), run {entry.run} of {when}; issue{who}, trust: {entry.trust}",
             *([f"  {entry.url}"] if entry.url else []),
-            *([f"  {_waits(entry)}: later runs do not read it yet"] if not entry.accepted else []),
+            *([f"  {_waits(entry)}: later runs do not use it"] if not entry.accepted else []),
             *_part("Symptom", entry.symptom.splitlines()),
             *_part("Places", entry.places),
             *_part("Kinds of fix", entry.kinds),
@@ -130,7 +131,7 @@ def _show(entries: list[Entry], json: bool, plain: bool) -> None:
             *_part("The model said", [entry.summary] if entry.summary else []),
             *_part("Failed before", entry.dead_ends),
         ]
-        out.print(clean("\n".join(lines)), markup=False, highlight=False)
+        out.print(clean_text("\n".join(lines)), markup=False, highlight=False)
 
 
 def _part(name: str, lines: Any) -> list[str]:
@@ -141,7 +142,7 @@ def _done(verb: str, entries: list[Entry], json: bool) -> None:
     if json:
         _print_json({"forgotten" if verb == "forget" else "accepted": [entry.id for entry in entries]})
         return
-    what = "forgotten" if verb == "forget" else "accepted: later runs are told of it"
+    what = "forgotten" if verb == "forget" else "accepted: later runs use it"
     for entry in entries:
         typer.echo(f"{entry.id} is {what}.", err=True)
 

@@ -1,4 +1,4 @@
-"""Solve an issue: a verified patch, or a plain word that there is none."""
+"""Solve an issue; the result is a verified patch, or a report that there is none."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.console import Console
-from agent.drive import drive_new
-from agent.intake import before, issue_from, repository_for, reproduction_from
-from agent.options import (
+from agent.cli.shared_options import (
     Apply,
     Attempts,
     Base,
@@ -30,15 +27,18 @@ from agent.options import (
     Test,
     check_delivery,
 )
-from agent.settings import load_settings
-from agent.terminal import cleanly, confirm
-from agent.terminal import console as progress
+from agent.config.settings import load_settings
+from agent.console.foreground_run import drive_new
+from agent.console.rich_terminal import clean_printer, confirm
+from agent.console.rich_terminal import console as progress
+from agent.console.run_display import Console
+from agent.instances.issue_input import issue_from, limit_to_base_date, repository_for, reproduction_from
 
 
 def command(
     issue: Annotated[str, typer.Option(help="URL of a GitHub issue.", metavar="URL")] = "",
     issue_file: Annotated[Path | None, typer.Option(help="File with the issue's text.", metavar="F")] = None,
-    text: Annotated[str | None, typer.Option(help="The issue itself.", metavar="T")] = None,
+    text: Annotated[str | None, typer.Option(help="Text of the issue.", metavar="T")] = None,
     repo: IssueRepo = None,
     repo_mismatch_ok: MismatchOk = False,
     base: Base = None,
@@ -47,7 +47,7 @@ def command(
     model: Annotated[
         str | None, typer.Option(help="scripted:FILE, replay:RUN, or a model's name.", metavar="M")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="How to solve it; `strategies` lists them.", metavar="S")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Strategy; `strategies` lists them.", metavar="S")] = None,
     attempts: Attempts = None,
     effort: Effort = None,
     prompts: Annotated[
@@ -68,9 +68,9 @@ def command(
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Solve an issue: a verified patch, or a plain word that there is none.
+    """Solve an issue; the result is a verified patch, or a report that there is none.
 
-    Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ended first, 1 no fix,
+    Exit codes: 0 verified, 6 a patch that is not verified, 4 the budget ran out, 1 no fix,
     2 usage, 3 configuration, 5 workspace, 75 try again later, 130 interrupted (resumable).
     """
     check_delivery(apply, branch, pr, issue)
@@ -78,15 +78,15 @@ def command(
     pr = wanted.pr and bool(issue)
     if pr:
         check_delivery(wanted.apply, wanted.branch, pr, issue)
-    say = cleanly(progress(plain, stderr=True))
+    say = clean_printer(progress(plain, stderr=True))
     asked = issue_from(issue, issue_file, text, say)
     needs = "--apply" if wanted.apply else "--branch" if wanted.branch else ""
     source = repository_for(asked, repo, lambda why: repo_mismatch_ok or confirm(why), say, needs)
-    asked = before(asked, source, base)
+    asked = limit_to_base_date(asked, source, base)
     if pr:
-        from agent.github.destination import ready
+        from agent.github.pull_request.destination import check_destination
 
-        base = ready(source, asked.url, base)
+        base = check_destination(source, asked.url, base)
     settings = load_settings(
         source.file(".swe-agent.toml", base) or b"",
         test=test,

@@ -1,4 +1,4 @@
-"""Go on from a step of a run, in a new run: with a hint, another model, another budget."""
+"""Continue from a step of a run in a new run, with a hint, another model or another budget."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from typing import Annotated
 
 import typer
 
-from agent.console import Console
-from agent.drive import drive
-from agent.engine import Engine
-from agent.forking import fork, origin, settings_of
-from agent.options import Apply, Branch, Effort, Json, Kind, MaxTime, MaxTokens, Plain, Test, check_delivery
-from agent.ownership import ask_for_owner
-from agent.settings import load_settings
-from agent.solve import reopen
+from agent.cli.shared_options import Apply, Branch, Effort, Json, Kind, MaxTime, MaxTokens, Plain, Test, check_delivery
+from agent.config.settings import load_settings
+from agent.console.foreground_run import run_to_end
+from agent.console.run_display import Console
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import reopen
+from agent.run_state.run_ownership import ask_for_owner
+from agent.runs.run_fork import find_origin, fork, fork_settings
 from trajectories.errors import UsageError
 
 MOST_HINT = 100_000
 
 
 def command(
-    step: Annotated[str, typer.Argument(help="Run and step as `show` names them; 7 is main#7.", metavar="RUN@STEP")],
-    hint: Annotated[str, typer.Option(help="What the model is told next.", metavar="TEXT")] = "",
+    step: Annotated[
+        str, typer.Argument(help="Run and step as `show` names them; 7 stands for main#7.", metavar="RUN@STEP")
+    ],
+    hint: Annotated[str, typer.Option(help="Message to the model before it continues.", metavar="TEXT")] = "",
     model: Annotated[str | None, typer.Option(help="Another model.", metavar="M")] = None,
     effort: Effort = None,
     budget: Annotated[
-        float | None, typer.Option(help="Most dollars to spend; the new run begins at zero.", metavar="USD")
+        float | None, typer.Option(help="Budget in dollars; the new run starts at zero.", metavar="USD")
     ] = None,
     max_steps: Annotated[
-        int | None, typer.Option(help="Most model replies, with those before the step.", metavar="N")
+        int | None, typer.Option(help="Maximum model replies, including those before the step.", metavar="N")
     ] = None,
     max_tokens: MaxTokens = None,
     max_time: MaxTime = None,
@@ -40,11 +42,11 @@ def command(
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Go on from a step of a run, in a new run: with a hint, another model, another budget.
+    """Continue from a step of a run in a new run, with a hint, another model or another budget.
 
-    The new run has the old one's history up to that step and goes on in a new workspace, at that step's tree.
-    The old run stays as it is. Answers and exits as `fix` does. A run that you did not
-    create here is forked in the repository of the current folder and with your settings.
+    The new run copies the old one's history up to that step and continues in a new workspace, with the files as they
+    were after it. The old run is not changed. Output and exit codes are those of `fix`. A run that you did not create
+    here is forked in the repository of the current folder and with your settings.
     """
     check_delivery(apply, branch)
     if len(hint) > MOST_HINT:
@@ -52,9 +54,9 @@ def command(
     today = load_settings()
     with suppress(UsageError):  # origin() reports it
         ask_for_owner(today.state, today.run_directory(step.rpartition("@")[0]))
-    begun = origin(step, today)
-    settings = settings_of(
-        begun,
+    start_step = find_origin(step, today)
+    settings = fork_settings(
+        start_step,
         model=model,
         effort=effort,
         budget=budget,
@@ -70,12 +72,12 @@ def command(
     forked: list[Engine] = []
 
     def start() -> Engine:
-        forked.append(reopen(fork(begun, settings, hint.strip()), settings.state, console.happening))
+        forked.append(reopen(fork(start_step, settings, hint.strip()), settings.state, console.happening))
         return forked[0]
 
-    code = drive(start, console)
-    at = begun.step
-    told = at is not None and any(step.author == "user" for step in forked[0].trajectory.steps[at.branch][at.n :])
-    if hint.strip() and not told:
-        typer.echo("The hint was not read: the model was asked nothing after that step. Fork an earlier one.", err=True)
+    code = run_to_end(start, console)
+    at = start_step.step
+    hint_used = at is not None and any(step.author == "user" for step in forked[0].trajectory.steps[at.branch][at.n :])
+    if hint.strip() and not hint_used:
+        typer.echo("The hint was not used: no model request followed that step. Fork an earlier one.", err=True)
     return code

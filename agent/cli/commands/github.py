@@ -1,4 +1,4 @@
-"""The three jobs of the GitHub Action: decide whether to work on an issue, solve it, publish what came of it."""
+"""Run a job of the GitHub Action: decide whether to work on an issue, solve it, or publish the result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agent.options import Effort, Image, Kind, MaxSteps, MaxTime, MaxTokens, Test
+from agent.cli.shared_options import Effort, Image, Kind, MaxSteps, MaxTime, MaxTokens, Test
 from trajectories.errors import UsageError
 
 Verb = Literal["gate", "solve", "publish"]
@@ -15,13 +15,13 @@ Verb = Literal["gate", "solve", "publish"]
 
 def command(
     verb: Annotated[Verb, typer.Argument(help="Which job.", metavar="gate|solve|publish")],
-    errand: Annotated[Path, typer.Option(help="What the gate let through.", metavar="F")] = Path("errand.json"),
-    digest: Annotated[str, typer.Option(help="SHA-256 of the errand.", metavar="D")] = "",
+    errand: Annotated[Path, typer.Option(help="Task file that the gate writes.", metavar="F")] = Path("errand.json"),
+    digest: Annotated[str, typer.Option(help="SHA-256 of the task file.", metavar="D")] = "",
     repo: Annotated[Path, typer.Option(help="A checkout of the repository.", metavar="DIR")] = Path(),
-    out: Annotated[Path | None, typer.Option(help="gate, solve: the file to write.", metavar="F")] = None,
-    handover: Annotated[str, typer.Option(help='publish: what solve wrote; "" for nothing.', metavar="F")] = "",
-    handover_digest: Annotated[str, typer.Option(help="publish: SHA-256 of that.", metavar="D")] = "",
-    parent: Annotated[str, typer.Option(help='solve: the run to go on with; "" for none.', metavar="DIR")] = "",
+    out: Annotated[Path | None, typer.Option(help="gate, solve: output file.", metavar="F")] = None,
+    handover: Annotated[str, typer.Option(help='publish: output file of solve, or "".', metavar="F")] = "",
+    handover_digest: Annotated[str, typer.Option(help="publish: SHA-256 of the handover.", metavar="D")] = "",
+    parent: Annotated[str, typer.Option(help='solve: run to continue, or "".', metavar="DIR")] = "",
     model: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="M")] = None,
     strategy: Annotated[str | None, typer.Option(help="As in `fix`.", metavar="S")] = None,
     test: Test = None,
@@ -32,29 +32,29 @@ def command(
     max_tokens: MaxTokens = None,
     max_time: MaxTime = None,
 ) -> int:
-    """The three jobs of the GitHub Action: decide whether to work on an issue, solve it, publish what came of it.
+    """Run a job of the GitHub Action: decide whether to work on an issue, solve it, or publish the result.
 
-    `github gate` reads the event and writes the errand. `github solve` needs a model and no right to write.
+    `github gate` reads the event and writes the task file. `github solve` needs a model, and no write permission.
 
-    `github publish` writes to GitHub, needs no model, and runs nothing of the repository.
+    `github publish` writes to GitHub. It needs no model and runs no code of the repository.
     """
-    from agent.github.log import harmlessly
+    from agent.github.action.job_log import escape_commands
 
     if verb == "gate":
-        from agent.github.gate import decide
+        from agent.github.action.gate_job import decide
 
-        return harmlessly(lambda: decide(out or errand))
+        return escape_commands(lambda: decide(out or errand))
 
     if verb == "publish":
-        from agent.github.publish import publish
+        from agent.github.action.publish_job import publish
 
         handed = Path(handover) if handover else None
-        return harmlessly(lambda: publish(errand, digest, handed, handover_digest, repo))
+        return escape_commands(lambda: publish(errand, digest, handed, handover_digest, repo))
 
-    from agent.github.solve import solve
+    from agent.github.action.solve_job import solve
 
     if out is None:
-        raise UsageError("`github solve` was not told where to write.", "Give --out FILE.")
+        raise UsageError("`github solve` needs an output file.", "Give --out FILE.")
     flags = {
         "model": model or None,
         "strategy": strategy or None,
@@ -67,4 +67,4 @@ def command(
         "max_time": max_time,
     }
     before = Path(parent) if parent else None
-    return harmlessly(lambda: solve(errand, digest, repo, out, before, flags))
+    return escape_commands(lambda: solve(errand, digest, repo, out, before, flags))

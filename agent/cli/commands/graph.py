@@ -1,4 +1,4 @@
-"""Who calls a function, what it calls, its base and sub classes, its tests: a neighbourhood of the code graph."""
+"""Show a symbol's neighbours in the code graph: callers, callees, base classes, subclasses and tests."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.options import Json, Plain
+from agent.cli.shared_options import Json, Plain
 
 if TYPE_CHECKING:
-    from aci.graph.graph import Graph
-    from aci.graph.surroundings import Seen
+    from aci.graph.code_graph import Graph
+    from aci.graph.symbol_context import PlaceView
 
 MOST_MEANT = 5
-"""Definitions of one name that are shown whole."""
+"""Maximum definitions of one name that are shown with their neighbours."""
 LONGEST_NAME = 100
-"""Characters of a name that nothing has, where it is told."""
+"""Maximum characters of an unknown name in an error message."""
 MOST = 25
-"""Of each relation, in a terminal."""
+"""Maximum entries of each relation in a terminal."""
 
 
 def command(
     name: Annotated[str, typer.Argument(help="Class.method, module.name, path.py:name, path.py.", metavar="NAME")],
     repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
-    base: Annotated[str | None, typer.Option(help="Look exactly here, not in the working tree.", metavar="REV")] = None,
-    depth: Annotated[int, typer.Option(help="Callers of callers, and so on.", min=1, max=4, metavar="N")] = 1,
-    html: Annotated[Path | None, typer.Option(help="Write a page that needs nothing else.", metavar="F")] = None,
+    base: Annotated[str | None, typer.Option(help="Search this commit, not the working tree.", metavar="REV")] = None,
+    depth: Annotated[int, typer.Option(help="Levels of callers, callees and so on.", min=1, max=4, metavar="N")] = 1,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.", metavar="F")] = None,
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Who calls a function, what it calls, its base and sub classes, its tests.
+    """Show a symbol's neighbours in the code graph: callers, callees, base classes, subclasses and tests.
 
-    Exit codes: 0 done, 2 usage (nothing is called so: the nearest names are told), 5 workspace.
+    Exit codes: 0 done, 2 usage (for an unknown name the nearest names are listed), 5 workspace.
     """
-    from aci.locating import ask_graph
-    from aci.repository import Repository
-    from agent.intake import repository_from
-    from agent.terminal import console, waiting
+    from aci.localization.issue_localization import query_tree_graph
+    from aci.repository.user_repository import Repository
+    from agent.console.rich_terminal import console, waiting
+    from agent.instances.issue_input import repository_from
 
     began = time.monotonic()
     source = Repository.open(repository_from(repo))
     with waiting("Reading the repository", plain or json) as progress, source.blobs(base) as blobs:
-        found, more = ask_graph(blobs, lambda graph: _found(graph, name, depth), progress.print)
+        found, more = query_tree_graph(blobs, lambda graph: _look_up(graph, name, depth), progress.print)
     where = f"{source.name} at {source.told(base)}"
     if html:
         _write(html, found, where)
@@ -51,43 +51,44 @@ def command(
     if json:
         from json import dumps
 
-        from agent.graph_tree import as_json
+        from agent.cli.graph_tree import as_json
 
         seconds = round(time.monotonic() - began, 3)
-        told = {"name": name, "found": [as_json(one) for one in found], "more": [as_json(one) for one in more]}
-        typer.echo(dumps(told | {"seconds": seconds}))
+        document = {"name": name, "found": [as_json(one) for one in found], "more": [as_json(one) for one in more]}
+        typer.echo(dumps(document | {"seconds": seconds}))
     elif not html:
-        from agent.graph_tree import tree
+        from agent.cli.graph_tree import build_tree
 
         for one in found:
-            console(plain).print(tree(one, MOST))
+            console(plain).print(build_tree(one, MOST))
         if more:
-            console(plain).print(f"{len(more)} more are called so: name one, like `{more[0].path}:{more[0].name}`.")
+            console(plain).print(f"{len(more)} more have this name: choose one, like `{more[0].path}:{more[0].name}`.")
     return 0
 
 
-def _found(graph: Graph, name: str, depth: int) -> tuple[list[Seen], list[Seen]]:
-    """The first definitions of a name, with what is around them, and the others. Raises UsageError for a name that
-    nothing has, with the nearest.
+def _look_up(graph: Graph, name: str, depth: int) -> tuple[list[PlaceView], list[PlaceView]]:
+    """Return the first definitions of a name with their neighbours, and the other definitions.
+
+    Raises UsageError for an unknown name, with the nearest names.
     """
-    from aci.graph.naming import meant
-    from aci.graph.surroundings import seen, surroundings
+    from aci.graph.name_lookup import look_up_name
+    from aci.graph.symbol_context import describe_place, find_context
     from trajectories.errors import UsageError
 
-    said = meant(graph, name)
-    if not said.places:
-        near = [f"{one.name} ({one.address})" for one in (seen(graph, place) for place in said.near)]
-        fix = f"Nearest: {', '.join(near)}." if near else "Give a name as it is written where it is defined."
-        raise UsageError(f"Nothing is called {name[:LONGEST_NAME]!r}.", fix)
-    whole, others = said.places[:MOST_MEANT], said.places[MOST_MEANT:]
-    return [surroundings(graph, place, depth) for place in whole], [seen(graph, place) for place in others]
+    lookup = look_up_name(graph, name)
+    if not lookup.places:
+        near = [f"{one.name} ({one.address})" for one in (describe_place(graph, place) for place in lookup.near)]
+        fix = f"Nearest: {', '.join(near)}." if near else "Write the name as in its definition."
+        raise UsageError(f"There is no symbol {name[:LONGEST_NAME]!r}.", fix)
+    whole, others = lookup.places[:MOST_MEANT], lookup.places[MOST_MEANT:]
+    return [find_context(graph, place, depth) for place in whole], [describe_place(graph, place) for place in others]
 
 
-def _write(file: Path, found: list[Seen], where: str) -> None:
-    from agent.graph_page import page
+def _write(file: Path, found: list[PlaceView], where: str) -> None:
+    from agent.cli.graph_page import render_page
     from trajectories.errors import UsageError
 
     try:
-        file.write_text(page(found, where), encoding="utf-8", errors="replace")
+        file.write_text(render_page(found, where), encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from None

@@ -1,4 +1,4 @@
-"""Make a function faster and prove it: same answers, fewer instructions."""
+"""Make a function faster, and prove it: same results, fewer instructions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from typing import Annotated
 
 import typer
 
-from aci.repository import Repository
-from aci.target import Target, target_of
-from agent.console import Console
-from agent.drive import drive_new
-from agent.intake import repository_from
-from agent.options import (
+from aci.performance.target_function import Target, parse_target
+from aci.repository.user_repository import Repository
+from agent.cli.shared_options import (
     Apply,
     Base,
     Branch,
@@ -27,7 +24,10 @@ from agent.options import (
     Test,
     check_delivery,
 )
-from agent.settings import load_settings
+from agent.config.settings import load_settings
+from agent.console.foreground_run import drive_new
+from agent.console.run_display import Console
+from agent.instances.issue_input import repository_from
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
@@ -35,16 +35,14 @@ from trajectories.records import Issue
 def command(
     repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
     function: Annotated[str, typer.Option(help="The function to make faster.", metavar="PATH.py:QUALNAME")] = "",
-    workload: Annotated[
-        str, typer.Option(help="Command whose time counts; its calls are recorded.", metavar="CMD")
-    ] = "",
+    workload: Annotated[str, typer.Option(help="Command to make faster; its calls are recorded.", metavar="CMD")] = "",
     benchmark: Annotated[
         str, typer.Option(help="A pytest-benchmark, CodSpeed or asv benchmark as the workload.", metavar="NODEID")
     ] = "",
     base: Base = None,
     test: Test = None,
     model: Annotated[
-        str | None, typer.Option(help="Whose candidates are tried beside the built-in rewrites.", metavar="M")
+        str | None, typer.Option(help="Model that proposes candidates beside the built-in rewrites.", metavar="M")
     ] = None,
     effort: Effort = None,
     workspace: Kind = None,
@@ -58,16 +56,16 @@ def command(
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Make a function faster and prove it: same answers, fewer instructions.
+    """Make a function faster, and prove it: same results, fewer instructions.
 
-    Without --function the hottest ones of the workload are chosen; without a workload it is the tests.
-    Exit codes: 0 faster, 6 a patch that is not proven, 1 nothing made faster, else as `fix`.
+    Without --function the hottest functions of the workload are chosen; without a workload the tests are the workload.
+    Exit codes: 0 faster, 6 a patch that is not proven, 1 nothing was made faster, else as `fix`.
     """
     check_delivery(apply, branch)
     if workload and benchmark:
         raise UsageError("--workload and --benchmark were both given.", "Choose one.")
     source = Repository.open(repository_from(repo))
-    target = str(target_of(function)) if function else ""
+    target = str(parse_target(function)) if function else ""
     settings = load_settings(
         source.file(".swe-agent.toml", base) or b"",
         function=target,
@@ -87,13 +85,13 @@ def command(
         branch=branch,
     )
     if target:
-        _check(target_of(function), source.file(target_of(function).path, base))
-    asked = Issue(f"Make {target or 'the hottest functions'} faster", _of_what(workload, benchmark))
+        _check(parse_target(function), source.file(parse_target(function).path, base))
+    asked = Issue(f"Make {target or 'the hottest functions'} faster", _describe_workload(workload, benchmark))
     return drive_new(asked, source, settings, Console(json=json, plain=plain), base)
 
 
 def _check(target: Target, data: bytes | None) -> None:
-    """Raises UsageError where there is no such function."""
+    """Raise UsageError if there is no such function."""
     if data is None:
         raise UsageError(f"There is no file {target.path}.", "Name the function as PATH.py:QUALNAME.")
     try:
@@ -102,7 +100,7 @@ def _check(target: Target, data: bytes | None) -> None:
         raise UsageError(f"{target.path} cannot be parsed: {error}.", "Name another function.") from None
 
 
-def _of_what(workload: str, benchmark: str) -> str:
+def _describe_workload(workload: str, benchmark: str) -> str:
     if workload or benchmark:
         return f"The workload is `{workload or benchmark}`."
     return "The workload is the tests."

@@ -1,4 +1,4 @@
-"""Act a run's recorded replies again in a fresh workspace, and say at which step what differs."""
+"""Repeat a run's recorded replies in a fresh workspace, and show at which steps the results differ."""
 
 from __future__ import annotations
 
@@ -7,60 +7,64 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.options import Image, Json, Kind, Plain
+from agent.cli.shared_options import Image, Json, Kind, Plain
 
 if TYPE_CHECKING:
-    from agent.console import Console
-    from agent.replaying import Replaying
-    from trajectories.material import Material
+    from agent.console.run_display import Console
+    from agent.runs.run_replay import RunReplay
+    from trajectories.run_data import RunView
 
 
 def command(
-    run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or its beginning.", metavar="RUN")],
+    run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or a unique prefix.", metavar="RUN")],
     workspace: Kind = None,
     image: Image = None,
-    stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="End at the first step that differs.")] = False,
+    stop_at_first: Annotated[
+        bool, typer.Option("--stop-at-first", help="Stop at the first step that differs.")
+    ] = False,
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Act a run's recorded replies again in a fresh workspace, and say at which step what differs.
+    """Repeat a run's recorded replies in a fresh workspace, and show at which steps the results differ.
 
-    It costs nothing: no model is asked. Trees, success and exit codes are compared exactly, text without times,
-    durations, addresses, temporary paths, process ids and ports; where only text differs is listed apart. After a
-    step that differs the replay goes on from the recorded tree. It is a run of its own, which `runs` lists.
+    No model is used, so it costs nothing. Trees, success and exit codes are compared exactly; text without times,
+    durations, addresses, temporary paths, process ids and ports. Steps where only text differs are listed separately.
+    After a step that differs, the replay continues from the recorded tree. The replay is a run of its own.
 
     Exit codes: 0 the same, 1 something differs, 2 usage, 5 workspace, 130 interrupted.
     """
-    from agent.console import Console
-    from agent.drive import stop
-    from agent.engine import Engine
-    from agent.material import opened
-    from agent.replaying import Replaying, begin, settings_of
-    from agent.settings import load_settings
-    from agent.signals import stopped_by_signals
+    from agent.config.settings import load_settings
+    from agent.console.foreground_run import stop
+    from agent.console.run_display import Console
+    from agent.engine.engine import Engine
+    from agent.limits.stop_signals import stopped_by_signals
+    from agent.runs.run_lookup import open_run
+    from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
     from trajectories.errors import UsageError
 
     today = load_settings()
     name, at, step = run.rpartition("@")
     if at and name and "/" not in step and not lexists(run):
-        raise UsageError(f"{run!r} names a step, but a run is acted whole.", f"`swe-agent replay {name}` does it.")
-    material = opened(run, today)
+        raise UsageError(
+            f"{run!r} names a step, but only whole runs can be replayed.", f"Use `swe-agent replay {name}`."
+        )
+    material = open_run(run, today)
     if not material.is_ours:
-        raise UsageError(f"{material.name} holds no files: only a run of swe-agent can be acted again.")
-    settings = settings_of(material, today, workspace, image)
+        raise UsageError(f"{material.name} has no files: only runs of swe-agent can be replayed.")
+    settings = replay_settings(material, today, workspace, image)
     console = Console(json=json, plain=plain)
     engines: list[Engine] = []
     with stopped_by_signals(lambda: stop(engines)):
-        engines.append(Engine(begin(material, settings), settings, console.happening))
-        replaying = Replaying(engines[0], material, stop_at_first)
+        engines.append(Engine(begin_replay(material, settings), settings, console.happening))
+        replaying = RunReplay(engines[0], material, stop_at_first)
         try:
             _watch(replaying, console)
         finally:
             replaying.close()
-    return _tell(replaying, material, console)
+    return _print_result(replaying, material, console)
 
 
-def _watch(replaying: Replaying, console: Console) -> None:
+def _watch(replaying: RunReplay, console: Console) -> None:
     engine = replaying.engine
     console.heading(engine.trajectory)
     with console.watching(engine):
@@ -68,25 +72,25 @@ def _watch(replaying: Replaying, console: Console) -> None:
             console.step(step)
 
 
-def _tell(replaying: Replaying, material: Material, console: Console) -> int:
-    """What came of it, for a program or a person; the exit code."""
-    from agent.console import told
-    from agent.parted import as_json, in_words
-    from trajectories.parting import PARTED, parting
+def _print_result(replaying: RunReplay, material: RunView, console: Console) -> int:
+    """Print the result, as JSON or as text, and return the exit code."""
+    from agent.console.run_display import escape_markup
+    from agent.runs.comparison_view import comparison_json, comparison_lines
+    from trajectories.run_comparison import PARTED, compare_runs
 
     engine = replaying.engine
     code = int(replaying.parted)
-    found = parting(material.trajectory, engine.trajectory)
+    found = compare_runs(material.trajectory, engine.trajectory)
     if console.json:
         answer: dict[str, Any] = {"run": engine.run.id, "of": material.name, "exit": code}
-        answer |= {"steps": len(engine.trajectory.all_steps()), **as_json(found), "notes": replaying.notes}
+        answer |= {"steps": len(engine.trajectory.all_steps()), **comparison_json(found), "notes": replaying.notes}
         from json import dumps
 
         typer.echo(dumps(answer | {"directory": str(engine.journal.directory)}))
         return code
-    for line in in_words(found, ("recorded", "replayed")):
+    for line in comparison_lines(found, ("recorded", "replayed")):
         console.out.print(line, soft_wrap=True)
     for note in (*(note.text for note in engine.trajectory.notes if note.kind == PARTED), *replaying.notes):
-        console.out.print(f"[dim]{told(note)}[/]", soft_wrap=True)
-    console.out.print(f"[dim]The replay is the run {engine.run.id}, and cost nothing.[/]", soft_wrap=True)
+        console.out.print(f"[dim]{escape_markup(note)}[/]", soft_wrap=True)
+    console.out.print(f"[dim]The replay is run {engine.run.id}; it cost nothing.[/]", soft_wrap=True)
     return code

@@ -1,4 +1,4 @@
-"""Go on with a run that was interrupted; a run that ended answers as it ended."""
+"""Resume an interrupted run; for a run that has ended, show its result again."""
 
 from __future__ import annotations
 
@@ -9,36 +9,34 @@ from typing import Annotated
 
 import typer
 
-from agent.console import Console
-from agent.drive import drive, shown
-from agent.engine import Engine
-from agent.options import Json, Kind, Plain
-from agent.ownership import ask_for_owner, run_owner
-from agent.settings import load_settings
-from agent.solve import Result, reopen, result
-from agent.terminal import cleanly
+from agent.cli.shared_options import Json, Kind, Plain
+from agent.config.settings import load_settings
+from agent.console.foreground_run import run_to_end, solve_and_show
+from agent.console.rich_terminal import clean_printer
+from agent.console.run_display import Console
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import Result, reopen, result
+from agent.run_state.run_ownership import ask_for_owner, run_owner
 from trajectories.errors import UsageError
 from trajectories.journal import read
 
 
 def command(
-    run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or its beginning.", metavar="RUN")],
+    run: Annotated[str, typer.Argument(help="Name as `runs` shows it, or a unique prefix.", metavar="RUN")],
     pr: Annotated[
-        bool, typer.Option("--pr", help="Open a draft pull request with what it came to, verified or not.")
+        bool, typer.Option("--pr", help="Open a draft pull request with the patch, verified or not.")
     ] = False,
     choose: Annotated[
         str,
-        typer.Option(
-            help="Take this one of the edits that the run showed side by side, and prove it.", metavar="A|B|C"
-        ),
+        typer.Option(help="Take this one of the edits that the run offered, and prove it.", metavar="A|B|C"),
     ] = "",
     workspace: Kind = None,
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Go on with a run that was interrupted; a run that ended answers as it ended.
+    """Resume an interrupted run; for a run that has ended, show its result again.
 
-    With `--choose` a run that ended with several edits goes on with the one that is meant.
+    With `--choose` a run that ended with several edits continues with the chosen one.
 
     A run that you did not create here is continued as a copy, in the repository of the current folder and with your
     settings; only its image, set-up and test command are used.
@@ -48,7 +46,7 @@ def command(
     settings = load_settings()
     directory = settings.run_directory(run)
     console = Console(json=json, plain=plain)
-    work = partial(_chosen, words=choose) if choose else _with_request if pr else shown
+    work = partial(_solve_chosen, words=choose) if choose else _solve_with_pr if pr else solve_and_show
     ask_for_owner(settings.state, directory)
 
     def start() -> Engine:
@@ -56,43 +54,43 @@ def command(
             return reopen(directory, settings.state, console.happening, workspace=workspace)
         if choose or pr:
             raise UsageError(f"{directory} was not created by you here.", "Resume it without --choose and --pr first.")
-        copy = _adopted(directory, workspace, cleanly(console.progress))
+        copy = _copy_untrusted(directory, workspace, clean_printer(console.progress))
         return reopen(copy, settings.state, console.happening)
 
-    return drive(start, console, work)
+    return run_to_end(start, console, work)
 
 
-def _adopted(directory: Path, workspace: str | None, say: Callable[[str], None]) -> Path:
-    """A copy of an untrusted run, to be continued. Raises UsageError for one that has ended: how is only claimed."""
-    from agent.forking import adopt
+def _copy_untrusted(directory: Path, workspace: str | None, say: Callable[[str], None]) -> Path:
+    """Copy an untrusted run so that it can be resumed. Raises UsageError if it has ended: its result is not trusted."""
+    from agent.runs.run_fork import copy_untrusted_run
 
     if read(directory).exit is not None:
         raise UsageError(
             f"{directory} was not created by you here, and has ended.",
             f"`swe-agent show {directory}` shows what it says, `swe-agent replay {directory}` runs it again.",
         )
-    copy = adopt(directory, load_settings(workspace=workspace), {"workspace": workspace})
+    copy = copy_untrusted_run(directory, load_settings(workspace=workspace), {"workspace": workspace})
     say(f"{directory} was not created by you here. It is resumed as a copy, {copy.name}, with your current settings.")
     return copy
 
 
-def _chosen(engine: Engine, console: Console, words: str) -> Result:
-    from agent.moves.offering import choice_of, offered
-    from agent.repair.words import LETTERS
-    from agent.turns import next_turn
+def _solve_chosen(engine: Engine, console: Console, words: str) -> Result:
+    from agent.engine.turn_lifecycle import next_turn
+    from agent.phases.offered_edits import offered_edits, parse_choice
+    from agent.repair.edit_descriptions import LETTERS
 
     trajectory = engine.trajectory
-    request = f"/choose {LETTERS[choice_of(offered(trajectory), words)]}"
+    request = f"/choose {LETTERS[parse_choice(offered_edits(trajectory), words)]}"
     if trajectory.exit is not None:
         next_turn(engine, request, "choose", engine.settings.model_copy(update={"strategy": "choose"}))
     elif trajectory.turns[-1].request != request:
-        raise UsageError("The run has not ended yet.", f"Go on with it first: `swe-agent resume {engine.run.id}`.")
-    return shown(engine, console)
+        raise UsageError("The run has not ended yet.", f"Resume it first: `swe-agent resume {engine.run.id}`.")
+    return solve_and_show(engine, console)
 
 
-def _with_request(engine: Engine, console: Console) -> Result:
-    from agent.github.request import asked_for, check
+def _solve_with_pr(engine: Engine, console: Console) -> Result:
+    from agent.github.pull_request.pull_request_delivery import check, deliver_on_request
 
     check(engine)
-    asked_for(engine, shown(engine, console))
+    deliver_on_request(engine, solve_and_show(engine, console))
     return result(engine)

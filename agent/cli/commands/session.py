@@ -1,4 +1,4 @@
-"""Open a session in a repository, to work in for as long as you like; this is what `swe-agent` alone does."""
+"""Open an interactive session in a repository; `swe-agent` without a subcommand does this."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.bare import open_session
-from agent.options import Base, Budget, Image, Kind, MaxTokens, Test
+from agent.cli.default_command import open_session
+from agent.cli.shared_options import Base, Budget, Image, Kind, MaxTokens, Test
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 def command(
-    run: Annotated[str | None, typer.Argument(help="With --resume: which; its name, or its beginning.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an earlier run, chosen from a list.")] = False,
+    run: Annotated[str | None, typer.Argument(help="With --resume: name of the run, or a unique prefix.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume an earlier run, chosen from a list unless RUN is given.")
+    ] = False,
     repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
-    subtree: Annotated[str, typer.Option(help="Look at, change and test this folder only.", metavar="DIR")] = "",
+    subtree: Annotated[str, typer.Option(help="Read, change and test only this folder.", metavar="DIR")] = "",
     base: Base = None,
-    mode: Annotated[str, typer.Option(help="build (changes files), or plan (only reads).", metavar="M")] = "build",
+    mode: Annotated[str, typer.Option(help="build (changes files), or plan (read-only).", metavar="M")] = "build",
     model: Annotated[str | None, typer.Option(help="A model's name.", metavar="M")] = None,
-    strategy: Annotated[str | None, typer.Option(help="How to solve it, instead of build.", metavar="S")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Strategy to use instead of build.", metavar="S")] = None,
     workspace: Kind = None,
     image: Image = None,
     test: Test = None,
@@ -31,15 +33,15 @@ def command(
     screen: Annotated[
         str | None, typer.Option(help="full, inline (keeps the terminal's scrollback), or auto.", metavar="S")
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines only: requests from stdin, one a line.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="No screen: read requests from stdin, one per line.")] = False,
 ) -> int:
-    """Open a session in a repository, to work in for as long as you like; this is what `swe-agent` alone does.
+    """Open an interactive session in a repository; `swe-agent` without a subcommand does this.
 
-    Say what you want, or ask about the code; `/help` lists the commands. Where stdin or stdout is no terminal, or with
-    --plain, requests are read as lines, answers go to stdout and progress to stderr.
+    Describe what to do, or ask about the code; `/help` lists the commands. If stdin or stdout is not a terminal, or
+    with --plain, requests are read line by line; answers go to stdout and progress to stderr.
     """
     if run is not None and not resume:
-        raise UsageError(f"{run!r} is no subcommand.", f"To go on with a run: swe-agent --resume {run}")
+        raise UsageError(f"{run!r} is not a subcommand.", f"To resume a run: swe-agent --resume {run}")
     flags = {
         "model": model,
         "strategy": strategy,
@@ -51,7 +53,7 @@ def command(
     }
 
     def prepare(trouble: tuple[str, ...]) -> Start:
-        from agent.session.start import start
+        from agent.session.session_start import start
 
         return start(repo, base, subtree, mode, flags, run if resume else None, resume, trouble)
 

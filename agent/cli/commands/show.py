@@ -1,4 +1,4 @@
-"""Show a run step by step: what was thought, done and seen, and the proof; or one step whole."""
+"""Show a run step by step: replies, actions, observations and proof; or one step in full."""
 
 from __future__ import annotations
 
@@ -7,57 +7,55 @@ from typing import Annotated
 
 import typer
 
-from agent.material import opened
-from agent.options import Plain
-from agent.paging import Lines, paged
-from agent.settings import load_settings
-from agent.showing import Showing
+from agent.cli.shared_options import Plain
+from agent.config.settings import load_settings
+from agent.console.pager import Lines, page_output
+from agent.runs.run_lookup import open_run
+from agent.runs.run_transcript import TranscriptPrinter
 from trajectories.errors import UsageError
-from trajectories.material import Material
+from trajectories.run_data import RunView
 
 
 def command(
     run: Annotated[
         str,
         typer.Argument(
-            help="Name as `runs` shows it, or its beginning; or the file of a trajectory of SWE-agent's.", metavar="RUN"
+            help="Name as `runs` shows it, or a unique prefix; or a trajectory file of SWE-agent.", metavar="RUN"
         ),
     ],
     step: Annotated[
         str,
         typer.Argument(
-            help="One step whole, with its diff: main#7, or 7 for that; RUN@7 says so too.", metavar="[STEP]"
+            help="Show this step in full, with its diff: main#7, or 7 for short; RUN@7 also works.", metavar="[STEP]"
         ),
     ] = "",
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Go on showing what another process does, until it is done.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow a run of another process until it ends.")] = False,
     plain: Plain = False,
 ) -> int:
-    """Show a run step by step: what was thought, done and seen, and the proof; or one step whole.
+    """Show a run step by step: replies, actions, observations and proof; or one step in full.
 
-    On a terminal it goes through $PAGER, as git does it. Ctrl-C ends --follow, and not the run.
+    On a terminal the output goes through $PAGER, as in git. Ctrl-C ends --follow, not the run.
     Exit codes: 0 shown, 2 usage, 5 damaged, 130 --follow was interrupted.
     """
     if step and follow:
-        raise UsageError("A step that is shown whole is done.", "Leave out --follow, or the step.")
+        raise UsageError("--follow shows a whole run, not a step.", "Leave out --follow, or the step.")
     if follow:
-        from agent.following import follow as following
+        from agent.runs.run_follower import follow_run as following
 
-        with paged(plain, pages=False) as out:
+        with page_output(plain, pages=False) as out:
             settings = load_settings()
             return following(settings.run_directory(run), out, settings.state)
         return 0
     name, at, named = run.rpartition("@")
     if at and name and named and not step and not lexists(run):  # as `fork` and `diff` take it
         run, step = name, named
-    material = opened(run, load_settings())
+    material = open_run(run, load_settings())
     try:
-        with paged(plain) as out:
+        with page_output(plain) as out:
             if step:
-                from agent.forking import step_of
+                from agent.runs.run_fork import find_step
 
-                Showing(material, out).whole(step_of(material.trajectory, step, run))
+                TranscriptPrinter(material, out).whole(find_step(material.trajectory, step, run))
             else:
                 _show(material, out)
     finally:
@@ -65,8 +63,8 @@ def command(
     return 0
 
 
-def _show(material: Material, out: Lines) -> None:
-    showing = Showing(material, out)
+def _show(material: RunView, out: Lines) -> None:
+    showing = TranscriptPrinter(material, out)
     showing.heading()
     showing.branches()
     for record in material.trajectory.records:

@@ -1,27 +1,27 @@
-"""List the strategies: what each does, where it is from, what it costs, and when to use it."""
+"""List the strategies: what each does, its source, its cost, and when to use it."""
 
 from __future__ import annotations
 
 import typer
 
-from agent.options import Json, Plain
-from agent.strategy_table import Row, rows
+from agent.cli.shared_options import Json, Plain
+from agent.cli.strategy_table import StrategyRow, strategy_rows
 
-COSTS = "Costs are those of priced tokens, on the scripted tasks of `python -m benchmarks.strategies`."
+COSTS = "Costs are token costs on the scripted tasks of `python -m benchmarks.strategies`."
 
 
 def command(json: Json = False, plain: Plain = False) -> int:
-    """List the strategies for `fix --strategy`: what each does, after whom, its cost beside `react`, when to use it."""
-    found = rows()
+    """List the strategies for `fix --strategy`: what each does, its source, its cost relative to `react`, its use."""
+    found = strategy_rows()
     if json:
         from dataclasses import asdict
         from json import dumps
 
         typer.echo(dumps({"strategies": [asdict(row) for row in found]}))
         return 0
-    from agent.paging import paged
+    from agent.console.pager import page_output
 
-    with paged(plain) as out:
+    with page_output(plain) as out:
         for row in found:
             out.line(f"{row.name}{_cost(row)}", "bold")
             out.line(f"  {row.what}")
@@ -35,7 +35,7 @@ def command(json: Json = False, plain: Plain = False) -> int:
     return 0
 
 
-def _cost(row: Row) -> str:
+def _cost(row: StrategyRow) -> str:
     if row.cost == 0:
         return "  no model"
-    return f"  {row.cost:.1f} times react" if row.cost else ""
+    return f"  {row.cost:.1f} times the cost of react" if row.cost else ""

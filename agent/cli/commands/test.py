@@ -1,4 +1,4 @@
-"""Write tests that cover more, notice more mutants, and hold each time."""
+"""Write stable tests that raise coverage and kill more mutants."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ from typing import Annotated
 
 import typer
 
-from aci.generating.changes import as_text, changed_functions
-from aci.generating.reading import subjects
-from aci.repository import Repository
-from agent.console import Console
-from agent.drive import drive_new
-from agent.intake import repository_from
-from agent.options import (
+from aci.repository.user_repository import Repository
+from aci.testgen.usage_mining import find_subjects
+from agent.cli.shared_options import (
     Apply,
     Branch,
     Budget,
@@ -27,7 +23,11 @@ from agent.options import (
     Test,
     check_delivery,
 )
-from agent.settings import load_settings
+from agent.config.settings import load_settings
+from agent.console.foreground_run import drive_new
+from agent.console.run_display import Console
+from agent.instances.issue_input import repository_from
+from agent.testgen.changed_functions import changed_functions, format_targets
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
@@ -36,15 +36,15 @@ def command(
     repo: Annotated[str, typer.Option(help="Repository: a folder, or a URL to clone.", metavar="DIR|URL")] = ".",
     function: Annotated[
         str,
-        typer.Option(help="What is tested: a function, a class, or with PATH.py alone a file.", metavar="PATH.py:NAME"),
+        typer.Option(help="What to test: a function, a class, or with PATH.py alone a file.", metavar="PATH.py:NAME"),
     ] = "",
     changed: Annotated[bool, typer.Option("--changed", help="Test the functions that differ from --base.")] = False,
     base: Annotated[
-        str, typer.Option(help="With --changed: what to compare the working tree with.", metavar="REV")
+        str, typer.Option(help="With --changed: commit to compare the working tree with.", metavar="REV")
     ] = "HEAD",
     test: Test = None,
     model: Annotated[
-        str | None, typer.Option(help="Who is asked for tests once the search finds no more.", metavar="M")
+        str | None, typer.Option(help="Model that writes tests once the search finds no more.", metavar="M")
     ] = None,
     effort: Effort = None,
     workspace: Kind = None,
@@ -58,19 +58,19 @@ def command(
     json: Json = False,
     plain: Plain = False,
 ) -> int:
-    """Write tests that cover more, notice more mutants, and hold each time.
+    """Write stable tests that raise coverage and kill more mutants.
 
-    They say what the code does at present; what looks wrong is told, and is no test. No source is changed.
-    Exit codes: 0 tests were written, 1 none could be, else as `fix`.
+    The tests describe the current behaviour; behaviour that looks wrong is reported and not tested. No source file is
+    changed. Exit codes: 0 tests were written, 1 no test could be written, else as `fix`.
     """
     check_delivery(apply, branch)
     if bool(function) == changed:
         raise UsageError(
-            "Both --function and --changed were given." if changed else "Nothing says what is to be tested.",
+            "Both --function and --changed were given." if changed else "No function to test was given.",
             "Give --function PATH.py:NAME, or --changed.",
         )
     source = Repository.open(repository_from(repo))
-    targets = _changed(source, base) if changed else _checked(source, function)
+    targets = _changed_targets(source, base) if changed else _checked_target(source, function)
     settings = load_settings(
         source.file(".swe-agent.toml") or b"",
         function=targets,
@@ -87,34 +87,34 @@ def command(
         apply=apply or None,
         branch=branch,
     )
-    asked = Issue(f"Write tests for {targets}", "They are to cover more and to notice more mutants.")
+    asked = Issue(f"Write tests for {targets}", "The tests should raise coverage and kill more mutants.")
     return drive_new(asked, source, settings, Console(json=json, plain=plain))
 
 
-def _checked(source: Repository, function: str) -> str:
-    """The target as the run holds it. Raises UsageError where there is no such file or function."""
+def _checked_target(source: Repository, function: str) -> str:
+    """Return the target as the run stores it. Raises UsageError if there is no such file or function."""
     path, mark, name = function.partition(".py:")
     path = (f"{path}.py" if mark else function).removeprefix("./")
     if not path.endswith(".py") or (mark and not name) or "," in path:
-        raise UsageError(f"{function!r} names no function.", "Name it as PATH.py:function, PATH.py:Class or PATH.py.")
+        raise UsageError(f"{function!r} is not a function.", "Name it as PATH.py:function, PATH.py:Class or PATH.py.")
     data = source.file(path)
     if data is None:
         raise UsageError(f"There is no file {path}.", "Name the function as PATH.py:NAME.")
     try:
-        found = subjects(data, [name] if name else [])
+        found = find_subjects(data, [name] if name else [])
     except (SyntaxError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be parsed: {error}.", "Name another function.") from None
     if not found:
         what = f"{path} has no function or class {name}." if name else f"{path} has no functions."
         raise UsageError(what, "Name it as PATH.py:Class.method.")
-    return as_text([(path, name)])
+    return format_targets([(path, name)])
 
 
-def _changed(source: Repository, base: str) -> str:
-    """The functions that differ from the merge base with `base`. Raises UsageError where there are none."""
+def _changed_targets(source: Repository, base: str) -> str:
+    """Return the functions that differ from the merge base with `base`. Raises UsageError if there are none."""
     found = changed_functions(source, base)
     if not found:
         raise UsageError(
-            f"No Python function outside of tests differs from {base}.", "Compare with another one: --base REV."
+            f"No Python function outside of tests differs from {base}.", "Compare with another commit: --base REV."
         )
-    return as_text(found)
+    return format_targets(found)

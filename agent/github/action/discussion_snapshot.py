@@ -1,4 +1,4 @@
-"""What the gate hands on: the text as it was when somebody asked, with everybody's role as GitHub knows it."""
+"""The issue's texts as they were at the time of the request, with each author's role according to GitHub."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aci.discussion import chosen
-from agent.github.address import Address
-from agent.github.askers import Rights
-from agent.github.client import asking, connect
-from agent.github.issue import MOST_DISCUSSED, author_of, comment_of, issue_of, linked
-from agent.github.ledger_line import MARK
-from agent.github.pictures import pictures_of
-from agent.github.reading import FULL, Reader
-from agent.github.rules import Rules
-from agent.github.trigger import Trigger, utc
+from aci.issue_text.issue_discussion import select_comments
+from agent.github.action.spend_record import MARK
+from agent.github.api.action_inputs import Rules
+from agent.github.api.github_client import connect, translate_errors
+from agent.github.api.github_issue import MOST_DISCUSSED, author_of, comment_of, issue_of, linked_item
+from agent.github.api.github_urls import Address
+from agent.github.api.issue_images import fetch_images
+from agent.github.api.response_cache import FULL, Reader
+from agent.github.task.requesters import Rights
+from agent.github.task.trigger_event import Trigger, utc
 from trajectories.records import Comment, Issue
 
 MOST_NAMED = 5
@@ -23,8 +23,8 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """What was said before somebody asked, whose words are left out because they were edited since, and how many
-    pages were not read."""
+    """The comments from before the request, the authors of comments left out because they were edited since, and the
+    number of unread pages."""
 
     comments: tuple[Comment, ...]
     edited: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Discussion:
 
     @property
     def note(self) -> str:
-        """Sentences on what is left out; "" where nothing is."""
+        """Sentences on what is left out; "" if nothing is."""
         long = f"At least {self.unread * FULL:,} comments or events in the middle were not read." if self.unread else ""
         return " ".join(filter(None, [self._edited, long]))
 
@@ -45,34 +45,39 @@ class Discussion:
         count = len(self.edited)
         what = "A comment was edited" if count == 1 else f"{count} comments were edited"
         whose = f"{', '.join(names[:MOST_NAMED])}{more}"
-        return f"{what} after somebody asked, and {'is' if count == 1 else 'are'} left out: {whose}."
+        return f"{what} after the request and {'is' if count == 1 else 'are'} left out: {whose}."
 
 
-def issue_as_of(
+def issue_at_request(
     here: Address, data: Mapping[str, Any], trigger: Trigger, rights: Rights, rules: Rules
 ) -> tuple[Issue, Discussion]:
-    """The issue that is to be solved, with what was said and linked before."""
+    """Return the issue to solve, with the comments and links from before the request."""
     place = f"/repos/{here.repository}/issues/{trigger.number}"
     (comments, events), unread = _read(here, f"{place}/comments", f"{place}/timeline")
     discussion = _before(comments, trigger, rights, rules)
-    around = {one.url: one for event in events if _is_before(event, trigger) and (one := linked(event, here))}
+    around = {one.url: one for event in events if _is_before(event, trigger) and (one := linked_item(event, here))}
     said = sorted([*discussion.comments, *(_trusted(one, rights) for one in around.values())], key=lambda one: one.at)
-    kept = chosen(said, MOST_DISCUSSED, longest=MOST_DISCUSSED)
+    chosen = select_comments(said, MOST_DISCUSSED, longest=MOST_DISCUSSED)
     issue = issue_of(data)
-    images = pictures_of([issue.body, *(one.body for one in kept if not one.about)], here)
+    images = fetch_images([issue.body, *(one.body for one in chosen if not one.about)], here)
     trust = rights.trust(issue.author, issue.trust)
-    return replace(issue, trust=trust, comments=kept, images=images), replace(discussion, comments=kept, unread=unread)
+    return replace(issue, trust=trust, comments=chosen, images=images), replace(
+        discussion, comments=chosen, unread=unread
+    )
 
 
-def thread_as_of(here: Address, trigger: Trigger, rights: Rights, rules: Rules) -> Discussion:
-    """What was said on a pull request before; of a review's thread that thread alone, with the words that ask."""
+def thread_at_request(here: Address, trigger: Trigger, rights: Rights, rules: Rules) -> Discussion:
+    """Return the comments on a pull request from before the request.
+
+    For a request in a review thread, return that thread alone, with the request itself.
+    """
     place = f"/repos/{here.repository}"
     lines, talk = f"{place}/pulls/{trigger.number}/comments", f"{place}/issues/{trigger.number}/comments"
     if trigger.kind != "review" or trigger.comment is None:
         (said, reviewed), unread = _read(here, talk, lines)
         found = _before([*said, *reviewed], trigger, rights, rules)
-        kept = chosen(found.comments, MOST_DISCUSSED, longest=MOST_DISCUSSED)
-        return replace(found, comments=kept, unread=unread)
+        chosen = select_comments(found.comments, MOST_DISCUSSED, longest=MOST_DISCUSSED)
+        return replace(found, comments=chosen, unread=unread)
     (reviewed,), unread = _read(here, lines)
     root = thread_root(trigger)
     thread = [one for one in reviewed if root in (one["id"], one.get("in_reply_to_id"))]
@@ -82,17 +87,17 @@ def thread_as_of(here: Address, trigger: Trigger, rights: Rights, rules: Rules) 
 
 
 def thread_root(trigger: Trigger) -> int:
-    """The first comment of the review's thread in which it was asked; 0 elsewhere."""
+    """Return the first comment of the review thread that holds the request; 0 for other requests."""
     comment = trigger.comment if trigger.kind == "review" else None
     return int(comment.get("in_reply_to_id") or comment["id"]) if comment else 0
 
 
 def _read(here: Address, *paths: str) -> tuple[list[list[Any]], int]:
-    """What is listed at each, and the number of pages that were left out of the longest."""
+    """Return the items listed at each path, and the number of pages left out of the longest list."""
     client = connect(here)
     reader = Reader(client, here, kept=False)
     try:
-        with asking("read what was said"):
+        with translate_errors("read the comments"):
             lists, unread = zip(*map(reader.pages, paths), strict=True)
             return list(lists), max(unread)
     finally:
@@ -112,7 +117,7 @@ def _before(comments: Sequence[Any], trigger: Trigger, rights: Rights, rules: Ru
 
 
 def _others(comments: Sequence[Any], trigger: Trigger, rules: Rules) -> Iterator[Mapping[str, Any]]:
-    """Those from before, without our own and the one that asks."""
+    """Yield the comments from before the request, without the Action's own and the requesting one."""
     asks = trigger.comment["id"] if trigger.comment else 0
     for one in comments:
         ours = author_of(one).casefold() == rules.bot.casefold() and str(one.get("body")).startswith(MARK)
@@ -125,7 +130,7 @@ def _trusted(comment: Comment, rights: Rights) -> Comment:
 
 
 def _is_before(event: Any, trigger: Trigger) -> bool:
-    """Whether what names the issue did so before, and has the words it had then."""
+    """Whether an item linked the issue before the request and was not edited since."""
     source = (event.get("source") or {}).get("issue") or {} if isinstance(event, Mapping) else {}
     times = [source.get("updated_at"), event.get("created_at")] if source else []
     return bool(times) and all(at and utc(at) < trigger.at for at in times)

@@ -1,7 +1,8 @@
-"""Words in a pull request of ours: its run is forked, and goes on with them as the next turn of a conversation.
+"""Follow-up requests in one of the Action's pull requests: they continue its run as the next turn of a conversation.
 
-Two turns: the model answers or changes files (`build`), and what was changed goes through the whole proof (`prove`).
-Where the earlier run is no longer there, a new one begins at the pull request's head, with its text as the issue.
+A fork of the run gets two turns: the model answers or changes files (`build`), then all changes go through the whole
+proof (`prove`). If the earlier run no longer exists, a new run starts at the pull request's head, with the pull
+request's text as the issue.
 """
 
 from __future__ import annotations
@@ -12,36 +13,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aci.plain_folder import reopened
-from aci.working_tree import WorkingTree
-from agent.drive import shown
-from agent.engine import Engine, Happening
-from agent.forking import Origin, fork, origin
-from agent.github.kept import take
-from agent.github.wishes import issue_of, request_of
-from agent.settings import Settings, load_settings
-from agent.solve import begin, reopen, result
-from agent.standing import MAIN
-from agent.synced import EFFECT, MOVED, effects, synced
-from agent.turns import next_turn
+from aci.repository.plain_folder import reopen_repository
+from aci.repository.working_tree import WorkingTree
+from agent.config.settings import Settings, load_settings
+from agent.console.foreground_run import solve_and_show
+from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.run_lifecycle import begin, reopen, result
+from agent.engine.turn_lifecycle import next_turn
+from agent.github.action.run_archive import restore_run
+from agent.github.task.task_text import issue_of, request_of
+from agent.run_state.merge_base import EFFECT, MOVED, effects, find_merge_base
+from agent.run_state.turn_state import MAIN
+from agent.runs.run_fork import Origin, find_origin, fork
 from trajectories.errors import RunBroken, UsageError
-from trajectories.journal import begun, read
+from trajectories.journal import is_started, read
 from trajectories.records import Exit, Note, Turn
 
 if TYPE_CHECKING:
-    from aci.repository import Repository
-    from agent.console import Console
-    from agent.github.errand import Errand
-    from agent.solve import Result
+    from aci.repository.user_repository import Repository
+    from agent.console.run_display import Console
+    from agent.engine.run_lifecycle import Result
+    from agent.github.task.task_request import TaskRequest
 
 BUILD, PROVE = "build", "prove"
 PULL = "pull"
-OURS = {"update_tests": True}
-"""Whoever asks for a change in a pull request may ask for one of its tests; the proof runs with the base's."""
+FOLLOW_UP_SETTINGS = {"update_tests": True}
+"""A follow-up may change the pull request's tests; the proof uses the base's tests."""
 
 
 class Head(WorkingTree):
-    """The user's files, as a later turn takes them over: those of the pull request's head."""
+    """The working tree that a later turn takes over: the files of the pull request's head."""
 
     def __init__(self, engine: Engine, commit: str) -> None:
         super().__init__(engine.repository, engine.trees)
@@ -51,24 +52,26 @@ class Head(WorkingTree):
         return self.repository.base(self.trees, self._commit).tree
 
 
-def opened(
-    errand: Errand,
+def open_follow_up(
+    errand: TaskRequest,
     name: str,
     source: Repository,
     parent: Path | None,
     flags: Mapping[str, Any],
-    notify: Callable[[Happening], object],
+    notify: Callable[[ProgressEvent], object],
 ) -> Engine:
-    """The follow-up's run, its turn begun; or as an earlier process left it. `parent` is what a job kept of the pull
-    request's run."""
-    given = {**flags, **OURS, "strategy": BUILD}
+    """Start the follow-up's run and its turn, or reopen it as an earlier process left it.
+
+    `parent` is the archived folder of the pull request's run.
+    """
+    given = {**flags, **FOLLOW_UP_SETTINGS, "strategy": BUILD}
     known = load_settings(**given)
     directory, copy = known.runs / name, known.state / "parents" / name
-    if not begun(directory):
+    if not is_started(directory):
         shutil.rmtree(directory, ignore_errors=True)
-        earlier = _earlier(parent, copy, source, known)
+        earlier = _earlier_run(parent, copy, source, known)
         base = earlier.run.base.commit if earlier else errand.base
-        settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)  # none of the earlier record's
+        settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)  # not the earlier run's
         if earlier is not None:
             fork(earlier, settings, name=name)
         else:
@@ -77,49 +80,49 @@ def opened(
     try:
         engine.working_tree = Head(engine, errand.base)
         if any(note.kind == "forked" for note in engine.trajectory.notes):
-            _go_on(engine, errand, copy)
+            _start_turn(engine, errand, copy)
     except BaseException:
         engine.close()
         raise
     return engine
 
 
-def worked(engine: Engine, console: Console) -> Result:
-    """The turn at hand, and where it changed files the proof of all that the run has changed."""
-    ended = shown(engine, console) if engine.trajectory.exit is None else result(engine)
+def run_follow_up(engine: Engine, console: Console) -> Result:
+    """Run the current turn and, if it changed files, a proof of everything that the run changed."""
+    ended = solve_and_show(engine, console) if engine.trajectory.exit is None else result(engine)
     if engine.trajectory.turns[-1].strategy == PROVE or ended.exit.tree == ended.began:
         return ended
     next_turn(engine, "", PROVE, engine.settings.model_copy(update={"strategy": PROVE}))
-    return shown(engine, console)
+    return solve_and_show(engine, console)
 
 
-def _earlier(parent: Path | None, copy: Path, source: Repository, settings: Settings) -> Origin | None:
-    """The last step of the pull request's run, as a run of this checkout; None where it cannot be gone on with."""
+def _earlier_run(parent: Path | None, copy: Path, source: Repository, settings: Settings) -> Origin | None:
+    """Return the last step of the pull request's run, moved to this checkout; None if it cannot be continued."""
     if parent is None:
         return None
     shutil.rmtree(copy, ignore_errors=True)
     try:
-        take(parent, copy)
+        restore_run(parent, copy)
         steps = read(copy).steps[MAIN]
         if not steps:
             return None
-        found = origin(f"{copy}@{steps[-1].id}", settings, trusted=True)
-        reopened(str(source.root), settings.state, found.run.base.commit)
+        found = find_origin(f"{copy}@{steps[-1].id}", settings, trusted=True)
+        reopen_repository(str(source.root), settings.state, found.run.base.commit)
         source.commit(found.run.base.commit)
     except (RunBroken, UsageError):
         return None
     return replace(found, run=replace(found.run, repository=str(source.root)))
 
 
-def _go_on(engine: Engine, errand: Errand, copy: Path) -> None:
-    """What the earlier run came to is what the pull request began with; then its next turn. Each is done once."""
+def _start_turn(engine: Engine, errand: TaskRequest, copy: Path) -> None:
+    """Record the earlier run's result as merged into the pull request, then start the next turn; each only once."""
     records = engine.trajectory.records
     forked = max(at for at, record in enumerate(records) if isinstance(record, Note) and record.kind == "forked")
     since = records[forked:]
     if not any(isinstance(record, Exit) for record in since):
         last = engine.trajectory.steps[MAIN][-1]
         ended = read(copy).exit or Exit("interrupted", 130, last.tree)
-        both = synced(engine.trees, engine.trajectory, engine.run.base.tree).tree
+        both = find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree).tree
         number = 1 + sum(1 for _ in effects(engine.trajectory, PULL))
         data = {EFFECT: f"{PULL} {number}", MOVED: [both, ended.tree]}
         engine.journal.append(Note(MAIN, "done", "The patch went into the pull request.", data), ended)

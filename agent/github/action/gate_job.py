@@ -1,7 +1,7 @@
-"""Decides whether to work on what an event asks for, and hands on an errand if so. Without a model, or any code of the
-repository's.
+"""The gate job: decide whether to act on an event, and write the task for the next jobs if so.
 
-Who may not ask is not answered: only the run's page says why. Others read it in the Action's comment.
+It uses no model and runs no code of the repository. People without the right to ask get no answer; only the workflow
+run's page shows the reason. Others find the reason in the Action's comment.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.github.address import Address, own_repository
-from agent.github.askers import Rights, admit
-from agent.github.assembling import Discussion, issue_as_of, thread_as_of, thread_root
-from agent.github.body import price
-from agent.github.busy import check_free
-from agent.github.client import asking, repository
-from agent.github.errand import Errand, write
-from agent.github.hidden import shown
-from agent.github.holding import begin, charges_of, check_alone, check_unasked, left
-from agent.github.issue import issue_of
-from agent.github.missing import explained
-from agent.github.neutral import neutral
-from agent.github.outputs import summarise, tell
-from agent.github.parents import asked_at, parent_run
-from agent.github.policies import check_policies
-from agent.github.rules import Rules, load_rules, workflow_attempt, workflow_run
-from agent.github.sticky import find, put
-from agent.github.subject import Subject, gone, subject_of
-from agent.github.trigger import Skipped, Trigger, triggered
+from agent.github.action.discussion_snapshot import Discussion, issue_at_request, thread_at_request, thread_root
+from agent.github.action.job_outputs import summarise, write_outputs
+from agent.github.action.previous_runs import find_parent_run, request_time
+from agent.github.action.pull_request_limits import check_free
+from agent.github.action.spend_reservations import charges_of, check_alone, check_unhandled, remaining_budget, reserve
+from agent.github.action.status_comment import find, update_comment
+from agent.github.api.action_inputs import Rules, load_rules, workflow_attempt, workflow_run
+from agent.github.api.github_client import repository, translate_errors
+from agent.github.api.github_issue import issue_of
+from agent.github.api.github_urls import Address, own_repository
+from agent.github.api.hidden_text import visible_text
+from agent.github.api.missing_permissions import explain_permission
+from agent.github.pull_request.pull_request_body import price
+from agent.github.pull_request.text_escaping import escape_markdown
+from agent.github.task.policy_files import check_policies
+from agent.github.task.requesters import Rights, check_requester
+from agent.github.task.task_request import TaskRequest, write
+from agent.github.task.task_subject import Subject, skip_if_missing, subject_of
+from agent.github.task.trigger_event import Trigger, TriggerSkipped, read_trigger
 from trajectories.errors import SweAgentError
 from trajectories.records import Comment, Issue
 
@@ -41,7 +41,7 @@ RULE = "\n\n---\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The repository, by its address and for asking; what its owner allows; who has which rights."""
+    """The repository (its address and PyGithub's object), the owner's rules and the users' rights."""
 
     here: Address
     place: Repository
@@ -50,8 +50,8 @@ class Gate:
 
     @property
     def run(self) -> str:
-        """A link to the workflow's run."""
-        return f"[The run]({self.here.url}/actions/runs/{workflow_run()})" if workflow_run() else ""
+        """A link to the workflow run."""
+        return f"[Workflow run]({self.here.url}/actions/runs/{workflow_run()})" if workflow_run() else ""
 
     @classmethod
     def open(cls) -> Gate:
@@ -61,34 +61,36 @@ class Gate:
 
 
 def decide(out: Path) -> int:
-    """Decide, write the errand to `out`, hold its budget, and tell the next jobs. Returns 0 also where nothing is to be
-    done. Raises SweAgentError where GitHub did not say what is needed: then nothing is to be done, either."""
+    """Decide whether to act; if so, write the task to `out`, reserve its budget and set the job's outputs.
+
+    Returns 0 even if there is nothing to do. Raises SweAgentError if a request to GitHub fails; then nothing is done.
+    """
     gate = Gate.open()
     try:
-        return _decided(gate, out)
+        return _decide(gate, out)
     except SweAgentError as error:
-        told = explained(error, gate.rules)
-        summarise(f"Nothing is done, for it could not be decided. {neutral(f'{told.message} {told.fix}')}")
-        tell(go="false", reason=told.message)
-        raise told from error
+        explained = explain_permission(error, gate.rules)
+        summarise(f"The gate failed, so nothing is done. {escape_markdown(f'{explained.message} {explained.fix}')}")
+        write_outputs(go="false", reason=explained.message)
+        raise explained from error
 
 
-def _decided(gate: Gate, out: Path) -> int:
+def _decide(gate: Gate, out: Path) -> int:
     try:
-        trigger = triggered(gate.rules)
-        answerable = admit(trigger, gate.rules, gate.rights)
-    except Skipped as skipped:
-        return _skipped(str(skipped))
+        trigger = read_trigger(gate.rules)
+        answerable = check_requester(trigger, gate.rules, gate.rights)
+    except TriggerSkipped as skip:
+        return _skip(str(skip))
     try:
-        errand, note = _let_through(gate, trigger, answerable)
-    except Skipped as skipped:
+        errand, note = _create_task(gate, trigger, answerable)
+    except TriggerSkipped as skip:
         if answerable and not gate.rules.dry_run:
-            _answer(gate, trigger, str(skipped))
-        return _skipped(str(skipped))
+            _answer(gate, trigger, str(skip))
+        return _skip(str(skip))
     digest = write(errand, out)
     reason = f"{errand.asked_by} {'opened' if trigger.kind == 'opened' else 'asked for'} it."
-    summarise(f"To be worked on: #{errand.number}. {reason} {note}".strip())
-    tell(
+    summarise(f"Starting work on #{errand.number}. {reason} {note}".strip())
+    write_outputs(
         go="true",
         reason=reason,
         base=errand.base,
@@ -98,16 +100,16 @@ def _decided(gate: Gate, out: Path) -> int:
     return 0
 
 
-def _let_through(gate: Gate, trigger: Trigger, asked: bool) -> tuple[Errand, str]:
-    """The errand, and what is to be said of it. Raises Skipped with what speaks against it."""
+def _create_task(gate: Gate, trigger: Trigger, asked: bool) -> tuple[TaskRequest, str]:
+    """Return the task and a note on it. Raises TriggerSkipped with the reason not to do it."""
     name, place = gate.here.repository, gate.place
     subject = subject_of(place, name, trigger, gate.rules)
-    trigger = asked_at(place, trigger)
+    trigger = request_time(place, trigger)
     stickies = charges_of(place, dict.fromkeys((trigger.number, subject.issue)), gate.rules.bot)
     if trigger.number not in stickies:
-        raise Skipped(f"#{trigger.number} is gone.")
+        raise TriggerSkipped(f"#{trigger.number} no longer exists.")
     if trigger.kind in ("labelled", "opened"):
-        check_unasked(stickies.values(), trigger.at)
+        check_unhandled(stickies.values(), trigger.at)
     check_alone(stickies.values(), gate.rules)
     if subject.pull is None:
         check_free(place, gate.here.server, name, subject.issue, gate.rules)
@@ -115,7 +117,7 @@ def _let_through(gate: Gate, trigger: Trigger, asked: bool) -> tuple[Errand, str
     policies = check_policies(place, gate.here, base, asked=asked)
     issue, thread, discussion = _texts(gate, trigger, subject)
     pull = subject.pull
-    errand = Errand(
+    errand = TaskRequest(
         kind="follow-up" if pull else "fix",
         repository=name,
         number=trigger.number,
@@ -124,63 +126,66 @@ def _let_through(gate: Gate, trigger: Trigger, asked: bool) -> tuple[Errand, str
         at=trigger.at,
         base=base,
         target=target,
-        budget=left(place, stickies.values(), gate.rules),
+        budget=remaining_budget(place, stickies.values(), gate.rules),
         request=trigger.request,
         branch=pull.head.ref if pull else "",
         thread=thread,
-        parent_run=parent_run(place, name, trigger.number, stickies) if pull else "",
+        parent_run=find_parent_run(place, name, trigger.number, stickies) if pull else "",
         reply_to=thread_root(trigger),
         policies=policies,
         attempt=workflow_attempt(),
     )
     if not gate.rules.dry_run:
-        begin(place, stickies[trigger.number], _working(errand, discussion, gate.run), errand.budget, gate.rules)
-    afresh = (
-        "No journal of it is known: it begins with the pull request as it is." if pull and not errand.parent_run else ""
-    )
-    return errand, f"{discussion.note} {afresh}".strip()
+        reserve(place, stickies[trigger.number], _working_text(errand, discussion, gate.run), errand.budget, gate.rules)
+    note = "" if errand.parent_run or not pull else "No journal of its run was found: it starts from the current state."
+    return errand, f"{discussion.note} {note}".strip()
 
 
 def _base(place: Repository, subject: Subject) -> tuple[str, str]:
-    """The commit to start from, and the branch that a pull request asks to be merged into."""
+    """Return the commit to start from, and the branch that a pull request is to be merged into."""
     if subject.pull is not None:
         return subject.pull.head.sha, subject.pull.base.ref
-    with asking("read the repository"):
+    with translate_errors("read the repository"):
         target = place.default_branch
-    with gone("The repository has no commit yet."), asking(f"read the branch {target}", "contents: read"):
+    with (
+        skip_if_missing("The repository has no commit yet."),
+        translate_errors(f"read the branch {target}", "contents: read"),
+    ):
         return place.get_branch(target).commit.sha, target
 
 
 def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple[Comment, ...], Discussion]:
-    """The issue, or the pull request's own title and text; what is to be answered there; what was left out."""
+    """Return the issue or the pull request's own title and text, the thread to answer, and the discussion."""
     if subject.pull is not None:
-        thread = thread_as_of(gate.here, trigger, gate.rights, gate.rules)
+        thread = thread_at_request(gate.here, trigger, gate.rights, gate.rules)
         return replace(issue_of(subject.data), trust="stranger"), thread.comments, thread
-    issue, discussion = issue_as_of(gate.here, subject.data, trigger, gate.rights, gate.rules)
-    if not issue.title and not shown(str(subject.data.get("body") or "")).text.strip():
-        raise Skipped(f"#{trigger.number} is empty.")
+    issue, discussion = issue_at_request(gate.here, subject.data, trigger, gate.rights, gate.rules)
+    if not issue.title and not visible_text(str(subject.data.get("body") or "")).text.strip():
+        raise TriggerSkipped(f"#{trigger.number} is empty.")
     return issue, (), discussion
 
 
-def _working(errand: Errand, discussion: Discussion, run: str) -> str:
-    """What is shown until the run is published."""
+def _working_text(errand: TaskRequest, discussion: Discussion, run: str) -> str:
+    """Return the status comment's text while the run is at work."""
     what = "the request" if errand.kind == "follow-up" else "this issue"
-    told = f"At work on {what}, as {neutral(errand.asked_by)} asked, for at most {price(errand.budget)}."
-    return "\n\n".join(filter(None, [told, discussion.note, run]))
+    status = f"Working on {what}, as {escape_markdown(errand.asked_by)} asked, for at most {price(errand.budget)}."
+    return "\n\n".join(filter(None, [status, discussion.note, run]))
 
 
 def _answer(gate: Gate, trigger: Trigger, reason: str) -> None:
-    """Say in our comment why nothing is done, above what it says already. That this fails changes nothing."""
+    """Show in the status comment why nothing is done, above its present text. A failure is only reported."""
     try:
         sticky = find(gate.place, trigger.number, gate.rules.bot)
         before = sticky.text.partition(RULE)[2] if sticky.text.startswith(NOT_DONE) else sticky.text
-        asked = f"{NOT_DONE}{neutral(trigger.actor)} asked, but: {neutral(reason)}"
-        put(gate.place, sticky, "\n\n".join([asked, gate.run]).strip() + (f"{RULE}{before}" if before else ""))
+        asked = f"{NOT_DONE}{escape_markdown(trigger.actor)} asked, but: {escape_markdown(reason)}"
+        update_comment(
+            gate.place, sticky, "\n\n".join([asked, gate.run]).strip() + (f"{RULE}{before}" if before else "")
+        )
     except SweAgentError as error:
-        summarise(f"This could not be said on GitHub: {error.message} {error.fix}")
+        summarise(f"The status comment could not be updated: {error.message} {error.fix}")
 
 
-def _skipped(reason: str) -> int:
-    summarise(f"Nothing is done. {neutral(reason)}")
-    tell(go="false", reason=reason)
+def _skip(reason: str) -> int:
+    summarise(f"Nothing to do. {escape_markdown(reason)}")
+    write_outputs(go="false", reason=reason)
     return 0

@@ -1,6 +1,6 @@
-"""A job's log, of which strangers write a part: nothing in it is a command to the runner.
+"""A job's log without commands to GitHub's runner, since strangers write parts of it.
 
-GitHub's runner obeys lines that begin with `::`, and `##[` anywhere in a line, in what a step prints to either stream.
+The runner executes lines that begin with `::`, and `##[` anywhere in a line, in a step's standard output and error.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 _COMMAND = re.compile(r"^(\W*?):(?=:)|##(?=\[)")
 
 
-class Harmless(io.TextIOBase):
-    """Hands on whole lines, with a space in what would be a command."""
+class EscapedStream(io.TextIOBase):
+    """A stream that passes on whole lines and inserts a space into commands to the runner."""
 
     def __init__(self, to: TextIO) -> None:
         self._to, self._open = to, ""
@@ -43,44 +43,46 @@ class Harmless(io.TextIOBase):
         end = 0
         for match in _LINE.finditer(text):
             end = match.end()
-            self._to.write(harmless(match[0]))
+            self._to.write(escape_line(match[0]))
         self._open = text[end:]
         return len(text)
 
     def flush(self) -> None:
         self._to.flush()
 
+    def close(self) -> None:
+        """Leave the underlying stream open: it has another owner, and may be closed already."""
+
     def finish(self) -> None:
-        """What is left of a line that was not ended."""
-        self._to.write(harmless(self._open))
+        """Write the rest of an unfinished line."""
+        self._to.write(escape_line(self._open))
         self._open = ""
         self._to.flush()
 
 
-def harmless(line: str) -> str:
+def escape_line(line: str) -> str:
     return _COMMAND.sub(lambda match: f"{match[0]} ", line)
 
 
-def harmlessly(work: Callable[[], int]) -> int:
-    """A command's exit code; what it prints meanwhile is text to the runner, and what ends it as well, foreseen or
-    not."""
-    from agent.cli import failed
+def escape_commands(work: Callable[[], int]) -> int:
+    """Run a command and return its exit code; its output and its errors cannot hold commands to the runner."""
+    from agent.console.error_report import report_failure
 
-    with harmless_output():
+    with escaped_output():
         try:
             try:
                 return work()
             except (SweAgentError, OSError) as error:
-                return failed([], error)
-        except Exception:  # noqa: BLE001  (told by its traceback)
+                return report_failure([], error)
+        except Exception:  # noqa: BLE001  (the traceback shows it)
             traceback.print_exc()
             return 1
 
 
 @contextmanager
-def harmless_output() -> Iterator[None]:
-    """What this process prints meanwhile is text to the runner."""
-    streams = Harmless(sys.stdout), Harmless(sys.stderr)
+def escaped_output() -> Iterator[None]:
+    """Within this context the process's output cannot hold commands to the runner."""
+    streams = EscapedStream(sys.stdout), EscapedStream(sys.stderr)
     with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a job tells the next ones, and the page of its run: files that Actions names in the environment."""
+"""A job's outputs and its summary page, written to the files that GitHub Actions names in the environment."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from secrets import token_hex
 
 
-def tell(**values: str) -> None:
-    """Set outputs of the step. A value of a stranger's cannot end itself: what ends it is drawn anew each time."""
+def write_outputs(**values: str) -> None:
+    """Set outputs of the step. Each value has a random delimiter, so untrusted text cannot end it."""
     lines = []
     for name, value in values.items():
         end = token_hex(16)
@@ -17,7 +17,7 @@ def tell(**values: str) -> None:
 
 
 def summarise(text: str) -> None:
-    """Add Markdown to the run's page."""
+    """Add Markdown to the job's summary page."""
     _append("GITHUB_STEP_SUMMARY", [text])
 
 

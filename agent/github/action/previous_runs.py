@@ -1,4 +1,4 @@
-"""When the present run was asked for, and which earlier one holds the journal to go on from."""
+"""The time of the current request, and the earlier workflow run whose journal it continues."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from agent.github.client import asking
-from agent.github.ledger_line import Charge
-from agent.github.rules import workflow_run
-from agent.github.sticky import Sticky
-from agent.github.trigger import EVENTS, Trigger, utc
+from agent.github.action.spend_record import Charge
+from agent.github.action.status_comment import StatusComment
+from agent.github.api.action_inputs import workflow_run
+from agent.github.api.github_client import translate_errors
+from agent.github.task.trigger_event import EVENTS, Trigger, utc
 from trajectories.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -20,33 +20,35 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 MOST = 1_000
-"""Events of an issue that are looked through for its label."""
+"""Maximum number of an issue's events that are searched for its label."""
 
 
-def asked_at(place: Repository, trigger: Trigger) -> Trigger:
-    """The trigger, with its own time where the event has none or may have a later one: of a run by hand its
-    beginning, of a label when it was put on."""
+def request_time(place: Repository, trigger: Trigger) -> Trigger:
+    """Return the trigger with its true time, if the event has none or a later one.
+
+    That is the start of the workflow run for a manual run, and the time when the label was added for a label.
+    """
     if trigger.kind == "dispatch" and (run := _run(place, workflow_run())):
         return replace(trigger, at=utc(run["created_at"]))
     if trigger.kind != "labelled":
         return trigger
-    with asking(f"read the labels of #{trigger.number}"):
+    with translate_errors(f"read the labels of #{trigger.number}"):
         latest_first = islice(place.get_issue(trigger.number).get_events().reversed, MOST)
-        at = next((event.created_at for event in latest_first if _is_it(event, trigger)), None)
+        at = next((event.created_at for event in latest_first if _is_label_event(event, trigger)), None)
     return replace(trigger, at=utc(at.isoformat())) if at else trigger
 
 
-def _is_it(event: IssueEvent, trigger: Trigger) -> bool:
+def _is_label_event(event: IssueEvent, trigger: Trigger) -> bool:
     if event.event != "labeled" or event.actor is None or event.label is None:
         return False
     return event.actor.id == trigger.actor_id and event.label.name.casefold() == trigger.label.casefold()
 
 
-def parent_run(place: Repository, name: str, pull: int, stickies: Mapping[int, Sticky]) -> str:
-    """The latest other run that left a journal for a pull request; "" where none did, or it is none of this workflow's.
+def find_parent_run(place: Repository, name: str, pull: int, stickies: Mapping[int, StatusComment]) -> str:
+    """Return the latest other run of this workflow that left a journal for a pull request; "" without one.
 
-    The number comes from a comment. What runs of other workflows leave may be a stranger's: one of a fork's pull
-    request stands in this repository, too.
+    The run's number comes from a comment, so the run is checked. Artifacts of other workflows may come from strangers:
+    runs for pull requests from forks are also listed in this repository.
     """
     charges = [one for sticky in stickies.values() for one in sticky.charges]
     known = [one for one in charges if one.journal and one.pull == pull and one.run not in ("", workflow_run())]
@@ -63,11 +65,11 @@ def parent_run(place: Repository, name: str, pull: int, stickies: Mapping[int, S
 
 
 def _run(place: Repository, number: str) -> Mapping[str, Any] | None:
-    """A run of a workflow's; None where it is gone, or the token may not read it (`actions: read`)."""
+    """Return a workflow run; None if it does not exist or the token may not read it (`actions: read`)."""
     if not number:
         return None
     try:
-        with asking(f"read the workflow's run {number}", "actions: read"):
+        with translate_errors(f"read the workflow's run {number}", "actions: read"):
             _, found = place.requester.requestJsonAndCheck("GET", f"{place.url}/actions/runs/{number}")
     except (UsageError, ConfigError):
         return None

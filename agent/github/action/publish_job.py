@@ -1,7 +1,7 @@
-"""The last job of the Action: what came of an errand is brought to GitHub, or it is said why not.
+"""The publish job, the last one of the Action: publish a task's result on GitHub, or report why not.
 
-It has a token that may write and no key for a model, and runs nothing of the repository. What it acts on is the gate's
-errand; what the solving job handed over is a stranger's.
+It has a token with write access, no key for a model, and runs no code of the repository. It trusts the gate's task; it
+treats the solve job's result as untrusted.
 """
 
 from __future__ import annotations
@@ -10,122 +10,128 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aci.outbox import outbox
-from aci.repository import Repository
-from agent.github import comments, errand, handover, sticky
-from agent.github.address import Address, own_repository
-from agent.github.client import repository
-from agent.github.handover import Outcome
-from agent.github.masking import masked
-from agent.github.missing import explained
-from agent.github.outputs import summarise, tell
-from agent.github.placing import Ended, Placing, place
-from agent.github.replying import reply
-from agent.github.rules import Rules, load_rules, workflow_run
+from aci.repository.publish_store import open_publish_store
+from aci.repository.user_repository import Repository
+from agent.github.action import status_comment
+from agent.github.action.job_outputs import summarise, write_outputs
+from agent.github.action.patch_publication import Delivery, TaskOutcome, publish_patch
+from agent.github.action.review_reply import reply
+from agent.github.api.action_inputs import Rules, load_rules, workflow_run
+from agent.github.api.github_client import repository
+from agent.github.api.github_urls import Address, own_repository
+from agent.github.api.missing_permissions import explain_permission
+from agent.github.pull_request import comment_texts
+from agent.github.task import result_file, task_request
+from agent.github.task.result_file import Outcome
+from agent.github.task.secret_masking import mask_keys
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
     import github.Repository
 
-    from agent.github.errand import Errand
+    from agent.github.task.task_request import TaskRequest
 
 AGAIN = "Run the whole workflow again."
 MOST_OVER = 5
-"""Times its budget that a run is believed to have cost: what says more lies, to keep others from beginning."""
+"""A run's reported cost counts up to this multiple of its budget: a higher report would only block other runs."""
 
 
 def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, repo: Path) -> int:
-    """Publish what came of the errand in the file `asked`, whose digest the gate told; `handed` is None where the
-    solving job left nothing. Returns 0 where it is said on GitHub how it ended.
+    """Publish the result of the task in the file `asked`, whose digest the gate gave; return 0 if that is done.
 
-    Raises UsageError for an errand that is not the gate's, and, after it is said where that can be, what GitHub or git
-    refuses: ConfigError with the permission or setting that is missing, TryLater.
+    `handed` is None if the solve job left nothing. Raises UsageError for a task that is not the gate's. Errors of
+    GitHub and git are reported on GitHub if possible and then raised: ConfigError with the missing permission or
+    setting, TryLater.
     """
-    known, rules, address = errand.read(asked, digest), load_rules(), own_repository()
+    known, rules, address = task_request.read(asked, digest), load_rules(), own_repository()
     if known.repository.casefold() != address.repository.casefold():
-        raise UsageError(f"The errand is for {known.repository}, not {address.repository}.", AGAIN)
+        raise UsageError(f"The task is for {known.repository}, not {address.repository}.", AGAIN)
     there, outcome, failed = repository(address), None, None
     try:
-        outcome, diff = _handed(handed, handed_digest, known, digest)
-        outcome = outcome and _masked(outcome)
-        ended = _ended(repo, there, address, rules, known, outcome, diff)
+        outcome, diff = _result(handed, handed_digest, known, digest)
+        outcome = outcome and _mask_outcome(outcome)
+        ended = _publish_outcome(repo, there, address, rules, known, outcome, diff)
     except SweAgentError as error:
-        failed = explained(error, rules)
-        ended = Ended("error", comments.failed(failed.message, failed.fix, outcome))
+        failed = explain_permission(error, rules)
+        ended = TaskOutcome("error", comment_texts.failed_comment(failed.message, failed.fix, outcome))
     if known.kind == "follow-up":
         ended = replace(ended, pull=known.number)
-    tell(outcome=ended.word, pull=str(ended.pull or ""))
+    write_outputs(outcome=ended.word, pull=str(ended.pull or ""))
     dry = "Dry run: nothing is written to GitHub." if rules.dry_run else ""
-    summarise("\n\n".join(filter(None, [dry, f"{ended.text} {comments.asked_for(known.asked_by)}", ended.shown])))
+    summarise(
+        "\n\n".join(filter(None, [dry, f"{ended.text} {comment_texts.requester_line(known.asked_by)}", ended.shown]))
+    )
     if not rules.dry_run:
         try:
-            _say(there, rules, known, outcome, ended)
+            _report(there, rules, known, outcome, ended)
         except SweAgentError as error:
-            raise (failed or explained(error, rules)) from error
+            raise (failed or explain_permission(error, rules)) from error
     if failed:
         raise failed
     return 0
 
 
-def _handed(file: Path | None, digest: str, asked: Errand, errand_digest: str) -> tuple[Outcome | None, bytes]:
-    """The handover, if it is of this errand and does not contradict itself. Raises UsageError."""
+def _result(file: Path | None, digest: str, asked: TaskRequest, errand_digest: str) -> tuple[Outcome | None, bytes]:
+    """Return the result if it belongs to this task and is consistent. Raises UsageError otherwise."""
     if file is None:
         return None, b""
-    outcome, diff = handover.unpack(file, digest)
+    outcome, diff = result_file.unpack(file, digest)
     if (outcome.errand, outcome.base) != (errand_digest, asked.base):
-        raise UsageError("The handover is of another errand.", AGAIN)
+        raise UsageError("The result file belongs to another task.", AGAIN)
     verified = outcome.result["verdict"]["kind"] in ("verified", "faster")
     answers = asked.kind == "follow-up" and not diff
     if (outcome.exit == 0 and not answers and not (verified and diff)) or (outcome.exit == 6 and verified):
-        raise UsageError("The handover contradicts itself: its exit, its verdict and its patch do not agree.", AGAIN)
+        raise UsageError("The result file is inconsistent: its exit, its verdict and its patch do not agree.", AGAIN)
     return outcome, diff
 
 
-def _masked(outcome: Outcome) -> Outcome:
-    """Without keys: what is told is public."""
-    return Outcome(**{field.name: masked(getattr(outcome, field.name)) for field in fields(outcome)})
+def _mask_outcome(outcome: Outcome) -> Outcome:
+    """Return the outcome without keys, since it becomes public."""
+    return Outcome(**{field.name: mask_keys(getattr(outcome, field.name)) for field in fields(outcome)})
 
 
-def _ended(
+def _publish_outcome(
     repo: Path,
     there: github.Repository.Repository,
     address: Address,
     rules: Rules,
-    asked: Errand,
+    asked: TaskRequest,
     outcome: Outcome | None,
     diff: bytes,
-) -> Ended:
-    """Do what the outcome asks for."""
+) -> TaskOutcome:
+    """Publish the outcome and return how that ended."""
     if outcome is None:
-        return Ended("died", comments.died())
+        return TaskOutcome("died", comment_texts.missing_result_comment())
     if outcome.exit in (0, 6) and diff:
-        with outbox(Repository.open(repo)) as box:
-            return place(Placing(box, there, address, rules, asked, outcome, diff))
+        with open_publish_store(Repository.open(repo)) as box:
+            return publish_patch(Delivery(box, there, address, rules, asked, outcome, diff))
     if outcome.exit == 0:
-        return Ended("answer", comments.answered(outcome))
+        return TaskOutcome("answer", comment_texts.answered_comment(outcome))
     if outcome.exit in (1, 4, 6):
-        return Ended("budget" if outcome.exit == 4 else "none", comments.not_fixed(outcome, bool(diff)))
-    return Ended("error", comments.stopped(outcome))
+        return TaskOutcome(
+            "budget" if outcome.exit == 4 else "none", comment_texts.not_fixed_comment(outcome, bool(diff))
+        )
+    return TaskOutcome("error", comment_texts.stopped_comment(outcome))
 
 
-def _say(
-    there: github.Repository.Repository, rules: Rules, asked: Errand, outcome: Outcome | None, ended: Ended
+def _report(
+    there: github.Repository.Repository, rules: Rules, asked: TaskRequest, outcome: Outcome | None, ended: TaskOutcome
 ) -> None:
-    """The answer where it was asked for; and in the one comment, how it ended and what it cost."""
+    """Post the answer where it was requested, and update the status comment with the result and its cost."""
     text, failed = ended.text, None
     if asked.kind == "follow-up":
         try:
-            text = f"{comments.HERE}: {reply(there, asked, rules.bot, text)}."
+            text = f"{comment_texts.ANSWERED_HERE}: {reply(there, asked, rules.bot, text)}."
         except SweAgentError as error:
-            failed = error  # then it is said in the one comment
-    text = f"{text} {comments.asked_for(asked.asked_by)}"
-    known = sticky.find(there, asked.number, rules.bot)
-    if outcome is None:  # what it spent nobody knows: the hold counts
-        sticky.put(there, known, text)
+            failed = error  # the status comment then holds the answer
+    text = f"{text} {comment_texts.requester_line(asked.asked_by)}"
+    known = status_comment.find(there, asked.number, rules.bot)
+    if outcome is None:  # its cost is unknown: the reservation counts
+        status_comment.update_comment(there, known, text)
     else:
         dollars = outcome.result["usage"]["dollars"]
         spent = asked.budget if dollars is None else min(dollars, MOST_OVER * asked.budget)
         journal = bool(outcome.result["run"])
-        sticky.settle(there, known, text, workflow_run(), spent, pull=ended.pull, journal=journal)
+        status_comment.settle(there, known, text, workflow_run(), spent, pull=ended.pull, journal=journal)
     if failed:
         raise failed

@@ -1,7 +1,7 @@
-"""A run's folder as one job leaves it for a later one: what a follow-up needs of it, and nothing else.
+"""The archive of a run's folder that one job leaves for a later follow-up.
 
-It goes by way of an artifact, which keeps no links, no empty folders, and may come from anywhere: of a folder that is
-taken over, only journal, outputs and git objects are, each by its name, as plain files, up to a size.
+It is passed on as an artifact, which has no links and no empty folders and may come from anyone. Only the journal, the
+outputs and the git objects are restored from it: by name, as plain files, up to a size limit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trajectories.errors import UsageError, WorkspaceError
 from trajectories.trees import Trees
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
+    from agent.engine.engine import Engine
 
 NAMES = re.compile(
     r"journal\.jsonl|out/[0-9]{1,9}|trees\.git/objects/(?:[0-9a-f]{2}/[0-9a-f]{38}|pack/pack-[0-9a-f]{40}\.(?:pack|idx))"
@@ -26,12 +26,12 @@ MOST_FILES = 200_000
 MOST_BYTES = 2_000_000_000
 
 
-def keep(engine: Engine, target: Path, diff: bytes) -> Path | None:
-    """Copy the open run's folder, with the patch beside it; None where it cannot be, or where it holds a secret."""
+def archive_run(engine: Engine, target: Path, diff: bytes) -> Path | None:
+    """Copy the open run's folder and the patch; return None if that fails or the run contains a secret."""
     source = engine.journal.directory
     shutil.rmtree(target, ignore_errors=True)
     try:
-        if _holds(source, engine.secrets):
+        if _contains_secret(source, engine.secrets):
             return None
         for name, file in _files(source):
             _copy(file, target / name)
@@ -42,20 +42,20 @@ def keep(engine: Engine, target: Path, diff: bytes) -> Path | None:
     return target
 
 
-def take(source: Path, target: Path) -> None:
-    """Make a run's folder of what an earlier job kept. Raises UsageError for what is none."""
+def restore_run(source: Path, target: Path) -> None:
+    """Restore a run's folder from an archive. Raises UsageError for one that is too large."""
     try:
         for name, file in _files(source):
             _copy(file, target / name)
         (target / "out").mkdir(exist_ok=True)
         with Trees(target / "trees.git"):
-            pass  # which makes the rest of a store, of ours
+            pass  # creates the missing files of the store
     except OSError as error:
         raise WorkspaceError(f"The earlier run cannot be copied: {error.strerror or error}.", "Make room.") from error
 
 
 def _files(source: Path) -> Iterator[tuple[str, Path]]:
-    """Name and place of each file of a run, links and all else left out."""
+    """Yield the name and path of each file of a run, without links and other files."""
     count = total = 0
     for folder, folders, files in os.walk(source, followlinks=False):
         folders[:] = sorted(name for name in folders if not (Path(folder) / name).is_symlink())
@@ -74,8 +74,8 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target, follow_symlinks=False)
 
 
-def _holds(source: Path, secrets: tuple[str, ...]) -> bool:
-    """Whether a secret's value stands in the journal or in an output."""
+def _contains_secret(source: Path, secrets: tuple[str, ...]) -> bool:
+    """Whether the journal or an output contains a secret's value."""
     values = [secret.encode() for secret in secrets]
     return any(
         value in data

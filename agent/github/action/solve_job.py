@@ -1,6 +1,6 @@
-"""The solving job: an errand, worked on as `fix` does, with no right to write anything but its handover.
+"""The solve job: work on a task as `fix` does, with no right to write anything but its result.
 
-A run is named by its errand, so who begins the same errand again goes on with its run, or tells again how it ended.
+A run is named after its task, so a repeated job resumes the task's run, or reports its result again.
 """
 
 from __future__ import annotations
@@ -15,127 +15,126 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aci.disguises import hide
-from agent.cli import fail
-from agent.console import Console
-from agent.drive import drive, shown
-from agent.engine import Engine, known_secrets
-from agent.github.errand import Errand, read
-from agent.github.handover import AGAIN, Outcome, pack
-from agent.github.kept import keep
-from agent.github.log import harmless_output
-from agent.github.outputs import summarise, tell
-from agent.github.rules import workflow_attempt
-from agent.github.telling import outcome_of, outcome_without_run
-from agent.github.wishes import issue_of
-from agent.settings import NOWHERE, load_settings
-from agent.signals import SIGNALS
-from agent.solve import Result, begin, reopen
+from aci.observation.secret_forms import replace_secrets
+from agent.config.settings import NOWHERE, load_settings
+from agent.console.error_report import report_error
+from agent.console.foreground_run import run_to_end, solve_and_show
+from agent.console.run_display import Console
+from agent.engine.engine import Engine, known_secrets
+from agent.engine.run_lifecycle import Result, begin, reopen
+from agent.github.action.job_log import escaped_output
+from agent.github.action.job_outputs import summarise, write_outputs
+from agent.github.action.run_archive import archive_run
+from agent.github.api.action_inputs import workflow_attempt
+from agent.github.pull_request.run_outcome import outcome_of, outcome_without_run
+from agent.github.task.result_file import AGAIN, Outcome, pack
+from agent.github.task.task_request import TaskRequest, read
+from agent.github.task.task_text import issue_of
+from agent.limits.stop_signals import SIGNALS
 from trajectories.errors import Cancelled, ConfigError, SweAgentError, UsageError
-from trajectories.journal import begun
+from trajectories.journal import is_started
 
-TOLD = frozenset({0, 1, 4, 6})
-"""Exit codes of runs that ended: how is told by the handover, and the job has done its part."""
+REPORTED = frozenset({0, 1, 4, 6})
+"""Exit codes of runs that ended; their result file holds the details, and the job succeeds."""
 
 
 def solve(errand: Path, digest: str, repo: Path, out: Path, parent: Path | None, flags: Mapping[str, Any]) -> int:
-    """Work on the errand in the checkout `repo` and write the handover to `out`; `parent` is the folder of the run that
-    a follow-up goes on with. `flags` are settings (None: not given).
+    """Work on the task in the checkout `repo` and write the result file to `out`.
 
-    Returns 0 where a handover tells how it ended, else the error's code. Raises UsageError for a file that is not the
-    gate's, or is of an earlier attempt at the workflow's run, with nothing written.
+    `parent` is the folder of the run that a follow-up continues. `flags` are settings (None: not given). Returns 0 if
+    the run ended regularly, else the error's code. Raises UsageError, with nothing written, for a file that is not the
+    gate's or belongs to an earlier attempt of the workflow run.
     """
     asked = read(errand, digest)
-    if asked.attempt not in ("", workflow_attempt()):  # its budget is held, and perhaps spent, already
-        raise UsageError("The gate has held no budget for solving this again.", AGAIN)
-    with harmless_output():
+    if asked.attempt not in ("", workflow_attempt()):  # its budget may be spent already
+        raise UsageError("The gate has not reserved a budget to solve this again.", AGAIN)
+    with escaped_output():
         job = Job(asked, digest, out)
         console = Console(plain=True)
         try:
-            code = drive(partial(_opened, job, repo, parent, flags, console), console, _work(asked), job.ended)
+            code = run_to_end(partial(_open_run, job, repo, parent, flags, console), console, _solver(asked), job.ended)
         except (SweAgentError, KeyboardInterrupt) as error:
             stopped = error if isinstance(error, SweAgentError) else Cancelled("Interrupted.", AGAIN)
-            fail([], stopped.code, stopped.message, stopped.fix)
+            report_error([], stopped.code, stopped.message, stopped.fix)
             job.write(outcome_without_run(stopped, digest, asked.base, known_secrets(os.environ)), b"")
             code = stopped.code
-    return 0 if code in TOLD else code
+    return 0 if code in REPORTED else code
 
 
 class Job:
-    """What is written while the run is still open: the handover, the folder to go on from, and what Actions reads."""
+    """Writer of the job's results while the run is open: result file, run archive, and outputs for Actions."""
 
-    def __init__(self, errand: Errand, digest: str, out: Path) -> None:
+    def __init__(self, errand: TaskRequest, digest: str, out: Path) -> None:
         self.errand, self.digest, self.out = errand, digest, out
 
     def ended(self, engine: Engine, ended: Result, error: SweAgentError | None) -> None:
-        """Raises ConfigError for a patch that adds a key; of a run that ends with an error, neither patch nor journal
-        is handed over then."""
-        with undisturbed():
+        """Write the result. If the patch adds a key, raise ConfigError, or omit patch and journal after an error."""
+        with ignore_signals():
             outcome = replace(outcome_of(engine, ended, self.digest, error, self.errand.thread), base=self.errand.base)
             diff = engine.trees.diff(self.base(engine), ended.exit.tree)
-            if not adds(diff, engine.secrets):
+            if not adds_secret(diff, engine.secrets):
                 self.write(outcome, diff.encode("utf-8", "surrogateescape"), engine)
             elif error is not None:
                 self.write(outcome, b"")
             else:
-                raise ConfigError("The patch adds a key that this machine holds, so it stays here.", "Change the key.")
+                raise ConfigError("The patch contains a key of this machine and is withheld.", "Replace the key.")
 
     def base(self, engine: Engine) -> str:
-        """The tree that the diff is against."""
+        """Return the tree that the diff is relative to."""
         return engine.repository.base(engine.trees, self.errand.base).tree
 
     def write(self, outcome: Outcome, diff: bytes, engine: Engine | None = None) -> None:
         digest = pack(outcome, diff, self.out)
-        folder = keep(engine, self.out.with_suffix(".run"), diff) if engine is not None else None
-        tell(digest=digest, folder=str(folder or ""))
+        folder = archive_run(engine, self.out.with_suffix(".run"), diff) if engine is not None else None
+        write_outputs(digest=digest, folder=str(folder or ""))
         summarise(_summary(outcome, diff))
 
 
 def _summary(outcome: Outcome, diff: bytes) -> str:
-    """A few lines without a stranger's word."""
+    """Return a short summary without untrusted text."""
     lines = [f"Exit {outcome.exit}, {outcome.result['verdict']['kind']}; a patch of {len(diff):,} bytes."]
     if (dollars := outcome.result["usage"]["dollars"]) is not None:
-        lines.append(f"{outcome.result['usage']['calls']} calls of the model, ${dollars:.4f}.")
+        lines.append(f"{outcome.result['usage']['calls']} model requests, ${dollars:.4f}.")
     return "\n\n".join(lines)
 
 
-def _opened(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any], console: Console) -> Engine:
-    """The errand's run: begun, or as an earlier process left it."""
-    from aci.repository import Repository
+def _open_run(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any], console: Console) -> Engine:
+    """Start the task's run, or reopen it as an earlier process left it."""
+    from aci.repository.user_repository import Repository
 
     errand = job.errand
     source = Repository.open(repo)
     given = {**flags, **NOWHERE, "budget": errand.budget, "experience": False}
     name = f"errand-{job.digest[:20]}"
     if errand.kind == "follow-up":
-        from agent.github.followup import opened
+        from agent.github.action.follow_up import open_follow_up
 
-        return opened(errand, name, source, parent, given, console.happening)
+        return open_follow_up(errand, name, source, parent, given, console.happening)
     settings = load_settings(source.file(".swe-agent.toml", errand.base) or b"", **given)
     directory = settings.runs / name
-    if not begun(directory):
+    if not is_started(directory):
         shutil.rmtree(directory, ignore_errors=True)
         begin(issue_of(errand), source, settings, errand.base, name)
     return reopen(directory, settings.state, console.happening)
 
 
-def _work(errand: Errand) -> Callable[[Engine, Console], Result]:
+def _solver(errand: TaskRequest) -> Callable[[Engine, Console], Result]:
     if errand.kind == "fix":
-        return shown
-    from agent.github.followup import worked
+        return solve_and_show
+    from agent.github.action.follow_up import run_follow_up
 
-    return worked
+    return run_follow_up
 
 
-def adds(diff: str, secrets: Iterable[str]) -> bool:
-    """Whether a diff adds one of the secrets, in any of the forms that are known."""
+def adds_secret(diff: str, secrets: Iterable[str]) -> bool:
+    """Whether a diff adds one of the secrets, in any known encoding."""
     added = "\n".join(line for line in diff.split("\n") if line.startswith(("+", "rename to ", "diff ")))
-    return hide(added, secrets, "") != added
+    return replace_secrets(added, secrets, "") != added
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """A second signal does not keep the handover from being written."""
+def ignore_signals() -> Iterator[None]:
+    """Ignore signals within this context, so that a second one does not prevent the result from being written."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     try:
         yield

@@ -1,7 +1,7 @@
-"""What was spent on an issue, as a hidden line at the beginning of our own comment there.
+"""The spending on an issue, as a hidden first line of the Action's status comment.
 
-One line of JSON in an HTML comment. Nothing but this line is read, so that no text below it can add to it; nothing in
-it can end the comment, so that none of it is shown.
+It is one line of JSON in an HTML comment. Only this line is read, so text below cannot add to it. Nothing in it can end
+the HTML comment, so none of it is shown.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from pydantic.dataclasses import dataclass
 from trajectories.errors import UsageError
 
 MARK = "<!-- swe-agent ledger: "
-"""What a comment of ours begins with."""
+"""The beginning of a status comment."""
 END = " -->"
 MOST = 50
-"""Charges that are kept one by one; older ones are one sum for each pull request."""
+"""Charges that are kept individually; older ones are summed up for each pull request."""
 
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one run of the workflow may spend, and what it spent (None: not settled yet, or it never will be).
+    """What one workflow run may spend (`held`) and what it spent (None while it is not settled).
 
-    `run` is the workflow run's number, `at` when it was held (ISO 8601, UTC), `pull` the number of the pull request
-    that came of it or that it works on. `journal`: the run left one that a later one can go on from.
+    `run` is the workflow run's number, `at` the time of the reservation (ISO 8601, UTC), `pull` the number of the pull
+    request that it opened or works on. With `journal` the run left a journal that a later run can continue.
     """
 
     run: Annotated[str, Field(pattern=r"^\d{0,20}$")]
@@ -50,19 +50,21 @@ _NAMES = ("run", "at", "held", "spent", "pull", "journal")
 
 
 def spent(charges: Iterable[Charge], day: str = "") -> float:
-    """Dollars of all charges, or of those of one day (`2026-01-31`). What is not settled counts whole."""
+    """Return the dollars of all charges, or of those of one day (`2026-01-31`). Unsettled ones count in full."""
     return sum(one.dollars for one in charges if one.at.startswith(day))
 
 
 def line(charges: Sequence[Charge]) -> str:
-    """The hidden line, without an end of line."""
+    """Return the hidden line, without a line ending."""
     data = json.dumps([astuple(one) for one in _folded(charges)])
     return f"{MARK}{data}{END}"
 
 
 def read(body: str, where: str) -> tuple[Charge, ...]:
-    """The charges in a comment's text; none where it does not begin as ours. Raises UsageError where the line was
-    changed so that what was spent is not known; `where` is the comment's address."""
+    """Return the charges in a comment's text; none if it is not a status comment.
+
+    Raises UsageError if the line was altered and cannot be read; `where` is the comment's URL.
+    """
     if not body.startswith(MARK):
         return ()
     first = body.splitlines()[0].rstrip()
@@ -72,16 +74,21 @@ def read(body: str, where: str) -> tuple[Charge, ...]:
             raise ValueError
         return _CHARGES.validate_python([dict(zip(_NAMES, row, strict=True)) for row in rows])
     except (ValueError, TypeError, RecursionError, ValidationError):
-        raise UsageError(f"What was spent cannot be read in {where}.", "Delete that comment.") from None
+        raise UsageError(f"The spending record in {where} cannot be read.", "Delete that comment.") from None
 
 
 def _folded(charges: Sequence[Charge]) -> list[Charge]:
-    """All of them, the oldest as one for each pull request that is dated as its latest, so that no day counts less than
-    was spent on it, and no pull request is lost, which has charges of its own."""
-    kept = sorted(charges, key=lambda one: one.at)
-    old, new = kept[:-MOST], kept[-MOST:]
+    """Return all charges, with the oldest ones summed up to one for each pull request, dated as its latest.
+
+    So no day counts less than was spent on it, and no pull request, which has charges of its own, is lost.
+    """
+    by_time = sorted(charges, key=lambda one: one.at)
+    old, new = by_time[:-MOST], by_time[-MOST:]
     sums: dict[int, list[Charge]] = {}
     for one in old:
         sums.setdefault(one.pull, []).append(one)
-    folded = [replace(of[-1], run="", held=0.0, spent=spent(of), journal=False) for of in sums.values()]
+    folded = [
+        replace(pull_charges[-1], run="", held=0.0, spent=spent(pull_charges), journal=False)
+        for pull_charges in sums.values()
+    ]
     return [*folded, *new]

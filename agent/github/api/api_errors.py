@@ -1,4 +1,4 @@
-"""What GitHub refuses, in our words: each answer becomes one sentence, and one that says what to do."""
+"""Translation of GitHub's errors: each becomes a sentence on what happened and one on what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from aci.view import clean, mask
+from aci.observation.output_text import mask_secrets
+from aci.observation.sanitized_text import clean_text
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 
 if TYPE_CHECKING:
@@ -14,64 +15,64 @@ if TYPE_CHECKING:
     from requests import RequestException
 
 LONGEST = 300
-"""Characters of the server's own words that are told."""
+"""Maximum characters of the server's own message that are shown."""
 SECONDARY = re.compile(r"secondary rate limit|abuse detection|wait a few minutes|retry your request again later", re.I)
 PRIMARY = re.compile(r"^api rate limit exceeded", re.I)
 
 
-def refused(error: GithubException, what: str, needs: str = "", token: str = "GITHUB_TOKEN") -> SweAgentError:
-    """`what`, `needs` and `token` as in `client.asking`."""
+def translate_refusal(error: GithubException, what: str, needs: str = "", token: str = "GITHUB_TOKEN") -> SweAgentError:
+    """Return the error for a refusal; `what`, `needs` and `token` as in `github_client.translate_errors`."""
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
     said = message(error)
     match error.status:
         case 401:
             return ConfigError(
-                f"GitHub does not know the token with which it was asked to {what}.",
-                f"Set {token} anew, or unset it for what is public.",
+                f"GitHub does not know the token that was used to {what}.",
+                f"Set {token} to a valid token, or unset it for public data.",
             )
         case 429:
-            return _limited(headers, said, what, token) or _slower("a minute", what)
+            return _rate_limit_error(headers, said, what, token) or _wait_error("a minute", what)
         case 403:
-            return _limited(headers, said, what, token) or _forbidden(headers, said, what, needs)
+            return _rate_limit_error(headers, said, what, token) or _forbidden(headers, said, what, needs)
         case 404:
             return UsageError(
-                f"GitHub has nothing there to {what}, or keeps it private.",
-                f"Check the address, or use a token that may: {_needed(needs)}."
+                f"GitHub found nothing to {what}, or it is private.",
+                f"Check the address, or use a token with {_needed(needs)}."
                 if needs
                 else f"Check the address, or set {token} to a token that may read it.",
             )
         case status if 300 <= status < 400:
-            return UsageError(f"What GitHub was asked to {what} has another address now.", "Use its new address.")
+            return UsageError(f"The address used to {what} has changed on GitHub.", "Use the new address.")
         case status if 400 <= status < 500:
-            told = f": {said}" if said else f" ({status})."
-            return UsageError(f"GitHub refuses to {what}{told}", "")
+            reason = f": {said}" if said else f" ({status})."
+            return UsageError(f"GitHub refuses to {what}{reason}", "")
         case status:
-            return TryLater(f"GitHub has trouble: it answered {status} when asked to {what}.", "Try again later.")
+            return TryLater(f"GitHub has a problem: it answered {status} when asked to {what}.", "Try again later.")
 
 
-def unreached(error: RequestException, what: str) -> SweAgentError:
-    """Where no answer came."""
+def connection_error(error: RequestException, what: str) -> SweAgentError:
+    """Return the error for a request without an answer."""
     import requests
 
     if isinstance(error, requests.exceptions.SSLError):
-        why = "its certificate is not trusted; REQUESTS_CA_BUNDLE names the certificates that are"
+        why = "its certificate is not trusted; REQUESTS_CA_BUNDLE names a file of trusted ones"
     elif isinstance(error, requests.exceptions.Timeout):
-        why = "it was silent for too long"
+        why = "it did not answer in time"
     else:
         why = _innermost(error)
     return TryLater(f"GitHub could not be reached to {what}: {why}.", "Try again.")
 
 
-def astray(error: RuntimeError, what: str) -> SweAgentError:
-    """Where the server sends us on to another one, which gets no token of ours."""
-    said = _told(str(error).partition(", ")[0])
+def redirect_error(error: RuntimeError, what: str) -> SweAgentError:
+    """Return the error for a redirect to another server, which does not get the token."""
+    said = _single_line(str(error).partition(", ")[0])
     return ConfigError(
-        f"GitHub sends us elsewhere when asked to {what}: {said}.", "Use the address that the server itself has."
+        f"GitHub redirects to another server when asked to {what}: {said}.", "Use that server's own address."
     )
 
 
 def message(error: GithubException) -> str:
-    """GitHub's own words, and what it says of each fault; "" where it says nothing."""
+    """Return GitHub's own message with its details on each error; "" without one."""
     data: Any = error.data if isinstance(error.data, dict) else {}
     parts = [data.get("message")]
     faults = data.get("errors")
@@ -81,12 +82,12 @@ def message(error: GithubException) -> str:
             parts.append(fault.get("message") or of)
         else:
             parts.append(fault)
-    told = [_told(part).rstrip(".") for part in parts if isinstance(part, str) and part.strip()]
-    return f"{'; '.join(dict.fromkeys(told))}." if told else ""
+    lines = [_single_line(part).rstrip(".") for part in parts if isinstance(part, str) and part.strip()]
+    return f"{'; '.join(dict.fromkeys(lines))}." if lines else ""
 
 
-def _limited(headers: dict[str, str], said: str, what: str, token: str) -> TryLater | None:
-    """One of GitHub's limits: so many requests an hour, or too many at once."""
+def _rate_limit_error(headers: dict[str, str], said: str, what: str, token: str) -> TryLater | None:
+    """Return the error for one of GitHub's rate limits (requests an hour, simultaneous requests), if it is one."""
     if headers.get("x-ratelimit-remaining") == "0" or PRIMARY.match(said):
         reset = headers.get("x-ratelimit-reset", "")
         until = f" until {_clock(int(reset))}" if reset.isdecimal() and len(reset) < 12 else ""
@@ -99,29 +100,31 @@ def _limited(headers: dict[str, str], said: str, what: str, token: str) -> TryLa
     wait = headers.get("retry-after", "")
     if wait or SECONDARY.search(said):
         seconds = f"{int(wait)} seconds" if wait.isdecimal() else "a minute"
-        return _slower(seconds, what)
+        return _wait_error(seconds, what)
     return None
 
 
-def _slower(wait: str, what: str) -> TryLater:
+def _wait_error(wait: str, what: str) -> TryLater:
     return TryLater(f"GitHub asks to wait {wait}: it got too many requests to let you {what}.", "Try again then.")
 
 
 def _forbidden(headers: dict[str, str], said: str, what: str, needs: str) -> ConfigError:
     if sso := re.search(r"url=(https://[^\s;]+)", headers.get("x-github-sso", "")):
         return ConfigError(
-            f"GitHub does not let you {what}: the organisation wants the token to be authorised.",
-            f"Open {_told(sso[1])}.",
+            f"GitHub does not let you {what}: the organisation requires the token to be authorised.",
+            f"Open {_single_line(sso[1])}.",
         )
     accepted = _accepted(headers.get("x-accepted-github-permissions", ""))
-    told = f": {said}" if said else "."
+    reason = f": {said}" if said else "."
     fix = f"The token needs {_needed(needs) if needs else accepted}." if needs or accepted else "Use another token."
-    return ConfigError(f"GitHub does not let you {what}{told}", fix)
+    return ConfigError(f"GitHub does not let you {what}{reason}", fix)
 
 
 def _accepted(header: str) -> str:
-    """`issues=write,contents=read; pull_requests=write` as a workflow's `permissions` has it. One alternative of those
-    between semicolons is enough."""
+    """Return a header such as `issues=write,contents=read; pull_requests=write` in the notation of workflows.
+
+    One of the alternatives between semicolons is enough.
+    """
     alternatives = []
     for alternative in header.split(";"):
         rights = re.findall(r"([a-z_]{1,40})=([a-z]{1,10})", alternative)
@@ -139,19 +142,19 @@ def _clock(seconds: int) -> str:
 
 
 def _innermost(error: BaseException) -> str:
-    """What the operating system or the library below says, without addresses of objects and what was retried."""
+    """Return the message of the innermost error, without object addresses and retries."""
     seen: list[BaseException] = []
     while error not in seen:
         seen.append(error)
         inner = [one for one in (*error.args, getattr(error, "reason", None)) if isinstance(one, BaseException)]
         error = (inner or [error.__cause__ or error])[0]
     if isinstance(error, OSError) and error.strerror:
-        return _told(error.strerror)
-    told = re.sub(r"^<?[\w.]+(?:\([^)]*\))?(?: object at 0x\w+)?>?: ", "", str(error))
-    return _told(re.sub(r"^\[Errno -?\d+\] ", "", told)).rstrip(".") or type(error).__name__
+        return _single_line(error.strerror)
+    text = re.sub(r"^<?[\w.]+(?:\([^)]*\))?(?: object at 0x\w+)?>?: ", "", str(error))
+    return _single_line(re.sub(r"^\[Errno -?\d+\] ", "", text)).rstrip(".") or type(error).__name__
 
 
-def _told(text: str) -> str:
-    """Somebody else's words on one line."""
-    line = " ".join(mask(clean(text)).split())
+def _single_line(text: str) -> str:
+    """Return untrusted text on one line, masked and shortened."""
+    line = " ".join(mask_secrets(clean_text(text)).split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

@@ -1,4 +1,4 @@
-"""GitHub's API through PyGithub: a client for a server, and what it refuses in our words."""
+"""GitHub's API through PyGithub: a client for a server, and the translation of its errors."""
 
 from __future__ import annotations
 
@@ -16,90 +16,93 @@ if TYPE_CHECKING:
     from github.PullRequestComment import PullRequestComment
     from github.Repository import Repository
 
-    from agent.github.address import Address
+    from agent.github.api.github_urls import Address
 
 Made = TypeVar("Made", "IssueComment", "PullRequest", "PullRequestComment")
 TIMEOUT = 30
-"""Seconds that the server may be silent."""
+"""Seconds without an answer from the server."""
 LOGGERS = ("github", "urllib3.connectionpool")
-"""They tell stderr of redirects and new tries, with addresses; we tell ourselves what matters."""
+"""Loggers that write redirects and retries, with URLs, to stderr; their warnings are switched off."""
 
 
 def connect(address: Address) -> Github:
-    """A client for the address's server, with the user's token for it, or anonymous. Raises ConfigError."""
+    """Return a client for the address's server, with the user's token for it, or anonymous. Raises ConfigError."""
     from github import Auth, Github
 
-    from agent.github.bodies import bound_answers
-    from agent.github.patience import Patience
+    from agent.github.api.request_retries import RetryPolicy
+    from agent.github.api.response_bodies import limit_answers
 
     if not address.api.startswith(("https://", "http://")):
-        raise ConfigError(f"GITHUB_API_URL={address.api} is no address of an API.", "Begin it with https://.")
+        raise ConfigError(f"GITHUB_API_URL={address.api} is not the URL of an API.", "Begin it with https://.")
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
-    bound_answers()
+    limit_answers()
     return Github(
         base_url=address.api,
         auth=Auth.Token(address.token) if address.token else None,
         timeout=TIMEOUT,
         per_page=100,
         user_agent="swe-agent",
-        retry=Patience.usual(),
+        retry=RetryPolicy.usual(),
         seconds_between_requests=None,
         seconds_between_writes=None,
     )
 
 
 def repository(address: Address) -> Repository:
-    """The repository itself, asked for nothing yet: ask within `asking`."""
+    """Return the repository without a request yet; make requests within `translate_errors`."""
     return connect(address).withLazy(True).get_repo(address.repository)
 
 
-def made(thing: Made) -> Made:
-    """What was written, if GitHub's answer has it: to PyGithub any answer that is no refusal is a success, a proxy's
-    page, too. Raises TryLater."""
+def require_created(thing: Made) -> Made:
+    """Return what was created, if GitHub's answer contains it. Raises TryLater otherwise.
+
+    PyGithub takes any answer without an error status for success, even a proxy's page.
+    """
     if not isinstance(thing.html_url, str):
-        raise _nonsense("write")
+        raise _invalid_answer("write")
     return thing
 
 
 @contextmanager
-def asking(what: str, needs: str = "", token: str = "GITHUB_TOKEN") -> Iterator[None]:
-    """Around requests: what GitHub refuses is raised as ours, with PyGithub's as its cause. `what` completes "GitHub
-    does not let you …"; `needs` is the permission it takes (`pull-requests: write`), named where it is missing,
-    `token` where the user has the token from.
+def translate_errors(what: str, needs: str = "", token: str = "GITHUB_TOKEN") -> Iterator[None]:
+    """Translate errors of the requests in this context, with PyGithub's error as the cause.
 
-    Raises UsageError for what is not there or makes no sense, ConfigError for a missing right or a wrong token,
-    TryLater for limits, trouble on GitHub's side and silence.
+    `what` completes "GitHub does not let you …". `needs` is the required permission (`pull-requests: write`), which the
+    error names if it is missing. `token` is the variable that holds the user's token.
+
+    Raises UsageError for missing objects and invalid requests, ConfigError for a missing permission or a wrong token,
+    TryLater for rate limits, GitHub's own problems and timeouts.
     """
     import requests
     from github import BadAttributeException, GithubException
 
-    from agent.github.refusals import astray, refused, unreached
+    from agent.github.api.api_errors import connection_error, redirect_error, translate_refusal
 
     try:
         yield
     except GithubException as error:
-        raise refused(error, what, needs, token) from error
-    except requests.JSONDecodeError as error:  # is a RequestException, too
-        raise _nonsense(what) from error
+        raise translate_refusal(error, what, needs, token) from error
+    except requests.JSONDecodeError as error:  # is also a RequestException
+        raise _invalid_answer(what) from error
     except requests.RequestException as error:
-        raise unreached(error, what) from error
+        raise connection_error(error, what) from error
     except (BadAttributeException, ValueError, TypeError, AttributeError, AssertionError) as error:
-        if not _of_the_library(error):
+        if not _is_from_pygithub(error):
             raise
-        raise _nonsense(what) from error
+        raise _invalid_answer(what) from error
     except RuntimeError as error:
-        if not _of_the_library(error):
+        if not _is_from_pygithub(error):
             raise
-        raise astray(error, what) from error
+        raise redirect_error(error, what) from error
 
 
-def _nonsense(what: str) -> TryLater:
-    return TryLater(f"GitHub's answer makes no sense: it was asked to {what}.", "Try again, or check GITHUB_API_URL.")
+def _invalid_answer(what: str) -> TryLater:
+    return TryLater(f"GitHub gave an invalid answer when asked to {what}.", "Try again, or check GITHUB_API_URL.")
 
 
-def _of_the_library(error: BaseException) -> bool:
-    """Whether it was raised in PyGithub's own code, which has no errors of its own for what a server makes up."""
+def _is_from_pygithub(error: BaseException) -> bool:
+    """Whether an error was raised in PyGithub's code, which has no own errors for invalid answers."""
     from pathlib import Path
 
     import github

@@ -1,4 +1,4 @@
-"""An issue as GitHub has it: its text, the discussion, what is linked with it, and its pictures."""
+"""An issue on GitHub: its text, discussion, linked issues and pull requests, and images."""
 
 from __future__ import annotations
 
@@ -6,42 +6,43 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from aci.discussion import chosen
-from agent.github.address import Address, address_of
-from agent.github.client import asking, connect
-from agent.github.hidden import Shown, line_shown, shown
-from agent.github.pictures import pictures_of
-from agent.github.reading import Reader
+from aci.issue_text.issue_discussion import select_comments
+from agent.github.api.github_client import connect, translate_errors
+from agent.github.api.github_urls import Address, address_of
+from agent.github.api.hidden_text import VisibleText, visible_line, visible_text
+from agent.github.api.issue_images import fetch_images
+from agent.github.api.response_cache import Reader
 from trajectories.errors import TryLater, UsageError
 from trajectories.records import Comment, Issue, Trust
 
 MEMBERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 NOBODY = "ghost"
-"""What GitHub calls users that were deleted."""
+"""GitHub's name for deleted users."""
 MOST_DISCUSSED = 200_000
-"""Characters of comments that a run keeps; those that matter most."""
+"""Maximum characters of comments that a run keeps; the most relevant ones are selected."""
 FIRST_LINES, FIRST_CHARACTERS = 6, 500
-"""Of what is linked."""
+"""Maximum lines and characters of a linked issue or pull request."""
 Say = Callable[[str], object]
 
 
 def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
-    """The issue at `url`, with its comments, what refers to it, labels and pictures. `say` hears where it has gone to
-    and what was not read.
+    """Return the issue at `url`, with its comments, references to it, labels and images.
 
-    Raises UsageError for what is no issue there, ConfigError for a missing right, TryLater when GitHub does not answer
-    or its limit is reached. The token goes to that server only.
+    `say` is called if the issue has moved or comments were not read. Raises UsageError if `url` is not an issue,
+    ConfigError for a missing permission, TryLater if GitHub does not answer or its rate limit is reached. The token is
+    sent to that server only.
     """
     if "/pull/" in url:
-        raise UsageError(f"{url} is not the address of an issue but of a pull request.", "Give that of an issue.")
+        what = f"{url} is not the address of an issue but of a pull request."
+        raise UsageError(what, "Give the address of an issue.")
     address = address_of(url)
     client = connect(address)
     reader = Reader(client, address)
     try:
-        with asking(f"read {address.issue_url}", token=address.token_name):
+        with translate_errors(f"read {address.issue_url}", token=address.token_name):
             data = reader.get(f"/repos/{address.repository}/issues/{address.number}")
             if not isinstance(data, dict) or not isinstance(data.get("title"), str):
-                raise TryLater(f"GitHub's answer for {address.issue_url} is no issue.", "Try again.")
+                raise TryLater(f"GitHub's answer for {address.issue_url} is not an issue.", "Try again.")
             if "pull_request" in data:
                 raise UsageError(f"{address.issue_url} is a pull request.", "Give the address of an issue.")
             now = _moved(data, address, say)
@@ -52,32 +53,32 @@ def fetch_issue(url: str, say: Say = lambda _: None) -> Issue:
         reader.close()
         client.close()
     if unread:
-        say(f"Of {data.get('comments')} comments the first and the last were read.")
+        say(f"Only the first and the last of {data.get('comments')} comments were read.")
     return _put_together(data, comments, events, now)
 
 
 def issue_of(data: Mapping[str, Any]) -> Issue:
-    """From the JSON of an issue or a pull request: as a reader sees it, without comments and pictures."""
-    title, body = line_shown(str(data.get("title") or "")), shown(str(data.get("body") or ""))
+    """Return the issue in the JSON of an issue or pull request: its visible text, without comments and images."""
+    title, body = visible_line(str(data.get("title") or "")), visible_text(str(data.get("body") or ""))
     labels = [each.get("name") if isinstance(each, Mapping) else each for each in data.get("labels") or ()]
     return Issue(
         title=title.text,
-        body=str(Shown(body.text, title.removed + body.removed)),
+        body=str(VisibleText(body.text, title.removed + body.removed)),
         url=str(data.get("html_url") or ""),
         author=author_of(data),
         trust=trust_of(data),
-        labels=tuple(line_shown(str(label)).text for label in labels if label),
+        labels=tuple(visible_line(str(label)).text for label in labels if label),
     )
 
 
 def comment_of(data: Mapping[str, Any], about: str = "") -> Comment:
-    """From the JSON of a comment; `about` of one on a line of a pull request is its path and line."""
+    """Return the comment in a comment's JSON; for one on a line of a pull request, `about` is its path and line."""
     if not about and data.get("path"):
         line = data.get("line") or data.get("original_line")
-        about = line_shown(f"{data['path']}:{line}" if line else str(data["path"])).text
+        about = visible_line(f"{data['path']}:{line}" if line else str(data["path"])).text
     return Comment(
         author=author_of(data),
-        body=str(shown(str(data.get("body") or ""))),
+        body=str(visible_text(str(data.get("body") or ""))),
         at=str(data.get("created_at") or ""),
         role=str(data.get("author_association") or ""),
         trust=trust_of(data),
@@ -92,26 +93,29 @@ def author_of(data: Mapping[str, Any]) -> str:
 
 
 def trust_of(data: Mapping[str, Any]) -> Trust:
-    """By the role that GitHub gives the author in the repository in which it stands."""
+    """Return the trust according to the author's role in the repository, as GitHub reports it."""
     return "member" if data.get("author_association") in MEMBERS else "stranger"
 
 
 def _put_together(data: Mapping[str, Any], comments: Sequence[Any], events: Sequence[Any], address: Address) -> Issue:
     issue = replace(issue_of(data), url=address.issue_url)
-    if not issue.title and not shown(str(data.get("body") or "")).text.strip():
-        raise UsageError(f"The issue at {address.issue_url} is empty.", "Write what goes wrong and what should happen.")
+    if not issue.title and not visible_text(str(data.get("body") or "")).text.strip():
+        fix = "Describe what goes wrong and what should happen."
+        raise UsageError(f"The issue at {address.issue_url} is empty.", fix)
     said = [comment_of(each) for each in comments if isinstance(each, Mapping)]
-    around = {each.url: each for event in events if (each := linked(event, address))}
-    kept = chosen(sorted([*said, *around.values()], key=lambda each: each.at), MOST_DISCUSSED, longest=MOST_DISCUSSED)
+    around = {each.url: each for event in events if (each := linked_item(event, address))}
+    kept = select_comments(
+        sorted([*said, *around.values()], key=lambda each: each.at), MOST_DISCUSSED, longest=MOST_DISCUSSED
+    )
     texts = [issue.body, *(each.body for each in kept if not each.about)]
-    return replace(issue, comments=kept, images=pictures_of(texts, address))
+    return replace(issue, comments=kept, images=fetch_images(texts, address))
 
 
-def linked(event: object, address: Address) -> Comment | None:
-    """The issue or pull request in which this one was named: its title, state and first lines.
+def linked_item(event: object, address: Address) -> Comment | None:
+    """Return the issue or pull request that mentions this one: its title, state and first lines.
 
-    A role in another repository says nothing: there anybody is owner of his own. What stands in another one that is
-    private is not taken: the user may read it, but not all who will read what is made of it.
+    A role in another repository is ignored, since anyone can own a repository. Items from other private repositories
+    are left out: the user may read them, but readers of the run's output may not.
     """
     if not isinstance(event, Mapping) or event.get("event") != "cross-referenced":
         return None
@@ -126,7 +130,7 @@ def linked(event: object, address: Address) -> Comment | None:
     if not ours and where.get("private") is not False:
         return None
     comment = comment_of(source, about=" ")
-    title = line_shown(str(source.get("title"))).text
+    title = visible_line(str(source.get("title"))).text
     about = f"{'' if ours else name}#{source.get('number')}, {_state(source)}: {title}"
     lines = [line for line in comment.body.splitlines() if line.strip()]
     body = "\n".join(lines[:FIRST_LINES])
@@ -143,7 +147,7 @@ def _state(source: Mapping[str, Any]) -> str:
 
 
 def _moved(data: Mapping[str, Any], address: Address, say: Say) -> Address:
-    """Where the issue stands now, which GitHub's answer tells where its repository was renamed or the issue moved."""
+    """Return the issue's current address, from GitHub's answer, if its repository was renamed or it was moved."""
     try:
         now = address_of(str(data.get("html_url") or ""))
     except UsageError:

@@ -1,4 +1,4 @@
-"""The user's remotes that lie on a server of GitHub's, in all the ways in which their addresses are written."""
+"""The user's remotes on a GitHub server, recognised in all notations of their addresses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trajectories.plumbing import GitFailed, decode
+from trajectories.git_commands import GitFailed, decode
 
 if TYPE_CHECKING:
-    from aci.repository import Repository
-    from agent.github.address import Address
+    from aci.repository.user_repository import Repository
+    from agent.github.api.github_urls import Address
 
 _NAME = r"/*(?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/*"
 _HTTP = re.compile(rf"(?P<server>https?://(?:[^/@\s]*@)?(?P<host>[\w.-]+(?::\d+)?)){_NAME}", re.IGNORECASE)
@@ -22,7 +22,7 @@ _SSH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What the user calls it, the repository there, and where to push to: for https the address alone."""
+    """A remote: its name, its repository, and the URL to push to (for https without credentials)."""
 
     called: str
     repository: str
@@ -34,12 +34,12 @@ class Remote:
 
 
 def names(source: Repository) -> list[str]:
-    """What the user calls their remotes."""
+    """Return the names of the user's remotes."""
     return decode(source._git("remote")).split()
 
 
 def remotes(source: Repository, address: Address) -> Iterator[Remote]:
-    """The remotes on the address's server, `origin` and `upstream` first."""
+    """Yield the remotes on the address's server, `origin` and `upstream` first."""
     for called in sorted(names(source), key=lambda name: (name != "origin", name != "upstream", name)):
         try:
             url = decode(source._git("remote", "get-url", "--push", "--", called)).strip()
@@ -50,8 +50,10 @@ def remotes(source: Repository, address: Address) -> Iterator[Remote]:
 
 
 def has_remote(source: Repository, address: Address) -> bool:
-    """Whether a remote is the repository at `address` by its name, in an address that the user wrote or that git makes
-    of it (`insteadOf`, `pushInsteadOf`)."""
+    """Whether a remote's URL names the repository at `address`.
+
+    Both the configured URLs and those rewritten by git (`insteadOf`, `pushInsteadOf`) count.
+    """
     asked = [
         (called, question)
         for called in names(source)
@@ -71,7 +73,7 @@ def has_remote(source: Repository, address: Address) -> bool:
 
 
 def _remote(called: str, url: str, address: Address) -> Remote | None:
-    """None for one that lies elsewhere."""
+    """Return the remote, or None if it is not on the address's server."""
     if match := _HTTP.fullmatch(url):
         host, scheme = match["host"].lower().removeprefix("www."), address.server.partition("//")[0]
         same = host == address.host and url.lower().startswith(scheme)
@@ -80,7 +82,7 @@ def _remote(called: str, url: str, address: Address) -> Remote | None:
     if match is None:
         return None
     host, own = (match["host"] or match["short"]).lower(), address.host.partition(":")[0]
-    # a host of the user's own ssh configuration is often called `github.com-work`
+    # host aliases in ssh configurations are often named like `github.com-work`
     if host in (own, f"ssh.{own}") or re.fullmatch(rf"{re.escape(own)}[-_][\w-]+", host):
         return Remote(called, match["name"], url)
     return None

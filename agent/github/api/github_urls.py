@@ -1,7 +1,7 @@
-"""Where things are on GitHub: addresses of issues and pull requests, the server's API, the token for it.
+"""Addresses on GitHub: URLs of issues and pull requests, the server's API and the token for it.
 
-`github.com`, `*.ghe.com`, and the servers of GitHub Enterprise that GITHUB_SERVER_URL names, as in GitHub's own
-actions, or GH_HOST, as for GitHub's own command line. No other host is asked anything.
+Supported are `github.com`, `*.ghe.com`, and GitHub Enterprise servers named by GITHUB_SERVER_URL (as in GitHub Actions)
+or GH_HOST (as for GitHub's command line). No other host gets a request.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Address:
 
     @property
     def host(self) -> str:
-        """Of the server, with its port where one is named."""
+        """The server's host, with its port if it has one."""
         return self.server.partition("://")[2]
 
     @property
     def url(self) -> str:
-        """Of the repository, for people and for git."""
+        """The repository's URL, for people and for git."""
         return f"{self.server}/{self.repository}"
 
     @property
@@ -58,20 +58,20 @@ class Address:
     def token(self) -> str:
         """The user's token for this server and no other; "" without one.
 
-        GITHUB_TOKEN and GH_TOKEN are for the server that GITHUB_SERVER_URL names, github.com where it names none;
-        GH_ENTERPRISE_TOKEN and GITHUB_ENTERPRISE_TOKEN for the one that GH_HOST names.
+        GITHUB_TOKEN and GH_TOKEN are for the server that GITHUB_SERVER_URL names (github.com if it is not set);
+        GH_ENTERPRISE_TOKEN and GITHUB_ENTERPRISE_TOKEN are for the server that GH_HOST names.
         """
         return next(self._tokens, ("", ""))[1]
 
     @property
     def token_name(self) -> str:
-        """The variable that the token is from; without one, what the user sets to give it."""
+        """The variable that holds the token; without one, the variables to set."""
         unset = "GITHUB_TOKEN" if self.server == _own_server() else f"GH_HOST={self.host} and GH_ENTERPRISE_TOKEN"
         return next(self._tokens, (unset, ""))[0]
 
     @property
     def _tokens(self) -> Iterator[tuple[str, str]]:
-        """Those for this server, and their variables, the first of which counts."""
+        """Pairs of variable and token for this server; the first one counts."""
         names: tuple[str, ...] = ()
         if self.server == _own_server():
             names = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -81,8 +81,10 @@ class Address:
 
 
 def address_of(url: str) -> Address:
-    """What the address of an issue or a pull request names. Raises UsageError for anything else, for a server that is
-    none of GitHub's or the user's, and for http, but where GITHUB_SERVER_URL says so."""
+    """Parse the URL of an issue or pull request.
+
+    Raises UsageError for other URLs, for unknown servers, and for http unless GITHUB_SERVER_URL uses it.
+    """
     match = ADDRESS.fullmatch(url.strip())
     if match is None:
         raise UsageError(f"{url} is not the address of an issue.", f"Give {_own_server()}/OWNER/NAME/issues/N.")
@@ -90,13 +92,13 @@ def address_of(url: str) -> Address:
     if server not in (GITHUB, _own_server(), _other_server()) and not re.fullmatch(GHE, server):
         raise UsageError(
             f"{url} is not the address of an issue on GitHub.",
-            f"Where {match['host']} is a server of GitHub Enterprise, set GH_HOST={match['host']}.",
+            f"If {match['host']} is a GitHub Enterprise server, set GH_HOST={match['host']}.",
         )
     return Address(server, match["repo"], int(match["number"]))
 
 
 def own_repository() -> Address:
-    """The repository in which an action runs. Raises UsageError outside of one."""
+    """Return the repository in which an action runs. Raises UsageError outside of one."""
     name = os.environ.get("GITHUB_REPOSITORY", "")
     if not re.fullmatch(_REPOSITORY, name, re.ASCII):
         raise UsageError("GITHUB_REPOSITORY names no repository.", "This command is for GitHub Actions.")

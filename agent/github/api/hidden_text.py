@@ -1,8 +1,8 @@
-"""What a reader of GitHub's page does not see, and a model would: taken out of a text, and named.
+"""Removal of text that a reader of GitHub's page does not see but a model would; the removed kinds are named.
 
-HTML comments, titles of links, definitions that nothing uses, and characters without a width or that turn the direction
-of text (https://embracethered.com/blog/posts/2024/hiding-and-finding-text-with-unicode-tags/). What stands in code is
-seen, so of it only such characters go.
+These are HTML comments, link titles, unused definitions, and characters that have no width or change the direction of
+text (https://embracethered.com/blog/posts/2024/hiding-and-finding-text-with-unicode-tags/). Code is visible, so only
+such characters are removed from it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 COMMENT, TITLE, UNUSED, ATTRIBUTE, CHARACTER = (
     "HTML comment(s)",
-    "title(s) of links",
-    "definition(s) that nothing uses",
+    "link title(s)",
+    "unused definition(s)",
     "attribute(s) of HTML tags",
     "invisible character(s)",
 )
@@ -48,44 +48,47 @@ _JOINERS, _VARIANTS = "\u200c\u200d", "\ufe0e\ufe0f"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A text as a reader sees it; `removed` names what he does not see, a kind each (`2 HTML comments`)."""
+class VisibleText:
+    """A text as a reader sees it; `removed` names each kind of removed text (`2 HTML comments`)."""
 
     text: str
     removed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """The text, with a line at its end that names what is not in it."""
-        told = f"[Left out, as no reader sees it: {', '.join(self.removed)}.]" if self.removed else ""
-        return "\n\n".join(filter(None, (self.text, told)))
+        """The text, followed by a line that names what was removed."""
+        note = f"[Removed, because readers do not see it: {', '.join(self.removed)}.]" if self.removed else ""
+        return "\n\n".join(filter(None, (self.text, note)))
 
 
-def line_shown(text: str) -> Shown:
-    """A title, in which nothing means anything, without its invisible characters and line ends."""
+def visible_line(text: str) -> VisibleText:
+    """Return a title, which has no markup, without invisible characters and line endings."""
     counts: Counter[str] = Counter()
-    found = _visible(_SURROGATE.sub("\ufffd", text), counts)
-    return Shown(" ".join(found.split()), _told(counts, " in the title"))
+    found = _without_invisible(_SURROGATE.sub("\ufffd", text), counts)
+    return VisibleText(" ".join(found.split()), _removed_kinds(counts, " in the title"))
 
 
-def shown(text: str) -> Shown:
-    """A text without what is hidden in it. Line ends become plain ones."""
+def visible_text(text: str) -> VisibleText:
+    """Return a text without hidden parts, with line endings normalised to newlines."""
     counts: Counter[str] = Counter()
     text = _SURROGATE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
-    parts = list(_parts(_visible(text, counts), counts))
+    parts = list(_parts(_without_invisible(text, counts), counts))
     prose = "\n".join(part for part, is_code in parts if not is_code)
     used = Counter(label.casefold() for label in re.findall(r"\[([^\]\[\n]{1,200})\](?!:)", prose))
-    kept = [part if is_code else _without(part, used, counts) for part, is_code in parts]
-    return Shown("".join(kept).strip("\n"), _told(counts))
+    kept = [part if is_code else _without_hidden(part, used, counts) for part, is_code in parts]
+    return VisibleText("".join(kept).strip("\n"), _removed_kinds(counts))
 
 
-def _told(counts: Counter[str], where: str = "") -> tuple[str, ...]:
-    """+counts leaves out what was looked at and found to be nothing."""
+def _removed_kinds(counts: Counter[str], where: str = "") -> tuple[str, ...]:
+    """Return the removed kinds with their counts, without those that are zero."""
     return tuple(f"{n} {kind.replace('(s)', 's' * (n != 1))}{where}" for kind, n in (+counts).items())
 
 
-def _visible(text: str, counts: Counter[str]) -> str:
-    """Without invisible characters, but for those that join or colour what stands before them: emoji need them, and
-    some scripts. One of each at most, so that nothing can be written in them."""
+def _without_invisible(text: str, counts: Counter[str]) -> str:
+    """Return the text without invisible characters.
+
+    Joiners and variation selectors stay where emoji and some scripts need them, but only one in a row, so that no
+    message can be encoded in them.
+    """
 
     def kept(match: re.Match[str]) -> str:
         before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
@@ -100,12 +103,12 @@ def _visible(text: str, counts: Counter[str]) -> str:
 
 
 def _joinable(character: str, too: str = "") -> bool:
-    """Whether it is one of an emoji's or a script's that joins its letters, or one of those `too`."""
+    """Whether a joiner or selector may follow or precede this character, or it is one of `too`."""
     return bool(character) and (character in too or (character > "\u00ff" and not _INVISIBLE.match(character)))
 
 
 def _parts(text: str, counts: Counter[str]) -> Iterator[tuple[str, bool]]:
-    """Prose and code in turn, as Markdown tells them apart; without HTML comments."""
+    """Yield prose and code in turn, as in Markdown, without HTML comments."""
     at = last = 0
     while found := _OPENS.search(text, at):
         end = _end(text, found)
@@ -121,17 +124,17 @@ def _parts(text: str, counts: Counter[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _end(text: str, opened: re.Match[str]) -> int:
-    """Where it is closed: a fence or a comment at the text's end at the latest; 0 for ticks that are not."""
+    """Return where the opened element ends: the text's end for an unclosed fence or comment, 0 for unclosed ticks."""
     if opened["comment"]:
         close = text.find("-->", opened.start() + 2)
         if close >= 0:
             return close + 3
         before = text[text.rfind("\n", 0, opened.start()) + 1 : opened.start()]
-        return 0 if before.strip(_BEGINNINGS) else len(text)  # in the midst of a line it is text
+        return 0 if before.strip(_BEGINNINGS) else len(text)  # within a line it is text
     if fence := opened["fence"]:
         width = len(opened["item"] or "")
         fenced = re.compile(rf"^ {{{width},{width + 3}}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE)
-        left = re.compile(rf"^(?! {{{width}}})[^\n]*\S", re.MULTILINE)  # what is not as far in ends a list's item
+        left = re.compile(rf"^(?! {{{width}}})[^\n]*\S", re.MULTILINE)  # a less indented line ends a list item
         outside = left.search(text, opened.end() + 1) if width else None
         most = outside.start() if outside else len(text)
         found = fenced.search(text, opened.end(), most)
@@ -142,7 +145,7 @@ def _end(text: str, opened: re.Match[str]) -> int:
     return found.end() if found else 0
 
 
-def _without(prose: str, used: Counter[str], counts: Counter[str]) -> str:
+def _without_hidden(prose: str, used: Counter[str], counts: Counter[str]) -> str:
     def definition(match: re.Match[str]) -> str:
         if not used[match["label"].casefold()]:
             counts[UNUSED] += 1

@@ -1,4 +1,4 @@
-"""The pictures of an issue, as data: URLs. Strangers name them, so they are fetched from GitHub's own hosts only."""
+"""The images of an issue, as data: URLs. Strangers name them, so they are fetched from GitHub's own hosts only."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
-from agent.github.bodies import read_body
-from agent.intake import MOST_PICTURES, PICTURE, kind_of
+from agent.github.api.response_bodies import read_body
+from agent.instances.issue_input import MOST_PICTURES, PICTURE, image_format
 
 if TYPE_CHECKING:
     from requests import Session
 
-    from agent.github.address import Address
+    from agent.github.api.github_urls import Address
 
 MOST, MOST_HOPS = 8, 3
 TIMEOUT = 10
 SECONDS = 30
-"""For all of them together."""
+"""Maximum time for all images together."""
 PUBLIC = "https://github.com"
 _CONTENT = ("https://user-images.githubusercontent.com", "https://private-user-images.githubusercontent.com")
 RAW = "https://raw.githubusercontent.com"
 _PULL = re.compile(r"/[^/]+/[^/]+/(?:(?:raw|blob)/)?(?:refs/)?pull/")
 _STORED = re.compile(r"https://github-production-user-asset-[0-9a-f]{6}\.s3\.amazonaws\.com", re.ASCII)
-"""Where github.com sends those on to who ask for what users attached."""
+"""The hosts to which github.com redirects requests for attachments."""
 ATTACHED = "/user-attachments/assets/"
 
 
-def pictures_of(texts: Iterable[str], address: Address) -> tuple[str, ...]:
-    """The pictures that Markdown or HTML names in texts, in order, each once; `MOST_PICTURES` bytes at most.
+def fetch_images(texts: Iterable[str], address: Address) -> tuple[str, ...]:
+    """Return the images that Markdown or HTML in the texts refers to, in order and without duplicates.
 
-    What cannot be had is left out: its address and its description stand in the text.
+    They have at most `MOST_PICTURES` bytes together. Images that cannot be fetched are left out; their URLs and
+    descriptions remain in the text.
     """
     urls = dict.fromkeys(first or second for text in texts for first, second in PICTURE.findall(text))
     wanted = [url for url in urls if _allowed(url, address)][:MOST]
@@ -44,21 +45,21 @@ def pictures_of(texts: Iterable[str], address: Address) -> tuple[str, ...]:
     found: list[str] = []
     room, until = MOST_PICTURES, time.monotonic() + SECONDS
     with requests.Session() as session:
-        session.auth = lambda request: request  # else requests looks for a password in ~/.netrc
+        session.auth = lambda request: request  # otherwise requests would use passwords from ~/.netrc
         session.headers["User-Agent"] = "swe-agent"
         for url in wanted:
             try:
                 data = _fetched(session, url, address, room, until)
             except (requests.RequestException, ValueError):
                 continue
-            if kind := kind_of(data):
+            if kind := image_format(data):
                 room -= len(data)
                 found.append(f"data:image/{kind};base64,{b64encode(data).decode()}")
     return tuple(found)
 
 
 def _fetched(session: Session, url: str, address: Address, most: int, until: float) -> bytes:
-    """The bytes at an address; none where it is elsewhere, longer, or slower."""
+    """Return the bytes at a URL; none if it redirects to a host that is not allowed, or is too large or too slow."""
     for hop in range(MOST_HOPS + 1):
         headers = {"Authorization": f"token {address.token}"} if _may_have_token(url, address) else {}
         with session.get(url, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer:
@@ -72,8 +73,10 @@ def _fetched(session: Session, url: str, address: Address, most: int, until: flo
 
 
 def _allowed(url: str, address: Address) -> bool:
-    """Whether it is an attachment, or a file of the issue's own repository: what stands there nobody exchanges who may
-    not write, after somebody looked at it."""
+    """Whether a URL is an attachment or a file of the issue's own repository.
+
+    Only users with write access can change these files after review.
+    """
     origin = _origin(url)
     path = unquote(urlsplit(url).path) if origin else ""
     if ".." in path.split("/") or _PULL.match(path):
@@ -91,7 +94,7 @@ def _may_have_token(url: str, address: Address) -> bool:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port; "" for what has more than these before its path, or no host."""
+    """Return scheme, host and port of a URL; "" if it has credentials or no host."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Pull requests: the one that is there from a branch, or a new draft."""
+"""Pull requests: the existing one of a branch, or a new draft."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from agent.github.client import asking, made
-from agent.github.rules import PREFIX
+from agent.github.api.action_inputs import PREFIX
+from agent.github.api.github_client import require_created, translate_errors
 
 if TYPE_CHECKING:
     from github.PullRequest import PullRequest
     from github.Repository import Repository
 
 NEEDS = "pull-requests: write"
-NO_DRAFT = "This repository has no drafts: it is an ordinary pull request."
+NO_DRAFT = "This repository does not support drafts: it is an ordinary pull request."
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A pull request; `said` is what the user is to know of how it was opened."""
+class OpenedPullRequest:
+    """A pull request; `said` is a note for the user on how it was opened."""
 
     number: int
     url: str
@@ -29,32 +29,32 @@ class Opened:
 
 
 def branches(number: int) -> Iterator[str]:
-    """Names for an issue's branch, in the order in which they are tried."""
+    """Yield names for an issue's branch, in the order in which they are tried."""
     first = f"{PREFIX}issue-{number}"
     yield first
     yield from (f"{first}-{n}" for n in count(2))
 
 
 def pull_from(repository: Repository, head: str, commit: str = "") -> PullRequest | None:
-    """The latest pull request from `head` (`owner:branch`) that is open, or was and had this very commit."""
-    with asking("look for a pull request", "pull-requests: read"):
+    """Return the latest pull request from `head` (`owner:branch`) that is open or has this commit as its head."""
+    with translate_errors("look for a pull request", "pull-requests: read"):
         found = repository.get_pulls(state="all", head=head)
         own = (pull for pull in found if f"{_owner(pull)}:{pull.head.ref}" == head)
         return next((pull for pull in own if pull.state == "open" or pull.head.sha == commit), None)
 
 
-def open_pull(repository: Repository, head: str, target: str, title: str, body: str) -> Opened:
-    """A draft that asks to merge `head` (`owner:branch`) into the branch `target`, or the one that is open already.
+def open_pull(repository: Repository, head: str, target: str, title: str, body: str) -> OpenedPullRequest:
+    """Open a draft to merge `head` (`owner:branch`) into the branch `target`, or return the one that is open already.
 
-    Raises as `asking` where GitHub does not let it.
+    Raises what `translate_errors` raises.
     """
     if pull := pull_from(repository, head):
-        return Opened(pull.number, pull.html_url, pull.draft)
+        return OpenedPullRequest(pull.number, pull.html_url, pull.draft)
     try:
         pull, said = _create(repository, head, target, title, body, True), ""
     except _NoDrafts:
         pull, said = _create(repository, head, target, title, body, False), NO_DRAFT
-    return Opened(pull.number, pull.html_url, pull.draft, said)
+    return OpenedPullRequest(pull.number, pull.html_url, pull.draft, said)
 
 
 class _NoDrafts(Exception):
@@ -64,9 +64,9 @@ class _NoDrafts(Exception):
 def _create(repository: Repository, head: str, target: str, title: str, body: str, draft: bool) -> PullRequest:
     from github import GithubException
 
-    with asking("open a pull request", NEEDS):
+    with translate_errors("open a pull request", NEEDS):
         try:
-            return made(repository.create_pull(base=target, head=head, title=title, body=body, draft=draft))
+            return require_created(repository.create_pull(base=target, head=head, title=title, body=body, draft=draft))
         except GithubException as error:
             said = str(error.data).lower()
             if draft and error.status == 422 and "draft" in said:

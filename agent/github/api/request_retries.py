@@ -1,4 +1,4 @@
-"""What is asked of GitHub once more, and how long we wait for it. PyGithub's own patience ends after hours."""
+"""Retries of requests to GitHub, with bounded waiting times. PyGithub's own retries can take hours."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import MaxRetryError, ResponseError
 
 LONGEST_WAIT = 60
-"""Seconds that GitHub may ask us to wait; for more, the user is told to come again."""
+"""Maximum seconds to wait on GitHub's request; for a longer wait, the user is asked to try again later."""
 TRIES_MORE = 2
 BACKOFF = 0.25
-"""Seconds of urllib3's backoff: it waits twice as long before the second try, and not before the first."""
+"""Seconds of urllib3's backoff factor: no wait before the first retry, twice this value before the second."""
 MOST_HOPS = 5
 LIMITED = (403, 429)
 FOLLOWED = 301
-"""The one redirect that PyGithub follows. Others it takes for success: what is to be written under a repository's old
-name (307) would seem done."""
+"""The only redirect that PyGithub follows. It takes others for success, so a write under a repository's old name (307)
+would seem to succeed."""
 MOVED = (FOLLOWED, 302, 307, 308)
 TROUBLE = (500, 502, 503, 504)
 
 
-class Patience(Retry):
-    """A request that one limit or another refused was not heard: it is sent again when GitHub says so (`Retry-After`).
-    What failed at the server may have been done: only what reads is asked again.
+class RetryPolicy(Retry):
+    """The retry policy for GitHub.
+
+    A request refused by a rate limit had no effect, so it is repeated after the time in `Retry-After`. A request that
+    failed on the server may have had an effect, so only reads are repeated.
 
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
     """
 
     _hops = 0
-    """How often in turn the server has just sent us on; PyGithub would follow without end."""
+    """Number of successive redirects; PyGithub would follow them without end."""
 
     @classmethod
     def usual(cls) -> Self:
@@ -56,16 +58,19 @@ class Patience(Retry):
         _pool: Any = None,
         _stacktrace: Any = None,
     ) -> Self:
-        """Raises MaxRetryError, upon which the answer is handed on as it is; TooManyRedirects, GithubException."""
+        """Return the policy for the next try.
+
+        Raises MaxRetryError, after which the answer is passed on unchanged; TooManyRedirects, GithubException.
+        """
         if response is not None and response.status in MOVED:
             self._hops = 0
             response.close()
             if response.status != FOLLOWED:
                 raise GithubException(response.status)
-            raise TooManyRedirects("it sends us on and on")
+            raise TooManyRedirects("it redirects without end")
         if response is not None and (self.get_retry_after(response) or 0) > LONGEST_WAIT:
-            raise MaxRetryError(_pool, url or "", ResponseError("too long a wait"))
+            raise MaxRetryError(_pool, url or "", ResponseError("the wait is too long"))
         left = super().increment(method, url, response, error, _pool, _stacktrace)
         if response is not None:
-            response.close()  # urllib3 would read its body to the end, which may never come
+            response.close()  # urllib3 would read its body, which may never end
         return left

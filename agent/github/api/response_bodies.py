@@ -1,4 +1,4 @@
-"""Bodies of HTTP answers, read no further and no longer than they may be."""
+"""Bodies of HTTP answers, read with limits on size and time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ if TYPE_CHECKING:
     from requests import Response
 
 MOST = 32 << 20
-"""Bytes of one answer of the API; a page of 100 comments of GitHub's largest size has 26 MB."""
+"""Maximum bytes of an answer of the API; a page of 100 comments of the maximum size has 26 MB."""
 SECONDS = 120.0
 PIECE = 65_536
 
 
 def read_body(answer: Response, most: int, until: float) -> bytes:
-    """The whole body. Raises requests' RequestException for one of more than `most` bytes, for one that is not there
-    at the time `until` (of the monotonic clock), and where the connection breaks."""
+    """Return the whole body.
+
+    Raises requests' RequestException if it has more than `most` bytes, is not complete at the time `until` (of the
+    monotonic clock), or the connection breaks.
+    """
     import requests
     from urllib3.exceptions import HTTPError
 
@@ -39,8 +42,8 @@ def read_body(answer: Response, most: int, until: float) -> bytes:
 
 
 @cache
-def bound_answers() -> None:
-    """Have PyGithub read each answer with limits; it takes all that comes, for as long as it comes."""
+def limit_answers() -> None:
+    """Make PyGithub read each answer with limits; it has none of its own."""
     from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 
     class Plain(HTTPRequestsConnectionClass):
@@ -54,7 +57,7 @@ def bound_answers() -> None:
             self.session.hooks["response"].append(_read)
 
     Requester.injectConnectionClasses(Plain, Secure)
-    Requester._Requester__persist = True  # type: ignore[attr-defined]  # else each request would connect anew
+    Requester._Requester__persist = True  # type: ignore[attr-defined]  # otherwise each request would open a connection
 
 
 def _read(answer: Response, *args: Any, **options: Any) -> None:

@@ -1,5 +1,4 @@
-"""Reads GitHub's API, and keeps what was read with its ETag: asked for again, an answer that is still the same costs
-nothing of the user's rate limit.
+"""A reader of GitHub's API that caches answers with their ETags: unchanged answers do not count for the rate limit.
 
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
 """
@@ -12,20 +11,20 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aci.cache import Cache, CacheUnusable, folder
+from aci.repository.disk_cache import Cache, CacheUnusable, cache_folder
 from trajectories.errors import TryLater
 
 if TYPE_CHECKING:
     from github import Github
 
-    from agent.github.address import Address
+    from agent.github.api.github_urls import Address
 
 MOST_KEPT = 2_000
-"""Answers; the oldest go."""
+"""Maximum number of cached answers; the oldest are removed."""
 LARGEST = 5_000_000
 MOST_PAGES = 10
 FULL = 100
-"""Items of a page."""
+"""Items on a full page."""
 SCHEMA = "CREATE TABLE answers (key TEXT PRIMARY KEY, etag TEXT, link TEXT, body TEXT)"
 _LAST = re.compile(r"[?&]page=(\d{1,6})[^>]*>;\s*rel=\"last\"")
 
@@ -37,8 +36,11 @@ class Answer(NamedTuple):
 
 
 class Reader:
-    """Asks one server as one account. With `kept`, through the user's cache, which lies in a folder of its own that
-    nobody else can read; without it, and where that cannot be used, of the server alone."""
+    """A reader for one server and one account.
+
+    With `kept`, answers are cached in a folder that only the user can read; without it, or if the cache is unusable,
+    every answer comes from the server.
+    """
 
     def __init__(self, client: Github, address: Address, kept: bool = True) -> None:
         self._requester = client.requester
@@ -46,17 +48,19 @@ class Reader:
         self._cache: Cache | None = None
         if kept:
             with suppress(CacheUnusable):
-                self._cache = Cache(folder() / "github" / "answers.sqlite", SCHEMA, 1)
+                self._cache = Cache(cache_folder() / "github" / "answers.sqlite", SCHEMA, 1)
 
     def get(self, path: str) -> Any:
-        """What stands at a path of the API. Raises what `client.asking` translates."""
-        return self._parsed(self._asked(path, {}).body)
+        """Return the data at a path of the API. Raises errors that `github_client.translate_errors` translates."""
+        return self._parsed(self._fetch(path, {}).body)
 
     def pages(self, path: str) -> tuple[list[Any], int]:
-        """All items of a list, a hundred a page, and the number of pages that were left out: of a list of more than
-        `MOST_PAGES` the first and the last are read."""
-        answer = self._asked(path, {"per_page": FULL})
-        found = self._listed(path, answer)
+        """Return the items of a list, and the number of pages that were left out.
+
+        Of a list with more than `MOST_PAGES` pages, the first and the last ones are read.
+        """
+        answer = self._fetch(path, {"per_page": FULL})
+        found = self._items(path, answer)
         last = _LAST.search(answer.link)
         count = int(last[1]) if last else 1
         half = MOST_PAGES // 2
@@ -64,25 +68,25 @@ class Reader:
         if not last and 'rel="next"' in answer.link:
             numbers = list(range(2, MOST_PAGES + 1))
         for number in numbers:
-            answer = self._asked(path, {"per_page": FULL, "page": number})
-            found = found + self._listed(path, answer)
+            answer = self._fetch(path, {"per_page": FULL, "page": number})
+            found = found + self._items(path, answer)
             if not answer.link and not last:
                 break
         return found, max(0, count - 1 - len(numbers)) if last else 0
 
-    def _listed(self, path: str, answer: Answer) -> list[Any]:
+    def _items(self, path: str, answer: Answer) -> list[Any]:
         found = self._parsed(answer.body)
         if not isinstance(found, list):
-            raise _nonsense(path)
+            raise _invalid_answer(path)
         return found
 
     def close(self) -> None:
         if self._cache is not None:
             self._cache.close()
 
-    def _asked(self, path: str, parameters: dict[str, Any]) -> Answer:
+    def _fetch(self, path: str, parameters: dict[str, Any]) -> Answer:
         key = f"{self._who} {path} {parameters}"
-        known = self._known(key)
+        known = self._cached(key)
         if known and "page" not in parameters and self._is_full(known):
             known = None
         headers = {"If-None-Match": known.etag} if known else {}
@@ -96,25 +100,28 @@ class Reader:
             raise TryLater(f"GitHub answered {status} for {path}.", "Try again.")
         answer = Answer(told.get("etag", ""), told.get("link", ""), body)
         self._parsed(body)
-        self._keep(key, answer)
+        self._store(key, answer)
         return answer
 
     def _is_full(self, first: Answer) -> bool:
-        """Whether there may be more pages now than the answer tells: its ETag does not change with those behind it, and
-        no Link comes with a 304 (https://github.com/app-sre/github-mirror/pull/113)."""
+        """Whether there may be more pages now than in the cached answer.
+
+        A page's ETag does not change with later pages, and a 304 has no Link header
+        (https://github.com/app-sre/github-mirror/pull/113).
+        """
         found = self._parsed(first.body)
         return isinstance(found, list) and len(found) >= FULL
 
-    def _known(self, key: str) -> Answer | None:
+    def _cached(self, key: str) -> Answer | None:
         if self._cache is None:
             return None
         cache = self._cache
         with suppress(CacheUnusable):
-            rows = cache.mended(lambda: cache.read("SELECT etag, link, body FROM answers WHERE key = ?", (key,)))
+            rows = cache.run_repairing(lambda: cache.read("SELECT etag, link, body FROM answers WHERE key = ?", (key,)))
             return Answer(*map(str, rows[0])) if rows else None
         return None
 
-    def _keep(self, key: str, answer: Answer) -> None:
+    def _store(self, key: str, answer: Answer) -> None:
         if self._cache is None or not answer.etag or len(answer.body) > LARGEST:
             return
         cache = self._cache
@@ -122,18 +129,18 @@ class Reader:
         def write() -> None:
             with cache.writing() as connection:
                 connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", (key, *answer))
-                newest = "(SELECT max(rowid) FROM answers)"  # what is replaced gets a new one
+                newest = "(SELECT max(rowid) FROM answers)"  # a replaced row gets a new rowid
                 connection.execute(f"DELETE FROM answers WHERE rowid <= {newest} - ?", (MOST_KEPT,))
 
         with suppress(CacheUnusable, UnicodeEncodeError):
-            cache.mended(write)
+            cache.run_repairing(write)
 
     def _parsed(self, body: str) -> Any:
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
-            raise _nonsense(self._requester.base_url) from None
+            raise _invalid_answer(self._requester.base_url) from None
 
 
-def _nonsense(where: str) -> TryLater:
-    return TryLater(f"GitHub's answer for {where} makes no sense.", "Try again, or check GITHUB_API_URL.")
+def _invalid_answer(where: str) -> TryLater:
+    return TryLater(f"GitHub's answer for {where} is invalid.", "Try again, or check GITHUB_API_URL.")

@@ -1,5 +1,7 @@
-"""Files that run, or say what runs, without anybody asking for it: on install, in CI, in an editor. A reviewer reads
-them first."""
+"""Files that run automatically, or configure what runs, on install, in CI or in an editor.
+
+A reviewer should read them first.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,15 @@ import re
 
 INSTALL = "runs or is read on install and by builds"
 TESTS = "runs or is read before any test"
-DEPENDENCIES = "says what is installed"
+DEPENDENCIES = "lists what is installed"
 COMMANDS = "holds commands that CI and developers run"
-CONTAINER = "says what containers and machines are built and run with"
-EDITOR = "is acted on by editors when the folder is opened"
-HOOKS = "runs at commits"
+CONTAINER = "configures containers and machines"
+EDITOR = "takes effect when an editor opens the folder"
+HOOKS = "runs on commits"
 START = "runs whenever Python starts"
-DEPLOY = "says what is built and published"
-UNSEEN = "says which files git does not show"
-AGENTS = "is read by coding agents as advice"
+DEPLOY = "configures what is built and published"
+IGNORED = "configures which files git ignores"
+AGENTS = "gives instructions to coding agents"
 TOOL = "is code or settings that a tool loads when it runs"
 SCRIPT = "is a script that CI or developers may run"
 SETTINGS = "may hold settings that a tool reads"
@@ -58,7 +60,7 @@ _KINDS = (
         r"(?:.*\.)?(?:dockerfile|containerfile)(?:\..*)?|(?:docker-)?compose(?:\..*)?\.ya?ml|vagrantfile|procfile"
         r"|\.devcontainer\.json|\.dockerignore|.*\.tf|skaffold\.ya?ml|tiltfile|\.gitpod\..*",
     ),
-    (UNSEEN, r"\.gitignore"),
+    (IGNORED, r"\.gitignore"),
     (
         HOOKS,
         r"\.pre-commit-(?:config|hooks)\.ya?ml|\.?lefthook.*\.(?:ya?ml|toml|json)|\.lintstagedrc.*|\.overcommit\.yml",
@@ -111,13 +113,13 @@ _BY_FOLDER = [(why, re.compile(pattern)) for why, pattern in _FOLDERS]
 _PASSIVE = re.compile(
     r"(?:.*/)?\.(?:gitkeep|keep|empty|placeholder|mailmap)|\.(?:changes|changeset|changelog)/.*\.(?:md|rst|txt)"
 )
-"""Hidden files that no tool takes settings from: marks of empty folders, names of authors, entries of a changelog."""
+"""Hidden files from which no tool takes settings: placeholders of empty folders, author names, changelog entries."""
 
 
 def why_flagged(path: str, is_executable: bool = False) -> str:
-    """Why a reviewer should read this file first, to complete "`path` …"; "" where there is no reason.
+    """Return why a reviewer should read this file first, to complete "`path` …"; "" without a reason.
 
-    Every file with a hidden name, or in a hidden folder, is flagged: tools invent such files faster than a list grows.
+    Every hidden file, and every file in a hidden folder, is flagged, because no list of such tools stays complete.
     """
     folded = path.casefold()
     name = folded.rpartition("/")[2]
@@ -133,5 +135,5 @@ def why_flagged(path: str, is_executable: bool = False) -> str:
 
 
 def is_hook(path: str) -> bool:
-    """Whether a tool for git's hooks runs this file, or reads from it what it runs."""
+    """Whether a git hook manager runs this file or reads from it what to run."""
     return why_flagged(path) == HOOKS

@@ -1,4 +1,7 @@
-"""An entry in the repository's changelog, where it keeps one that changes write to: in its own form, or none."""
+"""An entry in the repository's changelog, in the changelog's own format.
+
+No entry is written if the repository has no changelog, or none that is extended with each change.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 
-from agent.github.neutral import plain
+from agent.github.pull_request.text_escaping import plain
 
 Read = Callable[[str], bytes | None]
 FOLDERS = (
@@ -34,14 +37,14 @@ _BULLET = re.compile(r"(?P<mark>[*+-])(?P<gap>\s+)\S")
 _RULE = re.compile(r"([=\-~^\"'#*+])\1{2,}\s*")
 
 
-def entry(
+def build_entry(
     files: Collection[str], read: Read, words: str, number: int, changed: Collection[str]
 ) -> tuple[str, bytes] | None:
-    """(path, whole new content) of an entry that says `words` of issue `number`; None where the repository keeps no
-    changelog that a change writes to, or one of the `changed` paths is of it already.
+    """Return (path, whole new content) of a changelog entry with the text `words` for issue `number`.
 
-    towncrier and folders of fragments by the ones that lie there, changesets, scriv's Markdown, and files with a
-    section for what is not released.
+    Return None if the repository has no changelog that changes add to, or if one of the `changed` paths already belongs
+    to it. Supported are towncrier, folders of fragments (in the form of the existing ones), changesets, scriv's
+    Markdown, and files with a section for unreleased changes.
     """
     if not (said := plain(words).rstrip(". ")):
         return None
@@ -56,8 +59,8 @@ def entry(
     return None
 
 
-def untouched(files: Collection[str], changed: Collection[str]) -> str:
-    """The path of the changelog, if there is one and none of the `changed` paths has to do with it; else ""."""
+def untouched_changelog(files: Collection[str], changed: Collection[str]) -> str:
+    """Return the path of the changelog if there is one and no `changed` path belongs to it; else ""."""
     folders = {each.casefold() for each in (*FOLDERS, "changelog")}
     if any(FILES.fullmatch(path) or path.rpartition("/")[0].casefold() in folders for path in changed):
         return ""
@@ -71,7 +74,7 @@ def _towncrier(files: frozenset[str], read: Read, text: str, number: int) -> tup
         except (tomllib.TOMLDecodeError, UnicodeDecodeError):
             continue
         found = table.get("tool", {}).get("towncrier")
-        if not isinstance(found, dict) or not isinstance(folder := found.get("directory", _of(found)), str):
+        if not isinstance(found, dict) or not isinstance(folder := found.get("directory", _default_folder(found)), str):
             continue
         kinds = [each.get("directory", "") for each in found.get("type", ()) if isinstance(each, dict)] or ["bugfix"]
         kind = next((kind for kind in kinds if FIXES.fullmatch(kind)), "")
@@ -83,7 +86,7 @@ def _towncrier(files: frozenset[str], read: Read, text: str, number: int) -> tup
     return None
 
 
-def _of(table: dict[str, object]) -> str:
+def _default_folder(table: dict[str, object]) -> str:
     package = table.get("package")
     where = str(table.get("package_dir", ".")).strip("./")
     return (
@@ -92,14 +95,14 @@ def _of(table: dict[str, object]) -> str:
 
 
 def _ending(files: Iterable[str], folder: str) -> str:
-    """How the fragments that lie there end, most of them."""
+    """Return the most common suffix of the existing fragments."""
     names = (path.removeprefix(f"{folder}/") for path in files if path.startswith(f"{folder}/"))
     found = Counter(match["ending"] or "" for name in names if (match := _FRAGMENT.fullmatch(name)))
     return found.most_common(1)[0][0] if found else ""
 
 
 def _fragments(files: frozenset[str], read: Read, text: str, number: int) -> tuple[str, bytes] | None:
-    """Like the fragments that are there: `123.bugfix.rst`."""
+    """Return an entry in the form of the existing fragments, such as `123.bugfix.rst`."""
     for folder in FOLDERS:
         names = [path.removeprefix(f"{folder}/") for path in files if path.startswith(f"{folder}/")]
         matches = [match for name in names if (match := _FRAGMENT.fullmatch(name))]
@@ -127,7 +130,7 @@ def _changeset(files: frozenset[str], read: Read, text: str, number: int) -> tup
         return None
     name = package.get("name") if isinstance(package, dict) and "workspaces" not in package else None
     if not isinstance(name, str) or not re.fullmatch(r"(?:@[\w.-]+/)?[\w.-]+", name) or "pnpm-workspace.yaml" in files:
-        return None  # which package of many it is for is a person's to say
+        return None  # of several packages a person must choose one
     return f".changeset/issue-{number}.md", f'---\n"{name}": patch\n---\n\n{text}\n'.encode()
 
 
@@ -137,17 +140,17 @@ def _file(files: frozenset[str], read: Read, text: str, number: int) -> tuple[st
             old = (read(path) or b"").decode()
         except UnicodeDecodeError:
             continue
-        if new := _inserted(old, text, number):
+        if new := _insert_entry(old, text, number):
             return path, new.encode()
     return None
 
 
-def _inserted(old: str, text: str, number: int) -> str:
-    """The changelog with an entry under what is not released; "" where there is no such section, or no list in it."""
+def _insert_entry(old: str, text: str, number: int) -> str:
+    """Return the changelog with an entry in its unreleased section; "" if it has no such section or no list in it."""
     newline = "\r\n" if "\r\n" in old else "\n"
     lines = old.split(newline)
     headings = list(_headings(lines))
-    titles = [f"{title} {_below(lines, n)}".strip() for n, _, title in headings]
+    titles = [f"{title} {_unreleased_line(lines, n)}".strip() for n, _, title in headings]
     first = next((n for n, title in enumerate(titles) if re.search(r"\d", title) or UNRELEASED.search(title)), -1)
     if first < 0 or not _is_unreleased(titles[first], titles[first + 1 :]):
         return ""
@@ -156,7 +159,7 @@ def _inserted(old: str, text: str, number: int) -> str:
     under = [each for each in headings[first + 1 :] if each[0] < end]
     fixes = next((each for each in under if FIXES.search(each[2])), None)
     if fixes is None and under:
-        return ""  # it has sections, and none is for this
+        return ""  # it has subsections, but none for fixes
     start, stop = (fixes[0], next((line for line, _, _ in under if line > fixes[0]), end)) if fixes else (at, end)
     bullets = [n for n in range(start, stop) if _BULLET.match(lines[n])]
     elsewhere = bullets or [n for n, line in enumerate(lines) if _BULLET.match(line)]
@@ -165,27 +168,29 @@ def _inserted(old: str, text: str, number: int) -> str:
     like = lines[elsewhere[-1]]
     mark = _BULLET.match(like)
     same = sum(bool(re.search(r"#\d+", lines[n])) for n in elsewhere)
-    told = f"{mark['mark']}{mark['gap']}{text.rstrip('.') if not like.rstrip().endswith('.') else text}" if mark else ""
-    told = (
-        f"{told.rstrip('.')} (#{number})" + ("." if told.endswith(".") else "") if 2 * same >= len(elsewhere) else told
+    item = f"{mark['mark']}{mark['gap']}{text.rstrip('.') if not like.rstrip().endswith('.') else text}" if mark else ""
+    item = (
+        f"{item.rstrip('.')} (#{number})" + ("." if item.endswith(".") else "") if 2 * same >= len(elsewhere) else item
     )
     if bullets:
         last = bullets[-1]
-        while last + 1 < stop and _goes_on(lines, last + 1):
+        while last + 1 < stop and _is_continuation(lines, last + 1):
             last += 1
-        return newline.join([*lines[: last + 1], told, *lines[last + 1 :]])
+        return newline.join([*lines[: last + 1], item, *lines[last + 1 :]])
     after = start + (2 if start + 1 < len(lines) and _RULE.fullmatch(lines[start + 1]) else 1)
-    if _below(lines, start):
-        after += lines[after:].index(_below(lines, start)) + 1
+    if _unreleased_line(lines, start):
+        after += lines[after:].index(_unreleased_line(lines, start)) + 1
     rest = lines[after:]
     while rest and not rest[0].strip():
         rest = rest[1:]
-    return newline.join([*lines[:after], "", told, "", *rest])
+    return newline.join([*lines[:after], "", item, "", *rest])
 
 
 def _is_unreleased(title: str, others: Iterable[str]) -> bool:
-    """Whether a heading says little else than that what is below it is not released: no page with prose or steps of a
-    release has such a one, or has it among versions."""
+    """Whether a heading says little more than "not released".
+
+    This excludes headings of prose and of release instructions; an unclear one counts only among version headings.
+    """
     if not UNRELEASED.search(title):
         return False
     named = _VERSION.search(title)
@@ -194,22 +199,22 @@ def _is_unreleased(title: str, others: Iterable[str]) -> bool:
     return sure and len(words) <= bool(named)  # a version may have the project's name before it
 
 
-def _below(lines: list[str], heading: int) -> str:
-    """A line of its own that says under a heading that this is not released, as Flask's changelog has it; or ""."""
+def _unreleased_line(lines: list[str], heading: int) -> str:
+    """Return the line under a heading that says "Unreleased", as in Flask's changelog; "" without one."""
     at = heading + (2 if heading + 1 < len(lines) and _RULE.fullmatch(lines[heading + 1]) else 1)
     line = next(filter(str.strip, lines[at : at + 3]), "")
     return line if re.fullmatch(r"[^\w#]*(?:unreleased|not (?:yet )?released)\W*", line, re.IGNORECASE) else ""
 
 
-def _goes_on(lines: list[str], n: int) -> bool:
-    """Whether a line belongs to the bullet before it: also what is indented below an empty line."""
+def _is_continuation(lines: list[str], n: int) -> bool:
+    """Whether a line belongs to the bullet before it, which includes indented lines after an empty one."""
     if lines[n].strip():
         return not _BULLET.match(lines[n]) and (lines[n][:1].isspace() or bool(lines[n - 1].strip()))
     return n + 1 < len(lines) and lines[n + 1][:1].isspace() and bool(lines[n + 1].strip())
 
 
 def _headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
-    """(line, depth, title) of Markdown's and reStructuredText's headings."""
+    """Yield (line, depth, title) of Markdown and reStructuredText headings."""
     marks: list[str] = []
     for n, line in enumerate(lines):
         if match := re.match(r"(#{1,6})\s+(.*)", line):

@@ -6,26 +6,26 @@ import re
 from itertools import islice
 from typing import Protocol
 
-from agent.github.unwelcome import is_ci
+from agent.github.pull_request.protected_paths import is_ci
 
 MOST_FILES = 50
-"""CI files that are read."""
+"""Maximum number of CI files to read."""
 MOST_BYTES = 500_000
-"""Of one CI file."""
+"""Maximum size of one CI file."""
 _WORD = re.compile(r"[\w.+@/-]+")
 COMMON = frozenset({"__init__.py"})
-"""Names that so many files have that a mention of one says nothing about the others."""
+"""Names so common that a mention of one file says nothing about the others."""
 
 
 class Store(Protocol):
-    """What holds the base: an outbox."""
+    """The store that holds the base, such as `PublishStore`."""
 
     def paths(self, rev: str) -> tuple[str, ...]: ...
     def read(self, rev: str, path: str, limit: int = ...) -> bytes | None: ...
 
 
 def ci_names(store: Store, base: str) -> frozenset[str]:
-    """Words of the CI files of a commit or tree that may be the path or the name of a file."""
+    """Return the words in the CI files of a commit or tree that may be a file's path or name."""
     found: set[str] = set()
     for path in islice(filter(is_ci, store.paths(base)), MOST_FILES):
         text = (store.read(base, path, MOST_BYTES) or b"").decode("utf-8", "replace").casefold()
@@ -34,7 +34,7 @@ def ci_names(store: Store, base: str) -> frozenset[str]:
 
 
 def is_mentioned(path: str, names: frozenset[str]) -> bool:
-    """Whether the names hold the path, its end from some folder on, or the file's name."""
+    """Whether the names contain the path, a trailing part of it, or the file's name."""
     parts = path.casefold().split("/")
     ends = {"/".join(parts[at:]) for at in range(len(parts))} - COMMON
     return not ends.isdisjoint(names)

@@ -1,4 +1,4 @@
-"""A commit's title in the repository's manner, read off its own log; and the whole message."""
+"""Commit titles in the repository's style, derived from its log, and the whole commit message."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from agent.github.neutral import plain
-from agent.github.summary import shortened
+from agent.github.pull_request.text_escaping import plain
+from agent.github.pull_request.title_and_summary import shorten
 
 if TYPE_CHECKING:
-    from aci.outbox import Subject
+    from aci.repository.publish_store import CommitSubject
 
 LONGEST, LONGEST_BODY = 72, 4_000
 FEW = 5
-"""With fewer commits nothing is told of a manner."""
+"""With fewer commits no style is derived."""
 OURS = "Generated-by"
 _CONVENTIONAL = re.compile(
     r"(?P<type>feat|fix|docs|chore|refactor|tests?|ci|build|perf|style|revert|deps)"
@@ -27,43 +27,50 @@ _PREFIX = re.compile(r"(?P<prefix>\[[^\]]{1,40}\]|[\w./-]{1,40}(?:, ?[\w./-]{1,4
 _BUG = re.compile(r"(?P<bug>:bug:|\U0001f41b)\ufe0f?\s+(?P<rest>.*)")
 _TICKET = re.compile(r"(?P<mark>gh-|GH-)\d+:")
 _NO_PLACE = re.compile(r"^\W*(?:fix|add|wip|revert|release|merge|bump)|[#-]\d", re.IGNORECASE)
-"""A prefix that tells what another commit did, or which issue it was for."""
+"""Prefixes that describe another commit or its issue, instead of a place in the code."""
 _NUMBER = re.compile(r"\s*\((?:#|gh-)\d+\)$")
 
 
 def title(
-    words: str, subjects: Sequence[Subject], number: int = 0, near: Sequence[Subject] = (), most: int = LONGEST
+    words: str,
+    subjects: Sequence[CommitSubject],
+    number: int = 0,
+    near: Sequence[CommitSubject] = (),
+    most: int = LONGEST,
 ) -> str:
-    """`words` as the title of a commit among `subjects`; `near` are those of commits to the same files.
+    """Return `words` as a commit title in the style of `subjects`; `near` are subjects of commits to the same files.
 
-    Conventional commits (`fix(scope): …`), `Fixed #N -- …`, `module: …`, gitmoji, a number of the issue that people
-    wrote at the end, capital or not, full stop or not: what most of the log has. `number` is the issue's.
+    The title follows most of the log: conventional commits (`fix(scope): …`), `Fixed #N -- …`, `module: …`, gitmoji, an
+    issue number at the end if people write one, capitalisation, full stop. `number` is the issue's number.
     """
     own, words = words, plain(words).rstrip(". ") or "Fix the issue"
     texts = [_NUMBER.sub("", subject.text) for subject in subjects]
     if len(texts) < FEW:
-        return shortened(words, most)
-    before, rests = _before(texts, [_NUMBER.sub("", subject.text) for subject in near], number)
-    after = _after(subjects, number)
+        return shorten(words, most)
+    before, rests = _prefix(texts, [_NUMBER.sub("", subject.text) for subject in near], number)
+    after = _number_suffix(subjects, number)
     if before:
-        words = plain(_without(own)).rstrip(". ") or words
-    words = _cased(words, rests or texts)
-    dot = "." if _most(texts, lambda text: text.endswith(".")) and not after else ""
-    return f"{before}{shortened(words, most - len(before) - len(after) - len(dot))}{dot}{after}"
+        words = plain(_strip_prefix(own)).rstrip(". ") or words
+    words = _match_case(words, rests or texts)
+    dot = "." if _holds_for_most(texts, lambda text: text.endswith(".")) and not after else ""
+    return f"{before}{shorten(words, most - len(before) - len(after) - len(dot))}{dot}{after}"
 
 
 def message(title: str, cause: str, change: str, model: str) -> str:
-    """A commit's whole message: title, why and what, and who made it. Nobody signs off, and no person is named."""
+    """Return a whole commit message: title, cause and change, and a trailer that names swe-agent.
+
+    It has no sign-off and names no person.
+    """
     body = textwrap.fill(
-        shortened(plain(f"{cause} {change}"), LONGEST_BODY), LONGEST, break_long_words=False, break_on_hyphens=False
+        shorten(plain(f"{cause} {change}"), LONGEST_BODY), LONGEST, break_long_words=False, break_on_hyphens=False
     )
     known = plain(model.partition(":")[0] if model.startswith(("scripted:", "replay:")) else model)
     made = f"{OURS}: swe-agent ({known})" if known else f"{OURS}: swe-agent"
     return "\n\n".join(filter(None, [title, body, made])) + "\n"
 
 
-def _before(texts: Sequence[str], near: Sequence[str], number: int) -> tuple[str, list[str]]:
-    """What titles begin with here, and what comes after it in theirs."""
+def _prefix(texts: Sequence[str], near: Sequence[str], number: int) -> tuple[str, list[str]]:
+    """Return the prefix for a title in this log, and the remainders of the log's titles after their prefixes."""
     matches = [match for text in texts if (match := _CONVENTIONAL.fullmatch(text))]
     if 2 * len(matches) >= len(texts):
         return f"fix{_scope(matches, near)}: ", [match["rest"] for match in matches]
@@ -88,13 +95,13 @@ def _before(texts: Sequence[str], near: Sequence[str], number: int) -> tuple[str
 
 
 def plain_prefix(prefix: str) -> str:
-    """A prefix of the log's, as it stands there: brackets and all, but for what GitHub acts on."""
+    """Return a prefix from the log unchanged, with its brackets, except for anything that GitHub acts on."""
     inner = plain(prefix.strip("[]"))
     return f"[{inner}]" if prefix.startswith("[") and not re.search(r"\b(?:skip|no)\b", inner) else inner
 
 
 def _scope(matches: Sequence[re.Match[str]], near: Sequence[str]) -> str:
-    """The scope that commits to the same files have, where most fixes have one."""
+    """Return the scope of commits to the same files, if most fixes have one; else ""."""
     fixes = [match for match in matches if match["type"] == "fix"] or matches
     if 2 * sum(bool(match["scope"]) for match in fixes) < len(fixes):
         return ""
@@ -104,8 +111,11 @@ def _scope(matches: Sequence[re.Match[str]], near: Sequence[str]) -> str:
     return f"({plain(found[0][0])})" if found else ""
 
 
-def _after(subjects: Sequence[Subject], number: int) -> str:
-    """The issue's number in brackets where people write one; what a forge adds when it merges is the request's own."""
+def _number_suffix(subjects: Sequence[CommitSubject], number: int) -> str:
+    """Return the issue's number in brackets if people write one; else "".
+
+    Merge commits are ignored: there the forge adds the number of the pull request.
+    """
     own = [subject.text for subject in subjects if not subject.merged]
     matches = [match for text in own if (match := _NUMBER.search(text))]
     if not number or len(own) < FEW or 2 * len(matches) < len(own):
@@ -113,19 +123,19 @@ def _after(subjects: Sequence[Subject], number: int) -> str:
     return f" ({'gh-' if 'gh-' in matches[0][0] else '#'}{number})"
 
 
-def _without(words: str) -> str:
-    """The words without a prefix of their own, where another is put before them."""
+def _strip_prefix(words: str) -> str:
+    """Return the words without a prefix of their own."""
     match = _CONVENTIONAL.fullmatch(words) or _FIXED.fullmatch(words)
     return match["rest"] if match else words
 
 
-def _cased(words: str, others: Sequence[str]) -> str:
+def _match_case(words: str, others: Sequence[str]) -> str:
     first = words.split(maxsplit=1)[0] if words else ""
     if not re.fullmatch(r"[^\W\d_](?:[^\W\d_]*)", first) or (len(first) > 1 and not first[1:].islower()):
         return words  # a name in code, an abbreviation
-    lower = _most(others, lambda text: text[:1].islower())
+    lower = _holds_for_most(others, lambda text: text[:1].islower())
     return (words[0].lower() if lower else words[0].upper()) + words[1:]
 
 
-def _most(texts: Sequence[str], holds: Callable[[str], bool]) -> bool:
+def _holds_for_most(texts: Sequence[str], holds: Callable[[str], bool]) -> bool:
     return 2 * sum(map(holds, texts)) > len(texts)

@@ -1,4 +1,4 @@
-"""Where a pull request of a person at a terminal goes: found, and allowed, before anything is spent."""
+"""The destination of a pull request opened from a terminal, found and checked before anything is spent."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.github.address import address_of
-from agent.github.client import asking, connect
-from agent.github.policies import check_policies
-from agent.github.remotes import Remote, names, remotes
-from agent.github.trigger import Skipped
+from agent.github.api.github_client import connect, translate_errors
+from agent.github.api.github_remotes import Remote, names, remotes
+from agent.github.api.github_urls import address_of
+from agent.github.task.policy_files import check_policies
+from agent.github.task.trigger_event import TriggerSkipped
 from trajectories.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from github.Repository import Repository as Hosted
 
-    from aci.repository import Repository
-    from agent.github.address import Address
+    from aci.repository.user_repository import Repository
+    from agent.github.api.github_urls import Address
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """`home` is the issue's repository by its present name, and `number` the issue; `hosted` the same for PyGithub.
-    The branch goes to `url`, whose owner is `owner`, with `token` where that is not "". `target` is the branch that the
-    pull request asks to be merged into, `notes` what is to be said there, too."""
+    """Where the branch is pushed and the pull request opened.
+
+    `home` is the issue and its repository by its current name; `hosted` is PyGithub's object for it. The branch is
+    pushed to `url`, which belongs to `owner`, with `token` unless that is "". `target` is the branch to merge into,
+    `notes` are sentences to add to the pull request.
+    """
 
     home: Address
     hosted: Hosted
@@ -35,10 +38,11 @@ class Destination:
     notes: tuple[str, ...] = ()
 
 
-def ready(source: Repository, issue: str, base: str | None) -> str:
-    """What a run starts from that is to end in a pull request: a commit, since nobody publishes what is not committed.
+def check_destination(source: Repository, issue: str, base: str | None) -> str:
+    """Return the revision to start from for a run that ends in a pull request, after a check of its destination.
 
-    Raises as `destination`, and UsageError for a revision that is not known.
+    It is a commit: uncommitted changes cannot be published. Raises what `destination` raises, and UsageError for an
+    unknown revision.
     """
     rev = base or "HEAD"
     destination(source, address_of(issue), source.commit(rev))
@@ -46,27 +50,27 @@ def ready(source: Repository, issue: str, base: str | None) -> str:
 
 
 def destination(source: Repository, address: Address, commit: str) -> Destination:
-    """Where a pull request for the issue at `address` goes that starts from `commit`.
+    """Return the destination of a pull request for the issue at `address` that starts from `commit`.
 
-    Raises ConfigError without a token or the right to push anywhere, UsageError where no remote is the repository or
-    the commit is not on the server, or the project takes nothing that an AI wrote.
+    Raises ConfigError without a token or a repository to push to. Raises UsageError if no remote is the repository or a
+    fork of it, if the commit is not on the server, or if the project accepts no AI-written changes.
     """
     if not address.token:
         fix = f"Set {address.token_name} to one with `contents: write` and `pull-requests: write`."
-        raise ConfigError("Opening a pull request takes a token.", fix)
-    with asking(f"read {address.repository}", "metadata: read", address.token_name):
+        raise ConfigError("Opening a pull request requires a token.", fix)
+    with translate_errors(f"read {address.repository}", "metadata: read", address.token_name):
         hosted = connect(address).get_repo(address.repository)
         home = replace(address, repository=hosted.full_name)
     if hosted.archived:
-        raise UsageError(f"{home.repository} is archived: it takes no pull requests.", "Use --branch.")
-    remote, owner = _place(source, address, hosted)
+        raise UsageError(f"{home.repository} is archived and accepts no pull requests.", "Use --branch.")
+    remote, owner = _push_remote(source, address, hosted)
     target = _target(source, hosted, remote, commit)
-    notes = _heeded(hosted, home, commit)
+    notes = _policy_notes(hosted, home, commit)
     return Destination(home, hosted, target, owner, remote.url, address.token if remote.https else "", notes)
 
 
-def _place(source: Repository, address: Address, hosted: Hosted) -> tuple[Remote, str]:
-    """The remote to push to, and who owns it: the repository itself, else a fork of the user's."""
+def _push_remote(source: Repository, address: Address, hosted: Hosted) -> tuple[Remote, str]:
+    """Return the remote to push to and its owner: the repository itself, else a fork that the user can push to."""
     seen: list[str] = []
     known = list(known_remotes(source, address, hosted))
     for remote, there in known:
@@ -77,16 +81,16 @@ def _place(source: Repository, address: Address, hosted: Hosted) -> tuple[Remote
         taken = names(source)
         called = next(name for name in ("upstream", "github", f"github-{len(taken)}") if name not in taken)
         fix = f"git remote add {called} {address.server}/{hosted.full_name}.git"
-        raise UsageError(f"No remote of {source.root} is {hosted.full_name}, or a fork of it.", fix)
+        raise UsageError(f"No remote of {source.root} is {hosted.full_name} or a fork of it.", fix)
     fork = f"gh repo fork {hosted.full_name} --remote"
     raise ConfigError(
-        f"You may not push to {hosted.full_name}, and no remote is a fork of yours.",
+        f"You may not push to {hosted.full_name}, and no remote is a fork of it that you may push to.",
         f"Fork it ({fork}), then try again.",
     )
 
 
 def known_remotes(source: Repository, address: Address, hosted: Hosted) -> Iterator[tuple[Remote, Hosted]]:
-    """The remotes that are the repository, and after them those that are forks of it."""
+    """Yield the remotes that are the repository, then those that are forks of it."""
     forks: list[tuple[Remote, Hosted]] = []
     client = connect(address)
     for remote in remotes(source, address):
@@ -94,7 +98,7 @@ def known_remotes(source: Repository, address: Address, hosted: Hosted) -> Itera
             yield remote, hosted
             continue
         try:
-            with asking(f"read {remote.repository}", "metadata: read"):
+            with translate_errors(f"read {remote.repository}", "metadata: read"):
                 there = client.get_repo(remote.repository)
                 origin = there.source or there.parent if there.fork else None
         except (UsageError, ConfigError):
@@ -107,12 +111,12 @@ def known_remotes(source: Repository, address: Address, hosted: Hosted) -> Itera
 
 
 def _url(remote: Remote, there: Hosted, address: Address) -> str:
-    """By its present name: a token follows no redirect."""
+    """Return the URL with the repository's current name, because a token is not sent along a redirect."""
     return f"{address.server}/{there.full_name}.git" if remote.https else remote.url
 
 
 def _target(source: Repository, hosted: Hosted, remote: Remote, commit: str) -> str:
-    """The branch to merge into: the default one, or the one that the present branch follows; `commit` is on it."""
+    """Return the branch to merge into: the default branch or the current branch's upstream, if `commit` is on it."""
     names = [hosted.default_branch]
     head = source._git("symbolic-ref", "-q", "--short", "HEAD", ok=(0, 1)).decode("utf-8", "replace").strip()
     followed = (
@@ -121,24 +125,27 @@ def _target(source: Repository, hosted: Hosted, remote: Remote, commit: str) -> 
     names += [followed.removeprefix("refs/heads/")] if followed.startswith("refs/heads/") else []
     for name in dict.fromkeys(names):
         try:
-            with asking(f"compare commits of {hosted.full_name}", "contents: read"):
+            with translate_errors(f"compare commits of {hosted.full_name}", "contents: read"):
                 if hosted.compare(name, commit).ahead_by == 0:
                     return name
-        except UsageError:  # one of the two is not there
+        except UsageError:  # the branch or the commit is not on the server
             continue
     raise UsageError(
         f"The commit {commit[:10]} is not on the branch {hosted.default_branch} of {hosted.full_name}.",
-        f"Push it first; or git fetch {remote.called}, and begin with --base {remote.called}/{hosted.default_branch}.",
+        f"Push it first, or git fetch {remote.called} and start with --base {remote.called}/{hosted.default_branch}.",
     )
 
 
-def _heeded(hosted: Hosted, home: Address, commit: str) -> tuple[str, ...]:
-    """What is to be said of the project's policy on what an AI wrote. Who may write to it asks for it as its own."""
+def _policy_notes(hosted: Hosted, home: Address, commit: str) -> tuple[str, ...]:
+    """Return notes on the project's policy on AI-written changes; raise UsageError if it refuses the pull request.
+
+    A user with write access counts as having been asked by the project.
+    """
     asked = bool(hosted.permissions and hosted.permissions.push)
     try:
         policies = check_policies(hosted, home, commit, asked=asked)
-    except Skipped as refused:
+    except TriggerSkipped as refused:
         raise UsageError(
-            f"{home.repository} takes no such pull request. {refused}", "Use --branch, and ask there."
+            f"{home.repository} does not accept this pull request. {refused}", "Use --branch, and ask the project."
         ) from None
     return tuple(f"The project's policy on AI: {url}" for url in policies)

@@ -1,4 +1,4 @@
-"""What is worth telling of a run that proved nothing: what it tried, and the test that shows the issue."""
+"""Summary of a run that proved nothing: its attempts, and the test that shows the issue."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from aci.patch import is_test, is_test_config
-from aci.trial import some
-from agent.best import UNTOLD, verdict_of
-from agent.github.wishes import ASKED
-from agent.moves.gate import reason, wrong_reason
-from agent.standing import MAIN, tree_at
-from agent.synced import host_of
-from agent.traits import is_by_hand, stays
+from aci.proof.proof_run import format_names
+from aci.repository.patch import is_test, is_test_config
+from agent.engine.proof_step import BACKGROUND_NOTES, verdict_of
+from agent.github.task.task_text import REQUEST_ROLE
+from agent.phases.reproduction_gate import reason, wrong_reason
+from agent.run_state.merge_base import merge_data
+from agent.run_state.strategy_traits import is_by_hand, is_conversational
+from agent.run_state.turn_state import MAIN, tree_at
 from trajectories.records import Step
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
+    from agent.engine.engine import Engine
     from trajectories.records import Issue, Verdict
     from trajectories.trees import Trees
 
@@ -27,8 +27,10 @@ MOST_FILES = 4
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The steps of the last turn that was not by hand and of what came after it, as its proof; `began` is its tree,
-    `asked` what it was to do."""
+    """The steps from the last turn that was not by hand onwards, including its proof.
+
+    `began` is the tree that the turn started from, `asked` its request.
+    """
 
     trees: Trees
     steps: Sequence[Step]
@@ -36,35 +38,35 @@ class Work:
     asked: str
 
 
-def work_of(engine: Engine) -> Work:
+def last_work(engine: Engine) -> Work:
     trajectory, base = engine.trajectory, engine.run.base.tree
     turn = max((at for at, turn in enumerate(trajectory.turns) if not is_by_hand(turn.strategy)), default=0)
     start = trajectory.turns_at[turn] if turn else 0
     steps = [record for record in trajectory.records[start:] if isinstance(record, Step)]
-    host = next((step.tree for step in steps if host_of(step)), "")
+    host = next((step.tree for step in steps if merge_data(step)), "")
     began = host or (tree_at(trajectory, start, base) if turn else base)
     asked = trajectory.turns[turn].request if turn else _first_asked(engine.run.issue, trajectory.turns[0].strategy)
     return Work(engine.trees, steps, began, asked)
 
 
 def _first_asked(issue: Issue, strategy: str) -> str:
-    """What a run's first turn is to do: in a conversation about a pull request, the words of who asked."""
-    words = [comment.body for comment in issue.comments if comment.about == ASKED]
-    return words[-1] if words and stays(strategy) else issue.title
+    """Return the request of a run's first turn: in a conversation about a pull request, the requester's words."""
+    words = [comment.body for comment in issue.comments if comment.about == REQUEST_ROLE]
+    return words[-1] if words and is_conversational(strategy) else issue.title
 
 
-def tried(work: Work) -> list[str]:
-    """A line for each change that was put to the proof, or was left lying, and why it is not proven; oldest first."""
+def attempt_lines(work: Work) -> list[str]:
+    """Return a line for each change that was proved or left unsubmitted, with why it is not proven; oldest first."""
     proofs = {step.tree: verdict_of(step) for step in work.steps if step.author == "proof"}
     lines = [f"{_changes(work.trees, work.began, tree)}: {_why(verdict)}" for tree, verdict in proofs.items()]
     last = work.steps[-1].tree if work.steps else work.began
     if last not in proofs and any(not is_test(change.path) for change in work.trees.changed(work.began, last)):
-        lines.append(f"{_changes(work.trees, work.began, last)}: it was not handed in")
+        lines.append(f"{_changes(work.trees, work.began, last)}: it was not submitted")
     return list(dict.fromkeys(f"{line}." for line in lines))
 
 
 def _changes(trees: Trees, old: str, new: str) -> str:
-    """`Changed a.py and b.py`: source first, tests where there is nothing else."""
+    """Return `Changed a.py, b.py`: source files, or tests if nothing else changed."""
     paths = [change.path for change in trees.changed(old, new)]
     shown = [path for path in paths if not is_test(path)] or paths
     if not shown:
@@ -74,53 +76,58 @@ def _changes(trees: Trees, old: str, new: str) -> str:
 
 
 def _why(verdict: Verdict) -> str:
-    """The first of the proof's parts that is missing."""
+    """Return which part of the proof failed first."""
     if verdict.red is False:
         return "no test failed before the change, so none shows the issue"
     if verdict.green is False:
         return "the test that shows the issue still fails with it"
     if verdict.red_again is False:
-        return "its test passes without the change to the source, too"
+        return "its test also passes without the change to the source"
     if verdict.no_loss is False:
-        return f"what passed before fails with it ({some(verdict.lost)})" if verdict.lost else "it breaks the tests"
-    note = next((note for note in verdict.notes if not UNTOLD.match(note)), "")
+        return (
+            f"it breaks tests that passed before ({format_names(verdict.lost)})"
+            if verdict.lost
+            else "it breaks the tests"
+        )
+    note = next((note for note in verdict.notes if not BACKGROUND_NOTES.match(note)), "")
     return (note or "it could not be judged").rstrip(".")
 
 
 def red_test(work: Work, issue: str) -> str:
-    """The diff that adds the test that was seen red on the base's source; "" without one."""
+    """Return the diff that adds the test that failed on the base's source; "" without one."""
     trees, base = work.trees, work.began
-    for tree, red in _seen_red(work, issue):
+    for tree, red in _failing_test_trees(work, issue):
         new = [change.path for change in trees.changed(base, tree) if change.status == "A" and is_test(change.path)]
         if new if red is None else {each["path"] for each in red} & set(new):
             return trees.diff(base, trees.overlay(base, tree, new))
     return ""
 
 
-def how_red(work: Work, issue: str) -> str:
-    """How the test fails that was seen red before any source was changed: a line, "" without one."""
-    for _, red in _seen_red(work, issue):
+def failure_line(work: Work, issue: str) -> str:
+    """Return a line on how a test fails that failed before any source was changed; "" without one."""
+    for _, red in _failing_test_trees(work, issue):
         if red:
             return f"{red[0]['id']} fails: {reason(red[0])}".rstrip(": ")
     return ""
 
 
 def only_tests(work: Work, tree: str) -> bool:
-    """Whether all that `tree` changes are tests."""
+    """Whether `tree` changes only tests."""
     return all(_tests_only(change.path) for change in work.trees.changed(work.began, tree))
 
 
-def gave_up(engine: Engine, work: Work) -> str:
-    """What a model said that did nothing any more: the longest of its last replies without an action; "" of one that
-    was at work to the end."""
+def final_talk(engine: Engine, work: Work) -> str:
+    """Return the longest of the model's final replies without an action; "" if it acted until the end."""
     replied = [step for step in reversed(work.steps) if step.branch == MAIN and step.reply is not None]
     talk = takewhile(lambda step: not step.actions, replied)
     return max((engine.trajectory.replies[MAIN, step.reply or 0].text for step in talk), key=len, default="")
 
 
-def _seen_red(work: Work, issue: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]] | None]]:
-    """Trees with new tests that failed for the issue's reason, latest first: as a proof found, or else a run of the
-    tests before any source was changed, with its failures."""
+def _failing_test_trees(work: Work, issue: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]] | None]]:
+    """Yield trees with new tests that failed for the issue's reason, latest first, those that a proof ran first.
+
+    Trees from a test run before any source was changed follow, each with its failures.
+    """
     for step in reversed(work.steps):
         if step.author == "proof" and verdict_of(step).red:
             yield step.tree, None

@@ -1,7 +1,7 @@
-"""Whether a patch may be published, by the files that it makes: not by its own text, which can say anything.
+"""The check whether a patch may be published, based on the files that result from it, not on the text of the diff.
 
-A patch is refused whole for one thing that no fix of an issue needs and an attack does. What honest fixes need too, but
-runs without anybody asking for it or is easily overlooked, is flagged, and stands first in the pull request.
+The whole patch is refused for a single change that an attack needs and a fix does not. Changes that honest fixes need
+as well, but that run automatically or are easily overlooked, are flagged and listed first in the pull request.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from aci.cleaning import visible
-from aci.view import mask
-from agent.github.ci_names import ci_names, is_mentioned
-from agent.github.contents import LARGEST_FILE, has_key, refused_content, unseen
-from agent.github.runs_itself import why_flagged
-from agent.github.unwelcome import collision, refused_name, refused_path, spellings
+from aci.observation.output_text import mask_secrets
+from aci.observation.sanitized_text import escape_invisible
+from agent.github.pull_request.autorun_files import why_flagged
+from agent.github.pull_request.ci_names import ci_names, is_mentioned
+from agent.github.pull_request.forbidden_contents import LARGEST_FILE, content_refusal, has_key, invisible_content
+from agent.github.pull_request.protected_paths import case_collision, name_refusal, path_refusal, spellings
 
 if TYPE_CHECKING:
-    from aci.outbox import Changed
+    from aci.repository.publish_store import ChangedPath
 
 MOST_FILES = 100
 MOST_BYTES = 20_000_000
-"""Of all changed files together."""
-MOST_TOLD = 10
-BY_CI = "is named in the configuration of CI"
+"""Maximum size of all changed files together."""
+MOST_REASONS = 10
+BY_CI = "is named in the CI configuration"
 PLAIN = ("100644", "100755")
 KINDS = {"120000": "a link", "160000": "a submodule"}
 
 
 class Store(Protocol):
-    """What holds both trees: an outbox."""
+    """The store that holds both trees, such as `PublishStore`."""
 
-    def changes(self, base: str, tree: str) -> Sequence[Changed]: ...
+    def changes(self, base: str, tree: str) -> Sequence[ChangedPath]: ...
     def paths(self, rev: str) -> tuple[str, ...]: ...
     def blob(self, id: str) -> bytes: ...
     def read(self, rev: str, path: str, limit: int = ...) -> bytes | None: ...
@@ -40,20 +40,26 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """`refused` says in a sentence each why the patch is not published; with none it may be. `flagged` are paths to
-    look at first, and why, to complete "`path` …"."""
+class PatchFindings:
+    """Result of the check. `refused` holds sentences on why the patch may not be published; empty if it may.
+
+    `flagged` maps paths to look at first to a reason that completes "`path` …".
+    """
 
     refused: tuple[str, ...] = ()
     flagged: Mapping[str, str] = field(default_factory=dict)
 
 
-def judge(store: Store, base: str, tree: str, size: int, largest: int, secrets: Collection[str] = ()) -> Findings:
-    """What is wrong with a patch of `size` bytes that makes `tree` of `base`. `largest` is what a patch may have, in
-    bytes; `secrets` are values that may stand nowhere."""
+def check_patch(
+    store: Store, base: str, tree: str, size: int, largest: int, secrets: Collection[str] = ()
+) -> PatchFindings:
+    """Check a patch of `size` bytes that turns `base` into `tree`.
+
+    `largest` is the maximum size of a patch in bytes; `secrets` are values that must not occur anywhere.
+    """
     changes = store.changes(base, tree)
-    if refused := tuple(_too_much(changes, store, size, largest)):
-        return Findings(refused)
+    if refused := tuple(_size_problems(changes, store, size, largest)):
+        return PatchFindings(refused)
     known = spellings(store.paths(tree))
     gone = {change.old for change in changes if not change.new_mode.strip("0")}
     flagged: dict[str, str] = {}
@@ -64,22 +70,22 @@ def judge(store: Store, base: str, tree: str, size: int, largest: int, secrets: 
         flags = [why_flagged(path, is_executable) or (BY_CI if is_mentioned(path, named) else "")]
         if not change.new_mode.strip("0"):
             flags = [f"{flag} (removed)" for flag in flags if flag]
-        elif change.new not in gone and not why:  # else it is moved
+        elif change.new not in gone and not why:  # otherwise the file was moved
             was, now = store.blob(change.old) if change.old.strip("0") else None, store.blob(change.new)
-            why = refused_content(was, now, secrets)
-            flags.append(unseen(was, now))
-        refused += (f"{mask(shown(path), secrets)}: {why}.",) if why else ()
+            why = content_refusal(was, now, secrets)
+            flags.append(invisible_content(was, now))
+        refused += (f"{mask_secrets(format_path(path), secrets)}: {why}.",) if why else ()
         flagged |= {path: "; ".join(filter(None, flags))} if any(flags) else {}
-    more = (f"And {len(refused) - MOST_TOLD} more.",) if len(refused) > MOST_TOLD else ()
-    return Findings((*refused[:MOST_TOLD], *more), flagged)
+    more = (f"And {len(refused) - MOST_REASONS} more.",) if len(refused) > MOST_REASONS else ()
+    return PatchFindings((*refused[:MOST_REASONS], *more), flagged)
 
 
-def shown(path: str) -> str:
-    """A path as it can stand in a comment: in code, in one line, without what is not seen."""
-    return f"`{visible(path).replace('`', '')[:200]}`"
+def format_path(path: str) -> str:
+    """Return a path for a comment: as code, on one line, without invisible characters."""
+    return f"`{escape_invisible(path).replace('`', '')[:200]}`"
 
 
-def _too_much(changes: Sequence[Changed], store: Store, size: int, largest: int) -> Iterator[str]:
+def _size_problems(changes: Sequence[ChangedPath], store: Store, size: int, largest: int) -> Iterator[str]:
     if not changes:
         yield "The patch changes nothing."
     if size > largest:
@@ -90,30 +96,30 @@ def _too_much(changes: Sequence[Changed], store: Store, size: int, largest: int)
         yield f"The changed files have more than {MOST_BYTES:,} bytes together."
 
 
-def _refused_entry(change: Changed, store: Store) -> str:
-    """What is wrong by path, kind, mode and size alone."""
-    if why := refused_path(change.path):
+def _refused_entry(change: ChangedPath, store: Store) -> str:
+    """Return why the change is refused by path, kind, mode or size alone; "" if it is not."""
+    if why := path_refusal(change.path):
         return why
     there = [
         (mode, id) for mode, id in ((change.old_mode, change.old), (change.new_mode, change.new)) if mode.strip("0")
     ]
     for mode, id in there:
         if mode not in PLAIN:
-            return f"it is {KINDS.get(mode, 'no file')}"
+            return f"it is {KINDS.get(mode, 'not a file')}"
         if change.new_mode in PLAIN and (size := store.size(id)) > LARGEST_FILE:
             return f"it has {size:,} bytes"
     if there[0][0] != there[-1][0] or (change.status == "A" and change.new_mode != PLAIN[0]):
-        return "it is made executable" if change.new_mode == PLAIN[1] else "it is executable no more"
+        return "it is made executable" if change.new_mode == PLAIN[1] else "it is no longer executable"
     return ""
 
 
-def _refused_name(change: Changed, known: Mapping[str, frozenset[str]], secrets: Collection[str]) -> str:
-    """What is wrong with a new file of this name."""
+def _refused_name(change: ChangedPath, known: Mapping[str, frozenset[str]], secrets: Collection[str]) -> str:
+    """Return why a new file of this name is refused; "" if it is not."""
     if change.status != "A":
         return ""
-    if why := refused_name(change.path):
+    if why := name_refusal(change.path):
         return why
     if has_key(change.path, secrets):
-        return "the name holds what looks like a key or a password"
-    other = collision(change.path, known)
-    return f"where case does not count it is the same as {shown(other)}" if other else ""
+        return "the name contains what looks like a key or a password"
+    other = case_collision(change.path, known)
+    return f"on a case-insensitive file system it is the same as {format_path(other)}" if other else ""

@@ -1,4 +1,4 @@
-"""Paths that no published patch touches or adds: what decides over the repository, and names that are traps."""
+"""Paths that no published patch may touch or add: files that control the repository, and deceptive names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-from aci.cleaning import visible
+from aci.observation.sanitized_text import escape_invisible
 
 _CI = re.compile(
     r"(?:.*/)?\.(?:github|gitlab|circleci|forgejo|gitea|buildkite|woodpecker|semaphore|teamcity|builds|azure-pipelines|azuredevops"
@@ -26,28 +26,28 @@ _OWNERS = re.compile(
     r"|\.?kodiak\.toml|\.?bors\.toml",
     re.IGNORECASE,
 )
-_OURS = re.compile(r"(?:.*/)?\.swe-agent\.toml", re.IGNORECASE)
+_OWN_SETTINGS = re.compile(r"(?:.*/)?\.swe-agent\.toml", re.IGNORECASE)
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[ .].*)?", re.IGNORECASE)
 _SHELL = re.compile(r"[`;|&<>\"*?\\:]|\$[({]")
-"""What a script that lists files would obey, or Windows cannot hold."""
+"""Characters that a script which lists files would interpret, or that Windows does not allow in names."""
 HARMLESS = (".gitignore", ".gitkeep")
-"""Of git's own files: they say only what is not committed."""
+"""Git's own files that are allowed: they only affect what is committed."""
 LONGEST_NAME, LONGEST_PATH = 200, 1000
 """Bytes."""
 
 
-def refused_path(path: str) -> str:
-    """Why no patch may touch this path; "" where it may."""
+def path_refusal(path: str) -> str:
+    """Return why no patch may touch this path; "" if it may."""
     names = path.split("/")
-    if any(map(_is_gits, names)):
-        return "git and GitHub take settings from it"
+    if any(map(_belongs_to_git, names)):
+        return "git and GitHub read settings from it"
     if path.startswith("/") or any(name in ("", ".", "..") for name in names):
         return "the path leads out of the repository"
     if is_ci(path):
-        return "it says what CI runs"
-    if _OURS.fullmatch(_plain(path)):
-        return "it says what the Action itself runs"
-    return "it says who reviews changes, or merges them" if _OWNERS.fullmatch(_plain(path)) else ""
+        return "it configures what CI runs"
+    if _OWN_SETTINGS.fullmatch(_plain(path)):
+        return "it configures what the Action itself runs"
+    return "it configures who reviews or merges changes" if _OWNERS.fullmatch(_plain(path)) else ""
 
 
 def is_ci(path: str) -> bool:
@@ -55,22 +55,22 @@ def is_ci(path: str) -> bool:
     return _CI.fullmatch(_plain(path)) is not None
 
 
-def refused_name(path: str) -> str:
-    """Why no patch may add a file of this name; "" where it may."""
+def name_refusal(path: str) -> str:
+    """Return why no patch may add a file of this name; "" if it may."""
     names = path.split("/")
-    if visible(path) != path or "\n" in path or "\t" in path or "\ufffd" in visible(path):
-        return "the name has characters that are not seen"
+    if escape_invisible(path) != path or "\n" in path or "\t" in path or "\ufffd" in escape_invisible(path):
+        return "the name has invisible characters"
     if _SHELL.search(path) or any(name[:1] in "- " or name[-1:] in ". " for name in names):
-        return "a shell or Windows would read the name as something else"
+        return "a shell or Windows would interpret the name differently"
     if any(map(_DEVICES.fullmatch, names)):
-        return "the name is a device's on Windows"
+        return "the name is reserved for a device on Windows"
     if len(path.encode()) > LONGEST_PATH or any(len(name.encode()) > LONGEST_NAME for name in names):
         return "the name is too long for some systems"
     return ""
 
 
 def spellings(paths: Iterable[str]) -> Mapping[str, frozenset[str]]:
-    """How files and folders are spelt, by what a system that ignores case takes them for."""
+    """Return the spellings of files and folders, keyed by their case-insensitive form."""
     found: dict[str, set[str]] = {}
     for path in paths:
         for part in accumulate(path.split("/"), "{}/{}".format):
@@ -78,16 +78,16 @@ def spellings(paths: Iterable[str]) -> Mapping[str, frozenset[str]]:
     return {plain: frozenset(spelt) for plain, spelt in found.items()}
 
 
-def collision(path: str, known: Mapping[str, frozenset[str]]) -> str:
-    """Another spelling of the path, or of a folder on the way to it; "" for none."""
+def case_collision(path: str, known: Mapping[str, frozenset[str]]) -> str:
+    """Return another spelling of the path or of one of its parent folders; "" for none."""
     for part in accumulate(path.split("/"), "{}/{}".format):
         if others := known.get(_plain(part), frozenset()) - {part}:
             return min(others)
     return ""
 
 
-def _is_gits(name: str) -> bool:
-    """`.git`, `.gitmodules`, `.lfsconfig`, …, also as Windows and macOS read them (`GIT~1`, `.git.`, `.git::$DATA`)."""
+def _belongs_to_git(name: str) -> bool:
+    """Whether a name belongs to git (`.git`, `.gitmodules`, …), also as Windows or macOS read it (`GIT~1`, `.git.`)."""
     plain = _plain(name)
     if name in HARMLESS or plain.startswith((".github", ".gitlab", ".gitea")):
         return False
@@ -95,6 +95,6 @@ def _is_gits(name: str) -> bool:
 
 
 def _plain(path: str) -> str:
-    """A name as a system takes it that knows neither case nor accents in two forms nor characters without width."""
+    """Return a name as a file system sees it that ignores case, Unicode normal forms and zero-width characters."""
     folded = unicodedata.normalize("NFKC", path).casefold()
     return re.sub(r"[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", "", folded)

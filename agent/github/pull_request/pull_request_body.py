@@ -1,6 +1,6 @@
-"""What a pull request says: what was wrong, what was changed, what proves it, where to look first, what it cost.
+"""Text of a pull request: cause, change, proof, where a reviewer should look first, cost.
 
-Short and true: every sentence is either the model's on this change, or read off the verdict and the diff.
+Every sentence is either the model's own about this change, or derived from the verdict and the diff.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aci.commands import named_files
-from agent.github.looking import look_first
-from agent.github.neutral import LONGEST_NAME, code, fenced, named, neutral
-from agent.github.template import filled
+from aci.testing.suite_command import named_files
+from agent.github.pull_request.pull_request_template import fill_template
+from agent.github.pull_request.review_focus import review_lines
+from agent.github.pull_request.text_escaping import LONGEST_NAME, code, code_block, escape_markdown, format_name
 
 if TYPE_CHECKING:
-    from agent.github.handover import Outcome
+    from agent.github.task.result_file import Outcome
 
 LONGEST = 60_000
-"""Characters; GitHub takes 65,536. Each part has its own limit, and together they stay below this: nothing is cut off,
-so that no part can push out another."""
+"""Characters; GitHub accepts 65,536. Each part has its own limit, and together they stay below this. Nothing is cut
+off, so no part can displace another."""
 MOST_NAMED, MOST_COMMANDS, MOST_CHECKS = 3, 12, 10
 LONGEST_COMMAND, LONGEST_COMMANDS = 2_000, 4_000
 SUITE = re.compile(
@@ -32,7 +32,7 @@ _ABSOLUTE = re.compile(
     r"""(?P<quote>['"])/[^'"\n]*/(?P<quoted>[^'"/\n]+)(?P=quote)"""
     r"""|(?:(?<![^\s=:;&|(>'"])|(?<=\s-[A-Za-z]))/(?!dev/)(?:(?:\\.|[^\s/'"=:\\])+/)+(?P<bare>(?:\\.|[^\s/'"=:;)\\])+)"""
 )
-"""A path on the machine where the tests ran, of which its last name is told."""
+"""An absolute path on the machine where the tests ran; only its last name is shown."""
 PART = re.compile(r"^Only the \d+ tests that had passed|^The suite .*(?:not finished|timed out)")
 
 
@@ -44,11 +44,12 @@ def body(
     template: str = "",
     notes: Sequence[str] = (),
 ) -> str:
-    """The text of a pull request for issue `number` with this diff, in the repository's `template` if it has one.
+    """Return the text of a pull request for issue `number` with this diff, in the repository's `template` if any.
 
-    `flagged` are paths to look at first, and why, to complete "`path` …"; `notes` are sentences of ours that follow.
+    `flagged` maps paths to look at first to a reason that completes "`path` …"; `notes` are trusted sentences that
+    follow.
     """
-    looks = look_first(outcome, diff, flagged or {})
+    looks = review_lines(outcome, diff, flagged or {})
     parts = {
         "fixes": f"Fixes #{number}." if number else "",
         "what": what(outcome, diff),
@@ -56,42 +57,42 @@ def body(
         "look": "\n".join(["**Look first at**", *(f"- {line}" for line in looks)]) if looks else "",
         "cost": "\n\n".join([*notes, cost(outcome)]),
     }
-    text = filled(template, parts) if template.strip() else ""
+    text = fill_template(template, parts) if template.strip() else ""
     return text if 0 < len(text) <= LONGEST else "\n\n".join(filter(None, parts.values()))
 
 
 def what(outcome: Outcome, diff: str) -> str:
-    """What was wrong and what was changed, in the words of who changed it; else only where."""
-    told = neutral(f"{_sentence(outcome.cause)} {_sentence(outcome.change)}".strip())
-    if told:
-        return told
+    """Return cause and change in the model's words; without any, only the changed files."""
+    summary = escape_markdown(f"{_sentence(outcome.cause)} {_sentence(outcome.change)}".strip())
+    if summary:
+        return summary
     files = list(dict.fromkeys(re.findall(r"(?m)^diff --git a/.* b/(.*)$", diff)))
-    return f"Changes {_some(files)}." if files else ""
+    return f"Changes {_first_names(files)}." if files else ""
 
 
 def proof(outcome: Outcome, without: str = "this change") -> str:
-    """What was seen to fail `without` it and to pass with it, in sentences; and what was not."""
+    """Return in sentences what failed `without` the change and passes with it, and what was not judged."""
     verdict = outcome.result["verdict"]
-    lines = [_reproduced(verdict, without), _kept(verdict), *_checked(verdict)]
+    lines = [_reproduction_sentence(verdict, without), _regression_sentence(verdict), *_check_sentences(verdict)]
     head = "**Proof:**" if verdict["kind"] in ("verified", "faster") else "**Not proven:**"
     return " ".join([head, *filter(None, lines)])
 
 
 def commands(outcome: Outcome) -> str:
-    """The commands that repeat the proof in a checkout of the pull request's branch, folded."""
+    """Return a folded block of the commands that repeat the proof in a checkout of the pull request's branch."""
     lines = list(outcome.result["verdict"]["commands"])
     if not lines or len(lines) > MOST_COMMANDS or not outcome.base:
         return ""
     lines = [_ABSOLUTE.sub(lambda found: found["quoted"] or found["bare"], line) for line in lines]
-    lines = _in_place([line for line in lines if line != "git apply patch.diff"], outcome.base[:12])
+    lines = _branch_commands([line for line in lines if line != "git apply patch.diff"], outcome.base[:12])
     if not lines or max(map(len, lines)) > LONGEST_COMMAND or sum(map(len, lines)) > LONGEST_COMMANDS:
         return ""
-    told = fenced("\n".join(lines), "sh")
-    return f"<details><summary>Repeat it in a checkout of this branch</summary>\n\n{told}\n\n</details>"
+    block = code_block("\n".join(lines), "sh")
+    return f"<details><summary>Repeat the proof in a checkout of this branch</summary>\n\n{block}\n\n</details>"
 
 
-def _in_place(lines: Sequence[str], base: str) -> list[str]:
-    """The commands without a file for the patch, which the branch holds: what is taken out of it comes back."""
+def _branch_commands(lines: Sequence[str], base: str) -> list[str]:
+    """Return the commands without a patch file: they take the source changes out of the branch and restore them."""
     at = next((n for n, line in enumerate(lines) if line.startswith("git apply -R ")), None)
     if at is None:
         return [*lines]
@@ -105,82 +106,84 @@ def _in_place(lines: Sequence[str], base: str) -> list[str]:
 
 
 def cost(outcome: Outcome) -> str:
-    """Who wrote it and what it took, in a line."""
+    """Return a line with the model, the time and the price of the run."""
     usage, seconds = outcome.result["usage"], outcome.result["seconds"]
-    scripted = outcome.model.partition(":")[0] in ("scripted", "replay")  # what follows is a path on some machine
+    scripted = outcome.model.partition(":")[0] in ("scripted", "replay")  # a path on some machine follows
     who = f"swe-agent with {'a recorded model' if scripted else code(outcome.model)}" if outcome.model else "swe-agent"
     took = f"{seconds / 60:.0f} min" if seconds >= 100 else f"{seconds:.0f} s"
     paid = " (price unknown)" if usage["dollars"] is None else f" for {price(usage['dollars'])}"
     paid = paid if usage["calls"] and usage["dollars"] != 0 else ""
-    return f"Made by {who} in {took}{paid}. It waits for a person's review."
+    return f"Made by {who} in {took}{paid}. It needs review by a person."
 
 
 def price(dollars: float) -> str:
-    """Dollars for people: what is small is not nothing."""
+    """Return an amount in dollars for people; small amounts are not rounded to zero."""
     return f"${dollars:.2f}" if dollars >= 0.1 or not dollars else f"${max(dollars, 0.001):.3f}"
 
 
-def _reproduced(verdict: Mapping[str, Any], change: str) -> str:
+def _reproduction_sentence(verdict: Mapping[str, Any], change: str) -> str:
     tests, red, green, again = verdict["tests"], verdict["red"], verdict["green"], verdict["red_again"]
     if red is None and green is None:
         return "" if verdict["kind"] == "faster" else "No test shows the issue."
     named, many = _tests(tests) if tests else "The test", len(tests) > 1
     fail, passes = ("fail", "pass") if many else ("fails", "passes")
     if red and green and again:
-        return f"{named} {fail} without {change}, {passes} with it, and {fail} again with only its source taken out."
+        return f"{named} {fail} without {change}, {passes} with it, and {fail} again when only its source is removed."
     without = f"{fail} without {change}" if red else f"{passes} without {change}, too"
     within = "was not judged with it" if green is None else f"{passes if green else fail} with it"
-    still = f"; with its source taken out {'they' if many else 'it'} still {passes}" if green and again is False else ""
+    still = f"; without its source change {'they' if many else 'it'} still {passes}" if green and again is False else ""
     return f"{named} {without} and {within}{still}."
 
 
-def _kept(verdict: Mapping[str, Any]) -> str:
+def _regression_sentence(verdict: Mapping[str, Any]) -> str:
     notes, lost = verdict["notes"], verdict["lost"]
     if lost:
-        return f"{_some(lost)} passed before, and no longer {'do' if len(lost) > 1 else 'does'}."
+        return f"{_first_names(lost)} passed before, and no longer {'do' if len(lost) > 1 else 'does'}."
     if verdict["no_loss"] is None:
-        return "Whether what passed before still passes was not judged."
+        return "The other tests were not judged, so it may break some."
     if not verdict["no_loss"] or any(note.startswith("No test ran") for note in notes):
-        return "No other test ran, so nothing shows what else it may break."
+        return "No other test ran, so it may break something else."
     ran = next((match for note in notes if (match := SUITE.match(note))), None)
     if ran is None or not ran["passed"]:
-        return "All that passed before still passes."
+        return "All tests that passed before still pass."
     failing = f", {ran['failed']} failed as before" if ran["failed"] else ""
-    part = "; the suite was not run to its end" if any(map(PART.search, notes)) else ""
-    return f"All that passed before still passes ({ran['passed']} passed{_scope(verdict)}{failing}{part})."
+    part = "; the suite did not run to its end" if any(map(PART.search, notes)) else ""
+    return f"All tests that passed before still pass ({ran['passed']} passed{_scope(verdict)}{failing}{part})."
 
 
 def _scope(verdict: Mapping[str, Any]) -> str:
-    """Where it ran, if the command names files: it is not the whole suite then."""
+    """Return the files that the suite's command names, if any: only these ran then."""
     lines = list(verdict["commands"])
     ahead = lines[: next((n for n, line in enumerate(lines) if line.startswith("git apply -R ")), None)]
     suite = ahead[-1] if ahead and lines.count(ahead[-1]) == 1 else ""
     files = list(dict.fromkeys(named_files(suite[:LONGEST_COMMAND])))
-    return f" in {_some(files)}" if files else ""
+    return f" in {_first_names(files)}" if files else ""
 
 
-def _checked(verdict: Mapping[str, Any]) -> list[str]:
+def _check_sentences(verdict: Mapping[str, Any]) -> list[str]:
     clean = [line.partition(":")[0] for line in verdict["checks"] if line.endswith(": nothing new")]
-    names = [neutral(name[:LONGEST_NAME]) for name in clean[:MOST_CHECKS]]
-    told = [f"Nothing new from {_joined(names)}."] if names else []
+    names = [escape_markdown(name[:LONGEST_NAME]) for name in clean[:MOST_CHECKS]]
+    sentences = [f"Nothing new from {_joined(names)}."] if names else []
     reasons: dict[str, list[str]] = {}
     for match in filter(None, map(NOT_RUN.fullmatch, verdict["checks"])):
         reasons.setdefault(match[2].removeprefix("it is "), []).append(match[1][:LONGEST_NAME])
     for why, which in [*reasons.items()][:MOST_NAMED]:
-        told.append(f"Not run here: {neutral(', '.join(which[:MOST_CHECKS]))} ({neutral(why[:LONGEST_NAME])}).")
-    return told
+        sentences.append(
+            f"Not run here: {escape_markdown(', '.join(which[:MOST_CHECKS]))} ({escape_markdown(why[:LONGEST_NAME])})."
+        )
+    return sentences
 
 
 def _tests(names: Sequence[str]) -> str:
-    """Few by their names, many by their files."""
+    """Return a few tests by their names, many by their files."""
     files = Counter(name.partition("::")[0] for name in names if "::" in name)
     if len(names) <= MOST_NAMED or files.total() < len(names) or len(files) > MOST_NAMED:
-        return _some(names)
-    return _joined([f"{count} test{'s' * (count > 1)} in {named(path)}" for path, count in files.items()])
+        return _first_names(names)
+    return _joined([f"{count} test{'s' * (count > 1)} in {format_name(path)}" for path, count in files.items()])
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = [named(name) for name in names[:MOST_NAMED]]
+def _first_names(names: Sequence[str]) -> str:
+    shown = [format_name(name) for name in names[:MOST_NAMED]]
     more = len(names) - len(shown)
     return _joined([*shown, f"{more} more"] if more > 0 else shown)
 

@@ -1,7 +1,7 @@
-"""A run's patch as a draft pull request: intent, do, result on the record, so that it is opened once.
+"""Delivery of a run's patch as a draft pull request, exactly once.
 
-A process may die between any two of these. Who goes on looks first: is the branch there, at our commit? Is there a pull
-request from it?
+The journal records the intent and the result. The process may die in between, so a resumed run first checks whether the
+branch exists at the recorded commit and whether a pull request from it exists.
 """
 
 from __future__ import annotations
@@ -12,90 +12,99 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.github.address import address_of
-from agent.github.pull import Opened, branches, open_pull
+from agent.github.api.github_urls import address_of
+from agent.github.api.pull_requests import OpenedPullRequest, branches, open_pull
 from trajectories.errors import UsageError
-from trajectories.plumbing import encode
+from trajectories.git_commands import encode
 from trajectories.records import Note
 
 if TYPE_CHECKING:
-    from aci.outbox import Outbox
-    from agent.engine import Engine
-    from agent.github.destination import Destination
-    from agent.solve import Result
+    from aci.repository.publish_store import PublishStore
+    from agent.engine.engine import Engine
+    from agent.engine.run_lifecycle import Result
+    from agent.github.pull_request.destination import Destination
 
 EFFECT = "request"
 TRIES = 20
-"""Branches of an issue that may be taken."""
+"""Branch names that are tried for an issue."""
 
 
 def deliver_request(engine: Engine, result: Result) -> None:
-    """Open the pull request of a run that ends, if its patch is proven and it has none yet."""
+    """Open the pull request of a run that ends, if its patch is proven and no delivery is recorded yet."""
     if any(note.kind == "done" and note.data.get("effect") == EFFECT for note in engine.trajectory.notes):
         return
     if not result.exit.verdict.verified:
-        not_proven(engine)
-    elif why := request(engine, result):
-        _kept_back(engine, f"No pull request was opened: {why}")
+        record_not_proven(engine)
+    elif why := open_request(engine, result):
+        _record_unpublished(engine, f"No pull request was opened: {why}")
 
 
 def check(engine: Engine) -> None:
-    """Raises UsageError, and what `destination` raises, where no pull request could be opened for this run."""
+    """Raise UsageError, or what `destination` raises, if no pull request can be opened for this run."""
     if not engine.run.issue.url:
-        raise UsageError("This run's issue is not one on GitHub.", f"Its patch is in {_patch(engine)}: `git apply` it.")
+        raise UsageError("This run's issue is not on GitHub.", f"Its patch is in {_patch(engine)}: `git apply` it.")
     _destination(engine)
 
 
-def asked_for(engine: Engine, result: Result) -> None:
-    """Open the pull request that a user asks for after the run's end, proven or not; nothing where one is open, or
-    nothing was changed. Raises UsageError for a patch that may not be published, and as `request`."""
-    if result.patch and not result.pull and (why := request(engine, result)):
+def deliver_on_request(engine: Engine, result: Result) -> None:
+    """Open the pull request that a user requests after the run's end, whether or not the patch is proven.
+
+    Do nothing if a pull request is open or the patch is empty. Raises UsageError for a patch that may not be published,
+    and what `request` raises.
+    """
+    if result.patch and not result.pull and (why := open_request(engine, result)):
         raise UsageError(f"No pull request can be opened: {why}", f"The patch is in {_patch(engine)}.")
 
 
-def request(engine: Engine, result: Result) -> str:
-    """Open a draft pull request with what the run came to, or the one that was begun; return why its patch may not be
-    published, if so. Raises as `check`, `push` and `open_pull`; the run stays resumable."""
-    from aci.outbox import outbox
-    from agent.github.checking import judge
-    from agent.github.rules import load_rules
-    from agent.github.telling import outcome_of
-    from agent.github.writing import drafted
+def open_request(engine: Engine, result: Result) -> str:
+    """Open a draft pull request with the run's patch, or complete the one that was started.
+
+    Return the reasons if the patch may not be published, else "". Raises what `check`, `push` and `open_pull` raise;
+    the run stays resumable.
+    """
+    from aci.repository.publish_store import open_publish_store
+    from agent.github.api.action_inputs import load_rules
+    from agent.github.pull_request.patch_check import check_patch
+    from agent.github.pull_request.pull_request_draft import build_draft
+    from agent.github.pull_request.run_outcome import outcome_of
 
     place = _destination(engine)
-    with outbox(engine.repository, engine.trees.path / "objects") as box:
+    with open_publish_store(engine.repository, engine.trees.path / "objects") as box:
         base, diff = engine.run.base.commit, encode(result.patch.diff)
         tree = box.tree(base, diff)
-        findings = judge(box, base, tree, len(diff), load_rules().max_patch, engine.secrets)
+        findings = check_patch(box, base, tree, len(diff), load_rules().max_patch, engine.secrets)
         if findings.refused:
             return " ".join(findings.refused)
-        draft = drafted(box, base, tree, outcome_of(engine, result), place.home.number)
+        draft = build_draft(box, base, tree, outcome_of(engine, result), place.home.number)
         text = draft.text(findings.flagged, place.notes)
         branch = _push(engine, box, place, draft.tree, draft.message)
     opened = open_pull(place.hosted, f"{place.owner}:{branch}", place.target, draft.title, text)
-    engine.journal.append(Note("main", "done", _words(opened), {"effect": EFFECT, "url": opened.url}))
+    engine.journal.append(Note("main", "done", _opened_message(opened), {"effect": EFFECT, "url": opened.url}))
     return ""
 
 
 def _destination(engine: Engine) -> Destination:
-    """Raises UsageError where the run's proof is of more than a patch on top of its commit would publish."""
-    from agent.github.destination import destination
+    """Return the destination; raise UsageError if the run started from uncommitted changes.
+
+    The proof covers these changes, and the pull request would not contain them.
+    """
+    from agent.github.pull_request.destination import destination
 
     if engine.run.base.changes:
         raise UsageError(
-            "This run began with changes that are not committed.",
+            "This run started with uncommitted changes.",
             f"Commit and push them, then `swe-agent fix --issue {engine.run.issue.url} --pr`.",
         )
     return destination(engine.repository, address_of(engine.run.issue.url), engine.run.base.commit)
 
 
-def not_proven(engine: Engine) -> None:
-    """Say that a patch which is not proven was kept back, and how to have it all the same."""
-    again = f"To open one all the same: swe-agent resume {engine.run.id} --pr."
-    _kept_back(engine, f"No pull request was opened, since the patch is not proven. {again}")
+def record_not_proven(engine: Engine) -> None:
+    """Record that a patch was not published because it is not proven, and how to publish it anyway."""
+    again = f"To open one anyway: swe-agent resume {engine.run.id} --pr."
+    _record_unpublished(engine, f"No pull request was opened, because the patch is not proven. {again}")
 
 
-def _kept_back(engine: Engine, why: str) -> None:
+def _record_unpublished(engine: Engine, why: str) -> None:
     engine.journal.append(Note("main", "done", f"{why} The patch is in {_patch(engine)}.", {"effect": EFFECT}))
 
 
@@ -103,15 +112,15 @@ def _patch(engine: Engine) -> Path:
     return engine.journal.directory / "patch.diff"
 
 
-def _push(engine: Engine, box: Outbox, place: Destination, tree: str, message: str) -> str:
-    """The branch that holds the commit, on the server."""
-    from aci.pushing import Moved, push, tip
+def _push(engine: Engine, box: PublishStore, place: Destination, tree: str, message: str) -> str:
+    """Push the commit to a free branch and return the branch's name."""
+    from aci.repository.push import BranchMoved, branch_tip, push
 
-    begun = _begun(engine)
+    begun = _last_intent(engine)
     at = int(begun.get("at", time.time()))
     commit = box.commit(tree, engine.run.base.commit, message, at)
     for branch in _names(place.home.number, str(begun.get("branch", ""))):
-        there = tip(box, branch, place.url, place.token)
+        there = branch_tip(box, branch, place.url, place.token)
         if there and there == (begun.get("commit") if branch == begun.get("branch") else ""):
             return branch
         if there:
@@ -120,15 +129,17 @@ def _push(engine: Engine, box: Outbox, place: Destination, tree: str, message: s
         engine.journal.append(Note("main", "intent", EFFECT, data))
         try:
             push(box, commit, branch, place.url, place.token)
-        except Moved:
-            if tip(box, branch, place.url, place.token) != commit:  # else a git that outlived its process was first
+        except BranchMoved:
+            if (
+                branch_tip(box, branch, place.url, place.token) != commit
+            ):  # else a git that outlived its process pushed it
                 continue
         return branch
-    raise UsageError(f"{TRIES} branches of issue {place.home.number} are there already.", "Delete some.")
+    raise UsageError(f"Issue {place.home.number} already has {TRIES} branches.", "Delete some.")
 
 
-def _begun(engine: Engine) -> dict[str, Any]:
-    """What the last intent says, if there is one."""
+def _last_intent(engine: Engine) -> dict[str, Any]:
+    """Return the data of the last recorded intent, or {}."""
     notes = [note for note in engine.trajectory.notes if note.kind == "intent" and note.data.get("effect") == EFFECT]
     return dict(notes[-1].data) if notes else {}
 
@@ -138,6 +149,6 @@ def _names(number: int, begun: str) -> Iterator[str]:
     return dropwhile(lambda name: begun in names and name != begun, names)
 
 
-def _words(opened: Opened) -> str:
+def _opened_message(opened: OpenedPullRequest) -> str:
     kind = "A draft pull request" if opened.draft else "A pull request"
     return " ".join(filter(None, [f"{kind} is open: {opened.url}", opened.said]))

@@ -1,4 +1,4 @@
-"""A patch that is to be published as it goes out: with an entry in the changelog, a title, a message and a text."""
+"""A patch ready for publication: with changelog entry, title, commit message and pull request text."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.github import changelog, style, template
-from agent.github.body import body
-from agent.github.neutral import named
+from agent.github.pull_request import changelog_entry, commit_style, pull_request_template
+from agent.github.pull_request.pull_request_body import body
+from agent.github.pull_request.text_escaping import format_name
 
 if TYPE_CHECKING:
-    from aci.outbox import Outbox
-    from agent.github.handover import Outcome
+    from aci.repository.publish_store import PublishStore
+    from agent.github.task.result_file import Outcome
 
 NEAR = 50
-"""Commits to the same files that are looked at."""
+"""Maximum number of commits to the same files from which the title's style is derived."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """The tree to publish on top of the commit `base`, its commit's message, and the pull request's title. `outcome`
-    knows the entry in the changelog."""
+class PullRequestDraft:
+    """The tree to publish on top of the commit `base`, with its commit message and the pull request's title.
 
-    box: Outbox
+    `outcome` names the changelog entry.
+    """
+
+    box: PublishStore
     base: str
     tree: str
     outcome: Outcome
@@ -32,25 +34,30 @@ class Draft:
     message: str
 
     def text(self, flagged: Mapping[str, str], notes: Sequence[str] = ()) -> str:
-        """What the pull request says; arguments as those of `body`."""
+        """Return the pull request's text; the arguments are those of `body`."""
         box, base = self.box, self.base
-        form = template.found(box.paths(base), lambda path: box.read(base, path))
+        form = pull_request_template.find_template(box.paths(base), lambda path: box.read(base, path))
         if self.number and (entry := self.outcome.changelog):
-            notes = [*notes, f"The entry in {named(entry)} is no part of what was proven."]
+            notes = [*notes, f"The entry in {format_name(entry)} was not part of the proof."]
         if self.number and not self.outcome.changelog:
-            kept = changelog.untouched(box.paths(base), [change.path for change in box.changes(base, self.tree)])
-            flagged = dict(flagged) | ({kept: "has no entry for this change"} if kept else {})
+            changed = [change.path for change in box.changes(base, self.tree)]
+            changelog = changelog_entry.untouched_changelog(box.paths(base), changed)
+            flagged = dict(flagged) | ({changelog: "has no entry for this change"} if changelog else {})
         return body(self.outcome, self.number, box.diff(base, self.tree), flagged, form, notes)
 
 
-def drafted(box: Outbox, base: str, tree: str, outcome: Outcome, number: int = 0) -> Draft:
-    """`tree`, made of the commit `base` by a patch of this outcome for issue `number`; without one (0) it goes on with
-    a pull request, whose entry in the changelog is there. The same for the same, whenever it is asked."""
+def build_draft(box: PublishStore, base: str, tree: str, outcome: Outcome, number: int = 0) -> PullRequestDraft:
+    """Return the draft of `tree`, which a patch with this outcome made from the commit `base` for issue `number`.
+
+    With `number` 0 it continues a pull request, which already has its changelog entry. The result is deterministic.
+    """
     changed = [change.path for change in box.changes(base, tree)]
     if number and not outcome.changelog:
-        entry = changelog.entry(box.paths(base), lambda path: box.read(base, path), outcome.title, number, changed)
+        entry = changelog_entry.build_entry(
+            box.paths(base), lambda path: box.read(base, path), outcome.title, number, changed
+        )
         if entry:
             tree, outcome = box.write(tree, dict([entry])), replace(outcome, changelog=entry[0])
-    title = style.title(outcome.title, box.subjects(base), number, box.subjects(base, changed, NEAR))
-    message = style.message(title, outcome.cause, outcome.change, outcome.model)
-    return Draft(box, base, tree, outcome, number, title, message)
+    title = commit_style.title(outcome.title, box.subjects(base), number, box.subjects(base, changed, NEAR))
+    message = commit_style.message(title, outcome.cause, outcome.change, outcome.model)
+    return PullRequestDraft(box, base, tree, outcome, number, title, message)

@@ -1,4 +1,4 @@
-"""The repository's template for pull requests: its sections filled where we know, its boxes left for a person."""
+"""The repository's pull request template: known sections are filled in, checkboxes are left for a person."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agent.github.neutral import code, neutral, seen
+from agent.github.pull_request.text_escaping import code, escape_markdown, strip_invisible
 
 FOLDERS = (".github/", "", "docs/")
-"""Where GitHub looks, first that has one."""
+"""The folders where GitHub looks for a template, in its order; the first one found counts."""
 LARGEST, LONGEST_PLACEHOLDER = 20_000, 200
 """Bytes, and characters."""
 KINDS = (
@@ -25,8 +25,8 @@ KINDS = (
         r"\bproposed\b|\bproblem\b|\bsolution\b|\bbackground\b|\bdetails?\b",
     ),
 )
-"""Which part of ours goes under a heading with such words, the first that fits."""
-NOT_OURS = re.compile(
+"""Which part of the text goes under a heading that matches; the first match counts."""
+LEFT_TO_AUTHOR = re.compile(
     r"\btypes? of\b|\bcheck ?list\b|\bscreenshot|\bbreaking\b|\blicen[cs]e|\bagreement\b|\bcla\b", re.IGNORECASE
 )
 _BOX = re.compile(r"(\s*(?:[-*+]|\d+[.)])\s+)\[[ xX]\]\s*(.*)")
@@ -51,8 +51,8 @@ class Section:
     lines: list[str] = field(default_factory=list)
 
 
-def found(files: Iterable[str], read: Callable[[str], bytes | None]) -> str:
-    """The text of the repository's template; "" without one."""
+def find_template(files: Iterable[str], read: Callable[[str], bytes | None]) -> str:
+    """Return the text of the repository's template; "" without one."""
     names = {path.lower(): path for path in files if "pull_request_template" in path.lower()}
     for folder in FOLDERS:
         for name in ("pull_request_template.md", "pull_request_template.txt", "pull_request_template"):
@@ -62,26 +62,26 @@ def found(files: Iterable[str], read: Callable[[str], bytes | None]) -> str:
     return ""
 
 
-def filled(template: str, parts: Mapping[str, str]) -> str:
-    """The template with our `parts` (`fixes`, `what`, `proof`, `look`, `cost`) under the headings they belong to.
+def fill_template(template: str, parts: Mapping[str, str]) -> str:
+    """Return the template with the `parts` (`fixes`, `what`, `proof`, `look`, `cost`) under the fitting headings.
 
-    What has no heading here stands before (what it is) and after. Boxes are not ticked, nothing is attested; remarks
-    to the author are taken out, as an author does.
+    Parts without a heading in the template come before it (`fixes`, `what`) or after it (the others). Checkboxes are
+    not ticked, so nothing is attested. Comments to the author are removed.
     """
-    sections = _sections(_TAG.sub("", _FENCE.sub("", _COMMENT.sub("", seen(template)))))
+    sections = _sections(_TAG.sub("", _FENCE.sub("", _COMMENT.sub("", strip_invisible(template)))))
     left = {name: text for name, text in parts.items() if text}
-    if not any(_takes(section.heading, {"look": ""}) for section in sections):
+    if not any(_part_for_heading(section.heading, {"look": ""}) for section in sections):
         left["proof"] = "\n\n".join(filter(None, [left.pop("proof", ""), left.pop("look", "")]))
     written = []
     for section in sections:
-        own = _takes(section.heading, left)
-        lines = [_tamed(line) for line in section.lines if _keeps(line, bool(own) or not section.heading, left)]
+        own = _part_for_heading(section.heading, left)
+        lines = [_neutral_line(line) for line in section.lines if _stays(line, bool(own) or not section.heading, left)]
         ours = [left.pop(own)] if own else []
         if any(_is_placeholder(line) for line in section.lines) and "fixes" in left:
             ours.append(left.pop("fixes"))
         if not section.heading and not ours and not any(map(str.strip, lines)):
             continue
-        heading = [_tamed(section.heading)] if section.heading else []
+        heading = [_neutral_line(section.heading)] if section.heading else []
         written.append("\n\n".join(filter(None, [*heading, *ours, "\n".join(lines).strip("\n")])))
     first = [left[name] for name in ("fixes", "what") if name in left]
     last = [left[name] for name in ("proof", "look", "cost") if name in left]
@@ -100,22 +100,22 @@ def _sections(text: str) -> list[Section]:
     return sections
 
 
-def _takes(heading: str, left: Mapping[str, str]) -> str:
-    """Which of our parts belongs under a heading; "" for none."""
-    if not heading or NOT_OURS.search(heading):
+def _part_for_heading(heading: str, left: Mapping[str, str]) -> str:
+    """Return which of the parts belongs under a heading; "" for none."""
+    if not heading or LEFT_TO_AUTHOR.search(heading):
         return ""
     kinds = (name for name, pattern in KINDS if re.search(pattern, heading, re.IGNORECASE))
     return next((name for name in kinds if name in left), "")
 
 
-def _keeps(line: str, answered: bool, left: Mapping[str, str]) -> bool:
-    """Of a section that is answered, only boxes and tables stay: the rest asks for the answer."""
+def _stays(line: str, answered: bool, left: Mapping[str, str]) -> bool:
+    """Whether a template line stays: in a section that is filled in, only checkboxes and tables do."""
     stays = not answered or bool(_BOX.fullmatch(line)) or line.lstrip().startswith("|")
     return stays and not _is_placeholder(line)
 
 
 def _is_placeholder(line: str) -> bool:
-    """`Fixes #(issue)`, where a number was to be put, with or without a box."""
+    """Whether a line is a placeholder for the issue's number, such as `Fixes #(issue)`, with or without a checkbox."""
     if match := _BOX.fullmatch(line):
         line = match[2]
     if len(line) > LONGEST_PLACEHOLDER:
@@ -123,8 +123,8 @@ def _is_placeholder(line: str) -> bool:
     return bool("#" in line or "issue" in line.lower()) and bool(_PLACEHOLDER.fullmatch(line)) and bool(line.strip())
 
 
-def _tamed(line: str) -> str:
-    """A line of the template's with its form, and nothing that GitHub acts on."""
+def _neutral_line(line: str) -> str:
+    """Return a template line in its form, without anything that GitHub acts on."""
     if match := _HEADING.fullmatch(line):
         return f"{match[1]} {_words(match[2])}"
     if match := _BOLD.fullmatch(line):
@@ -144,13 +144,17 @@ def _cell(text: str) -> str:
 def _words(text: str) -> str:
     shown, last = [], 0
     for match in _LINK.finditer(text):
-        link = f"[{neutral(match[1], emphasis=True)}]({match[2]})" if not _TO_ISSUE.search(match[2]) else code(match[1])
-        shown += [_apart(text[last : match.start()]), link]
+        link = (
+            f"[{escape_markdown(match[1], emphasis=True)}]({match[2]})"
+            if not _TO_ISSUE.search(match[2])
+            else code(match[1])
+        )
+        shown += [_neutral_prose(text[last : match.start()]), link]
         last = match.end()
-    return "".join([*shown, _apart(text[last:])])
+    return "".join([*shown, _neutral_prose(text[last:])])
 
 
-def _apart(text: str) -> str:
-    """Prose between links, with the blanks around it."""
+def _neutral_prose(text: str) -> str:
+    """Return neutralised prose between links, with the spaces around it."""
     before, after = " " * (text[:1] == " "), " " * (text[-1:] == " " and bool(text.strip()))
-    return f"{before}{neutral(text, emphasis=True)}{after}" if text.strip() else before
+    return f"{before}{escape_markdown(text, emphasis=True)}{after}" if text.strip() else before

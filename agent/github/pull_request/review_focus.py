@@ -1,4 +1,4 @@
-"""What a reviewer should look at first, most telling first: read off the diff, the verdict and what the run met."""
+"""What a reviewer should look at first, derived from the diff, the verdict and the run's findings."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aci.patch import is_test, is_test_config
-from agent.github.neutral import named, neutral
+from aci.repository.patch import is_test, is_test_config
+from agent.github.pull_request.text_escaping import escape_markdown, format_name
 
 if TYPE_CHECKING:
-    from agent.github.handover import Outcome
+    from agent.github.task.result_file import Outcome
 
 MOST, LONGEST = 8, 400
-"""Lines beside those on files that run by themselves, and characters of others' words in one."""
+"""Lines besides those on automatically run files, and characters of untrusted text in a line."""
 ROUTINE = re.compile(
     r"The suite with|Only the \d+ tests|Run first, |The test command did not end|The code under test runs|No test ran|"
-    r"Failing before and mended|No test reproduces the issue|.* is installed in .*: it may hold the fix\.$"
+    r"Failing before and (?:fixed|mended)|No test reproduces the issue|.* is installed in .*: it may hold the fix\.$"
 )
-"""Notes of a verdict that say how much stands behind it: the proof tells that. And those on copies of the package:
-where they lie in an environment of ours is nothing to a reviewer."""
+"""Verdict notes that are left out: those on the extent of the proof, which the proof's sentences cover, and those on
+installed copies of the package, whose place in swe-agent's environment does not concern a reviewer."""
 _FILE = re.compile(r"(?m)^diff --git (?:a/.*|\"a/.*\") (?:b/(.*)|\"b/(.*)\")$")
 _HUNK = re.compile(r"(?m)^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$")
 _NAME = re.compile(r"\b(?:def|class|func|fn|function|interface|struct|impl|module)\s+(?:\([^()]*\)\s*)?([A-Za-z_]\w*)")
@@ -28,7 +28,7 @@ _NAME = re.compile(r"\b(?:def|class|func|fn|function|interface|struct|impl|modul
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """A place that a diff changes: its first changed line (in the new file), lines changed, and what it is in."""
+    """A changed place: its first changed line in the new file, the number of changed lines, the enclosing symbol."""
 
     path: str
     line: int
@@ -37,55 +37,58 @@ class Hunk:
     new_file: bool
 
 
-def look_first(outcome: Outcome, diff: str, flagged: Mapping[str, str]) -> list[str]:
-    """Lines of Markdown: all files that run by themselves; then at most eight on attempts to instruct the agent, tests
-    that the issue overrules or the patch changes, the change that matters, doubts of the proof's."""
+def review_lines(outcome: Outcome, diff: str, flagged: Mapping[str, str]) -> list[str]:
+    """Return lines of Markdown on what to look at first.
+
+    All flagged files come first. At most `MOST` lines follow, on attempts to instruct the agent, tests that the issue
+    contradicts or the patch changes, the largest change, and the proof's doubts.
+    """
     lines = list(dict.fromkeys(_lines(outcome, diff)))
     more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
     return [*_flagged(flagged), *lines[:MOST], *more]
 
 
 def _flagged(flagged: Mapping[str, str]) -> Iterator[str]:
-    """A line a reason, with every path."""
+    """Yield a line for each reason, with all its paths."""
     by_reason: dict[str, list[str]] = {}
     for path, why in flagged.items():
-        by_reason.setdefault(why, []).append(named(path))
+        by_reason.setdefault(why, []).append(format_name(path))
     for why, (*paths, last) in by_reason.items():
         words = f"{', '.join(paths)} and {last}: each" if paths else last
-        yield f"{words} {neutral(why[:LONGEST])}."
+        yield f"{words} {escape_markdown(why[:LONGEST])}."
 
 
 def _lines(outcome: Outcome, diff: str) -> Iterator[str]:
     found = list(hunks(diff))
     for attempt in outcome.attempts[:2]:
-        yield neutral(attempt[:LONGEST])
+        yield escape_markdown(attempt[:LONGEST])
     for test in outcome.result["verdict"]["contradicted"]:
         name, _, quote = test.partition(": ")
-        yield f"{named(name)} fails with this change, as the issue asks: {neutral(quote[:LONGEST])}"
-    for path in dict.fromkeys(hunk.path for hunk in found if not hunk.new_file and _of_tests(hunk.path)):
-        yield f"{named(path)} was there before and is changed: it is not what proves the change."
-    source = [hunk for hunk in found if not _of_tests(hunk.path) and hunk.path != outcome.changelog]
+        yield f"{format_name(name)} fails with this change, as the issue asks: {escape_markdown(quote[:LONGEST])}"
+    for path in dict.fromkeys(hunk.path for hunk in found if not hunk.new_file and _is_test_file(hunk.path)):
+        yield f"{format_name(path)} existed before and is changed: it does not prove the change."
+    source = [hunk for hunk in found if not _is_test_file(hunk.path) and hunk.path != outcome.changelog]
     if source:
         yield _largest(source)
     for note in outcome.result["verdict"]["notes"]:
         if not ROUTINE.match(note):
-            yield neutral(note[:LONGEST])
+            yield escape_markdown(note[:LONGEST])
 
 
-def _of_tests(path: str) -> bool:
+def _is_test_file(path: str) -> bool:
     return is_test(path) or is_test_config(path)
 
 
 def _largest(source: list[Hunk]) -> str:
     hunk = max(source, key=lambda each: each.size)
-    where = f"{named(hunk.path)}, line {hunk.line}" + (f" (in {named(hunk.within)})" if hunk.within else "")
+    where = f"{format_name(hunk.path)}, line {hunk.line}" + (f" (in {format_name(hunk.within)})" if hunk.within else "")
     if len(source) == 1:
         return f"{where}: the only place outside the tests that changes."
     return f"{where}: the largest of {len(source)} places that change."
 
 
 def hunks(diff: str) -> Iterator[Hunk]:
-    """Every place that a diff of git's changes."""
+    """Yield every place that a git diff changes."""
     starts = [*_FILE.finditer(diff)]
     for number, match in enumerate(starts):
         if not (path := match[1] or match[2]):

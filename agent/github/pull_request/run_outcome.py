@@ -1,4 +1,4 @@
-"""How a run ended, as it is told to people on GitHub: an `Outcome`, clean, without secrets, and of a bounded size."""
+"""A run's outcome as it is reported on GitHub: an `Outcome` without control characters and secrets, of bounded size."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aci.injection import attempts
-from aci.patch import is_test
-from aci.view import clean, mask
-from agent.github.failing import Work, gave_up, how_red, only_tests, red_test, tried, work_of
-from agent.github.handover import Outcome
-from agent.github.masking import each_text
-from agent.github.schema import LONGEST_DIFF, LONGEST_LINE
-from agent.github.summary import parts, titled, wish
-from agent.standing import MAIN, handed_in
-from agent.summary import as_json
-from agent.traits import is_by_hand, stays
+from aci.observation.output_text import mask_secrets
+from aci.observation.sanitized_text import clean_text
+from aci.proof.prompt_injection import find_injections
+from aci.repository.patch import is_test
+from agent.console.result_json import as_json
+from agent.github.pull_request.failed_run_summary import (
+    Work,
+    attempt_lines,
+    failure_line,
+    final_talk,
+    last_work,
+    only_tests,
+    red_test,
+)
+from agent.github.pull_request.title_and_summary import make_title, request_title, split_summary
+from agent.github.task.outcome_schema import LONGEST_DIFF, LONGEST_LINE
+from agent.github.task.result_file import Outcome
+from agent.github.task.secret_masking import each_text
+from agent.run_state.strategy_traits import is_by_hand, is_conversational
+from agent.run_state.turn_state import MAIN, submission_field
 from trajectories.errors import SweAgentError
 from trajectories.records import Comment, Once
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
-    from agent.solve import Result
+    from agent.engine.engine import Engine
+    from agent.engine.run_lifecycle import Result
 
 MOST_PLACES, MOST_TRIED, MOST_NAMED, MOST_REASONS = 5, 8, 200, 3
 TITLE, WORDS, ANSWER, LINE = 100, 2_000, 20_000, 1_000
@@ -43,77 +52,87 @@ def outcome_of(
     error: SweAgentError | None = None,
     thread: Sequence[Comment] = (),
 ) -> Outcome:
-    """What the present turn of a run came to; with the `error` that stopped it where one did. `thread` is what it was
-    told beside its issue."""
+    """Return the outcome of a run's current turn, with the `error` that stopped it, if any.
+
+    `thread` holds comments that the model got in addition to the issue.
+    """
     secrets = engine.secrets
-    told = _bounded(as_json(result, error), secrets)
-    del told["patch"]
+    report = _bounded(as_json(result, error), secrets)
+    del report["patch"]
     issue = engine.run.issue
-    injected = attempts(engine.trajectory.all_steps(), replace(issue, comments=(*issue.comments, *thread)))
-    told["verdict"]["notes"] = [note for note in told["verdict"]["notes"] if note not in injected]
-    work = work_of(engine)
-    if told["exit"] == 6 and _is_no_fix(engine, result, work):
-        told["exit"] = 4 if result.exit.kind == "budget" else 1
-        if "error" in told:
-            told["error"]["code"] = told["exit"]
-    words = _words(engine, work)
+    injected = find_injections(engine.trajectory.all_steps(), replace(issue, comments=(*issue.comments, *thread)))
+    report["verdict"]["notes"] = [note for note in report["verdict"]["notes"] if note not in injected]
+    work = last_work(engine)
+    if report["exit"] == 6 and _is_no_fix(engine, result, work):
+        report["exit"] = 4 if result.exit.kind == "budget" else 1
+        if "error" in report:
+            report["error"]["code"] = report["exit"]
+    words = _final_answer(engine, work)
     ending = "" if (errand_digest and words) or is_by_hand(engine.trajectory.turns[-1].strategy) else result.word
-    said = "" if errand_digest else words  # an answer is no message of a commit
-    title, cause, change = parts(handed_in(work.steps, "summary") or said or ending, handed_in(work.steps, "title"))
-    unproven = told["exit"] != 0
+    said = "" if errand_digest else words  # an answer is not a commit message
+    title, cause, change = split_summary(
+        submission_field(work.steps, "summary") or said or ending, submission_field(work.steps, "title")
+    )
+    unproven = report["exit"] != 0
     return Outcome(
         errand=errand_digest,
-        exit=told["exit"],
-        result=told,
+        exit=report["exit"],
+        result=report,
         base=engine.run.base.commit,
         model=_line(engine.trajectory.turns[-1].models.get("coder", ""), secrets),
-        title=_line(title or titled(wish(work.asked)), secrets)[:TITLE],
+        title=_line(title or make_title(request_title(work.asked)), secrets)[:TITLE],
         cause=_text(cause, secrets),
         change=_text(change, secrets),
-        answer=_text(words or (gave_up(engine, work) if told["exit"] == 1 else ""), secrets, ANSWER),
+        answer=_text(words or (final_talk(engine, work) if report["exit"] == 1 else ""), secrets, ANSWER),
         places=tuple(_places(engine, secrets)) if unproven else (),
-        tried=tuple(_line(each, secrets) for each in _tried(work, issue.text)[-MOST_TRIED:]) if unproven else (),
+        tried=tuple(_line(each, secrets) for each in _attempts(work, issue.text)[-MOST_TRIED:]) if unproven else (),
         red_test=_diff(red_test(work, issue.text), secrets) if unproven else "",
         attempts=tuple(_line(each, secrets) for each in injected),
     )
 
 
 def outcome_without_run(error: SweAgentError, errand_digest: str, base: str, secrets: Iterable[str] = ()) -> Outcome:
-    """What is told where no run was begun."""
-    told = {"code": error.code, "message": error.message, "fix": error.fix}
+    """Return the outcome of a task for which no run could start."""
+    details = {"code": error.code, "message": error.message, "fix": error.fix}
     result = {"run": "", "exit": error.code, "verdict": NO_VERDICT, "usage": NO_USAGE, "steps": 0, "seconds": 0.0}
-    result |= {"directory": "", "word": "", "error": told}
+    result |= {"directory": "", "word": "", "error": details}
     return Outcome(errand_digest, error.code, _bounded(result, tuple(secrets)), base)
 
 
 def _is_no_fix(engine: Engine, result: Result, work: Work) -> bool:
-    """Whether what a run of one turn left is no patch that anybody stands by: the model gave up, or there is nothing
-    but a test, which fails or was not handed in."""
+    """Whether a run of one turn left no patch to publish.
+
+    This is so if the model gave up, or if it changed only a test that fails or was not submitted.
+    """
     turns = engine.trajectory.turns
-    if len(turns) > 1 or stays(turns[0].strategy):
+    if len(turns) > 1 or is_conversational(turns[0].strategy):
         return False
     if result.exit.kind == "not_found":
         return True
     if not only_tests(work, result.exit.tree):
         return False
-    handed_in = any(seen.data.get("submitted") for step in work.steps for seen in step.observations)
-    return not handed_in or bool(red_test(work, engine.run.issue.text))
+    was_submitted = any(seen.data.get("submitted") for step in work.steps for seen in step.observations)
+    return not was_submitted or bool(red_test(work, engine.run.issue.text))
 
 
-def _tried(work: Work, issue: str) -> list[str]:
-    return tried(work) or list(filter(None, [how_red(work, issue)]))
+def _attempts(work: Work, issue: str) -> list[str]:
+    return attempt_lines(work) or list(filter(None, [failure_line(work, issue)]))
 
 
-def _words(engine: Engine, work: Work) -> str:
-    """What the model said last and did nothing after, in a conversation."""
+def _final_answer(engine: Engine, work: Work) -> str:
+    """Return the model's last reply in a conversation if it has no actions; else ""."""
     last = next((step for step in reversed(work.steps) if step.branch == MAIN and step.reply is not None), None)
-    if last is None or last.actions or not any(stays(turn.strategy) for turn in engine.trajectory.turns[-2:]):
+    if (
+        last is None
+        or last.actions
+        or not any(is_conversational(turn.strategy) for turn in engine.trajectory.turns[-2:])
+    ):
         return ""
     return engine.trajectory.replies[MAIN, last.reply or 0].text
 
 
 def _places(engine: Engine, secrets: Iterable[str]) -> Iterable[Mapping[str, Any]]:
-    """Of the last localization: functions that are no tests, and files where no function stands out."""
+    """Yield the functions of the last localization, or its files if it has no functions, without tests."""
     found = [
         record.value
         for record in engine.trajectory.records
@@ -132,12 +151,14 @@ def _places(engine: Engine, secrets: Iterable[str]) -> Iterable[Mapping[str, Any
 
 
 def _bounded(result: dict[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
-    bounded: dict[str, Any] = each_text(result, lambda text: mask(clean(text), secrets)[:LONGEST_LINE], MOST_NAMED)
+    bounded: dict[str, Any] = each_text(
+        result, lambda text: mask_secrets(clean_text(text), secrets)[:LONGEST_LINE], MOST_NAMED
+    )
     return bounded
 
 
 def _text(text: str, secrets: Iterable[str], most: int = WORDS) -> str:
-    text = mask(clean(text), secrets)
+    text = mask_secrets(clean_text(text), secrets)
     return text if len(text) <= most else f"{text[:most]}…"
 
 
@@ -146,6 +167,6 @@ def _line(text: str, secrets: Iterable[str]) -> str:
 
 
 def _diff(diff: str, secrets: Iterable[str]) -> str:
-    """A diff that is cut is none."""
-    text = mask(diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), secrets)
+    """Return the masked diff, or "" if it is too long: a truncated diff would be invalid."""
+    text = mask_secrets(diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), secrets)
     return text if len(text) <= LONGEST_DIFF else ""

@@ -1,6 +1,6 @@
-"""Words of strangers and models as GitHub may show them: as text, which names nobody and does nothing.
+"""Escaping of text from strangers and models, so that GitHub shows it as text and does not act on it.
 
-GitHub acts on what it reads: it calls people, links and closes issues, loads pictures, hides comments, skips checks.
+Unescaped text can mention people, link and close issues, load images, hide comments or skip checks.
 """
 
 from __future__ import annotations
@@ -8,93 +8,95 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from aci.view import clean
+from aci.observation.sanitized_text import clean_text
 
 LONGEST = 4_000
 LONGEST_NAME = 200
-"""Characters of one text, and of a name."""
+"""Maximum characters of a text and of a name."""
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_CALLED = re.compile(r"@|#\d|GH-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)
-_ACTIVE = re.compile(f"{_CALLED.pattern}|_", re.IGNORECASE)
-"""What GitHub makes something of, or Markdown does in the midst of a word: such a word is shown as code."""
+_LINKED = re.compile(r"@|#\d|GH-\d|://|www\.|[0-9a-f]{7,}", re.IGNORECASE)
+_ACTIVE = re.compile(f"{_LINKED.pattern}|_", re.IGNORECASE)
+"""What GitHub turns into links or mentions, and Markdown syntax within a word: such a word is shown as code."""
 _EDGES = re.compile("([(\"'\u201c\u2018,;:]*)(.*?)([)\"'\u201d\u2019,;:.!?]*)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\*\[\]<>~|!&#{}$]")
 _LEADING = re.compile(r"^(\s*)([-+=>]+|\d{1,9}[.)])(?=\s|$)")
 _TRAILER = re.compile(r"(?<![A-Za-z])(?<![A-Za-z]-)([A-Za-z]+(?:-[A-Za-z]+)*-(?:by|on|checks))(?:\s*:)+", re.IGNORECASE)
 _SKIPS = re.compile(r"\[([^\[\]]{0,30}(?<![a-z])(?:skip|no|ci)(?![a-z])[^\[\]]{0,30})\]", re.IGNORECASE)
-"""`[skip ci]` and its like."""
+"""`[skip ci]` and similar markers."""
 _ISSUE_URL = re.compile(r"\b\w+://[^\s/]+/([\w.-]+/[\w.-]+)/(?:issues|pull|discussions)/(\d+)\S*")
 
 
-def neutral(text: str, emphasis: bool = False) -> str:
-    """Prose of somebody else's as Markdown for a pull request or a comment, in one paragraph a paragraph of theirs.
+def escape_markdown(text: str, emphasis: bool = False) -> str:
+    """Return untrusted prose as Markdown for a pull request or a comment, paragraph by paragraph.
 
-    No mention, no reference to an issue, no link, no HTML, no picture, nothing hidden is left of it; code in single
-    backticks stays code, and with `emphasis` what stands between asterisks or underscores is emphasised.
+    The result has no mentions, issue references, links, HTML, images or hidden text. Code in single backticks stays
+    code. With `emphasis`, text between asterisks or underscores stays emphasised.
     """
-    paragraphs = re.split(r"\n\s*\n", _COMMENT.sub(" ", seen(text))[:LONGEST])
+    paragraphs = re.split(r"\n\s*\n", _COMMENT.sub(" ", strip_invisible(text))[:LONGEST])
     return "\n\n".join(filter(None, (_paragraph(" ".join(each.split()), emphasis) for each in paragraphs)))
 
 
 def plain(text: str) -> str:
-    """Words for a title or a commit's message: one line, in which a name is no mention and a number no reference."""
-    while (shown := _once_plain(text)) != text:  # what is taken out brings together what stood around it
+    """Return text for a title or a commit message: one line without mentions and issue references."""
+    while (shown := _plain_pass(text)) != text:  # a removal may join its surroundings to a new match
         text = shown
     return text
 
 
-def _once_plain(text: str) -> str:
-    line = " ".join(_COMMENT.sub(" ", seen(text)).split())
+def _plain_pass(text: str) -> str:
+    line = " ".join(_COMMENT.sub(" ", strip_invisible(text)).split())
     line = _ISSUE_URL.sub(r"\1 \2", line)
     line = re.sub(r"\*{3,}|(?<![#@])[#@]+(?=\d)|(?<!@)@+(?=[\w-])", "", line)
     line = re.sub(r"\b(GH)-(?=\d)", r"\1 ", line, flags=re.IGNORECASE)
     line = _TRAILER.sub(r"\1", line)
-    line = re.sub(r"(?<=[-*+.)] )\[([ x])\]", r"(\1)", line, flags=re.IGNORECASE)  # a box would be ticked
+    line = re.sub(r"(?<=[-*+.)] )\[([ x])\]", r"(\1)", line, flags=re.IGNORECASE)  # prevents a ticked checkbox
     line = re.sub(r"(?<=[-*+] )\[([xX])\]", r"(\1)", _SKIPS.sub(r"(\1)", line)).replace("](", "] (")
     return re.sub(r"^\s*(\[[^\[\]]*\]):", r"\1 :", line).strip()
 
 
 def cut(text: str, most: int, end: str = "") -> str:
-    """Markdown of at most so many characters: whole lines, and `end` where some are left out. In the midst of one, a
-    name would step out of its span of code."""
+    """Return Markdown cut to at most `most` characters, with `end` if lines were left out.
+
+    Only whole lines are removed: a cut within a line could break a code span open.
+    """
     return text if len(text) <= most else text[: most - len(end) + 1].rpartition("\n")[0] + end
 
 
 def code(text: str) -> str:
-    """A span of code on one line; nothing in it ends it."""
-    line = " ".join(seen(text).replace("`", "'").split())
+    """Return a code span on one line that its content cannot end."""
+    line = " ".join(strip_invisible(text).replace("`", "'").split())
     return f"`{line}`" if line else ""
 
 
-def named(name: str) -> str:
-    """A path's or a test's name as code, with its end left out where it is very long."""
+def format_name(name: str) -> str:
+    """Return the name of a path or test as code, truncated if it is very long."""
     return code(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…")
 
 
-def fenced(text: str, language: str = "") -> str:
-    """A block of code; nothing in it ends it."""
-    shown = seen(text)
+def code_block(text: str, language: str = "") -> str:
+    """Return a code block that its content cannot end."""
+    shown = strip_invisible(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
     return f"{fence}{language}\n{shown}\n{fence}"
 
 
-def seen(text: str) -> str:
-    """Only what a reader sees: no controls, nothing without a width, no stack of marks upon one letter."""
-    found = unicodedata.normalize("NFC", clean(text.replace("\r\n", "\n").replace("\r", "\n")))
+def strip_invisible(text: str) -> str:
+    """Return the text without control characters, zero-width characters and stacked combining marks."""
+    found = unicodedata.normalize("NFC", clean_text(text.replace("\r\n", "\n").replace("\r", "\n")))
     shown, marks = [], 0
     for character in found:
         kind = unicodedata.category(character)
         marks = marks + 1 if kind in ("Mn", "Me") else 0
         if character in "\n\t" or (
-            kind[0] != "C" and kind not in ("Zl", "Zp") and marks <= 2 and not _blank(character)
+            kind[0] != "C" and kind not in ("Zl", "Zp") and marks <= 2 and not _is_blank(character)
         ):
             shown.append(character)
     return "".join(shown)
 
 
-def _blank(character: str) -> bool:
-    """Letters and marks that look like nothing."""
+def _is_blank(character: str) -> bool:
+    """Whether a letter or mark is rendered blank."""
     return (
         character in "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800"
         or "\ufe00" <= character <= "\ufe0f"
@@ -104,23 +106,23 @@ def _blank(character: str) -> bool:
 
 def _paragraph(line: str, emphasis: bool) -> str:
     shown, last = [], 0
-    line = _TRAILER.sub(r"\1", line)  # who squashes may make a commit's message of it
+    line = _TRAILER.sub(r"\1", line)  # a squash merge may put it in a commit message
     for match in _SPAN.finditer(line):
         shown += [_words(line[last : match.start()], emphasis), code(match[1])]
         last = match.end()
     shown.append(_words(line[last:], emphasis))
-    text = re.sub(r"^(?=/\w)", r"\\", "".join(shown).replace("``", "` `"))  # bots obey lines that begin with a slash
+    text = re.sub(r"^(?=/\w)", r"\\", "".join(shown).replace("``", "` `"))  # bots run lines that start with a slash
     return _LEADING.sub(lambda match: f"{match[1]}{match[2][:-1]}\\{match[2][-1]}", text)
 
 
 def _words(text: str, emphasis: bool) -> str:
-    """Prose without spans of code."""
+    """Return escaped prose without code spans."""
     parts = re.split(r"(\s+)", text.replace("`", "'"))
     return "".join(part if part.isspace() else _word(part, emphasis) for part in parts)
 
 
 def _word(word: str, emphasis: bool) -> str:
-    active = _CALLED if emphasis else _ACTIVE
+    active = _LINKED if emphasis else _ACTIVE
     match = _EDGES.fullmatch(word)
     before, middle, after = match.groups() if match else ("", word, "")
     if not active.search(middle):

@@ -1,8 +1,8 @@
-"""What a repository says of contributions that an AI wrote: a clear refusal is honoured, anything else is linked.
+"""Detection of a repository's refusal of AI-written contributions; other policies are only linked.
 
-Read is where projects keep such words: a policy of their own (`AI_POLICY.md`, `.github/AI_POLICY.md`, …) and the guide
-to contributing. A clear refusal is a sentence that forbids code or contributions which were generated, with no
-exception for what people reviewed, understood or disclosed. Sentences are judged by their words, in English only.
+Projects state this in a policy of its own (`AI_POLICY.md`, `.github/AI_POLICY.md`, …) or in the contributing guide. A
+clear refusal is a sentence that forbids generated code or contributions, with no exception for ones that people
+reviewed, understood or disclosed. Sentences are judged by their words, in English only.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 _FIRMLY_CODE = re.compile(r"\b(?:code(?! (?:comments?|reviews?|of conduct))|contributions?|patch(?:es)?)\b", re.I)
-_ELSE = re.compile(
+_OTHER_THINGS = re.compile(
     r"\b(?:comments?|descriptions?|discussions?|issues|communicat\w+|messages?|summar(?:y|ies)|responses?|text|media"
     r"|repl(?:y|ies|ying)|images?|art(?:work)?|translat\w+|co-?author\w*|signed-off\S*|trailers?|reports?|licens\w+"
     r"|secrets?|credentials?|reviews|tags?)\b",
     re.IGNORECASE,
 )
-"""What else is forbidden to an AI, by those who do take its code."""
-_MADE = re.compile(
+"""Other things that projects forbid to an AI although they accept its code."""
+_MADE_BY_AI = re.compile(
     r"\b(?:generat|wr(?:ite|ote|itten)|produc|creat|made|author|us(?:e|es|ed|ing)\b|involv|assist|output|pair|by"
     r"|for code)",
     re.IGNORECASE,
 )
-"""That something comes from an AI, and is not for one: projects about AI say the word often."""
-_WHAT = r"(?:code(?! (?:comments?|reviews?))|contributions?|patch(?:es)?|PRs?|pull requests?|submissions?)"
-_ITS = rf"(?:{_AI.pattern}[- ]{_WHAT}|{_WHAT} (?:from|by) (?:an? |any )?{_AI.pattern})"
-_PLAIN = re.compile(
-    rf"\bno {_ITS}|(?:\b(?:not|never|cannot)|n['\u2019]t) (?:accept|allow|permit|merge|welcome|tolerate|take|want)"
-    rf"(?: any| all)? {_ITS}|\b(?:forbid|prohibit|ban|disallow|reject|refuse|decline)(?: any| all)? {_ITS}"
-    rf"|{_ITS} (?:(?:is|are) (?:not|never)|(?:will|can|must) (?:not|never) be) (?:\w+ly )?"
+"""Words which show that something was made by an AI, since projects about AI mention it often."""
+_CONTRIBUTION = r"(?:code(?! (?:comments?|reviews?))|contributions?|patch(?:es)?|PRs?|pull requests?|submissions?)"
+_BY_AI = rf"(?:{_AI.pattern}[- ]{_CONTRIBUTION}|{_CONTRIBUTION} (?:from|by) (?:an? |any )?{_AI.pattern})"
+_SHORT_REFUSAL = re.compile(
+    rf"\bno {_BY_AI}|(?:\b(?:not|never|cannot)|n['\u2019]t) (?:accept|allow|permit|merge|welcome|tolerate|take|want)"
+    rf"(?: any| all)? {_BY_AI}|\b(?:forbid|prohibit|ban|disallow|reject|refuse|decline)(?: any| all)? {_BY_AI}"
+    rf"|{_BY_AI} (?:(?:is|are) (?:not|never)|(?:will|can|must) (?:not|never) be) (?:\w+ly )?"
     r"(?:accepted|allowed|permitted|merged|welcome|tolerated|wanted)\b(?! to\b)"
-    rf"|{_ITS} (?:is|are|(?:will|can|must) be) (?:\w+ly )?(?:banned|forbidden|prohibited|disallowed|rejected|refused"
+    rf"|{_BY_AI} (?:is|are|(?:will|can|must) be) (?:\w+ly )?(?:banned|forbidden|prohibited|disallowed|rejected|refused"
     r"|declined|unwelcome)\b",
     re.IGNORECASE,
 )
-"""Of code by an AI in so few words that no word says how it is made."""
+"""Short refusals of AI code, without a word on how it is made."""
 _WORDS = r"\W+(?:[\w'\u2019/-]+\W+){0,6}?"
 _FORBIDS = re.compile(
     rf"(?:\b(?:not|never|cannot)|n['\u2019]t)\b{_WORDS}(?:accept|allow|permit|merge|welcome|tolerate|consider|take|want"
@@ -67,37 +67,37 @@ _HEDGED = re.compile(
 _UNATTENDED = re.compile(
     r"\b(?:no|not|never)\b.*\b(?:unsupervised|unattended|autonomous|fully automated)\b", re.IGNORECASE
 )
-_READ, _SHOWN = 1_000, 300
-"""Characters of a sentence that are judged, and of a refusal that are shown."""
+_MOST_JUDGED, _MOST_SHOWN = 1_000, 300
+"""Maximum characters of a sentence that are judged, and of a refusal that are shown."""
 
 
 def refusal(text: str, *, asked: bool = True, on_ai: bool = False) -> str:
-    """The sentence in which a policy refuses what an AI wrote; "" where none does so clearly.
+    """Return the sentence in which a policy clearly refuses AI-written contributions; "" without one.
 
-    `asked`: somebody of the project's asked for this very work and will look at it, so that an agent which nobody
-    watches is not meant. `on_ai`: all of the text is about that, so that no sentence needs to say it of its code.
+    With `asked`, a member of the project requested the work and will review it, so rules on unattended agents do not
+    apply. With `on_ai`, the whole text is about AI, so a sentence need not say that the code is generated.
     """
-    for sentence in (whole[:_READ] for whole in _sentences(text)):
+    for sentence in (whole[:_MOST_JUDGED] for whole in _sentences(text)):
         if not asked and _AI.search(sentence) and _UNATTENDED.search(sentence):
             return _short(sentence)
         if not _AI.search(sentence) or _HEDGED.search(sentence):
             continue
-        if _PLAIN.search(sentence):
+        if _SHORT_REFUSAL.search(sentence):
             return _short(sentence)
-        if not (on_ai or _MADE.search(sentence)):
+        if not (on_ai or _MADE_BY_AI.search(sentence)):
             continue
-        about = _FIRMLY_CODE if _ELSE.search(sentence) else _CODE
+        about = _FIRMLY_CODE if _OTHER_THINGS.search(sentence) else _CODE
         if _FORBIDS.search(sentence) and about.search(sentence):
             return _short(sentence)
     return ""
 
 
 def _short(sentence: str) -> str:
-    return sentence if len(sentence) <= _SHOWN else f"{sentence[: _SHOWN - 1]}…"
+    return sentence if len(sentence) <= _MOST_SHOWN else f"{sentence[: _MOST_SHOWN - 1]}…"
 
 
 def _sentences(text: str) -> Iterator[str]:
-    """Of a document in Markdown or the like, without its marks. An item of a list, or a heading, ends one, too."""
+    """Yield the sentences of a Markdown document, without markup. A list item or a heading ends a sentence, too."""
     text = re.sub(r"<!--.*?(?:-->|\Z)|^(```|~~~).*?^\1.*?$", "", text[:200_000], flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"\[([^\[\]\n]{0,300})\]\([^()\n]{0,300}\)", r"\1", text)
     text = re.sub(r"^[ \t>]+", "", text.replace("\r\n", "\n"), flags=re.MULTILINE)

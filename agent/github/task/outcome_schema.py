@@ -1,4 +1,4 @@
-"""The form of what an outcome holds beside its own fields: what `agent/summary.py` tells of a run, and places."""
+"""The schema of an `Outcome` with its result from `agent/console/result_json.py`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LONGEST_LINE, LONGEST_ANSWER, LONGEST_DIFF, MOST_LINES = 4_000, 21_000, 50_000, 1_000
-"""Characters, and lines of a list."""
+"""Maximum characters, and maximum lines of a list."""
 Line = Annotated[str, Field(max_length=LONGEST_LINE)]
 Lines = Annotated[tuple[Line, ...], Field(max_length=MOST_LINES)]
 
@@ -23,7 +23,7 @@ class Place(_Strict):
     why: Line = ""
 
 
-class ToldVerdict(_Strict):
+class VerdictSchema(_Strict):
     kind: Literal["verified", "faster", "unproven", "none"]
     granularity: Literal["test", "file", "command"]
     red: bool | None
@@ -39,7 +39,7 @@ class ToldVerdict(_Strict):
     notes: Lines
 
 
-class ToldUsage(_Strict):
+class UsageSchema(_Strict):
     dollars: float | None = Field(ge=0)
     input_tokens: int = Field(ge=0)
     cached_tokens: int = Field(ge=0)
@@ -47,31 +47,31 @@ class ToldUsage(_Strict):
     calls: int = Field(ge=0)
 
 
-class ToldError(_Strict):
+class ErrorSchema(_Strict):
     code: int
     message: Line
     fix: Line
 
 
-class ToldResult(_Strict):
-    """The object of `fix --json` without its patch."""
+class ResultSchema(_Strict):
+    """The JSON object of `fix --json` without its patch."""
 
     run: Line
     exit: int
-    verdict: ToldVerdict
-    usage: ToldUsage
+    verdict: VerdictSchema
+    usage: UsageSchema
     steps: int = Field(ge=0)
     seconds: float = Field(ge=0)
     directory: Line
     word: Line
     pull: Line = ""
-    error: ToldError | None = None
+    error: ErrorSchema | None = None
 
 
-class Told(_Strict):
-    """The fields of an outcome that are told people are of bounded size, and what it says in several places agrees."""
+class OutcomeSchema(_Strict):
+    """The published fields of an outcome, with bounded sizes and consistent with each other."""
 
-    result: ToldResult
+    result: ResultSchema
     exit: int
     model: Line
     title: Line
@@ -85,10 +85,10 @@ class Told(_Strict):
     changelog: Line
 
     @model_validator(mode="after")
-    def _agrees(self) -> Told:
+    def _agrees(self) -> OutcomeSchema:
         verdict = self.result.verdict
         if self.result.exit != self.exit:
-            raise ValueError("the exit is not the result's")
+            raise ValueError("the exit code differs from the result's")
         if verdict.kind == "verified" and not all((verdict.red, verdict.green, verdict.red_again, verdict.no_loss)):
-            raise ValueError("the verdict is not what it is made of")
+            raise ValueError("the verdict contradicts its parts")
         return self

@@ -1,4 +1,4 @@
-"""Where a repository keeps what it says of contributions by an AI, and what that means for an errand."""
+"""The repository's policy files on AI-written contributions, and the check whether they refuse a task."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from agent.github.client import asking
-from agent.github.policy import refusal
-from agent.github.trigger import Skipped
+from agent.github.api.github_client import translate_errors
+from agent.github.task.ai_policy import refusal
+from agent.github.task.trigger_event import TriggerSkipped
 
 if TYPE_CHECKING:
     from github.Repository import Repository
 
-    from agent.github.address import Address
+    from agent.github.api.github_urls import Address
 
 FOLDERS = (".github", "docs")
 FILES = ("100644", "100755")
@@ -26,29 +26,32 @@ _POLICY = re.compile(
 
 
 def check_policies(place: Repository, here: Address, base: str, *, asked: bool) -> tuple[str, ...]:
-    """Addresses of the repository's own policies on AI at a commit. Raises Skipped where one refuses such work, or the
-    guide to contributing does; `asked` as in `policy.refusal`."""
+    """Return the URLs of the repository's AI policies at a commit.
+
+    Raises TriggerSkipped if one of them, or the contributing guide, refuses such work; `asked` as in
+    `ai_policy.refusal`.
+    """
     linked = []
-    with asking("read the repository's policy on AI", "contents: read"):
+    with translate_errors("read the repository's policy on AI", "contents: read"):
         for path in _files(place, base):
             file = place.get_contents(path, ref=base)
             text = "" if isinstance(file, list) else file.decoded_content.decode("utf-8", "replace")
             on_ai = is_policy(path.rpartition("/")[2])
             if sentence := refusal(text, asked=asked, on_ai=on_ai):
-                raise Skipped(f"{path} says: {sentence}")
+                raise TriggerSkipped(f"{path} says: {sentence}")
             if on_ai:
                 linked.append(f"{here.url}/blob/{base}/{quote(path)}")
     return tuple(linked)
 
 
 def is_policy(name: str) -> bool:
-    """Whether a file of that name is about contributions by an AI: `AI_POLICY.md`, `llm-usage-policy.rst`, …"""
+    """Whether a file of this name is about AI-written contributions: `AI_POLICY.md`, `llm-usage-policy.rst`, …"""
     stem = _TEXT.fullmatch(name)
     return bool(stem and _POLICY.fullmatch(stem[1]))
 
 
 def _files(place: Repository, base: str) -> list[str]:
-    """The paths of those of interest, policies first."""
+    """Return the paths of policies and guides, policies first."""
     top = place.get_git_tree(base).tree
     found = {one.path: one for one in top}
     for folder in (one for one in top if one.type == "tree" and one.path.lower() in FOLDERS):

@@ -1,13 +1,13 @@
-"""Who may ask, and whose words are a member's: what GitHub says of their rights, not what an event says of them."""
+"""The rights of requesters and commenters, as GitHub's API reports them; claims in an event are not trusted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from agent.github.client import asking
-from agent.github.rules import Rules
-from agent.github.trigger import Skipped, Trigger
+from agent.github.api.action_inputs import Rules
+from agent.github.api.github_client import translate_errors
+from agent.github.task.trigger_event import Trigger, TriggerSkipped
 
 if TYPE_CHECKING:
     from github.Repository import Repository
@@ -15,25 +15,28 @@ if TYPE_CHECKING:
     from trajectories.records import Trust
 
 MOST = 30
-"""People whose rights are looked up for one errand; all others are strangers."""
+"""Maximum number of people whose rights are looked up for a task; all others count as strangers."""
 
 
 class Rights:
-    """Who may write to the repository, each asked for once."""
+    """Write access to the repository, looked up once for each account."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._known: dict[tuple[str, int | None], bool] = {}
 
     def may_write(self, login: str, number: int | None = None) -> bool:
-        """Whether the account of that name, and number where it is known, may. Raises as `asking` does."""
+        """Whether the account of this name, and of this number if given, has write access.
+
+        Raises what `translate_errors` raises.
+        """
         key = login.casefold(), number
         if key not in self._known:
             self._known[key] = self._ask(login, number)
         return self._known[key]
 
     def trust(self, login: str, claimed: Trust) -> Trust:
-        """What is claimed of somebody's role holds only for who may write."""
+        """Return the trust that a user gets: a claimed role counts only for users with write access."""
         is_known = (login.casefold(), None) in self._known
         if claimed == "stranger" or (len(self._known) >= MOST and not is_known):
             return "stranger"
@@ -43,7 +46,7 @@ class Rights:
         from github import UnknownObjectException
 
         url = f"{self._repository.url}/collaborators/{quote(login, safe='')}/permission"
-        with asking(f"read what {login} may do here", "metadata: read"):
+        with translate_errors(f"read what {login} may do here", "metadata: read"):
             try:
                 _, found = self._repository.requester.requestJsonAndCheck("GET", url)
             except UnknownObjectException:
@@ -53,24 +56,24 @@ class Rights:
         return same and found.get("permission") in ("admin", "write")
 
 
-def admit(trigger: Trigger, rules: Rules, rights: Rights) -> bool:
-    """Let who asked through, and tell whether they may be answered: people who may write, no bots and no strangers.
+def check_requester(trigger: Trigger, rules: Rules, rights: Rights) -> bool:
+    """Admit a requester and return whether they may get an answer: people with write access, no bots, no strangers.
 
-    Of a listed bot nothing is asked: what an App may do, GitHub tells at no address of its collaborators'.
-    Raises Skipped for all others.
+    An allowed bot's rights are not looked up, because GitHub's collaborator API does not cover Apps. Raises
+    TriggerSkipped for everyone else.
     """
     login = trigger.actor
     if login.casefold() == rules.bot.casefold():
-        raise Skipped("The Action does not answer itself.")
+        raise TriggerSkipped("The Action does not answer itself.")
     if trigger.is_bot:
         if login.casefold() not in rules.bots:
-            raise Skipped(f"{login} is a bot that may not ask.")
+            raise TriggerSkipped(f"{login} is a bot that is not allowed to ask.")
         return False
     if trigger.kind == "opened":
         if rules.on_opened == "nobody":
-            raise Skipped("New issues are not worked on unasked.")
+            raise TriggerSkipped("New issues are not worked on without a request.")
         if rules.on_opened == "everyone":
             return rights.may_write(login, trigger.actor_id)
     if not rights.may_write(login, trigger.actor_id):
-        raise Skipped(f"{login} may not write to this repository.")
+        raise TriggerSkipped(f"{login} has no write access to this repository.")
     return True

@@ -1,10 +1,10 @@
-"""What the solving job hands to the publishing one: one file, bound by its digest, read as a stranger's.
+"""The result file that the solve job passes to the publish job: untrusted, identified by its digest.
 
-A tar of `outcome.json` and `patch.diff`. The journal goes as an artifact of its own: no later job but a follow-up's
-solving reads it.
+It is a tar of `outcome.json` and `patch.diff`. The journal is a separate artifact, which only the solve job of a
+follow-up reads.
 
-Nothing is unpacked to a disk, and a file is taken only if packing what was read of it gives the same bytes: so there
-are no links, paths, modes, further members or formats to think about.
+Nothing is unpacked to disk. A file is accepted only if packing its content again gives the same bytes, which rules out
+links, paths, modes, further members and other formats.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
-from agent.github.schema import Told
+from agent.github.task.outcome_schema import OutcomeSchema
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.journal import write_durably
 
@@ -31,14 +31,16 @@ AGAIN = "Run the whole workflow again."
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an errand ended. `errand` is the digest of its file, `result` the object of `fix --json` without its patch,
-    `exit` its exit code: all that is published agrees with it.
+    """How a task ended.
 
-    For people: `title` names the change in a few words, `cause` and `change` say what was wrong and what was done
-    (each a sentence or two, as the model or the strategy said it), `answer` is what is answered in words only.
-    Where there is no patch: `places` are the likeliest (path, line, name, why), `tried` what was done in vain, a line
-    each, and `red_test` a diff that adds the test that shows the issue ("" without one).
-    `attempts` names instructions to the agent that were found in what strangers, repository and tools said.
+    `errand` is the digest of the task's file, `result` the object of `fix --json` without its patch, `exit` its exit
+    code, with which everything published agrees.
+
+    For people: `title` names the change in a few words; `cause` and `change` say what was wrong and what was done, each
+    in a sentence or two of the model or the strategy; `answer` is an answer without a patch. If nothing is proven,
+    `places` are the most likely places (path, line, name, why), `tried` a line for each failed attempt, and `red_test`
+    a diff that adds the test that shows the issue ("" without one). `attempts` lists instructions to the agent that
+    were found in texts of strangers, the repository and tools.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
@@ -63,43 +65,44 @@ class Outcome:
 
 def pack(outcome: Outcome, diff: bytes, file: Path) -> str:
     """Write the file and return its digest. Raises WorkspaceError."""
-    told = json.dumps(asdict(outcome), ensure_ascii=False, indent=1).encode("utf-8", "replace")
-    data = _tar(told, diff)
+    outcome_json = json.dumps(asdict(outcome), ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    data = _tar(outcome_json, diff)
     try:
         write_durably(file, data)
     except OSError as error:
-        raise WorkspaceError(f"The handover cannot be written: {error.strerror}.", "Make room for it.") from error
+        raise WorkspaceError(f"The result file cannot be written: {error.strerror}.", "Free disk space.") from error
     return sha256(data).hexdigest()
 
 
 def unpack(file: Path, digest: str) -> tuple[Outcome, bytes]:
-    """The outcome and the diff of both parts of the patch. Raises UsageError for a file of another digest, other
-    members, or too many bytes."""
+    """Return the outcome and the diff. Raises UsageError for another digest, other members, or too many bytes."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
         with file.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"The handover {file} cannot be read: {error.strerror}.", AGAIN) from None
+        raise UsageError(f"The result file {file} cannot be read: {error.strerror}.", AGAIN) from None
     if len(data) > MOST_BYTES or sha256(data).hexdigest() != digest:
-        raise UsageError(f"{file} is not what the solving job wrote.", AGAIN)
-    told, diff = _members(data, file)
+        raise UsageError(f"{file} is not the file that the solve job wrote.", AGAIN)
+    outcome_json, diff = _members(data, file)
     try:
-        outcome: Outcome = TypeAdapter(Outcome).validate_json(told)
-        Told.model_validate_json(json.dumps({name: getattr(outcome, name) for name in Told.model_fields}))
+        outcome: Outcome = TypeAdapter(Outcome).validate_json(outcome_json)
+        OutcomeSchema.model_validate_json(
+            json.dumps({name: getattr(outcome, name) for name in OutcomeSchema.model_fields})
+        )
     except ValidationError as error:
         problem = error.errors()[0]
-        known = problem["loc"][: -1 if problem["type"] in UNKNOWN else None]  # a name that is not ours is a stranger's
-        where = ".".join(map(str, known)) or "its form"
-        raise UsageError(f"The handover {file} has a fault in {where}: {problem['msg'][:200]}.", AGAIN) from None
+        known = problem["loc"][: -1 if problem["type"] in UNKNOWN else None]  # an unknown name is untrusted text
+        where = ".".join(map(str, known)) or "its structure"
+        raise UsageError(f"The result file {file} is invalid in {where}: {problem['msg'][:200]}.", AGAIN) from None
     if outcome.version != VERSION:
-        raise UsageError(f"The handover {file} is of version {outcome.version}.", "Use one version in all jobs.")
+        raise UsageError(f"The result file {file} has version {outcome.version}.", "Use one version in all jobs.")
     return outcome, diff
 
 
 def _tar(*parts: bytes) -> bytes:
-    """Equal parts make equal bytes."""
+    """Return the tar; equal parts give equal bytes."""
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, data in zip(MEMBERS, parts, strict=True):
@@ -111,17 +114,17 @@ def _tar(*parts: bytes) -> bytes:
 
 def _members(data: bytes, file: Path) -> tuple[bytes, bytes]:
     try:
-        first, at = _next(data, 0)
-        second, _ = _next(data, at)
+        first, at = _member(data, 0)
+        second, _ = _member(data, at)
     except (tarfile.TarError, ValueError):
         first = second = b""
     if _tar(first, second) != data:
-        raise UsageError(f"{file} holds something else than {' and '.join(MEMBERS)}.", AGAIN)
+        raise UsageError(f"{file} does not consist of {' and '.join(MEMBERS)}.", AGAIN)
     return first, second
 
 
-def _next(data: bytes, at: int) -> tuple[bytes, int]:
-    """What is behind the header at `at`, and where the next one begins."""
+def _member(data: bytes, at: int) -> tuple[bytes, int]:
+    """Return the data after the header at `at`, and the position of the next header."""
     begin = at + tarfile.BLOCKSIZE
     size = tarfile.TarInfo.frombuf(data[at:begin], "ascii", "strict").size
     if not 0 <= size <= len(data):

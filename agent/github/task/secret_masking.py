@@ -1,4 +1,4 @@
-"""Keys go nowhere by what is written down: whatever has the shape of one, or is one of this job's own, is marked."""
+"""Masking of keys in data that is written: anything with the shape of a key, and this job's own keys."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aci.view import mask
-from agent.engine import known_secrets
+from aci.observation.output_text import mask_secrets
+from agent.engine.engine import known_secrets
 
 
-def masked(value: Any) -> Any:
-    """Data of texts, numbers, lists and tables, without keys in its texts."""
+def mask_keys(value: Any) -> Any:
+    """Return data (texts, numbers, lists, mappings) with the keys in its texts masked."""
     secrets = known_secrets(os.environ)
-    return each_text(value, lambda text: mask(text, secrets))
+    return each_text(value, lambda text: mask_secrets(text, secrets))
 
 
 def each_text(value: Any, change: Callable[[str], str], most: int = sys.maxsize) -> Any:
-    """Such data with each of its texts changed, and lists as tuples; one of more than `most` ends with how
-    many are left out."""
+    """Return such data with `change` applied to each text, and lists as tuples.
+
+    A list of more than `most` items is cut and ends with the number of items left out.
+    """
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):

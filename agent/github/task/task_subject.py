@@ -1,4 +1,4 @@
-"""The issue or the pull request that is asked about: as it is now, and unchanged since somebody asked."""
+"""The issue or pull request of a request: its current state, checked to be unchanged since the request."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.github.client import asking
-from agent.github.rules import PREFIX, Rules
-from agent.github.trigger import Skipped, Trigger, utc
+from agent.github.api.action_inputs import PREFIX, Rules
+from agent.github.api.github_client import translate_errors
+from agent.github.task.trigger_event import Trigger, TriggerSkipped, utc
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _BRANCH = re.compile(rf"{re.escape(PREFIX)}issue-([1-9][0-9]{{0,9}})(?:-[0-9]{{1
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`data` is the issue's JSON, which a pull request has, too. `issue` is the number of what is to be solved."""
+    """The subject. `data` is the issue's JSON, which pull requests also have; `issue` is the number to solve."""
 
     data: Mapping[str, Any]
     issue: int
@@ -30,86 +30,92 @@ class Subject:
 
 
 def subject_of(place: Repository, name: str, trigger: Trigger, rules: Rules) -> Subject:
-    """What the trigger is about. Raises Skipped where it is gone, shut, changed, or not for the Action."""
+    """Return what the trigger is about. Raises TriggerSkipped if it is gone, closed, changed or not the Action's."""
     number = trigger.number
-    with gone(f"#{number} is not there any more."), asking(f"read #{number}"):
+    with skip_if_missing(f"#{number} no longer exists."), translate_errors(f"read #{number}"):
         data = place.get_issue(number).raw_data
     _check_open(data, name, trigger)
     _check_text(place, data, trigger)
     if trigger.kind == "labelled" and trigger.label.casefold() not in _labels(data):
-        raise Skipped(f"The label {trigger.label} was taken off #{number} again.")
+        raise TriggerSkipped(f"The label {trigger.label} was removed from #{number} again.")
     if not trigger.on_pull:
         return Subject(data, number)
-    with gone(f"#{number} is not there any more."), asking(f"read #{number}", "pull-requests: read"):
+    with skip_if_missing(f"#{number} no longer exists."), translate_errors(f"read #{number}", "pull-requests: read"):
         pull = place.get_pull(number).complete()
-    issue = _own(place, name, pull, rules)
+    issue = _issue_of_own(place, name, pull, rules)
     if trigger.head not in ("", pull.head.sha):
-        raise Skipped(f"#{number} was pushed to after it was asked for: ask again.")
+        raise TriggerSkipped(f"#{number} got new commits after the request: ask again.")
     return Subject(data, issue, pull)
 
 
 def issue_of_branch(branch: str) -> int:
-    """The number of the issue that a branch of ours is for; 0 for all other branches."""
+    """Return the number of the issue that one of the Action's branches is for; 0 for other branches."""
     found = _BRANCH.fullmatch(branch)
     return int(found[1]) if found else 0
 
 
 def is_own(pull: PullRequest, name: str, rules: Rules) -> bool:
-    """Whether the bot opened it, from one of our branches in this very repository."""
+    """Whether the bot opened the pull request, from one of the Action's branches in this repository."""
     head, author = pull.head, pull.user.login if pull.user else ""
     same = head.repo is not None and head.repo.full_name.casefold() == name.casefold()
     return same and head.ref.startswith(PREFIX) and author.casefold() == rules.bot.casefold()
 
 
 @contextmanager
-def gone(reason: str) -> Iterator[None]:
-    """What GitHub does not have is a reason to do nothing. Raises Skipped."""
+def skip_if_missing(reason: str) -> Iterator[None]:
+    """Raise TriggerSkipped with `reason` if GitHub does not find what is read within this context."""
     try:
         yield
     except UsageError as error:
-        if error.__cause__ is None:  # none of GitHub's
+        if error.__cause__ is None:  # not an error of GitHub
             raise
-        raise Skipped(reason) from error
+        raise TriggerSkipped(reason) from error
 
 
 def _check_open(data: Mapping[str, Any], name: str, trigger: Trigger) -> None:
     number = trigger.number
     where = str(data.get("repository_url", "")).casefold()
     if data.get("number") != number or not where.endswith(f"/repos/{name}".casefold()):
-        raise Skipped(f"#{number} was moved to another repository.")
+        raise TriggerSkipped(f"#{number} was moved to another repository.")
     if bool(data.get("pull_request")) != trigger.on_pull:
-        raise Skipped(f"#{number} is a pull request: comment `/swe-agent …` there.")
+        raise TriggerSkipped(f"#{number} is a pull request: comment `/swe-agent …` there.")
     if data.get("state") != "open":
-        raise Skipped(f"#{number} is closed.")
+        raise TriggerSkipped(f"#{number} is closed.")
     if data.get("locked"):
-        raise Skipped(f"#{number} is locked.")
+        raise TriggerSkipped(f"#{number} is locked.")
 
 
 def _check_text(place: Repository, data: Mapping[str, Any], trigger: Trigger) -> None:
-    """Whoever asked, asked for what they read."""
+    """Raise TriggerSkipped if the texts were edited after the request, which was for the text as it was read."""
     if trigger.text is not None and trigger.text != (str(data.get("title") or ""), str(data.get("body") or "")):
-        raise Skipped(f"#{trigger.number} was edited after it was asked for: ask again for the new text.")
+        raise TriggerSkipped(f"#{trigger.number} was edited after the request: ask again for the new text.")
     if trigger.comment is None:
         return
     kind = "pulls" if trigger.kind == "review" else "issues"
     url = f"{place.url}/{kind}/comments/{trigger.comment['id']}"
-    with gone("The comment that asked is not there any more."), asking("read the comment that asked"):
+    with skip_if_missing("The requesting comment no longer exists."), translate_errors("read the requesting comment"):
         _, now = place.requester.requestJsonAndCheck("GET", url)
-    # the event's own time, for GitHub's is often a second after the making of a comment, of a review's more
+    # compare with the event's updated_at: it is often a second (for reviews more) later than created_at
     if now.get("body") != trigger.comment["body"] or utc(now["updated_at"]) > utc(trigger.comment["updated_at"]):
-        raise Skipped("The comment that asked was edited: ask again in a new one.")
+        raise TriggerSkipped("The requesting comment was edited: ask again in a new one.")
 
 
 def _labels(data: Mapping[str, Any]) -> set[str]:
     return {str(label["name"] if isinstance(label, dict) else label).casefold() for label in data.get("labels", ())}
 
 
-def _own(place: Repository, name: str, pull: PullRequest, rules: Rules) -> int:
-    """The number of the issue that a pull request of ours is for. Raises Skipped for all others."""
+def _issue_of_own(place: Repository, name: str, pull: PullRequest, rules: Rules) -> int:
+    """Return the number of the issue that one of the Action's pull requests is for.
+
+    Raises TriggerSkipped for other pull requests.
+    """
     issue = issue_of_branch(pull.head.ref)
     if not issue or not is_own(pull, name, rules):
-        raise Skipped(f"#{pull.number} is not a pull request of the Action's.")
-    for branch, which in ((pull.head.ref, "its own branch"), (pull.base.ref, "the branch that it is for")):
-        with gone(f"#{pull.number} cannot be gone on with: {which} is gone."), asking(f"read the branch {branch}"):
+        raise TriggerSkipped(f"#{pull.number} is not a pull request of the Action.")
+    for branch, which in ((pull.head.ref, "its own branch"), (pull.base.ref, "its target branch")):
+        with (
+            skip_if_missing(f"#{pull.number} cannot be continued: {which} was deleted."),
+            translate_errors(f"read the branch {branch}"),
+        ):
             place.get_branch(branch)
     return issue

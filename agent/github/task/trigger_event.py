@@ -1,4 +1,4 @@
-"""What set the workflow off: who asked for what, where and when, as the event's file says it."""
+"""The event that triggered the workflow: who asked for what, where and when, read from the event's file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.github.rules import COMMAND, Rules
+from agent.github.api.action_inputs import COMMAND, Rules
 from trajectories.errors import UsageError
 
 Kind = Literal["labelled", "opened", "comment", "review", "dispatch"]
@@ -20,17 +20,17 @@ MOST_BYTES = 30_000_000
 _COMMAND = re.compile(rf"{re.escape(COMMAND)}(?=\s|$)")
 
 
-class Skipped(Exception):
-    """Nothing is to be done, which is no error. Its text is the reason, one sentence."""
+class TriggerSkipped(Exception):
+    """There is nothing to do, which is not an error. The text is the reason, one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """An event that asks for work on issue or pull request `number`.
 
-    `text` is title and body as they were then; None where the event does not hold them. `comment` is the one that
-    asks, `request` its words after the command, `head` the commit of the pull request that it is about ("" where the
-    event does not tell). `at` is ISO 8601 in UTC.
+    `text` is the title and body at that time; None if the event does not contain them. `comment` is the requesting one,
+    `request` its text after the command, `head` the commit of its pull request ("" if the event does not contain it).
+    `at` is ISO 8601 in UTC.
     """
 
     kind: Kind
@@ -47,13 +47,13 @@ class Trigger:
     head: str = ""
 
 
-def triggered(rules: Rules) -> Trigger:
-    """What the present event asks for. Raises Skipped where it asks for nothing, UsageError without an event."""
+def read_trigger(rules: Rules) -> Trigger:
+    """Return what the current event asks for. Raises TriggerSkipped if that is nothing, UsageError without an event."""
     name, event = os.environ.get("GITHUB_EVENT_NAME", ""), _event()
     try:
         return _trigger(name, event, rules)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"The event {name} has not the form of GitHub's: {error!r}.", "Update swe-agent.") from None
+        raise UsageError(f"The event {name} has an unknown structure: {error!r}.", "Update swe-agent.") from None
 
 
 def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
@@ -61,7 +61,7 @@ def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
     if what == "workflow_dispatch":
         return Trigger("dispatch", _number(event), False, *_sender(event), now())
     if what == "issues: labeled" and event["label"]["name"].casefold() != rules.label.casefold():
-        raise Skipped("The label is another one.")
+        raise TriggerSkipped("The label is a different one.")
     if what in ("issues: labeled", "issues: opened"):
         issue = event["issue"]
         labelled = what == "issues: labeled"
@@ -71,13 +71,13 @@ def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
             kind, issue["number"], False, *_sender(event), utc(at), _text(issue), rules.label if labelled else ""
         )
     if what not in ("issue_comment: created", "pull_request_review_comment: created"):
-        raise Skipped(f"Nothing is to be done at the event {what}.")
+        raise TriggerSkipped(f"The event {what} needs no action.")
     comment, review = event["comment"], name != "issue_comment"
     place = event["pull_request"] if review else event["issue"]
     on_pull = review or "pull_request" in place
     request = _request(comment["body"] or "", on_pull)
     if comment["user"] is None or comment["user"]["id"] != event["sender"]["id"]:
-        raise Skipped("Who sent the event is not who wrote the comment.")
+        raise TriggerSkipped("The event's sender is not the comment's author.")
     return Trigger(
         "review" if review else "comment",
         place["number"],
@@ -92,16 +92,16 @@ def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
 
 
 def _request(body: str, on_pull: bool) -> str:
-    """The words after the command. Raises Skipped for a comment that is not for us."""
+    """Return the text after the command. Raises TriggerSkipped for a comment without the command."""
     found = _COMMAND.match(body)
     if found is None:
-        raise Skipped(f"The comment does not begin with {COMMAND}.")
+        raise TriggerSkipped(f"The comment does not begin with {COMMAND}.")
     words = body[found.end() :].strip()
     if on_pull:
         return words
     verb, *rest = words.split(maxsplit=1) or [""]
     if verb != "fix":
-        raise Skipped(f"The comment does not begin with {COMMAND} fix.")
+        raise TriggerSkipped(f"The comment does not begin with {COMMAND} fix.")
     return rest[0] if rest else ""
 
 
@@ -116,10 +116,10 @@ def _text(place: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _number(event: Mapping[str, Any]) -> int:
-    """In plain digits alone: the workflow's concurrency group is named by the input as it is."""
+    """Return the issue's number. Only digits are valid, because the input names the workflow's concurrency group."""
     given = str((event.get("inputs") or {}).get("issue", ""))
     if not re.fullmatch(r"[1-9][0-9]{0,9}", given):
-        raise UsageError("The input issue is not the number of an issue.", "Give its digits alone, such as 12.")
+        raise UsageError("The input issue is not an issue number.", "Give digits only, such as 12.")
     return int(given)
 
 
@@ -131,12 +131,12 @@ def _event() -> Mapping[str, Any]:
     except (OSError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise UsageError(f"There is no event in GITHUB_EVENT_PATH={path}.", "This command is for GitHub Actions.")
+        raise UsageError(f"GITHUB_EVENT_PATH={path} holds no event.", "This command is for GitHub Actions.")
     return found
 
 
 def utc(at: str) -> str:
-    """A time of GitHub's, to the second: `2026-01-31T12:00:00Z`. Such texts sort as times do."""
+    """Return a time of GitHub to the second, `2026-01-31T12:00:00Z`. Such texts sort chronologically."""
     return datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

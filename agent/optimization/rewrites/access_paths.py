@@ -1,4 +1,4 @@
-"""Names with their attributes and constant subscripts as words, and which change of one may be seen at another."""
+"""Access paths: names with attributes and constant subscripts as text, and which changes of one affect another."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterable, Iterator
 
 INSIDE, AT_END = "[*]", "[+]"
-"""Marks on a path: something inside it changes, or is added at its end; without one, the path is bound anew."""
+"""Suffixes of a changed path: something inside it changes, or is appended to it. Without a suffix, it is rebound."""
 
 
 def path(node: ast.AST) -> str:
-    """A name with its attributes and constant subscripts as one word, `self.rows['a']`; "" where it is none."""
+    """Return a name with its attributes and constant subscripts as text, like `self.rows['a']`; "" for other nodes."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -22,15 +22,15 @@ def path(node: ast.AST) -> str:
     return ""
 
 
-def touched(node: ast.AST) -> str:
-    """The path that a store into a node changes: `grid` for `grid[i][j]`."""
+def stored_path(node: ast.AST) -> str:
+    """Return the path that a store into a node changes: `grid` for `grid[i][j]`."""
     while not path(node) and isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
         node = node.value
     return path(node)
 
 
-def reads(node: ast.AST) -> set[str]:
-    """The longest paths that an expression reads, without the names that it binds itself."""
+def read_paths(node: ast.AST) -> set[str]:
+    """Return the longest paths that an expression reads, without the names that it binds itself."""
     bound = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
     bound |= {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
     return {one for one in _reads(node) if root(one) not in bound}
@@ -52,15 +52,15 @@ def root(word: str) -> str:
     return word.split(".")[0].split("[")[0]
 
 
-def hit(changed: Iterable[str], read: str) -> bool:
-    """Whether a change of one of these paths may change what is read at this one."""
+def is_affected(changed: Iterable[str], read: str) -> bool:
+    """Whether a change of one of these paths may change the value at the path `read`."""
     bare = [one.removesuffix(INSIDE) for one in changed]
-    return any(one == read or under(one, read) or under(read, one) for one in bare)
+    return any(one == read or is_below(one, read) or is_below(read, one) for one in bare)
 
 
-def under(inner: str, outer: str) -> bool:
+def is_below(inner: str, outer: str) -> bool:
     return inner.startswith((f"{outer}.", f"{outer}["))
 
 
-def same(left: ast.AST, right: ast.AST) -> bool:
+def is_same_code(left: ast.AST, right: ast.AST) -> bool:
     return ast.dump(left) == ast.dump(right)

@@ -1,15 +1,15 @@
-"""Whether a value is only looked at where it stands, so that two of it may be one."""
+"""Checks whether a value is only read, so that several copies may be replaced by one shared object."""
 
 from __future__ import annotations
 
 import ast
 
-from agent.moves.rewrite_known import FRESH, LAZY, READING
-from agent.moves.rewrite_scope import Scope
+from agent.optimization.rewrites.function_scope import Scope
+from agent.optimization.rewrites.known_effects import FRESH, LAZY, READING
 
 
-def read_only(scope: Scope, node: ast.AST) -> bool:
-    """Whether what an expression yields is only looked at where it stands: not kept, handed on or changed."""
+def is_read_only(scope: Scope, node: ast.AST) -> bool:
+    """Whether an expression's value is only read in place: not stored, passed on or changed."""
     parent = scope.source.parents[node]
     if isinstance(parent, ast.Compare):
         return True
@@ -20,7 +20,7 @@ def read_only(scope: Scope, node: ast.AST) -> bool:
     if isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert):
         return node is parent.test
     if isinstance(parent, ast.UnaryOp | ast.BoolOp):
-        return isinstance(parent, ast.UnaryOp) or read_only(scope, parent)
+        return isinstance(parent, ast.UnaryOp) or is_read_only(scope, parent)
     if isinstance(parent, ast.BinOp):
         return True
     if isinstance(parent, ast.Attribute):
@@ -36,8 +36,8 @@ def read_only(scope: Scope, node: ast.AST) -> bool:
     return False
 
 
-def immutable(scope: Scope, node: ast.AST) -> bool:
-    """Whether the value of an expression is certainly one that nobody can change."""
+def is_immutable(scope: Scope, node: ast.AST) -> bool:
+    """Whether the value of an expression is certainly immutable."""
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name):
             return node.func.id in FRESH and scope.builtin(node.func.id)

@@ -1,24 +1,24 @@
-"""Texts, lists, tuples and dicts that are copied whole to add a little grow in place, or are joined at the end."""
+"""Rewrites of repeated concatenation: strings, lists, tuples and dicts grow in place or are joined at the end."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import path
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import path
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 
 
-def joined(scope: Scope) -> Drafts:
-    """A text that a loop adds to, at its end or front: its parts are joined after the loop."""
+def join_strings(scope: Scope) -> Drafts:
+    """Join the parts of a string after the loop that extends it at its end or front."""
     yield from _collected(scope, "str")
 
 
-def tupled(scope: Scope) -> Drafts:
-    """A tuple that a loop adds to: a list that becomes a tuple after the loop."""
+def collect_tuples(scope: Scope) -> Drafts:
+    """Collect the items of a tuple that a loop extends in a list, and convert it after the loop."""
     yield from _collected(scope, "tuple")
 
 
@@ -50,7 +50,7 @@ def _collected(scope: Scope, kind: str) -> Drafts:
             last = [f"{parts}.reverse()", f'{name} = "".join({parts}) + {name}']
         else:
             last = [f'{name} += "".join({parts})' if kind == "str" else f"{name} += tuple({parts})"]
-        yield join(
+        yield join_drafts(
             f"join the parts of `{name}` after the loop",
             scope.insert(loop, f"{parts} = []"),
             *edits,
@@ -58,8 +58,8 @@ def _collected(scope: Scope, kind: str) -> Drafts:
         )
 
 
-def appended(scope: Scope) -> Drafts:
-    """`xs = xs + [x]`, `s = s | {x}`, `d = {**d, k: v}` of a fresh local one in a loop: it grows in place."""
+def grow_in_place(scope: Scope) -> Drafts:
+    """Make `xs = xs + [x]`, `s = s | {x}` and `d = {**d, k: v}` of a new local object in a loop grow in place."""
     for node in scope.nodes:
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and isinstance(node.value, ast.List):
             alone = len(node.value.elts) == 1 and not isinstance(node.value.elts[0], ast.Starred)
@@ -78,8 +78,8 @@ def appended(scope: Scope) -> Drafts:
             yield Draft(f"`{name}` grows in place", ((start, end, text),))
 
 
-def prepended(scope: Scope) -> Drafts:
-    """`xs = [x] + xs` in a loop: appended to, and reversed after the loop."""
+def append_and_reverse(scope: Scope) -> Drafts:
+    """Replace `xs = [x] + xs` in a loop by appending, and reverse the list after the loop."""
     for node in scope.nodes:
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
             continue
@@ -98,11 +98,11 @@ def prepended(scope: Scope) -> Drafts:
         start, end = scope.source.span(node)
         put = Draft("", ((start, end, f"{name}.append({scope.text(value.left.elts[0])})"),))
         last = scope.insert(loop, f"{name}.reverse()", after=True)
-        yield join(f"append to `{name}` and reverse it once", put, last)
+        yield join_drafts(f"append to `{name}` and reverse it once", put, last)
 
 
-def summed(scope: Scope) -> Drafts:
-    """`sum(lists, [])`: one list of all items."""
+def flatten_sum(scope: Scope) -> Drafts:
+    """Replace `sum(lists, [])` by one comprehension."""
     for node in scope.nodes:
         call = scope.called(node, "sum")
         if call and len(call.args) == 2 and isinstance(call.args[1], ast.List) and not call.args[1].elts:
@@ -113,13 +113,13 @@ def summed(scope: Scope) -> Drafts:
                 text = f"[{item} {clauses} for {item} in {scope.text(rows.elt)}]"
             else:
                 text = f"[{item} for {part} in {scope.text(rows)} for {item} in {part}]"
-            yield join("one list of all items, made once", scope.swap(call, text))
+            yield join_drafts("one list of all items, made once", scope.swap(call, text))
 
 
 def _grown(
     scope: Scope, name: str
 ) -> tuple[ast.Assign | ast.AnnAssign | None, list[tuple[ast.Assign | ast.AugAssign, str, bool]]]:
-    """(the assignment that begins a value, [(statement, what it adds, whether in front)])."""
+    """Return the first assignment of a name, and (statement, what it adds, whether in front) for its additions."""
     start: ast.Assign | ast.AnnAssign | None = None
     steps: list[tuple[ast.Assign | ast.AugAssign, str, bool]] = []
     for use in scope.bindings(name):
@@ -140,7 +140,7 @@ def _grown(
 
 
 def _added(scope: Scope, name: str, value: ast.expr) -> tuple[str, bool] | None:
-    """(what is added, whether in front) by `name + a + b` or `a + name`."""
+    """Return (what is added, whether in front) for `name + a + b` or `a + name`."""
     terms = _terms(value)
     texts = [scope.text(one) for one in terms]
     if len(terms) < 2 or texts.count(name) != 1:
@@ -183,18 +183,20 @@ def _in_place(scope: Scope, name: str, value: ast.expr) -> str:
 
 
 def _made_here(scope: Scope, name: str) -> bool:
-    """Whether a name begins as a fresh local list, set or dict."""
+    """Whether a name is first bound to a new local list, set or dict."""
     return name not in scope.arguments and _kind_of(scope, name) in ("list", "set", "dict")
 
 
 def _kind_of(scope: Scope, name: str) -> str:
-    """What a local name begins as, where it begins as a thing made for it."""
-    begun = [
+    """Return the kind of the first value of a local name, if it is a new object."""
+    first_bindings = [
         scope.source.parents[one]
         for one in scope.bindings(name)
         if isinstance(scope.source.parents[one], ast.Assign | ast.AnnAssign)
     ]
-    values = [one.value for one in begun if isinstance(one, ast.Assign | ast.AnnAssign) and one.value is not None]
+    values = [
+        one.value for one in first_bindings if isinstance(one, ast.Assign | ast.AnnAssign) and one.value is not None
+    ]
     first = min(values, key=lambda one: (one.lineno, one.col_offset), default=None)
     if first is None or path(first):
         return ""
@@ -210,7 +212,7 @@ def _bound_names(scope: Scope) -> list[str]:
 
 
 def _loop(scope: Scope, node: ast.AST) -> ast.stmt | None:
-    """The outermost loop round a node."""
+    """Return the outermost loop around a node."""
     found = None
     for region in scope.regions(node):
         found = region if isinstance(region, ast.For | ast.While) else found

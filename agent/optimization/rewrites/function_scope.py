@@ -1,7 +1,7 @@
-"""What a rewrite has to know of one function: what runs again and again, what changes there, and what stays as it is.
+"""Analysis of one function for rewrites: which code is repeated, what changes there, and what is invariant.
 
-All of it is read off the syntax, so it is a guess where names hide behind one another: what a rewrite changes by
-mistake the equivalence check finds. Where the syntax shows a change, a rewrite is not proposed.
+The analysis is purely syntactic, so it can be wrong about aliases; the equivalence check finds mistakes of a rewrite.
+If the syntax shows a conflicting change, a rewrite is not proposed.
 """
 
 from __future__ import annotations
@@ -10,22 +10,31 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from aci.target import functions as functions_of
-from agent.moves.rewrite_kinds import kind_of
-from agent.moves.rewrite_known import MODULES, MUTATING, PURE, READING
-from agent.moves.rewrite_paths import AT_END, INSIDE, hit, path, reads, root, touched, under
-from agent.repair.source import Definition, Draft, Source
+from aci.performance.target_function import iter_functions as functions_of
+from agent.optimization.rewrites.access_paths import (
+    AT_END,
+    INSIDE,
+    is_affected,
+    is_below,
+    path,
+    read_paths,
+    root,
+    stored_path,
+)
+from agent.optimization.rewrites.known_effects import MODULES, MUTATING, PURE, READING
+from agent.optimization.rewrites.static_types import kind_of
+from agent.repair.analysis.source_file import Definition, Draft, Source
 
 Loop = ast.For | ast.While
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 Region = ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda | Definition
 FAILURES = "(AttributeError, LookupError, TypeError, ValueError)"
-"""What building a table from bad items, or looking into one that could not be built, may raise."""
+"""Exceptions of building a table from unsuitable items, or of a lookup in a table that could not be built."""
 EMPTY = re.compile(r"(?m)^[ \t]+(?=\r?$)")
 
 
-def join(what: str, *parts: Draft | None) -> Draft | None:
-    """One draft of several; None if one of them could not be made."""
+def join_drafts(what: str, *parts: Draft | None) -> Draft | None:
+    """Join several drafts into one; None if one of them is None."""
     edits: list[tuple[int, int, str]] = []
     for part in parts:
         if part is None:
@@ -35,10 +44,10 @@ def join(what: str, *parts: Draft | None) -> Draft | None:
 
 
 class Scope:
-    """A function of a source, and the questions that rewrites ask about it.
+    """A function of a source file, with the analysis that rewrites need.
 
-    A careful rewrite keeps corners that a plain one may lose, at the price of more lines: items without a hash, what
-    was never evaluated because a loop had nothing to do, the exception of the first bad item.
+    A careful rewrite preserves corner cases that a plain one may break, with more lines: unhashable items, expressions
+    that are never evaluated if a loop is empty, the exception of the first bad item.
     """
 
     def __init__(self, source: Source, function: Definition, careful: bool = False) -> None:
@@ -55,10 +64,10 @@ class Scope:
         self.arguments = {one.arg: one for one in ast.walk(function.args) if isinstance(one, ast.arg)}
         self.definitions = {node.name: node for node in ast.walk(source.tree) if isinstance(node, Definition)}
         self.steady = {node.name for _, node in functions_of(source.tree)}
-        """Functions that read nothing of another call of theirs, as one inside another function does."""
+        """Functions that are not defined inside another function, so they read no state of its calls."""
         self.modules = _modules(source.tree)
         self._changes: dict[ast.AST, set[str]] = {}
-        self._asked: set[ast.AST] = set()
+        self._visiting: set[ast.AST] = set()
         self._aliases = [
             (path(target), path(node.value))
             for node in self.nodes
@@ -67,10 +76,10 @@ class Scope:
             if path(target)
         ]
 
-    # What runs again and again
+    # Repetition
 
     def regions(self, node: ast.AST) -> Iterator[Region]:
-        """What repeats a node, innermost first, up to the function."""
+        """Yield the regions that repeat a node, innermost first, up to the function."""
         child = node
         while child is not self.function:
             parent = self.source.parents[child]
@@ -94,7 +103,7 @@ class Scope:
         return isinstance(parent, Comprehension | ast.Lambda)
 
     def outermost(self, node: ast.AST, expression: ast.AST) -> Region | None:
-        """The outermost of the regions round a node in which an expression stays as it is."""
+        """Return the outermost region around a node in which an expression is invariant."""
         found = None
         for region in self.regions(node):
             if not self.stays(expression, region):
@@ -108,7 +117,7 @@ class Scope:
         return node
 
     def block(self, statement: ast.stmt) -> list[ast.stmt]:
-        """The statements among which one stands."""
+        """Return the block that contains a statement."""
         parent = self.source.parents[statement]
         for name in ("body", "orelse", "finalbody"):
             found: list[ast.stmt] = getattr(parent, name, [])
@@ -116,27 +125,27 @@ class Scope:
                 return found
         return [statement]
 
-    # What changes
+    # Changes
 
     def stays(self, expression: ast.AST, region: ast.AST) -> bool:
         """Whether an expression is free of effects and reads nothing that changes in the region."""
         changed = self.changes(region)
-        return self.pure(expression) and not any(hit(changed, one) for one in reads(expression))
+        return self.pure(expression) and not any(is_affected(changed, one) for one in read_paths(expression))
 
     def changes(self, region: ast.AST) -> set[str]:
-        """The paths that are bound, or may be changed in place, in a region."""
+        """Return the paths that are bound, or may be changed in place, in a region."""
         if region not in self._changes:
             found = {one for node in ast.walk(region) for one in self._changed(node) if one}
             for left, right in self._aliases:
                 for here, there in ((left, right), (right, left)):
-                    found |= {there + one[len(here) :] for one in found if under(one, here)}
+                    found |= {there + one[len(here) :] for one in found if is_below(one, here)}
             self._changes[region] = found
         return self._changes[region]
 
     def _changed(self, node: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Starred):
             if not isinstance(node.ctx, ast.Load):
-                yield path(node) or (touched(node) and touched(node) + INSIDE)
+                yield path(node) or (stored_path(node) and stored_path(node) + INSIDE)
         elif isinstance(node, ast.arg):
             yield node.arg
         elif isinstance(node, ast.Call):
@@ -145,13 +154,13 @@ class Scope:
     def _called(self, call: ast.Call) -> Iterator[str]:
         function, handed = call.func, [*call.args, *(one.value for one in call.keywords)]
         if isinstance(function, ast.Attribute):
-            receiver = touched(function.value)
+            receiver = stored_path(function.value)
             if self.module(function.value) in MODULES or function.attr in READING:
                 return
             if root(receiver) in ("self", "cls") and receiver == root(receiver) and self.harmless(function.attr):
                 return
             if receiver not in self.modules:
-                # What is added at the end leaves the items before it as they are.
+                # Appending does not change the existing items.
                 yield receiver and receiver + (AT_END if function.attr in ("append", "extend") else INSIDE)
             if function.attr in MUTATING:
                 return
@@ -160,16 +169,16 @@ class Scope:
         ):
             return
         for one in handed:
-            yield touched(one) and touched(one) + INSIDE
+            yield stored_path(one) and stored_path(one) + INSIDE
 
     def harmless(self, name: str) -> bool:
-        """Whether a function of this module seems to change nothing that it is given and nothing of the module."""
+        """Whether a function of this module seems to change neither its arguments nor the module."""
         node = self.definitions.get(name)
         if node is None or node.decorator_list or isinstance(node, ast.AsyncFunctionDef):
             return False
-        if node in self._asked:
+        if node in self._visiting:
             return True
-        self._asked.add(node)
+        self._visiting.add(node)
         inner = [one for statement in node.body for one in ast.walk(statement)]
         arguments = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
         bound = {one.id for one in inner if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
@@ -177,11 +186,11 @@ class Scope:
         found = not any(isinstance(one, ast.Global | ast.Nonlocal | ast.Yield | ast.YieldFrom) for one in inner)
         found = found and not any(root(one) in arguments or root(one) not in bound for one in changed if one)
         found = found and all(self._known(one) for one in inner if isinstance(one, ast.Call))
-        self._asked.discard(node)
+        self._visiting.discard(node)
         return found
 
     def pure(self, expression: ast.AST) -> bool:
-        """Whether an expression has no effect and, evaluated again, says the same."""
+        """Whether an expression has no effect and gives the same value when evaluated again."""
         forbidden = (ast.Yield, ast.YieldFrom, ast.Await, ast.NamedExpr)
         calls = [node for node in ast.walk(expression) if isinstance(node, ast.Call)]
         return not any(isinstance(node, forbidden) for node in ast.walk(expression)) and all(map(self._known, calls))
@@ -201,7 +210,7 @@ class Scope:
         return name in self.steady and self.harmless(name)
 
     def builtin(self, name: str) -> bool:
-        """Whether a name is a builtin function without effects, bound to nothing else here."""
+        """Whether a name is a builtin function without effects that the file does not rebind."""
         return name in PURE and name not in self._bound
 
     @property
@@ -214,21 +223,21 @@ class Scope:
         return self._bound_names
 
     def module(self, node: ast.AST) -> str:
-        """The module that an expression names, "" where it names none."""
+        """Return the module that an expression names, or ""."""
         return self.modules.get(path(node), "")
 
     def imported(self, name: str) -> str:
-        """The module from which a name was imported."""
+        """Return the module from which a name was imported."""
         found = self.modules.get(name, "")
         return found.rpartition(".")[0]
 
     def called(self, node: ast.AST, *names: str) -> ast.Call | None:
-        """The node as a call of one of these builtins."""
+        """Return the node if it is a call of one of these builtins, else None."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
             return node if self.builtin(node.func.id) else None
         return None
 
-    # What a name holds, and who uses it
+    # Names and their values
 
     def uses(self, name: str, within: ast.AST | None = None) -> list[ast.Name]:
         nodes = self.nodes if within is None else ast.walk(within)
@@ -238,7 +247,7 @@ class Scope:
         return [node for node in self.uses(name) if _stores(node)]
 
     def start(self, name: str) -> ast.Assign | ast.AnnAssign | None:
-        """The one plain assignment of a local name, if it is bound nowhere else."""
+        """Return the only plain assignment of a local name, or None if it has other bindings."""
         bindings = self.bindings(name)
         if len(bindings) != 1 or name in self.arguments:
             return None
@@ -248,7 +257,7 @@ class Scope:
         return parent if isinstance(parent, ast.Assign | ast.AnnAssign) and (plain or annotated) else None
 
     def kind(self, node: ast.AST) -> str:
-        """What an expression seems to be: list, tuple, set, dict, str, number, iterator, or "" where nothing says."""
+        """Return the likely kind of an expression: list, tuple, set, dict, str, number, iterator, or "" if unknown."""
         if isinstance(node, ast.Name):
             if node.id in self.arguments and not self.bindings(node.id):
                 annotation = self.arguments[node.id].annotation
@@ -256,18 +265,18 @@ class Scope:
             start = self.start(node.id)
             if start is None or start.value is None:
                 return ""
-            said = kind_of(start.annotation, True) if isinstance(start, ast.AnnAssign) else ""
-            return said or kind_of(start.value)
+            declared = kind_of(start.annotation, True) if isinstance(start, ast.AnnAssign) else ""
+            return declared or kind_of(start.value)
         return kind_of(node)
 
     def fresh(self, *words: str) -> str:
-        """The first of these names that the file does not use yet."""
+        """Return the first of these names that the file does not use yet."""
         for word in [*words, *(f"{words[0]}_{number}" for number in range(2, 99))]:
             if word not in self.names:
                 return word
         raise ValueError(words)
 
-    # Pieces of text
+    # Edits
 
     def insert(self, statement: ast.stmt, *lines: str, after: bool = False) -> Draft | None:
         draft = self.source.insert(statement, list(lines), after)
@@ -279,7 +288,7 @@ class Scope:
         return self.source.indent * steps + line
 
     def text(self, node: ast.expr | ast.stmt) -> str:
-        """The text of a node on one line."""
+        """Return the text of a node on one line."""
         found = self.source.text(node)
         return found if "\n" not in found and "\r" not in found else ast.unparse(node)
 
@@ -287,7 +296,7 @@ class Scope:
         return self.source.replace(node, text)
 
     def built(self, before: ast.stmt, name: str, *lines: str, after: bool = False) -> Draft | None:
-        """Lines that make `name`; carefully, it is None where they fail."""
+        """Insert lines that compute `name`. In a careful rewrite it is None if they fail."""
         if not self.careful:
             return self.insert(before, *lines, after=after)
         return self.insert(before, *self.guarded(lines, f"{name} = None"), after=after)
@@ -296,12 +305,12 @@ class Scope:
         return ["try:", *map(self.indented, lines), f"except {FAILURES}:", self.indented(otherwise)]
 
     def helper(self, before: ast.stmt, call: str, fast: str, slow: str) -> Draft | None:
-        """A local function that answers as `fast` does, and where that fails as `slow` does."""
+        """Insert a local function that returns `fast`, or `slow` if that fails."""
         inner = self.guarded([f"return {fast}"], f"return {slow}")
         return self.insert(before, "", f"def {call}:", *map(self.indented, inner), "")
 
     def remove(self, statement: ast.stmt) -> Draft | None:
-        """Take out the lines of a statement that has them for itself and is not alone in its block."""
+        """Remove a statement's lines; None if it shares them with others or is the only one in its block."""
         start, end = self.source.span(statement)
         head = self.source.line_start(start)
         tail = self.source.data.find(b"\n", end)
@@ -311,13 +320,13 @@ class Scope:
         return None if alone or around else Draft("", ((head, tail, ""),))
 
     def comments(self, first: ast.stmt, last: ast.stmt) -> bool:
-        """Whether a comment stands between the beginning of one statement and the end of another."""
+        """Whether there is a comment between the start of one statement and the end of another."""
         start, end = self.source.span(first)[0], self.source.span(last)[1]
         tail = self.source.data.find(b"\n", end)
         return b"#" in self.source.data[start : tail if tail >= 0 else None]
 
     def imports(self, module: str, name: str) -> tuple[str, Draft | None]:
-        """How to call a thing of the standard library here, and the import that it needs."""
+        """Return how to refer to a name of the standard library here, and the draft of the import that it needs."""
         for word, whole in self.modules.items():
             if whole == f"{module}.{name}":
                 return word, Draft("", ())
@@ -332,8 +341,8 @@ class Scope:
         body = self.source.tree.body
         first = next((at for at, node in enumerate(body) if isinstance(node, ast.Import | ast.ImportFrom)), None)
         if first is None:
-            told = bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
-            if told:
+            has_docstring = bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+            if has_docstring:
                 return self.source.insert(body[0], ["", line], after=True)
             return self.source.insert(body[0], [line, "", ""])
         place = None
@@ -353,7 +362,7 @@ def _stores(node: ast.Name) -> bool:
 
 
 def _modules(tree: ast.Module) -> dict[str, str]:
-    """Names bound by imports, with the dotted thing that each stands for."""
+    """Return the names bound by imports, each with the dotted name that it refers to."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

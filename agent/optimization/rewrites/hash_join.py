@@ -1,6 +1,6 @@
-"""A search for equal items inside a loop becomes a look into an index: a hash join in place of a nested loop.
+"""Rewrites of searches for equal items inside a loop to index lookups: a hash join instead of a nested loop.
 
-The test in the inner loop stays where it is; only what the loop runs over shrinks to the items that can pass it.
+The test in the inner loop stays in place; the loop only runs over fewer items, those that can pass it.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.moves.rewrite_grown import appends_to, is_empty, renamed
-from agent.moves.rewrite_paths import hit, path, reads, root
-from agent.moves.rewrite_scope import Comprehension, Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import is_affected, path, read_paths, root
+from agent.optimization.rewrites.function_scope import Comprehension, Scope, join_drafts
+from agent.optimization.rewrites.incremental_index import appends_to, is_empty, rename_in
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 
 
 @dataclass
 class Search:
-    """A loop over `rows` whose body acts only where `key`, of `target`, equals `sought`."""
+    """A loop over `rows` whose body acts only if `key`, an expression of `target`, equals `sought`."""
 
     loop: ast.For | Comprehension
     target: ast.expr
@@ -28,8 +28,8 @@ class Search:
     sought: ast.expr
 
 
-def joined(scope: Scope) -> Drafts:
-    """An index of the rows by their key before the outer loop; each search reads its own entry."""
+def index_rows(scope: Scope) -> Drafts:
+    """Build an index of the rows by their key before the outer loop; each search reads one entry."""
     for search in _searches(scope):
         region = _outer(scope, search)
         if region is None:
@@ -45,25 +45,25 @@ def joined(scope: Scope) -> Drafts:
         else:
             index = scope.fresh("index", f"{_word(search.rows)}_index")
             lines = _filling(scope, search, index, scope.text(search.rows), scope.text(search.target))
-            yield join(
+            yield join_drafts(
                 f"index `{scope.text(search.rows)}` by `{scope.text(search.key)}` before the loop",
                 scope.built(before, index, *lines),
                 _looked_up(scope, search, index),
             )
 
 
-def growing(scope: Scope) -> Drafts:
-    """The same where the searched list is appended to in the loop: the index grows beside it."""
+def maintain_index(scope: Scope) -> Drafts:
+    """Maintain an index of a list that is appended to in the loop and searched there."""
     for search in _searches(scope):
         name = search.rows.id if isinstance(search.rows, ast.Name) else ""
         start = scope.start(name) if name else None
         appends = appends_to(scope, name) if name else []
         if start is None or start.value is None or not appends or not isinstance(search.target, ast.Name):
             continue
-        if not any(True for _ in scope.regions(search.loop)) or not _kept(scope, search):
+        if not any(True for _ in scope.regions(search.loop)) or not _keys_unchanged(scope, search):
             continue
         index = scope.fresh("index", f"{name}_index")
-        key = renamed(search.key, search.target.id, f"{name}[-1]")
+        key = rename_in(search.key, search.target.id, f"{name}[-1]")
         entry = f"{index}.setdefault({_wrapped(scope, search.key, key)}, []).append({name}[-1])"
         begin = [f"{index} = {{}}"]
         if not is_empty(start.value):
@@ -71,7 +71,7 @@ def growing(scope: Scope) -> Drafts:
         first = scope.insert(start, *begin, after=True)
         if not is_empty(start.value):
             first = scope.built(start, index, *begin, after=True)
-        yield join(
+        yield join_drafts(
             f"keep an index of `{name}` by `{scope.text(search.key)}` beside it",
             first,
             *(scope.built(scope.statement(call), index, entry, after=True) for call in appends),
@@ -80,7 +80,7 @@ def growing(scope: Scope) -> Drafts:
 
 
 def _looked_up(scope: Scope, search: Search, index: str) -> Draft | None:
-    """The search runs over an entry of the index; carefully, over all rows where there is none to be had."""
+    """Let the search run over an entry of the index; in a careful rewrite over all rows if the lookup fails."""
     entry = f"{index}.get({_hashable(scope, search.sought)}, ())"
     if not scope.careful:
         return scope.swap(search.rows, entry)
@@ -88,17 +88,17 @@ def _looked_up(scope: Scope, search: Search, index: str) -> Draft | None:
     heads = [node.target for node in ast.walk(before) if isinstance(node, ast.comprehension)]
     bound = {name for head in heads for name in _names(head)} if before is not search.loop else set()
     if bound & _names(search.sought):
-        item, asked = scope.fresh("item", "sought"), scope.fresh("matches", "entries")
+        item, lookup = scope.fresh("item", "sought"), scope.fresh("matches", "entries")
         fast, slow = f"{index}.get({item}, ())", scope.text(search.rows)
-        helper = scope.helper(before, f"{asked}({item})", fast, slow)
-        return join("", helper, scope.swap(search.rows, f"{asked}({_hashable(scope, search.sought)})"))
+        helper = scope.helper(before, f"{lookup}({item})", fast, slow)
+        return join_drafts("", helper, scope.swap(search.rows, f"{lookup}({_hashable(scope, search.sought)})"))
     found = scope.fresh("matches", "entries")
     lines = scope.guarded([f"{found} = {entry}"], f"{found} = {scope.text(search.rows)}")
-    return join("", scope.insert(before, *lines), scope.swap(search.rows, found))
+    return join_drafts("", scope.insert(before, *lines), scope.swap(search.rows, found))
 
 
-def combined(scope: Scope) -> Drafts:
-    """Pairs from `itertools.combinations(rows, 2)` that are kept only where two keys are equal."""
+def pair_equal_keys(scope: Scope) -> Drafts:
+    """Build only those pairs of `itertools.combinations(rows, 2)` whose two keys are equal."""
     for node in scope.nodes:
         for target, rows, tests in _heads(scope, node):
             if not isinstance(rows, ast.Call) or not isinstance(target, ast.Tuple) or len(target.elts) != 2:
@@ -113,9 +113,9 @@ def combined(scope: Scope) -> Drafts:
 
 
 def _pair(first: ast.expr, second: ast.expr, target: ast.Tuple) -> tuple[ast.expr, ast.expr] | None:
-    """(key of the earlier item, key of the later one) where they are the same key of the two."""
+    """Return (key of the earlier item, key of the later one) if they are the same expression of the two."""
     one, two = (each.id if isinstance(each, ast.Name) else "" for each in target.elts)
-    if one and two and _mentions(first, one) and ast.unparse(second) == renamed(first, one, two):
+    if one and two and _mentions(first, one) and ast.unparse(second) == rename_in(first, one, two):
         return first, second
     return None
 
@@ -140,7 +140,7 @@ def _combinations(
         f"for {spots} in [{index}[{key}]] for {later} in {spots}[{bisect}({spots}, {spot}):])"
     )
     region = node if isinstance(node, ast.For) else scope.statement(node)
-    return join(
+    return join_drafts(
         f"pair only items of `{items}` whose `{ast.unparse(keys[0])}` are equal",
         needed,
         scope.insert(scope.statement(region), *lines),
@@ -149,7 +149,7 @@ def _combinations(
 
 
 def _after(scope: Scope, search: Search, before: ast.stmt, lower: ast.expr, numbered: str, whole: str) -> Draft | None:
-    """The search runs over positions from `lower` on: a part of the sorted positions of the key."""
+    """Let the search run over positions from `lower` on: a part of the sorted positions of the key."""
     if not isinstance(search.loop, ast.For) or not isinstance(search.target, ast.Name):
         return None
     bisect, needed = scope.imports("bisect", "bisect_left")
@@ -169,7 +169,7 @@ def _after(scope: Scope, search: Search, before: ast.stmt, lower: ast.expr, numb
     if scope.careful:
         matched.append(f"{places} = {rest}")
         matched, rest = scope.guarded(matched, f"{places} = {scope.text(search.rows)}"), places
-    return join(
+    return join_drafts(
         f"visit only the later positions where `{scope.text(search.key)}` is equal",
         needed,
         scope.built(before, index, *lines),
@@ -193,7 +193,7 @@ def _searches(scope: Scope) -> Iterator[Search]:
 
 
 def _sums(scope: Scope, node: ast.AST) -> Iterator[Search]:
-    """`a[j] + K == t` is a search for `a[j]` equal to `t - K`."""
+    """Yield searches of the form `a[j] + K == t`, which look for `a[j]` equal to `t - K`."""
     for target, rows, tests in _heads(scope, node):
         assert isinstance(node, ast.For | Comprehension)
         names = {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
@@ -207,7 +207,7 @@ def _sums(scope: Scope, node: ast.AST) -> Iterator[Search]:
 
 
 def _heads(scope: Scope, node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, list[ast.expr]]]:
-    """(target, what is run over, tests of which all must hold for anything to happen)."""
+    """Yield (target, iterable, tests that must all hold for the body to act)."""
     if isinstance(node, ast.For):
         first = node.body[0]
         if not isinstance(first, ast.If) or first.orelse:
@@ -232,7 +232,7 @@ def _conjuncts(test: ast.expr) -> list[ast.expr]:
 
 
 def _refused(test: ast.expr) -> list[ast.expr]:
-    """What holds where a test fails."""
+    """Return the conditions that hold if a test fails."""
     found: list[ast.expr] = []
     for one in test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or) else [test]:
         if isinstance(one, ast.Compare) and len(one.ops) == 1 and isinstance(one.ops[0], ast.NotEq):
@@ -250,30 +250,32 @@ def _sides(tests: list[ast.expr]) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 
 def _outer(scope: Scope, search: Search) -> ast.AST | None:
-    """The outermost region round a search in which its rows and keys stay as they are."""
-    if not _kept(scope, search) or any(hit(scope.changes(search.loop), one) for one in reads(search.sought)):
+    """Return the outermost region around a search in which its rows and keys are invariant."""
+    if not _keys_unchanged(scope, search) or any(
+        is_affected(scope.changes(search.loop), one) for one in read_paths(search.sought)
+    ):
         return None
     names = {one.id for one in ast.walk(search.target) if isinstance(one, ast.Name)}
     stop = _stop(scope, search.rows)
-    steady = {one for each in (stop, search.key) for one in reads(each)}
+    steady = {one for each in (stop, search.key) for one in read_paths(each)}
     found: ast.AST | None = None
     for region in _around(scope, search.loop):
         changed = scope.changes(region)
-        if any(hit(changed, one) for one in steady if root(one) not in names) or not scope.pure(stop):
+        if any(is_affected(changed, one) for one in steady if root(one) not in names) or not scope.pure(stop):
             break
         found = region
     return found
 
 
 def _around(scope: Scope, loop: ast.AST) -> Iterator[ast.AST]:
-    """The regions that repeat a search; for a later generator of a comprehension that comprehension itself."""
+    """Yield the regions that repeat a search; for a later generator of a comprehension, first the comprehension."""
     if isinstance(loop, Comprehension) and len(loop.generators) > 1:
         yield loop
     yield from scope.regions(loop)
 
 
 def _stop(scope: Scope, rows: ast.expr) -> ast.expr:
-    """What must not change of the rows: of a range or a slice that begins later each time, only its end."""
+    """Return the part of the rows that must not change: of a range or slice with a moving start, only the end."""
     ranged = scope.called(rows, "range")
     if ranged and len(ranged.args) == 2:
         return ranged.args[1]
@@ -282,7 +284,7 @@ def _stop(scope: Scope, rows: ast.expr) -> ast.expr:
 
 
 def _tail(rows: ast.expr) -> tuple[ast.expr, ast.expr] | None:
-    """(i, xs) of `xs[i:]`."""
+    """Return (i, xs) of `xs[i:]`."""
     if isinstance(rows, ast.Subscript) and isinstance(rows.slice, ast.Slice) and path(rows.value):
         part = rows.slice
         if part.lower is not None and part.upper is None and part.step is None:
@@ -290,14 +292,14 @@ def _tail(rows: ast.expr) -> tuple[ast.expr, ast.expr] | None:
     return None
 
 
-def _kept(scope: Scope, search: Search) -> bool:
-    """Whether the inner loop leaves alone what the keys of its rows are made of."""
+def _keys_unchanged(scope: Scope, search: Search) -> bool:
+    """Whether the inner loop does not change the values from which the keys of its rows are computed."""
     loop = search.loop
     parts: list[ast.AST] = [*loop.body] if isinstance(loop, ast.For) else [*loop.generators[-1].ifs]
     if not isinstance(loop, ast.For):
         parts += [loop.key, loop.value] if isinstance(loop, ast.DictComp) else [loop.elt]
     changed = {one for part in parts for one in scope.changes(part)}
-    return not any(hit(changed, one) for one in reads(search.key))
+    return not any(is_affected(changed, one) for one in read_paths(search.key))
 
 
 def _filling(scope: Scope, search: Search, index: str, rows: str, target: str) -> list[str]:
@@ -315,7 +317,7 @@ def _hashable(scope: Scope, node: ast.expr) -> str:
 
 
 def _wrapped(scope: Scope, node: ast.expr, text: str) -> str:
-    """A key of lists or sets as a tuple or a frozen set."""
+    """Return a hashable form of a key: a list as a tuple, a set as a frozenset."""
     kind = scope.kind(node)
     if kind in ("list", "set"):
         return f"{'tuple' if kind == 'list' else 'frozenset'}({text})"

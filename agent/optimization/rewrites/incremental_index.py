@@ -1,24 +1,24 @@
-"""A local list that is only appended to and looked into: a set, or an index, that grows beside it or instead of it."""
+"""Rewrites of local lists that are only appended to and searched: a set that replaces or accompanies the list."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_membership import named, tests_in
-from agent.moves.rewrite_paths import path, touched
-from agent.moves.rewrite_reading import immutable
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import path, stored_path
+from agent.optimization.rewrites.aliasing import is_immutable
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.optimization.rewrites.set_membership import name_or_empty, tests_in
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 
 
-def grown(scope: Scope) -> Drafts:
-    """`x in L`, L a local list that is only appended to: a set that grows beside it, or instead of it."""
-    for name in dict.fromkeys(filter(None, (named(test.comparators[0]) for test in tests_in(scope)))):
+def maintain_set(scope: Scope) -> Drafts:
+    """Replace `x in L` for a local list that is only appended to: the list becomes a set, or gets one beside it."""
+    for name in dict.fromkeys(filter(None, (name_or_empty(test.comparators[0]) for test in tests_in(scope)))):
         start = scope.start(name)
-        tests = [one for one in tests_in(scope) if named(one.comparators[0]) == name]
+        tests = [one for one in tests_in(scope) if name_or_empty(one.comparators[0]) == name]
         appends = appends_to(scope, name)
         if start is None or start.value is None or not appends or not any(scope.regions(tests[0])):
             continue
@@ -31,10 +31,12 @@ def grown(scope: Scope) -> Drafts:
         adds = [_added(scope, seen, name, call) for call in appends]
         begin = "set()" if is_empty(start.value) else f"set({name})"
         if scope.careful:
-            first = scope.insert(start, *_asking(scope, seen, begin, name), after=True)
-            yield join(f"keep what `{name}` holds in a set beside it", first, *adds, *_swapped(scope, seen, tests))
+            first = scope.insert(start, *_lookup_lines(scope, seen, begin, name), after=True)
+            yield join_drafts(
+                f"keep what `{name}` holds in a set beside it", first, *adds, *_swapped(scope, seen, tests)
+            )
             continue
-        yield join(
+        yield join_drafts(
             f"keep what `{name}` holds in a set beside it",
             scope.insert(start, f"{seen} = {begin}", after=True),
             *adds,
@@ -42,8 +44,8 @@ def grown(scope: Scope) -> Drafts:
         )
 
 
-def _asking(scope: Scope, seen: str, begin: str, name: str) -> list[str]:
-    """The lines of a set beside a list, and of a local function that asks both."""
+def _lookup_lines(scope: Scope, seen: str, begin: str, name: str) -> list[str]:
+    """Return the lines of a set beside a list, and of a local function that searches both."""
     item = scope.fresh("item", "sought")
     inner = scope.guarded([f"return {item} in {seen}"], f"return {item} in {name}")
     lines = [f"{seen} = set()"] if begin == "set()" else scope.guarded([f"{seen} = {begin}"], f"{seen} = None")
@@ -51,30 +53,30 @@ def _asking(scope: Scope, seen: str, begin: str, name: str) -> list[str]:
 
 
 def _swapped(scope: Scope, seen: str, tests: list[ast.Compare]) -> list[Draft | None]:
-    asked = scope.fresh(f"in_{seen}", "held")
+    lookup = scope.fresh(f"in_{seen}", "held")
     return [
-        scope.swap(one, f"{'not ' if isinstance(one.ops[0], ast.NotIn) else ''}{asked}({scope.text(one.left)})")
+        scope.swap(one, f"{'not ' if isinstance(one.ops[0], ast.NotIn) else ''}{lookup}({scope.text(one.left)})")
         for one in tests
     ]
 
 
-def keyed(scope: Scope) -> Drafts:
-    """`K in [key(y) for y in L]`, L a local list that is only appended to: a set of keys that grows beside it."""
+def maintain_key_set(scope: Scope) -> Drafts:
+    """Replace `K in [key(y) for y in L]` for a local list that is only appended to by a set of keys beside it."""
     for test in tests_in(scope):
         container = test.comparators[0]
         if not isinstance(container, ast.ListComp) or len(container.generators) != 1 or container.generators[0].ifs:
             continue
         only = container.generators[0]
-        name = named(only.iter)
+        name = name_or_empty(only.iter)
         start = scope.start(name) if name else None
         appends = appends_to(scope, name) if name else []
         if start is None or start.value is None or not appends or not isinstance(only.target, ast.Name):
             continue
         keys = scope.fresh(f"{name}_keys", "seen_keys")
-        last = renamed(container.elt, only.target.id, f"{name}[-1]")
+        last = rename_in(container.elt, only.target.id, f"{name}[-1]")
         adds = [scope.insert(scope.statement(call), f"{keys}.add({last})", after=True) for call in appends]
         begin = "set()" if is_empty(start.value) else f"{{{scope.text(container)[1:-1]}}}"
-        yield join(
+        yield join_drafts(
             f"keep the keys of `{name}` in a set beside it",
             scope.insert(start, f"{keys} = {begin}", after=True),
             *adds,
@@ -83,14 +85,14 @@ def keyed(scope: Scope) -> Drafts:
 
 
 def appends_to(scope: Scope, name: str) -> list[ast.Call]:
-    """All calls `name.append(e)` that are statements, if nothing else may change the list or keep it elsewhere."""
+    """Return all statements `name.append(e)`; an empty list if something else may change or store the list."""
     found = []
     for use in scope.uses(name):
         parent = scope.source.parents[use]
         call = scope.source.parents.get(parent)
         if isinstance(parent, ast.Attribute) and isinstance(call, ast.Call) and call.func is parent:
-            standing = isinstance(scope.source.parents[call], ast.Expr)
-            if parent.attr == "append" and standing and len(call.args) == 1:
+            is_statement = isinstance(scope.source.parents[call], ast.Expr)
+            if parent.attr == "append" and is_statement and len(call.args) == 1:
                 found.append(call)
             elif parent.attr not in ("index", "count", "copy"):
                 return []
@@ -98,14 +100,17 @@ def appends_to(scope: Scope, name: str) -> list[ast.Call]:
             (isinstance(parent, ast.Subscript) and not isinstance(parent.ctx, ast.Load))
             or isinstance(parent, ast.AugAssign | ast.Delete)
             or (isinstance(parent, ast.Assign) and use is parent.value)
-            or (isinstance(parent, ast.Call) and any(touched(one) == name for one in _handed(scope, parent)))
+            or (
+                isinstance(parent, ast.Call)
+                and any(stored_path(one) == name for one in _changeable_arguments(scope, parent))
+            )
         ):
             return []
     return found
 
 
-def _handed(scope: Scope, call: ast.Call) -> list[ast.expr]:
-    """What a call is given that it might change."""
+def _changeable_arguments(scope: Scope, call: ast.Call) -> list[ast.expr]:
+    """Return the arguments that a call might change."""
     named = isinstance(call.func, ast.Name) and (scope.builtin(call.func.id) or scope.harmless(call.func.id))
     joining = isinstance(call.func, ast.Attribute) and call.func.attr in ("join", "append", "extend")
     return [] if named or joining else call.args
@@ -113,10 +118,10 @@ def _handed(scope: Scope, call: ast.Call) -> list[ast.expr]:
 
 def _added(scope: Scope, seen: str, name: str, call: ast.Call) -> Draft | None:
     item = call.args[0]
-    again = path(item) or isinstance(item, ast.Constant) or immutable(scope, item)
+    again = path(item) or isinstance(item, ast.Constant) or is_immutable(scope, item)
     text = scope.text(item) if again else f"{name}[-1]"
     line = f"{seen}.add({text})"
-    # What cannot be hashed is not in the set, and is looked for in the list.
+    # Unhashable items are not in the set; they are searched in the list.
     lines = scope.guarded([line], "pass") if scope.careful else [line]
     return scope.insert(scope.statement(call), *lines, after=True)
 
@@ -129,7 +134,7 @@ def _instead(
     appends: list[ast.Call],
     n: int,
 ) -> Drafts:
-    """The list itself becomes a set, where it is only appended to and looked into."""
+    """Replace the list by a set if it is only appended to and searched."""
     if start.value is None or isinstance(start, ast.AnnAssign) or n != 1 + len(tests) + len(appends):
         return
     begin = "set()" if is_empty(start.value) else f"set({scope.text(start.value)})"
@@ -140,7 +145,7 @@ def _instead(
         assert isinstance(call.func, ast.Attribute)
         end = scope.source.span(call.func)[1]
         calls.append(Draft("", ((end - len("append"), end, "add"),)))
-    yield join(f"`{name}` becomes a set", scope.swap(start.value, begin), *calls)
+    yield join_drafts(f"`{name}` becomes a set", scope.swap(start.value, begin), *calls)
 
 
 def _list(scope: Scope, start: ast.Assign | ast.AnnAssign) -> bool:
@@ -153,8 +158,8 @@ def is_empty(node: ast.expr) -> bool:
     )
 
 
-def renamed(node: ast.expr, name: str, text: str) -> str:
-    """The text of an expression with a name in it replaced."""
+def rename_in(node: ast.expr, name: str, text: str) -> str:
+    """Return the text of an expression with a name in it replaced."""
     replacement = ast.parse(text, mode="eval").body
 
     class Rename(ast.NodeTransformer):

@@ -1,4 +1,4 @@
-"""What is known of Python's own functions and methods: which have no effects, and which change their receiver."""
+"""Known effects of Python's own functions and methods: which have none, and which change their receiver."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ PURE = frozenset(
 """Builtins without effects of their own."""
 
 LAZY = frozenset(["enumerate", "filter", "iter", "map", "reversed", "zip"])
-"""Builtins whose value is used up by reading it, or which hand on what they were given."""
+"""Builtins whose value is consumed by reading it, or which pass on their arguments."""
 
 FRESH = frozenset(
     [
@@ -79,12 +79,12 @@ FRESH = frozenset(
         "sum",
     ]
 )
-"""Builtins whose value may be kept and handed on instead of a value computed anew."""
+"""Builtins whose value may be stored and reused instead of computed again."""
 
 COSTLY = frozenset(
     ["all", "any", "dict", "frozenset", "len", "list", "max", "min", "set", "sorted", "str", "sum", "tuple"]
 )
-"""Builtins whose work grows with what they are given; `len` is cheap and still costs a call."""
+"""Builtins whose cost grows with their arguments; `len` is cheap but still costs a call."""
 
 READING = frozenset(
     [
@@ -179,7 +179,7 @@ MUTATING = frozenset(
         "update",
     ]
 )
-"""Methods that change their receiver, and nothing that they are given."""
+"""Methods that change their receiver, but not their arguments."""
 
 MODULES = frozenset(
     [
@@ -203,4 +203,4 @@ MODULES = frozenset(
         "unicodedata",
     ]
 )
-"""Modules of the standard library whose functions change nothing and say the same each time, heaps apart."""
+"""Modules of the standard library whose functions change nothing and are deterministic."""

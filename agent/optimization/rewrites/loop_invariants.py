@@ -1,15 +1,15 @@
-"""Work in a loop that says the same each time is done before it."""
+"""Rewrites that move invariant work out of loops."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
 
-from agent.moves.rewrite_known import COSTLY
-from agent.moves.rewrite_paths import hit, path, reads, same
-from agent.moves.rewrite_reading import immutable, read_only
-from agent.moves.rewrite_scope import Comprehension, Region, Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import is_affected, is_same_code, path, read_paths
+from agent.optimization.rewrites.aliasing import is_immutable, is_read_only
+from agent.optimization.rewrites.function_scope import Comprehension, Region, Scope, join_drafts
+from agent.optimization.rewrites.known_effects import COSTLY
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 NAMES = {"len": "count", "sum": "total", "max": "greatest", "min": "least", "sorted": "ordered"}
@@ -39,8 +39,8 @@ METHODS = frozenset(
 PATTERNS = frozenset(["match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"])
 
 
-def hoisted(scope: Scope) -> Drafts:
-    """An expression whose parts do not change in the loop is computed before it."""
+def hoist_expressions(scope: Scope) -> Drafts:
+    """Compute an expression before the loop if its parts do not change in it."""
     done: set[str] = set()
     for node in scope.nodes:
         if not isinstance(node, ast.expr) or not _costly(scope, node):
@@ -48,24 +48,26 @@ def hoisted(scope: Scope) -> Drafts:
         region = scope.outermost(node, node)
         if region is None or scope.text(node) in done or _larger(scope, node, region):
             continue
-        if not immutable(scope, node) and not _only_read(scope, node, region):
+        if not is_immutable(scope, node) and not _only_read(scope, node, region):
             continue
         done.add(scope.text(node))
         twins = [
             one
             for one in scope.nodes
-            if isinstance(one, ast.expr) and same(one, node) and any(each is region for each in scope.regions(one))
+            if isinstance(one, ast.expr)
+            and is_same_code(one, node)
+            and any(each is region for each in scope.regions(one))
         ]
         name = _name(scope, node)
-        yield join(
+        yield join_drafts(
             f"compute `{scope.text(node)}` once, before the loop",
             *_once(scope, region, name, scope.text(node), twins),
             *(scope.swap(one, name) for one in twins),
         )
 
 
-def grouped(scope: Scope) -> Drafts:
-    """Statements at the head of a loop's body that make the same each time, an inner loop among them, go before it."""
+def hoist_statements(scope: Scope) -> Drafts:
+    """Move statements of a loop's body that compute the same in each round, inner loops included, before the loop."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For | ast.While):
             continue
@@ -77,8 +79,8 @@ def grouped(scope: Scope) -> Drafts:
                     break
 
 
-def each_inner(scope: Scope) -> Drafts:
-    """What depends on the item of an inner loop alone is computed once an item, before the outer loop."""
+def tabulate_inner_loop(scope: Scope) -> Drafts:
+    """Compute expressions that depend only on the item of an inner loop once an item, before the outer loop."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name):
             continue
@@ -89,29 +91,33 @@ def each_inner(scope: Scope) -> Drafts:
             if (
                 not isinstance(node, ast.expr)
                 or not _costly(scope, node)
-                or loop.target.id not in map(_first, reads(node))
+                or loop.target.id not in map(_first, read_paths(node))
             ):
                 continue
             changed = scope.changes(region)
             inner = {one for statement in loop.body for one in scope.changes(statement)}
-            others = [one for one in reads(node) if _first(one) != loop.target.id]
-            if not scope.pure(node) or any(hit(changed, one) for one in others) or hit(inner, loop.target.id):
+            others = [one for one in read_paths(node) if _first(one) != loop.target.id]
+            if (
+                not scope.pure(node)
+                or any(is_affected(changed, one) for one in others)
+                or is_affected(inner, loop.target.id)
+            ):
                 continue
-            if not immutable(scope, node) and not read_only(scope, node):
+            if not is_immutable(scope, node) and not is_read_only(scope, node):
                 continue
             name, text = _name(scope, node), scope.text(node)
-            twins = [one for one in ast.walk(loop) if isinstance(one, ast.expr) and same(one, node)]
+            twins = [one for one in ast.walk(loop) if isinstance(one, ast.expr) and is_same_code(one, node)]
             yield _tabled(scope, loop, region, name, text, [scope.swap(one, name) for one in twins])
 
 
 def _tabled(
     scope: Scope, loop: ast.For, region: ast.AST, name: str, text: str, swaps: Sequence[Draft | None]
 ) -> Draft | None:
-    """A table of items and what is made of each, which the inner loop runs over."""
+    """Build a table of items with their computed values, and let the inner loop run over it."""
     assert isinstance(loop.target, ast.Name)
     item, table = loop.target.id, scope.fresh(f"{name}s", f"{name}_of_each")
     made = f"[({item}, {text}) for {item} in {scope.text(loop.iter)}]"
-    return join(
+    return join_drafts(
         f"compute `{text}` once for each `{item}`, before the loop",
         *_once(scope, region, table, made, [loop]),
         scope.swap(loop.target, f"{item}, {name}"),
@@ -120,8 +126,8 @@ def _tabled(
     )
 
 
-def compiled(scope: Scope) -> Drafts:
-    """`re.search(p, s)` in a loop whose p does not change: a pattern compiled before the loop."""
+def compile_patterns(scope: Scope) -> Drafts:
+    """Compile the pattern of `re.search(p, s)` before the loop if p does not change in it."""
     for node in scope.nodes:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
@@ -140,21 +146,23 @@ def compiled(scope: Scope) -> Drafts:
         swap = scope.swap(node, f"{name}.{node.func.attr}({', '.join(rest)})")
         text = f"{word}.compile({given})"
         if region is not None:
-            yield join(f"compile `{scope.text(node.args[0])}` once", *_once(scope, region, name, text, [node]), swap)
+            yield join_drafts(
+                f"compile `{scope.text(node.args[0])}` once", *_once(scope, region, name, text, [node]), swap
+            )
             continue
         for loop in scope.regions(node):
-            about = {_first(one) for one in reads(node.args[0])}
+            about = {_first(one) for one in read_paths(node.args[0])}
             around = scope.outermost(loop, loop.iter) if isinstance(loop, ast.For) else None
             if around is not None and isinstance(loop, ast.For) and about == {path(loop.target)}:
                 yield _tabled(scope, loop, around, name, text, [swap])
 
 
 def _once(scope: Scope, region: ast.AST, name: str, text: str, users: Sequence[ast.AST]) -> list[Draft | None]:
-    """The line before a region that makes what its users share; carefully, it is made when the first one needs it."""
+    """Insert a line before a region that computes a shared value; in a careful rewrite it is computed on first use."""
     before = scope.statement(region)
     statements = list(dict.fromkeys(scope.statement(one) for one in users))
     if scope.careful and isinstance(region, Comprehension):
-        # Nothing is made for a comprehension that has nothing to run over.
+        # Nothing is computed for a comprehension over an empty iterable.
         rows = path(region.generators[0].iter)
         return [scope.insert(before, f"{name} = {text} if {rows} else None") if rows else None]
     if not scope.careful or any(one is before for one in statements):
@@ -164,7 +172,7 @@ def _once(scope: Scope, region: ast.AST, name: str, text: str, users: Sequence[a
 
 
 def _costly(scope: Scope, node: ast.expr) -> bool:
-    """Whether the work of an expression grows with something, so that it is worth a name."""
+    """Whether the cost of an expression grows with its data, so that it is worth a name."""
     if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp):
         return True
     if not isinstance(node, ast.Call):
@@ -184,7 +192,7 @@ def _costly(scope: Scope, node: ast.expr) -> bool:
 
 
 def _larger(scope: Scope, node: ast.expr, region: Region) -> bool:
-    """Whether an expression is part of a larger one that stays as well."""
+    """Whether an expression is part of a larger costly one that is invariant as well."""
     parent = scope.source.parents[node]
     while isinstance(parent, ast.expr | ast.keyword | ast.comprehension) and parent is not region:
         if isinstance(parent, ast.expr) and _costly(scope, parent) and scope.outermost(parent, parent) is region:
@@ -194,19 +202,19 @@ def _larger(scope: Scope, node: ast.expr, region: Region) -> bool:
 
 
 def _only_read(scope: Scope, node: ast.expr, region: ast.AST) -> bool:
-    """Whether nobody keeps or changes a value: it is read where it stands, or under a name that is only read."""
-    if read_only(scope, node):
+    """Whether a value is never stored or changed: it is read in place, or assigned to a name that is only read."""
+    if is_read_only(scope, node):
         return True
     parent = scope.source.parents[node]
     if not isinstance(parent, ast.Assign) or len(parent.targets) != 1 or not isinstance(parent.targets[0], ast.Name):
         return False
     name = parent.targets[0].id
     inside = [one for one in scope.uses(name, region) if isinstance(one.ctx, ast.Load)]
-    return len(scope.bindings(name)) == 1 and all(read_only(scope, one) for one in inside)
+    return len(scope.bindings(name)) == 1 and all(is_read_only(scope, one) for one in inside)
 
 
 def _movable(scope: Scope, loop: ast.For | ast.While, group: list[ast.stmt]) -> bool:
-    """Whether statements make the same in each round, and nothing else in the loop touches what they make."""
+    """Whether statements compute the same in each round, and nothing else in the loop changes their results."""
     if not all(isinstance(one, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For) for one in group):
         return False
     if not any(isinstance(one, ast.For) or _value_costly(scope, one) for one in group):
@@ -226,20 +234,20 @@ def _movable(scope: Scope, loop: ast.For | ast.While, group: list[ast.stmt]) -> 
     rest = [one for one in loop.body if one not in group]
     outside = {one for statement in rest for one in scope.changes(statement)}
     outside |= scope.changes(loop.target) if isinstance(loop, ast.For) else scope.changes(loop.test)
-    read = {one for statement in group for one in reads(statement)} | {
+    read = {one for statement in group for one in read_paths(statement)} | {
         node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
-    if not pure or not assigned or any(hit(outside, one) for one in read | names):
+    if not pure or not assigned or any(is_affected(outside, one) for one in read | names):
         return False
     if any(_first(one) not in assigned for one in _augmented(group)):
         return False
     kept = [one for name in assigned for one in scope.uses(name, loop) if scope.statement(one) not in group]
     inside = [one for one in kept if one not in nodes]
-    return all(_plain(group, one.id) or read_only(scope, one) for one in inside)
+    return all(_plain(group, one.id) or is_read_only(scope, one) for one in inside)
 
 
 def _plain(group: list[ast.stmt], name: str) -> bool:
-    """Whether a name holds a number or a text that nobody can change."""
+    """Whether a name holds an immutable constant."""
     for one in group:
         if isinstance(one, ast.Assign | ast.AnnAssign) and name in _stored(one):
             return isinstance(one.value, ast.Constant)
@@ -274,7 +282,7 @@ def _value_costly(scope: Scope, statement: ast.stmt) -> bool:
 
 
 def _moved(scope: Scope, loop: ast.stmt, group: list[ast.stmt]) -> Draft | None:
-    """The lines of the group before the loop, with the loop's own indentation."""
+    """Move the lines of the group before the loop, with the loop's indentation."""
     source = scope.source
     start = source.line_start(source.span(group[0])[0])
     margin = source.data[start : source.span(group[0])[0]].decode()
@@ -295,12 +303,14 @@ def _moved(scope: Scope, loop: ast.stmt, group: list[ast.stmt]) -> Draft | None:
         text = f"{margin}if {mark}:{end_line}{margin}{rest}{mark} = False{end_line}"
         text += "".join(rest + line if line.strip() else line for line in lines)
         edits = ((head, head, f"{outer}{mark} = True{end_line}"), (start, end, text))
-        return Draft(f"do `{made}` and what belongs to it in the first round alone", edits)
-    return Draft(f"do `{made}` and what belongs to it once, before the loop", ((head, head, text), (start, end, "")))
+        return Draft(f"run `{made}` and the statements with it in the first round only", edits)
+    return Draft(
+        f"run `{made}` and the statements with it once, before the loop", ((head, head, text), (start, end, ""))
+    )
 
 
 def _name(scope: Scope, node: ast.expr) -> str:
-    """A telling name for the value of an expression."""
+    """Return a descriptive name for the value of an expression."""
     inner: ast.AST = node
     word = "fixed"
     if isinstance(node, ast.Call):

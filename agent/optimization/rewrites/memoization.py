@@ -1,19 +1,19 @@
-"""Pure recursion keeps the answers that it has found, in a dict that dies with the call."""
+"""Rewrites that memoize pure recursive functions, in a dict that lives as long as the outermost call."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import hit, path, root
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Definition, Draft
+from agent.optimization.rewrites.access_paths import is_affected, path, root
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.repair.analysis.source_file import Definition, Draft
 
 Drafts = Iterator[Draft | None]
 
 
-def memoised(scope: Scope) -> Drafts:
-    """The function itself moves into a local one with a cache, if it calls itself more than once."""
+def memoize_function(scope: Scope) -> Drafts:
+    """Move the function's body into a local function with a cache, if it calls itself more than once."""
     function = scope.function
     calls = _calls(scope, function, _own_names(scope))
     if not isinstance(function, ast.FunctionDef) or not _worthwhile(scope, function, calls):
@@ -22,7 +22,7 @@ def memoised(scope: Scope) -> Drafts:
     names = [one.arg for one in [*arguments.posonlyargs, *arguments.args]]
     bound = names[:1] if isinstance(calls[0].func, ast.Attribute) and names[:1] in (["self"], ["cls"]) else []
     names = names[len(bound) :]
-    passed = [name for at, name in enumerate(names) if not _handed_on(scope, function, calls, at, name)]
+    passed = [name for at, name in enumerate(names) if not _is_passed_on(scope, function, calls, at, name)]
     positional = all(len(call.args) == len(names) and not call.keywords for call in calls)
     if not positional:
         passed = names
@@ -35,8 +35,8 @@ def memoised(scope: Scope) -> Drafts:
     yield _nested(scope, body, calls, names, passed, (cache, visit, key))
 
 
-def remembered(scope: Scope) -> Drafts:
-    """A local function that calls itself more than once gets a cache beside it."""
+def memoize_local_function(scope: Scope) -> Drafts:
+    """Add a cache to a local function that calls itself more than once."""
     for node in scope.nodes:
         if not isinstance(node, ast.FunctionDef) or node.decorator_list:
             continue
@@ -49,11 +49,11 @@ def remembered(scope: Scope) -> Drafts:
         if not body or body[0].lineno == node.lineno:
             continue
         cache, key = scope.fresh("known", "cache"), scope.fresh("key", "asked")
-        yield join(
-            f"`{node.name}` remembers its answers within the call",
+        yield join_drafts(
+            f"`{node.name}` caches its results within the call",
             scope.insert(node, f"{cache} = {{}}"),
-            scope.insert(body[0], *_look(scope, cache, key, _keys(scope, node, calls, names))),
-            *_kept(scope, node, cache, key),
+            scope.insert(body[0], *_lookup(scope, cache, key, _keys(scope, node, calls, names))),
+            *_cached_returns(scope, node, cache, key),
         )
 
 
@@ -76,7 +76,7 @@ def _nested(
     head = [f"{cache} = {{}}", "", f"def {visit}({', '.join(passed)}):"]
     keys = _keys(scope, scope.function, calls, names)
     keys = [one for one, name in zip(keys, names, strict=True) if name in passed]
-    look = [scope.indented(line) for line in _look(scope, cache, key, keys)]
+    look = [scope.indented(line) for line in _lookup(scope, cache, key, keys)]
     opening = source.newline.join(margin + line if line else "" for line in [*head, *look]) + source.newline
     ending = source.newline * 2 + margin + f"return {visit}({', '.join(passed)})"
     tail = source.data.find(b"\n", end)
@@ -87,16 +87,16 @@ def _nested(
         edits.append((left, right, visit))
         if passed != names:
             edits += _fewer(scope, call, names, passed)
-    kept = _kept(scope, scope.function, cache, key)
+    kept = _cached_returns(scope, scope.function, cache, key)
     if any(one is None for one in kept):
         return None
     made = [edit for one in kept if one for edit in one.edits]
     made.append((end + len(comment), end + len(comment), ending))
-    return Draft("keep answers of the recursion within the call", tuple(edits + made))
+    return Draft("cache results of the recursion within the call", tuple(edits + made))
 
 
 def _keys(scope: Scope, function: Definition, calls: list[ast.Call], names: list[str]) -> list[str]:
-    """What tells calls apart: the arguments, or the length of one of which each inner call gets a rest."""
+    """Return the parts of the cache key: the arguments, or the length of one that each inner call shortens."""
     bound = {one.id for one in _inner(function) if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)}
 
     def shrinks(at: int, name: str) -> bool:
@@ -114,21 +114,21 @@ def _rest(node: ast.Subscript) -> bool:
     return isinstance(part, ast.Slice) and part.lower is not None and part.upper is None and part.step is None
 
 
-def _look(scope: Scope, cache: str, key: str, names: list[str]) -> list[str]:
+def _lookup(scope: Scope, cache: str, key: str, names: list[str]) -> list[str]:
     parts = f"({', '.join(names)})" if len(names) > 1 else names[0]
     lines = [f"{key} = {parts}", f"if {key} in {cache}:", scope.indented(f"return {cache}[{key}]")]
     if scope.careful:
-        # What cannot be hashed is remembered under a key that nobody asks for again.
+        # Results for unhashable arguments are stored under a key that is never looked up again.
         lines[1:1] = ["try:", scope.indented(f"hash({key})"), "except TypeError:", scope.indented(f"{key} = object()")]
     return lines
 
 
-def _kept(scope: Scope, function: Definition, cache: str, key: str) -> list[Draft | None]:
-    """Each answer is put into the cache as it is returned; constants need none."""
+def _cached_returns(scope: Scope, function: Definition, cache: str, key: str) -> list[Draft | None]:
+    """Put each result into the cache as it is returned, except constants."""
     found: list[Draft | None] = []
     for node in _inner(function):
         if isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
-            # What stands between `return` and the value, and after it, may be a parenthesis.
+            # There may be parentheses around the value.
             start, stop = scope.source.span(node)[0] + len("return"), scope.source.span(node)[1]
             bare = isinstance(node.value, ast.Tuple) and scope.source.data[start:stop].strip()[:1] != b"("
             opened, closed = (" (", "))") if bare else ("", ")")
@@ -137,7 +137,7 @@ def _kept(scope: Scope, function: Definition, cache: str, key: str) -> list[Draf
 
 
 def _fewer(scope: Scope, call: ast.Call, names: list[str], passed: list[str]) -> list[tuple[int, int, str]]:
-    """Arguments go that each inner call would hand on as they are."""
+    """Remove the arguments that each inner call passes on unchanged."""
     edits = []
     spans = [scope.source.span(one) for one in call.args]
     kept = [at for at, name in enumerate(names) if name in passed]
@@ -154,8 +154,8 @@ def _fewer(scope: Scope, call: ast.Call, names: list[str], passed: list[str]) ->
     return edits
 
 
-def _handed_on(scope: Scope, function: Definition, calls: list[ast.Call], at: int, name: str) -> bool:
-    """Whether every inner call hands on an argument as it came."""
+def _is_passed_on(scope: Scope, function: Definition, calls: list[ast.Call], at: int, name: str) -> bool:
+    """Whether every inner call passes on an argument unchanged."""
     inner = {node for call in calls for node in ast.walk(call)}
     bound = any(
         isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load) for node in scope.nodes
@@ -182,7 +182,7 @@ def _calls(scope: Scope, function: Definition, names: set[str]) -> list[ast.Call
 
 
 def _worthwhile(scope: Scope, function: Definition, calls: list[ast.Call]) -> bool:
-    """Whether a function calls itself more than once a call, and does nothing else that could be seen."""
+    """Whether a function calls itself more than once a call and has no other visible effect."""
     if function.decorator_list and any(
         not isinstance(one, ast.Name) or one.id not in ("staticmethod", "classmethod")
         for one in function.decorator_list
@@ -221,7 +221,7 @@ def _worthwhile(scope: Scope, function: Definition, calls: list[ast.Call]) -> bo
     }
     if any(root(one) in arguments or root(one) not in rebound for one in in_place if one):
         return False
-    return bool(fresh | arguments) and not any(hit(in_place, one) for one in results)
+    return bool(fresh | arguments) and not any(is_affected(in_place, one) for one in results)
 
 
 def _is(node: ast.AST, own: set[str]) -> bool:
@@ -229,7 +229,7 @@ def _is(node: ast.AST, own: set[str]) -> bool:
 
 
 def _inner(function: Definition) -> Iterator[ast.AST]:
-    """The nodes of a function without those of functions inside it."""
+    """Yield the nodes of a function without those of functions inside it."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()
@@ -243,7 +243,7 @@ def _strange(arguments: ast.arguments) -> bool:
 
 
 def _multiline(scope: Scope, body: list[ast.stmt]) -> bool:
-    """Whether a string spans lines, which an indentation would change."""
+    """Whether a string spans several lines, so that indentation would change it."""
     return any(
         isinstance(node, ast.Constant | ast.JoinedStr)
         and isinstance(getattr(node, "value", ""), str)
@@ -254,7 +254,7 @@ def _multiline(scope: Scope, body: list[ast.stmt]) -> bool:
 
 
 def _line_starts(scope: Scope, start: int, end: int) -> list[int]:
-    """Where lines begin that are not empty."""
+    """Return the positions where non-empty lines begin."""
     found, at = [], start
     data = scope.source.data
     while at < end:

@@ -1,19 +1,19 @@
-"""Sorting for the sake of the first or last items, and sorting anew what is almost sorted."""
+"""Rewrites of needless sorting: for the first or last items only, or of data that is almost sorted."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import path, same
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import is_same_code, path
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 
 
-def ends(scope: Scope) -> Drafts:
-    """`sorted(xs)[0]` and `[-1]`: min and max, with the same one of several that are equal."""
+def replace_sorted_ends(scope: Scope) -> Drafts:
+    """Replace `sorted(xs)[0]` and `[-1]` by min and max, with the same choice among equal items."""
     for node in scope.nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             call = scope.called(node.value, "sorted")
@@ -21,8 +21,8 @@ def ends(scope: Scope) -> Drafts:
                 yield from _end(scope, node, call)
 
 
-def named_ends(scope: Scope) -> Drafts:
-    """A name for a sorted list of which only the first or the last item is asked."""
+def replace_named_ends(scope: Scope) -> Drafts:
+    """Replace a named sorted list of which only the first or the last item is read."""
     for node in scope.nodes:
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
             continue
@@ -37,7 +37,7 @@ def named_ends(scope: Scope) -> Drafts:
                 assert isinstance(one, ast.Subscript)
                 text = _least(scope, call, _position(one) or 0, name)
                 swaps.append(scope.swap(one, text))
-            yield join(
+            yield join_drafts(
                 f"take the least and greatest of `{name}` without sorting",
                 scope.swap(node.value, f"list({scope.text(call.args[0])})"),
                 *swaps,
@@ -46,8 +46,8 @@ def named_ends(scope: Scope) -> Drafts:
             yield from _slices(scope, places[0], call, drop=node)
 
 
-def in_place(scope: Scope) -> Drafts:
-    """`xs.sort()` of a local list of which only the first or the last item is asked afterwards."""
+def replace_sort_in_place(scope: Scope) -> Drafts:
+    """Replace `xs.sort()` of a local list of which only the first or the last item is read afterwards."""
     for node in scope.nodes:
         if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
             continue
@@ -65,11 +65,11 @@ def in_place(scope: Scope) -> Drafts:
         for one in places:
             assert isinstance(one, ast.Subscript)
             swaps.append(scope.swap(one, _least(scope, call, _position(one) or 0, name)))
-        yield join(f"take the least or greatest of `{name}` without sorting", scope.remove(node), *swaps)
+        yield join_drafts(f"take the least or greatest of `{name}` without sorting", scope.remove(node), *swaps)
 
 
-def slices(scope: Scope) -> Drafts:
-    """`sorted(xs)[:k]`: heapq.nsmallest, which keeps the order of equal items."""
+def replace_sorted_slices(scope: Scope) -> Drafts:
+    """Replace `sorted(xs)[:k]` by heapq.nsmallest, which keeps the order of equal items."""
     for node in scope.nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             call = scope.called(node.value, "sorted")
@@ -77,44 +77,44 @@ def slices(scope: Scope) -> Drafts:
                 yield from _slices(scope, node, call)
 
 
-def inserted(scope: Scope) -> Drafts:
-    """`xs.append(x)` and `xs.sort()` in a loop: bisect.insort, where nothing else may disturb the order."""
+def insert_sorted(scope: Scope) -> Drafts:
+    """Replace `xs.append(x)` and `xs.sort()` in a loop by bisect.insort, if nothing else may change the order."""
     for node in scope.nodes:
         block = getattr(node, "body", None)
         for at, first in enumerate(block if isinstance(block, list) else []):
             name, item = _appended(scope, first)
             if not name or not any(scope.regions(first)):
                 continue
-            ours = _ours(scope, name)
+            start = _sorted_start(scope, name)
             second = block[at + 1] if block and at + 1 < len(block) else None
-            if ours is None or second is None:
+            if start is None or second is None:
                 continue
             insort, needed = scope.imports("bisect", "insort")
-            start, end = scope.source.span(first)
-            put = Draft("", ((start, end, f"{insort}({name}, {item})"),))
-            if same(second, ast.parse(f"{name}.sort()").body[0]):
-                others = [one for one in scope.uses(name) if scope.statement(one) not in (first, second, ours)]
-                if all(isinstance(one.ctx, ast.Load) and _looks(scope, one) for one in others):
-                    yield join(f"insert into the sorted `{name}`", needed, put, scope.remove(second))
+            begin, end = scope.source.span(first)
+            put = Draft("", ((begin, end, f"{insort}({name}, {item})"),))
+            if is_same_code(second, ast.parse(f"{name}.sort()").body[0]):
+                others = [one for one in scope.uses(name) if scope.statement(one) not in (first, second, start)]
+                if all(isinstance(one.ctx, ast.Load) and _keeps_order(scope, one) for one in others):
+                    yield join_drafts(f"insert into the sorted `{name}`", needed, put, scope.remove(second))
             elif isinstance(second, ast.Assign) and len(second.targets) == 1:
-                yield _beside(scope, ours, name, first, second)
+                yield _beside(scope, start, name, first, second)
 
 
 def _beside(scope: Scope, start: ast.stmt, name: str, first: ast.stmt, second: ast.Assign) -> Draft | None:
-    """`xs.append(x); ordered = sorted(xs)`: a sorted list that grows beside."""
+    """Replace `xs.append(x); ordered = sorted(xs)` by a second list that is kept sorted."""
     call, target = scope.called(second.value, "sorted"), second.targets[0]
-    if call is None or call.keywords or not same(call.args[0], ast.parse(name, mode="eval").body):
+    if call is None or call.keywords or not is_same_code(call.args[0], ast.parse(name, mode="eval").body):
         return None
     if not isinstance(target, ast.Name) or len(scope.bindings(target.id)) != 1:
         return None
     others = [one for one in scope.uses(name) if scope.statement(one) not in (start, first, second)]
-    if not all(_looks(scope, one) for one in others):
+    if not all(_keeps_order(scope, one) for one in others):
         return None
-    if not all(_looks(scope, one) for one in scope.uses(target.id) if isinstance(one.ctx, ast.Load)):
+    if not all(_keeps_order(scope, one) for one in scope.uses(target.id) if isinstance(one.ctx, ast.Load)):
         return None
     insort, needed = scope.imports("bisect", "insort")
     begin, end = scope.source.span(second)
-    return join(
+    return join_drafts(
         f"insert into the sorted `{target.id}`",
         needed,
         scope.insert(start, f"{target.id} = []", after=True),
@@ -122,8 +122,8 @@ def _beside(scope: Scope, start: ast.stmt, name: str, first: ast.stmt, second: a
     )
 
 
-def _ours(scope: Scope, name: str) -> ast.stmt | None:
-    """The assignment of an empty or sorted local list."""
+def _sorted_start(scope: Scope, name: str) -> ast.stmt | None:
+    """Return the assignment of an empty or sorted local list, or None."""
     start = scope.start(name)
     if start is None or start.value is None:
         return None
@@ -134,7 +134,7 @@ def _ours(scope: Scope, name: str) -> ast.stmt | None:
 
 
 def _appended(scope: Scope, statement: ast.AST) -> tuple[str, str]:
-    """(xs, x) of a statement `xs.append(x)`."""
+    """Return (xs, x) of a statement `xs.append(x)`."""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and len(statement.value.args) == 1:
         function = statement.value.func
         if isinstance(function, ast.Attribute) and function.attr == "append" and isinstance(function.value, ast.Name):
@@ -142,8 +142,8 @@ def _appended(scope: Scope, statement: ast.AST) -> tuple[str, str]:
     return "", ""
 
 
-def _looks(scope: Scope, use: ast.Name) -> bool:
-    """Whether a use cannot change the order of a list: it is read, or something is taken out of it."""
+def _keeps_order(scope: Scope, use: ast.Name) -> bool:
+    """Whether a use cannot change the order of a list: it reads it or removes an item."""
     parent = scope.source.parents[use]
     if isinstance(parent, ast.Attribute):
         return parent.attr in ("pop", "index", "count", "copy", "remove", "clear")
@@ -157,32 +157,32 @@ def _end(scope: Scope, node: ast.Subscript, call: ast.Call) -> Drafts:
     if position is None:
         return
     text = _least(scope, call, position, scope.text(call.args[0]))
-    yield join(f"`{text}` without sorting", scope.swap(node, text))
-    turned = _turned(call)
-    if turned is not None and (position == 0 or not _keywords(scope, call)):
-        greatest = (position == 0) == turned
+    yield join_drafts(f"use `{text}` without sorting", scope.swap(node, text))
+    is_reversed = _is_reversed(call)
+    if is_reversed is not None and (position == 0 or not _keywords(scope, call)):
+        greatest = (position == 0) == is_reversed
         function, needed = scope.imports("heapq", "nlargest" if greatest else "nsmallest")
         rest = "".join(f", {one}" for one in _keywords(scope, call))
         text = f"{function}(1, {scope.text(call.args[0])}{rest})[0]"
-        yield join(f"`{text}`, which fails on nothing as sorting did", needed, scope.swap(node, text))
+        yield join_drafts(f"use `{text}`, which fails on an empty list as sorting did", needed, scope.swap(node, text))
 
 
 def _least(scope: Scope, call: ast.Call, position: int, items: str) -> str:
-    """min or max of items with the same answer among equal ones: the last of them where sorting took the last."""
-    turned = _turned(call)
+    """Return min or max of items with the same choice among equal ones: the last of them if sorting took the last."""
+    is_reversed = _is_reversed(call)
     keywords = _keywords(scope, call)
-    name = "max" if (position == 0) == bool(turned) else "min"
+    name = "max" if (position == 0) == bool(is_reversed) else "min"
     if scope.careful and not keywords and not items.endswith("]"):
-        # An empty list has no first item, and says so in its own words.
+        # An empty list must raise the IndexError of the subscript.
         return f"({name}({items}) if {items} else {items}[0])" if items.isidentifier() else f"{name}({items})"
     turn = position == -1 and bool(keywords)
     text = f"{name}({', '.join([f'reversed({items})' if turn else items, *keywords])})"
-    # An empty list has no first item, and says so in its own words.
+    # An empty list must raise the IndexError of the subscript.
     return f"({text} if {items} else {items}[0])" if scope.careful and items.isidentifier() else text
 
 
-def _turned(call: ast.Call) -> bool | None:
-    """Whether a call of sorted or sort asks for the reverse order; None if that is not said plainly."""
+def _is_reversed(call: ast.Call) -> bool | None:
+    """Whether a call of sorted or sort requests the reverse order; None if this is not a constant."""
     for one in call.keywords:
         if one.arg == "reverse":
             return bool(one.value.value) if isinstance(one.value, ast.Constant) else None
@@ -201,15 +201,15 @@ def _position(node: ast.Subscript) -> int | None:
 
 
 def _slices(scope: Scope, node: ast.Subscript, call: ast.Call, drop: ast.stmt | None = None) -> Drafts:
-    part, turned = node.slice, _turned(call)
-    if not isinstance(part, ast.Slice) or part.step is not None or turned is None:
+    part, is_reversed = node.slice, _is_reversed(call)
+    if not isinstance(part, ast.Slice) or part.step is not None or is_reversed is None:
         return
     rest = "".join(f", {one}" for one in _keywords(scope, call))
     items = scope.text(call.args[0])
     if part.lower is None and part.upper is not None and not isinstance(part.upper, ast.UnaryOp):
-        name, wanted, turn = ("nlargest" if turned else "nsmallest"), part.upper, ""
+        name, wanted, turn = ("nlargest" if is_reversed else "nsmallest"), part.upper, ""
     elif part.upper is None and isinstance(part.lower, ast.UnaryOp) and isinstance(part.lower.op, ast.USub):
-        name, wanted, turn = ("nsmallest" if turned else "nlargest"), part.lower.operand, "[::-1]"
+        name, wanted, turn = ("nsmallest" if is_reversed else "nlargest"), part.lower.operand, "[::-1]"
     else:
         return
     positive = isinstance(wanted, ast.Constant) and isinstance(wanted.value, int) and wanted.value > 0
@@ -218,6 +218,6 @@ def _slices(scope: Scope, node: ast.Subscript, call: ast.Call, drop: ast.stmt | 
     function, needed = scope.imports("heapq", name)
     gone = scope.remove(drop) if drop is not None else Draft("", ())
     text = f"{function}({scope.text(wanted)}, {items}{rest}){turn}"
-    if not positive:  # of none or fewer, a slice gives something else
+    if not positive:  # for 0 or a negative number, a slice gives another result
         text = f"({text} if {scope.text(wanted)} > 0 else {scope.text(node)})"
-    yield join(f"`{name}` instead of sorting everything", needed, gone, scope.swap(node, text))
+    yield join_drafts(f"use `{name}` instead of sorting everything", needed, gone, scope.swap(node, text))

@@ -1,19 +1,19 @@
-"""Sums, minima and maxima of growing or sliding slices read running results made before the loop."""
+"""Rewrites of sums, minima and maxima of slices to lookups in running results computed before the loop."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import path
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import path
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 
 
-def running(scope: Scope) -> Drafts:
-    """`sum(xs[i:j])`, `max(xs[:i])`, `min(xs[i:])`."""
+def use_running_results(scope: Scope) -> Drafts:
+    """Replace `sum(xs[i:j])`, `max(xs[:i])` and `min(xs[i:])` in loops by running results."""
     for node in scope.nodes:
         call = scope.called(node, "sum", "max", "min")
         if call is None or len(call.args) != 1 or call.keywords or not isinstance(call.func, ast.Name):
@@ -47,13 +47,13 @@ def _sums(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt) -
         fast = f"{sums}[{right or -1}]" + (f" - {sums}[{left}]" if lower else "")
         part_text = f"{items}[{left}:{right}]"
         given = ", ".join(one for one in (lower, upper) if one)
-        yield _asked(scope, what, (needed, line), call, before, names, tests, fast, f"sum({part_text})", given)
+        yield _with_fallback(scope, what, (needed, line), call, before, names, tests, fast, f"sum({part_text})", given)
         return
     found = f"{sums}[{upper or -1}]" + (f" - {sums}[{lower}]" if lower else "")
-    yield join(what, needed, line, scope.swap(call, found))
+    yield join_drafts(what, needed, line, scope.swap(call, found))
     if upper:
         found = f"{sums}[min({upper}, len({items}))]" + (f" - {sums}[min({lower}, len({items}))]" if lower else "")
-        yield join(f"{what}, also past its end", needed, line, scope.swap(call, found))
+        yield join_drafts(f"{what}, also past its end", needed, line, scope.swap(call, found))
 
 
 def _extreme(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt) -> Draft | None:
@@ -76,8 +76,10 @@ def _extreme(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt
         test = f"0 < {at} <= len({items})" if part.slice.lower is None else f"0 <= {at} < len({items})"
         fast, given = f"{runs}[{place}]", scope.text(bound) if bound is not None else ""
         what = f"keep the running {function} of `{items}`"
-        return _asked(scope, what, (needed, line), call, before, [at], [test], fast, f"{function}({slow})", given)
-    return join(
+        return _with_fallback(
+            scope, what, (needed, line), call, before, [at], [test], fast, f"{function}({slow})", given
+        )
+    return join_drafts(
         f"keep the running {function} of `{items}`",
         needed,
         scope.insert(before, f"{runs} = {made}"),
@@ -85,7 +87,7 @@ def _extreme(scope: Scope, call: ast.Call, part: ast.Subscript, before: ast.stmt
     )
 
 
-def _asked(
+def _with_fallback(
     scope: Scope,
     what: str,
     first: tuple[Draft | None, ...],
@@ -97,14 +99,14 @@ def _asked(
     slow: str,
     given: str,
 ) -> Draft | None:
-    """The call asks a local function, which does as before where the ends of the slice are no plain positions."""
-    asked = scope.fresh("over", "part_of")
+    """Replace the call by a local function that returns `slow` if the ends of the slice are not plain positions."""
+    function = scope.fresh("over", "part_of")
     inner = scope.guarded([f"if {' and '.join(tests)}:", scope.indented(f"return {fast}")], "pass")
-    lines = ["", f"def {asked}({', '.join(names)}):", *map(scope.indented, [*inner, f"return {slow}"]), ""]
-    return join(what, *first, scope.insert(before, *lines), scope.swap(call, f"{asked}({given})"))
+    lines = ["", f"def {function}({', '.join(names)}):", *map(scope.indented, [*inner, f"return {slow}"]), ""]
+    return join_drafts(what, *first, scope.insert(before, *lines), scope.swap(call, f"{function}({given})"))
 
 
 def _less(scope: Scope, node: ast.expr) -> str:
-    """An index one less: `i` for `i + 1`."""
+    """Return an index minus one: `i` for `i + 1`."""
     added = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and ast.unparse(node.right) == "1"
     return scope.text(node.left) if added and isinstance(node, ast.BinOp) else f"{scope.text(node)} - 1"

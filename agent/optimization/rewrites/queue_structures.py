@@ -1,4 +1,4 @@
-"""Work at the front of a list becomes a deque, a reversal at the end, or a heap."""
+"""Rewrites of lists that are changed at the front: a deque, a reversal at the end, or a heap."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from agent.moves.rewrite_paths import same
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import is_same_code
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 SHARED = {"append", "extend", "pop", "clear", "popleft", "appendleft", "index", "count", "remove", "reverse"}
 
 
-def deques(scope: Scope) -> Drafts:
-    """`q.pop(0)`, `q.insert(0, x)`, `del q[0]` and `q = q[1:]` of a local list: a deque."""
-    for name in _fronted(scope):
+def use_deques(scope: Scope) -> Drafts:
+    """Replace a local list with `q.pop(0)`, `q.insert(0, x)`, `del q[0]` or `q = q[1:]` by a deque."""
+    for name in _changed_at_front(scope):
         start = _begin(scope, name)
         if start is None or not isinstance(start.value, ast.expr):
             continue
         deque, needed = scope.imports("collections", "deque")
         changes = [_deque_use(scope, use, name) for use in scope.uses(name) if scope.statement(use) is not start]
-        yield join(
+        yield join_drafts(
             f"`{name}` becomes a deque",
             needed,
             scope.swap(start.value, f"{deque}({_content(start.value, scope.text(start.value))})"),
@@ -30,8 +30,8 @@ def deques(scope: Scope) -> Drafts:
         )
 
 
-def sliced(scope: Scope) -> Drafts:
-    """A parameter that loses its first item in a loop by `xs = xs[1:]` becomes a local deque."""
+def use_deques_for_parameters(scope: Scope) -> Drafts:
+    """Replace a parameter that loses its first item in a loop by `xs = xs[1:]` by a local deque."""
     for node in scope.nodes:
         if not isinstance(node, ast.While):
             continue
@@ -45,11 +45,11 @@ def sliced(scope: Scope) -> Drafts:
             after = [use for use in scope.uses(name) if use not in inside and use.lineno > (node.end_lineno or 0)]
             changes += [_deque_use(scope, use, name) for use in after]
             line = scope.insert(node, f"{name} = {deque}({name})")
-            yield join(f"take items of `{name}` off a deque", needed, line, *changes)
+            yield join_drafts(f"take items of `{name}` from a deque", needed, line, *changes)
 
 
-def reversed_at_end(scope: Scope) -> Drafts:
-    """`xs.insert(0, x)` in a loop and nothing else: append, and reverse once after the loop."""
+def reverse_at_end(scope: Scope) -> Drafts:
+    """Replace `xs.insert(0, x)`, as the only use in a loop, by appending and one reversal after the loop."""
     for name, calls in _inserts(scope).items():
         start = scope.start(name)
         loop = _loop(scope, calls[0])
@@ -71,11 +71,11 @@ def reversed_at_end(scope: Scope) -> Drafts:
             appended.append(Draft("", ((end - len("insert"), end, "append"),)))
             appended.append(Draft("", ((scope.source.span(call.args[0])[0], scope.source.span(call.args[1])[0], ""),)))
         last = scope.insert(loop, f"{name}.reverse()", after=True)
-        yield join(f"append to `{name}` and reverse it once", *appended, last)
+        yield join_drafts(f"append to `{name}` and reverse it once", *appended, last)
 
 
-def heaps(scope: Scope) -> Drafts:
-    """A local list sorted before each `pop(0)`, or of which the minimum is removed: a heap."""
+def use_heaps(scope: Scope) -> Drafts:
+    """Replace a local list that is sorted before each `pop(0)` by a heap."""
     for node in scope.nodes:
         name = _sorted_in_place(node)
         start = _begin(scope, name) if name else None
@@ -94,7 +94,7 @@ def heaps(scope: Scope) -> Drafts:
                 changes.append(scope.swap(call, f"{heappush}({name}, {scope.text(call.args[0])})"))
             elif isinstance(call, ast.Call) and _first(call, "pop"):
                 changes.append(scope.swap(call, f"{heappop}({name})"))
-            elif not _asked(scope, use):
+            elif not _is_read(scope, use):
                 changes.append(None)
         short = isinstance(start.value, ast.List) and len(start.value.elts) < 2
         heapify, ordered = scope.imports("heapq", "heapify")
@@ -105,11 +105,11 @@ def heaps(scope: Scope) -> Drafts:
             at, stop, text = pops.edits[0]
             pops = Draft("", ((at, stop, text.replace("import heappop", f"import {', '.join(names)}")),))
             pushes, parts = Draft("", ()), parts[1:]
-        yield join(f"`{name}` becomes a heap", pops, pushes, *parts, scope.remove(node), *changes)
+        yield join_drafts(f"`{name}` becomes a heap", pops, pushes, *parts, scope.remove(node), *changes)
 
 
-def least_first(scope: Scope) -> Drafts:
-    """`x = min(xs)` and `xs.remove(x)` of a local list in a loop: a heap."""
+def use_heaps_for_minimum(scope: Scope) -> Drafts:
+    """Replace `x = min(xs)` and `xs.remove(x)` of a local list in a loop by a heap."""
     for node in scope.nodes:
         block = getattr(node, "body", None)
         for first, second in pairwise(block if isinstance(block, list) else []):
@@ -119,7 +119,7 @@ def least_first(scope: Scope) -> Drafts:
             name = call.args[0].id if call and len(call.args) == 1 and isinstance(call.args[0], ast.Name) else ""
             start = _begin(scope, name) if name and call and not call.keywords else None
             removed = ast.parse(f"{name or 'x'}.remove({first.targets[0].id})").body[0]
-            if start is None or not same(second, removed) or not any(scope.regions(first)):
+            if start is None or not is_same_code(second, removed) or not any(scope.regions(first)):
                 continue
             heapify, needed = scope.imports("heapq", "heapify")
             heappop, pops = scope.imports("heapq", "heappop")
@@ -127,8 +127,8 @@ def least_first(scope: Scope) -> Drafts:
                 at, stop, text = needed.edits[0]
                 needed, pops = Draft("", ((at, stop, text.replace("heapify", "heapify, heappop")),)), Draft("", ())
             others = [one for one in scope.uses(name) if scope.statement(one) not in (start, first, second)]
-            if all(_asked(scope, one) for one in others):
-                yield join(
+            if all(_is_read(scope, one) for one in others):
+                yield join_drafts(
                     f"`{name}` becomes a heap",
                     needed,
                     pops,
@@ -139,7 +139,7 @@ def least_first(scope: Scope) -> Drafts:
 
 
 def _begin(scope: Scope, name: str) -> ast.Assign | ast.AnnAssign | None:
-    """The assignment that makes a fresh local list, `q = q[1:]` apart."""
+    """Return the only assignment that creates a new local list, not counting `q = q[1:]`, or None."""
     found = []
     for use in scope.bindings(name):
         parent = scope.source.parents[use]
@@ -164,8 +164,8 @@ def _begin(scope: Scope, name: str) -> ast.Assign | ast.AnnAssign | None:
     return found[0] if made else None
 
 
-def _fronted(scope: Scope) -> list[str]:
-    """Local lists at whose front something happens again and again."""
+def _changed_at_front(scope: Scope) -> list[str]:
+    """Return the local lists that are changed at the front in a loop."""
     names: dict[str, None] = {}
     for node in scope.nodes:
         receiver = None
@@ -183,7 +183,7 @@ def _fronted(scope: Scope) -> list[str]:
 
 
 def _deque_use(scope: Scope, use: ast.Name, name: str) -> Draft | None:
-    """What becomes of one use of a list that is a deque now; None if it cannot be one."""
+    """Adapt one use of a list that becomes a deque; None if the use does not allow that."""
     parent = scope.source.parents[use]
     above = scope.source.parents.get(parent)
     if isinstance(parent, ast.Attribute) and isinstance(above, ast.Call):
@@ -207,15 +207,15 @@ def _deque_use(scope: Scope, use: ast.Name, name: str) -> Draft | None:
         return Draft("", ())
     if isinstance(parent, ast.Assign) and _rest(parent, name):
         return Draft("", ())
-    if _asked(scope, use) or isinstance(parent, ast.AugAssign):
+    if _is_read(scope, use) or isinstance(parent, ast.AugAssign):
         return Draft("", ())
     if isinstance(use.ctx, ast.Load):
         return scope.swap(use, f"list({name})")
     return None
 
 
-def _asked(scope: Scope, use: ast.Name) -> bool:
-    """Whether a list is only asked whether it holds something, how much, or what."""
+def _is_read(scope: Scope, use: ast.Name) -> bool:
+    """Whether a use only reads a list: whether it is empty, its length, its items."""
     parent = scope.source.parents[use]
     if isinstance(parent, ast.While | ast.If | ast.IfExp):
         return use is parent.test
@@ -251,11 +251,11 @@ def _is_zero(node: ast.AST) -> bool:
 def _rest(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
     """Whether a statement is `name = name[1:]`."""
     wanted = ast.parse(f"{name} = {name}[1:]").body[0]
-    return same(node, wanted)
+    return is_same_code(node, wanted)
 
 
 def _content(node: ast.expr, text: str) -> str:
-    """What a deque is made of: an empty list needs not be said, a copy not be made twice."""
+    """Return the argument of the deque: nothing for an empty list, the original for a copy."""
     if isinstance(node, ast.List) and not node.elts:
         return ""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "list" and not node.keywords:
@@ -274,7 +274,7 @@ def _inserts(scope: Scope) -> dict[str, list[ast.Call]]:
 
 
 def _loop(scope: Scope, node: ast.AST) -> ast.stmt | None:
-    """The outermost loop round a node."""
+    """Return the outermost loop around a node."""
     found = None
     for region in scope.regions(node):
         found = region if isinstance(region, ast.For | ast.While) else found
@@ -282,7 +282,7 @@ def _loop(scope: Scope, node: ast.AST) -> ast.stmt | None:
 
 
 def _sorted_in_place(node: ast.AST) -> str:
-    """The list of a statement `xs.sort()`."""
+    """Return the name of the list in a statement `xs.sort()`, or ""."""
     if (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Call)

@@ -1,31 +1,33 @@
-"""Copies that nobody needs, and small things that are written shorter."""
+"""Rewrites that remove redundant copies, and shorter forms of simple loops."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import hit, path
-from agent.moves.rewrite_reading import read_only
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import is_affected, path
+from agent.optimization.rewrites.aliasing import is_read_only
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 TAKERS = ("list", "tuple", "set", "frozenset", "sorted", "sum", "min", "max", "any", "all", "dict", "enumerate", "len")
 
 
-def iterated(scope: Scope) -> Drafts:
-    """A copy that is only run over, of something that does not change meanwhile."""
+def remove_iterated_copies(scope: Scope) -> Drafts:
+    """Remove a copy that is only iterated over while the original does not change."""
     for node in scope.nodes:
         heads = [node] if isinstance(node, ast.For) else getattr(node, "generators", [])
         for head in heads:
             inner = _copied(scope, head.iter)
             if inner is not None and not _changed(scope, node, inner):
-                yield join(f"run over `{scope.text(inner)}` itself", scope.swap(head.iter, scope.text(inner)))
+                yield join_drafts(
+                    f"iterate over `{scope.text(inner)}` itself", scope.swap(head.iter, scope.text(inner))
+                )
 
 
-def handed(scope: Scope) -> Drafts:
-    """`sorted(list(x))`, `set([...])`, `any([...])`: what takes anything to run over needs no list made for it."""
+def remove_argument_copies(scope: Scope) -> Drafts:
+    """Remove the list in `sorted(list(x))`, `set([...])` and `any([...])`, which accept any iterable."""
     for node in scope.nodes:
         call = scope.called(node, *TAKERS)
         if call is None or not call.args:
@@ -33,18 +35,18 @@ def handed(scope: Scope) -> Drafts:
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         inner = _copied(scope, call.args[0])
         if inner is not None and (name != "len" or path(inner)):
-            yield join(f"`{name}` needs no copy", scope.swap(call.args[0], scope.text(inner)))
+            yield join_drafts(f"`{name}` needs no copy", scope.swap(call.args[0], scope.text(inner)))
         elif isinstance(call.args[0], ast.ListComp) and len(call.args) == 1 and not call.keywords:
             text = scope.text(call.args[0])[1:-1]
             if name == "set":
-                yield join("a set made at once", scope.swap(call, f"{{{text}}}"))
+                yield join_drafts("build the set directly", scope.swap(call, f"{{{text}}}"))
             elif name in ("any", "all"):
                 start, end = scope.source.span(call.args[0])
-                yield Draft(f"`{name}` stops at the first that decides", ((start, end, text),))
+                yield Draft(f"`{name}` stops at the first item that decides", ((start, end, text),))
 
 
-def looked_up(scope: Scope) -> Drafts:
-    """`dict(d)[k]`, `list(d.items())` of a dict that is only looked into, `xs[:][i]`, and deep copies only read."""
+def remove_read_copies(scope: Scope) -> Drafts:
+    """Remove copies that are only read: `dict(d)[k]`, `list(d.items())`, `xs[:][i]`, and deep copies."""
     for node in scope.nodes:
         if not isinstance(node, ast.expr) or not any(scope.regions(node)):
             continue
@@ -52,20 +54,20 @@ def looked_up(scope: Scope) -> Drafts:
         if inner is None:
             continue
         parent = scope.source.parents[node]
-        if read_only(scope, node):
-            yield join(f"use `{scope.text(inner)}` itself", scope.swap(node, scope.text(inner)))
+        if is_read_only(scope, node):
+            yield join_drafts(f"use `{scope.text(inner)}` itself", scope.swap(node, scope.text(inner)))
         elif isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name) and len(parent.targets) == 1:
             name = parent.targets[0].id
             uses = [one for one in scope.uses(name) if isinstance(one.ctx, ast.Load)]
             around = next(iter(scope.regions(node)))
             left = {one for one in scope.changes(around) if one != name}
-            alone = len(scope.bindings(name)) == 1 and all(read_only(scope, one) for one in uses)
-            if alone and not hit(left, path(inner) or name):
-                yield join(f"read `{scope.text(inner)}` itself", scope.swap(node, scope.text(inner)))
+            alone = len(scope.bindings(name)) == 1 and all(is_read_only(scope, one) for one in uses)
+            if alone and not is_affected(left, path(inner) or name):
+                yield join_drafts(f"read `{scope.text(inner)}` itself", scope.swap(node, scope.text(inner)))
 
 
-def growing(scope: Scope) -> Drafts:
-    """`xs = []` and a loop that only appends: a comprehension; with `add` or `d[k] = v` likewise."""
+def use_comprehensions(scope: Scope) -> Drafts:
+    """Replace `xs = []` and a loop that only appends, adds or sets `d[k] = v` by a comprehension."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For) or loop.orelse or loop.type_comment:
             continue
@@ -81,11 +83,11 @@ def growing(scope: Scope) -> Drafts:
         later = scope.uses(target.id, loop)
         if text and len(later) == 1:
             start, end = scope.source.span(first.value)[0], scope.source.span(loop)[1]
-            yield Draft(f"`{target.id}` as a comprehension", ((start, end, text),))
+            yield Draft(f"write `{target.id}` as a comprehension", ((start, end, text),))
 
 
-def summed(scope: Scope) -> Drafts:
-    """`n = 0` and a loop that only adds to it: a sum."""
+def use_sums(scope: Scope) -> Drafts:
+    """Replace `n = 0` and a loop that only adds to it by a sum."""
     for loop in scope.nodes:
         if not isinstance(loop, ast.For) or loop.orelse or len(loop.body) != 1 or not any(scope.regions(loop)):
             continue
@@ -96,16 +98,18 @@ def summed(scope: Scope) -> Drafts:
             test, only = f" if {scope.text(only.test)}", only.body[0]
         if not isinstance(only, ast.AugAssign) or not isinstance(only.op, ast.Add) or not isinstance(first, ast.Assign):
             continue
-        name, begun = path(only.target), ast.unparse(first)
-        if not name.isidentifier() or begun != f"{name} = 0" or len(scope.uses(name, loop)) != 1:
+        name, initial = path(only.target), ast.unparse(first)
+        if not name.isidentifier() or initial != f"{name} = 0" or len(scope.uses(name, loop)) != 1:
             continue
         if _bound_later(scope, loop) or scope.comments(first, loop) or not scope.pure(loop):
             continue
         text = f"sum({scope.text(only.value)} for {scope.text(loop.target)} in {scope.text(loop.iter)}{test})"
-        yield Draft(f"`{name}` as a sum", ((scope.source.span(first.value)[0], scope.source.span(loop)[1], text),))
+        yield Draft(
+            f"write `{name}` as a sum", ((scope.source.span(first.value)[0], scope.source.span(loop)[1], text),)
+        )
 
 
-def _comprehension(scope: Scope, loop: ast.For, name: str, begun: ast.expr) -> str:
+def _comprehension(scope: Scope, loop: ast.For, name: str, initial: ast.expr) -> str:
     clauses, body = [f"for {scope.text(loop.target)} in {scope.text(loop.iter)}"], loop.body
     while len(body) == 1 and isinstance(body[0], ast.For | ast.If) and not body[0].orelse:
         inner = body[0]
@@ -118,24 +122,24 @@ def _comprehension(scope: Scope, loop: ast.For, name: str, begun: ast.expr) -> s
     if len(body) != 1 or _bound_later(scope, loop):
         return ""
     rest, only = " ".join(clauses), body[0]
-    empty = isinstance(begun, ast.List | ast.Dict) and not ast.unparse(begun).strip("[]{}")
+    empty = isinstance(initial, ast.List | ast.Dict) and not ast.unparse(initial).strip("[]{}")
     if isinstance(only, ast.Expr) and isinstance(only.value, ast.Call) and len(only.value.args) == 1:
         called, item = ast.unparse(only.value.func), scope.text(only.value.args[0])
         if isinstance(only.value.args[0], ast.Starred | ast.Yield | ast.Await):
             return ""
-        if called == f"{name}.append" and isinstance(begun, ast.List) and empty:
+        if called == f"{name}.append" and isinstance(initial, ast.List) and empty:
             return f"[{item} {rest}]"
-        if called == f"{name}.add" and ast.unparse(begun) == "set()":
+        if called == f"{name}.add" and ast.unparse(initial) == "set()":
             return f"{{{item} {rest}}}"
     if isinstance(only, ast.Assign) and len(only.targets) == 1 and isinstance(only.targets[0], ast.Subscript):
         place = only.targets[0]
-        if path(place.value) == name and isinstance(begun, ast.Dict) and empty:
+        if path(place.value) == name and isinstance(initial, ast.Dict) and empty:
             return f"{{{scope.text(place.slice)}: {scope.text(only.value)} {rest}}}"
     return ""
 
 
 def _bound_later(scope: Scope, loop: ast.For) -> bool:
-    """Whether what the loop binds is read after it, or stands elsewhere under the same name."""
+    """Whether names that the loop binds are used outside of it."""
     names = {
         one.id
         for node in ast.walk(loop)
@@ -148,7 +152,7 @@ def _bound_later(scope: Scope, loop: ast.For) -> bool:
 
 
 def _copied(scope: Scope, node: ast.expr) -> ast.expr | None:
-    """What a list, slice or method call copies whole, or what `.keys()` of a dict runs over."""
+    """Return the object that a call or slice copies completely, or the dict of `.keys()`; None for other nodes."""
     call = scope.called(node, "list", "tuple")
     if call and len(call.args) == 1 and not call.keywords:
         return call.args[0]
@@ -160,10 +164,10 @@ def _copied(scope: Scope, node: ast.expr) -> ast.expr | None:
 
 
 def _shallow(scope: Scope, node: ast.expr) -> ast.expr | None:
-    """What an expression copies, deep copies among it; nothing for `.keys()`, whose order is not its items."""
+    """Return the object that an expression copies, also deeply; None for `.keys()` and other nodes."""
     call = scope.called(node, "dict", "list", "set")
     if call and len(call.args) == 1 and not call.keywords and path(call.args[0]):
-        # A list of a dict or a set has an order and places of its own.
+        # A list of a dict or a set has positions, which the original has not.
         named = ast.unparse(call.func)
         return call.args[0] if named == "dict" or scope.kind(call.args[0]) == named else None
     if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
@@ -181,9 +185,9 @@ def _shallow(scope: Scope, node: ast.expr) -> ast.expr | None:
 
 
 def _changed(scope: Scope, around: ast.AST, inner: ast.expr) -> bool:
-    """Whether what is run over changes meanwhile; what a call makes anew, nobody else holds."""
+    """Whether the iterable may change during the loop; the result of a call is not shared and cannot."""
     word = path(inner)
     if not word:
         return isinstance(inner, ast.Attribute | ast.Subscript)
     parts = [*around.body, *around.orelse] if isinstance(around, ast.For) else [around]
-    return any(hit(scope.changes(part), word) for part in parts)
+    return any(is_affected(scope.changes(part), word) for part in parts)

@@ -1,19 +1,19 @@
-"""`count`, `index` and counting comprehensions inside loops become one table made before the loop."""
+"""Rewrites of `count`, `index` and counting comprehensions in loops to lookups in a table built before the loop."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import hit, path, reads, same
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import is_affected, is_same_code, path, read_paths
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 
 
-def counted(scope: Scope) -> Drafts:
-    """`xs.count(y)` for many y: a Counter of xs."""
+def count_items(scope: Scope) -> Drafts:
+    """Replace `xs.count(y)` for many y by a Counter of xs."""
     for call, items in _methods(scope, "count"):
         argument = call.args[0]
         if scope.kind(items) == "str" and not _character(scope, argument, items):
@@ -21,8 +21,8 @@ def counted(scope: Scope) -> Drafts:
         yield from _table(scope, call, items, scope.text(items), argument)
 
 
-def matched(scope: Scope) -> Drafts:
-    """`sum(1 for y in xs if key(y) == K)` and `len([...])` likewise: a Counter of the keys."""
+def count_keys(scope: Scope) -> Drafts:
+    """Replace `sum(1 for y in xs if key(y) == K)` and `len([...])` by a Counter of the keys."""
     for node in scope.nodes:
         looped = _counting(scope, node)
         if looped is None or len(looped.generators) != 1 or len(looped.generators[0].ifs) != 1:
@@ -36,15 +36,15 @@ def matched(scope: Scope) -> Drafts:
             if not _about(key, only.target) or _about(sought, only.target) or not scope.pure(test):
                 continue
             if isinstance(test.ops[0], ast.Eq):
-                plain = same(_loaded(only.target), key)
+                plain = is_same_code(_loaded(only.target), key)
                 text = scope.text(only.iter)
                 keys = text if plain else f"{scope.text(key)} for {scope.text(only.target)} in {text}"
                 yield from _table(scope, node, only.iter, keys, sought, key)
             yield from _ranked(scope, node, only, test, key, sought)
 
 
-def placed(scope: Scope) -> Drafts:
-    """`xs.index(y)` for many y: a dict of first positions; what is not there is still asked of the list."""
+def index_positions(scope: Scope) -> Drafts:
+    """Replace `xs.index(y)` for many y by a dict of first positions; missing items still use the list."""
     for call, items in _methods(scope, "index"):
         region = scope.outermost(call, items)
         above = scope.source.parents[call]
@@ -65,7 +65,7 @@ def placed(scope: Scope) -> Drafts:
         )
         if scope.careful:
             place = scope.fresh("place", "position_of")
-            yield join(
+            yield join_drafts(
                 f"keep the first position of each item of `{text}`",
                 scope.built(before, places, *lines),
                 scope.helper(before, f"{place}({item})", f"{places}[{item}]", f"{text}.index({item})"),
@@ -75,7 +75,7 @@ def placed(scope: Scope) -> Drafts:
         found = f"{places}[{argument}]"
         if not _from(scope, call, call.args[0], items):
             found = f"({found} if {argument} in {places} else {scope.text(call)})"
-        yield join(
+        yield join_drafts(
             f"keep the first position of each item of `{text}`", scope.insert(before, *lines), scope.swap(call, found)
         )
 
@@ -90,13 +90,13 @@ def _table(
     counts = scope.fresh("counts", "tally")
     what, before = f"count the items of `{scope.text(items)}` once", scope.statement(region)
     line = scope.built(before, counts, f"{counts} = {counter}({keys})")
-    yield join(what, needed, line, *_asked(scope, before, call, sought, f"{counts}[{{}}]"))
+    yield join_drafts(what, needed, line, *_lookup(scope, before, call, sought, f"{counts}[{{}}]"))
 
 
 def _ranked(
     scope: Scope, node: ast.Call, only: ast.comprehension, test: ast.Compare, key: ast.expr, sought: ast.expr
 ) -> Drafts:
-    """How many are below or above: a place in the sorted keys."""
+    """Replace counting the items below or above a value by its position in the sorted keys."""
     operator = type(test.ops[0])
     if key is test.comparators[0]:
         turned: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -114,7 +114,7 @@ def _ranked(
         return
     bisect, needed = scope.imports("bisect", side)
     ordered, text = scope.fresh("ordered", "in_order"), scope.text(only.iter)
-    plain = same(_loaded(only.target), key)
+    plain = is_same_code(_loaded(only.target), key)
     keys = text if plain else f"{scope.text(key)} for {scope.text(only.target)} in {text}"
     found = f"{bisect}({ordered}, {{}})"
     if operator in (ast.Gt, ast.GtE):
@@ -122,20 +122,20 @@ def _ranked(
     before = scope.statement(region)
     lines = [f"{ordered} = sorted({keys})"]
     if scope.careful:
-        # What does not equal itself, NaN, has no place in an order.
+        # NaN does not equal itself and cannot be sorted.
         one = scope.fresh("one", "each")
         lines.append(f"{ordered} = {ordered} if all({one} == {one} for {one} in {ordered}) else None")
     line = scope.built(before, ordered, *lines)
-    yield join(
-        f"sort `{text}` once and look for the place in it",
+    yield join_drafts(
+        f"sort `{text}` once and search the position in it",
         needed,
         line,
-        *_asked(scope, before, node, sought, found),
+        *_lookup(scope, before, node, sought, found),
     )
 
 
-def _asked(scope: Scope, before: ast.stmt, call: ast.Call, sought: ast.expr, found: str) -> list[Draft | None]:
-    """The call is answered from a table; carefully, by a local function that falls back to what stood there."""
+def _lookup(scope: Scope, before: ast.stmt, call: ast.Call, sought: ast.expr, found: str) -> list[Draft | None]:
+    """Replace the call by a lookup; in a careful rewrite by a local function that falls back to the original code."""
     if not scope.careful:
         return [scope.swap(call, found.format(scope.text(sought)))]
     name, item = scope.fresh("number", "how_many"), scope.fresh("item", "wanted_item")
@@ -151,7 +151,7 @@ def _asked(scope: Scope, before: ast.stmt, call: ast.Call, sought: ast.expr, fou
 
 
 def _methods(scope: Scope, name: str) -> Iterator[tuple[ast.Call, ast.expr]]:
-    """Calls of a method with one argument on something that may be a list."""
+    """Yield calls of a method with one argument on an object that may be a list, with that object."""
     for node in scope.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
             items = node.func.value
@@ -161,7 +161,7 @@ def _methods(scope: Scope, name: str) -> Iterator[tuple[ast.Call, ast.expr]]:
 
 
 def _counting(scope: Scope, node: ast.AST) -> ast.GeneratorExp | ast.ListComp | None:
-    """The comprehension of `sum(1 for ...)` or `len([...])`."""
+    """Return the comprehension of `sum(1 for ...)` or `len([...])`, or None."""
     call = scope.called(node, "sum", "len")
     if call is None or len(call.args) != 1 or not isinstance(call.args[0], ast.GeneratorExp | ast.ListComp):
         return None
@@ -172,10 +172,10 @@ def _counting(scope: Scope, node: ast.AST) -> ast.GeneratorExp | ast.ListComp | 
 
 
 def _steady(scope: Scope, region: ast.AST, key: ast.expr) -> bool:
-    """Whether only the item itself makes a key differ between two rounds of the region."""
+    """Whether a key depends only on the item and is otherwise invariant in the region."""
     inner = {one.id for node in ast.walk(region) if isinstance(node, ast.comprehension) for one in _stored(node.target)}
     changed = {one for one in scope.changes(region) if one not in inner}
-    return not any(hit(changed, one) for one in reads(key))
+    return not any(is_affected(changed, one) for one in read_paths(key))
 
 
 def _stored(node: ast.expr) -> Iterator[ast.Name]:
@@ -201,7 +201,7 @@ def _character(scope: Scope, argument: ast.expr, items: ast.expr) -> bool:
 
 
 def _from(scope: Scope, node: ast.AST, argument: ast.expr, items: ast.expr) -> bool:
-    """Whether an argument is what a loop round it takes out of these items."""
+    """Whether an argument is the loop variable of a loop over these items."""
     if not isinstance(argument, ast.Name):
         return False
     for region in scope.regions(node):
@@ -211,5 +211,5 @@ def _from(scope: Scope, node: ast.AST, argument: ast.expr, items: ast.expr) -> b
                 source = head.iter
                 while (call := scope.called(source, "set", "sorted", "list", "reversed")) and call.args:
                     source = call.args[0]
-                return bool(path(source)) and same(source, items)
+                return bool(path(source)) and is_same_code(source, items)
     return False

@@ -1,8 +1,8 @@
-"""Ways to make a function cheaper without a model: edits of its text that may keep its meaning, the best bets first.
+"""Catalogue of rewrites that may make a function faster without a model, the most promising first.
 
-Each family looks for one habit that costs more than it should (Fowler's substitutions of an algorithm, so to say). What
-they propose is a guess in the corners (items without a hash, NaN, objects that lie about equality): whoever uses one
-proves it by running both. Layout and comments round an edit stay as they are.
+Each family looks for one inefficient pattern (cf. Fowler's "Substitute Algorithm"). A rewrite may be wrong in corner
+cases (unhashable items, NaN, objects with an inconsistent equality): callers check it by running both versions. Layout
+and comments around an edit are preserved.
 """
 
 from __future__ import annotations
@@ -13,95 +13,95 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice, zip_longest
 
-from aci.target import Target
-from aci.target import functions as functions_of
-from agent.moves import (
-    rewrite_concatenation,
-    rewrite_copies,
-    rewrite_counting,
-    rewrite_grown,
-    rewrite_invariant,
-    rewrite_join,
-    rewrite_membership,
-    rewrite_prefix,
-    rewrite_queue,
-    rewrite_recursion,
-    rewrite_sorting,
+from aci.performance.target_function import Target
+from aci.performance.target_function import iter_functions as functions_of
+from agent.optimization.rewrites import (
+    concatenation,
+    hash_join,
+    incremental_index,
+    loop_invariants,
+    memoization,
+    partial_sorting,
+    prefix_sums,
+    queue_structures,
+    redundant_copies,
+    repeated_counting,
+    set_membership,
 )
-from agent.moves.rewrite_scope import Scope
-from agent.repair.source import Definition, Draft, Source
+from agent.optimization.rewrites.function_scope import Scope
+from agent.repair.analysis.source_file import Definition, Draft, Source
 
 Family = Callable[[Scope], Iterator[Draft | None]]
 FAMILIES: tuple[tuple[float, Family], ...] = (
-    (0.95, rewrite_recursion.memoised),
-    (0.95, rewrite_recursion.remembered),
-    (0.93, rewrite_join.joined),
-    (0.92, rewrite_join.growing),
-    (0.91, rewrite_counting.matched),
-    (0.9, rewrite_membership.fixed),
-    (0.9, rewrite_grown.grown),
-    (0.89, rewrite_membership.sliced),
-    (0.9, rewrite_grown.keyed),
-    (0.9, rewrite_counting.counted),
-    (0.88, rewrite_counting.placed),
-    (0.86, rewrite_join.combined),
-    (0.85, rewrite_prefix.running),
-    (0.84, rewrite_queue.heaps),
-    (0.84, rewrite_queue.least_first),
-    (0.83, rewrite_sorting.inserted),
-    (0.82, rewrite_queue.deques),
-    (0.82, rewrite_queue.sliced),
-    (0.8, rewrite_queue.reversed_at_end),
-    (0.78, rewrite_invariant.grouped),
-    (0.77, rewrite_invariant.hoisted),
-    (0.75, rewrite_invariant.compiled),
-    (0.74, rewrite_invariant.each_inner),
-    (0.72, rewrite_concatenation.appended),
-    (0.71, rewrite_concatenation.prepended),
-    (0.7, rewrite_membership.searching),
-    (0.65, rewrite_concatenation.tupled),
-    (0.64, rewrite_concatenation.summed),
-    (0.6, rewrite_sorting.ends),
-    (0.6, rewrite_sorting.named_ends),
-    (0.6, rewrite_sorting.in_place),
-    (0.55, rewrite_sorting.slices),
-    (0.5, rewrite_copies.looked_up),
-    (0.45, rewrite_membership.simpler),
-    (0.4, rewrite_concatenation.joined),
-    (0.6, rewrite_copies.summed),
-    (0.35, rewrite_copies.iterated),
-    (0.3, rewrite_copies.handed),
-    (0.2, rewrite_copies.growing),
+    (0.95, memoization.memoize_function),
+    (0.95, memoization.memoize_local_function),
+    (0.93, hash_join.index_rows),
+    (0.92, hash_join.maintain_index),
+    (0.91, repeated_counting.count_keys),
+    (0.9, set_membership.build_sets),
+    (0.9, incremental_index.maintain_set),
+    (0.89, set_membership.index_slices),
+    (0.9, incremental_index.maintain_key_set),
+    (0.9, repeated_counting.count_items),
+    (0.88, repeated_counting.index_positions),
+    (0.86, hash_join.pair_equal_keys),
+    (0.85, prefix_sums.use_running_results),
+    (0.84, queue_structures.use_heaps),
+    (0.84, queue_structures.use_heaps_for_minimum),
+    (0.83, partial_sorting.insert_sorted),
+    (0.82, queue_structures.use_deques),
+    (0.82, queue_structures.use_deques_for_parameters),
+    (0.8, queue_structures.reverse_at_end),
+    (0.78, loop_invariants.hoist_statements),
+    (0.77, loop_invariants.hoist_expressions),
+    (0.75, loop_invariants.compile_patterns),
+    (0.74, loop_invariants.tabulate_inner_loop),
+    (0.72, concatenation.grow_in_place),
+    (0.71, concatenation.append_and_reverse),
+    (0.7, set_membership.use_membership_tests),
+    (0.65, concatenation.collect_tuples),
+    (0.64, concatenation.flatten_sum),
+    (0.6, partial_sorting.replace_sorted_ends),
+    (0.6, partial_sorting.replace_named_ends),
+    (0.6, partial_sorting.replace_sort_in_place),
+    (0.55, partial_sorting.replace_sorted_slices),
+    (0.5, redundant_copies.remove_read_copies),
+    (0.45, set_membership.simplify_tests),
+    (0.4, concatenation.join_strings),
+    (0.6, redundant_copies.use_sums),
+    (0.35, redundant_copies.remove_iterated_copies),
+    (0.3, redundant_copies.remove_argument_copies),
+    (0.2, redundant_copies.use_comprehensions),
 )
-"""How much each family promises: what lowers the growth before what saves a constant share."""
+"""The families with their promise: rewrites that lower the growth come before those that save a constant share."""
 AFTER = 0.97
-"""What a family's second and third proposal for a function promise, against the one before."""
+"""Factor of the promise of each further proposal of a family for a function."""
 STEPS = 3
 MOST = 60
 MOST_LOOKED_AT = 40
-"""How many texts are taken up again to look for a further step."""
+"""Most texts in which further steps are searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """The whole file anew, and what was done in words."""
+    """The whole rewritten file, and a description of the rewrite."""
 
     what: str
     data: bytes
 
     @property
     def steps(self) -> list[str]:
-        """What was done, step by step."""
+        """The description of each step."""
         return self.what.split("; ")
 
 
 def rewrites(data: bytes, target: Target) -> list[Rewrite]:
-    """Distinct rewrites of the target in the file's bytes, each of up to three steps, the most promising first.
+    """Return distinct rewrites of the target in the file's bytes, each of up to three steps, the most promising first.
 
-    Single steps stand between combinations of them, so that one bad step spoils not all, and careful ones between plain
-    ones, which are shorter and keep fewer corners. None for what is no UTF-8
-    Python, and for functions that are async, generators, or bind names outside themselves: when they do what is
-    part of what they do. Raises UsageError for a target that the file does not have.
+    Single steps alternate with combinations, so that one bad step does not spoil all. Careful rewrites alternate with
+    plain ones, which are shorter and handle fewer corner cases. There are none for a file that is not UTF-8 Python, nor
+    for functions that are async, generators, or bind outer names, since the timing of their effects is part of their
+    behaviour. Raises UsageError if the file does not have the target.
     """
     try:
         target.find(data.decode("utf-8"))
@@ -113,7 +113,7 @@ def rewrites(data: bytes, target: Target) -> list[Rewrite]:
 
 
 def _search(data: bytes, target: Target, careful: bool) -> tuple[list[Rewrite], list[Rewrite]]:
-    """(combinations of steps, single steps), the most promising first."""
+    """Return (combinations of steps, single steps), the most promising first."""
     singles: list[tuple[float, int, Rewrite]] = []
     several: list[tuple[float, int, Rewrite]] = []
     order, seen, done = count(), {data}, set[frozenset[str]]()
@@ -141,22 +141,22 @@ def _sorted(found: list[tuple[float, int, Rewrite]]) -> list[Rewrite]:
 
 
 def _steps(data: bytes, target: Target, careful: bool) -> Iterator[tuple[float, str, bytes]]:
-    """(promise, words, text) of each single rewrite that leaves a file as it should be."""
+    """Yield (promise, description, new text) of each single rewrite that results in a valid file."""
     source = Source(target.path, data)
     found = [node for name, node in functions_of(source.tree) if name == target.name]
-    if not found or not _suits(found[-1]):
+    if not found or not _is_plain_function(found[-1]):
         return
     scope = Scope(source, found[-1], careful)
     for promise, family in FAMILIES:
         for draft in family(scope):
-            text = _applied(data, draft) if draft is not None else data
-            if draft is not None and text != data and _sound(scope, text, target):
+            text = _apply(data, draft) if draft is not None else data
+            if draft is not None and text != data and _is_valid(scope, text, target):
                 yield promise, draft.what, text
                 promise *= AFTER
 
 
-def _applied(data: bytes, draft: Draft) -> bytes:
-    """The bytes with the edits made; insertions at one place in the order in which they are said."""
+def _apply(data: bytes, draft: Draft) -> bytes:
+    """Apply the edits; insertions at the same place stay in their order."""
     numbered = sorted(enumerate(draft.edits), key=lambda one: (one[1][0], one[1][1], one[0]), reverse=True)
     limit = len(data)
     for _, (start, end, text) in numbered:
@@ -166,8 +166,8 @@ def _applied(data: bytes, draft: Draft) -> bytes:
     return data
 
 
-def _sound(scope: Scope, text: bytes, target: Target) -> bool:
-    """Whether a text parses, and differs in the body of the one function and the imports alone."""
+def _is_valid(scope: Scope, text: bytes, target: Target) -> bool:
+    """Whether a text parses and differs only in the body of the function and in imports."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
@@ -180,14 +180,14 @@ def _sound(scope: Scope, text: bytes, target: Target) -> bool:
 
 
 def _around(data: bytes, function: Definition) -> list[bytes]:
-    """The lines of a file beside imports, the lines of one function, and empty ones."""
+    """Return the lines of a file without imports, the lines of one function, and empty lines."""
     lines = data.splitlines()
     rest = [*lines[: function.lineno - 1], *lines[function.end_lineno :]]
     return [line for line in rest if line.strip() and not line.startswith((b"import ", b"from "))]
 
 
-def _suits(function: Definition) -> bool:
-    """Whether a function is a plain one, whose work is done when it returns."""
+def _is_plain_function(function: Definition) -> bool:
+    """Whether a function is a plain one that has done its work when it returns."""
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()

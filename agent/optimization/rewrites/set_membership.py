@@ -1,19 +1,19 @@
-"""`in` on a list becomes `in` on a set: one built before the loop, or one that grows beside the list."""
+"""Rewrites of `in` on a list to `in` on a set that is built before the loop."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.moves.rewrite_paths import AT_END, path, same
-from agent.moves.rewrite_scope import Scope, join
-from agent.repair.source import Draft
+from agent.optimization.rewrites.access_paths import AT_END, is_same_code, path
+from agent.optimization.rewrites.function_scope import Scope, join_drafts
+from agent.repair.analysis.source_file import Draft
 
 Drafts = Iterator[Draft | None]
 
 
-def fixed(scope: Scope) -> Drafts:
-    """`x in C`, C unchanged in the loop: a set of C before it."""
+def build_sets(scope: Scope) -> Drafts:
+    """Build a set of C before the loop for `x in C`, if C does not change in the loop."""
     done: set[str] = set()
     for test in tests_in(scope):
         container = test.comparators[0]
@@ -22,49 +22,51 @@ def fixed(scope: Scope) -> Drafts:
         if region is None or not _listlike(scope, container, test.left) or scope.text(container) in done:
             continue
         if any(path(container) + AT_END in scope.changes(outer) for outer in scope.regions(test)):
-            continue  # made anew each time it has grown, a set would cost what it saves; one can grow beside it
+            continue  # rebuilding the set after each append would cost too much; see incremental_index
         done.add(scope.text(container))
         name = scope.fresh(f"{_word(container)}_set", f"{_word(container)}_lookup")
         places = [
             scope.swap(one.comparators[0], name)
             for one in tests_in(scope)
-            if same(one.comparators[0], container) and _within(scope, one, region)
+            if is_same_code(one.comparators[0], container) and _within(scope, one, region)
         ]
         before = scope.statement(region)
-        what = f"look for `{scope.text(test.left)}` in a set of `{scope.text(container)}` built before the loop"
+        what = f"search `{scope.text(test.left)}` in a set of `{scope.text(container)}` built before the loop"
         if scope.careful:
             yield _carefully(scope, what, container, name, before, region)
             continue
-        yield join(what, scope.insert(before, f"{name} = {_set(scope, plain)}"), *places)
+        yield join_drafts(what, scope.insert(before, f"{name} = {_set(scope, plain)}"), *places)
 
 
 def _carefully(
     scope: Scope, what: str, container: ast.expr, name: str, before: ast.stmt, region: ast.AST
 ) -> Draft | None:
-    """A set of a list or tuple alone; what has no hash is looked for as before."""
+    """Build the set only of a list or tuple; unhashable items are searched as before."""
     text = scope.text(container)
     made = (
         f"set({text})"
         if scope.kind(container) == "list"
         else f"set({text}) if isinstance({text}, (list, tuple)) else {text}"
     )
-    tests = [one for one in tests_in(scope) if same(one.comparators[0], container) and _within(scope, one, region)]
+    tests = [
+        one for one in tests_in(scope) if is_same_code(one.comparators[0], container) and _within(scope, one, region)
+    ]
     line = scope.insert(before, *scope.guarded([f"{name} = {made}"], f"{name} = None"))
-    return join(what, line, *_answered(scope, before, tests, name, text))
+    return join_drafts(what, line, *_answered(scope, before, tests, name, text))
 
 
 def _answered(scope: Scope, before: ast.stmt, tests: list[ast.Compare], name: str, text: str) -> list[Draft | None]:
-    """The tests ask a local function, which falls back to the container itself."""
-    asked, item = scope.fresh(f"in_{name}", "held"), scope.fresh("item", "sought")
-    drafts = [scope.helper(before, f"{asked}({item})", f"{item} in {name}", f"{item} in {text}")]
+    """Replace the tests by calls of a local function that falls back to the container itself."""
+    lookup, item = scope.fresh(f"in_{name}", "held"), scope.fresh("item", "sought")
+    drafts = [scope.helper(before, f"{lookup}({item})", f"{item} in {name}", f"{item} in {text}")]
     for test in tests:
         negated = isinstance(test.ops[0], ast.NotIn)
-        drafts.append(scope.swap(test, f"{'not ' if negated else ''}{asked}({scope.text(test.left)})"))
+        drafts.append(scope.swap(test, f"{'not ' if negated else ''}{lookup}({scope.text(test.left)})"))
     return drafts
 
 
-def sliced(scope: Scope) -> Drafts:
-    """`x in xs[i:]` and `x in xs[:i]`: the last or first position of each item."""
+def index_slices(scope: Scope) -> Drafts:
+    """Replace `x in xs[i:]` and `x in xs[:i]` by a lookup of the last or first position of each item."""
     for test in tests_in(scope):
         part = test.comparators[0]
         if not isinstance(part, ast.Subscript) or not isinstance(part.slice, ast.Slice) or part.slice.step is not None:
@@ -76,45 +78,47 @@ def sliced(scope: Scope) -> Drafts:
         bound = lower if lower is not None else upper
         assert bound is not None
         before, places = scope.statement(region), scope.fresh("positions", "places")
-        at, item, asked = scope.fresh("at", "position"), scope.fresh("item", "sought"), scope.fresh("held", "among")
+        at, item, lookup = scope.fresh("at", "position"), scope.fresh("item", "sought"), scope.fresh("held", "among")
         put = f"{places}[{item}] = {at}" if lower is not None else f"{places}.setdefault({item}, {at})"
         lines = [f"{places} = {{}}", f"for {at}, {item} in enumerate({items}):", scope.indented(put)]
         found = f"{item} in {places} and {places}[{item}] {'>=' if lower is not None else '<'} {at}"
         slow = f"{item} in {items}[{at}:]" if lower is not None else f"{item} in {items}[:{at}]"
-        test_text = f"{'not ' if isinstance(test.ops[0], ast.NotIn) else ''}{asked}({scope.text(test.left)}, "
-        yield join(
+        test_text = f"{'not ' if isinstance(test.ops[0], ast.NotIn) else ''}{lookup}({scope.text(test.left)}, "
+        yield join_drafts(
             f"keep the {'last' if lower is not None else 'first'} position of each item of `{items}`",
             scope.built(before, places, *lines),
-            scope.helper(before, f"{asked}({item}, {at})", f"({found}) if {at} >= 0 else ({slow})", slow),
+            scope.helper(before, f"{lookup}({item}, {at})", f"({found}) if {at} >= 0 else ({slow})", slow),
             scope.swap(test, f"{test_text}{scope.text(bound)})"),
         )
 
 
-def searching(scope: Scope) -> Drafts:
-    """`any(y == x for y in C)`, and a loop that only looks for an equal item and sets a flag: `x in C`."""
+def use_membership_tests(scope: Scope) -> Drafts:
+    """Replace `any(y == x for y in C)`, and a loop that sets a flag if it finds an equal item, by `x in C`."""
     for node in scope.nodes:
         call = scope.called(node, "any")
         if call and len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp | ast.ListComp):
             found = _sought(scope, call.args[0])
             if found:
-                yield join(f"search with `{found}`", scope.swap(call, found))
+                yield join_drafts(f"search with `{found}`", scope.swap(call, found))
         if isinstance(node, ast.For):
             yield _flagged(scope, node)
 
 
-def simpler(scope: Scope) -> Drafts:
-    """`x in list(C)` and `x in d.keys()` need no copy; constants are looked for in a set."""
+def simplify_tests(scope: Scope) -> Drafts:
+    """Remove the copy in `x in list(C)` and `x in d.keys()`, and turn a list of constants into a set."""
     for test in tests_in(scope):
         container = test.comparators[0]
         plain = _unwrapped(scope, container)
         if plain is not container:
-            yield join(f"look in `{scope.text(plain)}` itself, not in a copy", scope.swap(container, scope.text(plain)))
+            yield join_drafts(
+                f"search `{scope.text(plain)}` itself, not a copy", scope.swap(container, scope.text(plain))
+            )
         elif isinstance(container, ast.List | ast.Tuple) and all(
             isinstance(one, ast.Constant) for one in container.elts
         ):
             items = ", ".join(scope.text(one) for one in container.elts)
             if len(container.elts) > 2:
-                yield join("look in a set of constants", scope.swap(container, f"{{{items}}}"))
+                yield join_drafts("search a set of constants", scope.swap(container, f"{{{items}}}"))
 
 
 def tests_in(scope: Scope) -> list[ast.Compare]:
@@ -126,7 +130,7 @@ def tests_in(scope: Scope) -> list[ast.Compare]:
 
 
 def _listlike(scope: Scope, container: ast.expr, sought: ast.expr) -> bool:
-    """Whether a container may be a list or a tuple, and is not already something that is quick to look into."""
+    """Whether a container may be a list or a tuple rather than a type with fast lookup."""
     if isinstance(container, ast.List | ast.Tuple):
         return not all(isinstance(one, ast.Constant) for one in container.elts)
     kind = scope.kind(container)
@@ -144,7 +148,7 @@ def _values(node: ast.Call) -> bool:
 
 
 def _unwrapped(scope: Scope, container: ast.expr) -> ast.expr:
-    """A container without copies round it that change nothing about what is in it."""
+    """Return the container inside copies that do not change its items."""
     call = scope.called(container, "list", "tuple", "sorted")
     if call and len(call.args) == 1 and not call.keywords:
         inner = call.args[0]
@@ -174,12 +178,12 @@ def _within(scope: Scope, node: ast.AST, region: ast.AST) -> bool:
     return any(one is region for one in scope.regions(node))
 
 
-def named(node: ast.AST) -> str:
+def name_or_empty(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
 def _sought(scope: Scope, looped: ast.GeneratorExp | ast.ListComp) -> str:
-    """`K in C`, or `K in [key(y) for y in C]`, for a search of C for an item whose key equals K."""
+    """Return `K in C` or `K in [key(y) for y in C]` for a search of C for an item whose key equals K."""
     if len(looped.generators) != 1 or looped.generators[0].ifs or not isinstance(looped.elt, ast.Compare):
         return ""
     only = looped.generators[0]
@@ -205,7 +209,7 @@ def _about(node: ast.expr, name: str) -> bool:
 
 
 def _flagged(scope: Scope, loop: ast.For) -> Draft | None:
-    """`flag = False; for y in C: if y == x: flag = True; break` as `flag = x in C`."""
+    """Replace `flag = False; for y in C: if y == x: flag = True; break` by `flag = x in C`."""
     if len(loop.body) != 1 or not isinstance(loop.body[0], ast.If) or loop.body[0].orelse or loop.orelse:
         return None
     inner = loop.body[0].body
@@ -216,19 +220,19 @@ def _flagged(scope: Scope, loop: ast.For) -> Draft | None:
         return None
     if len(inner) == 2 and not isinstance(inner[1], ast.Break):
         return None
-    begun, set_ = first.value, inner[0].value
+    initial, set_ = first.value, inner[0].value
     words = [scope.text(one) for one in (*first.targets, *inner[0].targets)]
     if (
         len(words) != 2
         or words[0] != words[1]
-        or not isinstance(begun, ast.Constant)
+        or not isinstance(initial, ast.Constant)
         or not isinstance(set_, ast.Constant)
     ):
         return None
     found = _in(scope, loop.body[0].test, loop.target, loop.iter)
-    if not found or {begun.value, set_.value} != {True, False} or scope.comments(first, loop):
+    if not found or {initial.value, set_.value} != {True, False} or scope.comments(first, loop):
         return None
-    if begun.value:
+    if initial.value:
         found = found.replace(" in ", " not in ", 1)
     start, end = scope.source.span(first)[0], scope.source.span(loop)[1]
     return Draft(f"search with `{found}`", ((start, end, f"{words[0]} = {found}"),))

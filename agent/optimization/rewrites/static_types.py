@@ -1,4 +1,4 @@
-"""What an expression or an annotation says of a value's type, without looking anything up."""
+"""Types of expressions and annotations, inferred from their syntax only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CALLS = {"sorted": "list", "str": "str", "repr": "str", "tuple": "tuple", "len":
 
 
 def kind_of(node: ast.AST, annotation: bool = False) -> str:
-    """list, tuple, set, dict, str, number, iterator, or "" where nothing says."""
+    """Return the kind of a value: list, tuple, set, dict, str, number, iterator, or "" if unknown."""
     if annotation:
         return _annotated(node)
     if isinstance(node, ast.List | ast.ListComp):

@@ -1,4 +1,4 @@
-"""What the repository's files define and use: callables with their parameters, members of classes, names in sight."""
+"""Definitions and uses in the repository's files: callables and parameters, members of classes, visible names."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agent.repair.binding import binds
-from agent.repair.source import Definition, Source, dotted
+from agent.repair.analysis.name_bindings import bound_names
+from agent.repair.analysis.source_file import Definition, Source, dotted_name
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How something is called: its positional parameters without the object itself, and those by keyword only.
+    """The parameters of a callable: positional ones without `self`, and keyword-only ones.
 
-    `required` is how many positional ones have no default; `open_end`, `open_keywords` whether `*args`, `**kwargs`
-    take more. `owner` is the class of a method.
+    `required` is the number of positional parameters without a default. `open_end` and `open_keywords` say whether
+    there are `*args` and `**kwargs`. `owner` is the class of a method.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Signature:
     owner: str = ""
 
     def takes(self, count: int, keywords: Iterable[str] = ()) -> bool:
-        """Whether a call with so many positional arguments and these keywords is possible."""
+        """Return whether a call with so many positional arguments and these keywords is valid."""
         named = [*keywords]
         if count > len(self.positional) and not self.open_end:
             return False
@@ -43,21 +43,21 @@ class Signature:
 
 
 class Library:
-    """Definitions of the files given (those under suspicion), found once and asked for by name.
+    """The definitions of the given files (the suspicious ones), by name.
 
-    `hints` are literals that the failing tests or the issue name, as Python text: values that a repair may need.
+    `hints` are literals in the failing tests or the issue, as Python text: values that a repair may need.
     """
 
     def __init__(self, sources: Sequence[Source], hints: Sequence[str] = ()) -> None:
         self.hints = list(dict.fromkeys(hints))
         self.functions: dict[str, list[Signature]] = defaultdict(list)
-        """Plain functions and classes, as their constructors, by name."""
+        """Plain functions, and classes with their constructors, by name."""
         self.methods: dict[str, list[Signature]] = defaultdict(list)
         self.members: dict[str, list[str]] = defaultdict(list)
-        """By class: its methods, attributes of the class, attributes set on `self`; in order, without repeats."""
+        """For each class its methods, class attributes, and attributes set on `self`; in order, without repeats."""
         self.properties: set[str] = set()
         self.keywords: dict[str, list[str]] = defaultdict(list)
-        """By the last name of what is called: keywords that calls in these files pass."""
+        """For each callable, by its last name, the keywords that calls in these files pass."""
         self._visible: dict[Source, list[str]] = {}
         self._assigned: dict[Source, list[str]] = {}
         self._plain: dict[Source, list[str]] = {}
@@ -70,7 +70,7 @@ class Library:
             self.members[name] = list(dict.fromkeys(self._inherited(name, bases, set())))
 
     def signatures(self, called: ast.expr) -> list[Signature]:
-        """Those that a called name or attribute may have."""
+        """Return the signatures that a called name or attribute may have."""
         if isinstance(called, ast.Name):
             return self.functions.get(called.id, [])
         if isinstance(called, ast.Attribute):
@@ -78,21 +78,21 @@ class Library:
         return []
 
     def visible(self, source: Source) -> list[str]:
-        """Names of a module's own level: imported, defined, assigned."""
+        """Return the names of the module level: imported, defined, assigned."""
         if source not in self._visible:
             self._visible[source] = list(dict.fromkeys(_bound(source.tree)))
         return self._visible[source]
 
     def assigned(self, source: Source) -> list[str]:
-        """Names that assignments of a module's own level bind."""
+        """Return the names that assignments at the module level bind."""
         if source not in self._assigned:
             kinds = ast.Assign | ast.AnnAssign
             nodes = [node for one in source.tree.body if isinstance(one, kinds) for node in ast.walk(one)]
-            self._assigned[source] = list(dict.fromkeys(name for node in nodes for name in binds(node)))
+            self._assigned[source] = list(dict.fromkeys(name for node in nodes for name in bound_names(node)))
         return self._assigned[source]
 
     def called(self, source: Source) -> list[str]:
-        """Plain functions that a file calls, then those of the files given that are in sight in it."""
+        """Return the plain functions that a file calls, then those of the given files that are visible in it."""
         if source not in self._plain:
             nodes = [node.func for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
             names = [node.id for node in nodes if isinstance(node, ast.Name)]
@@ -101,30 +101,30 @@ class Library:
         return self._plain[source]
 
     def attributes_of(self, source: Source, owner: str) -> list[str]:
-        """What a file reads of `owner`, a name or chain of names: `a.b` where there is `a.b.c` reads `c`."""
+        """Return the attributes that a file reads of `owner`, a dotted name: `c` for `a.b` if the file has `a.b.c`."""
         if source not in self._attributes:
             found: dict[str, list[str]] = defaultdict(list)
             for node in ast.walk(source.tree):
-                if isinstance(node, ast.Attribute) and (name := dotted(node.value)):
+                if isinstance(node, ast.Attribute) and (name := dotted_name(node.value)):
                     found[name].append(node.attr)
             self._attributes[source] = {name: list(dict.fromkeys(attributes)) for name, attributes in found.items()}
         return self._attributes[source].get(owner, [])
 
     def calls_like(self, source: Source, call: ast.Call) -> list[ast.Call]:
-        """Other calls of the same in a file, the nearest first."""
+        """Return other calls of the same name in a file, nearest first."""
         same = self._calls(source).get(last_name(call.func), [])
         return sorted((one for one in same if one is not call), key=lambda one: abs(one.lineno - call.lineno))
 
     def calls_of(self, source: Source, name: str) -> int:
-        """How often a file calls a name."""
+        """Return how often a file calls a name."""
         return len(self._calls(source).get(name, ()))
 
     def called_with_one(self, source: Source) -> list[str]:
-        """What a file calls with one argument alone, by its full name (`copy.deepcopy`), the most frequent first."""
+        """Return what a file calls with exactly one argument, by full name (`copy.deepcopy`), most frequent first."""
         calls = [call for same in self._calls(source).values() for call in same]
         single = [call for call in calls if len(call.args) == 1 and not call.keywords]
         known = set(self.visible(source))
-        names = Counter(name for call in single if (name := dotted(call.func)) and name.partition(".")[0] in known)
+        names = Counter(name for call in single if (name := dotted_name(call.func)) and name.partition(".")[0] in known)
         return [name for name, _ in names.most_common(30)]
 
     def _calls(self, source: Source) -> dict[str, list[ast.Call]]:
@@ -191,7 +191,7 @@ class Library:
 
 
 def signature(node: Definition, owner: str = "", bare: bool = False) -> Signature:
-    """That of a definition; of a method without its object, unless it is `bare` (static)."""
+    """Return the signature of a definition; of a method without `self`, unless it is `bare` (static)."""
     arguments = node.args
     names = [one.arg for one in (*arguments.posonlyargs, *arguments.args)]
     required = len(names) - len(arguments.defaults)
@@ -209,7 +209,7 @@ def signature(node: Definition, owner: str = "", bare: bool = False) -> Signatur
 
 
 def last_name(node: ast.expr) -> str:
-    """`f` of `f`, `a.f` and of a decorator `f(x)`."""
+    """Return the last name of an expression: `f` for `f`, `a.f` and a decorator `f(x)`."""
     if isinstance(node, ast.Call):
         return last_name(node.func)
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
@@ -222,9 +222,9 @@ def _renamed(found: Signature, name: str) -> Signature:
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
-    """What a module's own level binds, in its blocks too, what its functions, classes and expressions bind left out."""
+    """Yield the names bound at the module level and in its blocks, but not inside functions, classes, expressions."""
     apart = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.ClassDef | Definition
     for child in ast.iter_child_nodes(node):
-        yield from (name for name in binds(child) if name != "*")
+        yield from (name for name in bound_names(child) if name != "*")
         if not isinstance(child, apart):
             yield from _bound(child)

@@ -1,4 +1,4 @@
-"""Where a statement stands: its block, the statements around it, its lines without their indentation."""
+"""The position of a statement: its block, the statements around it, its lines without their indentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from agent.repair.source import NEWLINE, Definition, Source
+from agent.repair.analysis.source_file import NEWLINE, Definition, Source
 
 Compound = ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try | ast.Match
 Loop = ast.For | ast.AsyncFor | ast.While
@@ -15,7 +15,7 @@ BUILTINS = frozenset(dir(builtins))
 
 
 def block(source: Source, statement: ast.stmt) -> tuple[list[ast.stmt], int]:
-    """The list of statements that one stands in, and its place there; an `elif` stands in none."""
+    """Return the list of statements that contains a statement, and its index there; an empty list for an `elif`."""
     if is_elif(source, statement):
         return [], 0
     parent = source.parents.get(statement)
@@ -33,8 +33,8 @@ def is_elif(source: Source, statement: ast.stmt) -> bool:
     return isinstance(statement, ast.If) and source.data[start : start + 4] == b"elif"
 
 
-def around(source: Source, statement: ast.stmt) -> Iterator[ast.AST]:
-    """What a statement stands in, the nearest first, up to its function's definition, which is the last."""
+def enclosing_nodes(source: Source, statement: ast.stmt) -> Iterator[ast.AST]:
+    """Yield the nodes that contain a statement, innermost first, up to and including its function's definition."""
     node = source.parents.get(statement)
     while node is not None:
         yield node
@@ -44,27 +44,27 @@ def around(source: Source, statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def in_loop(source: Source, statement: ast.stmt) -> bool:
-    return any(isinstance(node, Loop) for node in around(source, statement))
+    return any(isinstance(node, Loop) for node in enclosing_nodes(source, statement))
 
 
 def in_function(source: Source, statement: ast.stmt) -> bool:
-    return any(isinstance(node, Definition) for node in around(source, statement))
+    return any(isinstance(node, Definition) for node in enclosing_nodes(source, statement))
 
 
 def is_docstring(statement: ast.stmt) -> bool:
-    """Whether it is a text that stands for itself."""
+    """Return whether a statement is only a string."""
     value = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def is_last(source: Source, statement: ast.stmt) -> bool:
-    """Whether no statement of its block follows, so that inserting before the next cannot reach that place."""
+    """Return whether a statement is the last of its block: no later statement exists to insert before."""
     found, place = block(source, statement)
     return bool(found) and place == len(found) - 1
 
 
-def jumps(statement: ast.stmt) -> bool:
-    """Whether it holds a `break` or `continue` of a loop that it stands in."""
+def has_outer_jump(statement: ast.stmt) -> bool:
+    """Return whether a statement contains a `break` or `continue` of a loop around it."""
     waiting: list[ast.AST] = [statement]
     while waiting:
         node = waiting.pop()
@@ -76,7 +76,7 @@ def jumps(statement: ast.stmt) -> bool:
 
 
 def owner(source: Source, node: ast.AST) -> ast.ClassDef | None:
-    """The class whose method this is in, however deep."""
+    """Return the nearest class that contains a node, at any depth."""
     found = source.parents.get(node)
     while found is not None and not isinstance(found, ast.ClassDef):
         found = source.parents.get(found)
@@ -84,14 +84,17 @@ def owner(source: Source, node: ast.AST) -> ast.ClassDef | None:
 
 
 def is_movable(statement: ast.stmt) -> bool:
-    """Whether a statement may stand elsewhere in its function without meaning another scope."""
+    """Return whether a statement can move within its function without affecting a scope."""
     kinds = Definition | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal
     return not isinstance(statement, kinds)
 
 
-def whole(source: Source, first: ast.stmt, last: ast.stmt) -> tuple[int, int] | None:
-    """The bytes from the start of a statement's line to the end of another of its block and of a comment after that,
-    which is about it (`# noqa`, `# type: ignore`); None where they share a line with others."""
+def line_span(source: Source, first: ast.stmt, last: ast.stmt) -> tuple[int, int] | None:
+    """Return the span of whole lines from one statement to another of the same block.
+
+    A comment after the last one belongs to it (`# noqa`, `# type: ignore`) and is included. Returns None if the
+    statements share a line with others.
+    """
     start, end = source.span(first)[0], source.span(last)[1]
     head = source.line_start(start)
     rest = source.rest(end).strip()
@@ -100,45 +103,47 @@ def whole(source: Source, first: ast.stmt, last: ast.stmt) -> tuple[int, int] | 
     return head, source.end_of(last)
 
 
-def margin(source: Source, statement: ast.stmt) -> str:
-    """The white space before a statement that begins its line."""
+def indentation_of(source: Source, statement: ast.stmt) -> str:
+    """Return the white space before a statement that begins its line."""
     start = source.span(statement)[0]
     return source.data[source.line_start(start) : start].decode()
 
 
-def bare(source: Source, first: ast.stmt, last: ast.stmt, remark: bool = True) -> list[str] | None:
-    """Whole lines of statements without their margin, with `remark` a comment after the last too; None where a line is
-    shared or begins inside a string."""
-    span = whole(source, first, last)
+def unindented_lines(source: Source, first: ast.stmt, last: ast.stmt, remark: bool = True) -> list[str] | None:
+    """Return whole lines of statements without their margin; None if a line is shared or begins inside a string.
+
+    With `remark`, a comment after the last statement is included.
+    """
+    span = line_span(source, first, last)
     if span is None:
         return None
     data = source.data[span[0] : span[1] if remark else source.span(last)[1]]
     lines = [line.decode() for line in NEWLINE.split(data)]
     if len(lines) > 1 and _has_long_string(source, first, last):
         return None
-    space = margin(source, first)
+    space = indentation_of(source, first)
     if any(line.strip() and not line.startswith(space) for line in lines):
         return None
     return [line[len(space) :] if line.strip() else "" for line in lines]
 
 
-def in_place(source: Source, first: ast.stmt, last: ast.stmt, lines: list[str]) -> tuple[int, int, str] | None:
-    """The edit that puts lines, bare of the first one's margin, in the place of statements' whole lines."""
-    span = whole(source, first, last)
+def replacement_edit(source: Source, first: ast.stmt, last: ast.stmt, lines: list[str]) -> tuple[int, int, str] | None:
+    """Return the edit that replaces whole lines of statements by lines given without the first one's margin."""
+    span = line_span(source, first, last)
     if span is None:
         return None
-    space = margin(source, first)
+    space = indentation_of(source, first)
     return (*span, source.newline.join(space + line if line else "" for line in lines))
 
 
-def taken_out(source: Source, first: ast.stmt, last: ast.stmt) -> tuple[int, int, str] | None:
-    """The edit that takes the whole lines of statements out; `pass` stays where their block would be empty."""
-    span = whole(source, first, last)
+def removal_edit(source: Source, first: ast.stmt, last: ast.stmt) -> tuple[int, int, str] | None:
+    """Return the edit that removes whole lines of statements, leaving `pass` if their block would be empty."""
+    span = line_span(source, first, last)
     if span is None:
         return None
     found, place = block(source, first)
     if place == 0 and last is found[-1]:
-        return (*span, margin(source, first) + "pass")
+        return (*span, indentation_of(source, first) + "pass")
     end = NEWLINE.search(source.data, span[1])
     if last is not found[-1] and end is not None:
         return span[0], end.end(), ""

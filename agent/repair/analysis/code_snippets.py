@@ -1,8 +1,8 @@
 """Plastic surgery: statements of the repository that fit into another place of it.
 
-Most of what a fix puts in is there already, elsewhere in the same project (Barr et al., "The plastic surgery
-hypothesis", FSE 2014). A snippet fits where the names that it reads are in scope, some of them renamed. The likeliest
-first: what stands between like neighbours elsewhere, is in a function of a like name, binds what is read in vain.
+Most of the code that a fix inserts already exists elsewhere in the same project (Barr et al., "The plastic surgery
+hypothesis", FSE 2014). A snippet fits if the names that it reads are in scope, some of them renamed. Preferred are
+snippets with similar neighbours, from a function with a similar name, or that bind a name that is undefined here.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from itertools import permutations
 
-from agent.repair.blocks import BLOCKS, BUILTINS, bare, block, jumps, owner
-from agent.repair.kept import kept
-from agent.repair.loose import bindings, loose_ends, module_names
-from agent.repair.parsing import UNREADABLE, parsed
-from agent.repair.reading import unique
-from agent.repair.source import Definition, Source, statements
+from agent.repair.analysis.code_blocks import BLOCKS, BUILTINS, block, has_outer_jump, owner, unindented_lines
+from agent.repair.analysis.name_usage import unique
+from agent.repair.analysis.source_file import Definition, Source, statements
+from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
+from agent.repair.analysis.unbound_names import bindings, find_unbound_names, module_names
+from agent.repair.analysis.weak_cache import cache_by_first
 
 LONGEST, MOST_LINES = 160, 4
 MOST_FITS, MOST_NEW_NAMES = 400, 12
 MOST_ASKED, LONGEST_ASKED = 40, 60
 ASKING = ("is_", "has_", "can_", "should_", "needs_", "was_")
 START, END = "^", "$"
-"""What stands for the neighbour of a block's first and last statement."""
+"""Placeholders for the missing neighbours of a block's first and last statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A statement of up to four lines: its text without margin, the names it reads from around it and binds, the
-    attributes of `self` it looks at, the function it is from, the shapes of what stands before and after it."""
+    """A statement of up to four lines.
+
+    It holds the text without margin, the outer names that it reads, the names that it binds, the attributes of `self`
+    that it uses, the function that contains it, and the shapes of its neighbours.
+    """
 
     text: str
     reads: frozenset[str]
@@ -48,12 +51,12 @@ class Snippet:
     after: str
     compound: bool
     jumps: bool
-    """Whether it leaves or goes on with a loop around it."""
+    """Whether it has a `break` or `continue` of a loop around it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A snippet's text with its names put right, and how well it seems to fit (higher is better)."""
+    """A snippet's text with its names adapted, and how well it fits (higher is better)."""
 
     text: str
     score: float
@@ -61,7 +64,7 @@ class Fit:
 
 
 class Snippets:
-    """The statements of some files. Nothing is read before the first question; each function is asked about once."""
+    """The statements of some files. They are read on first use, and the results for each function are cached."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
@@ -74,11 +77,11 @@ class Snippets:
 
     @cached_property
     def shapes(self) -> Counter[str]:
-        """How often statements of a shape occur."""
+        """The number of statements of each shape."""
         return Counter(one.shape for one in self.all)
 
     def before(self, source: Source, holder: ast.AST, statement: ast.stmt, last: bool = False) -> Iterator[Fit]:
-        """What may be put in before a statement of `holder`, or with `last` after it; the likeliest first."""
+        """Yield what could be inserted before a statement of `holder`, or after it with `last`, likeliest first."""
         found, place = block(source, statement)
         if not found:
             return
@@ -93,7 +96,7 @@ class Snippets:
             yield Fit(fit.text, -score, fit.snippet)
 
     def like(self, source: Source, holder: ast.AST, statement: ast.stmt) -> Iterator[Fit]:
-        """What may stand in the place of a statement: of its kind, binding the same or much like it."""
+        """Yield what could replace a statement: similar texts of the same kind."""
         text, kind = source.text(statement), type(statement).__name__
         scored = []
         for order, fit in enumerate(self.fitting(source, holder)):
@@ -105,7 +108,7 @@ class Snippets:
             yield Fit(fit.text, -score, fit.snippet)
 
     def conditions(self, source: Source, holder: ast.AST) -> list[str]:
-        """Conditions of other functions that can be asked in one, the most frequent and nearest first."""
+        """Return conditions of other functions that are valid in this one, the most frequent and nearest first."""
         if holder not in self._conditions:
             scope = _Scope(source, holder)
             found: Counter[str] = Counter()
@@ -121,7 +124,7 @@ class Snippets:
 
     @cached_property
     def _asked(self) -> list[tuple[str, frozenset[str], frozenset[str], ast.ClassDef | None]]:
-        """Each condition with the names it reads, the attributes of `self`, and the class it is in."""
+        """Each condition with the names it reads, the attributes of `self`, and the class that contains it."""
         found = []
         for source in self.sources:
             for _, holder in source.functions:
@@ -135,7 +138,7 @@ class Snippets:
         return found
 
     def fitting(self, source: Source, holder: ast.AST) -> list[Fit]:
-        """The snippets of other functions that fit into one, with names put right."""
+        """Return the snippets of other functions that fit into one, with names adapted."""
         if holder not in self._fits:
             scope = _Scope(source, holder)
             ranked: list[tuple[float, int, Snippet, dict[str, str]]] = []
@@ -155,13 +158,13 @@ class Snippets:
 
 
 class _Scope:
-    """What a function can name."""
+    """The names that a function can use."""
 
     def __init__(self, source: Source, holder: ast.AST) -> None:
         self.holder, self.owner = holder, owner(source, holder)
         self.locals = unique(bindings(holder))
         self.known = set(self.locals) | module_names(source) | BUILTINS
-        self.loose = loose_ends(source, holder)
+        self.loose = find_unbound_names(source, holder)
         names = [name for name in (*self.loose.idle, *self.locals) if name not in ("self", "cls")]
         self.names = unique(names)[:MOST_NEW_NAMES]
         self.takers = unique([*self.loose.missing, *names])[:MOST_NEW_NAMES]
@@ -174,19 +177,20 @@ class _Scope:
         ]
 
     def reaches(self, snippet: Snippet) -> bool:
-        """Whether the attributes of `self` and the number of names that are not in scope leave a chance."""
+        """Return whether a snippet may fit, by its attributes of `self` and the number of names that are out of
+        scope."""
         strange = snippet.reads - self.known
         own = snippet.owner is not None and snippet.owner is self.owner
         return len(strange) <= 2 and "self" not in strange and (own or snippet.attributes <= self.attributes)
 
     def nearness(self, snippet: Snippet) -> float:
-        """How near the function that a snippet is from is: of the same class, of a like name."""
+        """Rate how near a snippet's function is: in the same class, with a similar name."""
         same = snippet.owner is not None and snippet.owner is self.owner
         mine, other = getattr(self.holder, "name", ""), getattr(snippet.holder, "name", "")
         return 0.5 * same + 1.5 * _likeness(mine, other)
 
     def renamings(self, snippet: Snippet) -> Iterator[dict[str, str]]:
-        """Names that are in scope for those of a snippet that are not."""
+        """Yield replacements, by names in scope, for the names of a snippet that are not in scope."""
         strange = sorted(snippet.reads - self.known)
         vain = sorted(name for name in snippet.binds if name not in self.read and name not in strange)
         if not strange and not vain:
@@ -204,7 +208,7 @@ class _Scope:
                     yield {vain[0]: name, strange[0]: one}
 
     def worth(self, snippet: Snippet, names: dict[str, str]) -> float:
-        """How well a snippet fits by what it would bind and read, renamed so."""
+        """Rate how well a renamed snippet fits, by the names it would bind and read."""
         binds = {names.get(name, name) for name in snippet.binds}
         reads = {names.get(name, name) for name in snippet.reads}
         own = reads & self.own
@@ -217,10 +221,13 @@ class _Scope:
         )
 
 
-@kept
-def raises(source: Source, holder: ast.AST, awaited: tuple[str, ...] = ()) -> list[str]:
-    """What a function and its file raise, the most frequent first, then exceptions for wrong arguments; before all
-    these what tests wait for in vain."""
+@cache_by_first
+def raise_statements(source: Source, holder: ast.AST, awaited: tuple[str, ...] = ()) -> list[str]:
+    """Return `raise` statements for a function.
+
+    Exceptions that tests expect in vain come first, then those of the function and its file, the most frequent first,
+    then usual exceptions for wrong arguments.
+    """
     own = {node for node in ast.walk(holder) if isinstance(node, ast.Raise)}
     found: Counter[str] = Counter()
     for node in _raised(source):
@@ -234,7 +241,7 @@ def raises(source: Source, holder: ast.AST, awaited: tuple[str, ...] = ()) -> li
     return unique([*waited, *(text for text, _ in found.most_common(4)), *kinds[:4], *plain])
 
 
-@kept
+@cache_by_first
 def _raised(source: Source) -> list[ast.Raise]:
     return [node for node in ast.walk(source.tree) if isinstance(node, ast.Raise) and node.exc is not None]
 
@@ -245,7 +252,7 @@ def _in_scope(node: ast.AST, source: Source, holder: ast.AST) -> bool:
 
 
 def _kind(text: str) -> str:
-    """The exception's name in a `raise`."""
+    """Return the exception's name in a `raise`."""
     name = text.removeprefix("raise ").partition("(")[0].strip()
     return name if name[:1].isupper() and name.replace(".", "").isidentifier() else ""
 
@@ -261,13 +268,13 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _overlap(one: str, other: str) -> float:
-    """The share of words and signs that two texts have in common."""
+    """Return the share of words and signs that two texts have in common."""
     first, second = _words(one), _words(other)
     return len(first & second) / max(1, len(first | second))
 
 
 def rename(text: str, names: dict[str, str]) -> str:
-    """A statement's text with bare names replaced, at every use of each."""
+    """Replace names in a statement's text, in every use."""
     if not names:
         return text
     lines = [line.encode() for line in text.split("\n")]
@@ -279,8 +286,8 @@ def rename(text: str, names: dict[str, str]) -> str:
 
 @lru_cache(maxsize=20_000)
 def _uses(text: str) -> tuple[tuple[int, int, int, str], ...]:
-    """Where names stand in a statement, the last first: line, first byte and the byte after."""
-    found = [node for node in ast.walk(parsed(text)) if isinstance(node, ast.Name)]
+    """Return the uses of names in a statement, last first: line, first byte, the byte after it, and the name."""
+    found = [node for node in ast.walk(parse_module(text)) if isinstance(node, ast.Name)]
     spans = [(node.lineno - 1, node.col_offset, node.end_col_offset or 0, node.id) for node in found]
     return tuple(sorted(spans, reverse=True))
 
@@ -299,7 +306,7 @@ def _snippets(source: Source, holder: ast.AST) -> Iterator[Snippet]:
                     continue
                 if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
                     continue
-                lines = bare(source, one, one, remark=False)
+                lines = unindented_lines(source, one, one, remark=False)
                 if lines is None:
                     continue
                 text = "\n".join(lines)
@@ -309,20 +316,20 @@ def _snippets(source: Source, holder: ast.AST) -> Iterator[Snippet]:
                 yield Snippet(
                     text, reads, binds, frozenset(_attributes(one)), holder, within, shapes[place + 1],
                     before=shapes[place], after=shapes[place + 2],
-                    compound=isinstance(getattr(one, "body", None), list), jumps=jumps(one),
+                    compound=isinstance(getattr(one, "body", None), list), jumps=has_outer_jump(one),
                 )  # fmt: skip
 
 
 def _reads_alone(text: str) -> bool:
     try:
-        parsed(text)
+        parse_module(text)
     except UNREADABLE:
         return False
     return True
 
 
 def _names(statement: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
-    """Names that a statement reads from around it, and those that it binds there."""
+    """Return the outer names that a statement reads, and those that it binds."""
     inner: set[str] = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.comprehension):
@@ -347,7 +354,7 @@ def _names(statement: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _attributes(node: ast.AST) -> set[str]:
-    """Attributes of `self` and what a class defines in its body."""
+    """Return the attributes of `self`, and for a class the functions in its body."""
     found = {
         one.attr
         for one in ast.walk(node)
@@ -359,7 +366,7 @@ def _attributes(node: ast.AST) -> set[str]:
 
 
 def _shape(statement: ast.stmt) -> str:
-    """A statement's kind and what it calls, its names left out; of compound ones the head only."""
+    """Return a statement's kind and what it calls, without its names. Of compound statements only the head counts."""
     parts = [type(statement).__name__]
     waiting: list[ast.AST] = [statement]
     while waiting:

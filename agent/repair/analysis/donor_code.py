@@ -1,4 +1,4 @@
-"""What a function offers to repair itself with: its names, expressions, conditions, values to return."""
+"""Ingredients that a function offers for repairs: its names, expressions, conditions and return values."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Iterable
 from functools import cached_property
 from itertools import permutations
 
-from agent.repair.library import Library
-from agent.repair.parsing import UNREADABLE, parsed
-from agent.repair.reading import Reading, Seen, names_of, unique
-from agent.repair.scope import INDEXED, ITERABLE, NUMBER, SIZED, TEXT, Scope, Types
-from agent.repair.source import Definition, Source
+from agent.repair.analysis.callable_library import Library
+from agent.repair.analysis.name_usage import FunctionFacts, ScopeUsage, names_of, unique
+from agent.repair.analysis.source_file import Definition, Source
+from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
+from agent.repair.analysis.value_types import INDEXED, ITERABLE, NUMBER, SIZED, TEXT, Scope, Types
 
 LONGEST = 48
 MOST_NAMES, MOST_ATOMS, MOST_PAIRS, MOST_RENAMED = 16, 40, 8, 400
 PARAMETER = 3
-"""A parameter is as near as if it stood so many lines away: it is at hand everywhere."""
+"""The distance in lines that is assumed for a parameter, which is in scope everywhere."""
 BUILTINS = ("any", "all", "min", "max", "len", "sum", "abs", "sorted", "reversed", "list", "set", "tuple", "range")
 OBJECTS = ("self", "cls")
 
 
 class Donors:
-    """Texts taken from one function (or the module's own level).
+    """Texts taken from one function (or the module level).
 
-    Each list is in the order of first use; that of `at(statement)` holds what is in scope there, the nearest first.
+    Each list is in the order of first use. After `at(statement)`, a list holds what is in scope there, nearest first.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Donors:
         self.holder = holder
         self.line: int | None = None
         self.inside = 0
-        """The line of a definition looked at from before it: what it binds itself is not there yet."""
-        self._read = Reading(source, holder, library, types)
+        """The line of the statement if it is a definition itself: the names inside it are not bound yet."""
+        self._read = FunctionFacts(source, holder, library, types)
 
     def at(self, statement: ast.stmt) -> Donors:
-        """The same as seen from one statement."""
+        """Return the ingredients as seen from one statement."""
         found = object.__new__(Donors)
         found.source, found.holder, found._read = self.source, self.holder, self._read
         found.line, found.inside = statement.lineno, 0
@@ -50,12 +50,12 @@ class Donors:
 
     @property
     def library(self) -> Library:
-        """The repository's definitions; the file's alone where no more was given."""
+        """The repository's definitions, or only the file's if no library was given."""
         return self._read.library
 
     @property
     def scope(self) -> Scope:
-        """What is known of types."""
+        """What is known about types."""
         return self._read.scope
 
     @property
@@ -64,7 +64,7 @@ class Donors:
 
     @property
     def nodes(self) -> list[ast.AST]:
-        """The nodes of all its statements."""
+        """The nodes of all statements of the function."""
         return self._read.nodes
 
     @property
@@ -90,17 +90,17 @@ class Donors:
     @cached_property
     def names(self) -> list[str]:
         """Parameters and names bound in the function."""
-        at_hand = [Seen(name, (self.line or 0) - PARAMETER, frozenset([name])) for name in names_of(self.holder)]
+        at_hand = [ScopeUsage(name, (self.line or 0) - PARAMETER, frozenset([name])) for name in names_of(self.holder)]
         return self._ranked([*self._read.names, *at_hand])[:MOST_NAMES]
 
     @cached_property
     def plain(self) -> list[str]:
-        """The names without the object itself."""
+        """The names without `self` and `cls`."""
         return [name for name in self.names if name not in OBJECTS]
 
     @cached_property
     def called(self) -> list[str]:
-        """Plain functions called in the file, those in sight, and the builtins that get mixed up."""
+        """Names of functions called in the file or visible, and builtins that are often confused."""
         return unique([*self.library.called(self.source), *BUILTINS])
 
     @cached_property
@@ -115,24 +115,24 @@ class Donors:
 
     @cached_property
     def atoms(self) -> list[str]:
-        """Names and short expressions that stand for a value: `node.next`, `arr[0]`, `len(arr)`, `a - b`."""
+        """Names and short expressions that have a value: `node.next`, `arr[0]`, `len(arr)`, `a - b`."""
         lengths = [f"len({name})" for name in self.sized]
         return unique([*self.plain, *self.terms, *lengths])[:MOST_ATOMS]
 
     @cached_property
     def terms(self) -> list[str]:
-        """The short expressions of the function that stand for a value and are no plain names."""
+        """The short expressions of the function that have a value and are not plain names."""
         return [text for text in self._ranked(self._read.terms) if short(text)]
 
     def inner(self, names: Iterable[str]) -> list[str]:
-        """Short expressions that read one of these names, which are bound inside an expression here."""
+        """Return short expressions that use one of these names, such as the variables of a comprehension."""
         wanted, known, local = frozenset(names), self.visible.union(names), self._read.local
         found = [one for one in self._read.terms if one.reads & wanted and one.reads & local <= known]
         return unique(one.text for one in found if short(one.text))[:MOST_ATOMS]
 
     @cached_property
     def sized(self) -> list[str]:
-        """Names used as containers: subscripted, iterated, measured, with a container's method called, or seen so."""
+        """Names used as containers: subscripted, iterated, passed to len(), with a container method or type."""
         seen = [name for name in self.plain if self.scope.of(name) & SIZED]
         known = unique([*self._read.measured, *self.containers, *seen])
         return [name for name in known if name in self.names and self._may_be(name, SIZED)]
@@ -144,7 +144,7 @@ class Donors:
 
     @cached_property
     def conditions(self) -> list[str]:
-        """Conditions of the function, then made ones: of one name, of two."""
+        """Conditions of the function, then generated ones, of one name and of two."""
         there = self._ranked(self._read.conditions)
         single: list[str] = []
         for one in [text for text in self.atoms if text.replace(".", "").replace("_", "").isalnum()]:
@@ -166,7 +166,7 @@ class Donors:
 
     @cached_property
     def returns(self) -> list[str]:
-        """What the function returns, and the values that a guard returns."""
+        """The values that the function returns, and those that a guard usually returns."""
         texts = self._ranked(self._read.returned)
         rest = ["None", "[]", "0", "True", "False", "''", "1", "-1", "{}"]
         lists = [f"[{name}]" for name in self.plain]
@@ -178,7 +178,8 @@ class Donors:
         return [text for text in self._ranked(self._read.simple) if short(text)]
 
     def renamed(self, text: str) -> list[str]:
-        """A statement or expression with one of its names (each use of it) replaced by another in scope."""
+        """Return a statement or expression with one name replaced by another in scope: at all uses, and at each use
+        alone."""
         found = []
         data = text.encode()
         for old, places in self._uses(text).items():
@@ -189,9 +190,9 @@ class Donors:
         return found
 
     def _uses(self, text: str) -> dict[str, list[tuple[int, int]]]:
-        """Where a text of one line uses names of the function."""
+        """Return where a text of one line uses names of the function."""
         try:
-            tree = parsed(text)
+            tree = parse_module(text)
         except UNREADABLE:
             return {}
         uses: dict[str, list[tuple[int, int]]] = {}
@@ -200,8 +201,8 @@ class Donors:
                 uses.setdefault(node.id, []).append((node.col_offset, node.end_col_offset or 0))
         return uses
 
-    def _ranked(self, seen: Iterable[Seen]) -> list[str]:
-        """Texts without repeats, in the order given; seen from a line, those in scope, the nearest first."""
+    def _ranked(self, seen: Iterable[ScopeUsage]) -> list[str]:
+        """Return the texts without repeats, in the order given; for a statement, those in scope, nearest first."""
         if self.line is None:
             return unique(one.text for one in seen)
         local = self._read.local

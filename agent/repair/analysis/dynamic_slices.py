@@ -1,9 +1,9 @@
-"""Which statements a failing assertion depends on: a dynamic backward slice over the last steps of a test.
+"""The statements on which a failing assertion depends: a dynamic backward slice over the last steps of a test.
 
-After Korel and Laski ("Dynamic program slicing", 1988), on statements instead of values: names by frame, attributes by
-their name alone, a container's change by the names it is reached through. Calls are followed into and out of frames.
-What decided that something did not happen belongs to it too, as in relevant slicing (Gyimothy, Beszedes and Forgacs,
-1999): a branch that would have changed what is wanted, and one that would have left before.
+After Korel and Laski ("Dynamic program slicing", 1988), but on statements instead of values. Names are tracked by
+frame, attributes by name only, and changes of a container by the names through which it is reached. Calls are followed
+into and out of frames. As in relevant slicing (Gyimothy, Beszedes and Forgacs, 1999), the slice includes conditions
+that prevented an effect: a branch that would have changed a relevant value, and one that would have left earlier.
 """
 
 from __future__ import annotations
@@ -12,23 +12,26 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aci.spectrum import Observed, Place
-from agent.repair.source import Definition, header, statements
+from aci.repair.spectrum import Place, TracedTest
+from agent.repair.analysis.source_file import Definition, header, statements
 
 CHANGING = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop", "popitem"}
 )
 CHANGING |= {"popleft", "push", "put", "remove", "reverse", "setdefault", "sort", "update", "write"}
-"""Methods that change what they are called on; any method does where its answer is dropped."""
+"""Methods that change their object. Any method is taken to do so if its result is not used."""
 LEAVING = ast.Return | ast.Raise | ast.Break | ast.Continue
 SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a statement binds, changes and reads: names, and `.name` for attributes. `first` is its line, `above` the
-    lines of the statements that decide whether it runs (those around it, and those before it that may leave), `might`
-    what the statements inside it bind or change, `parameters` are those of the function around it."""
+class StatementFacts:
+    """The names that a statement binds, changes and reads; attributes are written `.name`.
+
+    `first` is its line. `gives`: it returns or yields a value. `above` are the lines of the statements that decide
+    whether it runs (those around it, and those before it that may leave). `might` are the names that the statements
+    inside it bind or change. `parameters` are those of the function around it.
+    """
 
     first: int
     binds: frozenset[str]
@@ -42,30 +45,33 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class _Outer:
-    """What is around a statement."""
+    """The context of a statement."""
 
     above: tuple[int, ...]
     parameters: frozenset[str]
     aliases: Mapping[str, frozenset[str]]
 
 
-def facts(tree: ast.Module) -> dict[int, Facts]:
-    """Line -> of the innermost statement whose own lines hold it."""
-    found: dict[int, Facts] = {}
+def statement_facts(tree: ast.Module) -> dict[int, StatementFacts]:
+    """Map each line to the facts of the innermost statement whose own lines contain it."""
+    found: dict[int, StatementFacts] = {}
     _collect(tree, _Outer((), frozenset(), {}), found)
     return found
 
 
-def sliced(test: Observed, known: Mapping[str, Mapping[int, Facts]]) -> dict[Place, int]:
-    """First line of each statement on which the failure depends -> over how many others. `known` has facts by path."""
+def slice_failure(test: TracedTest, known: Mapping[str, Mapping[int, StatementFacts]]) -> dict[Place, int]:
+    """Map the first line of each statement on which the failure depends to the number of statements in between.
+
+    `known` has the facts by path.
+    """
     return _Slice(test, known).run()
 
 
-def _collect(node: ast.AST, outer: _Outer, found: dict[int, Facts]) -> None:
+def _collect(node: ast.AST, outer: _Outer, found: dict[int, StatementFacts]) -> None:
     above = outer.above
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt):
-            inside: dict[int, Facts] = {}
+            inside: dict[int, StatementFacts] = {}
             if isinstance(child, Definition):
                 _collect(child, _Outer((), _parameters(child), _aliases(child)), inside)
             elif isinstance(child, ast.ClassDef):
@@ -82,7 +88,7 @@ def _collect(node: ast.AST, outer: _Outer, found: dict[int, Facts]) -> None:
 
 
 def _aliases(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, frozenset[str]]:
-    """Name -> through what else its value is reached: `items` is `.items` after `items = self.items`."""
+    """Map each name to other names of its value: `items` to `.items` after `items = self.items`."""
     found: dict[str, frozenset[str]] = {}
     for node in statements(definition):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name | ast.Attribute | ast.Subscript):
@@ -96,7 +102,7 @@ def _parameters(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset
     return frozenset(node.arg for node in ast.walk(definition.args) if isinstance(node, ast.arg))
 
 
-def _facts(statement: ast.stmt, outer: _Outer, inside: Iterable[Facts]) -> Facts:
+def _facts(statement: ast.stmt, outer: _Outer, inside: Iterable[StatementFacts]) -> StatementFacts:
     binds: set[str] = set()
     changes: set[str] = set()
     reads: set[str] = set()
@@ -131,7 +137,7 @@ def _facts(statement: ast.stmt, outer: _Outer, inside: Iterable[Facts]) -> Facts
     might: frozenset[str] = frozenset()
     if isinstance(statement, ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try):
         might = frozenset().union(*(one.binds | one.changes | one.might for one in inside))
-    return Facts(
+    return StatementFacts(
         statement.lineno,
         frozenset(binds),
         frozenset(changes),
@@ -144,7 +150,7 @@ def _facts(statement: ast.stmt, outer: _Outer, inside: Iterable[Facts]) -> Facts
 
 
 def _nodes(node: ast.AST, inner: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """Nodes of a statement without those of the statements inside it, and whether each is in a scope of its own."""
+    """Yield the nodes of a statement, but not of statements inside it, and whether each is in a scope of its own."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt | ast.match_case):
             continue
@@ -155,7 +161,7 @@ def _nodes(node: ast.AST, inner: bool) -> Iterator[tuple[ast.AST, bool]]:
 
 
 def _root(node: ast.expr) -> Iterator[str]:
-    """The name through which a value is reached: `a` of `a[0]`, `.b` of `a.b[0]`."""
+    """Yield the name through which a value is reached: `a` for `a[0]`, `.b` for `a.b[0]`."""
     while isinstance(node, ast.Subscript | ast.Call | ast.Starred):
         node = node.func if isinstance(node, ast.Call) else node.value
     if isinstance(node, ast.Name):
@@ -165,14 +171,14 @@ def _root(node: ast.expr) -> Iterator[str]:
 
 
 class _Slice:
-    """Goes back over the steps with what is wanted: how many dependences away each name is."""
+    """Goes back over the steps with the relevant names, and how many dependences away from the failure each is."""
 
-    def __init__(self, test: Observed, known: Mapping[str, Mapping[int, Facts]]) -> None:
+    def __init__(self, test: TracedTest, known: Mapping[str, Mapping[int, StatementFacts]]) -> None:
         self.calls = test.calls
-        self.runs: list[tuple[int, str, Facts]] = []
-        """Statements run, in order: frame, path, facts."""
+        self.runs: list[tuple[int, str, StatementFacts]] = []
+        """The statements that ran, in order: frame, path, facts."""
         self.called_at: dict[int, int] = {}
-        """Frame -> the number of the run that called it."""
+        """For each frame, the index in `runs` of the statement that called it."""
         self.starts: dict[int, int] = {}
         self._read(test.flow, known)
         self.wanted: dict[tuple[int, str], int] = {}
@@ -181,11 +187,11 @@ class _Slice:
         self.given: dict[int, int] = {}
         self.forced: dict[int, int] = {}
         self.whole: set[int] = set()
-        """Frames all of which counts: nothing was raised, and what should have may be anywhere in them."""
+        """Frames whose statements all count: an expected exception was not raised and may be missing anywhere there."""
         self.unraised = "not raise" in test.said.lower()
         self.end = self._end(test.trail, known)
 
-    def _read(self, flow: Sequence[tuple[int, str, int]], known: Mapping[str, Mapping[int, Facts]]) -> None:
+    def _read(self, flow: Sequence[tuple[int, str, int]], known: Mapping[str, Mapping[int, StatementFacts]]) -> None:
         last: dict[int, int] = {}
         for frame, path, line in flow:
             one = known.get(path, {}).get(line)
@@ -201,8 +207,8 @@ class _Slice:
             last[frame] = len(self.runs)
             self.runs.append((frame, path, one))
 
-    def _end(self, trail: Sequence[Place], known: Mapping[str, Mapping[int, Facts]]) -> int:
-        """The last run that belongs to what failed, which is where it raised, or where it was when time was up."""
+    def _end(self, trail: Sequence[Place], known: Mapping[str, Mapping[int, StatementFacts]]) -> int:
+        """Return the index of the last run that belongs to the failure: the exception, or the step at the time-out."""
         for path, line in trail:
             one = known.get(path, {}).get(line)
             at = next((at for at in reversed(range(len(self.runs))) if self.runs[at][2] is one), None)
@@ -241,7 +247,7 @@ class _Slice:
         return found
 
     def _depth(self, at: int) -> int | None:
-        """Over how many others the failure depends on this run of a statement, None if it does not."""
+        """Return over how many others the failure depends on this run of a statement, or None if it does not."""
         frame, _, one = self.runs[at]
         depths = [self.forced[at]] if at in self.forced else []
         depths += [self.wanted.pop(key) + 1 for name in one.binds if (key := (frame, name)) in self.wanted]
@@ -254,15 +260,15 @@ class _Slice:
             depths.append(self.given[frame] + 1)
         return min(depths, default=None)
 
-    def _want(self, frame: int, one: Facts, depth: int) -> None:
+    def _want(self, frame: int, one: StatementFacts, depth: int) -> None:
         for name in one.reads:
             key = (0 if name[0] == "." else frame, name)
             self.wanted[key] = min(depth, self.wanted.get(key, depth))
         for line in one.above:
             self.decides[(frame, line)] = min(depth, self.decides.get((frame, line), depth))
 
-    def _enter(self, frame: int, last: Facts) -> None:
-        """Met a frame at its end: is what it answers wanted, or what it changes of what it was given?"""
+    def _enter(self, frame: int, last: StatementFacts) -> None:
+        """Enter a frame at its end, and note whether its result or its changes to its arguments are relevant."""
         if frame not in self.called_at:
             return
         at = self.called_at[frame]

@@ -1,4 +1,4 @@
-"""Literals that failing tests and an issue name: a wrong text or number is often mended by one of them."""
+"""Literals in failing tests and in the issue. One of them often replaces a wrong text or number."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from aci.spectrum import Observed
-from agent.repair.parsing import UNREADABLE, parsed
-from agent.repair.reading import unique
-from agent.repair.source import dotted
+from aci.repair.spectrum import TracedTest
+from agent.repair.analysis.name_usage import unique
+from agent.repair.analysis.source_file import dotted_name
+from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
 
 LONGEST, MOST = 60, 80
 QUOTED = re.compile(r"`{1,2}([^`\n]{1,60})`{1,2}|\"([^\"\n]{1,60})\"|'([^'\n]{1,60})'")
 
 
-def hints(read: Callable[[str], bytes], failing: Sequence[str], issue: str = "") -> list[str]:
-    """The literals of the failing tests, as Python text: what is compared or asserted first, then the rest, then what
-    the issue quotes. `read` gives a file by its path and may raise FileNotFoundError; tests that cannot be read tell
-    nothing, and of many tests those after the first that told enough are not read."""
+def literal_hints(read: Callable[[str], bytes], failing: Sequence[str], issue: str = "") -> list[str]:
+    """Return the literals of the failing tests, as Python text.
+
+    Compared and asserted literals come first, then the rest, then those that the issue quotes. `read` returns a file by
+    its path and may raise FileNotFoundError. Tests that cannot be read are ignored. Reading stops as soon as there are
+    enough literals.
+    """
     files = _Files(read)
     asserted: dict[str, None] = {}
     others: dict[str, None] = {}
@@ -27,17 +30,20 @@ def hints(read: Callable[[str], bytes], failing: Sequence[str], issue: str = "")
         if len(asserted) >= MOST:
             break
         for node in files.functions(test):
-            told = [one for one in ast.walk(node) if _is_assertion(one)]
-            asserted.update((text, None) for one in told for text in _literals(one))
+            assertions = [one for one in ast.walk(node) if _is_assertion(one)]
+            asserted.update((text, None) for one in assertions for text in _literals(one))
             others.update((text, None) for text in _literals(node))
     quoted = [next(filter(None, found.groups())) for found in QUOTED.finditer(issue)]
     words = [repr(text) for text in quoted]
     return unique([*asserted, *others, *words])[:MOST]
 
 
-def awaited(read: Callable[[str], bytes], failing: Sequence[Observed]) -> tuple[str, ...]:
-    """Names of the exceptions that failing tests wait for in vain: nothing was raised, or something else was and the
-    test asks for one with `pytest.raises(E)` or `self.assertRaises(E, f)`. The rest as in `hints`."""
+def expected_exceptions(read: Callable[[str], bytes], failing: Sequence[TracedTest]) -> tuple[str, ...]:
+    """Return the names of the exceptions that failing tests expect and that were not raised.
+
+    Either nothing was raised, or another exception was, and the test expects this one with `pytest.raises(E)` or
+    `self.assertRaises(E, f)`. `read` is as in `hints`.
+    """
     files = _Files(read)
     found = [one.awaited for one in failing]
     for one in failing:
@@ -50,7 +56,7 @@ def _expected(functions: Sequence[ast.AST]) -> Iterator[str]:
     for node in (one for function in functions for one in ast.walk(function)):
         if isinstance(node, ast.Call) and node.args and _called(node).lower().startswith(("raises", "assertraises")):
             kinds = node.args[0].elts if isinstance(node.args[0], ast.Tuple) else node.args[:1]
-            yield from (dotted(one).rpartition(".")[2] for one in kinds)
+            yield from (dotted_name(one).rpartition(".")[2] for one in kinds)
 
 
 def _without_parameters(test: str) -> str:
@@ -60,14 +66,14 @@ def _without_parameters(test: str) -> str:
 
 
 class _Files:
-    """The files of tests, each read and looked through once."""
+    """The files of tests, each read and parsed once."""
 
     def __init__(self, read: Callable[[str], bytes]) -> None:
         self.read = read
         self._defined: dict[str, dict[str, list[ast.AST]] | None] = {}
 
     def functions(self, test: str) -> list[ast.AST]:
-        """The definitions that a name may mean: `tests/test_a.py::TestA::test_b`, `tests.test_a.TestA.test_b`."""
+        """Return the definitions that a test's name may mean: `tests/test_a.py::TestA::test_b` or the dotted form."""
         head, colons, rest = test.partition("::")
         name = (rest if colons else test).replace("::", ".").rpartition(".")[2]
         parts = test.split(".")
@@ -78,11 +84,11 @@ class _Files:
         return []
 
     def _of(self, path: str) -> dict[str, list[ast.AST]] | None:
-        """The functions of a file by name; None where it cannot be read."""
+        """Return the functions of a file by name, or None if it cannot be read."""
         if path not in self._defined:
             self._defined[path] = None
             try:
-                tree = parsed(self.read(path))
+                tree = parse_module(self.read(path))
             except (FileNotFoundError, *UNREADABLE):
                 return None
             found: dict[str, list[ast.AST]] = defaultdict(list)

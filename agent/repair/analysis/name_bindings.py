@@ -1,4 +1,4 @@
-"""What binds a name: one answer for all who ask which names a function or a module has."""
+"""Name binding: which names a syntax node binds."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 
-def binds(node: ast.AST) -> list[str]:
-    """The names that a node itself binds; not those of nodes inside it. `*` of an import stays `*`."""
+def bound_names(node: ast.AST) -> list[str]:
+    """Return the names that a node itself binds, without those of nodes inside it. `*` of an import stays `*`."""
     if isinstance(node, ast.Name):
         return [node.id] if isinstance(node.ctx, ast.Store) else []
     if isinstance(node, ast.arg):
@@ -23,7 +23,7 @@ def binds(node: ast.AST) -> list[str]:
     return []
 
 
-def captured(pattern: ast.pattern) -> Iterator[str]:
-    """The names that a pattern of a `case` binds."""
+def captured_names(pattern: ast.pattern) -> Iterator[str]:
+    """Yield the names that a pattern of a `case` binds."""
     for node in ast.walk(pattern):
-        yield from binds(node)
+        yield from bound_names(node)

@@ -1,4 +1,4 @@
-"""What stands in a function and where its names can be read: found once, for all of its statements."""
+"""Analysis of a function for all of its statements: its expressions, its names, and where those can be read."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from agent.repair.binding import binds
-from agent.repair.library import Library
-from agent.repair.scope import Scope, Types
-from agent.repair.source import Definition, Source, own, statements
+from agent.repair.analysis.callable_library import Library
+from agent.repair.analysis.name_bindings import bound_names
+from agent.repair.analysis.source_file import Definition, Source, own_nodes, statements
+from agent.repair.analysis.value_types import Scope, Types
 
 T = TypeVar("T")
 MEASURES = ("len", "sum", "min", "max", "any", "all", "sorted", "reversed", "enumerate")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A text that stands in the function, on a line, with the names that it reads from around it."""
+class ScopeUsage:
+    """A text in the function, with its line and the outer names that it reads."""
 
     text: str
     line: int
     reads: frozenset[str]
 
 
-class Reading:
-    """What is read off a function once, whichever of its statements is looked at."""
+class FunctionFacts:
+    """Facts about a function that do not depend on the statement, each computed once."""
 
     def __init__(self, source: Source, holder: ast.AST, library: Library | None, types: Types | None) -> None:
         self.source, self.holder, self.types = source, holder, types
@@ -49,11 +49,11 @@ class Reading:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        return [node for statement in self.statements for node in own(statement)]
+        return [node for statement in self.statements for node in own_nodes(statement)]
 
     @cached_property
     def bindings(self) -> list[tuple[str, int, range]]:
-        """Names bound, the line of each, the lines where it can be read."""
+        """The bound names, each with its line and the lines where it can be read."""
         return list(_bound(self.holder, self.holder))
 
     @cached_property
@@ -63,7 +63,7 @@ class Reading:
 
     @cached_property
     def local(self) -> frozenset[str]:
-        """These and those that only comprehensions and lambdas bind: what is none of them comes from outside."""
+        """The bound names and those that only comprehensions and lambdas bind. All other names come from outside."""
         inner = [one for one in self.nodes if isinstance(one, ast.comprehension | ast.Lambda)]
         return self.bound.union(name for one in inner for name in names_of(one))
 
@@ -74,20 +74,20 @@ class Reading:
         return [range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in found]
 
     @cached_property
-    def names(self) -> list[Seen]:
+    def names(self) -> list[ScopeUsage]:
         """Each use of a name that the function binds."""
-        bound = [Seen(name, line, frozenset([name])) for name, line, _ in self.bindings]
+        bound = [ScopeUsage(name, line, frozenset([name])) for name, line, _ in self.bindings]
         uses = [node for node in self.nodes if isinstance(node, ast.Name) and node.id in self.bound]
-        return bound + [Seen(node.id, node.lineno, frozenset([node.id])) for node in uses]
+        return bound + [ScopeUsage(node.id, node.lineno, frozenset([node.id])) for node in uses]
 
     @cached_property
-    def terms(self) -> list[Seen]:
+    def terms(self) -> list[ScopeUsage]:
         kinds = ast.Attribute | ast.Subscript | ast.Call | ast.BinOp
         found = [node for node in self.nodes if isinstance(node, kinds)]
         return [self.seen(node) for node in found if isinstance(getattr(node, "ctx", ast.Load()), ast.Load)]
 
     @cached_property
-    def conditions(self) -> list[Seen]:
+    def conditions(self) -> list[ScopeUsage]:
         found = [
             node
             for node in self.nodes
@@ -96,19 +96,19 @@ class Reading:
         return [self.seen(node) for node in found]
 
     @cached_property
-    def returned(self) -> list[Seen]:
+    def returned(self) -> list[ScopeUsage]:
         found = [node.value for node in self.statements if isinstance(node, ast.Return) and node.value]
         return [self.seen(node) for node in found]
 
     @cached_property
-    def simple(self) -> list[Seen]:
+    def simple(self) -> list[ScopeUsage]:
         kinds = ast.Assign | ast.AugAssign | ast.Expr | ast.Delete
         return [self.seen(node) for node in self.statements if isinstance(node, kinds)]
 
     @cached_property
-    def constants(self) -> list[Seen]:
+    def constants(self) -> list[ScopeUsage]:
         found = [node for node in self.nodes if isinstance(node, ast.Constant)]
-        seen = [Seen(self.source.text(node), node.lineno, frozenset()) for node in found]
+        seen = [ScopeUsage(self.source.text(node), node.lineno, frozenset()) for node in found]
         return [one for one in seen if "\n" not in one.text]
 
     @cached_property
@@ -139,16 +139,16 @@ class Reading:
                     found.setdefault(node.targets[0].id, kind)
         return found
 
-    def seen(self, node: ast.expr | ast.stmt) -> Seen:
+    def seen(self, node: ast.expr | ast.stmt) -> ScopeUsage:
         inside = [one for one in ast.walk(node) if isinstance(one, ast.Name)]
         inner = [one for one in ast.walk(node) if isinstance(one, ast.comprehension | ast.Lambda)]
         made = {name for one in inner for name in names_of(one)}
         reads = frozenset(one.id for one in inside if isinstance(one.ctx, ast.Load)) - made
-        return Seen(self.source.text(node), node.lineno, reads)
+        return ScopeUsage(self.source.text(node), node.lineno, reads)
 
 
 def names_of(node: ast.AST) -> list[str]:
-    """The names that a function, lambda or comprehension's part binds itself."""
+    """Return the names that a function, lambda or part of a comprehension binds itself."""
     if isinstance(node, ast.comprehension):
         return [one.id for one in ast.walk(node.target) if isinstance(one, ast.Name)]
     if isinstance(node, Definition | ast.Lambda):
@@ -159,7 +159,7 @@ def names_of(node: ast.AST) -> list[str]:
 
 
 def _bound(node: ast.AST, region: ast.AST) -> Iterator[tuple[str, int, range]]:
-    """Names bound, the line of each, and the lines where it can be read; those of single expressions left out."""
+    """Yield bound names, each with its line and the lines where it can be read, without those of single expressions."""
     first = getattr(region, "lineno", 0)
     lines = range(first, (getattr(region, "end_lineno", None) or 10**9) + 1)
     if isinstance(node, Definition):
@@ -172,18 +172,18 @@ def _bound(node: ast.AST, region: ast.AST) -> Iterator[tuple[str, int, range]]:
         held = lines if not isinstance(child, ast.ExceptHandler) else range(child.lineno, (child.end_lineno or 0) + 1)
         if not isinstance(child, ast.arguments):
             line = getattr(child, "lineno", 0)
-            yield from ((name, line, held) for name in binds(child) if name != "*")
+            yield from ((name, line, held) for name in bound_names(child) if name != "*")
         if not isinstance(child, ast.ClassDef | ast.arguments):
             yield from _bound(child, region)
 
 
 def unique(texts: Iterable[str]) -> list[str]:
-    """Without repeats, in the order of first occurrence."""
+    """Return the texts without repeats, in the order of first occurrence."""
     return list(dict.fromkeys(texts))
 
 
-def in_turn(streams: Iterable[Iterator[T]]) -> Iterator[T]:
-    """One of each stream, then the next of each."""
+def interleave(streams: Iterable[Iterator[T]]) -> Iterator[T]:
+    """Yield one item of each stream, then the next of each."""
     waiting = deque(streams)
     while waiting:
         stream = waiting.popleft()

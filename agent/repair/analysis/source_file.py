@@ -1,4 +1,4 @@
-"""A Python file as bytes and syntax tree, and edits of it that leave the formatting around them alone."""
+"""A Python file as bytes and syntax tree, and edits of it that keep the formatting around them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from aci.candidates import Function
-from agent.repair.parsing import UNREADABLE, decoded, expression, is_expression, is_pattern, parsed, pieces
+from aci.repair.candidate_evaluator import FunctionSpan
+from agent.repair.analysis.syntax_trees import (
+    UNREADABLE,
+    decode_source,
+    fstring_literals,
+    is_expression,
+    is_pattern,
+    parse_expression,
+    parse_module,
+)
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 NEWLINE = re.compile(rb"\r\n|\r|\n")
@@ -44,14 +52,14 @@ RANKS: dict[type[ast.AST], int] = {
     ast.Await: 14,
 }
 ATOM, BARE, BROKEN = 15, -1, -2
-"""The ranks of what never needs parentheses, of a tuple that has none, of what goes over lines without any."""
+"""The ranks of text that never needs parentheses, of a tuple without any, of text over several lines without any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An edit in words and as (start, end, text) in bytes of the file.
+    """An edit, described in words and given as (start, end, text) in bytes of the file.
 
-    `weight` is how likely it is beside what its template usually yields: 1, or less where something speaks against it.
+    `weight` is its likelihood relative to its template's usual drafts: 1, or less if something speaks against it.
     """
 
     what: str
@@ -59,24 +67,24 @@ class Draft:
     weight: float = 1.0
 
     def at(self, weight: float) -> Draft:
-        """The same with another weight."""
+        """Return the same draft with another weight."""
         return Draft(self.what, self.edits, weight)
 
 
 @dataclass(eq=False)
 class Source:
-    """A file of the repository. Raises SyntaxError or ValueError where it is no UTF-8 Python that we can parse."""
+    """A file of the repository. Raises SyntaxError or ValueError if it is not UTF-8 or cannot be parsed."""
 
     path: str
     data: bytes
     tree: ast.Module = field(init=False)
     parents: dict[ast.AST, ast.AST] = field(init=False, default_factory=dict)
     quoted: dict[ast.AST, str] = field(init=False, default_factory=dict)
-    """Expressions inside f-strings, each with the quote that it must not hold."""
+    """Expressions inside f-strings, each with the quote that it must not contain."""
 
     def __post_init__(self) -> None:
-        decoded(self.data)
-        self.tree = parsed(self.data)
+        decode_source(self.data)
+        self.tree = parse_module(self.data)
         first = len(codecs.BOM_UTF8) if self.data.startswith(codecs.BOM_UTF8) else 0
         self._starts = [first, *(found.end() for found in NEWLINE.finditer(self.data))]
         waiting: list[ast.AST] = [self.tree]
@@ -94,12 +102,12 @@ class Source:
 
     @cached_property
     def indent(self) -> str:
-        """What most blocks of the file are indented by; four spaces where there is none."""
+        """The indentation of most blocks in the file, or four spaces if it has no blocks."""
         units = Counter(unit for node in self.parents if (unit := self._unit(node)))
         return units.most_common(1)[0][0] if units else "    "
 
     def unit(self, statement: ast.stmt) -> str:
-        """What the blocks of a statement, else those around it are indented by; else those of the file."""
+        """Return the indentation of a statement's blocks, or else of those around it, or else of the file."""
         node: ast.AST | None = statement
         while node is not None:
             if unit := self._unit(node):
@@ -108,7 +116,7 @@ class Source:
         return self.indent
 
     def _unit(self, node: ast.AST) -> str:
-        """By how much the body of a compound statement is indented; nothing where that cannot be seen."""
+        """Return the indentation of a compound statement's body, or "" if it cannot be determined."""
         body = getattr(node, "body", None)
         if not isinstance(node, ast.stmt) or not isinstance(body, list) or body[0].lineno == node.lineno:
             return ""
@@ -116,19 +124,19 @@ class Source:
         return inner[len(outer) :].decode() if outer is not None and inner and inner.startswith(outer) else ""
 
     def _margin(self, statement: ast.stmt) -> bytes | None:
-        """The white space before a statement that begins its line."""
+        """Return the white space before a statement, or None if the statement does not begin its line."""
         start = self.span(statement)[0]
         margin = self.data[self.line_start(start) : start]
         return None if margin.strip() else margin
 
     def _look_into(self, strings: list[ast.JoinedStr]) -> None:
-        """Note what stands in f-strings; where Python does not say exactly where that is, it is left out."""
+        """Record the expressions in f-strings, except where Python does not give their exact positions."""
         for node in strings:
             inner = [one.value for one in ast.walk(node) if isinstance(one, ast.FormattedValue)]
             if node in self.quoted or not all(self._is_exact(one) for one in inner):
                 node.values = []
                 continue
-            start, literals = self.span(node)[0], pieces(self.text(node))
+            start, literals = self.span(node)[0], fstring_literals(self.text(node))
             for one in inner:
                 before = len(self.data[start : self.span(one)[0]].decode())
                 quote = next((quote for at, quote in reversed(literals) if at <= before), '"')
@@ -136,11 +144,11 @@ class Source:
 
     def _is_exact(self, node: ast.expr) -> bool:
         try:
-            return ast.dump(expression(f"({self.text(node)})")) == ast.dump(node)
+            return ast.dump(parse_expression(f"({self.text(node)})")) == ast.dump(node)
         except UNREADABLE:
             return False
 
-    def _functions(self, node: ast.AST, prefix: str) -> Iterator[tuple[Function, Definition]]:
+    def _functions(self, node: ast.AST, prefix: str) -> Iterator[tuple[FunctionSpan, Definition]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, Definition):
                 first = min([child.lineno, *(one.lineno for one in child.decorator_list)])
@@ -149,7 +157,7 @@ class Source:
                 body = body if self.data[margin:body].strip() else margin
                 qualname = prefix + child.name
                 end = self.end_of(child)
-                yield Function(child.name, qualname, (first, child.lineno), start, body, end), child
+                yield FunctionSpan(child.name, qualname, (first, child.lineno), start, body, end), child
             elif isinstance(child, ast.ClassDef):
                 yield from self._functions(child, f"{prefix}{child.name}.")
             elif isinstance(child, ast.stmt):
@@ -162,18 +170,18 @@ class Source:
         return start, self._starts[node.end_lineno - 1] + node.end_col_offset
 
     def end_of(self, statement: ast.stmt) -> int:
-        """The end of a statement and of a comment after it."""
+        """Return the end of a statement including a comment after it."""
         end = self.span(statement)[1]
         rest = self.rest(end)
         return end + len(rest.rstrip()) if rest.lstrip().startswith(b"#") else end
 
     def rest(self, position: int) -> bytes:
-        """What follows on a line."""
+        """Return the rest of the line after a position."""
         end = NEWLINE.search(self.data, position)
         return self.data[position : end.start() if end else len(self.data)]
 
     def position(self, line: int, column: int) -> int:
-        """The byte at a line (from 1) and a column in bytes, as the syntax tree gives them."""
+        """Return the byte position of a line (from 1) and a column in bytes, as the syntax tree gives them."""
         return self._starts[line - 1] + column
 
     def text(self, node: ast.expr | ast.stmt) -> str:
@@ -181,12 +189,12 @@ class Source:
         return self.data[start:end].decode()
 
     def line_start(self, position: int) -> int:
-        """Where the line that holds a position begins."""
+        """Return the start of the line that contains a position."""
         last = max(self.data.rfind(b"\n", 0, position), self.data.rfind(b"\r", 0, position))
         return max(last + 1, self._starts[0])
 
     def replace(self, node: ast.expr, text: str, what: str = "") -> Draft:
-        """Replace an expression, in parentheses where its place asks for them; without edits where it cannot be."""
+        """Replace an expression, with parentheses if needed. The draft has no edits if that is impossible."""
         start, end = self.span(node)
         inner = rank(text)
         if (inner < ATOM and self._binds(node, inner)) or self._is_number_before_dot(node, text):
@@ -206,7 +214,7 @@ class Source:
         return Draft(what, ((start, end, text),))
 
     def operator(self, left: ast.expr, right: ast.expr, old: str, new: str) -> Draft | None:
-        """Replace the operator that stands between two expressions; `old` is a regular expression."""
+        """Replace the operator between two expressions. `old` is a regular expression."""
         start, end = self.span(left)[1], self.span(right)[0]
         found = re.search(old.encode(), self.data[start:end])
         if found is None:
@@ -215,7 +223,7 @@ class Source:
         return Draft(f"replace `{found[0].decode()}` by `{new}` before `{brief(self.text(right))}`", (edit,))
 
     def insert(self, statement: ast.stmt, lines: list[str], after: bool = False) -> Draft | None:
-        """Put lines of the statement's indentation before or after it, if it stands on lines of its own."""
+        """Insert lines with a statement's indentation before or after it, if it has its lines to itself."""
         start, end = self.span(statement)
         if isinstance(statement, Definition | ast.ClassDef) and statement.decorator_list:
             start = self.data.rindex(b"@", 0, self.span(statement.decorator_list[0])[0])
@@ -237,7 +245,7 @@ class Source:
         return isinstance(self.parents.get(node), ast.Attribute) and text.isdigit()
 
     def _owns_call(self, node: ast.expr) -> bool:
-        """Whether the parentheses of the node, a generator that is a call's only argument, are the call's own."""
+        """Return whether the node is a generator whose parentheses are those of the call that it is the argument of."""
         parent = self.parents.get(node)
         return (
             isinstance(node, ast.GeneratorExp)
@@ -248,7 +256,7 @@ class Source:
         )
 
     def _touches(self, position: int, letter: str) -> bool:
-        """Whether the byte there would run together with a letter put beside it: `return(a)`, `1if a else b`."""
+        """Return whether a letter beside this byte would merge with it, as in `return(a)` or `1if a else b`."""
         near = self.data[position : position + 1] if position >= 0 else b""
         return (near.isalnum() or near == b"_") and (letter.isalnum() or letter == "_")
 
@@ -262,7 +270,7 @@ class Source:
         return self.data[before : before + 1] == b"(" and self.data[after : after + 1] == b")"
 
     def _binds(self, node: ast.expr, inner: int) -> bool:
-        """Whether an expression of this rank needs parentheses in the place of `node`."""
+        """Return whether an expression of this rank needs parentheses in the place of `node`."""
         parent = self.parents.get(node)
         if self._in_parentheses(*self.span(node)) and not (isinstance(parent, ast.Call) and inner <= BARE):
             return False
@@ -298,9 +306,9 @@ class Source:
 
 @lru_cache(maxsize=20_000)
 def rank(text: str) -> int:
-    """How tightly an expression's outermost operator binds."""
+    """Return how tightly an expression's outermost operator binds."""
     try:
-        node = expression(text)
+        node = parse_expression(text)
     except UNREADABLE:
         return BROKEN
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.UnaryOp):
@@ -310,13 +318,13 @@ def rank(text: str) -> int:
     return RANKS.get(type(node), ATOM)
 
 
-def bound(text: str, least: int) -> str:
-    """The expression in parentheses, unless its outermost operator binds at least so tightly (see RANKS)."""
+def parenthesize(text: str, least: int) -> str:
+    """Return the expression, in parentheses unless its outermost operator binds at least so tightly (see RANKS)."""
     return text if rank(text) >= least else f"({text})"
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """The nodes right below one, without those that only say whether a value is read or written."""
+    """Return the children of a node, except those that only say whether a value is read or written."""
     found: list[ast.AST] = []
     for name in node._fields:
         value = getattr(node, name, None) if name != "ctx" else None
@@ -327,11 +335,11 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def own(statement: ast.stmt) -> list[ast.AST]:
-    """The nodes of a statement without those of statements inside it, annotations, decorators and strings' plain parts.
+def own_nodes(statement: ast.stmt) -> list[ast.AST]:
+    """Return the nodes of a statement without those of inner statements, annotations, decorators and f-string text.
 
-    Those of a function's definition are the default values of its parameters; those of a `match` include the guards of
-    its cases and the values that they compare with.
+    For a function's definition these are the default values of its parameters. For a `match` they include the guards
+    of its cases and the values that those compare with.
     """
     found: list[ast.AST] = []
     if isinstance(statement, ast.ClassDef):
@@ -362,7 +370,7 @@ def own(statement: ast.stmt) -> list[ast.AST]:
 
 
 def _compared(pattern: ast.pattern) -> Iterator[ast.expr]:
-    """The values that a pattern compares with."""
+    """Yield the values that a pattern compares with."""
     for node in ast.walk(pattern):
         if isinstance(node, ast.MatchValue):
             yield node.value
@@ -371,7 +379,7 @@ def _compared(pattern: ast.pattern) -> Iterator[ast.expr]:
 
 
 def statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """All statements inside a node, outermost first, without docstrings."""
+    """Yield all statements inside a node, outermost first, without docstrings."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt):
             if not (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)):
@@ -382,18 +390,18 @@ def statements(node: ast.AST) -> Iterator[ast.stmt]:
 
 
 def header(statement: ast.stmt) -> range:
-    """The lines of a statement without those of the statements inside it."""
+    """Return the lines of a statement without those of the statements inside it."""
     inner = [child.lineno for child in statements(statement)]
     end = statement.end_lineno or statement.lineno
     return range(statement.lineno, max(statement.lineno, min(inner) - 1) + 1 if inner else end + 1)
 
 
-def dotted(node: ast.expr) -> str:
-    """`a.b.c` of such a chain, else an empty text."""
+def dotted_name(node: ast.expr) -> str:
+    """Return a chain of names as `a.b.c`, or "" for another expression."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        head = dotted(node.value)
+        head = dotted_name(node.value)
         return f"{head}.{node.attr}" if head else ""
     return ""
 

@@ -1,8 +1,8 @@
-"""Where a fault may lie: statements by suspicion, each with what speaks for it.
+"""Fault localization: suspicious statements, each with the reasons for suspecting it.
 
-Several signals are brought together as in learning to combine them (Xuan and Monperrus, "Learning to combine multiple
-ranking metrics for fault localization", 2014), here by a logistic choice among the statements that failing tests run:
-what a statement gets is how likely it is to be the faulty one, as a share of the likeliest.
+Several signals are combined (cf. Xuan and Monperrus, "Learning to combine multiple ranking metrics for fault
+localization", 2014) by a logistic choice among the statements that failing tests run. The score of a statement is its
+likelihood of being the faulty one, relative to that of the likeliest.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import TYPE_CHECKING
 
-from aci.spectrum import dstar, ochiai
-from agent.repair.parsing import UNREADABLE, parsed
-from agent.repair.slices import Facts, facts, sliced
+from aci.repair.spectrum import dstar, ochiai
+from agent.repair.analysis.dynamic_slices import StatementFacts, slice_failure, statement_facts
+from agent.repair.analysis.syntax_trees import UNREADABLE, parse_module
 
 if TYPE_CHECKING:
-    from aci.localize import Hit
-    from aci.spectrum import Observed, Place, Spectrum
+    from aci.localization.place_ranking import RankedPlace
+    from aci.repair.spectrum import Place, Spectrum, TracedTest
 
 Read = Callable[[str], bytes | None]
 WEIGHTS = {
@@ -36,18 +36,18 @@ WEIGHTS = {
     "file": 0.5,
     "function": 1.0,
 }
-"""Of the logarithm of the odds, fitted on mutated packages by `python -m benchmarks.suspects`; `file` and `function`,
-which an issue's text gives and mutants have none of, are set by hand."""
+"""Weights of the signals in the logarithm of the odds, fitted on mutated packages by `python -m benchmarks.suspects`.
+`file` and `function` come from an issue's text, which mutants do not have, so they are set by hand."""
 COMMON = frozenset(
     {"self", "error", "where", "test", "object", "type", "list", "dict", "str", "int", "did", "raise", "the"}
 )
 FLOWS = 6
-"""Failing tests whose slice is taken: the ones with the fewest steps."""
+"""The number of failing tests that are sliced: those with the fewest steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A line, how suspicious it is (0 to 1), and why, in a few words each."""
+    """A line, how suspicious it is (0 to 1), and short reasons."""
 
     path: str
     line: int
@@ -57,7 +57,7 @@ class Suspect:
 
 @dataclass
 class Signals:
-    """What speaks against the statement that begins at a place: signals from 0 to 1 by name, and in words."""
+    """The signals against the statement that begins at a place: values from 0 to 1 by name, and reasons in words."""
 
     path: str
     line: int
@@ -72,17 +72,19 @@ class Signals:
 
     @property
     def odds(self) -> float:
-        """The logarithm of the odds, up to a constant of the whole spectrum."""
+        """The logarithm of the odds, up to a constant that is the same for the whole spectrum."""
         return sum(WEIGHTS[name] * value for name, value in self.values.items())
 
 
-def suspects(spectrum: Spectrum, read: Read = lambda path: None, located: Sequence[Hit] = ()) -> list[Suspect]:
-    """All statements that failing tests run, the most suspicious first.
+def find_suspects(
+    spectrum: Spectrum, read: Read = lambda path: None, located: Sequence[RankedPlace] = ()
+) -> list[Suspect]:
+    """Return all statements that failing tests run, the most suspicious first.
 
-    `read` gives a file of the base by its path, or None; where it cannot be read as Python its lines stand for
-    themselves. `located` are files and functions that the issue's text points at (`aci/localize.py`).
+    `read` returns a file of the base by its path, or None. If a file cannot be parsed, each of its lines counts as a
+    statement. `located` are files and functions that the issue's text points at (`aci/localization/place_ranking.py`).
     """
-    found = signals(spectrum, read, located)
+    found = collect_signals(spectrum, read, located)
     most = max((one.odds for one in found), default=0.0)
     return [
         Suspect(one.path, one.line, round(math.exp(one.odds - most), 6), tuple(one.why))
@@ -90,12 +92,14 @@ def suspects(spectrum: Spectrum, read: Read = lambda path: None, located: Sequen
     ]
 
 
-def signals(spectrum: Spectrum, read: Read = lambda path: None, located: Sequence[Hit] = ()) -> list[Signals]:
-    """The signals of each statement that a failing test runs."""
+def collect_signals(
+    spectrum: Spectrum, read: Read = lambda path: None, located: Sequence[RankedPlace] = ()
+) -> list[Signals]:
+    """Return the signals of each statement that a failing test runs."""
     wanted = {path for path, _ in spectrum.suspicion}
     tests = {path for one in spectrum.failing for path in one.lines} - wanted
     trees = {path: tree for path in sorted(wanted | tests) if (tree := _parsed(read(path))) is not None}
-    known = {path: facts(tree) for path, tree in trees.items()}
+    known = {path: statement_facts(tree) for path, tree in trees.items()}
     found: dict[Place, Signals] = {}
     for place in spectrum.suspicion:
         first = _first(known, place)
@@ -111,19 +115,21 @@ def signals(spectrum: Spectrum, read: Read = lambda path: None, located: Sequenc
 
 def _parsed(data: bytes | None) -> ast.Module | None:
     try:
-        return None if data is None else parsed(data)
+        return None if data is None else parse_module(data)
     except UNREADABLE:
         return None
 
 
-def _first(known: Mapping[str, Mapping[int, Facts]], place: Place) -> Place:
-    """Where the statement that holds a line begins."""
+def _first(known: Mapping[str, Mapping[int, StatementFacts]], place: Place) -> Place:
+    """Return where the statement that contains a line begins."""
     one = known.get(place[0], {}).get(place[1])
     return (place[0], one.first) if one else place
 
 
-def _covered(spectrum: Spectrum, known: Mapping[str, Mapping[int, Facts]], found: Mapping[Place, Signals]) -> None:
-    """How much more failing tests run it than passing ones."""
+def _covered(
+    spectrum: Spectrum, known: Mapping[str, Mapping[int, StatementFacts]], found: Mapping[Place, Signals]
+) -> None:
+    """Add signals for statements that failing tests run more than passing ones."""
     stars = dstar([one.places() for one in spectrum.failing], [one.places() for one in spectrum.passing])
     failed, passed = (
         Counter(first for one in tests for first in {_first(known, place) for place in one.places()})
@@ -136,8 +142,10 @@ def _covered(spectrum: Spectrum, known: Mapping[str, Mapping[int, Facts]], found
         found[first].add("dstar", stars[place])
 
 
-def _branched(spectrum: Spectrum, known: Mapping[str, Mapping[int, Facts]], found: Mapping[Place, Signals]) -> None:
-    """Whether it goes on in another way in failing tests: what decides is suspected with what it leads to."""
+def _branched(
+    spectrum: Spectrum, known: Mapping[str, Mapping[int, StatementFacts]], found: Mapping[Place, Signals]
+) -> None:
+    """Add signals for statements after which failing tests take another branch than passing ones."""
     steps = ochiai([one.stepped() for one in spectrum.failing], [one.stepped() for one in spectrum.passing])
     ways: dict[Place, dict[int, float]] = defaultdict(dict)
     for (path, (last, line)), score in steps.items():
@@ -146,18 +154,18 @@ def _branched(spectrum: Spectrum, known: Mapping[str, Mapping[int, Facts]], foun
             ways[first][line] = max(score, ways[first].get(line, 0.0))
     for first, after in ways.items():
         line, score = max(after.items(), key=lambda item: (item[1], -item[0]))
-        goes = f"goes on to line {line}" if line else "ends its function"
-        why = f"in failing tests it {goes} more than in passing ones"
+        goes = f"continues at line {line}" if line else "ends its function"
+        why = f"in failing tests it {goes} more often than in passing ones"
         found[first].add("branch", score, why if score > found[first].values["ochiai"] else "")
 
 
 def _raised(
-    failing: Sequence[Observed],
+    failing: Sequence[TracedTest],
     trees: Mapping[str, ast.Module],
-    known: Mapping[str, Mapping[int, Facts]],
+    known: Mapping[str, Mapping[int, StatementFacts]],
     found: Mapping[Place, Signals],
 ) -> None:
-    """Where it raised, through which calls, and past the handlers of which `try`."""
+    """Add signals for statements that raised, the calls on the way, and each `try` whose handlers did not catch it."""
     handled = {
         (path, node.lineno)
         for path, tree in trees.items()
@@ -170,19 +178,19 @@ def _raised(
             first = _first(known, place)
             if first not in found:
                 continue
-            found[first].add("raised", 0.3 if number else 1.0, f"{kind} {'through' if number else 'from'} here")
+            found[first].add("raised", 0.3 if number else 1.0, f"{kind} raised {'through' if number else 'from'} here")
             one = known.get(place[0], {}).get(place[1])
             for around in ((place[0], line) for line in (one.above if one else ())):
                 if around in handled and around in found:
-                    found[around].add("raised", 0.3 if number else 0.7, f"{kind} passes its handlers")
+                    found[around].add("raised", 0.3 if number else 0.7, f"its handlers do not catch {kind}")
 
 
 def _depended(
-    failing: Sequence[Observed], known: Mapping[str, Mapping[int, Facts]], found: Mapping[Place, Signals]
+    failing: Sequence[TracedTest], known: Mapping[str, Mapping[int, StatementFacts]], found: Mapping[Place, Signals]
 ) -> None:
-    """In the slices of how many failing tests it is, and how near to what failed."""
+    """Add signals for statements in the slices of failing tests, by their number and distance from the failure."""
     flows = sorted((test for test in failing if test.flow), key=lambda test: (len(test.flow), test.test))[:FLOWS]
-    depths = [sliced(test, known) for test in flows]
+    depths = [slice_failure(test, known) for test in flows]
     for first, one in found.items():
         inside = [depth[first] for depth in depths if first in depth]
         if inside:
@@ -193,12 +201,12 @@ def _depended(
 
 
 def _named(
-    failing: Sequence[Observed],
+    failing: Sequence[TracedTest],
     trees: Mapping[str, ast.Module],
-    known: Mapping[str, Mapping[int, Facts]],
+    known: Mapping[str, Mapping[int, StatementFacts]],
     found: Mapping[Place, Signals],
 ) -> None:
-    """Whether what a failure says, of names and texts, stands in the statement."""
+    """Add signals for statements that contain a name or text of a failure's message."""
     said = {word for test in failing for word in re.findall(r"[A-Za-z_]\w{2,}", test.said.partition(":")[2])}
     said = {word for word in said if word.lower() not in COMMON and not iskeyword(word)}
     if not said:
@@ -207,13 +215,13 @@ def _named(
         for line, word in _words(tree):
             first = _first(known, (path, line))
             if word in said and first in found:
-                found[first].add("said", 1.0, f"the failure names `{word}`")
+                found[first].add("said", 1.0, f"the failure mentions `{word}`")
 
 
 def _words(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    told = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if node in told:
+        if node in docstrings:
             continue
         if isinstance(node, ast.Name):
             yield node.lineno, node.id
@@ -225,8 +233,8 @@ def _words(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, word) for word in re.findall(r"\w{3,}", node.value[:200]))
 
 
-def _located(located: Sequence[Hit], trees: Mapping[str, ast.Module], found: Mapping[Place, Signals]) -> None:
-    """Files and functions that the issue points at count the more, the earlier they were placed."""
+def _located(located: Sequence[RankedPlace], trees: Mapping[str, ast.Module], found: Mapping[Place, Signals]) -> None:
+    """Add signals for files and functions that the issue points at; earlier ones count more."""
     for name, hits in (
         ("file", [hit for hit in located if not hit.name]),
         ("function", [hit for hit in located if hit.name]),
@@ -240,7 +248,7 @@ def _located(located: Sequence[Hit], trees: Mapping[str, ast.Module], found: Map
 
 
 def _span(tree: ast.Module | None, line: int) -> range:
-    """The lines of the definition whose header is on a line."""
+    """Return the lines of the definition whose header is on a line."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     for node in ast.walk(tree) if tree else ():
         if (

@@ -1,7 +1,7 @@
-"""Python text to syntax trees, without a word about what is odd in it: it is not ours.
+"""Parsing of Python text into syntax trees, without the compiler's warnings.
 
-The compiler warns of what a repository's code does (`1if a else b`, an escape that is none). Said from here, that would
-stand in the user's terminal, and where warnings are errors a file could not be read.
+The compiler warns about code like `1if a else b` or an invalid escape. Such warnings about the repository would appear
+in the user's terminal, and would prevent parsing where warnings are errors.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ import warnings
 from threading import Lock
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What text may raise that is no Python, or nests deeper than the parser goes."""
+"""Exceptions for text that is not Python or is nested too deeply for the parser."""
 _LOCK = Lock()
-"""The filters of warnings belong to the whole process."""
+"""Needed since warning filters are global to the process."""
 
 
-def parsed(code: str | bytes) -> ast.Module:
-    """A module's tree. Raises one of UNREADABLE."""
+def parse_module(code: str | bytes) -> ast.Module:
+    """Parse a module. Raises one of UNREADABLE."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(code)
 
 
-def expression(text: str) -> ast.expr:
-    """The tree of one expression. Raises one of UNREADABLE."""
+def parse_expression(text: str) -> ast.expr:
+    """Parse one expression. Raises one of UNREADABLE."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(text, mode="eval").body
 
 
 def is_expression(text: str) -> bool:
-    """Whether a text is one expression."""
+    """Return whether a text is one expression."""
     try:
-        expression(text)
+        parse_expression(text)
     except UNREADABLE:
         return False
     return True
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text can be what a `case` compares with; a plain name there would be bound."""
+    """Return whether a text can be a value that a `case` compares with; a plain name would be bound instead."""
     try:
-        case = parsed(f"match 0:\n case {text}: 0").body[0].cases[0].pattern  # type: ignore[attr-defined]
+        case = parse_module(f"match 0:\n case {text}: 0").body[0].cases[0].pattern  # type: ignore[attr-defined]
     except UNREADABLE:
         return False
     return isinstance(case, ast.MatchValue | ast.MatchSingleton)
 
 
-def decoded(data: bytes) -> str:
-    """The file's text. Raises ValueError where it says that it is no UTF-8 and it makes a difference."""
+def decode_source(data: bytes) -> str:
+    """Return a file's text. Raises ValueError if it declares another encoding than UTF-8 and that changes the text."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     text = data.decode("utf-8")
     if encoding not in ("utf-8", "utf-8-sig") and not (data.isascii() and data.decode(encoding) == text):
@@ -60,8 +60,8 @@ def decoded(data: bytes) -> str:
     return text
 
 
-def pieces(text: str) -> list[tuple[int, str]]:
-    """Where the literals of an f-string begin, which may be several side by side, and the quote of each."""
+def fstring_literals(text: str) -> list[tuple[int, str]]:
+    """Return the start and the quote of each literal of an f-string, which may be several literals side by side."""
     if "'" not in text or '"' not in text:
         return [(0, "'" if "'" in text else '"')]
     starts = [0, 0, *(found.end() + 1 for found in re.finditer(r"\r\n|\r|\n", text))]

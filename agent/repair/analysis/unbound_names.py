@@ -1,7 +1,7 @@
 """Loose ends of a function: names that it reads and nothing binds, names that it binds and nothing reads.
 
-Where a statement is missing, what it bound is read in vain, or what it read is bound in vain. The same as a linter's
-`undefined name` and `unused variable`, taken as a hint at what a missing statement is about.
+If a statement is missing, a name that it bound is undefined, or a name that it read is unused. These are a linter's
+`undefined name` and `unused variable`, used as hints at what a missing statement is about.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.repair.binding import binds
-from agent.repair.blocks import BUILTINS, owner
-from agent.repair.kept import kept
-from agent.repair.reading import unique
-from agent.repair.source import Definition, Source
+from agent.repair.analysis.code_blocks import BUILTINS, owner
+from agent.repair.analysis.name_bindings import bound_names
+from agent.repair.analysis.name_usage import unique
+from agent.repair.analysis.source_file import Definition, Source
+from agent.repair.analysis.weak_cache import cache_by_first
 
 IGNORED = ("self", "cls", "_", "args", "kwargs")
 
 
 @dataclass(frozen=True, slots=True)
-class Loose:
-    """Names in order of first use. `missing` are read and bound nowhere, `idle` are parameters and local names that
-    nothing reads, `unused` are names imported or private to the module that nothing in it reads, `unset` are
-    attributes of `self` that its class reads and never sets or defines, in a class without bases of the repository."""
+class UnboundNames:
+    """Loose ends, in order of first use.
+
+    `missing` names are read and bound nowhere. `idle` ones are parameters and local names that nothing reads. `unused`
+    ones are imported or private to the module, and nothing in it reads them. `unset` ones are attributes of `self` that
+    the class reads and never sets or defines; only classes without a base are examined.
+    """
 
     missing: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
@@ -31,9 +34,9 @@ class Loose:
     unset: tuple[str, ...] = ()
 
 
-@kept
-def loose_ends(source: Source, holder: ast.AST) -> Loose:
-    """What hangs loose in one function, and in the module and class around it."""
+@cache_by_first
+def find_unbound_names(source: Source, holder: ast.AST) -> UnboundNames:
+    """Return the loose ends of one function, and of the module and class around it."""
     bound, module = set(bindings(holder)), module_names(source)
     inside = [node for part in getattr(holder, "body", [holder]) for node in ast.walk(part)]
     reads = [node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
@@ -41,25 +44,25 @@ def loose_ends(source: Source, holder: ast.AST) -> Loose:
     missing = [name for name in unique(reads) if name not in known and "*" not in module]
     read = set(reads) | set(reads_by_name(holder))
     idle = [name for name in unique(bindings(holder)) if name not in read and name not in IGNORED]
-    return Loose(tuple(missing), tuple(idle), _unused(source), _unset(source, holder))
+    return UnboundNames(tuple(missing), tuple(idle), _unused(source), _unset(source, holder))
 
 
-@kept
+@cache_by_first
 def bindings(node: ast.AST) -> tuple[str, ...]:
-    """Names that a function or statement binds, with repeats: parameters first, then in order."""
+    """Return the names that a function or statement binds, with repeats: parameters first, then in order."""
     inside = [one for one in ast.walk(node) if one is not node or not isinstance(node, Definition | ast.ClassDef)]
     given = [one.arg for one in inside if isinstance(one, ast.arg)]
-    return (*given, *(name for one in inside if not isinstance(one, ast.arg) for name in binds(one)))
+    return (*given, *(name for one in inside if not isinstance(one, ast.arg) for name in bound_names(one)))
 
 
-@kept
+@cache_by_first
 def module_names(source: Source) -> frozenset[str]:
-    """Names that the module's own level binds, in its blocks too; functions' insides left out."""
+    """Return the names bound at the module level and in its blocks, but not inside functions."""
     found: set[str] = set()
     waiting: list[ast.AST] = list(source.tree.body)
     while waiting:
         node = waiting.pop()
-        found.update(binds(node))
+        found.update(bound_names(node))
         if isinstance(node, Definition | ast.ClassDef):
             continue
         waiting += ast.iter_child_nodes(node)
@@ -69,7 +72,7 @@ def module_names(source: Source) -> frozenset[str]:
 
 
 def reads_by_name(holder: ast.AST) -> Iterator[str]:
-    """Names that are read where the tree has no Load: `n += 1` reads `n`, `global n` and `del n` look at it."""
+    """Yield names that are used where the tree has no Load: `n += 1`, `global n`, `del n`."""
     for node in ast.walk(holder):
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             yield node.target.id
@@ -79,7 +82,7 @@ def reads_by_name(holder: ast.AST) -> Iterator[str]:
             yield node.id
 
 
-@kept
+@cache_by_first
 def _unused(source: Source) -> tuple[str, ...]:
     read = {node.id for node in ast.walk(source.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     read |= {str(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Constant)}

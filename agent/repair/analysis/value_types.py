@@ -1,8 +1,8 @@
-"""What kinds of value stand behind the texts of one function: seen in the traced tests, or read off the syntax.
+"""Kinds of the values in one function, observed in traced tests or inferred from the syntax.
 
 A kind is a rough type: `number`, `bool`, `text`, `bytes`, `sequence`, `set`, `mapping`, `iterator`, `callable`, `none`,
-or the name of a class. No kinds mean that nothing is known. Types seen come from a program that has a fault, so what
-does not fit is put last by those who ask, seldom left out.
+or the name of a class. An empty set of kinds means unknown. The observed program has a fault, so callers usually put
+texts of unexpected kinds last instead of leaving them out.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from agent.repair.parsing import UNREADABLE, expression
-from agent.repair.source import Source, dotted
+from agent.repair.analysis.source_file import Source, dotted_name
+from agent.repair.analysis.syntax_trees import UNREADABLE, parse_expression
 
 Kinds = frozenset[str]
 Types = Mapping[tuple[str, int], Mapping[str, frozenset[str]]]
@@ -58,7 +58,7 @@ BOOL: Kinds = frozenset(["bool"])
 
 
 class Scope:
-    """The kinds of texts in one function, or on a module's own level."""
+    """The kinds of expressions in one function, or at the module level."""
 
     def __init__(self, source: Source, holder: ast.AST, types: Types | None = None) -> None:
         self._seen: dict[str, set[str]] = defaultdict(set)
@@ -78,22 +78,22 @@ class Scope:
                 self._known[name] = self._either(known) if len(known) == len(values) else UNKNOWN
 
     def of(self, text: str) -> Kinds:
-        """The kinds of an expression given as text."""
+        """Return the kinds of an expression given as text."""
         found = self._known.get(text)
         if found is None:
             try:
-                found = self._infer(expression(f"({text})"))
+                found = self._infer(parse_expression(f"({text})"))
             except UNREADABLE:
                 found = UNKNOWN
             self._known[text] = found
         return found
 
     def kinds(self, node: ast.expr) -> Kinds:
-        """The kinds of an expression."""
+        """Return the kinds of an expression."""
         return self._infer(node)
 
     def fits(self, text: str, expected: Kinds) -> bool:
-        """Whether a text may be of one of the expected kinds, for all that is known."""
+        """Return whether a text may be of one of the expected kinds, as far as is known."""
         if not expected:
             return True
         found = self.of(text)
@@ -106,7 +106,7 @@ class Scope:
                 self._seen[name] |= {KIND.get(one, one) for one in seen}
 
     def _declare(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        """Kinds of parameters from their annotations and defaults, where no run has shown them."""
+        """Take the kinds of parameters from annotations and defaults, if no run has shown them."""
         arguments = node.args
         positional = [*arguments.posonlyargs, *arguments.args]
         pairs = list(zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True))
@@ -153,7 +153,7 @@ class Scope:
         return self._called(node) if isinstance(node, ast.Call) else UNKNOWN
 
     def _named(self, node: ast.Name | ast.Attribute) -> Kinds:
-        name = dotted(node)
+        name = dotted_name(node)
         return frozenset(self._seen[name]) if name in self._seen else self._known.get(name, UNKNOWN)
 
     def _either(self, values: Iterable[ast.expr]) -> Kinds:
@@ -179,7 +179,7 @@ class Scope:
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
-    """Names that a node binds, each with an expression of the same kind, if there is one."""
+    """Yield the names that a node binds, each with an expression of the same kind, if there is one."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             if isinstance(target, ast.Name):
@@ -188,17 +188,17 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
                 yield from ((one.id, None) for one in ast.walk(target) if isinstance(one, ast.Name))
     elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
         if isinstance(node.target, ast.Name):
-            counts = isinstance(node.iter, ast.Call) and dotted(node.iter.func) == "range"
+            counts = isinstance(node.iter, ast.Call) and dotted_name(node.iter.func) == "range"
             yield node.target.id, ast.Constant(0) if counts else None
         else:
             yield from ((one.id, None) for one in ast.walk(node.target) if isinstance(one, ast.Name))
 
 
 def annotated(node: ast.expr) -> Kinds:
-    """The kinds that an annotation names: `int`, `list[str] | None`, `Optional[Node]`, `"Node"`."""
+    """Return the kinds that an annotation names: `int`, `list[str] | None`, `Optional[Node]`, `"Node"`."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         try:
-            return annotated(expression(node.value))
+            return annotated(parse_expression(node.value))
         except UNREADABLE:
             return UNKNOWN
     if isinstance(node, ast.Constant) and node.value is None:
@@ -207,14 +207,14 @@ def annotated(node: ast.expr) -> Kinds:
         left, right = annotated(node.left), annotated(node.right)
         return left | right if left and right else UNKNOWN
     if isinstance(node, ast.Subscript):
-        outer = dotted(node.value).rpartition(".")[2]
+        outer = dotted_name(node.value).rpartition(".")[2]
         inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if outer in ("Optional", "Union"):
             kinds = [annotated(one) for one in inner]
             none: Kinds = frozenset(["none"] if outer == "Optional" else [])
             return none.union(*kinds) if all(kinds) else UNKNOWN
         return annotated(node.value)
-    name = dotted(node).rpartition(".")[2]
+    name = dotted_name(node).rpartition(".")[2]
     if name in ("", "Any", "object", "Iterable", "Collection", "Self") or len(name) == 1:
         return UNKNOWN
     return frozenset([KIND.get(name, name)])

@@ -1,4 +1,4 @@
-"""Answers that are kept as long as what was asked about is there, and no longer."""
+"""A cache whose entries live as long as the object they are about."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def kept(function: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[A, P], T]:
-    """The same function, which works each answer out once.
+def cache_by_first(function: Callable[Concatenate[A, P], T]) -> Callable[Concatenate[A, P], T]:
+    """Cache the results of a function for as long as its first argument exists.
 
-    Its first argument is a source or a part of its syntax tree; with that the answers go, so that no search leaves a
-    file's tree in memory. An answer must not hold that argument; the other arguments are hashable.
+    The first argument is a source or a part of its syntax tree. Its results are dropped with it, so that no search
+    leaves a file's tree in memory. A result must not refer to that argument; the other arguments must be hashable.
     """
-    answers: WeakKeyDictionary[A, dict[tuple[Any, ...], T]] = WeakKeyDictionary()
+    results: WeakKeyDictionary[A, dict[tuple[Any, ...], T]] = WeakKeyDictionary()
 
     @wraps(function)
-    def asked(first: A, /, *rest: P.args, **named: P.kwargs) -> T:
-        there = answers.get(first)
-        if there is None:
-            there = answers[first] = {}
+    def cached(first: A, /, *rest: P.args, **named: P.kwargs) -> T:
+        known = results.get(first)
+        if known is None:
+            known = results[first] = {}
         key = (*rest, *named.items())
-        if key not in there:
-            there[key] = function(first, *rest, **named)
-        return there[key]
+        if key not in known:
+            known[key] = function(first, *rest, **named)
+        return known[key]
 
-    return asked
+    return cached

@@ -1,7 +1,7 @@
-"""What can be written at a statement with what is at hand: calls by signature, attributes of the object, words turned.
+"""Generated code for a statement, from what is in scope: calls by signature, attributes of `self`, opposite words.
 
-A parameter mostly gets what has its name, so a call is written down from its signature alone; a value that nothing
-reads, and an attribute named like the function, are what a missing statement is most likely about.
+An argument mostly has the name of its parameter, so a call can be generated from its signature alone. A missing
+statement is most likely about a value that nothing reads, or an attribute with a name like the function's.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import lru_cache, partial
 
-from agent.repair.blocks import Loop, block, owner
-from agent.repair.donors import OBJECTS, short
-from agent.repair.kept import kept
-from agent.repair.library import Signature
-from agent.repair.loose import Loose, bindings, loose_ends
-from agent.repair.reading import in_turn, names_of, unique
-from agent.repair.source import Definition, Source
-from agent.repair.spot import Spot
+from agent.repair.analysis.callable_library import Signature
+from agent.repair.analysis.code_blocks import Loop, block, owner
+from agent.repair.analysis.donor_code import OBJECTS, short
+from agent.repair.analysis.name_usage import interleave, names_of, unique
+from agent.repair.analysis.source_file import Definition, Source
+from agent.repair.analysis.unbound_names import UnboundNames, bindings, find_unbound_names
+from agent.repair.analysis.weak_cache import cache_by_first
+from agent.repair.candidates.template_site import TemplateSite
 
 MOST_CALLS, MOST_FILLERS, MOST_KINDS = 60, 4, 4
 KINDS = {"List": "list", "ListComp": "list", "Set": "set", "SetComp": "set", "Dict": "dict", "DictComp": "dict"}
@@ -38,31 +38,31 @@ TURNS: tuple[tuple[str, str], ...] = (
     ("encode", "decode"), ("load", "dump"), ("forward", "backward"), ("fwd", "inv"),
     ("prefix", "suffix"), ("enter", "exit"), ("up", "down"), ("inc", "dec"), ("lhs", "rhs"), ("one", "other"),
 )  # fmt: skip
-"""Words that stand for the two sides of a thing."""
+"""Pairs of words with opposite or complementary meanings."""
 
 
-def names(spot: Spot) -> list[str]:
-    """Names in scope, the object itself left out; those that nothing reads come first."""
-    return unique([*(one for one in loose(spot).idle if one in spot.donors.visible), *spot.donors.plain])
+def names(spot: TemplateSite) -> list[str]:
+    """Return the names in scope without `self` and `cls`; those that nothing reads come first."""
+    return unique([*(one for one in unbound_names_at(spot).idle if one in spot.donors.visible), *spot.donors.plain])
 
 
-def loose(spot: Spot) -> Loose:
-    return loose_ends(spot.source, spot.donors.holder)
+def unbound_names_at(spot: TemplateSite) -> UnboundNames:
+    return find_unbound_names(spot.source, spot.donors.holder)
 
 
-def members(spot: Spot) -> list[str]:
-    """Attributes that the class of a method has or uses, methods left out: named like the function first."""
+def members(spot: TemplateSite) -> list[str]:
+    """Return the attributes, but not the methods, that a method's class uses; those named like the function first."""
     found = owner(spot.source, spot.statement)
     return _members(found, spot.donors.holder) if found is not None and "self" in spot.donors.names else []
 
 
-def held(spot: Spot) -> dict[str, str]:
-    """`self.items` -> the kind of container that the class binds it to: `list`, `set`, `dict`, `deque`."""
+def container_attributes(spot: TemplateSite) -> dict[str, str]:
+    """Map attributes like `self.items` to the kind of container assigned to them: `list`, `set`, `dict`, `deque`."""
     found = owner(spot.source, spot.statement)
     return _held(spot.source, found) if found is not None else {}
 
 
-@kept
+@cache_by_first
 def _members(found: ast.ClassDef, holder: ast.AST) -> list[str]:
     methods = {node.name for node in found.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     used = [
@@ -72,10 +72,10 @@ def _members(found: ast.ClassDef, holder: ast.AST) -> list[str]:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
     ]
     there = [name for name in unique(used) if name not in methods and not name.startswith("__")]
-    return near(getattr(holder, "name", ""), there)
+    return sort_by_similarity(getattr(holder, "name", ""), there)
 
 
-@kept
+@cache_by_first
 def _held(source: Source, found: ast.ClassDef) -> dict[str, str]:
     result: dict[str, str] = {}
     for node in ast.walk(found):
@@ -90,8 +90,8 @@ def _held(source: Source, found: ast.ClassDef) -> dict[str, str]:
     return result
 
 
-def calls(spot: Spot) -> list[str]:
-    """Calls of what the files define, each parameter given what has its name; the best fed first."""
+def calls(spot: TemplateSite) -> list[str]:
+    """Return calls of functions in the files, with arguments named like the parameters, best match first."""
     library = spot.donors.library
     scored: list[tuple[float, int, str]] = []
     there, within = names(spot), owner(spot.source, spot.statement)
@@ -109,7 +109,7 @@ def calls(spot: Spot) -> list[str]:
             options += [(f"self.{name}", one) for one in found if name != title and not name.startswith("__")]
         if within is not None and name == title:
             options += [(f"super().{name}", one) for one in found if one.owner != within.name]
-    idle = set(loose(spot).idle)
+    idle = set(unbound_names_at(spot).idle)
     for called, signature in options:
         likeness = _alike(called.rpartition(".")[2], title)
         for fed, text in _filled(signature, there, idle):
@@ -117,19 +117,22 @@ def calls(spot: Spot) -> list[str]:
     return unique(text for _, _, text in sorted(scored))[:MOST_CALLS]
 
 
-def conditions(spot: Spot, first: Iterable[str] = ()) -> list[str]:
-    """Conditions to try at a statement: in turn those given, plain ones of its names, the function's, the others'."""
+def conditions(spot: TemplateSite, first: Iterable[str] = ()) -> list[str]:
+    """Return conditions to try at a statement.
+
+    They alternate between those given, simple ones of its names, those of its function, and those of others.
+    """
     borrowed = spot.snippets.conditions(spot.source, spot.donors.holder) if spot.snippets is not None else []
     typed = _untyped(spot) if "TypeError" in spot.awaited else ()
     streams = (typed, first, _plain(spot), spot.donors.conditions, borrowed)
-    return list(dict.fromkeys(in_turn([iter(one) for one in streams])))
+    return list(dict.fromkeys(interleave([iter(one) for one in streams])))
 
 
-def _plain(spot: Spot) -> Iterator[str]:
-    """Conditions of one or two names: what nothing reads, what was bound just before, what the statement reads."""
+def _plain(spot: TemplateSite) -> Iterator[str]:
+    """Yield conditions of one or two names: unread ones, those bound just before, those that the statement reads."""
     read = [node.id for node in ast.walk(spot.statement) if isinstance(node, ast.Name)]
     there = names(spot)
-    ends = loose(spot).idle
+    ends = unbound_names_at(spot).idle
     wanted = unique([*(one for one in (*ends, *_just_bound(spot), *read) if one in there), *there])[:8]
     itself = ["self"] if "self" in spot.donors.names else []
     for name, value in _defaults(spot):
@@ -145,13 +148,13 @@ def _plain(spot: Spot) -> Iterator[str]:
         yield from (f"not {name}", f"{name} is None")
 
 
-def _untyped(spot: Spot) -> Iterator[str]:
+def _untyped(spot: TemplateSite) -> Iterator[str]:
     for name in _parameters(spot)[:2]:
         yield from (f"not isinstance({name}, {kind})" for kind in _kinds(spot))
 
 
-def _just_bound(spot: Spot) -> list[str]:
-    """What the statement before binds, or what this one stands in: a loop, a function with its parameters."""
+def _just_bound(spot: TemplateSite) -> list[str]:
+    """Return the names that the statement before binds, or else the loop or function around this one."""
     found, place = block(spot.source, spot.statement)
     above = found[place - 1] if place else spot.source.parents.get(spot.statement)
     target = above.target if isinstance(above, Loop) and not place and not isinstance(above, ast.While) else above
@@ -160,34 +163,34 @@ def _just_bound(spot: Spot) -> list[str]:
     return unique(bindings(target)) if target is not None and not isinstance(above, ast.While | ast.Try) else []
 
 
-def _parameters(spot: Spot) -> list[str]:
+def _parameters(spot: TemplateSite) -> list[str]:
     holder = spot.donors.holder
     return [name for name in (names_of(holder) if isinstance(holder, Definition) else ()) if name not in OBJECTS]
 
 
-def is_operator(spot: Spot) -> bool:
-    """Whether the function is an operator's method, `__eq__` or `__add__`, which may refuse what it does not know."""
+def is_operator(spot: TemplateSite) -> bool:
+    """Return whether the function is an operator's method like `__eq__` or `__add__`, which may reject other types."""
     holder = spot.donors.holder
     name = getattr(holder, "name", "")
     return isinstance(holder, Definition) and name[:2] == name[-2:] == "__" and len(holder.args.args) == 2
 
 
-def _kinds(spot: Spot) -> list[str]:
-    """Types that the file asks for with `isinstance`, the most frequent first; for an operator its own class first."""
+def _kinds(spot: TemplateSite) -> list[str]:
+    """Return the types that the file checks with `isinstance`, most frequent first; an operator's own class first."""
     within = owner(spot.source, spot.statement)
     own = [within.name] if within is not None and is_operator(spot) else []
     return unique([*own, *_asked(spot.source)])[:MOST_KINDS]
 
 
-@kept
+@cache_by_first
 def _asked(source: Source) -> list[str]:
     calls = [node for node in source.parents if isinstance(node, ast.Call) and len(node.args) == 2]
     named = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "isinstance"]
     return [text for text, _ in Counter(source.text(node.args[1]) for node in named).most_common() if short(text)]
 
 
-def _defaults(spot: Spot) -> Iterator[tuple[str, str]]:
-    """Parameters with what they are where they were not given."""
+def _defaults(spot: TemplateSite) -> Iterator[tuple[str, str]]:
+    """Yield parameters with their defaults."""
     holder = spot.donors.holder
     if isinstance(holder, Definition):
         plain = holder.args.posonlyargs + holder.args.args
@@ -200,12 +203,12 @@ def _defaults(spot: Spot) -> Iterator[tuple[str, str]]:
                 yield one.arg, spot.text(value)
 
 
-def returns_value(spot: Spot) -> bool:
-    """Whether the function may give something back: it does so elsewhere, or has no `return` at all and no `yield`."""
+def returns_value(spot: TemplateSite) -> bool:
+    """Return whether the function may return a value: it does so elsewhere, or has neither `return` nor `yield`."""
     return _returns_value(spot.donors.holder)
 
 
-@kept
+@cache_by_first
 def _returns_value(holder: ast.AST) -> bool:
     nodes = list(ast.walk(holder))
     returned = [node for node in nodes if isinstance(node, ast.Return)]
@@ -213,17 +216,17 @@ def _returns_value(holder: ast.AST) -> bool:
     return not made and (not returned or any(node.value is not None for node in returned))
 
 
-def turned_words(text: str) -> Iterator[str]:
-    """A text with the words of one side of a thing changed for those of the other, wherever they stand."""
+def opposite_texts(text: str) -> Iterator[str]:
+    """Yield a text with each word of TURNS that it contains replaced by its opposite, in all places."""
     there = {part for word in words(text) for part in word.split("_")}
     for one, other in TURNS:
         for old, new in ((one, other), (other, one)):
             if old in there:
-                yield reworded(text, partial(_other_side, old=old, new=new))
+                yield change_words(text, partial(_other_side, old=old, new=new))
 
 
-def with_word(text: str, old: str, new: str) -> str:
-    """A text with a word, whatever underscores are before it, changed throughout: names, attributes, keywords."""
+def replace_word(text: str, old: str, new: str) -> str:
+    """Replace a word throughout a text, in names, attributes and keywords, whatever underscores are around it."""
 
     def change(word: str) -> str:
         if word.strip("_") != old.strip("_"):
@@ -231,24 +234,24 @@ def with_word(text: str, old: str, new: str) -> str:
         changed = word.replace(old.strip("_"), new.strip("_"))
         return new if keyword.iskeyword(changed) else changed
 
-    return reworded(text, change)
+    return change_words(text, change)
 
 
 def words(text: str) -> list[str]:
-    """The words of a text of Python in their order, those in its strings too."""
+    """Return the words of a Python text in order, including those in its strings."""
     return [part for part, is_word in _parts(text) if is_word]
 
 
-def reworded(text: str, change: Callable[[str], str]) -> str:
-    """A text of Python with its words changed: not what says of which kind a string is, nor what holds escapes."""
+def change_words(text: str, change: Callable[[str], str]) -> str:
+    """Change the words of a Python text, except string prefixes and strings with escapes."""
     return "".join(change(part) if is_word else part for part, is_word in _parts(text))
 
 
 @lru_cache(maxsize=4_096)
 def _parts(text: str) -> tuple[tuple[str, bool], ...]:
-    """A text in pieces, each with whether it is a word that may be changed; all in one where it has no tokens.
+    """Split a text into pieces, each with whether it is a word that may be changed; one piece if it has no tokens.
 
-    In parentheses indentation counts for nothing, so it may be a part of a block.
+    The text is tokenized in parentheses, where indentation does not matter, so it may be a part of a block.
     """
     starts = [0, -1, *(found.end() for found in re.finditer("\n", text))]
     found: list[tuple[str, bool]] = []
@@ -272,14 +275,14 @@ def _name(name: str) -> Iterator[tuple[str, bool]]:
 
 
 def _literal(literal: str) -> Iterator[tuple[str, bool]]:
-    """The pieces of a string."""
+    """Yield the pieces of a string literal."""
     body = literal.lstrip("rRbBfFuU")
     yield literal[: len(literal) - len(body)], False
     yield from _string_text(body)
 
 
 def _string_text(text: str) -> Iterator[tuple[str, bool]]:
-    """The pieces of the text of a string, or of an f-string outside its braces."""
+    """Yield the pieces of the text of a string, or of an f-string outside its braces."""
     if "\\" in text:
         yield text, False
         return
@@ -296,7 +299,7 @@ _PIECES = {"NAME": _name, "STRING": _literal, "FSTRING_MIDDLE": _string_text}
 
 
 def _filled(signature: Signature, there: list[str], idle: set[str]) -> Iterator[tuple[float, str]]:
-    """Argument lists with how well they are fed: 1 for a parameter's own name, 1 more where nothing else reads it."""
+    """Yield argument lists with a score: 1 for each parameter's own name, 1 more if nothing else reads that name."""
     positional = list(signature.positional)
     needed, rest = positional[: signature.required], positional[signature.required :]
     strange = [name for name in needed if name not in there]
@@ -325,6 +328,6 @@ def _alike(one: str, other: str) -> float:
     return SequenceMatcher(None, one.strip("_"), other.strip("_"), autojunk=False).ratio()
 
 
-def near(wanted: str, texts: Iterable[str]) -> list[str]:
-    """Texts by how alike they are to a name."""
+def sort_by_similarity(wanted: str, texts: Iterable[str]) -> list[str]:
+    """Sort texts by their similarity to a name."""
     return sorted(texts, key=lambda text: -_alike(wanted, text))

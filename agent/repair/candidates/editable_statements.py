@@ -1,4 +1,4 @@
-"""The statements that may be edited, the most suspected first."""
+"""The statements that may be edited, the most suspicious first."""
 
 from __future__ import annotations
 
@@ -6,38 +6,37 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aci.candidates import Function
-from agent.repair.source import Definition, Source, header, statements
-from agent.repair.suspects import Suspect
-from agent.repair.weights import Weights
+from aci.repair.candidate_evaluator import FunctionSpan
+from agent.repair.analysis.source_file import Definition, Source, header, statements
+from agent.repair.analysis.suspicious_statements import Suspect
+from agent.repair.candidates.template_weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A statement with its suspicion and what holds it: the outermost function, or for one outside of functions a
-    module of that statement alone."""
+    """A statement with its suspicion and its holder: the outermost function, or a module of that statement alone."""
 
     suspicion: float
     source: Source
     statement: ast.stmt
     holder: ast.AST
-    function: Function | None
+    function: FunctionSpan | None
 
     @property
     def outside(self) -> bool:
-        """Whether it is a function's definition or a constant, outside of functions' bodies."""
+        """Whether it is a function's definition or a constant, so outside the body of a function."""
         return self.function is None or self.statement is self.holder
 
     def holds(self, edits: tuple[tuple[int, int, str], ...]) -> bool:
-        """Whether the edits stay inside the function; inside the statement for a definition or what is outside."""
+        """Return whether the edits stay inside the function, or inside the statement if that is outside a body."""
         if self.function is not None and not self.outside:
             return all(self.function.start <= start and end <= self.function.end for start, end, _ in edits)
         first, last = self.source.span(self.statement)
         return all(first <= start and end <= last and (start, end) != (first, first) for start, end, _ in edits)
 
 
-def places(sources: Sequence[Source], suspects: Sequence[Suspect], weights: Weights) -> list[Place]:
-    """Statements of suspected functions, their definitions (default values), and the constants that they read."""
+def editable_places(sources: Sequence[Source], suspects: Sequence[Suspect], weights: Weights) -> list[Place]:
+    """Return statements of suspected functions, their definitions (default values), and the constants they read."""
     found = [place for source in sources for place in _of(source, suspects, weights)]
     return sorted(found, key=lambda place: -place.suspicion)
 
@@ -67,7 +66,7 @@ def _of(source: Source, suspects: Sequence[Suspect], weights: Weights) -> Iterat
 
 
 def _lines(statement: ast.stmt) -> Iterator[int]:
-    """The lines that are a statement's own, those of its handlers of exceptions and cases too."""
+    """Yield the lines of a statement itself and of its exception handlers and cases, without their bodies."""
     yield from header(statement)
     for handler in getattr(statement, "handlers", ()):
         yield handler.lineno
@@ -76,7 +75,7 @@ def _lines(statement: ast.stmt) -> Iterator[int]:
 
 
 def _constants(node: ast.AST) -> Iterator[ast.stmt]:
-    """Assignments at the level of the module and of classes, branches (`if`, `try`) included."""
+    """Yield assignments at the module and class level, including those in branches (`if`, `try`)."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Assign | ast.AnnAssign):
             yield child

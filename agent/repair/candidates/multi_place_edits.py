@@ -1,7 +1,7 @@
-"""Repairs of two places: two likely edits together, and the same change in every place like the first.
+"""Repairs of several places: two likely edits together, and the same change in every similar place.
 
-Where one line is wrong, a line like it often is too (a name mixed up throughout, a bound forgotten on both sides):
-such twins come first. Other pairs are tried by the product of what their parts seemed worth, near ones before far ones.
+If one line is wrong, similar lines often are too (a name confused throughout, a bound forgotten on both sides). Such
+twins come first. Other pairs are ordered by the product of their parts' scores, with neighbours preferred.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from aci.candidates import Candidate, Function
-from agent.repair.parsing import expression, is_expression
-from agent.repair.source import Source
+from aci.repair.candidate_evaluator import Candidate, FunctionSpan
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.syntax_trees import is_expression, parse_expression
 
 TWIN = 0.5
-"""What a twin is worth beside its first half alone."""
+"""Factor for the score of a twin, relative to its first part alone."""
 NEAR, SAME_FUNCTION, SAME_FILE = 1.0, 0.6, 0.2
-"""What a pair is worth by where its parts stand: on one line or the next, in one function, in one file."""
+"""Factors for a pair whose parts are on the same or the next line, in one function, in one file."""
 MOST_TWINS = 8
 SPACE = (tokenize.ENCODING, tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
 TARGET = ast.Name | ast.Attribute | ast.Subscript
 Placed = ast.stmt | ast.expr | ast.ExceptHandler | ast.arg | ast.keyword | ast.alias | ast.pattern
 
 
-class Pairs:
-    """Makes candidates of two places of single ones, for one search. What it reads off the sources it keeps."""
+class MultiPlaceEdits:
+    """Combines single candidates into candidates of several places, for one search. Data on the sources is cached."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._texts = {source.path: source for source in sources}
         self._tokens: dict[str, _Tokens] = {}
 
     def of(self, singles: Sequence[Candidate], known: int = 0) -> Iterator[Candidate]:
-        """Candidates of two places, best first; `singles` are given best first, with scores.
+        """Yield candidates of several places, best first. `singles` must be sorted, best first, with scores.
 
-        Lazy: the next pair is made when it is asked for, whatever the number of singles. Pairs of the first `known`
-        alone are left out: they were asked for before.
+        Each pair is made on demand, whatever the number of singles. Pairs within the first `known` singles are left
+        out, since an earlier call yielded them.
         """
         return heapq.merge(self._twins(singles[known:]), _products(singles, known), key=lambda one: -one.score)
 
     def _twins(self, singles: Sequence[Candidate]) -> Iterator[Candidate]:
-        """The same replacement wherever the same old text stands, in the function and then in the file."""
+        """Yield each replacement applied to all places with the same old text in the function, or else in the file."""
         for one in singles:
             source = self._texts.get(one.path)
             if source is None or len(one.edits) != 1:
@@ -58,7 +58,7 @@ class Pairs:
 
 
 class _Tokens:
-    """The tokens of a file, and the part of the syntax tree that each stands in."""
+    """The tokens of a file, and the syntax node that contains each."""
 
     def __init__(self, source: Source) -> None:
         self.source, self.data, self.parents = source, source.data, source.parents
@@ -69,8 +69,8 @@ class _Tokens:
         self.exact = {span: node for node, span in spans.items()}
         self.within = dict(_innermost(sorted(self.ends), spans))
 
-    def like(self, start: int, end: int, text: str, function: Function | None) -> list[tuple[int, int]]:
-        """Where the same tokens stand in the same role in the function, or the file, so that `text` may stand there."""
+    def like(self, start: int, end: int, text: str, function: FunctionSpan | None) -> list[tuple[int, int]]:
+        """Return the spans in the function, or the file, with the same tokens in a role that allows `text` there."""
         old = self.data[start:end]
         if not old or start not in self.ends or end not in self.last or old == b"=":
             return []
@@ -86,16 +86,17 @@ class _Tokens:
         return found
 
     def put(self, start: int, end: int, text: str) -> tuple[tuple[int, int, str], ...]:
-        """The edit there, in parentheses where its place asks for them."""
+        """Return the edit, with parentheses if the position needs them."""
         node = self.exact.get((start, end))
         if isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
             return self.source.replace(node, text).edits
         return ((start, end, text),)
 
     def _role(self, start: int, end: int, text: str) -> tuple[object, ...]:
-        """What stands there in the tree: a value, what is written to, or some words of a node of a kind.
+        """Return the role of a span in the tree: a value, an assignment target, or part of a node of some kind.
 
-        What can be written to may take the place of both. Nothing may where a value stands and `text` is none.
+        A text that can be a target can replace values and targets. If the span is an expression and `text` is not, the
+        role is empty and nothing can be replaced.
         """
         node = self.exact.get((start, end))
         if node is None:
@@ -103,12 +104,12 @@ class _Tokens:
         if not is_expression(text):
             return ()
         walrus = isinstance(self.parents[node], ast.NamedExpr) and isinstance(getattr(node, "ctx", None), ast.Store)
-        free = isinstance(node, TARGET) and isinstance(expression(text), ast.Name if walrus else TARGET)
+        free = isinstance(node, TARGET) and isinstance(parse_expression(text), ast.Name if walrus else TARGET)
         return type(node), free or type(getattr(node, "ctx", None))
 
 
 def _tokens(source: Source) -> Iterator[tuple[int, int]]:
-    """The first byte of each token and the byte after its last."""
+    """Yield the first byte of each token and the byte after its last."""
     for token in tokenize.tokenize(io.BytesIO(source.data).readline):
         if token.type not in SPACE and token.string:
             (line, column), text = token.start, token.line
@@ -121,7 +122,7 @@ def _end(source: Source, node: Placed) -> int:
 
 
 def _innermost(tokens: list[int], spans: dict[Placed, tuple[int, int]]) -> Iterator[tuple[int, ast.AST]]:
-    """For each token the innermost node that it stands in."""
+    """Yield each token with the innermost node that contains it."""
     waiting = sorted(spans.items(), key=lambda item: (item[1][0], -item[1][1]))[::-1]
     around: list[tuple[int, ast.AST]] = []
     for token in tokens:
@@ -136,7 +137,7 @@ def _innermost(tokens: list[int], spans: dict[Placed, tuple[int, int]]) -> Itera
             yield token, around[-1][1]
 
 
-def _twin(one: Candidate, edits: list[tuple[int, int, str]], function: Function | None) -> Candidate:
+def _twin(one: Candidate, edits: list[tuple[int, int, str]], function: FunctionSpan | None) -> Candidate:
     words = f"{one.description}, in all {len(edits)} places"
     return replace(
         one, edits=tuple(edits), description=words, function=function, score=TWIN * one.score, template="twin"
@@ -144,8 +145,10 @@ def _twin(one: Candidate, edits: list[tuple[int, int, str]], function: Function 
 
 
 def _products(singles: Sequence[Candidate], known: int) -> Iterator[Candidate]:
-    """Pairs by the product of scores. Row i holds the pairs of single i with later ones, which only get worse, from
-    `known` on."""
+    """Yield pairs by the product of scores.
+
+    Row i holds the pairs of single i with later singles from `known` on, whose scores decrease.
+    """
     if len(singles) <= max(1, known):
         return
     top = max(one.score for one in singles) or 1.0
@@ -168,12 +171,12 @@ def _products(singles: Sequence[Candidate], known: int) -> Iterator[Candidate]:
 
 
 def _bound(singles: Sequence[Candidate], row: int, column: int, top: float) -> float:
-    """What a pair is worth at most."""
+    """Return the highest possible score of a pair."""
     return NEAR * singles[row].score * singles[column].score / top
 
 
 def _joined(one: Candidate, other: Candidate, top: float) -> Candidate | None:
-    """Both edits in one, or None where they are of two files, touch, or would make each other void."""
+    """Join both edits into one candidate, or return None if they are of different files or touch."""
     if one.path != other.path or _touch(one, other):
         return None
     same = one.function == other.function

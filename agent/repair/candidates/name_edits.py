@@ -1,16 +1,18 @@
-"""Edits that several templates make, and how alike names are."""
+"""Edits that several templates make, and similarity of names."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
 
-from agent.repair.source import Draft
-from agent.repair.spot import Spot
+from agent.repair.analysis.source_file import Draft
+from agent.repair.candidates.template_site import TemplateSite
 
 
-def without(spot: Spot, holder: ast.expr, parts: Sequence[ast.expr | ast.keyword], place: int) -> Draft | None:
-    """The call or display without one of its parts and the comma beside it."""
+def removal_draft(
+    spot: TemplateSite, holder: ast.expr, parts: Sequence[ast.expr | ast.keyword], place: int
+) -> Draft | None:
+    """Return the edit that removes a part of a call or display, and the comma beside it."""
     spans = [_whole(spot, one) for one in parts]
     start, end = spans[place]
     if place + 1 < len(spans):
@@ -20,27 +22,27 @@ def without(spot: Spot, holder: ast.expr, parts: Sequence[ast.expr | ast.keyword
     text = spot.source.data[start:end]
     before = text.count(b"(") - text.count(b")")
     what = spot.source.data[slice(*spans[place])].decode()
-    return Draft(f"take `{what}` out of `{spot.text(holder)[:60]}`", ((start, end, ""),)) if before == 0 else None
+    return Draft(f"remove `{what}` from `{spot.text(holder)[:60]}`", ((start, end, ""),)) if before == 0 else None
 
 
-def _whole(spot: Spot, part: ast.expr | ast.keyword) -> tuple[int, int]:
-    """Where a part begins and ends, its name or stars included."""
+def _whole(spot: TemplateSite, part: ast.expr | ast.keyword) -> tuple[int, int]:
+    """Return where a part begins and ends, including its name or stars."""
     if isinstance(part, ast.keyword):
         line = spot.source.position(part.lineno, part.col_offset)
         return line, spot.source.span(part.value)[1]
     return spot.source.span(part)
 
 
-def renamed_attribute(spot: Spot, node: ast.Attribute, name: str) -> Draft:
-    """The attribute with another name, what stands before it as it is."""
+def renamed_attribute(spot: TemplateSite, node: ast.Attribute, name: str) -> Draft:
+    """Return the edit that renames an attribute and keeps the expression before it."""
     end = spot.source.span(node)[1]
     value = spot.text(node.value)
     edit = (end - len(node.attr.encode()), end, name)
     return Draft(f"replace `{value}.{node.attr}` by `{value}.{name}`", (edit,))
 
 
-def alike(one: str, other: str) -> int:
-    """How many letters two names share at the start or at the end, whichever is more."""
+def shared_letters(one: str, other: str) -> int:
+    """Return how many letters two names share at the start or at the end, whichever is more."""
     shorter = min(len(one), len(other))
     head = next((at for at in range(shorter) if one[at] != other[at]), shorter)
     tail = next((at for at in range(shorter) if one[-1 - at] != other[-1 - at]), shorter)

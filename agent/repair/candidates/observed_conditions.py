@@ -1,7 +1,8 @@
-"""Conditions that are worth a try at a statement, by what they were on arrival there in the tests.
+"""Ranking of conditions for a statement, by the values they had each time the tests reached it (an arrival).
 
-A condition that changes nothing in any failing test cannot mend it, and of those that are alike on every arrival one
-is enough at first. Arrivals are observed up to a limit, so what seems useless is put last and not left out.
+A condition that changes nothing in any failing test cannot fix it. Of conditions with the same value on every arrival,
+only the first is tried early. Only a limited number of arrivals is observed, so conditions that seem useless come last
+instead of being left out.
 """
 
 from __future__ import annotations
@@ -9,29 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from aci.probing import Truth
-from agent.repair.spot import Spot
+from aci.repair.condition_probes import ConditionTruth
+from agent.repair.candidates.template_site import TemplateSite
 
 ALIKE, USELESS = 0.3, 0.05
-"""How much less likely a condition is that was like an earlier one, or that changes nothing in a failing test."""
+"""Factors for a condition that has the same values as an earlier one, or that changes nothing in a failing test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A text to put in, and what was there and would be there instead on each arrival, where both are known."""
+    """A text to insert, with the values before and after the edit on each arrival, if both are known."""
 
     text: str
-    before: Truth | None = None
-    after: Truth | None = None
+    before: ConditionTruth | None = None
+    after: ConditionTruth | None = None
 
 
-def known(spot: Spot, texts: Iterable[str]) -> Mapping[str, Truth]:
-    """What is known of conditions at a statement; empty where nothing was probed."""
+def probed_values(spot: TemplateSite, texts: Iterable[str]) -> Mapping[str, ConditionTruth]:
+    """Return the probed values of conditions at a statement; empty if nothing was probed."""
     return spot.probe(list(dict.fromkeys(texts))) if spot.probe is not None else {}
 
 
-def weighed(options: Iterable[Option]) -> Iterator[tuple[str, float]]:
-    """Texts with how likely each is beside the others, those that tell something new first, else in their order."""
+def rank_options(options: Iterable[Option]) -> Iterator[tuple[str, float]]:
+    """Yield each text with its relative likelihood. Texts with new values come first, otherwise the order is kept."""
     seen: set[str] = set()
     later: list[tuple[str, float]] = []
     for option in options:
@@ -47,32 +48,32 @@ def weighed(options: Iterable[Option]) -> Iterator[tuple[str, float]]:
     yield from sorted(later, key=lambda one: -one[1])
 
 
-def never(truth: Truth | None) -> Truth | None:
-    """What `False` would be on the same arrivals."""
-    return truth and Truth("0" * len(truth.failing), "0" * len(truth.passing))
+def values_of_false(truth: ConditionTruth | None) -> ConditionTruth | None:
+    """Return the values of `False` on the same arrivals."""
+    return truth and ConditionTruth("0" * len(truth.failing), "0" * len(truth.passing))
 
 
-def negated(truth: Truth | None) -> Truth | None:
+def negated(truth: ConditionTruth | None) -> ConditionTruth | None:
     turn = str.maketrans("01", "10")
-    return truth and Truth(truth.failing.translate(turn), truth.passing.translate(turn))
+    return truth and ConditionTruth(truth.failing.translate(turn), truth.passing.translate(turn))
 
 
-def with_or(left: Truth | None, right: Truth | None) -> Truth | None:
-    """What `left or right` is on each arrival."""
+def with_or(left: ConditionTruth | None, right: ConditionTruth | None) -> ConditionTruth | None:
+    """Return the values of `left or right` on each arrival."""
     return _joined(left, right, "1")
 
 
-def with_and(left: Truth | None, right: Truth | None) -> Truth | None:
-    """What `left and right` is on each arrival."""
+def with_and(left: ConditionTruth | None, right: ConditionTruth | None) -> ConditionTruth | None:
+    """Return the values of `left and right` on each arrival."""
     return _joined(left, right, "0")
 
 
-def _joined(left: Truth | None, right: Truth | None, decided: str) -> Truth | None:
-    """The right side counts only where the left one has not decided or raised."""
+def _joined(left: ConditionTruth | None, right: ConditionTruth | None, decided: str) -> ConditionTruth | None:
+    """Combine two sides. The right one counts only where the left one neither decides nor raises."""
     if left is None or right is None or len(left.failing) != len(right.failing):
         return None
 
     def join(one: str, other: str) -> str:
         return "".join(a if a in (decided, "!") else b for a, b in zip(one, other, strict=False))
 
-    return Truth(join(left.failing, right.failing), join(left.passing, right.passing))
+    return ConditionTruth(join(left.failing, right.failing), join(left.passing, right.passing))

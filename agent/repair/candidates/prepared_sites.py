@@ -1,4 +1,4 @@
-"""Places made ready for templates: with what may be put into them, what is known of types and of conditions."""
+"""Preparation of places for templates: adds ingredients for edits, types and values of conditions."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import ast
 from collections.abc import Sequence
 from functools import cached_property, partial
 
-from aci.probing import Prober
-from aci.spectrum import Spectrum
-from agent.repair.donors import Donors
-from agent.repair.library import Library
-from agent.repair.places import Place
-from agent.repair.snippets import Snippets
-from agent.repair.source import Source
-from agent.repair.spot import Spot
+from aci.repair.condition_probes import ConditionProber
+from aci.repair.spectrum import Spectrum
+from agent.repair.analysis.callable_library import Library
+from agent.repair.analysis.code_snippets import Snippets
+from agent.repair.analysis.donor_code import Donors
+from agent.repair.analysis.source_file import Source
+from agent.repair.candidates.editable_statements import Place
+from agent.repair.candidates.template_site import TemplateSite
 
 
-class Spots:
-    """What the spots of one search share. `hints` are texts of constants that tests or the issue speak of, `awaited`
-    the names of exceptions that failing tests wait for in vain."""
+class TemplateSites:
+    """The data that the sites of one search share.
+
+    `hints` are texts of constants in the tests or the issue. `awaited` are the names of exceptions that failing tests
+    expect and that were not raised.
+    """
 
     def __init__(
         self,
         sources: Sequence[Source],
         spectrum: Spectrum,
-        prober: Prober | None = None,
+        prober: ConditionProber | None = None,
         hints: Sequence[str] = (),
         awaited: tuple[str, ...] = (),
     ) -> None:
@@ -37,10 +40,12 @@ class Spots:
     def library(self) -> Library:
         return Library(self.sources, self.hints)
 
-    def at(self, place: Place) -> Spot:
+    def at(self, place: Place) -> TemplateSite:
         if place.holder not in self._donors:
             self._donors[place.holder] = Donors(place.source, place.holder, self.library, self.spectrum.types)
         probe = None
         if self.prober is not None and not place.outside:
             probe = partial(self.prober.truths, place.source.path, place.statement.lineno)
-        return Spot(place.source, self._donors[place.holder], place.statement, self.snippets, probe, self.awaited)
+        return TemplateSite(
+            place.source, self._donors[place.holder], place.statement, self.snippets, probe, self.awaited
+        )

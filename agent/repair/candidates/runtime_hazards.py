@@ -1,14 +1,14 @@
-"""When a statement would go wrong: conditions made from what it does itself (index, key, divide, look into)."""
+"""Conditions on which a statement would fail, derived from its own operations (index, key, division, attribute)."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.repair.donors import short
-from agent.repair.parsing import expression, is_expression
-from agent.repair.reading import unique
-from agent.repair.spot import Spot
+from agent.repair.analysis.donor_code import short
+from agent.repair.analysis.name_usage import unique
+from agent.repair.analysis.syntax_trees import is_expression, parse_expression
+from agent.repair.candidates.template_site import TemplateSite
 
 FAILURES: dict[str, tuple[str, ...]] = {
     "Subscript": ("KeyError", "IndexError"),
@@ -20,22 +20,22 @@ FAILURES: dict[str, tuple[str, ...]] = {
     "index": ("ValueError",),
     "open": ("OSError",),
 }
-"""What the kinds of expressions, and calls by name, raise."""
+"""The exceptions that kinds of expressions, and calls by name, raise."""
 
 
-def hazards(spot: Spot) -> list[str]:
-    """Conditions on which an expression of the statement has no good value, those of the innermost last."""
+def hazards(spot: TemplateSite) -> list[str]:
+    """Return conditions on which an expression of the statement fails, those of the innermost expression last."""
     found: list[str] = []
     for node in spot.nodes:
         found += _of(spot, node)
     return [text for text in unique(found) if short(text)]
 
 
-def turned(condition: str) -> str:
-    """The opposite of a condition, as one would write it."""
+def negate_condition(condition: str) -> str:
+    """Return the negation of a condition, in its usual form."""
     if not is_expression(condition):
         return f"not ({condition})"
-    node = expression(condition)
+    node = parse_expression(condition)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return condition.removeprefix("not ").strip()
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
@@ -52,8 +52,8 @@ def turned(condition: str) -> str:
 OPPOSITES = (("is not", "is"), ("not in", "in"), ("==", "!="), ("<=", ">"), (">=", "<"))
 
 
-def raised(spot: Spot) -> list[str]:
-    """Exceptions that the statement's expressions raise, the likeliest first."""
+def possible_exceptions(spot: TemplateSite) -> list[str]:
+    """Return exceptions that the statement's expressions may raise, the likeliest first."""
     found: list[str] = []
     for node in spot.nodes:
         if isinstance(node, ast.Call):
@@ -63,7 +63,7 @@ def raised(spot: Spot) -> list[str]:
     return unique(found)
 
 
-def _of(spot: Spot, node: ast.AST) -> Iterator[str]:
+def _of(spot: TemplateSite, node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice | ast.Tuple):
         value, key = spot.text(node.value), spot.text(node.slice)
         constant = isinstance(node.slice, ast.Constant | ast.UnaryOp)

@@ -1,4 +1,4 @@
-"""The place that a template works on, and what a template yields."""
+"""A template's site: the statement that it works on, with the ingredients for edits."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from aci.probing import Truth
-from agent.repair.binding import captured
-from agent.repair.donors import OBJECTS, Donors, short
-from agent.repair.reading import names_of, unique
-from agent.repair.scope import INDEXED, ITERABLE, NUMBER, UNKNOWN, Kinds, Scope
-from agent.repair.snippets import Snippets, raises
-from agent.repair.source import Draft, Source, own
+from aci.repair.condition_probes import ConditionTruth
+from agent.repair.analysis.code_snippets import Snippets, raise_statements
+from agent.repair.analysis.donor_code import OBJECTS, Donors, short
+from agent.repair.analysis.name_bindings import captured_names
+from agent.repair.analysis.name_usage import names_of, unique
+from agent.repair.analysis.source_file import Draft, Source, own_nodes
+from agent.repair.analysis.value_types import INDEXED, ITERABLE, NUMBER, UNKNOWN, Kinds, Scope
 
 Drafts = Iterator[Draft | None]
 ODD = 0.15
-"""The weight of a draft whose type does not fit, for all that was seen."""
+"""The weight of a draft whose type does not fit the observed types."""
 MEMBERSHIP = ast.In | ast.NotIn
 TAKES: dict[str, Kinds] = {
     **dict.fromkeys(("len", "sum", "any", "all", "sorted", "enumerate", "iter", "reversed", "zip"), ITERABLE),
@@ -26,50 +26,50 @@ TAKES: dict[str, Kinds] = {
 
 
 @dataclass
-class Spot:
-    """A statement and what may be put into it."""
+class TemplateSite:
+    """A statement and the ingredients for its edits."""
 
     source: Source
     donors: Donors
     statement: ast.stmt
     snippets: Snippets | None = None
-    """Statements of the repository, from which some may be borrowed."""
-    probe: Callable[[Sequence[str]], Mapping[str, Truth]] | None = None
-    """What conditions are on arrival at the statement in the tests; it knows of none that calls or is not reached."""
+    """Statements of the repository that may be reused here."""
+    probe: Callable[[Sequence[str]], Mapping[str, ConditionTruth]] | None = None
+    """Returns the values of conditions when the tests reach the statement; none for conditions with calls."""
 
     awaited: tuple[str, ...] = ()
-    """Names of the exceptions that failing tests wait for in vain."""
+    """Names of the exceptions that failing tests expect and that were not raised."""
 
     def __post_init__(self) -> None:
         self.donors = self.donors.at(self.statement)
 
     @property
     def scope(self) -> Scope:
-        """What is known of types."""
+        """What is known about types."""
         return self.donors.scope
 
     @cached_property
     def indent(self) -> str:
-        """What blocks are indented by here."""
+        """The indentation of blocks here."""
         return self.source.unit(self.statement)
 
     @cached_property
     def refusals(self) -> list[str]:
-        """What may be raised here, as statements."""
-        return raises(self.source, self.donors.holder, self.awaited)
+        """The `raise` statements that may be inserted here."""
+        return raise_statements(self.source, self.donors.holder, self.awaited)
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        return own(self.statement)
+        return own_nodes(self.statement)
 
     @cached_property
     def values(self) -> list[ast.expr]:
-        """Expressions that are read, those that name what is called left out."""
+        """Expressions that are read, except those that name a called function."""
         return [node for node in self.nodes if isinstance(node, ast.expr) and self._is_value(node)]
 
     @cached_property
     def tests(self) -> list[ast.expr]:
-        """Expressions whose truth is asked for."""
+        """Expressions that are used as conditions."""
         found: list[ast.expr] = []
         for node in [self.statement, *self.nodes]:
             if isinstance(node, ast.If | ast.While | ast.IfExp | ast.Assert):
@@ -84,11 +84,11 @@ class Spot:
 
     @cached_property
     def expected(self) -> dict[ast.expr, Kinds]:
-        """What a value may be by its own kind and by what is done with it; nothing where that is not known."""
+        """The kinds that each value may have, by its own kind and by its use; empty if unknown."""
         return {node: self._expected(node) for node in self.values}
 
     def inner(self, node: ast.AST) -> list[str]:
-        """Names bound around a node by comprehensions, lambdas and cases of the statement, the innermost first."""
+        """Return names bound around a node by comprehensions, lambdas and cases of the statement, innermost first."""
         found: list[str] = []
         parent = self.source.parents.get(node)
         while parent is not None and not isinstance(parent, ast.stmt):
@@ -97,39 +97,40 @@ class Spot:
             elif isinstance(parent, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
                 found += [name for one in parent.generators for name in names_of(one)]
             elif isinstance(parent, ast.match_case):
-                found += captured(parent.pattern)
+                found += captured_names(parent.pattern)
             parent = self.source.parents.get(parent)
         return unique(found)
 
     def names(self, node: ast.AST) -> list[str]:
-        """Names that can be read in the place of a node, the nearest first."""
+        """Return names that can be read in the place of a node, nearest first."""
         return unique([*self.inner(node), *self.donors.names])
 
     def atoms(self, node: ast.AST) -> list[str]:
-        """Names and short expressions that can stand in the place of a node."""
+        """Return names and short expressions that can replace a node."""
         inner = self.inner(node)
         return unique([*inner, *self.donors.inner(inner), *self.donors.atoms]) if inner else self.donors.atoms
 
     def is_short(self, node: ast.expr) -> bool:
-        """Whether an expression is short enough to be put elsewhere."""
+        """Return whether an expression is short enough to be reused elsewhere."""
         return short(self.text(node))
 
     @cached_property
     def owner(self) -> str:
-        """The name of the class that the statement is in, or an empty text."""
+        """The name of the class that contains the statement, or ""."""
         node = self.source.parents.get(self.statement)
         while node is not None and not isinstance(node, ast.ClassDef):
             node = self.source.parents.get(node)
         return node.name if node is not None else ""
 
     def members(self, node: ast.expr) -> list[str]:
-        """Attributes and methods that the classes of a value are known to have."""
+        """Return the known attributes and methods of a value's classes."""
         classes = [self.owner] if isinstance(node, ast.Name) and node.id in OBJECTS else []
         classes += sorted(self.scope.kinds(node) - {self.owner})
         return unique(name for one in classes for name in self.donors.library.members.get(one, ()))
 
     def typed(self, node: ast.expr, texts: Iterable[str], odd: float = ODD) -> Drafts:
-        """The node replaced by each text; what is seen not to fit its place gets the weight `odd`, or goes with 0."""
+        """Replace the node by each text. A text of an unexpected kind gets the weight `odd`, or is left out if that is
+        0."""
         expected = self.expected.get(node, UNKNOWN)
         for text in texts:
             if self.scope.fits(text, expected):
@@ -147,7 +148,7 @@ class Spot:
         return not (isinstance(parent, ast.Call) and parent.func is node)
 
     def _expected(self, node: ast.expr) -> Kinds:
-        """The kinds of a value, and those that its place asks for; a place that takes anything adds nothing."""
+        """Return the kinds of a value and those that its use requires, if any."""
         kinds, asked = self.scope.kinds(node), self._asked(node)
         return kinds | asked if asked else kinds
 

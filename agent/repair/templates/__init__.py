@@ -1,1 +1,1 @@
-"""Templates: each a function of a `Spot` that yields drafts of edits, the likeliest first."""
+"""Templates: functions that yield drafts of edits for a `TemplateSite`, the likeliest first."""

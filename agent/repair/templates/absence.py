@@ -1,13 +1,13 @@
-"""Templates of what a value is asked for: whether it is None, empty, a marker of the module, of a type."""
+"""Templates for tests of a value: whether it is None, empty, a sentinel of the module, or of a type."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.repair.reading import in_turn, unique
-from agent.repair.source import bound, rank
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.name_usage import interleave, unique
+from agent.repair.analysis.source_file import parenthesize, rank
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 TYPES = ("str", "bytes", "int", "float", "bool", "list", "tuple", "dict", "set", "frozenset", "type")
 NOT, OPERAND, TEST = rank("not a"), rank("a | b"), rank("a or b")
@@ -15,7 +15,7 @@ ASKED = ast.Name | ast.Attribute | ast.Subscript | ast.Call
 MOST_MARKERS, MOST_CLASSES = 6, 24
 
 
-def truthiness(spot: Spot) -> Drafts:
+def truthiness(spot: TemplateSite) -> Drafts:
     """`x is not None` ↔ `x`, `x is None` ↔ `not x`, `len(x) == 0` ↔ `not x`, `x is None` → `x is MISSING`."""
     seen: set[ast.expr] = set()
     streams = []
@@ -23,16 +23,16 @@ def truthiness(spot: Spot) -> Drafts:
         if node not in seen:
             seen.add(node)
             streams.append(_asked(spot, node))
-    yield from in_turn(streams)
+    yield from interleave(streams)
 
 
-def _asked(spot: Spot, node: ast.expr) -> Drafts:
+def _asked(spot: TemplateSite, node: ast.expr) -> Drafts:
     for text in unique(_questions(spot, node)):
         yield spot.source.replace(node, text)
 
 
-def _questions(spot: Spot, node: ast.expr) -> Iterator[str]:
-    """The same question asked otherwise."""
+def _questions(spot: TemplateSite, node: ast.expr) -> Iterator[str]:
+    """Yield other forms of the same test."""
     if isinstance(node, ASKED):
         text = spot.text(node)
         yield from (f"{text} is not None", f"len({text}) > 0", f"{text} is not True")
@@ -49,38 +49,38 @@ def _questions(spot: Spot, node: ast.expr) -> Iterator[str]:
             wanted = positive if right != "True" else not positive
             inner = node.left.args[0] if isinstance(node.left, ast.Call) and left.startswith("len(") else node.left
             texts = unique([spot.text(inner), left])
-            yield from (one if wanted else f"not {bound(one, NOT)}" for one in texts)
-            yield f"{bound(left, OPERAND)} {'is not' if wanted else 'is'} None"
+            yield from (one if wanted else f"not {parenthesize(one, NOT)}" for one in texts)
+            yield f"{parenthesize(left, OPERAND)} {'is not' if wanted else 'is'} None"
         if of_identity:
             word = "is not" if positive else "is"
-            yield from (f"{bound(left, OPERAND)} {word} {one}" for one in _markers(spot) if one != right)
+            yield from (f"{parenthesize(left, OPERAND)} {word} {one}" for one in _markers(spot) if one != right)
 
 
-def _markers(spot: Spot) -> list[str]:
-    """Values of the module that stand for nothing: `MISSING = object()`, `_no_default`."""
+def _markers(spot: TemplateSite) -> list[str]:
+    """Return names that may be sentinels of the module: `MISSING = object()`, `_no_default`."""
     names = [name for name in spot.donors.globals if name.startswith("_") or name.isupper()]
     words = ("no", "miss", "default", "empty", "unset", "sentinel", "null", "undefined")
     likely = [name for name in names if any(word in name.lower() for word in words)]
     return unique([*likely, *names])[:MOST_MARKERS]
 
 
-def either(spot: Spot) -> Drafts:
-    """`x or d` ↔ `d if x is None else x`, or another marker than None."""
+def either(spot: TemplateSite) -> Drafts:
+    """`x or d` ↔ `d if x is None else x`, or with another sentinel than None."""
     for node in spot.values:
         if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or) and len(node.values) == 2:
-            value, other = (bound(spot.text(one), TEST + 1) for one in node.values)
+            value, other = (parenthesize(spot.text(one), TEST + 1) for one in node.values)
             for marker in ["None", *_markers(spot)]:
-                yield spot.source.replace(node, f"{other} if {bound(value, OPERAND)} is {marker} else {value}")
+                yield spot.source.replace(node, f"{other} if {parenthesize(value, OPERAND)} is {marker} else {value}")
         elif isinstance(node, ast.IfExp):
             parts = [spot.text(node.body), spot.text(node.orelse)]
             for value, other in (parts, parts[::-1]):
-                yield spot.source.replace(node, f"{bound(value, TEST)} or {bound(other, TEST + 1)}")
-            body, orelse = (bound(one, TEST) for one in parts)
+                yield spot.source.replace(node, f"{parenthesize(value, TEST)} or {parenthesize(other, TEST + 1)}")
+            body, orelse = (parenthesize(one, TEST) for one in parts)
             for test in unique(_questions(spot, node.test)):
                 yield spot.source.replace(node, f"{body} if {test} else {orelse}")
 
 
-def kind(spot: Spot) -> Drafts:
+def kind(spot: TemplateSite) -> Drafts:
     """`type(x) is T` ↔ `isinstance(x, T)`, `isinstance(x, T)` → `isinstance(x, (T, S))`, `isinstance(x, S)`."""
     for node in spot.nodes:
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.left, ast.Call):
@@ -93,7 +93,7 @@ def kind(spot: Spot) -> Drafts:
             yield from _kinds(spot, node)
 
 
-def _kinds(spot: Spot, node: ast.Call) -> Drafts:
+def _kinds(spot: TemplateSite, node: ast.Call) -> Drafts:
     if len(node.args) != 2:
         return
     value, wanted = spot.text(node.args[0]), node.args[1]

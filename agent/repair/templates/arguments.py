@@ -1,26 +1,26 @@
-"""Templates that give a call an argument more or one less."""
+"""Templates that add an argument to a call or remove one."""
 
 from __future__ import annotations
 
 import ast
 
-from agent.repair.donors import OBJECTS
-from agent.repair.edits import without
-from agent.repair.reading import in_turn, names_of, unique
-from agent.repair.source import Definition, Draft
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.donor_code import OBJECTS
+from agent.repair.analysis.name_usage import interleave, names_of, unique
+from agent.repair.analysis.source_file import Definition, Draft
+from agent.repair.candidates.name_edits import removal_draft
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 MOST_GIVEN = 12
 UNSURE = 0.3
-"""The weight of an argument for a call whose signature is not known."""
+"""The weight of an argument for a call with an unknown signature."""
 
 
-def argument_passed(spot: Spot) -> Drafts:
-    """A parameter that is not passed on: `f(a)` → `f(a, key=key)`, `f(a, key=self.key)`, `f(a, **options)`."""
-    yield from in_turn(_passed(spot, node) for node in _calls(spot))
+def argument_passed(spot: TemplateSite) -> Drafts:
+    """Pass on a parameter: `f(a)` → `f(a, key=key)`, `f(a, key=self.key)`, `f(a, **options)`."""
+    yield from interleave(_passed(spot, node) for node in _calls(spot))
 
 
-def _passed(spot: Spot, node: ast.Call) -> Drafts:
+def _passed(spot: TemplateSite, node: ast.Call) -> Drafts:
     given = {one.arg for one in node.keywords}
     names, signatures = spot.names(node), spot.donors.library.signatures(node.func)
     for keyword in _keywords(spot, node):
@@ -41,12 +41,12 @@ def _passed(spot: Spot, node: ast.Call) -> Drafts:
                 yield draft and draft.at(UNSURE / 3)
 
 
-def argument_copied(spot: Spot) -> Drafts:
-    """An argument that the same call has elsewhere in the file: `seek(0)` → `seek(0, END)`."""
-    yield from in_turn(_copied(spot, node) for node in _calls(spot))
+def argument_copied(spot: TemplateSite) -> Drafts:
+    """Add an argument that the same call has elsewhere in the file: `seek(0)` → `seek(0, END)`."""
+    yield from interleave(_copied(spot, node) for node in _calls(spot))
 
 
-def _copied(spot: Spot, node: ast.Call) -> Drafts:
+def _copied(spot: TemplateSite, node: ast.Call) -> Drafts:
     mine = [spot.text(one) for one in node.args]
     given = {one.arg for one in node.keywords}
     known = spot.donors.visible
@@ -61,12 +61,12 @@ def _copied(spot: Spot, node: ast.Call) -> Drafts:
                     yield _put(spot, node, place, spot.text(one))
 
 
-def argument_added(spot: Spot) -> Drafts:
-    """An argument that the signature has room for: a name or short expression at hand, a constant for a keyword."""
-    yield from in_turn(_added(spot, node) for node in _calls(spot))
+def argument_added(spot: TemplateSite) -> Drafts:
+    """Add an argument that the signature allows: a name or short expression in scope, or a constant for a keyword."""
+    yield from interleave(_added(spot, node) for node in _calls(spot))
 
 
-def _added(spot: Spot, node: ast.Call) -> Drafts:
+def _added(spot: TemplateSite, node: ast.Call) -> Drafts:
     signatures = spot.donors.library.signatures(node.func)
     room = any(one.open_end or len(one.positional) > len(node.args) for one in signatures)
     if (room or not signatures) and not node.keywords:
@@ -80,16 +80,16 @@ def _added(spot: Spot, node: ast.Call) -> Drafts:
             yield _appended(spot, node, f"{keyword}={value}")
 
 
-def argument_taken(spot: Spot) -> Drafts:
-    """An argument that is too much: taken out, keywords first."""
+def argument_taken(spot: TemplateSite) -> Drafts:
+    """Remove an argument, keywords first."""
     for node in _calls(spot):
         parts: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
         for place in range(len(parts) - 1, -1, -1):
-            yield without(spot, node, parts, place)
+            yield removal_draft(spot, node, parts, place)
 
 
-def _keywords(spot: Spot, node: ast.Call) -> list[str]:
-    """Parameters that a call leaves out, and keywords that calls of that name pass elsewhere."""
+def _keywords(spot: TemplateSite, node: ast.Call) -> list[str]:
+    """Return parameters that a call leaves out, and keywords that calls of that name pass elsewhere."""
     library = spot.donors.library
     signatures = library.signatures(node.func)
     left = [one for sign in signatures for one in (*sign.positional[len(node.args) :], *sign.keyword_only)]
@@ -99,7 +99,7 @@ def _keywords(spot: Spot, node: ast.Call) -> list[str]:
     return [one for one in unique([*left, *usual]) if one not in given]
 
 
-def _calls(spot: Spot) -> list[ast.Call]:
+def _calls(spot: TemplateSite) -> list[ast.Call]:
     return [node for node in spot.nodes if isinstance(node, ast.Call)]
 
 
@@ -107,19 +107,19 @@ def _names(node: ast.expr) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
-def _put(spot: Spot, node: ast.Call, place: int, text: str) -> Draft | None:
-    """An argument more, as the one at that place."""
+def _put(spot: TemplateSite, node: ast.Call, place: int, text: str) -> Draft | None:
+    """Insert an argument before the one at that place."""
     if place >= len(node.args):
         return _appended(spot, node, text) if not node.keywords else None
     start = spot.source.span(node.args[place])[0]
     before = spot.source.span(node.args[place - 1] if place else node.func)[1]
     if isinstance(node.args[place], ast.GeneratorExp) or spot.source.data[before:start].count(b"(") > (place == 0):
         return None
-    return Draft(f"give `{text}` to `{spot.text(node.func)}`", ((start, start, f"{text}, "),))
+    return Draft(f"pass `{text}` to `{spot.text(node.func)}`", ((start, start, f"{text}, "),))
 
 
-def _appended(spot: Spot, node: ast.Call, text: str) -> Draft | None:
-    """An argument more behind the others; nothing behind a generator without parentheses of its own."""
+def _appended(spot: TemplateSite, node: ast.Call, text: str) -> Draft | None:
+    """Append an argument; None after a generator without parentheses of its own."""
     data, end = spot.source.data, spot.source.span(node)[1] - 1
     last: list[ast.expr] = [*node.args, *(one.value for one in node.keywords)]
     position = scan = max((spot.source.span(one)[1] for one in last), default=end)
@@ -129,4 +129,4 @@ def _appended(spot: Spot, node: ast.Call, text: str) -> Draft | None:
     if position > end:
         return None
     joint = ", " if last else ""
-    return Draft(f"give `{text}` to `{spot.text(node.func)}`", ((position, position, joint + text),))
+    return Draft(f"pass `{text}` to `{spot.text(node.func)}`", ((position, position, joint + text),))

@@ -1,17 +1,17 @@
-"""Templates that change a call: what is called, with which arguments, around what."""
+"""Templates that change a call: its function, its arguments, or the expression it is around."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.repair.donors import OBJECTS
-from agent.repair.edits import alike, renamed_attribute
-from agent.repair.library import Signature
-from agent.repair.reading import in_turn, unique
-from agent.repair.scope import INDEXED, ITERABLE, NUMBER, TEXT, Kinds
-from agent.repair.source import ATOM, Draft, bound
-from agent.repair.spot import ODD, Drafts, Spot
+from agent.repair.analysis.callable_library import Signature
+from agent.repair.analysis.donor_code import OBJECTS
+from agent.repair.analysis.name_usage import interleave, unique
+from agent.repair.analysis.source_file import ATOM, Draft, parenthesize
+from agent.repair.analysis.value_types import INDEXED, ITERABLE, NUMBER, TEXT, Kinds
+from agent.repair.candidates.name_edits import renamed_attribute, shared_letters
+from agent.repair.candidates.template_site import ODD, Drafts, TemplateSite
 
 SIBLINGS = {
     "any": ("all",),
@@ -102,21 +102,21 @@ CONVERSIONS: dict[str, Kinds] = {
     "enumerate": ITERABLE,
     "type": frozenset(),
 }
-"""Calls that are put around a value, and what it must be for that; no kinds stand for anything."""
+"""Calls to put around a value, with the kinds that the value may have; an empty set means any."""
 CONTAINERS = ("list", "tuple", "set", "sorted", "iter", "frozenset", "sum", "max", "min", "any", "all", "zip", "map")
 MOST_CALLED = 30
 UNSURE = 0.3
-"""The weight of a call whose signature is not known."""
+"""The weight of a call with an unknown signature."""
 PARTED = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.ListComp | ast.GeneratorExp | ast.IfExp
 
 
-def callee(spot: Spot) -> Drafts:
-    """`f(x)` → `g(x)`, where `g` has a like meaning, or takes these arguments and is used in the file."""
+def callee(spot: TemplateSite) -> Drafts:
+    """`f(x)` → `g(x)`, where `g` has a similar meaning, or takes these arguments and is used in the file."""
     plain = [node for node in _calls(spot) if isinstance(node.func, ast.Name)]
-    yield from in_turn(_called(spot, node) for node in plain if node.func.id not in spot.donors.names)  # type: ignore[attr-defined]
+    yield from interleave(_called(spot, node) for node in plain if node.func.id not in spot.donors.names)  # type: ignore[attr-defined]
 
 
-def _called(spot: Spot, node: ast.Call) -> Drafts:
+def _called(spot: TemplateSite, node: ast.Call) -> Drafts:
     assert isinstance(node.func, ast.Name)
     name, library = node.func.id, spot.donors.library
     known = [*SIBLINGS.get(name, ())]
@@ -131,20 +131,20 @@ def _called(spot: Spot, node: ast.Call) -> Drafts:
                 yield draft if signatures or one in spot.donors.called else draft.at(UNSURE)
 
 
-def _shared(spot: Spot, name: str, other: str) -> int:
-    """How much two functions have in common: their parameters, then the letters of their names."""
+def _shared(spot: TemplateSite, name: str, other: str) -> int:
+    """Rate how much two functions have in common: their parameters, then the letters of their names."""
     functions = spot.donors.library.functions
     mine = {one for sign in functions.get(name, ()) for one in sign.parameters}
     theirs = {one for sign in functions.get(other, ()) for one in sign.parameters}
-    return 3 * len(mine & theirs) + alike(name, other)
+    return 3 * len(mine & theirs) + shared_letters(name, other)
 
 
-def method(spot: Spot) -> Drafts:
-    """`a.f(x)` → `a.g(x)`, a method of like meaning or of the same object that takes these arguments."""
-    yield from in_turn(_methods(spot, node) for node in _calls(spot) if isinstance(node.func, ast.Attribute))
+def method(spot: TemplateSite) -> Drafts:
+    """`a.f(x)` → `a.g(x)`, a method with a similar meaning, or one of the same object that takes these arguments."""
+    yield from interleave(_methods(spot, node) for node in _calls(spot) if isinstance(node.func, ast.Attribute))
 
 
-def _methods(spot: Spot, node: ast.Call) -> Drafts:
+def _methods(spot: TemplateSite, node: ast.Call) -> Drafts:
     called, library = node.func, spot.donors.library
     assert isinstance(called, ast.Attribute)
     known = [*SIBLINGS.get(called.attr, ())]
@@ -155,7 +155,9 @@ def _methods(spot: Spot, node: ast.Call) -> Drafts:
     anywhere = [] if members else [name for name in library.methods if not name.startswith("__")]
     groups = [(members, 1.0), (used, 1.0 if not members else UNSURE), (anywhere, UNSURE)]
     for names, weight in groups:
-        near = sorted((name for name in names if name != called.attr), key=lambda name: -alike(name, called.attr))
+        near = sorted(
+            (name for name in names if name != called.attr), key=lambda name: -shared_letters(name, called.attr)
+        )
         for name in [one for one in near if one not in known][:MOST_CALLED]:
             signatures = library.methods.get(name, [])
             if not signatures or any(_takes(sign, node) for sign in signatures):
@@ -168,12 +170,12 @@ def _takes(signature: Signature, node: ast.Call) -> bool:
     return signature.takes(len(node.args), [one.arg for one in node.keywords if one.arg])
 
 
-def _calls(spot: Spot) -> list[ast.Call]:
+def _calls(spot: TemplateSite) -> list[ast.Call]:
     return [node for node in spot.nodes if isinstance(node, ast.Call)]
 
 
-def swap(spot: Spot) -> Drafts:
-    """Two arguments, two operands, two elements of a display, or the branches of `x if c else y` change places."""
+def swap(spot: TemplateSite) -> Drafts:
+    """Swap two arguments, two operands, two elements of a display, or the branches of `x if c else y`."""
     for node in spot.nodes:
         parts: list[ast.expr] = []
         if isinstance(node, ast.Call):
@@ -197,7 +199,7 @@ def swap(spot: Spot) -> Drafts:
                     yield Draft(f"swap `{one}` and `{other}`", edits)
 
 
-def unwrap(spot: Spot) -> Drafts:
+def unwrap(spot: TemplateSite) -> Drafts:
     """`f(x)` → `x`, `x.m()` → `x`, `a + b` → `a` or `b`, `a and b` → `a` or `b`, `x[i]` → `x`."""
     for node in spot.values:
         for part in _parts(node):
@@ -219,14 +221,16 @@ def _parts(node: ast.expr) -> list[ast.expr]:
     return [node.value] if isinstance(node, ast.Subscript) else []
 
 
-def convert(spot: Spot) -> Drafts:
-    """`e` → `list(e)`, `str(e)`, `abs(e)` and other plain calls, those that the function or the file makes first;
-    `e` → `e.items()`, `e.copy()`, `e.strip()`."""
+def convert(spot: TemplateSite) -> Drafts:
+    """`e` → `list(e)`, `str(e)`, `abs(e)` and similar calls; `e` → `e.items()`, `e.copy()`, `e.strip()`.
+
+    Calls that the file makes often come first.
+    """
     streams = [_converted(spot, node) for node in spot.values if isinstance(node, PARTED)]
-    yield from in_turn(streams)
+    yield from interleave(streams)
 
 
-def _converted(spot: Spot, node: ast.expr) -> Drafts:
+def _converted(spot: TemplateSite, node: ast.expr) -> Drafts:
     text, kinds = spot.text(node), spot.scope.kinds(node)
     parent = spot.source.parents.get(node)
     around = parent.func.id if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) else ""
@@ -248,13 +252,13 @@ def _converted(spot: Spot, node: ast.expr) -> Drafts:
         known = name in spot.donors.library.methods or name in spot.donors.library.functions
         calls.insert(0, (".()", known or "callable" in kinds))
     for call, fits in dict(calls).items():
-        new = f"{call[:-1]}{text})" if not call.startswith(".") else bound(text, ATOM) + call.replace(".(", "(")
+        new = f"{call[:-1]}{text})" if not call.startswith(".") else parenthesize(text, ATOM) + call.replace(".(", "(")
         draft = spot.source.replace(node, new)
         yield draft if fits else draft.at(ODD)
 
 
-def nest(spot: Spot) -> Drafts:
-    """`e` → `f(e)` for a function of the file or of this statement, the other arguments as they are elsewhere."""
+def nest(spot: TemplateSite) -> Drafts:
+    """`e` → `f(e)` for a function called in this function or the file, with the other arguments of that call."""
     patterns = unique(_patterns(spot))
     nodes = [node for node in spot.values if isinstance(node, PARTED) and not isinstance(node, ast.GeneratorExp)]
     for pattern in patterns:
@@ -263,8 +267,8 @@ def nest(spot: Spot) -> Drafts:
             yield draft
 
 
-def _patterns(spot: Spot) -> Iterator[str]:
-    """Calls of the function with a hole in the place of one argument, and of the file's functions of one argument."""
+def _patterns(spot: TemplateSite) -> Iterator[str]:
+    """Yield calls with a hole for one argument: those in the function, and those of functions with one argument."""
     calls = [one for one in spot.donors.nodes if isinstance(one, ast.Call) and not one.keywords]
     for call in sorted(calls, key=lambda one: abs(one.lineno - spot.statement.lineno)):
         parts = [spot.text(one) for one in call.args]
@@ -283,13 +287,13 @@ def _patterns(spot: Spot) -> Iterator[str]:
             yield f"{owner}.{name}(\0)"
 
 
-def lookup(spot: Spot) -> Drafts:
+def lookup(spot: TemplateSite) -> Drafts:
     """`d[k]` ↔ `d.get(k)`, `d.get(k, default)`; `a.x` ↔ `getattr(a, "x", None)`."""
     for node in spot.values:
         if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice | ast.Tuple):
             kinds = spot.scope.kinds(node.value)
             if not kinds or "mapping" in kinds:
-                head, key = bound(spot.text(node.value), ATOM), spot.text(node.slice)
+                head, key = parenthesize(spot.text(node.value), ATOM), spot.text(node.slice)
                 for default in ("", ", []", ", 0", ", ''", ", {}", *(f", {one}" for one in spot.donors.plain[:4])):
                     yield spot.source.replace(node, f"{head}.get({key}{default})")
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "pop"):

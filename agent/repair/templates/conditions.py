@@ -7,27 +7,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 
-from agent.repair.arrivals import Option, known, weighed, with_and, with_or
-from agent.repair.blocks import BUILTINS
-from agent.repair.hazards import hazards, turned
-from agent.repair.offers import conditions, with_word
-from agent.repair.reading import in_turn, unique
-from agent.repair.source import RANKS, Draft, bound
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.code_blocks import BUILTINS
+from agent.repair.analysis.name_usage import interleave, unique
+from agent.repair.analysis.source_file import RANKS, Draft, parenthesize
+from agent.repair.candidates.candidate_expressions import conditions, replace_word
+from agent.repair.candidates.observed_conditions import Option, probed_values, rank_options, with_and, with_or
+from agent.repair.candidates.runtime_hazards import hazards, negate_condition
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 MOST_OPERANDS = 3
 TYPES = ("str", "int", "list", "dict", "tuple", "bytes", "type")
 
 
-def conjunct(spot: Spot) -> Drafts:
-    """A part that a condition lacks, made of what it looks at itself: `order[0].done` → `order and order[0].done`,
-    `a.x == b.x` → `a.x == b.x and a.y == b.y`."""
-    yield from in_turn([_completed(spot, test) for test in _asked(spot)])
+def conjunct(spot: TemplateSite) -> Drafts:
+    """Add a part to a condition, made of its own names and attributes.
+
+    `order[0].done` → `order and order[0].done`, `a.x == b.x` → `a.x == b.x and a.y == b.y`.
+    """
+    yield from interleave([_completed(spot, test) for test in _asked(spot)])
 
 
-def _completed(spot: Spot, test: ast.expr) -> Drafts:
+def _completed(spot: TemplateSite, test: ast.expr) -> Drafts:
     text = spot.text(test)
-    inner, least = bound(text, RANKS[ast.And]), bound(text, RANKS[ast.Or])
+    inner, least = parenthesize(text, RANKS[ast.And]), parenthesize(text, RANKS[ast.Or])
     for part in unique(_parts(spot, test)):
         if part != text:
             yield spot.source.replace(test, f"{part} and {inner}")
@@ -36,8 +38,8 @@ def _completed(spot: Spot, test: ast.expr) -> Drafts:
             yield spot.source.replace(test, f"{part} or {least}")
 
 
-def _parts(spot: Spot, test: ast.expr) -> Iterator[str]:
-    """What may be asked of the names and attributes in a condition, and the same comparison of other attributes."""
+def _parts(spot: TemplateSite, test: ast.expr) -> Iterator[str]:
+    """Yield tests of the names and attributes in a condition, and the same comparison of other attributes."""
     values = [node for node in ast.walk(test) if isinstance(node, ast.Name | ast.Attribute)]
     called = {id(node.func) for node in ast.walk(test) if isinstance(node, ast.Call)}
     texts = unique(spot.text(node) for node in values if id(node) not in called)
@@ -48,29 +50,29 @@ def _parts(spot: Spot, test: ast.expr) -> Iterator[str]:
         yield from (text, f"{text} is not None", f"not {text}", f"{text} is None")
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.left, ast.Attribute):
         for other in spot.donors.library.attributes_of(spot.source, spot.text(test.left.value)):
-            yield with_word(spot.text(test), test.left.attr, other)
+            yield replace_word(spot.text(test), test.left.attr, other)
     for text in [*texts, *(one for one in near if one in spot.donors.visible and one not in texts)]:
         yield from (text, f"not {text}", f"callable({text})", f"not callable({text})")
         yield from (f"isinstance({text}, {kind})" for kind in TYPES)
         yield from (f"not isinstance({text}, {kind})" for kind in TYPES)
 
 
-def or_condition(spot: Spot) -> Drafts:
-    """`c` → `c or d`, `d or c`, `c and d`, where the truth of `c` is asked for or returned."""
+def or_condition(spot: TemplateSite) -> Drafts:
+    """`c` → `c or d`, `d or c`, `c and d`, where `c` is used as a condition or returned."""
     donors = _donors(spot)
-    yield from in_turn([_widened(spot, test, donors) for test in _asked(spot)])
+    yield from interleave([_widened(spot, test, donors) for test in _asked(spot)])
 
 
-def _widened(spot: Spot, test: ast.expr, donors: list[str]) -> Drafts:
+def _widened(spot: TemplateSite, test: ast.expr, donors: list[str]) -> Drafts:
     text = spot.text(test)
-    truths = known(spot, [text, *donors]) if _is_probed(spot, test) else {}
+    truths = probed_values(spot, [text, *donors]) if _is_probed(spot, test) else {}
     before = truths.get(text)
-    inner, least = bound(text, RANKS[ast.And]), bound(text, RANKS[ast.Or])
+    inner, least = parenthesize(text, RANKS[ast.And]), parenthesize(text, RANKS[ast.Or])
     options = []
     for donor in donors:
         if donor != text:
             there = truths.get(donor)
-            other, either = bound(donor, RANKS[ast.And]), bound(donor, RANKS[ast.Or])
+            other, either = parenthesize(donor, RANKS[ast.And]), parenthesize(donor, RANKS[ast.Or])
             options += [
                 Option(f"{least} or {either}", before, with_or(before, there)),
                 Option(f"{inner} and {other}", before, with_and(before, there)),
@@ -80,20 +82,20 @@ def _widened(spot: Spot, test: ast.expr, donors: list[str]) -> Drafts:
     yield from _replaced(spot, test, options)
 
 
-def replace_condition(spot: Spot) -> Drafts:
+def replace_condition(spot: TemplateSite) -> Drafts:
     """`while True` → `while queue`, `if a` → `if b`."""
     donors = [*_donors(spot), "True", "False"]
-    yield from in_turn([_other(spot, test, donors) for test in _asked(spot)])
+    yield from interleave([_other(spot, test, donors) for test in _asked(spot)])
 
 
-def _other(spot: Spot, test: ast.expr, donors: list[str]) -> Drafts:
+def _other(spot: TemplateSite, test: ast.expr, donors: list[str]) -> Drafts:
     text = spot.text(test)
-    truths = known(spot, [text, *donors]) if _is_probed(spot, test) else {}
+    truths = probed_values(spot, [text, *donors]) if _is_probed(spot, test) else {}
     yield from _replaced(spot, test, [Option(one, truths.get(text), truths.get(one)) for one in donors])
 
 
-def junction(spot: Spot) -> Drafts:
-    """`a and b` → `a or not b`, `not a and not b`, `not a or b`: another joint and other signs at once."""
+def junction(spot: TemplateSite) -> Drafts:
+    """`a and b` → `a or not b`, `not a and not b`, `not a or b`: change the operator and negations at once."""
     for test in spot.nodes:
         if not isinstance(test, ast.BoolOp) or len(test.values) > MOST_OPERANDS:
             continue
@@ -102,18 +104,20 @@ def junction(spot: Spot) -> Drafts:
         for joint in ("and" if now == "or" else "or", now):
             for size in range(1 if joint != now else 2, len(texts) + 1):
                 for turn in combinations(range(len(texts)), size):
-                    parts = [turned(one) if place in turn else one for place, one in enumerate(texts)]
-                    yield spot.source.replace(test, f" {joint} ".join(bound(one, RANKS[ast.Not]) for one in parts))
+                    parts = [negate_condition(one) if place in turn else one for place, one in enumerate(texts)]
+                    yield spot.source.replace(
+                        test, f" {joint} ".join(parenthesize(one, RANKS[ast.Not]) for one in parts)
+                    )
 
 
-def _donors(spot: Spot) -> list[str]:
-    """Conditions on which the statement goes wrong or well, then those of the function."""
+def _donors(spot: TemplateSite) -> list[str]:
+    """Return conditions on which the statement fails or succeeds, then those of the function."""
     near = hazards(spot)
-    return conditions(spot, [*near, *map(turned, near)])
+    return conditions(spot, [*near, *map(negate_condition, near)])
 
 
-def _asked(spot: Spot) -> list[ast.expr]:
-    """Expressions whose truth is asked for, and a returned or bound one that is a condition."""
+def _asked(spot: TemplateSite) -> list[ast.expr]:
+    """Return expressions that are used as conditions, and a returned or assigned one that is a condition."""
     value = getattr(spot.statement, "value", None)
     kinds = ast.Compare | ast.BoolOp | ast.Name | ast.Call | ast.Constant | ast.UnaryOp
     returned = isinstance(spot.statement, ast.Return) and isinstance(value, kinds)
@@ -121,13 +125,13 @@ def _asked(spot: Spot) -> list[ast.expr]:
     return list(dict.fromkeys([*spot.tests, *([value] if value is not None and (returned or bound) else [])]))
 
 
-def _is_probed(spot: Spot, test: ast.expr) -> bool:
-    """Whether what was seen on arrival at the statement is what this condition would be."""
+def _is_probed(spot: TemplateSite, test: ast.expr) -> bool:
+    """Return whether the values observed when tests reach the statement are those that this condition has."""
     return test is getattr(spot.statement, "test", None)
 
 
-def _replaced(spot: Spot, test: ast.expr, options: list[Option]) -> Iterator[Draft]:
+def _replaced(spot: TemplateSite, test: ast.expr, options: list[Option]) -> Iterator[Draft]:
     old = spot.text(test)
-    for text, weight in weighed(options):
+    for text, weight in rank_options(options):
         if text != old:
             yield replace(spot.source.replace(test, text), weight=weight)

@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 
-from agent.repair.reading import in_turn, unique
-from agent.repair.source import Draft, brief, dotted
-from agent.repair.spot import ODD, Drafts, Spot
+from agent.repair.analysis.name_usage import interleave, unique
+from agent.repair.analysis.source_file import Draft, brief, dotted_name
+from agent.repair.candidates.template_site import ODD, Drafts, TemplateSite
 
 MOST_HINTS = 40
 EMPTY = ("[]", "{}", "set()", "()", "''", "0", "1", "None")
@@ -20,13 +20,13 @@ QUANTIFIER = re.compile(r"(?<!\\)(?<![*+?(])[*+?]\??")
 INFINITE = ("float('inf')", "float('-inf')")
 
 
-def number(spot: Spot) -> Drafts:
-    """A number → one beside it, 0, 1, its negative, another of the function, of the tests, or a name at hand."""
+def number(spot: TemplateSite) -> Drafts:
+    """A number → a neighbour, 0, 1, its negative, another number of the function or the tests, or a name in scope."""
     values = [(node, node.value) for node in _constants(spot) if not isinstance(node.value, bool)]
-    yield from in_turn(_numbers(spot, node, value) for node, value in values if isinstance(value, int | float))
+    yield from interleave(_numbers(spot, node, value) for node, value in values if isinstance(value, int | float))
 
 
-def _numbers(spot: Spot, node: ast.Constant, value: float) -> Drafts:
+def _numbers(spot: TemplateSite, node: ast.Constant, value: float) -> Drafts:
     if isinstance(value, int):
         near = [str(one) for one in (value + 1, value - 1, 0, 1, -value, 2, -1, 10 * value, value // 10)]
     else:
@@ -37,22 +37,24 @@ def _numbers(spot: Spot, node: ast.Constant, value: float) -> Drafts:
     yield from _changed(spot, node, [*near, *same[:MOST_HINTS], *names, *last])
 
 
-def truth(spot: Spot) -> Drafts:
-    """`True` ↔ `False`, or a condition, a name, None."""
+def truth(spot: TemplateSite) -> Drafts:
+    """`True` ↔ `False`, or a condition, a name or None."""
     for node in _constants(spot):
         if isinstance(node.value, bool):
             names = [text for text in spot.atoms(node) if spot.scope.fits(text, frozenset(["bool"]))]
             yield from _changed(spot, node, [str(not node.value), *spot.donors.conditions[:30], *names, "None"])
 
 
-def text(spot: Spot) -> Drafts:
-    """A text → one like it that the tests or the issue name, one of the function, the same in another case or trimmed,
-    without an end of it, empty, or a name at hand."""
+def text(spot: TemplateSite) -> Drafts:
+    """A text → a similar one in the tests or the issue, one of the function, a variant, an empty one, a name in scope.
+
+    Variants have another case, are trimmed, or lack a character at an end.
+    """
     values = [(node, node.value) for node in _constants(spot)]
-    yield from in_turn(_texts(spot, node, value) for node, value in values if isinstance(value, str | bytes))
+    yield from interleave(_texts(spot, node, value) for node, value in values if isinstance(value, str | bytes))
 
 
-def _texts(spot: Spot, node: ast.Constant, value: str | bytes) -> Drafts:
+def _texts(spot: TemplateSite, node: ast.Constant, value: str | bytes) -> Drafts:
     blank = value[:0]
     mark = "b" if isinstance(value, bytes) else ""
     hints = [one for one in spot.donors.library.hints if _literal_is(one, type(value))]
@@ -64,13 +66,13 @@ def _texts(spot: Spot, node: ast.Constant, value: str | bytes) -> Drafts:
         return
     if isinstance(value, str) and FIELD.search(value) and spot.source.data[spot.source.span(node)[0]] in b"\"'":
         start = spot.source.span(node)[0]
-        yield Draft(f"fill in the names of `{brief(spot.text(node))}`", ((start, start, "f"),))
+        yield Draft(f"make `{brief(spot.text(node))}` an f-string", ((start, start, "f"),))
     yield from _changed(spot, node, [*close, *(repr(one) for one in _variants(value)), *same, repr(blank)])
     yield from _changed(spot, node, [*near, f"{mark}' '", f"{mark}'\\n'", *names, "None"])
 
 
 def _variants(value: str | bytes) -> Iterator[str | bytes]:
-    """Texts that a slip of the pen away would have been: trimmed, in another case, with another conversion."""
+    """Yield small variations of a text: trimmed, in another case, with another conversion."""
     yield from (value.strip(), value[:-1], value[1:], value.lower(), value.upper())
     if isinstance(value, str):
         yield from (value + " ", " " + value, value + "\n")
@@ -89,7 +91,7 @@ def _variants(value: str | bytes) -> Iterator[str | bytes]:
             yield value.capitalize()
 
 
-def pattern(spot: Spot) -> Drafts:
+def pattern(spot: TemplateSite) -> Drafts:
     """A regular expression → one with another quantifier, anchor, or its dots escaped: `\\d+` → `\\d*`, `a` → `^a$`."""
     for node in _constants(spot):
         value = node.value
@@ -100,9 +102,9 @@ def pattern(spot: Spot) -> Drafts:
                     yield spot.source.replace(node, f"r'{new}'" if raw else repr(new))
 
 
-def _is_pattern(spot: Spot, node: ast.expr, value: str) -> bool:
+def _is_pattern(spot: TemplateSite, node: ast.expr, value: str) -> bool:
     parent = spot.source.parents.get(node)
-    if isinstance(parent, ast.Call) and dotted(parent.func).partition(".")[0] in ("re", "regex"):
+    if isinstance(parent, ast.Call) and dotted_name(parent.func).partition(".")[0] in ("re", "regex"):
         return True
     return "\\" in value and SPECIAL.search(value) is not None and _compiles(value)
 
@@ -133,14 +135,14 @@ def _compiles(value: str) -> bool:
     return True
 
 
-def none(spot: Spot) -> Drafts:
-    """`None` → an empty container, a number, a truth value, a name at hand."""
+def none(spot: TemplateSite) -> Drafts:
+    """`None` → an empty container, a number, a truth value, or a name in scope."""
     for node in _constants(spot):
         if node.value is None:
             yield from _changed(spot, node, [*EMPTY[:-1], "False", "True", *spot.atoms(node)])
 
 
-def empty(spot: Spot) -> Drafts:
+def empty(spot: TemplateSite) -> Drafts:
     """`[]` ↔ `{}`, `set()`, `0`, `None`; `[]` → `[name]`."""
     for node in spot.values:
         bare = isinstance(node, ast.List | ast.Tuple) and not node.elts
@@ -155,7 +157,7 @@ def _makes_nothing(node: ast.expr) -> bool:
     return isinstance(called, ast.Name) and called.id in names
 
 
-def _changed(spot: Spot, node: ast.expr, texts: Iterable[str]) -> Drafts:
+def _changed(spot: TemplateSite, node: ast.expr, texts: Iterable[str]) -> Drafts:
     old, kinds = spot.text(node), spot.scope.kinds(node)
     for one in unique(texts):
         if one != old:
@@ -163,7 +165,7 @@ def _changed(spot: Spot, node: ast.expr, texts: Iterable[str]) -> Drafts:
             yield draft if spot.scope.fits(one, kinds) else draft.at(ODD)
 
 
-def _constants(spot: Spot) -> list[ast.Constant]:
+def _constants(spot: TemplateSite) -> list[ast.Constant]:
     return [node for node in spot.values if isinstance(node, ast.Constant)]
 
 

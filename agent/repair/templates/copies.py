@@ -1,19 +1,19 @@
-"""Templates against things shared by mistake: mutable defaults, missing copies, names that hide others."""
+"""Templates against accidental sharing: mutable defaults, missing copies, names that shadow others."""
 
 from __future__ import annotations
 
 import ast
 
-from agent.repair.blocks import BUILTINS, Loop, is_docstring
-from agent.repair.loose import bindings, module_names
-from agent.repair.reading import unique
-from agent.repair.source import Definition, Draft
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.code_blocks import BUILTINS, Loop, is_docstring
+from agent.repair.analysis.name_usage import unique
+from agent.repair.analysis.source_file import Definition, Draft
+from agent.repair.analysis.unbound_names import bindings, module_names
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 MUTABLE = ("list", "dict", "set", "deque", "defaultdict", "OrderedDict", "Counter")
 
 
-def mutable_default(spot: Spot) -> Drafts:
+def mutable_default(spot: TemplateSite) -> Drafts:
     """`def f(x=[])` → `def f(x=None)` and `if x is None: x = []`."""
     node = spot.statement
     if not isinstance(node, Definition):
@@ -29,11 +29,11 @@ def mutable_default(spot: Spot) -> Drafts:
             put = spot.source.insert(first, [f"if {name} is None:", f"{spot.indent}{name} = {text}"])
             if put is not None:
                 edits = ((*spot.source.span(value), "None"), *put.edits)
-                yield Draft(f"a new `{text}` for `{name}` at each call", edits)
+                yield Draft(f"create a new `{text}` for `{name}` at each call", edits)
 
 
-def copied(spot: Spot) -> Drafts:
-    """A container that is bound, given on or returned → a copy of it: `list(x)`, `x.copy()`, `x[:]`."""
+def copied(spot: TemplateSite) -> Drafts:
+    """A container that is assigned, passed or returned → a copy of it: `list(x)`, `x.copy()`, `x[:]`."""
     names = module_names(spot.source)
     for node in spot.values:
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
@@ -47,8 +47,8 @@ def copied(spot: Spot) -> Drafts:
                     yield spot.source.replace(node, f"{new}({text})")
 
 
-def own_name(spot: Spot) -> Drafts:
-    """What a loop, an assignment or a comprehension binds gets a name of its own where it hides another one."""
+def own_name(spot: TemplateSite) -> Drafts:
+    """Rename a variable of a loop, an assignment or a comprehension that shadows another name."""
     holder = spot.donors.holder
     bound = list(bindings(holder))
     outer = module_names(spot.source) | BUILTINS
@@ -64,13 +64,14 @@ def own_name(spot: Spot) -> Drafts:
                 yield _renamed(spot, root, name, f"{name.rstrip('_')}_")
 
 
-def _comprehensions(spot: Spot) -> list[tuple[ast.comprehension, ast.AST]]:
+def _comprehensions(spot: TemplateSite) -> list[tuple[ast.comprehension, ast.AST]]:
     found = [node for node in spot.nodes if isinstance(node, ast.comprehension)]
     return [(one, spot.source.parents[one]) for one in found]
 
 
-def _renamed(spot: Spot, root: ast.AST, old: str, new: str) -> Draft | None:
-    """Every use inside a loop or comprehension, what it runs over left out; from the assignment on in a function."""
+def _renamed(spot: TemplateSite, root: ast.AST, old: str, new: str) -> Draft | None:
+    """Rename every use inside a loop or comprehension, but not in its iterable; in a function, from the assignment
+    on."""
     if any(isinstance(node, ast.Name) and node.id == new for node in ast.walk(spot.donors.holder)):
         return None
     over = getattr(root, "iter", None) or (root.generators[0].iter if hasattr(root, "generators") else None)
@@ -82,4 +83,4 @@ def _renamed(spot: Spot, root: ast.AST, old: str, new: str) -> Draft | None:
     uses = [node for node in uses if node.lineno >= spot.statement.lineno]
     inside = any(isinstance(spot.source.parents.get(node), ast.FormattedValue) for node in uses)
     edits = tuple((*spot.source.span(node), new) for node in uses)
-    return None if inside or not edits else Draft(f"call it `{new}`, for `{old}` is another", edits)
+    return None if inside or not edits else Draft(f"rename it to `{new}`, since `{old}` shadows another name", edits)

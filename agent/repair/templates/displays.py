@@ -1,4 +1,4 @@
-"""Templates that change displays and comprehensions: entries put in or out, conditions, keys, what f-strings show."""
+"""Templates that change displays, comprehensions and f-strings: entries, conditions, keys, conversions."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent.repair.edits import without
-from agent.repair.reading import in_turn, unique
-from agent.repair.source import ATOM, Draft, bound, rank
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.name_usage import interleave, unique
+from agent.repair.analysis.source_file import ATOM, Draft, parenthesize, rank
+from agent.repair.candidates.name_edits import removal_draft
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 MOST_KEYS, MOST_VALUES, MOST_TESTS = 24, 6, 30
 Several = ast.List | ast.Tuple | ast.Set
 TEST = rank("a or b")
 
 
-def element(spot: Spot) -> Drafts:
-    """An element of a list, tuple or set put in or taken out: `(a, b)` → `(a,)`, `(a, b, c)`."""
+def element(spot: TemplateSite) -> Drafts:
+    """Add or remove an element of a list, tuple or set: `(a, b)` → `(a,)`, `(a, b, c)`."""
     displays = [node for node in spot.nodes if isinstance(node, Several) and node.elts]
     nodes = [node for node in displays if not any(isinstance(one, ast.Slice) for one in node.elts)]
-    yield from in_turn(
+    yield from interleave(
         _elements(spot, node) for node in nodes if isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
     )
 
 
-def _elements(spot: Spot, node: Several) -> Drafts:
+def _elements(spot: TemplateSite, node: Several) -> Drafts:
     if len(node.elts) > 1:
         for place in range(len(node.elts)):
             if len(node.elts) == 2 and isinstance(node, ast.Tuple):
                 yield spot.source.replace(node, f"({spot.text(node.elts[1 - place])},)")
             else:
-                yield without(spot, node, node.elts, place)
+                yield removal_draft(spot, node, node.elts, place)
     last = node.elts[-1]
     kinds = spot.scope.kinds(last)
     same = all(isinstance(one, ast.Constant) for one in node.elts)
@@ -47,19 +47,22 @@ def _elements(spot: Spot, node: Several) -> Drafts:
     inside = spot.source.data[begins:first].count(b"(") > own
     for text in unique(donors)[:MOST_KEYS]:
         if text not in there and spot.scope.fits(text, kinds):
-            yield Draft(f"add `{text}` to the end of `{spot.text(node)[:40]}`", ((end, end, f", {bound(text, TEST)}"),))
+            yield Draft(
+                f"add `{text}` to the end of `{spot.text(node)[:40]}`", ((end, end, f", {parenthesize(text, TEST)}"),)
+            )
             if not same and not inside:
                 yield Draft(
-                    f"put `{text}` before `{spot.text(node)[:40]}`", ((first, first, f"{bound(text, TEST)}, "),)
+                    f"add `{text}` to the start of `{spot.text(node)[:40]}`",
+                    ((first, first, f"{parenthesize(text, TEST)}, "),),
                 )
 
 
-def entry(spot: Spot) -> Drafts:
-    """An entry of a dictionary put in or taken out; a new one has the form of the last, with another name in it."""
-    yield from in_turn(_entries(spot, node) for node in spot.values if isinstance(node, ast.Dict) and node.values)
+def entry(spot: TemplateSite) -> Drafts:
+    """Add or remove an entry of a dictionary. A new one has the form of the last one, with another name."""
+    yield from interleave(_entries(spot, node) for node in spot.values if isinstance(node, ast.Dict) and node.values)
 
 
-def _entries(spot: Spot, node: ast.Dict) -> Drafts:
+def _entries(spot: TemplateSite, node: ast.Dict) -> Drafts:
     data, source = spot.source.data, spot.source
     spans = [
         (source.span(key)[0], source.span(value)[1]) for key, value in zip(node.keys, node.values, strict=True) if key
@@ -72,7 +75,7 @@ def _entries(spot: Spot, node: ast.Dict) -> Drafts:
         else:
             span = (spans[place - 1][1] if place else start), end
         if data[slice(*span)].count(b"(") == data[slice(*span)].count(b")"):
-            yield Draft(f"take `{data[start:end].decode()[:40]}` out of the dictionary", ((*span, ""),))
+            yield Draft(f"remove `{data[start:end].decode()[:40]}` from the dictionary", ((*span, ""),))
     start, end = spans[-1]
     margin = data[source.line_start(start) : start]
     joint = f",{source.newline}{margin.decode()}" if not margin.strip() and len(spans) > 1 else ", "
@@ -82,7 +85,7 @@ def _entries(spot: Spot, node: ast.Dict) -> Drafts:
             yield Draft(f"add `{key}: {value}` to the dictionary", ((end, end, f"{joint}{key}: {value}"),))
 
 
-def _new_entries(spot: Spot, node: ast.Dict) -> Iterator[tuple[str, str]]:
+def _new_entries(spot: TemplateSite, node: ast.Dict) -> Iterator[tuple[str, str]]:
     key, value = node.keys[-1], node.values[-1]
     assert key is not None
     library = spot.donors.library
@@ -107,17 +110,17 @@ def _new_entries(spot: Spot, node: ast.Dict) -> Iterator[tuple[str, str]]:
 
 
 def _word(literal: str) -> str:
-    """What stands between the quotes of a literal, or nothing."""
+    """Return the text between the quotes of a literal, or "" if it has no quotes."""
     return literal[1:-1] if literal[:1] in "\"'" and literal[:1] == literal[-1:] else ""
 
 
-def comprehension(spot: Spot) -> Drafts:
-    """Of a comprehension: a condition put in or taken out, keys and values exchanged, a list ↔ a set ↔ a generator."""
+def comprehension(spot: TemplateSite) -> Drafts:
+    """Add or remove a condition of a comprehension, or change its kind: a list ↔ a set ↔ a generator."""
     kinds = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
-    yield from in_turn(_comprehended(spot, node) for node in spot.values if isinstance(node, kinds))
+    yield from interleave(_comprehended(spot, node) for node in spot.values if isinstance(node, kinds))
 
 
-def _comprehended(spot: Spot, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Drafts:
+def _comprehended(spot: TemplateSite, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Drafts:
     source = spot.source
     for part in node.generators:
         before = source.span(part.iter)[1]
@@ -125,7 +128,7 @@ def _comprehended(spot: Spot, node: ast.ListComp | ast.SetComp | ast.GeneratorEx
             start, end = source.span(one)
             head = source.data.rfind(b"if", before, start)
             if head >= 0 and not source.data[head + 2 : start].strip():
-                yield Draft(f"take `if {spot.text(one)}` out", ((head, end, ""),))
+                yield Draft(f"remove `if {spot.text(one)}`", ((head, end, ""),))
             before = end
     for part in node.generators:
         names = [one.id for one in ast.walk(part.target) if isinstance(one, ast.Name)]
@@ -137,7 +140,7 @@ def _comprehended(spot: Spot, node: ast.ListComp | ast.SetComp | ast.GeneratorEx
         end = max(source.span(one)[1] for one in [part.iter, *part.ifs])
         if source.data[end : end + 1] != b")" or isinstance(node, ast.GeneratorExp):
             for test in [*tests, *spot.donors.conditions][:MOST_TESTS]:
-                yield Draft(f"only if `{test}`", ((end, end, f" if {bound(test, TEST)}"),))
+                yield Draft(f"add `if {test}`", ((end, end, f" if {parenthesize(test, TEST)}"),))
     if isinstance(node, ast.ListComp | ast.SetComp):
         inner = spot.text(node)[1:-1]
         other = f"{{{inner}}}" if isinstance(node, ast.ListComp) else f"[{inner}]"
@@ -147,8 +150,8 @@ def _comprehended(spot: Spot, node: ast.ListComp | ast.SetComp | ast.GeneratorEx
         yield source.replace(node, f"[{spot.text(node)[1:-1]}]")
 
 
-def shown(spot: Spot) -> Drafts:
-    """What an f-string shows: `{x}` ↔ `{x!r}`."""
+def shown(spot: TemplateSite) -> Drafts:
+    """Change the conversion in an f-string: `{x}` ↔ `{x!r}`."""
     data = spot.source.data
     for node in spot.nodes:
         if isinstance(node, ast.JoinedStr):
@@ -156,6 +159,6 @@ def shown(spot: Spot) -> Drafts:
                 end = spot.source.span(part.value)[1]
                 follows = data[end : end + 2]
                 if follows[:1] in b"}:":
-                    yield Draft(f"show `{spot.text(part.value)}` by its repr", ((end, end, "!r"),))
+                    yield Draft(f"show the repr of `{spot.text(part.value)}`", ((end, end, "!r"),))
                 elif follows in (b"!r", b"!s", b"!a"):
-                    yield Draft(f"show `{spot.text(part.value)}` plainly", ((end, end + 2, ""),))
+                    yield Draft(f"show `{spot.text(part.value)}` without conversion", ((end, end + 2, ""),))

@@ -1,14 +1,22 @@
-"""Templates for the handling of exceptions: what is caught, what is raised, where it is tried."""
+"""Templates for exceptions: what is caught, what is raised, and which statements are in a `try`."""
 
 from __future__ import annotations
 
 import ast
 
-from agent.repair.blocks import bare, block, in_function, in_loop, in_place, indented, is_movable
-from agent.repair.hazards import raised
-from agent.repair.reading import unique
-from agent.repair.source import Draft, brief
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.code_blocks import (
+    block,
+    in_function,
+    in_loop,
+    indented,
+    is_movable,
+    replacement_edit,
+    unindented_lines,
+)
+from agent.repair.analysis.name_usage import unique
+from agent.repair.analysis.source_file import Draft, brief
+from agent.repair.candidates.runtime_hazards import possible_exceptions
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 NEAR: dict[str, tuple[str, ...]] = {
     "KeyError": ("IndexError", "LookupError", "TypeError", "AttributeError"),
@@ -21,16 +29,18 @@ NEAR: dict[str, tuple[str, ...]] = {
     "OSError": ("FileNotFoundError", "PermissionError"),
     "ZeroDivisionError": ("ArithmeticError", "ValueError", "TypeError"),
 }
-"""Exceptions that get mixed up or come together, by name."""
+"""Exceptions that are confused with each other or occur together, by name."""
 USUAL = ("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "StopIteration")
 MOST_RETURNS = 6
 
 
-def caught(spot: Spot) -> Drafts:
-    """`except A` → `except B`, `except (A, B)`, `except Exception`; one of several taken out."""
+def caught(spot: TemplateSite) -> Drafts:
+    """`except A` → `except B`, `except (A, B)`, `except Exception`; remove one of several."""
     if not isinstance(spot.statement, ast.Try):
         return
-    body = [name for one in spot.statement.body for name in raised(Spot(spot.source, spot.donors, one))]
+    body = [
+        name for one in spot.statement.body for name in possible_exceptions(TemplateSite(spot.source, spot.donors, one))
+    ]
     for handler in spot.statement.handlers:
         if handler.type is None:
             continue
@@ -46,8 +56,8 @@ def caught(spot: Spot) -> Drafts:
             yield Draft(f"catch `{text}` instead of `{brief(spot.text(handler.type))}`", ((start, end, text),))
 
 
-def refused(spot: Spot) -> Drafts:
-    """`raise A(...)` → `raise B(...)`, a bare `raise`, what the function raises elsewhere."""
+def refused(spot: TemplateSite) -> Drafts:
+    """`raise A(...)` → `raise B(...)`, a bare `raise`, or a `raise` from elsewhere in the function."""
     if not isinstance(spot.statement, ast.Raise) or spot.statement.exc is None:
         return
     error = spot.statement.exc
@@ -56,15 +66,16 @@ def refused(spot: Spot) -> Drafts:
         yield spot.source.replace(kind, name)
     span = spot.source.span(spot.statement)
     for text in ["raise", *spot.refusals]:
-        yield Draft(f"`{brief(text)}` instead of `{brief(spot.text(spot.statement))}`", ((*span, text),))
+        yield Draft(f"use `{brief(text)}` instead of `{brief(spot.text(spot.statement))}`", ((*span, text),))
 
 
-def attempt(spot: Spot) -> Drafts:
-    """The statement tried: `try: s except E:` and `pass`, `continue`, `return r`, or another name for an error."""
+def attempt(spot: TemplateSite) -> Drafts:
+    """Put the statement in a `try`: `try: s except E:` with `pass`, `continue`, `return r`, or another value
+    assigned."""
     source, statement = spot.source, spot.statement
     found, _ = block(source, statement)
-    kinds = raised(spot)
-    lines = bare(source, statement, statement)
+    kinds = possible_exceptions(spot)
+    lines = unindented_lines(source, statement, statement)
     if not found or not kinds or lines is None or not is_movable(statement) or not in_function(source, statement):
         return
     ends = ["continue", "break"] if in_loop(source, statement) else []
@@ -76,27 +87,29 @@ def attempt(spot: Spot) -> Drafts:
     for end in ends:
         for kind in kinds:
             new = ["try:", *indented(spot.indent, lines), f"except {kind}:", f"{spot.indent}{end}"]
-            edit = in_place(source, statement, statement, new)
+            edit = replacement_edit(source, statement, statement, new)
             if edit is not None:
-                yield Draft(f"catch `{kind}` of `{brief(source.text(statement))}`: `{end}`", (edit,))
+                yield Draft(f"catch `{kind}` from `{brief(source.text(statement))}` with `{end}`", (edit,))
 
 
-def untry(spot: Spot) -> Drafts:
-    """The body of a `try` without it; `finally` → `else` and back; a handler taken out."""
+def untry(spot: TemplateSite) -> Drafts:
+    """Remove a `try` but keep its body, or remove one of its handlers."""
     statement, source = spot.statement, spot.source
     if not isinstance(statement, ast.Try):
         return
     rest = [*statement.orelse, *statement.finalbody]
-    lines = bare(source, statement.body[0], statement.body[-1])
-    after = bare(source, rest[0], rest[-1]) if rest and not (statement.orelse and statement.finalbody) else []
+    lines = unindented_lines(source, statement.body[0], statement.body[-1])
+    after = (
+        unindented_lines(source, rest[0], rest[-1]) if rest and not (statement.orelse and statement.finalbody) else []
+    )
     if lines is not None and after is not None:
-        edit = in_place(source, statement, statement, [*lines, *after])
-        yield edit and Draft("without `try`", (edit,))
+        edit = replacement_edit(source, statement, statement, [*lines, *after])
+        yield edit and Draft("remove the `try`", (edit,))
     if len(statement.handlers) > 1:
         for place, handler in enumerate(statement.handlers):
             before = statement.handlers[place - 1].body[-1] if place else statement.body[-1]
             edit = (source.end_of(before), source.end_of(handler.body[-1]), "")
-            yield Draft(f"without `except {brief(spot.text(handler.type)) if handler.type else ''}`", (edit,))
+            yield Draft(f"remove `except {brief(spot.text(handler.type)) if handler.type else ''}`", (edit,))
 
 
 def _listed(names: list[str]) -> str:

@@ -1,33 +1,33 @@
-"""Templates that put a statement elsewhere in its function: another order, into or out of a block."""
+"""Templates that move a statement within its function: in another order, into or out of a block."""
 
 from __future__ import annotations
 
 import ast
 
-from agent.repair.blocks import (
+from agent.repair.analysis.code_blocks import (
     BLOCKS,
     Compound,
     Loop,
-    around,
-    bare,
     block,
+    enclosing_nodes,
+    has_outer_jump,
     is_movable,
-    jumps,
-    taken_out,
-    whole,
+    line_span,
+    removal_edit,
+    unindented_lines,
 )
-from agent.repair.source import Definition, Draft, brief
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.source_file import Definition, Draft, brief
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 FARTHEST, MOST_ABOVE = 6, 3
 
 
-def order(spot: Spot) -> Drafts:
-    """The statement and the one after it change places."""
+def order(spot: TemplateSite) -> Drafts:
+    """Swap the statement and the next one."""
     found, place = block(spot.source, spot.statement)
     if place + 1 < len(found) and is_movable(spot.statement) and is_movable(found[place + 1]):
         pair = (spot.statement, found[place + 1])
-        lines = [whole(spot.source, one, one) for one in pair]
+        lines = [line_span(spot.source, one, one) for one in pair]
         spans = [line for line in lines if line is not None]
         if len(spans) < 2:
             if any(isinstance(one, Compound) for one in pair):
@@ -39,8 +39,8 @@ def order(spot: Spot) -> Drafts:
             yield Draft(f"change the order of {what}", ((*spans[0], after), (*spans[1], one)))
 
 
-def elsewhere(spot: Spot) -> Drafts:
-    """The statement two or more places up or down in its block."""
+def elsewhere(spot: TemplateSite) -> Drafts:
+    """Move the statement two or more places up or down in its block."""
     found, place = block(spot.source, spot.statement)
     for distance in range(2, FARTHEST + 1):
         for target in (place - distance, place + distance):
@@ -48,26 +48,29 @@ def elsewhere(spot: Spot) -> Drafts:
                 yield _moved(spot, spot.statement, found[target], target > place)
 
 
-def outward(spot: Spot) -> Drafts:
-    """The statement, with those after it in its block, out of the block: after what it stands in, or before it."""
+def outward(spot: TemplateSite) -> Drafts:
+    """Move the statement out of its block: after the outer statement, with those that follow it, or before it."""
     found, place = block(spot.source, spot.statement)
     parent = spot.source.parents.get(spot.statement)
     if not isinstance(parent, ast.stmt) or isinstance(parent, Definition | ast.ClassDef) or not found:
         return
     if place > 0:
         yield _moved(spot, found[-1], parent, after=True)
-    if not isinstance(spot.statement, ast.Return) and not jumps(spot.statement):
+    if not isinstance(spot.statement, ast.Return) and not has_outer_jump(spot.statement):
         level, above = block(spot.source, parent)
         for target in reversed(level[max(0, above - MOST_ABOVE) : above + 1]):
             yield _moved(spot, spot.statement, target, after=False, alone=True)
-    loop = next((one for one in around(spot.source, spot.statement) if isinstance(one, Loop)), None)
+    loop = next((one for one in enclosing_nodes(spot.source, spot.statement) if isinstance(one, Loop)), None)
     if loop is not None and loop is not parent:
         yield _moved(spot, found[-1], loop, after=True)
         yield _moved(spot, spot.statement, loop, after=False, alone=True)
 
 
-def inward(spot: Spot) -> Drafts:
-    """The statement, or it and those after it, into the block before: at its end, or as its first."""
+def inward(spot: TemplateSite) -> Drafts:
+    """Move the statement into a neighbouring block: to the end of the previous one, or the start or end of the next.
+
+    The statements after it may move to the end of the previous block with it.
+    """
     found, place = block(spot.source, spot.statement)
     if not found or not is_movable(spot.statement):
         return
@@ -83,7 +86,7 @@ def inward(spot: Spot) -> Drafts:
 
 
 def _bodies(statement: ast.stmt | None) -> list[list[ast.stmt]]:
-    """The blocks of a compound statement and, through their last statements, those inside."""
+    """Return the blocks of a compound statement, and recursively those of their last statements."""
     found: list[list[ast.stmt]] = []
     if statement is None or isinstance(statement, Definition | ast.ClassDef):
         return found
@@ -94,14 +97,14 @@ def _bodies(statement: ast.stmt | None) -> list[list[ast.stmt]]:
     return found
 
 
-def _moved(spot: Spot, last: ast.stmt, target: ast.stmt, after: bool, alone: bool = False) -> Draft | None:
-    """The statement, up to `last` of its block, before or after another one, with that one's indentation."""
+def _moved(spot: TemplateSite, last: ast.stmt, target: ast.stmt, after: bool, alone: bool = False) -> Draft | None:
+    """Move the statements from this one to `last` before or after another one, with the indentation of that one."""
     source, first = spot.source, spot.statement
     last = first if alone else last
     found, place = block(source, first)
     if not found or not all(is_movable(one) for one in found[place : found.index(last) + 1]):
         return None
-    lines, out = bare(source, first, last), taken_out(source, first, last)
+    lines, out = unindented_lines(source, first, last), removal_edit(source, first, last)
     if lines is None or out is None:
         return None
     if source.data[source.line_start(source.span(target)[0]) : source.span(target)[0]].strip():

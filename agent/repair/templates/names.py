@@ -1,28 +1,28 @@
-"""Templates that put a name, an attribute or a short expression in the place of another."""
+"""Templates that replace a name, an attribute or a short expression by another."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
 
-from agent.repair.donors import OBJECTS
-from agent.repair.edits import alike, renamed_attribute
-from agent.repair.reading import in_turn, unique
-from agent.repair.scope import UNKNOWN
-from agent.repair.source import ATOM, Draft, dotted, rank
-from agent.repair.spot import ODD, Drafts, Spot
+from agent.repair.analysis.donor_code import OBJECTS
+from agent.repair.analysis.name_usage import interleave, unique
+from agent.repair.analysis.source_file import ATOM, Draft, dotted_name, rank
+from agent.repair.analysis.value_types import UNKNOWN
+from agent.repair.candidates.name_edits import renamed_attribute, shared_letters
+from agent.repair.candidates.template_site import ODD, Drafts, TemplateSite
 
 MOST_MEMBERS = 40
 FAR = 0.3
-"""The weight of a name from farther away than the function."""
+"""The weight of a name from outside the function."""
 
 
-def variable(spot: Spot) -> Drafts:
-    """A name → another that is in scope, of like type first, where it is read or written."""
-    yield from in_turn(_named(spot, node) for node in spot.nodes if isinstance(node, ast.Name))
+def variable(spot: TemplateSite) -> Drafts:
+    """A name that is read or written → another in scope, those of a similar type first."""
+    yield from interleave(_named(spot, node) for node in spot.nodes if isinstance(node, ast.Name))
 
 
-def _named(spot: Spot, node: ast.Name) -> Drafts:
+def _named(spot: TemplateSite, node: ast.Name) -> Drafts:
     parent = spot.source.parents.get(node)
     called = isinstance(parent, ast.Call) and parent.func is node
     if called and node.id not in spot.donors.names:
@@ -37,17 +37,17 @@ def _named(spot: Spot, node: ast.Name) -> Drafts:
         yield from _replaced(spot, node, [name for name in spot.donors.globals if name != node.id], FAR)
 
 
-def _replaced(spot: Spot, node: ast.expr, texts: Iterable[str], weight: float = 1.0) -> Drafts:
+def _replaced(spot: TemplateSite, node: ast.expr, texts: Iterable[str], weight: float = 1.0) -> Drafts:
     for text in texts:
         yield spot.source.replace(node, text).at(weight)
 
 
-def attribute(spot: Spot) -> Drafts:
-    """`a.x` → `a.y`, another attribute that such an object has, of like type and like name first."""
-    yield from in_turn(_attributes(spot, node) for node in spot.nodes if isinstance(node, ast.Attribute))
+def attribute(spot: TemplateSite) -> Drafts:
+    """`a.x` → `a.y`, another attribute of such an object, those of a similar type and name first."""
+    yield from interleave(_attributes(spot, node) for node in spot.nodes if isinstance(node, ast.Attribute))
 
 
-def _attributes(spot: Spot, node: ast.Attribute) -> Drafts:
+def _attributes(spot: TemplateSite, node: ast.Attribute) -> Drafts:
     parent, library = spot.source.parents.get(node), spot.donors.library
     if isinstance(parent, ast.Call) and parent.func is node:
         return
@@ -55,7 +55,8 @@ def _attributes(spot: Spot, node: ast.Attribute) -> Drafts:
     plain = [name for name in spot.members(node.value) if name not in library.methods or name in library.properties]
     used = [name for name in library.attributes_of(spot.source, owner) if name not in library.methods]
     near = sorted(
-        (name for name in unique([*plain, *used]) if name != node.attr), key=lambda name: -alike(name, node.attr)
+        (name for name in unique([*plain, *used]) if name != node.attr),
+        key=lambda name: -shared_letters(name, node.attr),
     )
     expected = spot.expected.get(node, UNKNOWN)
     for name in near[:MOST_MEMBERS]:
@@ -72,32 +73,32 @@ def _attributes(spot: Spot, node: ast.Attribute) -> Drafts:
             )
 
 
-def member(spot: Spot) -> Drafts:
+def member(spot: TemplateSite) -> Drafts:
     """`x` ↔ `self.x`."""
     for node in spot.nodes:
         if isinstance(node, ast.Name):
             for owner in OBJECTS:
                 if owner in spot.donors.names and node.id not in OBJECTS and node.id in spot.members(ast.Name(owner)):
                     yield spot.source.replace(node, f"{owner}.{node.id}")
-        elif isinstance(node, ast.Attribute) and dotted(node.value) in OBJECTS and node.attr in spot.names(node):
+        elif isinstance(node, ast.Attribute) and dotted_name(node.value) in OBJECTS and node.attr in spot.names(node):
             yield spot.source.replace(node, node.attr)
 
 
-def expression(spot: Spot) -> Drafts:
-    """A value → a short expression of the function, or a name in the place of an expression."""
+def expression(spot: TemplateSite) -> Drafts:
+    """A value → a short expression of the function, or an expression → a name."""
     kinds = ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Name | ast.Tuple | ast.IfExp | ast.ListComp
-    yield from in_turn(_expressed(spot, node) for node in spot.values if isinstance(node, kinds))
+    yield from interleave(_expressed(spot, node) for node in spot.values if isinstance(node, kinds))
 
 
-def _expressed(spot: Spot, node: ast.expr) -> Drafts:
+def _expressed(spot: TemplateSite, node: ast.expr) -> Drafts:
     old, is_name = spot.text(node), isinstance(node, ast.Name)
     yield from spot.typed(
         node, [text for text in spot.atoms(node) if text != old and not (is_name and text.isidentifier())]
     )
 
 
-def own_value(spot: Spot) -> Drafts:
-    """A value → what the object itself has, by an attribute or a method without arguments: `len(x)` → `self.size`."""
+def own_value(spot: TemplateSite) -> Drafts:
+    """A value → an attribute of the object or a method without arguments: `len(x)` → `self.size`."""
     owner = next((one for one in OBJECTS if one in spot.donors.names), "")
     if not owner:
         return
@@ -109,11 +110,11 @@ def own_value(spot: Spot) -> Drafts:
             texts.append(f"{owner}.{name}" if plain else f"{owner}.{name}()")
     kinds = ast.Subscript | ast.Call | ast.BinOp | ast.Name | ast.Constant | ast.BoolOp | ast.Compare
     nodes = [node for node in spot.values if isinstance(node, kinds) and spot.text(node) not in OBJECTS]
-    yield from in_turn(spot.typed(node, [one for one in texts if "__" not in one][:MOST_MEMBERS]) for node in nodes)
+    yield from interleave(spot.typed(node, [one for one in texts if "__" not in one][:MOST_MEMBERS]) for node in nodes)
 
 
-def target(spot: Spot) -> Drafts:
-    """What is assigned to → another target of the function, or an element or attribute of one of its names."""
+def target(spot: TemplateSite) -> Drafts:
+    """A target of an assignment → another target of the function, or an element or attribute of one of its names."""
     statement = spot.statement
     if not isinstance(statement, ast.Assign | ast.AugAssign):
         return

@@ -1,13 +1,13 @@
-"""Templates that change an operator, what it takes together, or a number by one."""
+"""Templates that change an operator, the grouping of its operands, or a number by one."""
 
 from __future__ import annotations
 
 import ast
 
-from agent.repair.reading import in_turn
-from agent.repair.scope import INDEXED, ITERABLE, NUMBER, TEXT, Kinds
-from agent.repair.source import Draft, bound, rank
-from agent.repair.spot import ODD, Drafts, Spot
+from agent.repair.analysis.name_usage import interleave
+from agent.repair.analysis.source_file import Draft, parenthesize, rank
+from agent.repair.analysis.value_types import INDEXED, ITERABLE, NUMBER, TEXT, Kinds
+from agent.repair.candidates.template_site import ODD, Drafts, TemplateSite
 
 COMPARISONS: dict[type[ast.cmpop], tuple[str, str, tuple[str, ...]]] = {
     ast.Lt: ("<", r"<", ("<=", ">", ">=", "!=", "==")),
@@ -39,12 +39,12 @@ AND, NOT, SUM = rank("a and b"), rank("not a"), rank("a + b")
 NUMBERS = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp
 
 
-def comparison(spot: Spot) -> Drafts:
+def comparison(spot: TemplateSite) -> Drafts:
     """`<` → `<=`, `==` → `!=`, `in` → `not in`."""
-    yield from in_turn(_compared(spot, node) for node in spot.nodes if isinstance(node, ast.Compare))
+    yield from interleave(_compared(spot, node) for node in spot.nodes if isinstance(node, ast.Compare))
 
 
-def _compared(spot: Spot, node: ast.Compare) -> Drafts:
+def _compared(spot: TemplateSite, node: ast.Compare) -> Drafts:
     left = node.left
     for kind, right in zip(node.ops, node.comparators, strict=True):
         _, pattern, others = COMPARISONS[type(kind)]
@@ -56,7 +56,7 @@ def _compared(spot: Spot, node: ast.Compare) -> Drafts:
 
 
 def _compares(operator: str, kinds: Kinds) -> bool:
-    """Whether an operator makes sense before a value of these kinds."""
+    """Return whether an operator makes sense before a value of these kinds."""
     if operator.endswith("in"):
         return not kinds or bool(kinds & ITERABLE)
     if operator.startswith("is"):
@@ -64,14 +64,14 @@ def _compares(operator: str, kinds: Kinds) -> bool:
     return operator in ("==", "!=") or "none" not in kinds
 
 
-def arithmetic(spot: Spot) -> Drafts:
+def arithmetic(spot: TemplateSite) -> Drafts:
     """`+` → `-`, `/` → `//`, `^=` → `&=`, `+=` → `=`, `=` → `+=`."""
     statement, source = spot.statement, spot.source
     if isinstance(statement, ast.AugAssign):
         old, others = OPERATORS.get(type(statement.op), ("@", ()))
         for new in [*(f"{one}=" for one in others), "="]:
             yield source.operator(statement.target, statement.value, _escaped(f"{old}="), new)
-    yield from in_turn(_calculated(spot, node) for node in spot.nodes if isinstance(node, ast.BinOp))
+    yield from interleave(_calculated(spot, node) for node in spot.nodes if isinstance(node, ast.BinOp))
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target, value = statement.targets[0], statement.value
         if not isinstance(target, ast.Tuple | ast.List):
@@ -82,7 +82,7 @@ def arithmetic(spot: Spot) -> Drafts:
                 yield source.operator(target, value, "=", new)
 
 
-def _calculated(spot: Spot, node: ast.BinOp) -> Drafts:
+def _calculated(spot: TemplateSite, node: ast.BinOp) -> Drafts:
     old, others = OPERATORS.get(type(node.op), ("@", ()))
     kinds = _of(spot, node.left)
     for new in others:
@@ -91,12 +91,12 @@ def _calculated(spot: Spot, node: ast.BinOp) -> Drafts:
         yield draft.at(ODD) if draft is not None and odd else draft
 
 
-def _of(spot: Spot, node: ast.expr) -> Kinds:
+def _of(spot: TemplateSite, node: ast.expr) -> Kinds:
     return spot.scope.kinds(node)
 
 
-def logic(spot: Spot) -> Drafts:
-    """`and` ↔ `or`, `not` put in or taken out, `not (a and b)` ↔ `not a and b` ↔ `not a or not b`."""
+def logic(spot: TemplateSite) -> Drafts:
+    """`and` ↔ `or`, add or remove `not`, `not (a and b)` ↔ `not a and b` ↔ `not a or not b`."""
     source = spot.source
     for node in spot.nodes:
         if isinstance(node, ast.BoolOp):
@@ -106,26 +106,26 @@ def logic(spot: Spot) -> Drafts:
         elif isinstance(node, ast.UnaryOp):
             yield source.replace(node, spot.text(node.operand))
     for test in spot.tests:
-        yield source.replace(test, f"not {bound(spot.text(test), NOT)}")
+        yield source.replace(test, f"not {parenthesize(spot.text(test), NOT)}")
     for node in spot.nodes:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) and isinstance(node.operand, ast.BoolOp):
             parts = [spot.text(one) for one in node.operand.values]
             old, new = ("and", "or") if isinstance(node.operand.op, ast.And) else ("or", "and")
             for joint in (old, new):
-                yield source.replace(node, f" {joint} ".join(f"not {bound(one, NOT)}" for one in parts))
-            yield source.replace(node, f" {old} ".join([f"not {bound(parts[0], NOT)}", *parts[1:]]))
+                yield source.replace(node, f" {joint} ".join(f"not {parenthesize(one, NOT)}" for one in parts))
+            yield source.replace(node, f" {old} ".join([f"not {parenthesize(parts[0], NOT)}", *parts[1:]]))
         elif isinstance(node, ast.BoolOp):
             bare = [spot.text(one.operand if _is_not(one) else one) for one in node.values]  # type: ignore[attr-defined]
             if any(_is_not(one) for one in node.values):
                 for joint in ("and", "or"):
-                    yield source.replace(node, f"not ({f' {joint} '.join(bound(one, AND + 1) for one in bare)})")
+                    yield source.replace(node, f"not ({f' {joint} '.join(parenthesize(one, AND + 1) for one in bare)})")
 
 
 def _is_not(node: ast.expr) -> bool:
     return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
 
 
-def regroup(spot: Spot) -> Drafts:
+def regroup(spot: TemplateSite) -> Drafts:
     """`(a + b) * c` ↔ `a + b * c`, `(a or b) and c` ↔ `a or b and c`, `f(a + b)` ↔ `f(a) + b`."""
     for node in spot.nodes:
         if isinstance(node, ast.BinOp):
@@ -145,17 +145,18 @@ def regroup(spot: Spot) -> Drafts:
 
 
 def _binary(left: str, sign: str, right: str) -> str:
-    """Two operands and an operator, in parentheses where they bind less."""
+    """Combine two operands by an operator, with parentheses where they are needed."""
     least = rank(f"a {sign} b")
-    return f"{bound(left, least)} {sign} {bound(right, least + 1)}"
+    return f"{parenthesize(left, least)} {sign} {parenthesize(right, least + 1)}"
 
 
 def _sign(node: ast.BinOp) -> str:
     return OPERATORS[type(node.op)][0] if type(node.op) in OPERATORS else ""
 
 
-def _rotated(spot: Spot, node: ast.BinOp) -> list[str]:
-    """The operands of two operators, the other one first; what one operand's call takes, taken around both."""
+def _rotated(spot: TemplateSite, node: ast.BinOp) -> list[str]:
+    """Return the expression with its two operators in the other order, or with an operand's call around both
+    operands."""
     found, sign, text = [], _sign(node), spot.text
     left, right = node.left, node.right
     if isinstance(left, ast.BinOp) and _differ(_sign(left), sign):
@@ -170,11 +171,11 @@ def _rotated(spot: Spot, node: ast.BinOp) -> list[str]:
 
 
 def _differ(one: str, other: str) -> bool:
-    """Whether it matters which of two operators comes first."""
+    """Return whether the order of two operators matters."""
     return bool(one and other) and (one, other) not in (("+", "+"), ("*", "*"))
 
 
-def _regrouped(spot: Spot, node: ast.BoolOp) -> Drafts:
+def _regrouped(spot: TemplateSite, node: ast.BoolOp) -> Drafts:
     joint, other = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
     first, last = node.values[0], node.values[-1]
     if isinstance(last, ast.BoolOp):
@@ -190,25 +191,25 @@ def _regrouped(spot: Spot, node: ast.BoolOp) -> Drafts:
         )
 
 
-def _joined(spot: Spot, parts: list[ast.expr], joint: str) -> str:
-    """Parts of an `and` as they are; those of an `or`, which binds less, in parentheses."""
+def _joined(spot: TemplateSite, parts: list[ast.expr], joint: str) -> str:
+    """Join parts by `and`, or by `or` in parentheses, since that binds less tightly."""
     whole = f" {joint} ".join(_operand(spot, one, joint) for one in parts)
     return whole if joint == "and" else f"({whole})"
 
 
-def _operand(spot: Spot, node: ast.expr, joint: str) -> str:
-    return bound(spot.text(node), rank(f"a {joint} b"))
+def _operand(spot: TemplateSite, node: ast.expr, joint: str) -> str:
+    return parenthesize(spot.text(node), rank(f"a {joint} b"))
 
 
-def chained(spot: Spot) -> Drafts:
+def chained(spot: TemplateSite) -> Drafts:
     """`a < b < c` → `a < b`, `b < c`; `a < b` → `0 <= a < b`, `a < b < c`."""
     source = spot.source
     for node in spot.nodes:
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE):
             start, end = source.span(node)
             if len(node.ops) > 1:
-                yield Draft("take out the last comparison", ((source.span(node.comparators[-2])[1], end, ""),))
-                yield Draft("take out the first comparison", ((start, source.span(node.comparators[0])[0], ""),))
+                yield Draft("remove the last comparison", ((source.span(node.comparators[-2])[1], end, ""),))
+                yield Draft("remove the first comparison", ((start, source.span(node.comparators[0])[0], ""),))
                 continue
             up = isinstance(node.ops[0], ast.Lt | ast.LtE)
             first, last = spot.text(node.left), spot.text(node.comparators[0])
@@ -219,8 +220,8 @@ def chained(spot: Spot) -> Drafts:
                         yield source.replace(node, f"{spot.text(node)} {sign} {name}")
 
 
-def membership(spot: Spot) -> Drafts:
-    """`a == b` → `a in t`, `a in (b, c)`; `a != b` the other way; `a in t` → `a == b`."""
+def membership(spot: TemplateSite) -> Drafts:
+    """`a == b` → `a in t`, `a in (b, c)`; `a != b` → `a not in t`, `a not in (b, c)`."""
     for node in spot.nodes:
         if not isinstance(node, ast.Compare) or len(node.ops) > 1 or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
             continue
@@ -234,15 +235,15 @@ def membership(spot: Spot) -> Drafts:
             *spot.donors.globals,
         ]
         for holder in holders:
-            yield spot.source.replace(node, f"{bound(left, rank('a | b'))} {sign} {holder}")
+            yield spot.source.replace(node, f"{parenthesize(left, rank('a | b'))} {sign} {holder}")
         if kinds and kinds <= TEXT | NUMBER | {"none", "bool"}:
             others = [*spot.donors.constants, *spot.donors.library.hints, *spot.donors.globals]
             for other in others:
                 if other != right and spot.scope.of(other) & (kinds | {"none"}):
-                    yield spot.source.replace(node, f"{bound(left, rank('a | b'))} {sign} ({right}, {other})")
+                    yield spot.source.replace(node, f"{parenthesize(left, rank('a | b'))} {sign} ({right}, {other})")
 
 
-def off_by_one(spot: Spot) -> Drafts:
+def off_by_one(spot: TemplateSite) -> Drafts:
     """`e` → `e + 1`, `e - 1`, where `e` may be a number: bounds and indices first."""
     nodes = sorted((node for node in spot.values if isinstance(node, NUMBERS)), key=lambda node: -_counts(spot, node))
     for step in ("+ 1", "- 1"):
@@ -251,8 +252,8 @@ def off_by_one(spot: Spot) -> Drafts:
             yield draft if spot.scope.fits("1", spot.scope.kinds(node)) else draft.at(ODD / 3)
 
 
-def _counts(spot: Spot, node: ast.expr) -> int:
-    """How sure it is that a value counts something."""
+def _counts(spot: TemplateSite, node: ast.expr) -> int:
+    """Rate how certain it is that a value is a count or an index."""
     parent = spot.source.parents.get(node)
     if isinstance(parent, ast.Slice) or (isinstance(parent, ast.Subscript) and node is parent.slice):
         return 2
@@ -262,6 +263,6 @@ def _counts(spot: Spot, node: ast.expr) -> int:
 
 
 def _escaped(operator: str) -> str:
-    """A pattern for exactly this operator: `*` but not `**`."""
+    """Return a pattern for exactly this operator: `*` but not `**`."""
     body = "".join(f"\\{letter}" for letter in operator)
     return rf"(?<![*/<>]){body}(?![*/<>])"

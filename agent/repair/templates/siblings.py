@@ -1,4 +1,4 @@
-"""Templates that repeat a statement for another thing of its kind: the next attribute, the other side."""
+"""Templates that repeat a statement with other names: the next attribute, the opposite side."""
 
 from __future__ import annotations
 
@@ -7,22 +7,42 @@ import keyword
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from agent.repair.blocks import BUILTINS, Compound, bare, block, in_function, indented, is_elif, is_last, owner
-from agent.repair.offers import loose, members, names, reworded, turned_words, with_word, words
-from agent.repair.reading import unique
-from agent.repair.source import Draft, brief
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.code_blocks import (
+    BUILTINS,
+    Compound,
+    block,
+    in_function,
+    indented,
+    is_elif,
+    is_last,
+    owner,
+    unindented_lines,
+)
+from agent.repair.analysis.name_usage import unique
+from agent.repair.analysis.source_file import Draft, brief
+from agent.repair.candidates.candidate_expressions import (
+    change_words,
+    members,
+    names,
+    opposite_texts,
+    replace_word,
+    unbound_names_at,
+    words,
+)
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 MOST_WORDS = 16
 NO_WORDS = BUILTINS | {*keyword.kwlist, "self", "cls"}
 
 
-def sibling(spot: Spot) -> Drafts:
-    """A statement of the function again for another name, wherever that name stands in it:
-    `self.left = check(left)` → `self.right = check(right)` too."""
+def sibling(spot: TemplateSite) -> Drafts:
+    """Repeat a statement of the function with a name replaced throughout.
+
+    `self.left = check(left)` → `self.right = check(right)` too.
+    """
     if not in_function(spot.source, spot.statement):
         return
-    hanging = unique([*loose(spot).idle, *loose(spot).missing, *loose(spot).unset])
+    hanging = unique([*unbound_names_at(spot).idle, *unbound_names_at(spot).missing, *unbound_names_at(spot).unset])
     others = unique([*hanging, *names(spot), *members(spot)])[:MOST_WORDS]
     later: list[str] = []
     for text in unique([*_neighbours(spot), *spot.donors.simple]):
@@ -30,7 +50,7 @@ def sibling(spot: Spot) -> Drafts:
         for old in sorted(unique(there), key=lambda word: -there.count(word)):
             for new in others:
                 if new.strip("_") != old:
-                    line = with_word(text, old, new)
+                    line = replace_word(text, old, new)
                     if new in hanging or (there.count(old) > 1 and new.strip("_") not in there):
                         yield from _put(spot, line)
                     elif there.count(old) > 1:
@@ -39,21 +59,21 @@ def sibling(spot: Spot) -> Drafts:
         yield from _put(spot, line)
 
 
-def mirror(spot: Spot) -> Drafts:
-    """The other side of a statement nearby, before or after this one; and of this one in its place."""
+def mirror(spot: TemplateSite) -> Drafts:
+    """Insert the opposite of a nearby statement before or after this one, or replace this one by its opposite."""
     if not in_function(spot.source, spot.statement):
         return
     own = spot.text(spot.statement)
     for text in unique([*_neighbours(spot), *spot.donors.simple]):
-        for line in turned_words(text):
+        for line in opposite_texts(text):
             yield from _put(spot, line)
     if "\n" not in own:
-        for line in turned_words(own):
-            yield Draft(f"`{brief(line)}` instead", ((*spot.source.span(spot.statement), line),))
+        for line in opposite_texts(own):
+            yield Draft(f"use `{brief(line)}` instead", ((*spot.source.span(spot.statement), line),))
 
 
-def chain(spot: Spot) -> Drafts:
-    """The `else` or `elif` that a like `if` of the function or its class has, with the words of this one."""
+def chain(spot: TemplateSite) -> Drafts:
+    """Add the `else` or `elif` of a similar `if` in the function or its class, with the words of this one."""
     statement, source = spot.statement, spot.source
     if not isinstance(statement, ast.If) or statement.orelse:
         return
@@ -65,49 +85,49 @@ def chain(spot: Spot) -> Drafts:
                 yield source.insert(statement, text.split("\n"), after=True)
 
 
-def _rest(spot: Spot, other: ast.If) -> Iterator[list[str]]:
-    """What follows the body of an `if`: its `else` with its lines, or the next `elif` alone."""
+def _rest(spot: TemplateSite, other: ast.If) -> Iterator[list[str]]:
+    """Yield what follows the body of an `if`: its `else` with its lines, or only the next `elif`."""
     source, after = spot.source, other.orelse[0]
     if is_elif(source, after) and isinstance(after, ast.If):
-        body = bare(source, after.body[0], after.body[-1], remark=False)
+        body = unindented_lines(source, after.body[0], after.body[-1], remark=False)
         if body is not None:
             yield [f"elif {source.text(after.test)}:", *indented(spot.indent, body)]
     else:
-        body = bare(source, after, other.orelse[-1], remark=False)
+        body = unindented_lines(source, after, other.orelse[-1], remark=False)
         if body is not None:
             yield ["else:", *indented(spot.indent, body)]
 
 
 def _reworded(model: str, text: str, rest: str) -> Iterator[str]:
-    """The rest with the words changed by which the model differs from the text, each in its place; then as it is."""
+    """Yield the rest with words changed as they differ between the model and the text, then unchanged."""
     old, new = words(model), words(text)
     pairs: dict[str, str] = {}
     for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "replace" and b - a == d - c:
             pairs |= {one: pairs.get(one, other) for one, other in zip(old[a:b], new[c:d], strict=True)}
     if pairs:
-        yield reworded(rest, lambda word: pairs.get(word, word))
+        yield change_words(rest, lambda word: pairs.get(word, word))
         parts: dict[str, str] = {}
         for one, other in pairs.items():
             if len(one.split("_")) == len(other.split("_")):
                 parts |= {a: b for a, b in zip(one.split("_"), other.split("_"), strict=True) if a != b}
-        yield reworded(rest, lambda word: "_".join(parts.get(part, part) for part in word.split("_")))
+        yield change_words(rest, lambda word: "_".join(parts.get(part, part) for part in word.split("_")))
     yield rest
 
 
-def _neighbours(spot: Spot) -> Iterator[str]:
-    """The statement and those around it, several lines each where they are not compound."""
+def _neighbours(spot: TemplateSite) -> Iterator[str]:
+    """Yield the texts of the statement and its neighbours, except compound ones. Each may have several lines."""
     found, place = block(spot.source, spot.statement)
     for one in [spot.statement, *found[max(0, place - 1) : place], *found[place + 1 : place + 2]]:
         kept = ast.Return | ast.Raise | ast.Pass | ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal
-        lines = None if isinstance(one, kept | Compound) or isinstance(getattr(one, "body", None), list) else bare(
-            spot.source, one, one, remark=False
-        )  # fmt: skip
+        if isinstance(one, kept | Compound) or isinstance(getattr(one, "body", None), list):
+            continue
+        lines = unindented_lines(spot.source, one, one, remark=False)
         if lines is not None:
             yield "\n".join(lines)
 
 
-def _put(spot: Spot, text: str) -> Drafts:
+def _put(spot: TemplateSite, text: str) -> Drafts:
     own = spot.text(spot.statement)
     if text != own:
         lines = text.split("\n")

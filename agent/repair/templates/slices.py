@@ -1,19 +1,19 @@
-"""Templates that change which part of a sequence is taken: slices, indices, ranges."""
+"""Templates that change slices, indices and ranges."""
 
 from __future__ import annotations
 
 import ast
 
-from agent.repair.reading import in_turn, unique
-from agent.repair.scope import INDEXED, NUMBER, UNKNOWN
-from agent.repair.source import ATOM, Draft, bound, rank
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.name_usage import interleave, unique
+from agent.repair.analysis.source_file import ATOM, Draft, parenthesize, rank
+from agent.repair.analysis.value_types import INDEXED, NUMBER, UNKNOWN
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 SUM = rank("a + b")
 MOST_BOUNDS = 8
 
 
-def cut(spot: Spot) -> Drafts:
+def cut(spot: TemplateSite) -> Drafts:
     """A sequence → a part of it: `x` → `x[1:]`, `x[:-1]`, `x[n:]`, `x[::-1]`, `x[0]`."""
     bounds = _bounds(spot)
     parts = ["1:", ":-1", "::-1", ":", *(f"{one}:" for one in bounds), *(f":{one}" for one in bounds)]
@@ -27,32 +27,32 @@ def cut(spot: Spot) -> Drafts:
                 yield spot.source.replace(node, f"{spot.text(node)}[{part}]")
 
 
-def _bounds(spot: Spot) -> list[str]:
+def _bounds(spot: TemplateSite) -> list[str]:
     return [name for name in spot.donors.plain if spot.scope.fits(name, NUMBER)]
 
 
-def bounds(spot: Spot) -> Drafts:
+def bounds(spot: TemplateSite) -> Drafts:
     """`x[a:b]` → `x[a:]`, `x[:b]`, `x[a:b + 1]`, `x[a:c]`, `x[-a:b]`, `x[a:b:2]`."""
-    yield from in_turn(_sliced(spot, node) for node in spot.nodes if isinstance(node, ast.Subscript))
+    yield from interleave(_sliced(spot, node) for node in spot.nodes if isinstance(node, ast.Subscript))
 
 
-def _sliced(spot: Spot, node: ast.Subscript) -> Drafts:
+def _sliced(spot: TemplateSite, node: ast.Subscript) -> Drafts:
     part = node.slice
     if not isinstance(part, ast.Slice):
         return
     source = spot.source
     for one in (part.lower, part.upper, part.step):
         if one is not None:
-            yield Draft(f"take `{spot.text(one)}` out of the slice", ((*source.span(one), ""),))
+            yield Draft(f"remove `{spot.text(one)}` from the slice", ((*source.span(one), ""),))
     lower, upper, step = (spot.text(one) if one else "" for one in (part.lower, part.upper, part.step))
     tail = f":{step}" if step else ""
     values = unique(["1", "-1", *_bounds(spot), *(f"len({name})" for name in spot.donors.sized[:2])])[:MOST_BOUNDS]
     texts = [f"{_plus_one(lower)}:{upper}{tail}", f"{lower}:{_plus_one(upper)}{tail}"]
     texts += [f"{upper}:{lower}{tail}", f"{lower}:{upper}:-1", f"{lower}:{upper}:2"]
     if lower:
-        texts += [f":{lower}{tail}", f"-{bound(lower, ATOM)}:{upper}{tail}"]
+        texts += [f":{lower}{tail}", f"-{parenthesize(lower, ATOM)}:{upper}{tail}"]
     if upper:
-        negative = f"-{bound(upper, ATOM)}"
+        negative = f"-{parenthesize(upper, ATOM)}"
         texts += [f"{upper}:{tail}", f"{lower}:{negative}{tail}", f"{negative}:{tail}"]
     if not lower:
         texts += [f"{one}:{upper}{tail}" for one in values]
@@ -60,14 +60,14 @@ def _sliced(spot: Spot, node: ast.Subscript) -> Drafts:
         texts += [f"{lower}:{one}{tail}" for one in values]
     start, end = source.span(part)
     for text in unique(texts):
-        yield Draft(f"take the slice `[{text}]` of `{spot.text(node.value)}`", ((start, end, text),))
+        yield Draft(f"use the slice `[{text}]` of `{spot.text(node.value)}`", ((start, end, text),))
 
 
 def _plus_one(text: str) -> str:
-    return f"{bound(text, SUM)} + 1" if text else "1"
+    return f"{parenthesize(text, SUM)} + 1" if text else "1"
 
 
-def index(spot: Spot) -> Drafts:
+def index(spot: TemplateSite) -> Drafts:
     """`x[i]` → `x[-i]`, `x[i:]`, `x[:i]`, `x[-1]`; `x[i][j]` → `x[j][i]`."""
     for node in spot.nodes:
         if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Slice | ast.Tuple):
@@ -83,15 +83,21 @@ def index(spot: Spot) -> Drafts:
         kinds = spot.scope.kinds(node.value)
         if kinds and not kinds & INDEXED:
             continue
-        for new in ("-1", "0", f"-{bound(text, ATOM)}", f"{bound(text, SUM)} + 1", f"{bound(text, SUM)} - 1"):
+        for new in (
+            "-1",
+            "0",
+            f"-{parenthesize(text, ATOM)}",
+            f"{parenthesize(text, SUM)} + 1",
+            f"{parenthesize(text, SUM)} - 1",
+        ):
             if new != text:
-                yield Draft(f"take `[{new}]` of `{spot.text(node.value)}`", ((*span, new),))
+                yield Draft(f"use `[{new}]` of `{spot.text(node.value)}`", ((*span, new),))
         if isinstance(node.ctx, ast.Load):
-            for new in (f"{text}:", f":{text}", f"-{bound(text, ATOM)}:"):
-                yield Draft(f"take the slice `[{new}]` of `{spot.text(node.value)}`", ((*span, new),))
+            for new in (f"{text}:", f":{text}", f"-{parenthesize(text, ATOM)}:"):
+                yield Draft(f"use the slice `[{new}]` of `{spot.text(node.value)}`", ((*span, new),))
 
 
-def ranges(spot: Spot) -> Drafts:
+def ranges(spot: TemplateSite) -> Drafts:
     """`range(n)` → `range(1, n)`, `range(n + 1)`, `range(i, n)`, `range(len(n))`, downwards; `enumerate(x)` from 1."""
     for node in spot.values:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.keywords:
@@ -118,15 +124,15 @@ def ranges(spot: Spot) -> Drafts:
                 yield spot.source.replace(node, way)
 
 
-def _ranges(spot: Spot, parts: list[str]) -> list[str]:
+def _ranges(spot: TemplateSite, parts: list[str]) -> list[str]:
     names = [name for name in _bounds(spot) if name not in parts][:MOST_BOUNDS]
     if len(parts) == 1:
         end = parts[0]
-        found = [_plus_one(end), f"1, {end}", f"1, {_plus_one(end)}", f"{bound(end, SUM)} - 1", f"len({end})"]
-        found += [f"{bound(end, SUM)} - 1, -1, -1", f"{end}, 0, -1", f"0, {end}, 2"]
+        found = [_plus_one(end), f"1, {end}", f"1, {_plus_one(end)}", f"{parenthesize(end, SUM)} - 1", f"len({end})"]
+        found += [f"{parenthesize(end, SUM)} - 1, -1, -1", f"{end}, 0, -1", f"0, {end}, 2"]
         return found + [f"{name}, {end}" for name in names] + [f"{name} + 1, {end}" for name in names]
     start, end = parts[:2]
     found = [f"{start}, {_plus_one(end)}", f"{_plus_one(start)}, {end}", end, f"{end}, {start}", f"0, {end}"]
-    found += [f"{_plus_one(start)}, {_plus_one(end)}", f"{start}, {bound(end, SUM)} - 1", f"{start}, {end}, -1"]
+    found += [f"{_plus_one(start)}, {_plus_one(end)}", f"{start}, {parenthesize(end, SUM)} - 1", f"{start}, {end}, -1"]
     found += [f"{start}, {end}"] if len(parts) == 3 else []
     return found + [f"{start}, {end}, {name}" for name in ["2", *names]] + [f"{name}, {end}" for name in names]

@@ -1,16 +1,16 @@
-"""Templates that take a statement from elsewhere in the repository (see `agent.repair.snippets`)."""
+"""Templates that copy a statement from elsewhere in the repository (see `agent.repair.analysis.code_snippets`)."""
 
 from __future__ import annotations
 
 import ast
 
-from agent.repair.blocks import in_function, in_loop, is_last
-from agent.repair.source import Draft, brief
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.code_blocks import in_function, in_loop, is_last
+from agent.repair.analysis.source_file import Draft, brief
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 
-def transplant(spot: Spot) -> Drafts:
-    """A statement of another function that fits, before this one or at its block's end."""
+def transplant(spot: TemplateSite) -> Drafts:
+    """Insert a fitting statement of another function before this one or at the end of its block."""
     if spot.snippets is None or not in_function(spot.source, spot.statement):
         return
     ends = isinstance(spot.statement, ast.Return | ast.Raise | ast.Break | ast.Continue)
@@ -25,11 +25,11 @@ def transplant(spot: Spot) -> Drafts:
             yield spot.source.insert(spot.statement, lines, after=True)
 
 
-def borrow(spot: Spot) -> Drafts:
-    """A like statement of another function in the place of this one."""
+def borrow(spot: TemplateSite) -> Drafts:
+    """Replace the statement by a similar one of another function."""
     if spot.snippets is None or not in_function(spot.source, spot.statement):
         return
     span = spot.source.span(spot.statement)
     for fit in spot.snippets.like(spot.source, spot.donors.holder, spot.statement):
         if "\n" not in fit.text:
-            yield Draft(f"`{brief(fit.text)}` instead, as elsewhere", ((*span, fit.text),))
+            yield Draft(f"use `{brief(fit.text)}` instead, as elsewhere in the repository", ((*span, fit.text),))

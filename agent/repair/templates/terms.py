@@ -1,22 +1,22 @@
-"""Templates that add something to a value: a term, a bound, a power, what stands for it where it is empty."""
+"""Templates that add to a value: a term, a bound, a power, a fallback for an empty value."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from agent.repair.reading import in_turn, unique
-from agent.repair.scope import INDEXED, NUMBER, Kinds
-from agent.repair.source import ATOM, bound, rank
-from agent.repair.spot import Drafts, Spot
+from agent.repair.analysis.name_usage import interleave, unique
+from agent.repair.analysis.source_file import ATOM, parenthesize, rank
+from agent.repair.analysis.value_types import INDEXED, NUMBER, Kinds
+from agent.repair.candidates.template_site import Drafts, TemplateSite
 
 SUM, PRODUCT, OR, TEST = rank("a + b"), rank("a * b"), rank("a or b"), rank("a or b")
 TERMS = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.ListComp
 MOST_CONDITIONS, MOST_ELSE = 12, 6
 
 
-def term(spot: Spot) -> Drafts:
-    """`e` → `e + t`, `e - t`, `e * t`, `t + e`, for a name or short expression `t` of like type."""
+def term(spot: TemplateSite) -> Drafts:
+    """`e` → `e + t`, `e - t`, `e * t`, `t + e`, for a name or short expression `t` of a similar type."""
     nodes = [node for node in spot.values if isinstance(node, TERMS) and _adds(spot.scope.kinds(node))]
     donors = {id(node): spot.atoms(node) for node in nodes}
     for place in range(max((len(one) for one in donors.values()), default=0)):
@@ -26,38 +26,39 @@ def term(spot: Spot) -> Drafts:
                     yield spot.source.replace(node, text)
 
 
-def _sums(spot: Spot, node: ast.expr, donor: str) -> Iterator[str]:
+def _sums(spot: TemplateSite, node: ast.expr, donor: str) -> Iterator[str]:
     text, kinds, others = spot.text(node), spot.scope.kinds(node), spot.scope.of(donor)
     if not _adds(others):
         return
     if (not kinds or kinds & NUMBER) and (not others or others & NUMBER):
-        yield f"{bound(text, SUM)} - {bound(donor, SUM + 1)}"
+        yield f"{parenthesize(text, SUM)} - {parenthesize(donor, SUM + 1)}"
     if not kinds or not others or kinds & others:
-        yield f"{bound(text, SUM)} + {bound(donor, SUM + 1)}"
-        yield f"{bound(donor, SUM)} + {bound(text, SUM + 1)}"
+        yield f"{parenthesize(text, SUM)} + {parenthesize(donor, SUM + 1)}"
+        yield f"{parenthesize(donor, SUM)} + {parenthesize(text, SUM + 1)}"
     if kinds & INDEXED and "sequence" in kinds and others != kinds:
-        yield f"{bound(text, SUM)} + [{donor}]"
-        yield f"[{donor}] + {bound(text, SUM + 1)}"
+        yield f"{parenthesize(text, SUM)} + [{donor}]"
+        yield f"[{donor}] + {parenthesize(text, SUM + 1)}"
     if (not kinds or kinds & (NUMBER | INDEXED)) and (not others or others & NUMBER):
-        yield f"{bound(text, PRODUCT)} * {bound(donor, PRODUCT + 1)}"
+        yield f"{parenthesize(text, PRODUCT)} * {parenthesize(donor, PRODUCT + 1)}"
 
 
 def _adds(kinds: Kinds) -> bool:
     return not kinds or bool(kinds & (NUMBER | INDEXED))
 
 
-def power(spot: Spot) -> Drafts:
-    """`e` → `e ** 2`, `-e`, `e * 2`, `e // 2`, `1 - e`; `e` → `[e]`, `(e,)`, of a display too: one level too few."""
+def power(spot: TemplateSite) -> Drafts:
+    """`e` → `e ** 2`, `-e`, `e * 2`, `e // 2`, `1 - e`; `e` → `[e]`, `(e,)`, also for a display with a missing
+    level."""
     kinds = ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.List | ast.Dict | ast.Tuple
-    yield from in_turn(_powers(spot, node) for node in spot.values if isinstance(node, kinds))
+    yield from interleave(_powers(spot, node) for node in spot.values if isinstance(node, kinds))
 
 
-def _powers(spot: Spot, node: ast.expr) -> Drafts:
+def _powers(spot: TemplateSite, node: ast.expr) -> Drafts:
     text, kinds = spot.text(node), spot.scope.kinds(node)
     if not kinds or kinds & NUMBER:
-        part = bound(text, PRODUCT)
+        part = parenthesize(text, PRODUCT)
         for new in (
-            f"{bound(text, ATOM)} ** 2",
+            f"{parenthesize(text, ATOM)} ** 2",
             f"-{part}",
             f"{part} * 2",
             f"{part} // 2",
@@ -70,8 +71,8 @@ def _powers(spot: Spot, node: ast.expr) -> Drafts:
         yield spot.source.replace(node, f"({text},)")
 
 
-def extreme(spot: Spot) -> Drafts:
-    """`e` → `max(e, t)`, `min(e, t)`; for `a = e` with `a` itself first."""
+def extreme(spot: TemplateSite) -> Drafts:
+    """`e` → `max(e, t)`, `min(e, t)`; for `a = e`, `a` itself is the first `t`."""
     statement = spot.statement
     first: list[tuple[ast.expr, list[str]]] = []
     if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name | ast.Subscript | ast.Attribute):
@@ -86,8 +87,8 @@ def extreme(spot: Spot) -> Drafts:
                         yield spot.source.replace(node, f"{call}({other}, {spot.text(node)})")
 
 
-def fallback(spot: Spot) -> Drafts:
-    """`e` → `e or t`: what is taken where `e` is empty or None."""
+def fallback(spot: TemplateSite) -> Drafts:
+    """`e` → `e or t`: a fallback if `e` is empty or None."""
     for node in spot.values:
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
             text, kinds = spot.text(node), spot.scope.kinds(node)
@@ -97,12 +98,12 @@ def fallback(spot: Spot) -> Drafts:
                     yield spot.source.replace(node, f"{text} or {other}")
 
 
-def conditional(spot: Spot) -> Drafts:
-    """`e` → `e if c else t`, `t if c else e`, the test for None or emptiness of what `e` is made of first."""
+def conditional(spot: TemplateSite) -> Drafts:
+    """`e` → `e if c else t`, `t if c else e`; tests of the names in `e` for None or emptiness come first."""
     for node in spot.values:
         if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.Constant):
             continue
-        text = bound(spot.text(node), TEST)
+        text = parenthesize(spot.text(node), TEST)
         made_of = unique(one.id for one in ast.walk(node) if isinstance(one, ast.Name) and one.id in spot.names(node))
         tests = [test for name in made_of for test in (f"{name} is not None", name)]
         others = unique(["None", "[]", "0", "''", "False", "True", *spot.atoms(node)[:MOST_ELSE]])
@@ -110,6 +111,10 @@ def conditional(spot: Spot) -> Drafts:
         others = [one for one in others if one != text and (one == "None" or spot.scope.fits(one, kinds - {"none"}))]
         for test in unique([*tests, *spot.donors.conditions[:MOST_CONDITIONS]]):
             for other in others:
-                yield spot.source.replace(node, f"{text} if {bound(test, TEST)} else {bound(other, TEST)}")
+                yield spot.source.replace(
+                    node, f"{text} if {parenthesize(test, TEST)} else {parenthesize(other, TEST)}"
+                )
                 if test not in tests:
-                    yield spot.source.replace(node, f"{bound(other, TEST)} if {bound(test, TEST)} else {text}")
+                    yield spot.source.replace(
+                        node, f"{parenthesize(other, TEST)} if {parenthesize(test, TEST)} else {text}"
+                    )

@@ -1,8 +1,8 @@
-"""Commands of a session: one file each, found by its name.
+"""The commands of a session, one module each, found by name.
 
-`run(session, words)` does it, the first line of the docstring is its help, `USAGE` what stands behind its name. `NOW`
-says that it may run while a turn is under way, in the caller's thread: it only looks, or only changes what the next
-turn begins with. One that looks at changes comes after those that the user asked for before.
+`run(session, words)` runs the command, the first line of the module docstring is its help, and `USAGE` shows its
+arguments. A command with `NOW` only reads, or only changes settings of the next turn, so it runs at once in the
+caller's thread, even during a turn. If its group is "changes", it waits for change commands that were given before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from agent.session.trouble import told
+from agent.session.error_messages import error_event
 from trajectories.errors import UsageError
 from trajectories.plugins import names
 
@@ -25,39 +25,39 @@ GROUPS = (
     ("how", "How it works"),
     ("session", "Session"),
 )
-"""Headings of the help, by the name `GROUP` in a command's module; without one it is about changes."""
+"""Headings of the help by a command's `GROUP`; the default is "changes"."""
 
 
 def run(session: Session, name: str, words: str) -> None:
-    """Do `/name words`, now or when what is under way has ended."""
+    """Run `/name words`, now or after the current job."""
     try:
         command = find(name)
     except UsageError as error:
-        session.hear(told(error))
+        session.hear(error_event(error))
         return
     if not getattr(command, "NOW", False) or (_group(name) == OTHERS and session.changing):
         session.later(f"/{name} {words}".strip(), lambda: command.run(session, words))
         return
     try:
         command.run(session, words)
-    except Exception as error:  # noqa: BLE001 - a session outlives what fails in it
-        session.hear(told(error))
+    except Exception as error:  # noqa: BLE001 - an error does not end the session
+        session.hear(error_event(error))
 
 
 def is_command(words: str) -> bool:
-    """Whether words that begin with / are meant for a command, and not a path (`/usr/bin/x fails`)."""
+    """Return whether words that begin with / are a command, and not a path (`/usr/bin/x fails`)."""
     name = words[1:].partition(" ")[0]
     return "/" not in name and "." not in name and "\n" not in name
 
 
 def is_change(words: str) -> bool:
-    """Whether words that wait are a command that changes something of the user's or of the session's."""
+    """Return whether words are a command that changes the user's or the session's files."""
     name = words[1:].partition(" ")[0]
     return words.startswith("/") and name in names(PACKAGE) and _group(name) == OTHERS
 
 
 def find(name: str) -> Any:
-    """The module of a command. Raises UsageError."""
+    """Return the module of a command. Raises UsageError for an unknown one."""
     known = names(PACKAGE)
     if name not in known:
         raise UsageError(f"There is no command /{name}.", "`/help` lists them.")
@@ -65,7 +65,7 @@ def find(name: str) -> Any:
 
 
 def summaries() -> list[tuple[str, str]]:
-    """Each command as it is written, with what it does."""
+    """Return each command with its arguments, and its help."""
     found = [(name, find(name)) for name in sorted(names(PACKAGE))]
     return [
         (f"/{name} {getattr(command, 'USAGE', '')}".strip(), (command.__doc__ or "").partition("\n")[0])
@@ -73,8 +73,8 @@ def summaries() -> list[tuple[str, str]]:
     ]
 
 
-def grouped() -> list[tuple[str, list[tuple[str, str]]]]:
-    """The same under headings."""
+def grouped_summaries() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the summaries by heading."""
     members = {title: [name for name in sorted(names(PACKAGE)) if _group(name) == group] for group, title in GROUPS}
     known = dict(zip(sorted(names(PACKAGE)), summaries(), strict=True))
     return [(title, [known[name] for name in found]) for title, found in members.items() if found]

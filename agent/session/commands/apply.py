@@ -1,11 +1,11 @@
-"""Put the session's changes into your files, hunk by hunk if you like; --undo takes the last of it back."""
+"""Apply the session's changes to your files, hunk by hunk if you like; --undo reverts the last apply."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
 
-from agent.session import applying
+from agent.session import applied_changes
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ def run(session: Session, words: str) -> None:
     try:
         paths = shlex.split(words)
     except ValueError as error:
-        raise UsageError(f"{words!r} cannot be read: {error}.", "Quote a path that holds blanks.") from None
+        raise UsageError(f"{words!r} cannot be read: {error}.", "Quote paths that contain blanks.") from None
     if "--undo" not in paths:
-        applying.apply(session, paths)
+        applied_changes.apply_changes(session, paths)
     elif len(paths) > 1:
-        raise UsageError("--undo takes no path.", "It takes back all that was applied last.")
+        raise UsageError("--undo takes no path.", "It reverts the last apply as a whole.")
     else:
-        applying.take_back(session)
+        applied_changes.undo_apply(session)

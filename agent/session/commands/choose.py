@@ -1,4 +1,4 @@
-"""Take one of the edits that pass the tests and behave differently, A, B or C, and prove it; alone, list them."""
+"""Choose and prove one of the offered edits that pass the tests but behave differently; alone, list them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
+    from agent.engine.engine import Engine
     from agent.session.session import Session
 
 USAGE = "[A|B|C]"
 GROUP = "what"
-NOTHING = "There is nothing to choose from: no search by templates has found edits that pass the tests."
+NOTHING = "There is nothing to choose from: no template search has found edits that pass the tests."
 
 
 def run(session: Session, words: str) -> None:
-    from agent.moves.offering import offered
+    from agent.phases.offered_edits import offered_edits
 
     try:
         if session.engine is None:
             raise UsageError("There is nothing to choose from yet.", "Say what to do first.")
-        found = offered(session.engine.trajectory)
+        found = offered_edits(session.engine.trajectory)
     except UsageError:
         if words:
             raise
@@ -34,32 +34,32 @@ def run(session: Session, words: str) -> None:
 
 
 def _letter(found: dict[str, Any], words: str) -> str:
-    """The choice that is meant. Raises UsageError."""
-    from agent.moves.offering import choice_of, letters_of
+    """Return the letter of the choice that `words` name. Raises UsageError."""
+    from agent.phases.offered_edits import choice_letters, parse_choice
 
-    letters = letters_of(found)
+    letters = choice_letters(found)
     try:
-        return letters[choice_of(found, words)]
+        return letters[parse_choice(found, words)]
     except UsageError:
         there = f"the only one is {letters}" if len(letters) == 1 else f"there are {_joined(letters)}"
         raise UsageError(f"There is no choice {words!r}: {there}.", "`/choose` alone shows what they change.") from None
 
 
 def _listed(engine: Engine, tree: str, found: dict[str, Any]) -> str:
-    """What each changes, how they differ, and which is in the files."""
-    from agent.moves.offering import letters_of, sides, with_edit
+    """Describe what each edit changes, how they differ, and which one is in the files."""
+    from agent.phases.offered_edits import apply_edit, choice_letters, compare_edits
 
-    letters = letters_of(found)
+    letters = choice_letters(found)
     try:
-        taken = [letter for place, letter in enumerate(letters) if with_edit(engine.trees, tree, found, place) == tree]
+        taken = [letter for place, letter in enumerate(letters) if apply_edit(engine.trees, tree, found, place) == tree]
     except UsageError as error:
-        return f"{sides(found)}\n{error.message} {error.fix}"
+        return f"{compare_edits(found)}\n{error.message} {error.fix}"
     others = [letter for letter in letters if letter not in taken]
     now = f"{taken[0]} is in the session's files now" if taken else "None of them is in the session's files now"
     if not others:
-        return f"{sides(found)}\n{now}; there is no other."
-    how = f"`/choose {others[0]}` takes {'another' if taken else 'one'} and proves it."
-    return f"{sides(found)}\n{now}. {how}"
+        return f"{compare_edits(found)}\n{now}; there is no other edit."
+    how = f"`/choose {others[0]}` chooses {'another' if taken else 'one'} and proves it."
+    return f"{compare_edits(found)}\n{now}. {how}"
 
 
 def _joined(letters: str) -> str:

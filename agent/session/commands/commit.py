@@ -1,10 +1,10 @@
-"""Commit what the session changed, and nothing else, on your branch or a new one; asks first."""
+"""Commit only what the session changed, on your branch or a new one; asks first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session import committing
+from agent.session import session_commit
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ USAGE = "[--branch NAME] [MESSAGE]"
 def run(session: Session, words: str) -> None:
     first, _, rest = words.strip().partition(" ")
     if first != "--branch":
-        committing.commit(session, words)
+        session_commit.commit(session, words)
         return
     name, _, message = rest.strip().partition(" ")
     if not name:
         raise UsageError("--branch needs a name.", "Write /commit --branch NAME, and the message after it.")
-    committing.branch(session, name, message)
+    session_commit.commit_to_branch(session, name, message)

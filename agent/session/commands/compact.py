@@ -1,4 +1,4 @@
-"""Make the conversation short: the model's own summary stands for it, files stay. What to keep in mind may follow."""
+"""Replace the conversation by the model's summary of it; files stay. WORDS say what the summary should keep."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Copy the last answer, or the one before it (2), or the diff, to the clipboard."""
+"""Copy the last answer, the Nth-last answer or the diff to the clipboard."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session.events import Wanted
+from agent.session.session_events import FrontEndRequested
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ def run(session: Session, words: str) -> None:
     else:
         if not (words or "1").isdecimal() or words == "0":
             raise UsageError(
-                f"{words!r} is no answer.", "Write /copy, /copy 2 for the one before the last, /copy diff."
+                f"{words!r} is not an answer.", "Write /copy, /copy 2 for the last but one, or /copy diff."
             )
         text = _answer(session, int(words or 1))
-    session.hear(Wanted("copy", text))
+    session.hear(FrontEndRequested("copy", text))
 
 
 def completions(session: Session, words: str) -> list[str]:
@@ -40,9 +40,11 @@ def _diff(session: Session) -> str:
 
 
 def _answer(session: Session, number: int) -> str:
-    """What the model said, counted from the last; words that only went with an action are not counted."""
+    """Return the model's answer number `number`, counted from the last; texts beside actions do not count."""
     replies = session.engine.trajectory.replies.values() if session.engine else ()
-    said = [reply.text for reply in replies if reply.branch == "main" and reply.text.strip() and not reply.actions]
-    if len(said) < number:
-        raise UsageError(f"There {'is no answer' if not said else f'are {len(said)} answers'} yet.", "Ask something.")
-    return said[-number]
+    answers = [reply.text for reply in replies if reply.branch == "main" and reply.text.strip() and not reply.actions]
+    if len(answers) < number:
+        raise UsageError(
+            f"There {'is no answer' if not answers else f'are only {len(answers)} answers'} yet.", "Ask something."
+        )
+    return answers[-number]

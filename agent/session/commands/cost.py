@@ -1,4 +1,4 @@
-"""Show what was spent, by model and by turn; with an amount in dollars, let the session spend so much in all."""
+"""Show what was spent by model and turn; with an amount in dollars, set the session's budget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.session.events import Changed
+from agent.session.session_events import StatusChanged
 from trajectories.errors import UsageError
 from trajectories.records import Hold, Settle, Turn
 
@@ -24,7 +24,7 @@ LONGEST = 40
 
 @dataclass(slots=True)
 class Sum:
-    """Of some requests. `dollars` is None where one of them has no price."""
+    """Costs and tokens of several requests. `dollars` is None if the price of one is unknown."""
 
     calls: int = 0
     dollars: float | None = 0.0
@@ -50,34 +50,34 @@ class Sum:
 
 def run(session: Session, words: str) -> None:
     if words:
-        _raise(session, words)
+        _set_budget(session, words)
         return
-    session.tell(_told(session), title="Cost")
+    session.tell(_describe_costs(session), title="Cost")
 
 
-def _raise(session: Session, words: str) -> None:
+def _set_budget(session: Session, words: str) -> None:
     try:
         amount = float(words.lstrip("$"))
     except ValueError:
         amount = math.nan
     if not math.isfinite(amount) or amount < 0:
-        raise UsageError(f"{words!r} is no amount of dollars.", "Write it as in /cost 5.")
+        raise UsageError(f"{words!r} is not an amount of dollars.", "Write for example /cost 5.")
     session.turning.allow(amount)
-    session.hear(Changed())
-    session.tell(f"The session may spend ${amount:g} in all, from now on.")
+    session.hear(StatusChanged())
+    session.tell(f"The session's budget is now ${amount:g} in total.")
 
 
-def _told(session: Session) -> str:
+def _describe_costs(session: Session) -> str:
     budget, tokens = session.settings.budget, session.settings.max_tokens
     most = [] if budget is None else [f"${budget:g}"]
     most += [] if tokens is None else [f"{tokens:,} tokens"]
-    limit = f"It may spend {' and '.join(most)}." if most else "It has no budget."
+    limit = f"The budget is {' and '.join(most)}." if most else "There is no budget."
     engine = session.engine
     if engine is None or not engine.trajectory.holds:
-        return f"Nothing was spent yet. {limit}"
+        return f"Nothing has been spent yet. {limit}"
     models, turns, total = _sums(engine.trajectory.records, engine.trajectory.settles)
     held = engine.ledger.spent.held_dollars
-    lines = [f"{total}. {limit}", *([f"${held:.4f} of it is held for what is under way."] if held else [])]
+    lines = [f"{total}. {limit}", *([f"${held:.4f} of it is reserved for requests in progress."] if held else [])]
     if len(models) > 1:
         lines += ["", *(f"{model}: {sum}" for model, sum in models.items())]
     return "\n".join([*lines, "", *(f"{number}. {words}: {sum}" for number, words, sum in turns if sum.calls)])
@@ -86,7 +86,7 @@ def _told(session: Session) -> str:
 def _sums(
     records: Iterable[Record], settles: dict[str, Settle]
 ) -> tuple[dict[str, Sum], list[tuple[int, str, Sum]], Sum]:
-    """What was spent by model, by turn, and in all."""
+    """Return the sums by model, by turn, and in total."""
     models: dict[str, Sum] = defaultdict(Sum)
     turns: list[tuple[int, str, Sum]] = []
     total, title = Sum(), ""

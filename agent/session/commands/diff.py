@@ -1,18 +1,18 @@
-"""Show what the session changed and you do not have yet, or what one turn changed."""
+"""Show the session's changes that are not applied yet, or what one turn changed."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
 
-from aci.hunks import within
-from aci.patch import lines_of
-from agent.session import applying
-from agent.standing import tree_at
+from aci.repository.diff_hunks import is_within
+from aci.repository.patch import count_diff_lines
+from agent.run_state.turn_state import tree_at
+from agent.session import applied_changes
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent.engine import Engine
+    from agent.engine.engine import Engine
     from agent.session.session import Session
 
 NOW = True
@@ -20,36 +20,36 @@ USAGE = "[turn N | PATH…]"
 
 
 def run(session: Session, words: str) -> None:
-    engine = applying.engine_of(session)
+    engine = applied_changes.engine_of(session)
     try:
         given = shlex.split(words)
     except ValueError as error:
-        raise UsageError(f"{words!r} cannot be read: {error}.", "Quote a path that holds blanks.") from None
+        raise UsageError(f"{words!r} cannot be read: {error}.", "Quote paths that contain blanks.") from None
     if given[:1] == ["turn"]:
         old, new = _of_turn(engine, given[1:])
         paths: tuple[str, ...] = ()
         title = f"Turn {given[1]}"
     else:
-        old, new = applying.both(engine), applying.ours(engine)
-        paths, title = applying.named(engine, given), "What you do not have yet"
-    every = [change.path for change in engine.trees.changed(old, new)]
-    changed = [path for path in every if not paths or within(path, paths)]
+        old, new = applied_changes.common_tree(engine), applied_changes.session_tree(engine)
+        paths, title = applied_changes.tree_paths(engine, given), "Not applied yet"
+    all_paths = [change.path for change in engine.trees.changed(old, new)]
+    changed = [path for path in all_paths if not paths or is_within(path, paths)]
     if not changed:
         session.tell(f"{title}: no changes.")
         return
     diff = engine.trees.diff(old, new, changed if paths else ())
-    session.tell(diff, "diff", f"{title}: {stat(diff, len(changed))}")
+    session.tell(diff, "diff", f"{title}: {diff_stat(diff, len(changed))}")
 
 
-def stat(diff: str, files: int) -> str:
-    """`3 files, +10 -2`."""
-    sections = lines_of(diff)
+def diff_stat(diff: str, files: int) -> str:
+    """Return a summary like `3 files, +10 -2`."""
+    sections = count_diff_lines(diff)
     added, removed = sum(added for _, added, _ in sections), sum(removed for *_, removed in sections)
     return f"{files} file{'s' * (files != 1)}, +{added} -{removed}"
 
 
 def _of_turn(engine: Engine, words: list[str]) -> tuple[str, str]:
-    """The trees before and after a turn. Raises UsageError for one that there is not."""
+    """Return the trees before and after a turn. Raises UsageError for an unknown turn."""
     turns = engine.trajectory.turns_at
     if len(words) != 1 or not words[0].isdecimal() or not 1 <= int(words[0]) <= len(turns):
         raise UsageError(

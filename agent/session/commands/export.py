@@ -1,4 +1,4 @@
-"""Write the session in another program's format; without a format, tell which there are."""
+"""Export the session in another program's format; without a format, list the formats."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ GROUP = "session"
 
 
 def run(session: Session, words: str) -> None:
-    from agent.exporting import ending, formats, to_file, written
-    from agent.material import of_run
+    from agent.runs.run_export import export_runs, file_extension, formats, write_export
+    from agent.runs.run_lookup import open_own_run
 
     name, _, file = words.partition(" ")
     if not name:
@@ -25,18 +25,18 @@ def run(session: Session, words: str) -> None:
         return
     if session.engine is None:
         raise UsageError("There is nothing to export yet.", "Ask something first.")
-    material = of_run(session.engine.journal.directory)
-    target = Path(file.strip()).expanduser() if file.strip() else Path(f"{material.name}.{ending(name)}")
+    material = open_own_run(session.engine.journal.directory)
+    target = Path(file.strip()).expanduser() if file.strip() else Path(f"{material.name}.{file_extension(name)}")
     if target.exists():
-        raise UsageError(f"{target} is there already.", f"Name another file: /export {name} FILE.")
+        raise UsageError(f"{target} already exists.", f"Name another file: /export {name} FILE.")
     try:
-        to_file(written([material], name, session.engine.secrets), target)
+        write_export(export_runs([material], name, session.engine.secrets), target)
     finally:
         material.close()
     session.tell(f"Written to {target.absolute()}.")
 
 
 def completions(session: Session, words: str) -> list[tuple[str, str]]:
-    from agent.exporting import formats
+    from agent.runs.run_export import formats
 
     return list(formats().items())

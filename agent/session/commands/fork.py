@@ -1,4 +1,4 @@
-"""Go on in a new run that has all of this one so far; this one stays as it is."""
+"""Continue in a new run with a copy of this run's history; this run is not changed."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ GROUP = "session"
 
 def run(session: Session, words: str) -> None:
     name = session.turning.fork()
-    session.tell(f"This is a new run now. The old one is as it was: /resume {name} goes back to it.")
+    session.tell(f"This is a new run now. The old one is unchanged; /resume {name} returns to it.")

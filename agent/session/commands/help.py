@@ -1,11 +1,11 @@
-"""Show commands and keys; with a command, what it does."""
+"""Show commands and keys, or what COMMAND does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from agent.session import commands
-from agent.session.keys import KEYS, TYPED
+from agent.session.key_help import KEYS, TYPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ def run(session: Session, words: str) -> None:
         what = (command.__doc__ or "").strip().partition("\n")[0]
         session.tell(f"`/{name} {getattr(command, 'USAGE', '')}`".replace(" `", "`") + f": {what}", "markdown")
         return
-    parts = [("You type", TYPED), ("Keys", KEYS), *commands.grouped()]
+    parts = [("You type", TYPED), ("Keys", KEYS), *commands.grouped_summaries()]
     session.tell("\n\n".join(f"**{title}**\n\n{_listed(lines)}" for title, lines in parts), "markdown", "Help")
 
 

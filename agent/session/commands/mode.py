@@ -1,10 +1,10 @@
-"""Choose what the next turn may do: build changes files, plan only reads."""
+"""Set the mode of the next turns: build changes files, plan only reads."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session.events import Changed
+from agent.session.session_events import StatusChanged
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def run(session: Session, words: str) -> None:
     from agent.session.session import MODES
 
     if words not in MODES:
-        what = f"{words!r} is no mode" if words else f"The mode is {session.mode}"
+        what = f"There is no mode {words!r}" if words else f"The mode is {session.mode}"
         raise UsageError(f"{what}.", "Write /mode build, or /mode plan.")
     session.mode = words
-    session.hear(Changed())
+    session.hear(StatusChanged())

@@ -1,12 +1,12 @@
-"""Choose the model for the next turns, or see which are configured."""
+"""Choose the model for the next turns, or list the configured models."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.casting import check_models
-from agent.session.events import Changed
-from agent.settings import under_policy
+from agent.config.settings import under_policy
+from agent.conversation.model_roles import check_models
+from agent.session.session_events import StatusChanged
 from trajectories.errors import SweAgentError, UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 USAGE = "[NAME]"
 GROUP = "how"
-ADVICE = "`swe-agent config set models.NAME.price_in DOLLARS` and the like describe another."
+ADVICE = "`swe-agent config set models.NAME.price_in DOLLARS` and similar commands describe others."
 
 
 def run(session: Session, words: str) -> None:
@@ -28,8 +28,8 @@ def run(session: Session, words: str) -> None:
         )
     chosen = check_models(settings)
     session.settings = settings
-    session.hear(Changed())
-    session.tell(f"From the next turn on: {chosen.name}.")
+    session.hear(StatusChanged())
+    session.tell(f"The next turns use {chosen.name}.")
 
 
 def completions(session: Session, words: str) -> list[str]:
@@ -44,7 +44,9 @@ def _names(session: Session) -> list[str]:
 def _listed(session: Session) -> str:
     names = _names(session)
     lines = [f"{'>' if name == session.settings.model else ' '} {name} ({_state(session, name)})" for name in names]
-    return "\n".join([*(lines or ["No model is configured."]), f"/model NAME takes any that litellm knows. {ADVICE}"])
+    return "\n".join(
+        [*(lines or ["No model is configured."]), f"/model NAME accepts any model that litellm knows. {ADVICE}"]
+    )
 
 
 def _state(session: Session, name: str) -> str:

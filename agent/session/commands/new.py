@@ -1,4 +1,4 @@
-"""Begin a new run with the next request; this one stays as it is."""
+"""Start a new run with the next request; this run is kept."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ def run(session: Session, words: str) -> None:
     before = session.engine.run.id if session.engine else ""
     session.turning.leave()
     session.drop()
-    session.tell("A new run." + (f" The old one is as it was: /resume {before} goes back to it." if before else ""))
+    session.tell("A new run." + (f" The old one is kept; /resume {before} returns to it." if before else ""))

@@ -1,4 +1,4 @@
-"""Run the whole proof of what the session has come to; nothing else is called verified."""
+"""Run the full proof of the session's changes; only proven changes are called verified."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ GROUP = "what"
 
 def run(session: Session, words: str) -> None:
     if session.engine is None:
-        raise UsageError("Nothing was changed yet.", "Say what to do first.")
+        raise UsageError("There are no changes yet.", "Say what to do first.")
     session.turning.act("/prove", "prove")

@@ -1,10 +1,10 @@
-"""Leave. The run stays: `swe-agent --resume` goes on with it."""
+"""Leave the session. The run is kept: `swe-agent --resume` resumes it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session.events import Wanted
+from agent.session.session_events import FrontEndRequested
 
 if TYPE_CHECKING:
     from agent.session.session import Session
@@ -14,4 +14,4 @@ GROUP = "session"
 
 
 def run(session: Session, words: str) -> None:
-    session.hear(Wanted("quit"))
+    session.hear(FrontEndRequested("quit"))

@@ -1,10 +1,10 @@
-"""Bring again what /undo took back, as long as nothing else was said since."""
+"""Restore what /undo reverted, unless there was another request since."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.undoing import wanted
+from agent.run_state.turn_undo import undo_count
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ USAGE = "[N]"
 
 def run(session: Session, words: str) -> None:
     request = f"/redo {words}".strip()
-    wanted(request)
+    undo_count(request)
     if session.engine is None:
-        raise UsageError("There is nothing to redo.", "It brings back what /undo took.")
+        raise UsageError("There is nothing to redo.", "/redo restores what /undo reverted.")
     session.turning.act(request, "undo")

@@ -1,4 +1,4 @@
-"""Write the session as a page for a browser."""
+"""Write an HTML report of the session."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ GROUP = "session"
 
 
 def run(session: Session, words: str) -> None:
-    from agent.material import of_run
-    from agent.reporting import report, target_of
+    from agent.runs.run_lookup import open_own_run
+    from agent.runs.run_report import report_path, write_report
 
     if session.engine is None:
-        raise UsageError("There is nothing to tell of yet.", "Ask something first.")
-    material = of_run(session.engine.journal.directory)
-    target = target_of([material], Path(words).expanduser() if words else None).absolute()
+        raise UsageError("There is nothing to report yet.", "Ask something first.")
+    material = open_own_run(session.engine.journal.directory)
+    target = report_path([material], Path(words).expanduser() if words else None).absolute()
     try:
-        session.tell(report([material], target, session.engine.secrets))
+        session.tell(write_report([material], target, session.engine.secrets))
     finally:
         material.close()

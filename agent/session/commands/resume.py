@@ -1,11 +1,11 @@
-"""Go on with what was interrupted; with the name of a run, with that one."""
+"""Resume the interrupted turn, or another run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session.events import Wanted
-from agent.session.runs import runs_here
+from agent.session.resumable_runs import runs_here
+from agent.session.session_events import FrontEndRequested
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ def run(session: Session, words: str) -> None:
     if words:
         directory = session.settings.run_directory(words)
         if session.engine is not None and session.engine.journal.directory == directory:
-            raise UsageError("That is the run of this session.", "Go on with it, or name another.")
+            raise UsageError("That is the current run.", "Continue with it, or name another run.")
         session.turning.take_up(directory)
     elif session.engine is not None and session.engine.trajectory.exit is None:
         session.turning.go_on()
     else:
-        session.hear(Wanted("runs"))
+        session.hear(FrontEndRequested("runs"))
 
 
 def completions(session: Session, words: str) -> list[tuple[str, str]]:

@@ -1,11 +1,11 @@
-"""Choose how the next turns are worked on, or see what there is; `/strategy build` goes back to the modes."""
+"""Choose the strategy of the next turns, or list the strategies; `/strategy build` returns to the modes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session.events import Changed
-from agent.traits import is_by_hand
+from agent.run_state.strategy_traits import is_by_hand
+from agent.session.session_events import StatusChanged
 from trajectories.errors import UsageError
 from trajectories.plugins import find, names
 
@@ -29,7 +29,7 @@ def run(session: Session, words: str) -> None:
         raise UsageError(f"There is no strategy named {words!r}.", f"Choose one of: {', '.join(known)}.")
     session.strategy = "" if name in OF_MODES else name
     session.mode = name if name in OF_MODES else "build"
-    session.hear(Changed())
+    session.hear(StatusChanged())
 
 
 def completions(session: Session, words: str) -> list[tuple[str, str]]:
@@ -37,12 +37,12 @@ def completions(session: Session, words: str) -> list[tuple[str, str]]:
 
 
 def _names() -> list[str]:
-    """Those that work on a request; what the user does by hand has commands of its own."""
+    """Return the strategies that work on a request; those behind other commands are left out."""
     return sorted(name for name in names("agent.strategies") if not is_by_hand(name))
 
 
 def _summary(name: str) -> str:
-    """The first sentence of what it says of itself."""
+    """Return the first sentence of a strategy's docstring."""
     import sys
 
     module = sys.modules[find("agent.strategies", name, "solve", "strategy").__module__]

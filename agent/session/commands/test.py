@@ -1,4 +1,4 @@
-"""Run tests in the workspace: all, or the files and tests that are named."""
+"""Run all tests in the workspace, or the given files and tests."""
 
 from __future__ import annotations
 

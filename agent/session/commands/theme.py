@@ -1,10 +1,10 @@
-"""Choose the colours, or see which there are."""
+"""Choose a colour theme, or list the themes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session.events import Wanted
+from agent.session.session_events import FrontEndRequested
 
 if TYPE_CHECKING:
     from agent.session.session import Session
@@ -15,4 +15,4 @@ GROUP = "session"
 
 
 def run(session: Session, words: str) -> None:
-    session.hear(Wanted("theme", words))
+    session.hear(FrontEndRequested("theme", words))

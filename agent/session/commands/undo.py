@@ -1,11 +1,11 @@
-"""Take back the last turn, or the last N, in files and conversation; /redo brings it again."""
+"""Undo the last turn, or the last N, in files and conversation; /redo restores it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.session import applying
-from agent.undoing import wanted
+from agent.run_state.turn_undo import undo_count
+from agent.session import applied_changes
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ USAGE = "[N]"
 
 def run(session: Session, words: str) -> None:
     request = f"/undo {words}".strip()
-    wanted(request)
+    undo_count(request)
     if session.engine is None:
         raise UsageError("There is nothing to undo.", "Say what to do first.")
     session.turning.act(request, "undo")
-    applying.tell_what_stands(session)
+    applied_changes.report_applied_changes(session)

@@ -1,4 +1,4 @@
-"""What code looks like. Not of the first screen: pygments takes a while to import."""
+"""Colours of code. Not imported for the first screen, because importing pygments takes a while."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class Colours(HighlightTheme):
-    """What code looks like: few colours, all the theme's own."""
+    """Styles of code: few colours, all from the theme."""
 
-    STYLES = {  # noqa: RUF012 - as its parent has it
+    STYLES = {  # noqa: RUF012 - as in the parent class
         Token.Comment: "italic $text-muted",
         Token.Generic.Deleted: "$text-error",
         Token.Generic.Emph: "italic",
@@ -35,6 +35,6 @@ class Colours(HighlightTheme):
     }
 
 
-def highlighted(code: str, path: str = "", language: str = "") -> Content:
-    """Code in the theme's colours. Its language is guessed by the path, else by the code."""
+def highlight_code(code: str, path: str = "", language: str = "") -> Content:
+    """Return code in the theme's colours. The language is guessed from the path, else from the code."""
     return highlight(code, language=language or None, path=path or None, theme=Colours)

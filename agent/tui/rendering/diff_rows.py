@@ -1,6 +1,6 @@
-"""A diff as rows to be shown: read once and quickly, whatever its size, and never refused.
+"""A diff as rows for display, parsed in one pass and without errors.
 
-What is no diff is told as it stands. Paths and lines are git's, uncleaned: who shows them cleans them.
+Text that is not a diff is kept as notes. Paths and lines are not cleaned here; the code that shows them must do that.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ NO_NEWLINE = "no newline at the end of the file"
 
 
 class Row(NamedTuple):
-    """A line with its numbers before and after; 0 where it has none.
+    """A line with its old and new line number, 0 if it has none.
 
-    `n` is its place among the rows of its file, `hunk` tells which of them belong together.
+    `n` is its index among the rows of its file; rows of one hunk have the same `hunk`.
     """
 
     kind: Kind
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class FileDiff:
-    """What a diff does to one file; `notes` say in words what no lines show."""
+    """The diff of one file; `notes` describe changes that no line shows."""
 
     path: str
     letter: str = "M"
@@ -50,19 +50,19 @@ class FileDiff:
 
 
 class Pair(NamedTuple):
-    """A row of two sides."""
+    """A row with two sides."""
 
     left: Row | None
     right: Row | None
 
 
-def read(diff: str) -> list[FileDiff]:
-    """The files of a unified diff as git writes it, in its order."""
+def parse_diff(diff: str) -> list[FileDiff]:
+    """Parse a unified diff of git into its files."""
     return list(_Reader(diff.split("\n")).files())
 
 
-def paired(rows: Sequence[Row]) -> Iterator[Pair]:
-    """Rows side by side: what was removed stands beside what was added in its place; all else on both sides."""
+def pair_rows(rows: Sequence[Row]) -> Iterator[Pair]:
+    """Yield rows side by side: removed lines beside the added lines that replace them, other lines on both sides."""
     removed: list[Row] = []
     added: list[Row] = []
     for row in rows:
@@ -105,7 +105,7 @@ class _Reader:
             yield file
 
     def _headed(self, line: str) -> FileDiff:
-        """A file by git's first line of it, on which both paths are the same but for renames."""
+        """Return a file from git's first header line, on which both paths are the same except for renames."""
         self._at += 1
         rest = line.removeprefix("diff --git ")
         half = rest[: len(rest) // 2]
@@ -133,7 +133,7 @@ class _Reader:
             file.letter = "A" if before == "/dev/null" else "D" if after == "/dev/null" else file.letter
 
     def _hunk(self, file: FileDiff, line: str, match: re.Match[str]) -> None:
-        """As many lines as its head says: what looks like a header in it is none."""
+        """Read as many lines as the hunk's header says, even if they look like headers."""
         self._hunks += 1
         rows = file.rows
         rows.append(Row("hunk", line, len(rows), self._hunks))
@@ -162,7 +162,7 @@ class _Reader:
 
 
 def _extended(file: FileDiff, line: str) -> None:
-    """What git says of a file before its hunks."""
+    """Read a header line of a file before its hunks."""
     last = line.rpartition(" ")[2]
     if line.startswith("new file mode "):
         file.letter = "A"
@@ -186,7 +186,7 @@ def _extended(file: FileDiff, line: str) -> None:
 
 
 def _path(written: str, prefix: str = "") -> str:
-    """A path as git writes it, in quotes with the bytes escaped where it must be."""
+    """Decode a path as git writes it, with quotes and escaped bytes if necessary."""
     written = written.strip()
     if len(written) > 1 and written[0] == written[-1] == '"':
         written = _ESCAPED.sub(_byte, written[1:-1]).encode("latin-1", "replace").decode("utf-8", "replace")

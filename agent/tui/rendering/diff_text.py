@@ -1,4 +1,4 @@
-"""What a diff's rows say, in colours."""
+"""The text of a diff's rows in colours."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from itertools import groupby
 from pygments.lexers import find_lexer_class_for_filename  # type: ignore[import-untyped]
 from textual.content import Content
 
-from agent.tui.colours import highlighted
-from agent.tui.diff_lines import FileDiff, Row
-from agent.tui.plain import code_line
+from agent.tui.rendering.code_theme import highlight_code
+from agent.tui.rendering.diff_rows import FileDiff, Row
+from agent.tui.rendering.plain_text import code_line
 
 LONGEST = 2_000
-"""Columns of a line that can be scrolled to."""
+"""Maximum columns of a line."""
 TAB = 4
 CUT = 40
-"""Columns of what is said of the rest of a longer line."""
+"""Columns for the note about the rest of a longer line."""
 
 
-def colour(rows: Sequence[Row], path: str) -> dict[int, Content]:
-    """The text of rows of one file by their numbers, each side of a hunk read as code of its own."""
+def highlight_rows(rows: Sequence[Row], path: str) -> dict[int, Content]:
+    """Return the coloured text of a file's rows by number; each side of a hunk is highlighted as separate code."""
     found: dict[int, Content] = {}
     lexer = find_lexer_class_for_filename(path.rpartition("/")[2])
     language = lexer.aliases[0] if lexer and lexer.aliases else "text"
@@ -28,21 +28,21 @@ def colour(rows: Sequence[Row], path: str) -> dict[int, Content]:
         lines = list(hunk)
         for side in ("removed", "added"):
             code = [row for row in lines if row.kind in ("same", side)]
-            text = highlighted("\n".join(shown(row) for row in code), language=language)
+            text = highlight_code("\n".join(display_text(row) for row in code), language=language)
             found |= zip((row.n for row in code), text.split("\n", allow_blank=True), strict=False)
     return found
 
 
-def shown(row: Row) -> str:
-    """A row's text as a screen may show it."""
+def display_text(row: Row) -> str:
+    """Return a row's text, safe to show on a terminal."""
     return code_line(row.text, TAB, LONGEST)
 
 
-def counts(file: FileDiff) -> str:
-    """How many lines came and went, in a few characters."""
+def line_counts(file: FileDiff) -> str:
+    """Return the number of added and removed lines as short text."""
     return "binary" if file.binary else f"+{file.added} -{file.removed}"
 
 
-def told(file: FileDiff) -> list[str]:
-    """What is to be said of a file beside its lines."""
+def file_notes(file: FileDiff) -> list[str]:
+    """Return the notes about a file."""
     return file.notes if file.notes or file.rows else ["empty file"]

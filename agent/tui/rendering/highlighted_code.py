@@ -1,4 +1,4 @@
-"""Code and diffs in the theme's colours, as rich draws them."""
+"""Code and diffs in the theme's colours, as Rich text."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.text import Text
 
-from agent.tui.colours import Colours
-from agent.tui.pen import PLAIN
+from agent.tui.rendering.code_theme import Colours
+from agent.tui.rendering.line_renderer import PLAIN
 
 if TYPE_CHECKING:
-    from agent.tui.pen import Pen
+    from agent.tui.rendering.line_renderer import LineRenderer
 
 LONGEST = 200_000
-"""Characters that are coloured; more of it is shown as plain text."""
+"""Maximum characters for highlighting; longer code is shown as plain text."""
 
 
-def coloured(code: str, pen: Pen, path: str = "", language: str = "") -> Text:
-    """Clean code, its language told by its name or by the path it lies at."""
+def code_text(code: str, pen: LineRenderer, path: str = "", language: str = "") -> Text:
+    """Highlight cleaned code; its language is given by name or by the path of its file."""
     lexer = language or lexer_of(path)
     if not lexer or len(code) > LONGEST:
         return Text(code, overflow="fold", tab_size=4)
     shown = Syntax(code, lexer, theme=_theme(pen), tab_size=4).highlight(code)
     shown.rstrip()
-    shown.style, shown.overflow, shown.no_wrap = PLAIN, "fold", False  # no ground of its own
+    shown.style, shown.overflow, shown.no_wrap = PLAIN, "fold", False  # no background
     return shown
 
 
 @cache
 def lexer_of(path: str) -> str:
-    """The name of the lexer for files of that name; empty where there is none."""
+    """Return the name of the lexer for a path, or ""."""
     from pygments.lexers import get_lexer_for_filename  # type: ignore[import-untyped]
     from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
@@ -43,8 +43,8 @@ def lexer_of(path: str) -> str:
     return str(lexer.aliases[0])
 
 
-def diff(text: str, pen: Pen) -> Text:
-    """A unified diff, a colour for each kind of line."""
+def diff_text(text: str, pen: LineRenderer) -> Text:
+    """Return a unified diff with a colour for each kind of line."""
     shown = Text(overflow="fold", tab_size=4)
     for line in text.split("\n"):
         shown.append(f"{line}\n", pen.style(_kind(line)))
@@ -60,7 +60,9 @@ def _kind(line: str) -> str:
     return {"+": "added", "-": "removed"}.get(line[:1], "text")
 
 
-def _theme(pen: Pen) -> ANSISyntaxTheme:
-    """What `agent/tui/theme.py` says of code, in this pen's colours."""
-    styles: dict[Any, Style] = {token: pen.style(said.replace("$text-", "")) for token, said in Colours.STYLES.items()}
+def _theme(pen: LineRenderer) -> ANSISyntaxTheme:
+    """Return the styles of code in this renderer's colours."""
+    styles: dict[Any, Style] = {
+        token: pen.style(style.replace("$text-", "")) for token, style in Colours.STYLES.items()
+    }
     return ANSISyntaxTheme(styles)

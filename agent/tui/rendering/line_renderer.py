@@ -1,4 +1,4 @@
-"""Draws what rich can render as lines of a given width, in the theme's colours."""
+"""Renders Rich objects as lines of a given width in the theme's colours."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from rich.text import Text
 from rich.theme import Theme
 from textual.strip import Strip
 
-from aci.cleaning import clean
+from aci.observation.sanitized_text import clean_text
 
 PLAIN = Style()
 NAMES = ("text", "muted", "primary", "secondary", "accent", "success", "warning", "error", "added", "removed", "code")
-"""What colours are for; a theme says what they are."""
+"""Names of colours by purpose; a theme defines them."""
 ATTRIBUTES = ("bold", "italic", "dim")
 MARKS = {True: "✓", False: "✗", None: "·"}
 ASCII_MARKS = {True: "+", False: "x", None: "-"}
 
 
 def can_unicode() -> bool:
-    """Whether the terminal shows more than ASCII, as far as its locale and name say."""
+    """Return whether the terminal shows more than ASCII, according to its locale and name."""
     encoding = (getattr(sys.__stdout__, "encoding", "") or locale.getpreferredencoding(False)).lower()
     return "utf" in encoding and os.environ.get("TERM") not in ("linux", "vt100", "dumb")
 
 
 @dataclass(frozen=True)
-class Pen:
-    """`width` columns, colours by name, and whether the terminal has only ASCII."""
+class LineRenderer:
+    """Renders lines: `width` columns, colours by name, and whether to use only ASCII."""
 
     width: int
     colours: Mapping[str, Style] = field(default_factory=dict)
     ascii: bool = False
 
     def style(self, name: str) -> Style:
-        """A colour by its name, with `bold`, `italic` or `dim` before it if wished."""
+        """Return a style by its colour's name, optionally preceded by `bold`, `italic` or `dim`."""
         words = name.split()
         attributes = [word for word in words if word in ATTRIBUTES]
         colour = next((word for word in words if word not in ATTRIBUTES), "text")
@@ -85,7 +85,7 @@ class Pen:
         )
 
     def lines(self, what: RenderableType, indent: int = 0) -> list[Strip]:
-        """What rich makes of it."""
+        """Render a Rich object."""
         width = max(1, self.width - indent)
         options = self.console.options.update(width=width, height=None)
         rows = self.console.render_lines(what, options, pad=False)
@@ -93,7 +93,7 @@ class Pen:
         return [blank(indent) + strip for strip in strips] if indent else strips
 
     def line(self, *parts: str | tuple[str, str], indent: int = 0) -> Strip:
-        """One line of texts, each with the name of its style; what does not fit is cut."""
+        """Render texts, each with the name of its style, as one line, which is cut to the width."""
         text = Text(" " * indent, no_wrap=True, end="")
         for part in parts:
             words, style = part if isinstance(part, tuple) else (part, "")
@@ -102,8 +102,8 @@ class Pen:
         return Strip(list(text.render(self.console)))
 
     def paragraph(self, words: str, style: str = "", indent: int = 0) -> list[Strip]:
-        """Text as it is, folded at the width."""
-        text = Text(clean(words), self.style(style) if style else PLAIN, overflow="fold", tab_size=4)
+        """Render plain text, wrapped at the width."""
+        text = Text(clean_text(words), self.style(style) if style else PLAIN, overflow="fold", tab_size=4)
         return self.lines(text, indent)
 
 
@@ -112,6 +112,6 @@ def blank(width: int) -> Strip:
 
 
 def one_line(words: str) -> str:
-    """Clean, its white space single blanks but for those at the ends."""
-    middle = " ".join(clean(words).split())
+    """Clean a text and replace white space by single blanks, except at the ends."""
+    middle = " ".join(clean_text(words).split())
     return f"{' ' * (words[:1] == ' ')}{middle}{' ' * (words[-1:] == ' ' and bool(middle))}"

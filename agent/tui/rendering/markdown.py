@@ -1,4 +1,4 @@
-"""A model's words as Markdown: nothing of them is left out, nothing in them is a command to the terminal."""
+"""Rendering of a model's Markdown: nothing is left out, and control characters are removed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import CodeBlock, Heading, Markdown
 from rich.padding import Padding
 
-from agent.tui.code import coloured
+from agent.tui.rendering.highlighted_code import code_text
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from agent.tui.pen import Pen
+    from agent.tui.rendering.line_renderer import LineRenderer
 
 
 class _Heading(Heading):
-    """At the left, without a frame."""
+    """A heading at the left, without a frame."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.text.justify = "left"
@@ -26,11 +26,11 @@ class _Heading(Heading):
 
 
 class _Code(CodeBlock):
-    """Without a ground of its own, in the theme's colours."""
+    """A code block in the theme's colours, without a background."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         pen = _drawing[-1]
-        yield Padding(coloured(str(self.text).rstrip(), pen, language=self.lexer_name), (0, 0, 0, 2))
+        yield Padding(code_text(str(self.text).rstrip(), pen, language=self.lexer_name), (0, 0, 0, 2))
 
 
 class _Markdown(Markdown):
@@ -46,20 +46,20 @@ class _Markdown(Markdown):
         self.parsed = _parser().parse(text)
 
 
-_drawing: list[Pen] = []
-"""Whose code blocks are being drawn: rich makes them itself."""
+_drawing: list[LineRenderer] = []
+"""The renderers in use; code blocks, which Rich creates itself, use the last one."""
 
 
 @cache
 def _parser() -> Any:
-    """HTML is text like any other: rich would drop it."""
+    """Return a parser that treats HTML as text, because Rich would drop it."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark", {"html": False}).enable("strikethrough").enable("table")
 
 
-def draw(text: str, pen: Pen, indent: int = 0) -> list[Strip]:
-    """Cleaned text, laid out; without the blank lines around it."""
+def draw_markdown(text: str, pen: LineRenderer, indent: int = 0) -> list[Strip]:
+    """Render cleaned text, without blank lines at the beginning and end."""
     _drawing.append(pen)
     try:
         strips = pen.lines(_Markdown(text), indent)

@@ -1,17 +1,17 @@
-"""Text of others as a screen may show it: no escape sequences, one line, no markup."""
+"""Untrusted text made safe for a terminal: one line without escape sequences and markup."""
 
 from __future__ import annotations
 
-from aci.cleaning import visible
+from aci.observation.sanitized_text import escape_invisible
 
 
-def whole_line(text: str) -> str:
-    """A text in one line, its white space folded; of a diff, of which nothing may hide."""
-    return " ".join(visible(text).split())
+def visible_line(text: str) -> str:
+    """Return a text in one line with single blanks and visible control characters."""
+    return " ".join(escape_invisible(text).split())
 
 
 def code_line(text: str, tab: int, longest: int) -> str:
-    """A line of code with its tabs as spaces, cut where nobody scrolls to; what would hide in it is written out."""
+    """Return a line of code with tabs expanded and control characters visible, cut to `longest` characters."""
     more = len(text) - longest
-    line = visible(text[:longest]).expandtabs(tab)
+    line = escape_invisible(text[:longest]).expandtabs(tab)
     return f"{line} … {more} more characters" if more > 0 else line

@@ -1,4 +1,4 @@
-"""When to draw what grows: the longer drawing takes, the longer keys have to themselves in between."""
+"""Pacing of redraws for growing content: the longer drawing takes, the longer the pause for keys."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Callable
 from time import monotonic
 
 REST = 6.0
-"""Times as long as drawing took."""
+"""Length of the pause in multiples of the drawing time."""
 TYPING = 20.0
-"""The same at most while keys come: so 19 of 20 do not meet with drawing."""
+"""Maximum length of the pause while the user types, in the same unit; so 19 of 20 keys are not delayed."""
 LONGEST = 2.0
-"""Seconds without anything new at most."""
+"""Maximum pause in seconds."""
 
 
 class Pace:
-    """`wanted` as often as anything grows; `draw` is called at once or, through `later`, after some seconds, once for
-    all that was wanted meanwhile. Told when drawing begins and ends."""
+    """Limits redraws. Call `wanted` whenever content grows, and `begins` and `ended` around drawing.
+
+    `draw` is called at once or, through `later`, once after a pause.
+    """
 
     def __init__(
         self,
@@ -29,23 +31,23 @@ class Pace:
         self._waits = False
         self._began = self._ended = 0.0
         self._next = 0.0
-        """When there may be drawn again."""
+        """Earliest time of the next drawing."""
 
     def wanted(self) -> None:
         if self._waits:
             return
         if (wait := self._next - self._now()) > 0:
             self._waits = True
-            self._later(wait, self._due)
+            self._later(wait, self._draw_later)
         else:
             self._draw()
 
-    def _due(self) -> None:
+    def _draw_later(self) -> None:
         self._waits = False
         self.wanted()
 
     def typed(self) -> None:
-        """A key came; more of them may follow."""
+        """Extend the pause, because a key was pressed and more may follow."""
         took = self._ended - self._began
         wait = min(self._now() + REST * took, self._ended + min(LONGEST, TYPING * took))
         self._next = max(self._next, wait)

@@ -1,4 +1,4 @@
-"""The list of what may be meant, above the prompt: commands with their help, their arguments, paths behind an @."""
+"""The list of completions above the prompt: commands with their help, their arguments, paths after @."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from aci.cleaning import one_line
-from agent.tui.entry import plain
+from aci.observation.sanitized_text import one_line
+from agent.tui.widgets.text_input import normalize_input
 
 NARROW = 60
-"""Columns below which choices stand there without their help."""
+"""Columns below which choices are listed without their help."""
 
 
 class Choice(Protocol):
-    """`text` would replace what stands from `start` up to the cursor; `help` says what it is."""
+    """A completion: `text` replaces the input from `start` to the cursor; `help` describes it."""
 
     @property
     def text(self) -> str: ...
@@ -28,11 +28,11 @@ class Choice(Protocol):
 
 
 Complete = Callable[[str, int], Sequence[Choice]]
-"""What may be meant at the cursor (an offset into the text). Asked at every key, so it has milliseconds."""
+"""Returns completions at the cursor (an offset into the text). Called for each key, so it must be fast."""
 
 
 class Completions(OptionList, can_focus=False):
-    """Never has the focus: the prompt goes on taking keys, and moves it."""
+    """The list of completions. It never has the focus; the prompt handles keys and moves the selection."""
 
     DEFAULT_CSS = """
     Completions {
@@ -49,7 +49,7 @@ class Completions(OptionList, can_focus=False):
         super().__init__(compact=True)
         self.choices: Sequence[Choice] = ()
         self.moved = False
-        """Whether the user went up or down in it: then even an empty word is completed by Enter."""
+        """Whether the user moved the selection; then Enter completes even an empty word."""
 
     @property
     def is_open(self) -> bool:
@@ -64,8 +64,8 @@ class Completions(OptionList, can_focus=False):
         return self.app.size.width < NARROW
 
     def offer(self, choices: Sequence[Choice]) -> None:
-        """Show these, or nothing; names of files that would control the terminal are nothing to choose."""
-        self.choices = choices = [choice for choice in choices if plain(choice.text) == choice.text]
+        """Show choices, or close the list. File names with control characters are left out."""
+        self.choices = choices = [choice for choice in choices if normalize_input(choice.text) == choice.text]
         self.moved = False
         self.set_class(bool(choices), "-open")
         self.clear_options()
@@ -75,7 +75,7 @@ class Completions(OptionList, can_focus=False):
             self.highlighted = 0
 
     def takes(self, text: str, cursor: int) -> bool:
-        """Whether Enter completes, and does not send: not what is whole, nor a word of which nothing is typed."""
+        """Return whether Enter completes instead of sending: not for a complete or an empty word."""
         typed = {text[choice.start : cursor] for choice in self.choices}
         whole = {choice.text.strip() for choice in self.choices}
         return self.moved or not (typed & whole or typed == {""})

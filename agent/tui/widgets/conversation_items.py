@@ -1,4 +1,4 @@
-"""What the conversation is made of: items, each some blocks of lines that are drawn when they come into sight."""
+"""The items of a conversation. Each consists of blocks of lines, which are drawn when they become visible."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from aci.cleaning import clean
-from agent.tui.parts import parts
+from aci.observation.sanitized_text import clean_text
+from agent.tui.rendering.markdown_parts import split_markdown
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from agent.tui.pen import Pen
+    from agent.tui.rendering.line_renderer import LineRenderer
 
-    Draw = Callable[[Pen], list[Strip]]
+    Draw = Callable[[LineRenderer], list[Strip]]
 
-SAID = "\u203a"
-"""Stands before a user's words."""
+USER_SIGN = "\u203a"
+"""The sign before a user's words."""
 LINES = 300
-"""Of a long text that are drawn at once."""
+"""Maximum lines of a text that are drawn as one block."""
 
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """`rows` and `cells` are for a guess at its height before it is drawn."""
+    """A block of lines. `rows` and `cells` are used to estimate its height before it is drawn."""
 
     draw: Draw
     rows: int = 1
@@ -36,31 +36,31 @@ class Block:
 
 
 class Item(Protocol):
-    """`opens`: there is more of it to see."""
+    """An item of the conversation. `opens`: it can be opened to show more."""
 
     @property
     def opens(self) -> bool: ...
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
-        """`whole`: with what has to be read from the disk, where it is opened."""
+        """Return the blocks; with `opened` and `whole`, including what must be read from disk."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What the user said; `late` while a turn was under way."""
+class UserMessage:
+    """A message of the user; `late` if it was sent during a turn."""
 
     text: str
     late: bool = False
     opens: bool = False
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
-        return [gap(), *folded(self.text, "bold accent" if not self.late else "accent", sign=SAID)]
+        return [blank_block(), *text_blocks(self.text, "bold accent" if not self.late else "accent", sign=USER_SIGN)]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A remark: a phase, what goes on, how something ended."""
+    """A remark, such as how a turn ended."""
 
     text: str
     style: str = "muted"
@@ -68,23 +68,23 @@ class Line:
     opens: bool = False
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
-        return [gap()] * self.spaced + folded(self.text, self.style)
+        return [blank_block()] * self.spaced + text_blocks(self.text, self.style)
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Where a strategy has got to."""
+    """The start of a strategy's phase."""
 
     text: str
     opens: bool = False
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
-        return [gap(), Block(lambda pen: [pen.line((f"{pen.sign('─', '-')} {self.text}", "muted"), indent=2)])]
+        return [blank_block(), Block(lambda pen: [pen.line((f"{pen.sign('─', '-')} {self.text}", "muted"), indent=2)])]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Words of the model, or an answer of a command."""
+class ModelText:
+    """Text of the model, or the output of a command."""
 
     text: str
     kind: str = "markdown"
@@ -92,45 +92,45 @@ class Said:
     opens: bool = False
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
-        found = [gap()]
+        found = [blank_block()]
         if self.title:
-            found += folded(self.title, "bold primary")
+            found += text_blocks(self.title, "bold primary")
         text = self.text
         match self.kind:
             case "markdown":
-                return found + said(text)
+                return found + markdown_blocks(text)
             case "diff":
-                return found + source(text, language="diff")
+                return found + code_blocks(text, language="diff")
             case _:
-                return found + folded(text, "error" if self.kind == "error" else "text")
+                return found + text_blocks(text, "error" if self.kind == "error" else "text")
 
 
-def gap() -> Block:
+def blank_block() -> Block:
     return Block(lambda pen: [pen.line("")])
 
 
-def said(text: str, indent: int = 2) -> list[Block]:
-    """Markdown."""
-    pieces = list(parts(text))
+def markdown_blocks(text: str, indent: int = 2) -> list[Block]:
+    """Return blocks of Markdown."""
+    pieces = list(split_markdown(text))
     drawn = [partial(_said, piece, indent, number < len(pieces) - 1) for number, piece in enumerate(pieces)]
     return [Block(draw, piece.count("\n") + 1, len(piece)) for draw, piece in zip(drawn, pieces, strict=True)]
 
 
-def _said(piece: str, indent: int, more: bool, pen: Pen) -> list[Strip]:
-    from agent.tui import markdown
+def _said(piece: str, indent: int, more: bool, pen: LineRenderer) -> list[Strip]:
+    from agent.tui.rendering import markdown
 
-    return markdown.draw(clean(piece), pen, indent) + [pen.line("")] * more
+    return markdown.draw_markdown(clean_text(piece), pen, indent) + [pen.line("")] * more
 
 
-def folded(text: str, style: str = "", indent: int = 2, sign: str = "") -> list[Block]:
-    """Text as it is; `sign` stands before its first line."""
+def text_blocks(text: str, style: str = "", indent: int = 2, sign: str = "") -> list[Block]:
+    """Return blocks of plain text, with `sign` before the first line."""
     return [
         Block(partial(_folded, piece, style, indent, "" if number else sign), piece.count("\n") + 1, len(piece))
-        for number, piece in enumerate(pieces(text))
+        for number, piece in enumerate(split_text(text))
     ]
 
 
-def _folded(piece: str, style: str, indent: int, sign: str, pen: Pen) -> list[Strip]:
+def _folded(piece: str, style: str, indent: int, sign: str, pen: LineRenderer) -> list[Strip]:
     strips = pen.paragraph(piece, style, indent)
     if sign:
         shown = pen.line((pen.sign(sign, ">"), style), " ")
@@ -138,25 +138,25 @@ def _folded(piece: str, style: str, indent: int, sign: str, pen: Pen) -> list[St
     return strips
 
 
-def source(text: str, path: str = "", language: str = "", indent: int = 2) -> list[Block]:
-    """Code or a diff."""
+def code_blocks(text: str, path: str = "", language: str = "", indent: int = 2) -> list[Block]:
+    """Return blocks of code or a diff."""
     return [
         Block(partial(_source, piece, path, language, indent), piece.count("\n") + 1, len(piece))
-        for piece in pieces(text)
+        for piece in split_text(text)
     ]
 
 
-def _source(piece: str, path: str, language: str, indent: int, pen: Pen) -> list[Strip]:
-    from agent.tui.code import coloured, diff
+def _source(piece: str, path: str, language: str, indent: int, pen: LineRenderer) -> list[Strip]:
+    from agent.tui.rendering.highlighted_code import code_text, diff_text
 
-    piece = clean(piece)
+    piece = clean_text(piece)
     if language == "diff":
-        return pen.lines(diff(piece, pen), indent)
-    return pen.lines(coloured(piece, pen, path, language), indent)
+        return pen.lines(diff_text(piece, pen), indent)
+    return pen.lines(code_text(piece, pen, path, language), indent)
 
 
-def pieces(text: str) -> Iterator[str]:
-    """A long text in parts of some lines each; a line without an end is cut too."""
+def split_text(text: str) -> Iterator[str]:
+    """Split a long text into pieces of some lines each; very long lines are split too."""
     if len(text) < LINES * 40 and text.count("\n") < LINES:
         yield text
         return

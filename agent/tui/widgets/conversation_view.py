@@ -1,7 +1,7 @@
-"""What was said and done, in the order it happened: one widget that draws only the lines which are on the screen.
+"""The conversation widget, which draws only the visible lines.
 
-The place in the text is an item's line and no distance from the top, since heights are guesses until an item
-is drawn: so neither growth nor a new width moves what is being read.
+The scroll position is a line within a block, not a distance from the top, because heights are estimates until a block
+is drawn. So neither growth nor a new width moves the text that the user reads.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from agent.tui.beginning import hints
-from agent.tui.blocks import Item
-from agent.tui.pace import Pace
-from agent.tui.pen import NAMES, PLAIN, Pen, blank, can_unicode
-from agent.tui.shelf import Shelf
-from agent.tui.streaming import Live, Secrets, no_secrets
+from agent.tui.rendering.line_renderer import NAMES, PLAIN, LineRenderer, blank, can_unicode
+from agent.tui.rendering.redraw_pace import Pace
+from agent.tui.widgets.conversation_items import Item
+from agent.tui.widgets.empty_conversation import hint_lines
+from agent.tui.widgets.line_cache import LineCache
+from agent.tui.widgets.streaming_item import LiveItem, Secrets, no_secrets
 
 WALKING = ("up", "down", "enter", "home", "end")
-"""Keys that go from step to step; whatever else is typed meanwhile is the prompt's."""
+"""Keys that move between steps; all other keys go to the prompt."""
 WHEEL = 3
-"""Lines."""
+"""Lines to scroll per step of the mouse wheel."""
 EIGHTHS = 8
-"""Of a line, in which a scrollbar is drawn."""
+"""Subdivisions of a line in the drawing of a scrollbar."""
 FAR = 1 << 20
-"""More lines than a block has: a place is one number for Textual's selection."""
+"""More lines than any block has, so that block and line fit into one number for Textual's selection."""
 
 
 class Conversation(ScrollView, can_focus=True):
-    """`add` what is over, `live` is what goes on. Follows the end unless its reader went elsewhere."""
+    """Shows finished items, which `add` appends, and the `live` item. Follows the end unless the user scrolls."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"conversation--{name}" for name in (*NAMES, "cursor")}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,8 +51,8 @@ class Conversation(ScrollView, can_focus=True):
 
     def __init__(self, secrets: Secrets = no_secrets, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.live = Live(secrets)
-        self._shelf = Shelf()
+        self.live = LiveItem(secrets)
+        self._line_cache = LineCache()
         self._live_shown = False
         self._all_open = False
         self._top = (0, 0)
@@ -65,52 +65,52 @@ class Conversation(ScrollView, can_focus=True):
         self._colours: dict[str, Style] | None = None
         self._ascii = not can_unicode()
 
-    # What it is told
+    # Content
 
     def add(self, *items: Item) -> None:
-        """More that is over."""
+        """Append finished items."""
         self._hide_live()
         for item in items:
-            self._shelf.add(item, self._all_open)
+            self._line_cache.add(item, self._all_open)
         self.changed()
 
     def clear(self) -> None:
-        self._shelf = Shelf()
+        self._line_cache = LineCache()
         self._live_shown, self._top, self._following, self.cursor = False, (0, 0), True, None
         self.changed()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As high as what goes on, where the rest stands above (see inline.py)."""
-        self._shelf.use(self.pen())
-        return sum(len(self._shelf.lines(number)) for number in range(len(self._shelf)))
+        """Return the height of the live item, for inline mode (see `agent/tui/inline_mode.py`)."""
+        self._line_cache.use(self.pen())
+        return sum(len(self._line_cache.lines(number)) for number in range(len(self._line_cache)))
 
     def changed(self) -> None:
-        """What goes on has changed, too; drawn soon, however often this is called."""
+        """Redraw soon, because the live item may have changed."""
         self._hide_live()
         if self.live:
-            self._shelf.add(self.live)
+            self._line_cache.add(self.live)
             self._live_shown = True
         self._page = None
-        if self.app.is_headless:  # there are no keys that could wait
+        if self.app.is_headless:  # no keys to wait for
             self._redraw()
         else:
             self._pace.wanted()
 
     @property
     def items(self) -> list[Item]:
-        return self._shelf.items
+        return self._line_cache.items
 
     @property
     def following(self) -> bool:
         return self._following
 
     def typed(self) -> None:
-        """A key came, which goes before whatever grows."""
+        """Delay redraws, because a key was pressed."""
         self._pace.typed()
 
     def _hide_live(self) -> None:
         if self._live_shown:
-            self._shelf.pop()
+            self._line_cache.pop()
             self._live_shown = False
 
     def _redraw(self) -> None:
@@ -127,29 +127,29 @@ class Conversation(ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
-    def pen(self) -> Pen:
+    def pen(self) -> LineRenderer:
         width = max(10, self.scrollable_content_region.width - 1)
         if self._colours is None:
             self._ground = self.rich_style
             style = self.get_component_rich_style
             self._colours = {name: style(f"conversation--{name}", partial=True) for name in NAMES}
-        return Pen(width, self._colours, self._ascii)
+        return LineRenderer(width, self._colours, self._ascii)
 
     def _filled(self) -> list[tuple[int, int, Strip]]:
-        """The page: of each line its block, which line of that it is, and what is drawn."""
-        shelf, height = self._shelf, self.scrollable_content_region.height
-        shelf.use(self.pen())
+        """Return the visible lines, each with its block and its number in the block."""
+        cache, height = self._line_cache, self.scrollable_content_region.height
+        cache.use(self.pen())
         block, line = self._top
-        block = min(block, len(shelf) - 1)
+        block = min(block, len(cache) - 1)
         page: list[tuple[int, int, Strip]] = []
-        while not self._following and 0 <= block < len(shelf) and len(page) < height:
-            strips = shelf.lines(block)
+        while not self._following and 0 <= block < len(cache) and len(page) < height:
+            strips = cache.lines(block)
             page += [(block, at, strips[at]) for at in range(min(line, max(0, len(strips) - 1)), len(strips))]
             block, line = block + 1, 0
-        if len(page) < height:  # the end is in sight
-            page, block = [], len(shelf) - 1
+        if len(page) < height:  # the end is visible
+            page, block = [], len(cache) - 1
             while block >= 0 and len(page) < height:
-                page = [(block, at, strip) for at, strip in enumerate(shelf.lines(block))] + page
+                page = [(block, at, strip) for at, strip in enumerate(cache.lines(block))] + page
                 block -= 1
             page = page[-height:] if height else []
             self._following = True
@@ -161,8 +161,8 @@ class Conversation(ScrollView, can_focus=True):
         if self._page is None:
             self._pace.begins()
             self._page = self._filled()
-            self._hints = [] if self._page or self.has_class("-inline") else hints(self._shelf.pen)
-            self.call_next(self._tell_scrollbar)
+            self._hints = [] if self._page or self.has_class("-inline") else hint_lines(self._line_cache.pen)
+            self.call_next(self._update_scrollbar)
         width = self.scrollable_content_region.width
         if y >= len(self._page):
             if not self._page and y < len(self._hints):
@@ -181,18 +181,18 @@ class Conversation(ScrollView, can_focus=True):
         return strip.apply_offsets(0, place)
 
     def _gutter(self, block: int) -> Strip:
-        if self.has_focus and self.cursor is not None and self._shelf.item_of(block) == self.cursor:
+        if self.has_focus and self.cursor is not None and self._line_cache.item_of(block) == self.cursor:
             style = self.get_component_rich_style("conversation--cursor", partial=True)
             return Strip([Segment("|" if self._ascii else "▌", style)])
         return blank(1)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The text between two places; without the blanks at the ends of lines."""
+        """Return the selected text without trailing blanks."""
         first, last = selection.start or Offset(0, 0), selection.end
-        begin, end = first.y // FAR, last.y // FAR if last else len(self._shelf) - 1
+        begin, end = first.y // FAR, last.y // FAR if last else len(self._line_cache) - 1
         found = []
-        for block in range(begin, min(end + 1, len(self._shelf))):
-            for at, strip in enumerate(self._shelf.lines(block)):
+        for block in range(begin, min(end + 1, len(self._line_cache))):
+            for at, strip in enumerate(self._line_cache.lines(block)):
                 place = block * FAR + at
                 if first.y <= place and (last is None or place <= last.y):
                     text = f" {strip.text}"
@@ -205,10 +205,10 @@ class Conversation(ScrollView, can_focus=True):
 
     # Scrolling
 
-    def _tell_scrollbar(self) -> None:
-        """Where we are; by what is known of the heights. Nothing is painted anew where it would look the same."""
+    def _update_scrollbar(self) -> None:
+        """Update the scrollbar from the known heights, if it would look different."""
         self._pace.ended()
-        heights, seen = self._shelf.heights, max(1, self.scrollable_content_region.height)
+        heights, seen = self._line_cache.heights, max(1, self.scrollable_content_region.height)
         at = heights.start(min(self._top[0], max(0, len(heights) - 1))) + self._top[1] if len(heights) else 0
         scale = seen * EIGHTHS / max(seen, heights.total)
         thumb = (self.size.width, seen, round(at * scale), round((at + seen) * scale), self._following)
@@ -222,23 +222,23 @@ class Conversation(ScrollView, can_focus=True):
             self.vertical_scrollbar.position = at
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """The scrollbar was dragged, or somebody else scrolls us."""
+        """Follow a change of the scroll position, such as a dragged scrollbar."""
         if round(old_value) != round(new_value):
-            self._top = self._shelf.heights.at(round(new_value))
+            self._top = self._line_cache.heights.at(round(new_value))
             self._following = new_value >= self.max_scroll_y
             self._redraw()
 
     def scroll_lines(self, lines: int) -> None:
-        """Go down, or up, by so many lines as they are drawn."""
-        shelf = self._shelf
-        if not len(shelf):
+        """Scroll by drawn lines, down if positive."""
+        cache = self._line_cache
+        if not len(cache):
             return
         block, line = self._top
         line += lines
         while line < 0 and block > 0:
             block -= 1
-            line += len(shelf.lines(block))
-        while block < len(shelf) - 1 and line >= (height := len(shelf.lines(block))):
+            line += len(cache.lines(block))
+        while block < len(cache) - 1 and line >= (height := len(cache.lines(block))):
             block, line = block + 1, line - height
         self._top, self._following = (block, max(0, line)), False
         self._redraw()
@@ -267,8 +267,8 @@ class Conversation(ScrollView, can_focus=True):
     # Steps that open
 
     def action_move(self, by: int) -> None:
-        """To the next step that opens, or the one before; down from the last gives the keys back to the prompt."""
-        items = self._shelf.items
+        """Go to the next or previous item that opens; down from the last one returns the focus to the prompt."""
+        items = self._line_cache.items
         at = len(items) if self.cursor is None else self.cursor
         at += by
         while 0 <= at < len(items) and not items[at].opens:
@@ -280,32 +280,32 @@ class Conversation(ScrollView, can_focus=True):
             self.post_message(self.Left())
 
     def action_open(self) -> None:
-        """The step at the cursor, the last one if there is none."""
+        """Open or close the item at the cursor, or the last one."""
         if self.cursor is None:
             self.cursor = next((n for n in reversed(range(len(self.items))) if self.items[n].opens), None)
         if self.cursor is not None:
-            self._shelf.open(self.cursor, not self._shelf.is_open(self.cursor))
+            self._line_cache.open(self.cursor, not self._line_cache.is_open(self.cursor))
             self._show_item(self.cursor)
 
     def open_all(self) -> None:
-        """Open every step, or close every one."""
-        at = self._shelf.item_of(min(self._top[0], len(self._shelf) - 1)) if len(self._shelf) else 0
+        """Open or close all items."""
+        at = self._line_cache.item_of(min(self._top[0], len(self._line_cache) - 1)) if len(self._line_cache) else 0
         self._all_open = not self._all_open
-        self._shelf.open_all(self._all_open)
-        if len(self._shelf):
-            self._top = (self._shelf.span(at)[0], 0)
+        self._line_cache.open_all(self._all_open)
+        if len(self._line_cache):
+            self._top = (self._line_cache.span(at)[0], 0)
         self._redraw()
 
     def _show_item(self, number: int) -> None:
-        """Bring an item into sight: its beginning, where it does not fit."""
-        begin, end = self._shelf.span(number)
+        """Scroll to an item; if it does not fit, to its beginning."""
+        begin, end = self._line_cache.span(number)
         height = self.scrollable_content_region.height
         seen = {block for block, _, _ in self._page or ()}
         if not {begin, end - 1} <= seen:
             self._top, self._following = (begin, 0), False
             lines = 0
             for block in range(begin, end):
-                lines += len(self._shelf.lines(block))
+                lines += len(self._line_cache.lines(block))
                 if lines >= height:
                     break
             if lines < height // 2:
@@ -313,12 +313,12 @@ class Conversation(ScrollView, can_focus=True):
         self._redraw()
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a step opens it."""
+        """Open or close the item that was clicked."""
         if self._page and 0 <= event.y < len(self._page) and not self.text_selection:
-            number = self._shelf.item_of(self._page[event.y][0])
-            if self._shelf.items[number].opens:
+            number = self._line_cache.item_of(self._page[event.y][0])
+            if self._line_cache.items[number].opens:
                 self.cursor = number
                 self.action_open()
 
     class Left(Message):
-        """The keys are the prompt's again."""
+        """The focus should return to the prompt."""

@@ -1,4 +1,4 @@
-"""A diff to scroll through: only the lines on the screen are coloured and drawn, so size does not matter."""
+"""A scrollable diff, which colours and draws only the visible lines, so diffs may be large."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
 
-from agent.tui.diff_lines import FileDiff, Pair, Row, paired
-from agent.tui.diff_text import CUT, LONGEST, TAB, colour, counts, shown, told
-from agent.tui.panel import LETTERS
-from agent.tui.plain import whole_line
+from agent.tui.rendering.diff_rows import FileDiff, Pair, Row, pair_rows
+from agent.tui.rendering.diff_text import CUT, LONGEST, TAB, display_text, file_notes, highlight_rows, line_counts
+from agent.tui.rendering.plain_text import visible_line
+from agent.tui.widgets.side_panel import LETTERS
 
 CHUNK = 200
-"""Rows that are coloured at once."""
+"""Rows that are coloured together."""
 BESIDE = 104
-"""Columns of its own from which on old and new stand side by side: of a screen 140 with the list of files."""
+"""Minimum columns of the widget for old and new side by side; 140 columns of screen with the list of files."""
 NARROW = 60
-"""Columns under which a line has one number only."""
+"""Columns below which a line has only one number."""
 SIGNS = {"added": "+", "removed": "-"}
 GROUNDS = {"added": "on $added", "removed": "on $removed"}
 NUMBERS = {"added": "$text-success", "removed": "$text-error"}
 
 
 class DiffView(ScrollView, can_focus=True):
-    """Shows files of a diff one below the other. `beside` is None while the width decides."""
+    """Shows the files of a diff one below the other. `beside` is None while the width decides."""
 
     ALLOW_SELECT = True
     DEFAULT_CSS = """
@@ -52,12 +52,12 @@ class DiffView(ScrollView, can_focus=True):
         self.files = files
         self.beside: bool | None = None
         self.found = ""
-        """What was searched for, marked wherever it is."""
+        """The words of the last search, which are highlighted."""
         self._rows: list[Pair] = []
         self._starts: list[int] = []
-        self._two = False
+        self._side_by_side = False
         self._last = -1
-        self._gone_to: int | None = None
+        self._target_file: int | None = None
         self._code: LRUCache[tuple[int, int], dict[int, Content]] = LRUCache(64)
         numbers = (max(file.rows[-1].old, file.rows[-1].new) for file in files if file.rows)
         self._digits = max((len(str(number)) for number in numbers), default=3)
@@ -65,19 +65,19 @@ class DiffView(ScrollView, can_focus=True):
         self._longest = min(LONGEST + CUT, longest + TAB)
 
     def on_mount(self) -> None:
-        self._lay_out(self._two)
+        self._lay_out(self._side_by_side)
 
     def on_resize(self) -> None:
         two = self.size.width >= BESIDE if self.beside is None else self.beside
-        if two != self._two:
+        if two != self._side_by_side:
             self._lay_out(two)
         else:
             self._fit()
 
     @property
     def two(self) -> bool:
-        """Whether old and new stand side by side."""
-        return self._two
+        """Whether old and new are shown side by side."""
+        return self._side_by_side
 
     def show_beside(self, two: bool) -> None:
         self.beside = two
@@ -91,37 +91,37 @@ class DiffView(ScrollView, can_focus=True):
         self.scroll_home(animate=False)
 
     def action_scroll_end(self) -> None:
-        """At once: nobody wants to see half a million lines go by."""
+        """Go to the end without animation."""
         self.scroll_end(animate=False)
 
-    # Where what stands
+    # Layout and positions
 
     def _fit(self) -> None:
-        """How far can be scrolled: until the end of the longest line is seen."""
+        """Set the size of the content, with the longest line as its width."""
         width = self.size.width
-        room = width // 2 if self._two else width
-        numbers = self._digits * (1 if self._two or width < NARROW else 2) + 4
+        room = width // 2 if self._side_by_side else width
+        numbers = self._digits * (1 if self._side_by_side or width < NARROW else 2) + 4
         hidden = numbers + self._longest - room
         self.virtual_size = Size(width + hidden if hidden > 0 else 1, len(self._rows))
 
     def _lay_out(self, two: bool) -> None:
-        """Count the rows anew, and stay at the place that is shown."""
+        """Lay out the rows again and keep the scroll position."""
         at = self.place()
-        self._two = two
+        self._side_by_side = two
         self._rows, self._starts = [], []
         for number, file in enumerate(self.files):
             if number:
-                self._rows.append(_alone(Row("note", "")))
+                self._rows.append(_same_on_both_sides(Row("note", "")))
             self._starts.append(len(self._rows))
-            self._rows.append(_alone(Row("file", file.path)))
-            self._rows += [_alone(Row("note", note)) for note in told(file)]
-            self._rows += paired(file.rows) if two else map(_alone, file.rows)
+            self._rows.append(_same_on_both_sides(Row("file", file.path)))
+            self._rows += [_same_on_both_sides(Row("note", note)) for note in file_notes(file)]
+            self._rows += pair_rows(file.rows) if two else map(_same_on_both_sides, file.rows)
         self._fit()
         self.go_to(*at)
         self.refresh()
 
     def place(self) -> tuple[int, int]:
-        """The file at the top of the screen, and the number of its first row that is shown."""
+        """Return the file at the top of the screen, and the number of its first visible row."""
         if not self._starts or not self.scroll_y:
             return 0, 0
         top = min(round(self.scroll_y), len(self._rows) - 1)
@@ -134,25 +134,25 @@ class DiffView(ScrollView, can_focus=True):
 
     @property
     def current(self) -> int:
-        """The file that is looked at: the one gone to last while it can be seen, else the one at the top."""
+        """The current file: the one last gone to while it is visible, else the one at the top."""
         top = round(self.scroll_target_y)
-        if self._gone_to is not None and top <= self._starts[self._gone_to] < top + self.size.height:
-            return self._gone_to
+        if self._target_file is not None and top <= self._starts[self._target_file] < top + self.size.height:
+            return self._target_file
         return self.file_at(top)
 
     def go_to(self, file: int, n: int = 0) -> None:
-        """Put a file's beginning, or one of its rows, at the top."""
+        """Scroll to a file, or to one of its rows."""
         if not self._starts:
             return
         y = self._starts[file]
-        self._gone_to = None if n else file
+        self._target_file = None if n else file
         if n:
             end = self._starts[file + 1] if file + 1 < len(self._starts) else len(self._rows)
             y = next((at for at in range(y, end) if _number(self._rows[at]) >= n), y)
         self.scroll_to(y=y, animate=False)
 
     def find(self, words: str, back: bool = False) -> bool:
-        """Go to the next line with these words, from the last one found or the top on; whether there is one."""
+        """Go to the next line with these words, after the last match or the top; return whether there is one."""
         again, self.found = words == self.found, words
         self.refresh()
         wanted, count = words.casefold(), len(self._rows)
@@ -171,12 +171,12 @@ class DiffView(ScrollView, can_focus=True):
         return False
 
     def place_found(self) -> tuple[int, int]:
-        """The file and the row where the words of the last search stand."""
+        """Return the file and the row of the last match."""
         return self.file_at(self._last), max(0, _number(self._rows[self._last]))
 
     @property
     def coloured(self) -> int:
-        """Rows whose colours are kept."""
+        """Number of rows in the cache of coloured rows."""
         return sum(len(self._code[key]) for key in self._code.keys())  # noqa: SIM118 - no mapping
 
     # Drawing
@@ -191,7 +191,7 @@ class DiffView(ScrollView, can_focus=True):
         file = self.file_at(at)
         if row.kind in ("file", "note", "hunk"):
             return self._strip(self._heading(file, row), row, width, 0, at)
-        if not self._two:
+        if not self._side_by_side:
             return self._side(file, row, width, at, both=width >= NARROW)
         half = width // 2
         left = self._side(file, pair.left, half - 1, None, new=False)
@@ -200,22 +200,22 @@ class DiffView(ScrollView, can_focus=True):
 
     def _heading(self, number: int, row: Row) -> Content:
         if row.kind == "hunk":
-            return Content.styled(whole_line(row.text), "$text-secondary")
+            return Content.styled(visible_line(row.text), "$text-secondary")
         if row.kind == "note":
-            return Content.styled(f"  {whole_line(row.text)}", "italic $text-muted")
+            return Content.styled(f"  {visible_line(row.text)}", "italic $text-muted")
         file = self.files[number]
-        if not file.path:  # what stands before a diff: a commit's message
+        if not file.path:  # text before a diff, such as a commit message
             return Content.styled("Message", "bold")
         return Content.assemble(
             (f"{file.letter} ", f"bold {LETTERS.get(file.letter, '')}"),
-            (whole_line(file.path), "bold"),
-            ("  " + counts(file), "$text-muted"),
+            (visible_line(file.path), "bold"),
+            ("  " + line_counts(file), "$text-muted"),
         )
 
     def _side(
         self, file: int, row: Row | None, width: int, at: int | None, new: bool = True, both: bool = False
     ) -> Strip:
-        """A line of one side, or of both in one: its numbers, its sign, and as much of its text as fits."""
+        """Render a line of one side, or of both: numbers, sign, and as much text as fits."""
         if row is None:
             return Strip.blank(width, self._style("on $surface").rich_style)
         style = NUMBERS.get(row.kind, "$text-muted")
@@ -238,11 +238,11 @@ class DiffView(ScrollView, can_focus=True):
         key = (file, row.n // CHUNK)
         if key not in self._code:
             start = key[1] * CHUNK
-            self._code[key] = colour(self.files[file].rows[start : start + CHUNK], self.files[file].path)
+            self._code[key] = highlight_rows(self.files[file].rows[start : start + CHUNK], self.files[file].path)
         return self._code[key][row.n]
 
     def _strip(self, content: Content, row: Row, width: int, scrolled: int = 0, at: int | None = None) -> Strip:
-        """The content in so many columns. Where it has a line `at`, it can be selected with the mouse."""
+        """Render content in `width` columns. With a line number `at` it can be selected with the mouse."""
         base = self._style(GROUNDS.get(row.kind, ""))
         selection = self.text_selection
         if at is not None and selection is not None and (span := selection.get_span(at)) is not None:
@@ -260,7 +260,7 @@ class DiffView(ScrollView, can_focus=True):
     # Copying
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The selected text without numbers and signs."""
+        """Return the selected text without numbers and signs."""
         first = selection.start.y if selection.start else 0
         last = selection.end.y if selection.end else len(self._rows) - 1
         lines = [self._plain(y) for y in range(first, min(last + 1, len(self._rows)))]
@@ -273,13 +273,13 @@ class DiffView(ScrollView, can_focus=True):
         row = self._rows[y].right or self._rows[y].left
         if row is None:
             return ""
-        return self._heading(self.file_at(y), row).plain if row.kind in ("file", "note", "hunk") else shown(row)
+        return self._heading(self.file_at(y), row).plain if row.kind in ("file", "note", "hunk") else display_text(row)
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
 
 
-def _alone(row: Row) -> Pair:
+def _same_on_both_sides(row: Row) -> Pair:
     return Pair(row, row)
 
 

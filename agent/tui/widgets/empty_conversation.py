@@ -1,4 +1,4 @@
-"""What an empty conversation says: what can be done here."""
+"""The hints in an empty conversation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from agent.tui.pen import Pen
+    from agent.tui.rendering.line_renderer import LineRenderer
 
 HINTS = (
     "Say what is wrong, what to build, or ask about the code.",
-    "@file brings a file along; a URL is an issue.",
+    "@file attaches a file; a URL is an issue.",
     "shift-tab switches to plan, which only reads.",
-    "Your files stay as they are until you /apply.",
+    "Your files do not change until you /apply.",
     "f1 shows keys and commands.",
 )
 
 
-def hints(pen: Pen) -> list[Strip]:
-    """Some lines for whoever sees this for the first time."""
+def hint_lines(pen: LineRenderer) -> list[Strip]:
+    """Return the hints as lines."""
     lines = [pen.line("")]
     for hint in HINTS:
         lines += pen.paragraph(hint, "muted", indent=2)

@@ -1,4 +1,4 @@
-"""Going back to what was typed before: up and down through it, and a search through it."""
+"""The prompt's history: up and down through earlier entries, and a search."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class History(Protocol):
-    """What was typed in sessions before and in this one, oldest first."""
+    """The prompts of this and earlier sessions, oldest first."""
 
     @property
     def entries(self) -> Sequence[str]: ...
@@ -15,8 +15,8 @@ class History(Protocol):
     def add(self, words: str) -> None: ...
 
 
-class Recent:
-    """A history that lasts as long as the process."""
+class MemoryHistory:
+    """A history in memory."""
 
     def __init__(self, entries: Sequence[str] = ()) -> None:
         self.entries = list(entries)
@@ -26,22 +26,22 @@ class Recent:
             self.entries.append(words)
 
 
-class Recalling:
-    """Where a user stands in the history; what was being typed is kept at its end."""
+class HistorySearch:
+    """The user's position in the history; the unsent draft is at its end."""
 
     def __init__(self, history: History) -> None:
         self.history = history
         self._at: int | None = None
         self._draft = ""
         self.query: str | None = None
-        """What is searched for, None while nothing is."""
+        """The search words, or None if there is no search."""
 
     def done(self) -> None:
-        """Back to the end: something was sent, or typed anew."""
+        """Return to the end of the history and forget the draft."""
         self._at, self._draft, self.query = None, "", None
 
     def older(self, present: str) -> str | None:
-        """The words before `present`, None where there are none."""
+        """Return the previous entry, or None. `present` becomes the draft."""
         entries = self.history.entries
         at = len(entries) if self._at is None else min(self._at, len(entries))
         if at == 0:
@@ -52,7 +52,7 @@ class Recalling:
         return entries[self._at]
 
     def newer(self) -> str | None:
-        """The words after, at last what was being typed; None at the end."""
+        """Return the next entry, after the last one the draft; None at the end."""
         if self._at is None:
             return None
         entries = self.history.entries
@@ -64,13 +64,13 @@ class Recalling:
         return words
 
     def search(self, present: str) -> None:
-        """Begin to search, at the newest."""
+        """Start a search from the newest entry."""
         if self._at is None:
             self._draft = present
         self.query, self._at = "", None
 
     def narrow(self, key: str, character: str) -> str | None:
-        """Take a key of the search: ctrl-r looks for older words. Returns what is found, None for nothing (else)."""
+        """Handle a key of the search; ctrl-r finds an older match. Return the match, or None."""
         if key == "backspace":
             self.query, self._at = (self.query or "")[:-1], None
         elif key != "ctrl+r":
@@ -88,7 +88,7 @@ class Recalling:
         return None
 
     def give_up(self) -> str:
-        """End the search without a result: what was being typed."""
+        """End the search without a result and return the draft."""
         words = self._draft
         self.done()
         return words

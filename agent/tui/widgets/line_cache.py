@@ -1,34 +1,34 @@
-"""The blocks of a conversation in a row, with the lines of those that were drawn lately."""
+"""The blocks of a conversation, with a cache of recently drawn lines."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from agent.tui.heights import Heights
-from agent.tui.pen import Pen
+from agent.tui.rendering.line_renderer import LineRenderer
+from agent.tui.widgets.block_heights import Heights
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from agent.tui.blocks import Block, Item
+    from agent.tui.widgets.conversation_items import Block, Item
 
 KEPT = 6000
-"""Lines that are kept drawn: more than any screen, and little memory."""
+"""Maximum lines in the cache, more than any screen has."""
 
 
-class Shelf:
-    """Items by their number, each with its blocks; lines by the number of a block."""
+class LineCache:
+    """Items by number with their blocks, and lines by the number of a block."""
 
     def __init__(self) -> None:
-        self.pen = Pen(80)
+        self.pen = LineRenderer(80)
         self.heights = Heights()
         self.items: list[Item] = []
         self._opened: set[int] = set()
         self._blocks: list[Block] = []
         self._owner: list[int] = []
         self._first: list[int] = []
-        """Of each item, the number of its first block."""
+        """The number of each item's first block."""
         self._drawn: OrderedDict[Block, list[Strip]] = OrderedDict()
         self._lines = 0
 
@@ -44,7 +44,7 @@ class Shelf:
         self._put(number, len(self._blocks), len(self._blocks), item.blocks(number in self._opened, whole=False))
 
     def pop(self) -> None:
-        """Take the last item away."""
+        """Remove the last item."""
         number = len(self.items) - 1
         self._put(number, self._first[number], len(self._blocks), [])
         self.items.pop()
@@ -52,7 +52,7 @@ class Shelf:
         self._opened.discard(number)
 
     def open(self, number: int, opened: bool) -> None:
-        """Show all of an item, or its one line again."""
+        """Open or close an item."""
         if opened == (number in self._opened) or not self.items[number].opens:
             return
         (self._opened.add if opened else self._opened.discard)(number)
@@ -75,7 +75,7 @@ class Shelf:
         return number in self._opened
 
     def span(self, number: int) -> tuple[int, int]:
-        """The blocks of an item: from, to."""
+        """Return the range of an item's blocks."""
         last = number + 1 == len(self.items)
         return self._first[number], len(self._blocks) if last else self._first[number + 1]
 
@@ -93,8 +93,8 @@ class Shelf:
         drawn = self._drawn.get(block)
         return block.guess(self.pen.width) if drawn is None else len(drawn)
 
-    def use(self, pen: Pen) -> None:
-        """Draw with another pen from now on."""
+    def use(self, pen: LineRenderer) -> None:
+        """Use another renderer from now on."""
         if pen == self.pen:
             return
         self.pen = pen
@@ -103,7 +103,7 @@ class Shelf:
         self.heights.splice(0, len(self._blocks), [block.guess(pen.width) for block in self._blocks])
 
     def lines(self, number: int) -> list[Strip]:
-        """A block as it is drawn; from here on its height is known."""
+        """Return the lines of a block, and record its height."""
         block = self._blocks[number]
         drawn = self._drawn.get(block)
         if drawn is None:

@@ -1,4 +1,4 @@
-"""How a proof stands, and how a turn ended: as the conversation says it."""
+"""Conversation items for the result of a proof and the end of a turn."""
 
 from __future__ import annotations
 
@@ -7,92 +7,93 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.tui.blocks import Block, Line, folded, gap
+from agent.tui.widgets.conversation_items import Block, Line, blank_block, text_blocks
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from agent.tui.pen import Pen
+    from agent.tui.rendering.line_renderer import LineRenderer
     from trajectories.errors import SweAgentError
     from trajectories.records import Exit, Step, Verdict
 
 PARTS = {"red": "red without it", "green": "green with it", "red_again": "red again", "no_loss": "no loss"}
-"""The proof's parts in a few words each."""
+"""Short names of a proof's parts."""
 COLOURS = {True: "success", False: "error", None: "muted"}
-MORE = "`/cost USD` lets the session spend more in all."
+MORE = "`/cost USD` raises the session's budget."
 NAMED = 10
-"""Tests that are named unopened."""
-DOUBTED = "Not verified: all of the proof holds, but"
+"""Maximum tests that are named if the item is closed."""
+DOUBTED = "Not verified: all parts of the proof pass, but"
 UNTRUSTED = f"{DOUBTED} its results cannot be trusted; its notes say why."
 ENDINGS = {
-    "verified": ("Verified: the patch solves it, and a test proves it.", "bold success"),
-    "faster": ("Faster: same answers, fewer instructions.", "bold success"),
-    "unproven": ("Not verified: the files are changed, but the proof is not complete.", "warning"),
+    "verified": ("Verified: the patch solves the issue, and a test proves it.", "bold success"),
+    "faster": ("Faster: same results, fewer instructions.", "bold success"),
+    "unproven": ("Not verified: the files are changed, but the proof is incomplete.", "warning"),
     "not_found": ("No fix was found.", "warning"),
     "budget": ("The budget is used up.", "bold warning"),
     "limit": ("A limit ended the turn.", "bold warning"),
-    "stuck": ("It went round in circles, and was stopped.", "warning"),
-    "error": ("The model could not go on.", "bold error"),
-    "interrupted": ("Interrupted; what was done so far stays.", "muted"),
+    "stuck": ("The model was stuck in a loop and was stopped.", "warning"),
+    "error": ("The model could not continue.", "bold error"),
+    "interrupted": ("Interrupted; the changes so far are kept.", "muted"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
-    """A step in which it was proven, or not, that nothing was lost and the issue is solved."""
+class ProofItem:
+    """The result of a proof: whether the issue is solved and no test was lost."""
 
     step: Step
     opens: bool = True
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
-        from agent.best import verdict_of
+        from agent.engine.proof_step import verdict_of
 
         verdict = verdict_of(self.step)
-        found = [gap(), Block(partial(_parts, verdict))]
+        found = [blank_block(), Block(partial(_parts, verdict))]
         for what, names in (("shown by", verdict.tests), ("lost", verdict.lost), ("flaky, left out", verdict.flaky)):
             if names:
                 shown = names if opened else names[:NAMED]
                 more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
-                found += folded(f"{what}: {', '.join(shown)}{more}", "error" if what == "lost" else "muted", 4)
+                found += text_blocks(f"{what}: {', '.join(shown)}{more}", "error" if what == "lost" else "muted", 4)
         for note in verdict.notes:
-            if note != _asked(self.step).get("doubt"):  # the turn's end says it
-                found += folded(note, "muted", 4)
-        return found + (folded(self.step.observations[0].text, "text", 4) if opened else [])
+            if note != _asked(self.step).get("doubt"):  # shown at the end of the turn
+                found += text_blocks(note, "muted", 4)
+        return found + (text_blocks(self.step.observations[0].text, "text", 4) if opened else [])
 
 
-def _parts(verdict: Verdict, pen: Pen) -> list[Strip]:
+def _parts(verdict: Verdict, pen: LineRenderer) -> list[Strip]:
     judged = [(words, getattr(verdict, part)) for part, words in PARTS.items()]
     judged = [(words, value) for words, value in judged if value is not None]
     if not judged:
-        return [pen.line(("Proof ", "bold"), ("nothing could be judged", "muted"), indent=2)]
-    told = [(f" {pen.mark(value)} {words} ", COLOURS[value]) for words, value in judged]
-    if sum(len(words) for words, _ in told) + 8 <= pen.width:
-        return [pen.line(("Proof ", "bold"), *told, indent=2)]
-    return [pen.line(("Proof", "bold"), indent=2), *(pen.line(part, indent=3) for part in told)]
+        return [pen.line(("Proof ", "bold"), ("without a result", "muted"), indent=2)]
+    marked = [(f" {pen.mark(value)} {words} ", COLOURS[value]) for words, value in judged]
+    if sum(len(words) for words, _ in marked) + 8 <= pen.width:
+        return [pen.line(("Proof ", "bold"), *marked, indent=2)]
+    return [pen.line(("Proof", "bold"), indent=2), *(pen.line(part, indent=3) for part in marked)]
 
 
-def ended(exit: Exit, word: str = "", proof: Step | None = None) -> list[Line]:
-    """`word` is what the strategy says to the user, `proof` the turn's last. Nothing of a turn that was answered: the
-    answer is its end."""
+def end_lines(exit: Exit, word: str = "", proof: Step | None = None) -> list[Line]:
+    """Return the lines for the end of a turn; none if it ended with an answer.
+
+    `word` is the strategy's message to the user, `proof` the step of the turn's last proof.
+    """
     if exit.kind == "answered":
         return []
     words, style = ENDINGS.get(exit.kind, ("", "muted"))
     if exit.kind == "unproven":
-        words, said = _not_verified(exit.verdict, _asked(proof))
-        word = "\n".join(line for line in word.split("\n") if not line or line != said).strip()
+        words, repeated = _not_verified(exit.verdict, _asked(proof))
+        word = "\n".join(line for line in word.split("\n") if not line or line != repeated).strip()
     parts = (words, exit.message, exit.fix) if exit.kind != "budget" else (exit.message or words, MORE)
-    told = " ".join(part for part in parts if part)
+    text = " ".join(part for part in parts if part)
     found = [Line(word, "text", spaced=True)] if word else []
-    return [*found, Line(told, style, spaced=True)] if told else found
+    return [*found, Line(text, style, spaced=True)] if text else found
 
 
 def _not_verified(verdict: Verdict, asked: Mapping[str, Any]) -> tuple[str, str]:
-    """That it is not, and why, where the parts of the proof look as if it were; and the line of the strategy's word
-    that says the same."""
-    from agent.best import KEPT
+    """Return why a turn is not verified, and the line of the strategy's message that says the same."""
+    from agent.engine.proof_step import NO_LOSS_TEXT
 
     if asked.get("reproduces") is False and verdict.no_loss:
-        return KEPT, KEPT
+        return NO_LOSS_TEXT, NO_LOSS_TEXT
     if not all(getattr(verdict, part) for part in PARTS):
         return ENDINGS["unproven"][0], ""
     doubt = str(asked.get("doubt", ""))
@@ -102,13 +103,13 @@ def _not_verified(verdict: Verdict, asked: Mapping[str, Any]) -> tuple[str, str]
 
 
 def _asked(proof: Step | None) -> Mapping[str, Any]:
-    """What a proof was asked to show."""
+    """Return the arguments of a proof."""
     found = proof.observations[0].data.get("asked") if proof and proof.observations else None
     return found if isinstance(found, Mapping) else {}
 
 
-def stopped(error: SweAgentError) -> Line:
-    """What ended the turn before its end, and that it can be gone on with."""
+def stop_line(error: SweAgentError) -> Line:
+    """Return the line for a turn that stopped early."""
     if type(error).__name__ == "Cancelled":
-        return Line("Interrupted. Enter goes on as it was; or say what to do otherwise.", "warning", spaced=True)
+        return Line("Interrupted. Enter resumes; or say what to do instead.", "warning", spaced=True)
     return Line(f"{error.message} {error.fix}".strip(), "error", spaced=True)

@@ -1,4 +1,4 @@
-"""Where a user types: many lines, history, completion, the queue. It sends messages, decides nothing."""
+"""The prompt: multi-line input, history, completion and the queue. It only posts messages to the app."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from aci.cleaning import one_line
-from agent.session.status import Status
-from agent.tui.completing import Complete, Completions
-from agent.tui.entry import Entry
-from agent.tui.recalling import History, Recalling, Recent
-from agent.tui.wording import LEAVE, placeholder, waiting
+from aci.observation.sanitized_text import one_line
+from agent.session.session_status import Status
+from agent.tui.widgets.completion_list import Complete, Completions
+from agent.tui.widgets.history_search import History, HistorySearch, MemoryHistory
+from agent.tui.widgets.prompt_hints import LEAVE, placeholder, queue_text
+from agent.tui.widgets.text_input import Entry
 
 MARGIN = 5
-"""Columns of the prompt that its words do not have."""
-SEARCH = "History: {query}▏ ctrl-r older, enter takes it, esc back"
-NO_MORE = "History: {query}▏ nothing older has it; enter, esc"
+"""Columns of the prompt that are not for its text."""
+SEARCH = "History: {query}▏ ctrl-r older, enter accepts, esc back"
+NO_MORE = "History: {query}▏ no older match; enter, esc"
 
 
 class Prompt(Vertical):
-    """`show` tells it how the session stands, `put` gives it words to edit."""
+    """The prompt. `show` updates it with the session's status, `put` sets its text."""
 
     DEFAULT_CSS = """
     Prompt {
@@ -43,27 +43,27 @@ class Prompt(Vertical):
 
     @dataclass
     class Submitted(Message):
-        """Do this, now or when what is under way has ended."""
+        """Send words to the session."""
 
         words: str
 
     @dataclass
     class Steered(Message):
-        """Tell this to the model at its next step."""
+        """Send words to the model at its next step."""
 
         words: str
 
     class Interrupted(Message):
-        """Stop what is under way."""
+        """Stop the current turn."""
 
     class Resumed(Message):
-        """Go on with what was stopped: Enter on an empty prompt."""
+        """Resume the stopped turn: Enter on an empty prompt."""
 
     class Unqueued(Message):
-        """Give back the last words of the queue, for editing: see `put`."""
+        """Take the last words from the queue, for editing (see `put`)."""
 
     class ModeSwitched(Message):
-        """The other of build and plan."""
+        """Switch between build and plan."""
 
     class Quit(Message):
         """End the session."""
@@ -72,14 +72,14 @@ class Prompt(Vertical):
         super().__init__(id=id)
         self.entry = Entry(self._key)
         self.completions = Completions()
-        self._recalling = Recalling(history or Recent())
+        self._history_search = HistorySearch(history or MemoryHistory())
         self._complete = complete
         self._status: Status | None = None
         self._leaving = False
         self._offered = ("", 0)
-        """The text and the cursor for which choices are shown."""
+        """The text and cursor of the shown completions."""
         self._settled = ""
-        """The text that came by completion, history or esc: nothing is offered for it until it changes."""
+        """Text from completion, history or esc; no completions are shown until it changes."""
         self._actions: dict[str, Callable[[], bool]] = {
             "enter": self._send,
             "ctrl+s": self._steer,
@@ -104,47 +104,47 @@ class Prompt(Vertical):
             yield Static(">", id="mark", markup=False)
             yield self.entry
 
-    # What others tell it
+    # Methods for the app
 
     def show(self, status: Status) -> None:
-        """How the session stands: what can be typed now, and what waits."""
+        """Show the status: the hint for an empty prompt, and the queue."""
         self._status = status
         self.on_resize()
         self.set_class(status.mode == "plan", "-plan")
-        self._say("#queued", waiting(status.queued))
+        self._set_line("#queued", queue_text(status.queued))
 
     def on_resize(self) -> None:
-        """An empty prompt says what there is room for."""
+        """Choose the placeholder that fits."""
         self.entry.placeholder = placeholder(self._status, self.app.size.width - MARGIN)
 
     def put(self, words: str) -> None:
-        """Words to edit, in place of what was there."""
+        """Replace the text."""
         self._settled = self.entry.put(words)
         self.completions.offer(())
 
     def tell(self, words: str) -> None:
-        """Say something small, until the next key."""
-        self._say("#hint", words)
+        """Show a hint until the next key."""
+        self._set_line("#hint", words)
 
     def take(self, history: History, complete: Complete) -> None:
-        """Another history and other completions: those of a session that has been opened."""
-        self._recalling, self._complete = Recalling(history), complete
+        """Use the history and completions of an opened session."""
+        self._history_search, self._complete = HistorySearch(history), complete
 
     def focus(self, scroll_visible: bool = True) -> Prompt:
         self.entry.focus(scroll_visible)
         return self
 
-    # Keys: a method says whether it has seen to the key, else the lines do
+    # Keys: a method returns whether it handled the key; otherwise the text input does
 
     def _key(self, event: events.Key) -> bool:
-        if self._recalling.query is None and not (self._leaving and event.key == "ctrl+c"):
+        if self._history_search.query is None and not (self._leaving and event.key == "ctrl+c"):
             self._leaving = False
             self.tell("")
-        if self._recalling.query is not None and self._searched(event):
+        if self._history_search.query is not None and self._search_key(event):
             return True
         if self.completions.is_open:
-            self._keep_up()
-            if self.completions.is_open and self._chose(event.key):
+            self._update_completions()
+            if self.completions.is_open and self._completion_key(event.key):
                 return True
         action = self._actions.get(event.key)
         return action is not None and action()
@@ -156,19 +156,19 @@ class Prompt(Vertical):
     def _send(self) -> bool:
         words = self.entry.words.strip()
         if words:
-            self._sent(self.Submitted(words))
+            self._send_message(self.Submitted(words))
         elif self._status is not None and self._status.state == "paused":
             self.post_message(self.Resumed())
         return True
 
     def _steer(self) -> bool:
         if words := self.entry.words.strip():
-            self._sent(self.Steered(words))
+            self._send_message(self.Steered(words))
         return True
 
-    def _sent(self, message: Submitted | Steered) -> None:
-        self._recalling.history.add(message.words)
-        self._recalling.done()
+    def _send_message(self, message: Submitted | Steered) -> None:
+        self._history_search.history.add(message.words)
+        self._history_search.done()
         self.put("")
         self.post_message(message)
 
@@ -177,11 +177,11 @@ class Prompt(Vertical):
         return True
 
     def _clear(self) -> bool:
-        """ctrl-c: copies what is selected, else empties the prompt, else ends the session when pressed twice."""
+        """Handle ctrl-c: copy the selection, else clear the prompt, else end the session if pressed twice."""
         if selected := self.entry.selected_text or self.screen.get_selected_text():
             self.app.copy_to_clipboard(selected)
         elif self.entry.text:
-            self._recalling.done()
+            self._history_search.done()
             self.put("")
         elif self._leaving:
             self.post_message(self.Quit())
@@ -200,37 +200,37 @@ class Prompt(Vertical):
             return False
         if not self.entry.text and self._status is not None and self._status.queued:
             self.post_message(self.Unqueued())
-        elif (words := self._recalling.older(self.entry.words)) is not None:
+        elif (words := self._history_search.older(self.entry.words)) is not None:
             self.put(words)
         return True
 
     def _down(self) -> bool:
         if not self.entry.cursor_at_last_line:
             return False
-        if (words := self._recalling.newer()) is not None:
+        if (words := self._history_search.newer()) is not None:
             self.put(words)
         return True
 
     def _search(self) -> bool:
-        self._recalling.search(self.entry.words)
+        self._history_search.search(self.entry.words)
         self.tell(SEARCH.format(query=""))
         return True
 
-    def _searched(self, event: events.Key) -> bool:
-        """A key while the history is searched; one that means nothing there ends the search and does its own work."""
-        recalling = self._recalling
+    def _search_key(self, event: events.Key) -> bool:
+        """Handle a key during a history search; other keys end the search and have their usual effect."""
+        search = self._history_search
         hint = SEARCH
         if event.key in ("escape", "ctrl+c", "ctrl+g"):
-            self.put(recalling.give_up())
+            self.put(search.give_up())
         elif event.key == "ctrl+r" or event.key == "backspace" or event.is_printable:
-            if (found := recalling.narrow(event.key, event.character or "")) is not None:
+            if (found := search.narrow(event.key, event.character or "")) is not None:
                 self.put(found)
-            elif recalling.query:
+            elif search.query:
                 hint = NO_MORE
         else:
-            recalling.query = None
-        self.tell("" if recalling.query is None else hint.format(query=recalling.query))
-        return recalling.query is not None or event.key in ("escape", "ctrl+c", "ctrl+g", "enter")
+            search.query = None
+        self.tell("" if search.query is None else hint.format(query=search.query))
+        return search.query is not None or event.key in ("escape", "ctrl+c", "ctrl+g", "enter")
 
     # Completion
 
@@ -247,15 +247,15 @@ class Prompt(Vertical):
     def _moved(self, event: TextArea.SelectionChanged) -> None:
         event.stop()
         if self.completions.is_open:
-            self._keep_up()
+            self._update_completions()
 
-    def _keep_up(self) -> None:
-        """Keys may be faster than the news of what they changed."""
+    def _update_completions(self) -> None:
+        """Update the completions, because a key may arrive before the message about the previous change."""
         if self._offered != (self.entry.text, self.entry.at):
             self._offer()
 
     def _offer(self) -> None:
-        """Show what may be meant at the cursor."""
+        """Show the completions at the cursor."""
         self._offered = (self.entry.text, self.entry.at)
         self.completions.offer(self._complete(self.entry.text, self.entry.at) if self._complete else ())
 
@@ -264,8 +264,8 @@ class Prompt(Vertical):
             self._offer()
         return True
 
-    def _chose(self, key: str) -> bool:
-        """A key while choices are shown."""
+    def _completion_key(self, key: str) -> bool:
+        """Handle a key while completions are shown."""
         if key == "escape":
             self._settled = self.entry.text
             self.completions.offer(())
@@ -292,7 +292,7 @@ class Prompt(Vertical):
         self.completions.offer(())
         self._offer()
 
-    def _say(self, where: str, words: str) -> None:
+    def _set_line(self, where: str, words: str) -> None:
         line = self.query_one(where, Static)
         if line.content != words:
             line.set_class(bool(words), "-some")

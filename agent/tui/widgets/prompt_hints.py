@@ -1,26 +1,26 @@
-"""What the prompt says of itself: what can be done as the session stands, and what waits."""
+"""Texts of the prompt: what the user can do now, and what is queued."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.session.status import Status
+from agent.session.session_status import Status
 
 LEAVE = "ctrl-c again ends the session"
 WAITING = 3
-"""Queued requests that are shown."""
+"""Maximum queued requests that are shown."""
 
 
-STOPPED = ("Stopped. Enter goes on, words go with it, /undo takes it back", "Stopped. Enter or words go on")
-WORKING = ("Enter queues, ctrl-s tells it now, esc stops it", "Enter queues, ctrl-s tells now")
+STOPPED = ("Stopped. Enter resumes, words are sent with it, /undo reverts", "Stopped. Enter or words resume")
+WORKING = ("Enter queues, ctrl-s sends now, esc stops the turn", "Enter queues, ctrl-s sends now")
 NO_MODEL = ("No model yet: /help. !command, /locate, /test work", "No model yet: /help")
-PLAN = ("Ask, or say what to plan. Nothing is changed", "Ask, or say what to plan")
-BUILD = ("Say what to do, or ask. / commands  @ files  ! shell", "Say what to do, or ask. f1 helps")
-"""What an empty prompt says, and what where that does not fit."""
+PLAN = ("Ask, or say what to plan. No files are changed", "Ask, or say what to plan")
+BUILD = ("Say what to do, or ask. / commands  @ files  ! shell", "Say what to do, or ask. f1 help")
+"""Placeholders, each with a shorter text for narrow prompts."""
 
 
 def placeholder(status: Status | None, width: int) -> str:
-    """What an empty prompt of so many columns says."""
+    """Return the placeholder for a prompt of that width."""
     if status is None:
         return ""
     if status.state == "paused":
@@ -34,11 +34,11 @@ def placeholder(status: Status | None, width: int) -> str:
     return next((text for text in words if len(text) < width), words[-1])
 
 
-def waiting(queued: Sequence[str]) -> str:
-    """The requests that wait, a line each, the last ones where they are many."""
-    lines = [f"waits: {words.strip().partition(chr(10))[0]}" for words in queued[-WAITING:]]
+def queue_text(queued: Sequence[str]) -> str:
+    """Return the queued requests, one per line; only the last ones if there are many."""
+    lines = [f"queued: {words.strip().partition(chr(10))[0]}" for words in queued[-WAITING:]]
     if len(queued) > WAITING:
-        lines.insert(0, f"{len(queued) - WAITING} more wait")
+        lines.insert(0, f"{len(queued) - WAITING} more queued")
     if lines:
         lines.append("up takes the last one back")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The panel at the side, which folds: where the turn is, what changed, what is proven, what waits."""
+"""The side panel, which can be hidden: phases of the turn, changed files, proof and queue."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from aci.cleaning import one_line
-from agent.session.status import ChangedFile, Status
-from agent.tui.endings import PARTS
+from aci.observation.sanitized_text import one_line
+from agent.session.session_status import ChangedFile, Status
+from agent.tui.widgets.outcome_items import PARTS
 
 MARKS = {True: ("✓", "$text-success"), False: ("✗", "$text-error"), None: ("·", "$text-muted")}
 LETTERS = {"A": "$text-success", "M": "$text-warning", "D": "$text-error", "R": "$text-secondary"}
@@ -23,13 +23,13 @@ NARROWEST, SCROLLBAR = 28, 1
 HINTS = {
     "idle": "ctrl-b folds this · f1 help",
     "working": "esc stops · ctrl-s steers",
-    "asking": "waits for your answer",
-    "paused": "enter goes on · words steer",
+    "asking": "waiting for your answer",
+    "paused": "enter resumes · words steer",
 }
 
 
 class Panel(VerticalScroll, can_focus=False):
-    """Shows a `Status`. What it says of the files opens their diff."""
+    """Shows a `Status`. Selecting a file opens its diff."""
 
     DEFAULT_CSS = """
     Panel { width: 30%; min-width: 30; max-width: 44; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
@@ -43,7 +43,7 @@ class Panel(VerticalScroll, can_focus=False):
     """
 
     class FileChosen(Message):
-        """The diff of this file is wanted."""
+        """The user selected a file."""
 
         def __init__(self, path: str) -> None:
             super().__init__()
@@ -103,7 +103,7 @@ class Panel(VerticalScroll, can_focus=False):
 
 
 def plan(status: Status) -> Content:
-    """The turn's phases, the last of them under way while the session works."""
+    """Return the turn's phases; the last one is current while the session works."""
     if not status.phases:
         return Content("")
     *done, last = [one_line(phase) for phase in status.phases]
@@ -114,7 +114,7 @@ def plan(status: Status) -> Content:
 
 
 def proof(status: Status) -> Content:
-    """Each part of the last proof; nothing is called verified without all of them."""
+    """Return the parts of the last proof; "verified" only if all of them pass."""
     verdict = status.verdict
     if not status.files:
         return Content("")
@@ -136,7 +136,7 @@ def _queued(status: Status) -> Iterator[Content]:
 
 
 def file_line(file: ChangedFile, width: int) -> Content:
-    """Letter, path, and lines added and removed at the right edge; of a long path its end is shown."""
+    """Return a line with letter, path and line counts; a long path is cut at its beginning."""
     counts = "binary" if file.added is None else f"+{file.added} -{file.removed}"
     room = max(4, width - 3 - len(counts))
     path = one_line(file.path)

@@ -1,4 +1,4 @@
-"""The line at the bottom: how the session stands, as much of it as there is room for."""
+"""The status line at the bottom of the screen."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
 
-from aci.cleaning import one_line
-from agent.live import FRAMES, thousands
-from agent.session.status import Status
+from aci.observation.sanitized_text import one_line
+from agent.console.activity_lines import FRAMES, thousands
+from agent.session.session_status import Status
 
 STATES = {"idle": "ready", "working": "working", "asking": "asks you", "paused": "paused"}
 STYLES = {
@@ -21,17 +21,17 @@ STYLES = {
 }
 MARKS = {"idle": "●", "working": "◐", "asking": "?", "paused": "‖"}
 NEARLY = 0.8
-"""The share of the budget, and of the model's window, from which on it is coloured."""
+"""Share of the budget, or of the model's window, above which it is coloured."""
 LONGEST = 28
-"""Columns of a name of a model, branch or base."""
+"""Maximum characters of the name of a model, branch or base."""
 SMALLEST_HELD = 0.005
-"""Dollars."""
+"""Minimum reserved dollars that are shown."""
 BETWEEN = " · "
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of the line. Of those that do not fit the one of the highest `rank` goes first."""
+    """A part of the line. If the parts do not fit, those with the highest `rank` are left out first."""
 
     text: str
     rank: int
@@ -39,7 +39,7 @@ class Part:
 
 
 class StatusLine(Widget):
-    """Shows a `Status`; while the session works, a mark moves, unless the user wants no motion."""
+    """Shows a `Status`, with an animated mark while the session works, unless the user disabled animations."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; width: 1fr; padding: 0 1; background: $panel; color: $text; text-wrap: nowrap; }
@@ -58,7 +58,7 @@ class StatusLine(Widget):
 
     @property
     def moves(self) -> bool:
-        """Whether the mark is in motion."""
+        """Whether the mark is animated."""
         return self._timer is not None
 
     def _move(self, moves: bool) -> None:
@@ -80,7 +80,7 @@ class StatusLine(Widget):
 
 
 def line(status: Status, width: int, mark: str = "") -> Content:
-    """The status in so many columns."""
+    """Return the status in at most `width` columns."""
     kept = list(enumerate(parts(status, mark or MARKS[status.state])))
     while len(kept) > 1 and _width(part for _, part in kept) > width:
         kept.remove(max(kept, key=lambda item: item[1].rank))
@@ -94,27 +94,27 @@ def _width(parts: object) -> int:
 
 
 def parts(status: Status, mark: str) -> list[Part]:
-    """What there is to tell, in the order it stands in the line."""
-    told = [Part(f"{mark} {STATES[status.state]}", 0, STYLES[status.state]), Part(_mode(status), 1, "bold")]
+    """Return the parts of the line in order."""
+    found = [Part(f"{mark} {STATES[status.state]}", 0, STYLES[status.state]), Part(_mode(status), 1, "bold")]
     if status.model:
-        told.append(Part(_short(status.model.rpartition("/")[2]), 3))
+        found.append(Part(_short(status.model.rpartition("/")[2]), 3))
     if status.context is not None:
         style = "$text-warning" if status.context >= NEARLY else ""
-        told.append(Part(f"context {status.context:.0%}", 5, style))
-    told.append(Part(_money(status), 2, _money_style(status)))
+        found.append(Part(f"context {status.context:.0%}", 5, style))
+    found.append(Part(_money(status), 2, _money_style(status)))
     if status.spent is not None and status.spent.dollars is not None and status.spent.held_dollars >= SMALLEST_HELD:
-        told.append(Part(f"+${status.spent.held_dollars:.2f} held", 6, "$text-muted"))
+        found.append(Part(f"+${status.spent.held_dollars:.2f} held", 6, "$text-muted"))
     if status.queued:
-        told.append(Part(f"{len(status.queued)} queued", 4, "$text-accent"))
+        found.append(Part(f"{len(status.queued)} queued", 4, "$text-accent"))
     if count := len(status.edited):
-        told.append(Part(f"you changed {count} file{'s' * (count != 1)}", 5, "$text-accent"))
-    told.append(Part(clock(status.seconds), 7))
+        found.append(Part(f"you changed {count} file{'s' * (count != 1)}", 5, "$text-accent"))
+    found.append(Part(clock(status.seconds), 7))
     if status.branch:
-        told.append(Part(_short(status.branch), 6))
-    told.append(Part(status.workspace, 9))
+        found.append(Part(_short(status.branch), 6))
+    found.append(Part(status.workspace, 9))
     if status.base:
-        told.append(Part(_short(status.base), 8, "$text-muted"))
-    return told
+        found.append(Part(_short(status.base), 8, "$text-muted"))
+    return found
 
 
 def _mode(status: Status) -> str:
@@ -142,7 +142,7 @@ def _money_style(status: Status) -> str:
 
 
 def clock(seconds: float) -> str:
-    """`0:42`, `12:07`, `1:02:07`."""
+    """Format seconds as `0:42`, `12:07` or `1:02:07`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

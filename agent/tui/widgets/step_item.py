@@ -1,4 +1,4 @@
-"""A step as the conversation shows it: the thought, a line an action with what came of it; opened, all there is."""
+"""A step in the conversation: the model's text and one line per action with its result; opened, all details."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aci.view import clean
-from agent.frames import unframed
-from agent.tui.blocks import Block, folded, gap, said, source
+from aci.observation.sanitized_text import clean_text
+from aci.observation.untrusted_text import strip_tags
+from agent.tui.widgets.conversation_items import Block, blank_block, code_blocks, markdown_blocks, text_blocks
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from agent.tui.pen import Pen
+    from agent.tui.rendering.line_renderer import LineRenderer
     from trajectories.records import Action, Observation, Reply, Step
 
 Outputs = Callable[[int], str]
-"""The whole output kept under a number."""
+"""Returns the stored output of a number."""
 CODE = ("content", "new", "old", "text", "patch", "code")
-"""Arguments that are files' texts."""
+"""Names of arguments that contain code."""
 BY_HAND = 12
-"""Lines of an output that a user asked for by hand which are shown unopened."""
+"""Maximum lines of the output of a user's command that are shown if the item is closed."""
 
 
-def none_kept(number: int) -> str:
+def no_outputs(number: int) -> str:
     return ""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A step that a model, the user or a strategy took."""
+class StepItem:
+    """A step of the model, the user or a strategy."""
 
     step: Step
     reply: Reply | None = None
-    outputs: Outputs = none_kept
+    outputs: Outputs = no_outputs
 
     @property
     def opens(self) -> bool:
@@ -44,29 +44,29 @@ class Taken:
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
         found: list[Block] = []
         if self.step.branch != "main":
-            found += folded(self.step.branch, "muted")
+            found += text_blocks(self.step.branch, "muted")
         if self.reply is not None and (text := self.reply.text.strip()):
-            found += [gap(), *said(text)]
+            found += [blank_block(), *markdown_blocks(text)]
         if opened and self.reply is not None and (thought := self.reply.reasoning.strip()):
-            found += [gap(), *folded(thought, "italic muted")]
+            found += [blank_block(), *text_blocks(thought, "italic muted")]
         if not self.step.actions and self.step.observations:
-            return found + self._told(opened)
+            return found + self._remark_blocks(opened)
         for number, action in enumerate(self.step.actions):
             seen = self.step.observations[number] if number < len(self.step.observations) else None
-            found.append(Block(partial(_acted, action, seen)))
+            found.append(Block(partial(_action_line, action, seen)))
             if opened:
-                found += self._whole(action, seen, self.outputs if whole else none_kept)
+                found += self._whole(action, seen, self.outputs if whole else no_outputs)
             elif self.step.author == "hand" and seen is not None:
-                found += folded("\n".join(seen.text.rstrip().split("\n")[-BY_HAND:]), "text", 4)
+                found += text_blocks("\n".join(seen.text.rstrip().split("\n")[-BY_HAND:]), "text", 4)
         if self.step.error:
-            found += folded(self.step.error, "error", 4)
+            found += text_blocks(self.step.error, "error", 4)
         return found
 
-    def _told(self, opened: bool) -> list[Block]:
-        """What somebody else than the model put into the conversation."""
+    def _remark_blocks(self, opened: bool) -> list[Block]:
+        """Return blocks for a step without actions, whose text another author than the model wrote."""
         text = "\n".join(observation.text for observation in self.step.observations)
         line = Block(partial(_remark, self.step.author, text))
-        return [line, *folded(text, "muted", 4)] if opened else [line]
+        return [line, *text_blocks(text, "muted", 4)] if opened else [line]
 
     def _whole(self, action: Action, seen: Observation | None, outputs: Outputs) -> Iterator[Block]:
         path = str(action.arguments.get("path", ""))
@@ -76,43 +76,43 @@ class Taken:
             return
         text = (outputs(seen.out) if seen.out is not None else "") or seen.text
         if _is_diff(text):
-            yield from source(text, language="diff", indent=4)
+            yield from code_blocks(text, language="diff", indent=4)
         elif seen.ok and action.tool == "view" and path:
-            yield from source(text, path, indent=4)
+            yield from code_blocks(text, path, indent=4)
         else:
-            yield from folded(text, "text" if seen.ok else "warning", 4)
-        yield gap()
+            yield from text_blocks(text, "text" if seen.ok else "warning", 4)
+        yield blank_block()
 
 
 def _arguments(arguments: dict[str, Any], path: str) -> Iterator[Block]:
-    """Those that do not fit a line, whole."""
+    """Yield the arguments that do not fit into a line, in full."""
     if isinstance(old := arguments.get("old"), str) and isinstance(new := arguments.get("new"), str):
         lines = [f"-{line}" for line in old.split("\n")] + [f"+{line}" for line in new.split("\n")]
-        yield from source("\n".join(lines), language="diff", indent=4)
+        yield from code_blocks("\n".join(lines), language="diff", indent=4)
         arguments = {name: value for name, value in arguments.items() if name not in ("old", "new")}
     for name, value in arguments.items():
         text = str(value)
         if "\n" not in text and len(text) <= 60:
             continue
-        yield from folded(f"{name}:", "muted", 4)
+        yield from text_blocks(f"{name}:", "muted", 4)
         code = path if name in CODE else "x.sh" if name == "command" else ""
-        yield from source(text, code, indent=6)
+        yield from code_blocks(text, code, indent=6)
 
 
-def _acted(action: Action, seen: Observation | None, pen: Pen) -> list[Strip]:
-    from agent.describing import describe
+def _action_line(action: Action, seen: Observation | None, pen: LineRenderer) -> list[Strip]:
+    from agent.conversation.action_summary import describe
 
     ok = None if seen is None else seen.ok
     mark = (pen.mark(ok), {True: "success", False: "error", None: "muted"}[ok])
-    came = _came(str(action.arguments.get("path", "")), seen.text) if seen else "not run"
-    tool, _, rest = clean(describe(replace(action, arguments=_short(action)))).partition(" ")
+    came = _result_summary(str(action.arguments.get("path", "")), seen.text) if seen else "not run"
+    tool, _, rest = clean_text(describe(replace(action, arguments=_short(action)))).partition(" ")
     done: list[str | tuple[str, str]] = [mark, (f" {tool}", "bold"), f" {rest} " if rest else " "]
     return [pen.line(*done, (f"{pen.sign('→', '->')} {came}" if came else "", "muted"), indent=2)]
 
 
-def _came(path: str, text: str) -> str:
-    """What came of it, in short: the path stands there already."""
-    from agent.task import RESUMED
+def _result_summary(path: str, text: str) -> str:
+    """Return a short result, without the path, which the line shows already."""
+    from agent.engine.task import RESUMED
 
     text = text.removeprefix(RESUMED).lstrip()
     first = first_line(text)
@@ -124,7 +124,7 @@ def _came(path: str, text: str) -> str:
 
 
 def _short(action: Action) -> dict[str, Any]:
-    """The arguments that tell what is done, without the texts: what came of it is worth more in one line."""
+    """Return the arguments without code, to leave room for the result."""
     return {
         name: " ".join(map(str, value)) if isinstance(value, list | tuple) else value
         for name, value in action.arguments.items()
@@ -132,17 +132,17 @@ def _short(action: Action) -> dict[str, Any]:
     }
 
 
-def _remark(author: str, text: str, pen: Pen) -> list[Strip]:
+def _remark(author: str, text: str, pen: LineRenderer) -> list[Strip]:
     lines = text.count("\n") + 1
     more = f" ({lines} lines)" if lines > 1 else ""
-    who = "told the model" if author in ("task", "user", "host") else author
-    text = unframed(text)
+    who = "sent to the model" if author in ("task", "user", "host") else author
+    text = strip_tags(text)
     style = "warning" if author in ("safety", "stuck") else "muted"
     return [pen.line((f"{pen.sign('·', '-')} {who}{more}: {first_line(text)}", style), indent=2)]
 
 
 def first_line(text: str) -> str:
-    return next((line.strip() for line in clean(text[:4000]).splitlines() if line.strip()), "")
+    return next((line.strip() for line in clean_text(text[:4000]).splitlines() if line.strip()), "")
 
 
 def _is_diff(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What streams in at the end of the conversation: a model's words as they come, and what is done meanwhile."""
+"""The live item at the end of the conversation: the model's streamed text and the current action."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aci.cleaning import clean
-from agent.tui.blocks import Block, folded, gap, said
-from agent.tui.parts import parts
+from aci.observation.sanitized_text import clean_text
+from agent.tui.rendering.markdown_parts import split_markdown
+from agent.tui.widgets.conversation_items import Block, blank_block, markdown_blocks, text_blocks
 
 if TYPE_CHECKING:
     from textual.strip import Strip
 
-    from agent.tui.pen import Pen
+    from agent.tui.rendering.line_renderer import LineRenderer
 
 Secrets = Callable[[], tuple[str, ...]]
 
@@ -25,15 +25,15 @@ def no_secrets() -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Branch:
-    """`whole` are blocks of text that is complete, `rest` what still grows."""
+    """The live state of a branch: `whole` are blocks of complete text, `rest` is text that still grows."""
 
     rest: str = ""
     whole: list[Block] = field(default_factory=list)
     doing: str = ""
 
 
-class Live:
-    """Fed with what happens; empty when nothing does. Only the end of a text is laid out anew as it grows."""
+class LiveItem:
+    """The live item; false if there is nothing to show. Only the end of a growing text needs a new layout."""
 
     opens = False
 
@@ -45,16 +45,16 @@ class Live:
         return bool(self._branches)
 
     def heard(self, kind: str, branch: str, text: str) -> None:
-        """A delta of text, or an action that begins."""
+        """Add streamed text, or the start of an action."""
         if kind == "ask":
             self._branches[branch] = Branch()
         elif kind == "delta":
-            self._grown(self._branches.setdefault(branch, Branch()), text)
+            self._extend(self._branches.setdefault(branch, Branch()), text)
         else:
             self._branches.setdefault(branch, Branch()).doing = text
 
     def done(self, branch: str, author: str = "") -> None:
-        """What streamed is on the record, or will never be."""
+        """Remove a branch, because its step was recorded or cancelled."""
         for name in (branch, author):
             self._branches.pop(name, None)
 
@@ -62,30 +62,30 @@ class Live:
         self._branches.clear()
 
     def _masked(self, text: str) -> str:
-        from agent.live import masked
+        from agent.console.activity_lines import mask_stream
 
-        return masked(text, self._secrets())
+        return mask_stream(text, self._secrets())
 
-    def _grown(self, branch: Branch, text: str) -> None:
+    def _extend(self, branch: Branch, text: str) -> None:
         branch.rest += text
-        *whole, rest = list(parts(branch.rest)) or [""]
+        *whole, rest = list(split_markdown(branch.rest)) or [""]
         for part in whole:
-            branch.whole += [*said(f"{self._masked(part)}\n\n"), gap()]
+            branch.whole += [*markdown_blocks(f"{self._masked(part)}\n\n"), blank_block()]
         branch.rest = rest
 
     def blocks(self, opened: bool, whole: bool = True) -> list[Block]:
         found: list[Block] = []
         for name, branch in self._branches.items():
             if name not in ("main", "proof") and (branch.rest or branch.doing):
-                found += folded(name, "muted")
+                found += text_blocks(name, "muted")
             if branch.whole or branch.rest:
-                found += [gap(), *branch.whole]
+                found += [blank_block(), *branch.whole]
             if rest := self._masked(branch.rest):
-                found += said(rest)
+                found += markdown_blocks(rest)
             if branch.doing:
-                found.append(Block(partial(_doing, clean(branch.doing))))
+                found.append(Block(partial(_doing, clean_text(branch.doing))))
         return found
 
 
-def _doing(text: str, pen: Pen) -> list[Strip]:
+def _doing(text: str, pen: LineRenderer) -> list[Strip]:
     return [pen.line((f"{pen.sign('▸', '>')} {text}", "primary"), indent=2)]

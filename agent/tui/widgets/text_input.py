@@ -1,4 +1,4 @@
-"""The lines that a user types: what is pasted stays as it was, a long paste is shown as one word."""
+"""The text input of the prompt. Pasted text is kept unchanged; a long paste is shown as a short mark."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Location
 
 LONG = 4000
-"""Characters of a paste beyond which it is shown as a mark, and stands whole in what is sent."""
+"""Maximum characters of a paste that is shown; a longer one is shown as a mark and sent in full."""
 LINES = 60
 
-# Terminals without the kitty protocol send alt-enter so, which Textual takes for enter.
+# Terminals without the kitty protocol send these for alt-enter, which Textual reads as enter.
 cast("dict[str, tuple[Keys, ...]]", ANSI_SEQUENCES_KEYS).update(
     {"\x1b\r": (Keys.ControlJ,), "\x1b\n": (Keys.ControlJ,)}
 )
@@ -25,15 +25,15 @@ _NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def plain(text: str) -> str:
-    """Text as the prompt takes it: every end of a line is a newline, and nothing in it controls a terminal."""
+def normalize_input(text: str) -> str:
+    """Return text with uniform newlines and without control characters."""
     return _CONTROLS.sub("", _NEWLINES.sub("\n", text))
 
 
 class Entry(TextArea):
-    """Grows from one line to a third of the screen. `words` is all that was typed and pasted.
+    """A text input that grows from one line to a third of the screen. `words` is the full text with all pastes.
 
-    `keys` is asked first about each key, and says whether it has seen to it.
+    `keys` is called first with each key and returns whether it handled it.
     """
 
     DEFAULT_CSS = """
@@ -55,7 +55,7 @@ class Entry(TextArea):
         if self._keys(event):
             pass
         elif character >= "\xa0" and not event.is_printable:
-            # Textual drops it: what joins letters or emoji, and spaces that are none to Python
+            # Textual drops these: joiners of letters or emoji, and unusual spaces
             self._paste(character)
         else:
             return
@@ -70,15 +70,15 @@ class Entry(TextArea):
         return marks.sub(lambda mark: self._pasted[mark[0]], self.text)
 
     def put(self, words: str) -> str:
-        """Replace everything, with the cursor at the end; returns what is then shown."""
+        """Replace the text, put the cursor at the end, and return the shown text."""
         self._pasted.clear()
-        self.load_text(self._shortened(plain(words)))
+        self.load_text(self._shortened(normalize_input(words)))
         self.move_cursor(self.document.end)
         return self.text
 
     @property
     def at(self) -> int:
-        """Where the cursor is, as an offset into `text`."""
+        """The cursor's position as an offset into `text`."""
         row, column = self.cursor_location
         return sum(len(line) + 1 for line in self.text.split("\n")[:row]) + column
 
@@ -95,7 +95,7 @@ class Entry(TextArea):
         self._paste(self.app.clipboard)
 
     def action_delete_left(self) -> None:
-        """A mark goes as a whole, with what it stands for."""
+        """Delete to the left; the mark of a paste is deleted as a whole."""
         before = self.text[: self.at]
         mark = next((mark for mark in self._pasted if before.endswith(mark)), "")
         if mark and self.selection.is_empty:
@@ -104,10 +104,10 @@ class Entry(TextArea):
             super().action_delete_left()
 
     def _paste(self, text: str) -> None:
-        self.replace(self._shortened(plain(text)), *self.selection, maintain_selection_offset=False)
+        self.replace(self._shortened(normalize_input(text)), *self.selection, maintain_selection_offset=False)
 
     def _shortened(self, text: str) -> str:
-        """The text, or a mark for it."""
+        """Return the text, or a mark if it is long."""
         lines = text.removesuffix("\n").count("\n") + 1
         if len(text) <= LONG and lines <= LINES:
             return text

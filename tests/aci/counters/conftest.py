@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from aci.counting import counting_room
-from aci.target import Target
+from aci.performance.instruction_count import fork_for_counting
+from aci.performance.target_function import Target
 
 FILE = "shop/work.py"
 SOURCE = """\
@@ -142,5 +142,5 @@ def room(make_repo, open_ws, kind):
     """A room to count in."""
     repo = make_repo({"shop/__init__.py": "", FILE: SOURCE, "program.py": PROGRAM})
     workspace = open_ws(kind, repo)
-    with counting_room(workspace, workspace.options.base.tree) as found:
+    with fork_for_counting(workspace, workspace.options.base.tree) as found:
         yield found

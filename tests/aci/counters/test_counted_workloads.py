@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from aci import counting, counting_job
 from aci.counters import Tool, hardware, valgrind
-from aci.counting import count_calls, count_workload, counting_room
-from aci.counting_job import Here, choose
-from aci.target import Target
+from aci.performance import instruction_count
+from aci.performance.count_job import LocalHost, choose_backend
+from aci.performance.instruction_count import count_calls, count_workload, fork_for_counting
+from aci.performance.target_function import Target
+from aci.runtime import guest_programs
 from tests.aci.counters.conftest import call, target
 from trajectories.errors import UsageError
 
@@ -31,10 +32,10 @@ def test_a_workload_says_how_it_ended(room):
 
 
 def test_a_workload_that_ends_otherwise_when_it_is_marked_is_not_counted(room):
-    command = "python3 program.py; ! grep -q swe_agent_regions shop/work.py"
+    command = "python3 program.py; ! grep -q _swe_agent_ shop/work.py"
     with pytest.raises(UsageError, match="ends with status 0, and with 1 while calls"):
         count_workload(room, target("fib"), command, **OPCODES)
-    assert b"swe_agent_regions" not in room.read("shop/work.py")
+    assert b"_swe_agent_" not in room.read("shop/work.py")
 
 
 def test_a_workload_is_written_for_the_shell_that_it_was_recorded_in(room):
@@ -44,10 +45,21 @@ def test_a_workload_is_written_for_the_shell_that_it_was_recorded_in(room):
     assert found.whole > found.inside > 0 == found.code
 
 
+def test_a_function_whose_calls_are_counted_sees_no_module_of_ours(room):
+    room.write(
+        "shop/work.py",
+        b"import importlib.util, sys\n"
+        b"assert not [name for name in sys.modules if name.startswith('_swe_agent')]\n"
+        b"assert importlib.util.find_spec('_swe_agent_guest') is None\n"
+        b"def look(n):\n    return n\n",
+    )
+    assert count_calls(room, target("look"), [call(3)], **OPCODES).calls
+
+
 def test_each_way_is_had_by_its_name_or_refused(room):
     for name in ("hardware", "valgrind", "opcodes"):
         try:
-            choose(Here(counting._job(room, "opcodes").desk.folder), name)
+            choose_backend(LocalHost(instruction_count._job(room, "opcodes").desk.folder), name)
         except UsageError:
             with pytest.raises(UsageError, match=f"{name} cannot count here"):
                 count_calls(room, target("fib"), [call(3)], backend=name)
@@ -76,28 +88,22 @@ def spin(n):
 
 def test_calls_in_a_command_are_counted_by_the_processors_counter(make_repo, open_ws, monkeypatch):
     """With a reader in its place that counts what the function says, as few machines show theirs."""
-    whole = counting_job.inside
+    source = guest_programs.program_source
 
-    def inside(name):
-        return whole(name) + (STUB.encode() if name == "meters_told" else b"")
+    def with_stub(path):
+        return source(path) + (STUB.encode() if path == "performance/counter_meters.py" else b"")
 
-    def place(room, *names):
-        folder = f"{room.harness}/subject"
-        for name in names:
-            room.write(f"{folder}/{name}.py", inside(name))
-        return folder
-
-    monkeypatch.setattr(counting_job, "inside", inside)
-    monkeypatch.setattr(counting, "place", place)
+    monkeypatch.setattr(guest_programs, "program_source", with_stub)
+    monkeypatch.setattr(guest_programs, "program_files", guest_programs.program_files.__wrapped__)
     monkeypatch.setattr(hardware, "ready", lambda desk: Tool())
     workspace = open_ws("local", make_repo({"spun.py": SPUN}))
-    with counting_room(workspace, workspace.options.base.tree) as room:
+    with fork_for_counting(workspace, workspace.options.base.tree) as room:
         command = "python3 -c 'import spun; spun.spin(3); spun.spin(10); 1 / 0'"
         found = count_workload(room, Target("spun.py", "spin"), command, backend="hardware")
     assert found == (5000, (3 + 2 + 1) + sum(range(11)), 1)
 
 
-NAMES = ("subject", "meters", "meters_told", "called", "counted", "regions")
+NAMES = ("subject_function", "meters", "performance", "metered_calls", "count_runner", "metered_regions")
 
 
 @pytest.mark.parametrize("backend", ["opcodes", "valgrind"])
@@ -106,11 +112,11 @@ def test_modules_of_the_repository_may_be_named_like_ours(make_repo, open_ws, ba
         request.getfixturevalue("valgrind")
     files = {f"{name}.py": f"def which():\n    return {name!r}\n" for name in NAMES}
     calling = "".join(f"import {name}\nassert {name}.which() == {name!r}\n" for name in NAMES)
-    files["subject.py"] += "\n\ndef work(n):\n    for i in range(n):\n        which()\n"
+    files["subject_function.py"] += "\n\ndef work(n):\n    for i in range(n):\n        which()\n"
     files["other.py"] = f"{calling}\n\ndef work(n):\n    return sum(range(n))\n"
     workspace = open_ws("local", make_repo(files))
-    with counting_room(workspace, workspace.options.base.tree) as room:
-        for path in ("subject.py", "other.py"):
+    with fork_for_counting(workspace, workspace.options.base.tree) as room:
+        for path in ("subject_function.py", "other.py"):
             found = count_calls(room, Target(path, "work"), [call(1), call(50)], backend=backend)
             assert found.calls[0].warm < found.calls[1].warm or (path, backend) == ("other.py", "opcodes")
 

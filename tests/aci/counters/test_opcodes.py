@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.counting import comparable, count_calls, count_workload
-from aci.counting_job import INSIDE, inside
+from aci.performance.count_job import LocalHost
+from aci.performance.instruction_count import count_calls, count_workload, incomparable_reason
+from aci.runtime.guest_programs import install_programs
 from tests.aci.counters.conftest import FILE, SOURCE, call, target
 
 
@@ -33,9 +34,9 @@ def test_work_that_moved_into_c_is_not_comparable(room, kind):
     items = list(range(200, 0, -1))
     by_hand, sort = counted(room, "by_hand", (items,)), counted(room, "in_order", (items,))
     assert sort.calls[0].warm < 20 < by_hand.calls[0].warm
-    assert comparable(by_hand, sort).startswith("not comparable: opcode events do not see what is done in C")
-    assert "sorted:1" in comparable(by_hand, sort)
-    assert comparable(by_hand, by_hand) == ""
+    assert incomparable_reason(by_hand, sort).startswith("not comparable: opcode events do not see what is done in C")
+    assert "sorted:1" in incomparable_reason(by_hand, sort)
+    assert incomparable_reason(by_hand, by_hand) == ""
 
 
 @pytest.mark.slow
@@ -58,8 +59,9 @@ def pythons():
 def test_it_counts_in_other_versions_of_python(tmp_path, python):
     if python.parts[-3].startswith("3.6"):
         pytest.skip("The target's Python is 3.7 or later")
-    for name in ("subject", "called", *INSIDE):
-        (tmp_path / f"{name}.py").write_bytes(inside(name))
+    programs = install_programs(
+        LocalHost(str(tmp_path)).write, str(tmp_path), "performance.count_runner", "performance.metered_calls"
+    )
     (tmp_path / "repo").mkdir()
     (tmp_path / "repo" / "work.py").write_text("def half(n):\n    return n if n < 1 else half(n // 2)\n")
     (tmp_path / "call").write_bytes(call(1_000_000).data)
@@ -67,7 +69,7 @@ def test_it_counts_in_other_versions_of_python(tmp_path, python):
     job |= {"seconds": 30, "meter": "opcodes", "tool": [], "environment": {"PYTHONHASHSEED": "0"}}
     job |= {"out": str(tmp_path / "out"), "answer": str(tmp_path / "answer")}
     (tmp_path / "job").write_text(json.dumps(job))
-    subprocess.run([python, "-B", tmp_path / "counted.py", tmp_path / "job"], check=True)
+    subprocess.run([python, "-B", programs, "performance.count_runner", tmp_path / "job"], check=True)
     answer = json.loads((tmp_path / "answer").read_text())
     assert 20 * 5 < answer["values"]["0000 warm"] - answer["values"]["empty"] < 21 * 20, answer
     assert answer["in_c"]["0000 warm"] == ""

@@ -4,7 +4,7 @@ import platform
 
 import pytest
 
-from aci.counting import comparable, count_calls, count_workload
+from aci.performance.instruction_count import count_calls, count_workload, incomparable_reason
 from tests.aci.counters.conftest import FILE, SOURCE, call, target
 from tests.sampling import sample
 from trajectories.errors import UsageError
@@ -39,7 +39,7 @@ def test_a_loop_of_known_length_is_counted_to_the_instruction(room):
     assert first.backend == "valgrind"
     assert {"tool", "python", "address randomisation", "gc", "hash seed"} <= set(first.conditions)
     assert first.conditions["address randomisation"] == "off"
-    assert comparable(first, second) == ""
+    assert incomparable_reason(first, second) == ""
 
 
 @pytest.mark.parametrize("name", ["in_thread", "in_fork"])
@@ -96,7 +96,8 @@ def test_what_all_calls_of_a_function_cost_in_a_program(room, kind):
         assert again == pytest.approx(whole, rel=0.001), name
         assert inside == pytest.approx(LOOP * rounds, rel=0.02), name
     _, inside, _ = count_workload(room, target("fib"), "python3 -S program.py", backend="valgrind")
-    assert inside == pytest.approx(counted(room, "fib", (10,)).calls[0].cold, rel=0.1), "calls within calls cost more"
+    # Each of the 176 calls within the first passes a check whether one is counted already: 15 to 75 instructions.
+    assert 0 < inside - counted(room, "fib", (10,)).calls[0].cold < 176 * 100
     assert room.read(FILE).decode() == SOURCE
     with pytest.raises(UsageError, match="no function nobody"):
         count_workload(room, target("nobody"), "true", backend="valgrind")

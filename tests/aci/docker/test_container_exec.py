@@ -7,8 +7,8 @@ from threading import Event, Timer
 
 import pytest
 
-from aci.daemon import Daemon, connect
-from aci.execution import KEPT, execute
+from aci.docker.container_exec import MAX_OUTPUT_BYTES, execute
+from aci.docker.docker_daemon import Daemon, connect
 from tests.conftest import IMAGE
 from trajectories.errors import Cancelled
 
@@ -35,7 +35,7 @@ def test_both_streams_are_heard_in_order(daemon: Daemon, container: str) -> None
     heard: list[str] = []
     script = "echo one; echo $A >&2; pwd; id -u; exit 7"
     ran = execute(
-        daemon, container, script, Event(), LONG, user="65534", where="/etc", env={"A": "b c"}, heard=heard.append
+        daemon, container, script, Event(), LONG, user="65534", where="/etc", env={"A": "b c"}, on_line=heard.append
     )
     assert (ran.code, ran.text, ran.late) == (7, "one\nb c\n/etc\n65534\n", False)
     assert heard[-1] == "65534"
@@ -44,8 +44,8 @@ def test_both_streams_are_heard_in_order(daemon: Daemon, container: str) -> None
 def test_only_the_end_of_a_flood_is_kept(daemon: Daemon, container: str) -> None:
     heard: list[str] = []
     flood = "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end"
-    ran = execute(daemon, container, flood, Event(), LONG, heard=heard.append)
-    assert (ran.code, len(ran.output), ran.output[-6:]) == (0, KEPT, b"x\nend\n")
+    ran = execute(daemon, container, flood, Event(), LONG, on_line=heard.append)
+    assert (ran.code, len(ran.output), ran.output[-6:]) == (0, MAX_OUTPUT_BYTES, b"x\nend\n")
     assert max(map(len, heard)) <= 1000
 
 

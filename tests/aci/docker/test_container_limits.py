@@ -8,15 +8,15 @@ import time
 
 import pytest
 
-from aci.confinement import OPEN_FILES, size
-from aci.daemon import all_discarded
+from aci.docker.container_limits import OPEN_FILES, parse_size
+from aci.docker.docker_daemon import all_discarded
 from trajectories.errors import WorkspaceError
 
 pytestmark = pytest.mark.docker
 
 
 def host_config(ws) -> dict:
-    asked = ["docker", "inspect", "-f", "{{json .HostConfig}}", ws._place._container.id]
+    asked = ["docker", "inspect", "-f", "{{json .HostConfig}}", ws._host._container.id]
     return json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
 
 
@@ -44,7 +44,7 @@ def test_a_runtime_that_is_not_there_is_a_sentence(repo, open_ws):
 
 
 def test_sizes():
-    assert [size(text) for text in ("7", "2k", "512m", "4g")] == [7, 2048, 512 << 20, 4 << 30]
+    assert [parse_size(text) for text in ("7", "2k", "512m", "4g")] == [7, 2048, 512 << 20, 4 << 30]
 
 
 @pytest.mark.slow
@@ -65,7 +65,7 @@ def test_a_read_only_root(repo, open_ws):
         for each in (ws, fork)
         for mount in json.loads(
             subprocess.run(
-                ["docker", "inspect", "-f", "{{json .Mounts}}", each._place._container.id],
+                ["docker", "inspect", "-f", "{{json .Mounts}}", each._host._container.id],
                 check=True,
                 capture_output=True,
             ).stdout
@@ -88,7 +88,7 @@ def test_what_goes_on_after_a_full_disk(repo, open_ws):
     ran = ws.run(f"echo kept > kept; {filled('a', 2)}; sleep 30", timeout=60)
     assert "The disk is full" in ran.text
     assert ws.run("cat kept; rm /tmp/a*").text.endswith("kept\n")
-    while ws._place._watch.is_full:
+    while ws._host._watch.is_full:
         time.sleep(0.1)
     assert ws.run("echo alive").text == "alive\n"
     tree = ws.snapshot().tree

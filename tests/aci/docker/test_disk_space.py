@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aci import disk_space
-from aci.disk_space import RESERVE, DiskSpace, local_folders
+from aci.docker import disk_space
+from aci.docker.disk_space import RESERVE, DiskSpace, local_folders
 
 HERE = platform.node()
 

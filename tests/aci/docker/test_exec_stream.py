@@ -18,11 +18,11 @@ from docker import DockerClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aci.channel import BLOCK, Channel, Child
-from aci.daemon import Daemon
-from aci.exec_channel import Exec, Stream
-from aci.posix import PosixWorkspace
-from aci.shell import Shell, takes_blocks
+from aci.docker.docker_daemon import Daemon
+from aci.docker.exec_stream import ExecProgram, ProgramStream
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.process_channel import BLOCK_BYTES, Channel, ChildChannel
+from aci.runtime.shell_session import Shell, supports_block_read
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled
 
@@ -38,10 +38,10 @@ def framed(parts: Sequence[tuple[int, bytes]]) -> bytes:
 
 
 @contextmanager
-def connected(last: bytes = b"") -> Iterator[tuple[socket.socket, Stream]]:
+def connected(last: bytes = b"") -> Iterator[tuple[socket.socket, ProgramStream]]:
     """The daemon's end of a connection, and the stream at ours."""
     theirs, ours = socket.socketpair()
-    stream = Stream(ours, last)
+    stream = ProgramStream(ours, last)
     with theirs:
         yield theirs, stream
         stream.close(group=False)
@@ -90,7 +90,7 @@ def test_the_last_word_ends_the_first_program(parts: list[tuple[int, bytes]], cu
 
 
 def test_a_part_larger_than_a_block() -> None:
-    said = os.urandom(3 * BLOCK + 5)
+    said = os.urandom(3 * BLOCK_BYTES + 5)
     with connected() as (daemon, stream):
         data = framed([(OUT, said), (OUT, b"after")])
         sender = threading.Thread(target=daemon.sendall, args=(data,))
@@ -121,9 +121,9 @@ def answering(server: socket.socket, said: bytes) -> None:
     for answer in answers:
         connection, _ = server.accept()
         with connection:
-            asked = connection.recv(BLOCK)
+            asked = connection.recv(BLOCK_BYTES)
             while not asked.endswith(b"}"):
-                asked += connection.recv(BLOCK)
+                asked += connection.recv(BLOCK_BYTES)
             connection.sendall(answer)
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1)
@@ -148,7 +148,7 @@ def test_what_comes_with_the_head_of_the_answer_is_heard(tmp_path: Path, size: i
 # Shells that are slow, or that somebody bent
 
 
-class Slow(Child):
+class Slow(ChildChannel):
     """Takes a few bytes, and for a while nothing, whenever it is `told` to."""
 
     told = False
@@ -180,7 +180,7 @@ def test_a_time_out_of_the_shells_own_cuts_no_command_that_comes_slowly(tmp_path
 @pytest.mark.parametrize("program", ["sh", "bash"])
 def test_a_command_that_does_not_read_is_ended_in_time_and_can_be_cancelled(program, tmp_path: Path) -> None:
     cancel = threading.Event()
-    shell = Shell(lambda words: Child(words, None), cwd=str(tmp_path), program=program, cancel=cancel)
+    shell = Shell(lambda words: ChildChannel(words, None), cwd=str(tmp_path), program=program, cancel=cancel)
     ran = shell.run("sleep 60", timeout=0.5, data=DATA)
     assert (ran.timed_out, ran.restarted) == (True, True)
     threading.Timer(0.3, cancel.set).start()
@@ -192,7 +192,9 @@ def test_a_command_that_does_not_read_is_ended_in_time_and_can_be_cancelled(prog
 
 
 def test_which_shells_take_a_command_at_a_gulp() -> None:
-    taking = {version: takes_blocks(version) for version in (b"", b"3.2.57(1)-release", b"4.0.1", b"4.1.2", b"5.2.15")}
+    taking = {
+        version: supports_block_read(version) for version in (b"", b"3.2.57(1)-release", b"4.0.1", b"4.1.2", b"5.2.15")
+    }
     assert taking == {b"": False, b"3.2.57(1)-release": False, b"4.0.1": False, b"4.1.2": True, b"5.2.15": True}
 
 
@@ -241,7 +243,7 @@ def ws(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
 
 
 def container_of(ws: PosixWorkspace) -> str:
-    return str(ws._place._container.id)  # type: ignore[attr-defined]
+    return str(ws._host._container.id)  # type: ignore[attr-defined]
 
 
 def goes_on(ws: PosixWorkspace) -> None:
@@ -299,7 +301,7 @@ def test_the_container_is_paused(ws: PosixWorkspace) -> None:
 @pytest.mark.docker
 def test_two_hundred_sessions_leave_nothing(ws: PosixWorkspace) -> None:
     goes_on(ws)
-    start = ws._place.start({}, ours=False)  # type: ignore[attr-defined]
+    start = ws._host.start({}, for_harness=False)  # type: ignore[attr-defined]
     gc.collect()
     held, running = _descriptors(), len(ws._processes("").table(marks=False))
     with warnings.catch_warnings(record=True) as warned:
@@ -343,7 +345,7 @@ def test_what_is_sent_to_a_shell_that_died_holds_nobody(ws: PosixWorkspace) -> N
 @pytest.mark.docker
 def test_the_words_and_the_status_of_a_program_are_all_there(ws: PosixWorkspace) -> None:
     """Also where it says them before anybody listens."""
-    daemon, environment = ws._place._daemon, {"WORD": "there"}  # type: ignore[attr-defined]
+    daemon, environment = ws._host._daemon, {"WORD": "there"}  # type: ignore[attr-defined]
     with ExitStack() as opened:
         for number in range(20):
             heard, channel = _heard(daemon, container_of(ws), f"echo $WORD; exit {number}", environment)
@@ -351,8 +353,8 @@ def test_the_words_and_the_status_of_a_program_are_all_there(ws: PosixWorkspace)
             assert (heard, channel.code(10.0)) == (b"there\n", number)
 
 
-def _heard(daemon: Daemon, container: str, command: str, environment: Mapping[str, str]) -> tuple[bytes, Exec]:
-    channel = Exec(daemon, container, ["sh", "-c", command], environment)
+def _heard(daemon: Daemon, container: str, command: str, environment: Mapping[str, str]) -> tuple[bytes, ExecProgram]:
+    channel = ExecProgram(daemon, container, ["sh", "-c", command], environment)
     heard = b""
     while (said := channel.receive()) != b"":
         heard += said or b""

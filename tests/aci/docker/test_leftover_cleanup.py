@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-import aci.network_files
-from aci import leftovers, owner
-from aci.daemon import connect
-from aci.leftovers import clean_folders
-from aci.network_files import network_files
+import aci.docker.network_files
+from aci.docker import leftover_cleanup
+from aci.docker.docker_daemon import connect
+from aci.docker.leftover_cleanup import clean_folders
+from aci.docker.network_files import network_files
+from aci.repository import process_owner
 from tests.conftest import IMAGE
 
 LONG_AGO = time.time() - 200_000
@@ -39,7 +40,10 @@ def folder(path: Path, mode: int = 0o700, old: bool = True) -> Path:
 
 def of_dead_process() -> str:
     return subprocess.run(
-        [sys.executable, "-c", "from aci.owner import me; print(me())"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", "from aci.repository.process_owner import own_mark; print(own_mark())"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
 
 
@@ -48,7 +52,7 @@ def test_folders_of_the_dead_go_and_others_stay(temporary):
     dead = folder(temporary / "swe-agent-local-dead", old=False)
     (dead / "owner").write_text(of_dead_process())
     mine = folder(temporary / "swe-agent-local-mine")
-    (mine / "owner").write_text(owner.me())
+    (mine / "owner").write_text(process_owner.own_mark())
     kept = [
         mine,
         folder(temporary / "swe-agent-fresh_12", old=False),
@@ -95,23 +99,23 @@ def test_containers_and_images(monkeypatch):
     """One of a dead process, one of an earlier boot that stands still, and one in use."""
     daemon = connect()
     try:
-        monkeypatch.setattr(owner, "me", lambda: "an-earlier-boot:1:1")
+        monkeypatch.setattr(process_owner, "own_mark", lambda: "an-earlier-boot:1:1")
         earlier = daemon.start(IMAGE)
         running = daemon.start(IMAGE)
         monkeypatch.undo()
         used = daemon.start(IMAGE)
-        make = "import sys; from aci.daemon import connect; print(connect().start(sys.argv[1]).id)"
+        make = "import sys; from aci.docker.docker_daemon import connect; print(connect().start(sys.argv[1]).id)"
         dead = subprocess.run([sys.executable, "-c", make, IMAGE], capture_output=True, text=True, check=True)
         earlier.kill()
         half_made = earlier.commit()
-        monkeypatch.setattr(leftovers, "_HOUR", 0.0)
-        monkeypatch.setattr(leftovers, "BASE", "swe-agent.no-such-label")  # those of others stay
-        monkeypatch.setattr(aci.network_files, "LABEL", f"swe-agent.test-{uuid.uuid4().hex}")
+        monkeypatch.setattr(leftover_cleanup, "_HOUR", 0.0)
+        monkeypatch.setattr(leftover_cleanup, "BASE", "swe-agent.no-such-label")  # those of others stay
+        monkeypatch.setattr(aci.docker.network_files, "LABEL", f"swe-agent.test-{uuid.uuid4().hex}")
         names = [uuid.uuid4().hex, uuid.uuid4().hex]
         unused, mounted = (network_files(daemon, IMAGE, [name])[0]["Source"].split("/")[-3] for name in names)
         mounting = daemon.start(IMAGE, names=names[1:])
         time.sleep(1.1)  # both were made a whole second ago
-        found = leftovers.clean_daemon(daemon)
+        found = leftover_cleanup.clean_daemon(daemon)
         assert [each.what for each in found] == ["containers", "half-made images", "base images", "volumes"]
         assert found[0].count >= 1  # another process may be faster with the dead one's
         assert found[1].count >= 1

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from aci.daemon import Daemon, connect
-from aci.network_files import network_files
+from aci.docker.docker_daemon import Daemon, connect
+from aci.docker.network_files import network_files
 from tests.conftest import IMAGE
 
 pytestmark = pytest.mark.docker

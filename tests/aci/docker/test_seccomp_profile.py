@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from aci import confinement
-from aci.confinement import confinement as confined
-from aci.workspace import Options
+from aci.docker import container_limits
+from aci.docker.container_limits import container_limits as confined
+from aci.runtime.workspace import WorkspaceOptions
 from tests.conftest import MakeRepo, OpenWorkspace
 
 DEFAULT = {
@@ -81,23 +81,28 @@ ALLOCATION = {
 """Space that no file's size shows: FALLOC_FL_KEEP_SIZE without FALLOC_FL_PUNCH_HOLE, and ioctls of type 'X'."""
 
 
-def profiles(options: Options, counting: bool) -> list[dict[str, Any]]:
+def profiles(options: WorkspaceOptions, counting: bool) -> list[dict[str, Any]]:
     given = confined(options, counting=counting)["security_opt"]
     return [json.loads(each.partition("=")[2]) for each in given if each.startswith("seccomp=")]
 
 
 @pytest.fixture
-def options(make_repo: MakeRepo, open_ws: OpenWorkspace) -> Options:
+def options(make_repo: MakeRepo, open_ws: OpenWorkspace) -> WorkspaceOptions:
     return open_ws("local", make_repo({"a.py": ""})).options
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64", "arm64"])
 @pytest.mark.parametrize(("counting", "counter"), [(False, True), (True, False), (True, True)])
 def test_all_differences_from_dockers_default(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: Options, machine: str, counting: bool, counter: bool
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    options: WorkspaceOptions,
+    machine: str,
+    counting: bool,
+    counter: bool,
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
-    monkeypatch.setattr(confinement, "COUNTERS", tmp_path if counter else tmp_path / "none")
+    monkeypatch.setattr(container_limits, "COUNTERS", tmp_path if counter else tmp_path / "none")
     [profile] = profiles(options, counting)
     assert (profile["defaultAction"], profile["defaultErrnoRet"]) == ("SCMP_ACT_ERRNO", 1)
     beyond = {one("personality", (0, 0x40000, 0, "SCMP_CMP_EQ"))} if counting else set()
@@ -118,7 +123,9 @@ def test_all_differences_from_dockers_default(
         }
 
 
-def test_on_other_processors_the_daemons_own_profile_stays(monkeypatch: pytest.MonkeyPatch, options: Options) -> None:
+def test_on_other_processors_the_daemons_own_profile_stays(
+    monkeypatch: pytest.MonkeyPatch, options: WorkspaceOptions
+) -> None:
     monkeypatch.setattr("platform.machine", lambda: "ppc64le")
     assert profiles(options, counting=False) == profiles(options, counting=True) == []
     assert "no-new-privileges" in confined(options)["security_opt"]

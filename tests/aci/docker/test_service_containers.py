@@ -13,11 +13,11 @@ from threading import Event, Timer
 
 import pytest
 
-from aci.daemon import OWNER, connect
-from aci.owner import me
-from aci.services import Service, _image
-from aci.workspace import Options
-from tests.aci.breakout.hostile import host_mounts
+from aci.docker.docker_daemon import OWNER_LABEL, connect
+from aci.docker.service_containers import Service, _image
+from aci.repository.process_owner import own_mark
+from aci.runtime.workspace import WorkspaceOptions
+from tests.aci.workspaces.breakout.hostile import host_mounts
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -86,7 +86,7 @@ def repo(make_repo: MakeRepo) -> Path:
 
 def running() -> set[str]:
     """The containers of this process."""
-    return set(docker("ps", "-aq", f"--filter=label={OWNER}={me()}").split())
+    return set(docker("ps", "-aq", f"--filter=label={OWNER_LABEL}={own_mark()}").split())
 
 
 @pytest.mark.slow
@@ -132,7 +132,7 @@ def test_a_service_is_confined_as_a_workspace_is(keeper: str, repo: Path, open_w
         assert host_mounts(docker("exec", each["Id"], "cat", "/proc/self/mountinfo")) == []
     assert list(host["Tmpfs"]) == ["/data"]
     assert host["LogConfig"]["Config"]["max-size"] == "5m"
-    assert service["Config"]["Labels"][OWNER]
+    assert service["Config"]["Labels"][OWNER_LABEL]
 
 
 @pytest.mark.slow
@@ -151,7 +151,7 @@ def test_each_fork_has_its_own(keeper: str, repo: Path, open_ws: OpenWorkspace) 
 def test_a_workspace_that_starts_anew_finds_its_services_again(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, services=(Service("store", keeper),))
     ws.run(say(7001, "kept"))
-    assert ws._place.relieve()
+    assert ws._host.relieve()
     assert ws.run("true").restarted
     assert ws.run(say(7001, "")).text.strip() == "nothing kept"
 
@@ -178,7 +178,7 @@ def fails(keeper: str, repo: Path, open_ws: OpenWorkspace, *services: Service) -
 
 def test_two_that_want_one_port_are_told(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     why = fails(keeper, repo, open_ws, Service("a", keeper), Service("b", keeper))
-    assert why == "The services a and b both want port 7001."
+    assert why == "The services a and b both use port 7001."
 
 
 @pytest.mark.slow
@@ -187,7 +187,7 @@ def test_one_that_finds_its_port_taken_is_told_with_what_it_said(
 ) -> None:
     second = Service("b", keeper, "7001", ready="test -e /never")
     why = fails(keeper, repo, open_ws, Service("a", keeper), second)
-    assert "The service b ended with status 1 instead of getting ready." in why
+    assert "The service b ended with status 1 before it was ready." in why
     assert "Address already in use" in why
 
 
@@ -235,7 +235,7 @@ def test_a_range_of_exposed_ports() -> None:
     name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
     ports: dict[str, object] = {key: {} for key in ("7000-7002/tcp", "7005/udp", "x/tcp", "9/tcp")}
     config = {"config": {"ExposedPorts": ports}, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
-    options = Options(None, None, None)  # type: ignore[arg-type]
+    options = WorkspaceOptions(None, None, None)  # type: ignore[arg-type]
     daemon = connect()
     load(name, config)
     try:
@@ -258,7 +258,7 @@ def load(name: str, config: dict[str, object]) -> None:
 
 
 def test_an_image_that_is_not_there_is_told(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
-    assert "cannot name an image" in fails(keeper, repo, open_ws, Service("x", "No Image"))
+    assert "is not a valid image name" in fails(keeper, repo, open_ws, Service("x", "No Image"))
 
 
 def test_waiting_can_be_interrupted(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
@@ -281,7 +281,7 @@ def test_what_a_dead_process_left_is_removed(keeper: str, repo: Path, open_ws: O
     open_ws("docker", repo, services=(Service("store", keeper),))
     labels = [json.loads(docker("inspect", each))[0]["Config"]["Labels"] for each in running() - before]
     assert len(labels) == 3
-    assert len({each[OWNER] for each in labels}) == 1
+    assert len({each[OWNER_LABEL] for each in labels}) == 1
     daemon = connect()
     daemon.remove_leftovers()
     daemon.rest()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aci.environments import devcontainer
 from aci.environments.devcontainer import COMMANDS, REFUSED, Devcontainer
-from aci.environments.jsonc import loads
+from aci.environments.json_comments import parse_json_comments
 
 PATH = ".devcontainer/devcontainer.json"
 
@@ -19,7 +19,7 @@ PATH = ".devcontainer/devcontainer.json"
 def read(said: Any, **files: str) -> Devcontainer:
     text = said if isinstance(said, str) else json.dumps(said)
     tree = {PATH: text.encode(), **{path.replace("__", "/"): body.encode() for path, body in files.items()}}
-    found = devcontainer.find(tree)
+    found = devcontainer.find_devcontainer(tree)
     assert found
     return found
 
@@ -73,11 +73,11 @@ def test_what_is_false_is_not_refused() -> None:
         ("ROUTER/x", "public"),
         ("rOUTER/x", "public"),
         ("docker.io:5000/x", "public"),
-        ("--privileged", "cannot name"),
-        ("a b", "cannot name"),
-        ("${localEnv:IMAGE}", "cannot name"),
-        ("", "cannot name"),
-        (["x"], "no text"),
+        ("--privileged", "not a valid"),
+        ("a b", "not a valid"),
+        ("${localEnv:IMAGE}", "not a valid"),
+        ("", "not a valid"),
+        (["x"], "not a string"),
     ],
 )
 def test_images_that_are_not_taken(image: Any, why: str) -> None:
@@ -150,7 +150,7 @@ def test_what_is_no_configuration_is_one_sentence(text: str) -> None:
 
 def test_the_line_of_a_mistake_is_told_through_comments() -> None:
     with pytest.raises(ValueError, match="line 4"):
-        loads('{ // one\n/* two\nthree */ "a": 1,\n "b" 2}')
+        parse_json_comments('{ // one\n/* two\nthree */ "a": 1,\n "b" 2}')
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_the_line_of_a_mistake_is_told_through_comments() -> None:
     ],
 )
 def test_comments_and_commas(text: str, value: Any) -> None:
-    assert loads(text) == value
+    assert parse_json_comments(text) == value
 
 
 VALUES = st.recursive(
@@ -176,13 +176,13 @@ NAMES = st.sampled_from(["image", "build", "dockerFile", "context", "containerEn
 @pytest.mark.slow
 @given(VALUES)
 def test_what_json_writes_is_read_as_it_is(value: Any) -> None:
-    assert loads(json.dumps(value, indent=1)) == value
+    assert parse_json_comments(json.dumps(value, indent=1)) == value
 
 
 @given(st.dictionaries(NAMES, VALUES | st.fixed_dictionaries({"dockerfile": st.text(max_size=20)}), max_size=8))
 def test_no_configuration_breaks_the_reader_or_gets_a_word_past_it(said: dict[str, Any]) -> None:
     found = read(said)
-    assert not found.image or devcontainer.image_of_strangers(found.image) == ""
+    assert not found.image or devcontainer.image_refusal(found.image) == ""
     assert found.dockerfile is None
     assert "PATH" not in found.variables
     assert all(name in "".join(found.refused) for name in REFUSED if said.get(name))

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.environments.dockerfile import Reading, Unusable, filled, read
-from aci.environments.plan import Dockerfile
+from aci.environments.dockerfile import DockerfileStage, UnusableDockerfile, expand_variables, read_dockerfile
+from aci.environments.environment_plan import Dockerfile
 
 FILES = {"requirements.txt": b"", "src/a.py": b"", "docker/entry.sh": b""}
 
 
-def reading(text: str, context: str = "", target: str = "", **args: str) -> Reading:
-    return read(Dockerfile("Dockerfile", context, target, args), {**FILES, "Dockerfile": text.encode()})
+def reading(text: str, context: str = "", target: str = "", **args: str) -> DockerfileStage:
+    return read_dockerfile(Dockerfile("Dockerfile", context, target, args), {**FILES, "Dockerfile": text.encode()})
 
 
 def texts(text: str, **args: str) -> list[str]:
@@ -80,12 +80,12 @@ def test_arguments_that_are_given_and_their_defaults() -> None:
         ("FROM x\nCOPY a\n", "without a source"),
         ("FROM x\nRUN <<EOF\necho\nEOF\n", "here-document"),
         ("FROM localhost:5000/x\n", "public"),
-        ("FROM $UNKNOWN\n", "cannot name an image"),
+        ("FROM $UNKNOWN\n", "it is not a valid image name"),
         ("FROM x\nPRIVILEGED yes\n", "unknown instruction"),
     ],
 )
 def test_what_cannot_be_done_is_said(text: str, why: str) -> None:
-    with pytest.raises(Unusable, match=why):
+    with pytest.raises(UnusableDockerfile, match=why):
         reading(text)
 
 
@@ -104,12 +104,12 @@ def test_names_of_files_are_never_words_of_the_shell() -> None:
 def test_a_context_below_the_top() -> None:
     found = reading("FROM x\nCOPY entry.sh /\n", context="docker")
     assert found.commands[0].text == "mkdir -p / && cp -P -- /workspace/repo/docker/entry.sh /"
-    with pytest.raises(Unusable, match="outside"):
+    with pytest.raises(UnusableDockerfile, match="outside"):
         reading("FROM x\nCOPY ../../x /\n", context="docker")
 
 
 def test_a_target_that_is_not_there() -> None:
-    with pytest.raises(Unusable, match="no stage 'dev'"):
+    with pytest.raises(UnusableDockerfile, match="no stage 'dev'"):
         reading("FROM x\n", target="dev")
 
 
@@ -118,7 +118,7 @@ def test_a_target_that_is_not_there() -> None:
     [("$A-${A}", "1-1"), ("${B:-two}", "two"), ("${A:+yes}", "yes"), ("${B:+no}", ""), ("\\$A", "$A"), ("$B", "")],
 )
 def test_references(text: str, value: str) -> None:
-    assert filled(text, {"A": "1"}) == value
+    assert expand_variables(text, {"A": "1"}) == value
 
 
 LINES = st.sampled_from(["FROM", "RUN", "COPY", "ENV", "ARG", "WORKDIR", "USER", "ADD", "SHELL", "run", "\\"])
@@ -133,6 +133,6 @@ def test_no_text_breaks_the_reader(lines: list[tuple[str, str]]) -> None:
     text = "".join(f"{word} {rest}\n" for word, rest in [("FROM", "x"), *lines])
     try:
         found = reading(text)
-    except Unusable:
+    except UnusableDockerfile:
         return
     assert found.image

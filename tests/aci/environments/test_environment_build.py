@@ -17,22 +17,21 @@ from typing import Any
 
 import pytest
 
-from aci import environment
-from aci.daemon import Daemon, connect
-from aci.environment import environment_for, kept, prune
-from aci.environments import building
-from aci.environments.building import NetworkFailed
-from aci.environments.plan import Wishes
-from aci.repository import Repository
-from aci.workspace import Options, open_workspace
+from aci.docker.docker_daemon import Daemon, connect
+from aci.environments import environment, environment_build
+from aci.environments.environment import environment_for, list_environments, prune
+from aci.environments.environment_build import NetworkFailed
+from aci.environments.environment_plan import EnvironmentOptions
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import IMAGE, MakeRepo, git
 from trajectories.errors import Cancelled, WorkspaceError
 from trajectories.trees import Trees
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
-OFFLINE = Wishes(image=IMAGE, hosts=(), test="true")
-Build = Callable[..., tuple[str, Options]]
+OFFLINE = EnvironmentOptions(image=IMAGE, hosts=(), test="true")
+Build = Callable[..., tuple[str, WorkspaceOptions]]
 
 
 @pytest.fixture
@@ -42,8 +41,10 @@ def name(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(environment, "NAME", own)
     yield own
     made = docker("images", "-q", "--filter", f"reference={own}/*").split()
-    keys = [docker("image", "inspect", "-f", f'{{{{index .Config.Labels "{environment.KEY}"}}}}', one) for one in made]
-    bases = [docker("images", "-q", "--filter", f"label={environment.KEY}={key}") for key in keys if key]
+    keys = [
+        docker("image", "inspect", "-f", f'{{{{index .Config.Labels "{environment.KEY_LABEL}"}}}}', one) for one in made
+    ]
+    bases = [docker("images", "-q", "--filter", f"label={environment.KEY_LABEL}={key}") for key in keys if key]
     for one in dict.fromkeys([*"\n".join(bases).split(), *made]):
         subprocess.run(["docker", "image", "rm", "-f", one], capture_output=True)
 
@@ -57,11 +58,11 @@ def build(make_repo: MakeRepo, tmp_path: Path, name: str) -> Iterator[Build]:
     """`build(files, setup=…)`: the image, and the options to open a workspace of it."""
     stores: list[Trees] = []
 
-    def build(files: dict[str, str] | Path, cancel: Event | None = None, **wished: Any) -> tuple[str, Options]:
+    def build(files: dict[str, str] | Path, cancel: Event | None = None, **wished: Any) -> tuple[str, WorkspaceOptions]:
         repository = Repository.open(files if isinstance(files, Path) else make_repo(files))
         stores.append(trees := Trees(tmp_path / f"trees{len(stores)}.git"))
         said: list[str] = []
-        options = Options(repository, repository.base(trees), trees, cancel=cancel or Event(), say=said.append)
+        options = WorkspaceOptions(repository, repository.base(trees), trees, cancel=cancel or Event(), say=said.append)
         image = environment_for(options, replace(OFFLINE, **wished))
         return image, replace(options, image=image)
 
@@ -77,7 +78,7 @@ def daemon() -> Iterator[Daemon]:
     found.rest()
 
 
-def said(options: Options) -> list[str]:
+def said(options: WorkspaceOptions) -> list[str]:
     return options.say.__self__  # type: ignore[attr-defined, no-any-return]
 
 
@@ -150,7 +151,7 @@ def test_an_environment_is_not_that_of_another_repository(make_repo: MakeRepo, t
     with closing(Trees(tmp_path / "trees.git")) as trees:
         for helper in ("good", "evil"):
             repository = Repository.open(make_repo(manifests | {"helper.js": helper, "backend.py": helper}))
-            options = Options(repository, repository.base(trees), trees)
+            options = WorkspaceOptions(repository, repository.base(trees), trees)
             for setup in ("", "npm install", "pip install -e ."):
                 wishes = replace(OFFLINE, image="", setup=setup)
                 keys.add(environment._key(environment.plan_for(options, wishes), "image", options, wishes))
@@ -163,7 +164,7 @@ def test_an_environment_is_that_of_the_settings(make_repo: MakeRepo, tmp_path: P
     keys = set()
     with closing(Trees(tmp_path / "trees.git")) as trees:
         repository = Repository.open(make_repo({"a.py": ""}))
-        options = Options(repository, repository.base(trees), trees)
+        options = WorkspaceOptions(repository, repository.base(trees), trees)
 
         def add(**wished: Any) -> int:
             wishes = replace(OFFLINE, setup="make", **wished)
@@ -197,11 +198,11 @@ echo "$*" > installed
 def test_a_command_is_mended_and_tried_again(build: Build, daemon: Daemon) -> None:
     setup = "PATH=$PWD:$PATH; chmod +x pip; pip install left-pad==1.0 other"
     _, options = build({"pip": PIP}, setup=setup)
-    assert any(line.startswith("Mending: left-pad==1.0 is gone") for line in said(options))
+    assert any(line.startswith("Repairing: left-pad==1.0 is not in the index") for line in said(options))
     with closing(open_workspace("docker", options)) as ws:
         assert ws.run("cat installed").text == "install left-pad other\n"
-    (found,) = kept(daemon)
-    assert found.about["mends"] == ["left-pad==1.0 is gone from the index: any version of left-pad is taken"]
+    (found,) = list_environments(daemon)
+    assert found.about["mends"] == ["left-pad==1.0 is not in the index any more: any version of left-pad is installed"]
 
 
 def test_mending_ends(build: Build) -> None:
@@ -220,12 +221,12 @@ def test_a_command_that_hangs_is_ended(build: Build) -> None:
 def test_what_may_fail_may_not_take_all_the_time_and_leaves_nothing_running(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(building, "OPTIONAL", 1 / 12)
+    monkeypatch.setattr(environment_build, "OPTIONAL", 1 / 12)
     tick = "import time\nwhile True:\n    print(file=open('/root/ticks', 'a'))\n    time.sleep(0.1)\n"
     hangs, looks = "setsid python3 tick.py & wait", "(wc -l; sleep 1; wc -l) < /root/ticks > /root/seen"
     devcontainer = json.dumps({"image": IMAGE, "postCreateCommand": {"hangs": hangs, "looks": looks}})
     _, options = build({"tick.py": tick, ".devcontainer.json": devcontainer}, image="", seconds=60.0)
-    assert any(re.search(r"(?s)did not end within [1-5] s.*passed over", line) for line in said(options))
+    assert any(re.search(r"(?s)did not end within [1-5] s.*skipped", line) for line in said(options))
     with closing(open_workspace("docker", options)) as ws:
         ticks, later = ws.run("cat /root/seen").text.split()
         assert (int(ticks) > 0, later) == (True, "0")  # the second count goes on where the first ended
@@ -240,7 +241,7 @@ def test_the_time_is_that_of_all_that_is_tried(build: Build, name: str) -> None:
 
 def test_the_time_is_that_of_trying_tests_too(build: Build, daemon: Daemon) -> None:
     build({"test_a.py": "import time\n\n\ndef test_a():\n    time.sleep(600)\n"}, setup="true", test="", seconds=12.0)
-    (found,) = kept(daemon)
+    (found,) = list_environments(daemon)
     assert re.fullmatch(r"1 collected, none ended in the first (\d|1[01]) s", str(found.about["tests"]))
 
 
@@ -341,7 +342,11 @@ def labelled(tmp_path: Path) -> Iterator[Callable[..., str]]:
     victim.write_text("precious")
 
     def labelled(tag: str, command: str = "true", key: str = str(victim)) -> str:
-        labels = [f"--label={environment.KEY}={key}", f"--label={environment.ABOUT}=[1]", "--label=swe-agent=1"]
+        labels = [
+            f"--label={environment.KEY_LABEL}={key}",
+            f"--label={environment.ABOUT_LABEL}=[1]",
+            "--label=swe-agent=1",
+        ]
         begun = docker("create", *labels, "--network=none", IMAGE, "sh", "-c", command)
         try:
             docker("start", "-a", begun)
@@ -366,7 +371,7 @@ def test_an_image_that_holds_the_repository_is_used_as_it_is(
     assert any("/testbed" in line for line in said(options))
     with closing(open_workspace("docker", options)) as ws:
         assert ws.root == "/testbed"
-    (found,) = kept(daemon)
+    (found,) = list_environments(daemon)
     assert (found.image, f"{environment.NAME}/{found.key}:latest") == (image, image)
     assert found.about["source"]
     assert [one.key for one in prune(daemon, keep=0, days=30)] == [found.key]
@@ -376,7 +381,7 @@ def test_labels_of_strangers_choose_nothing(name: str, daemon: Daemon, labelled:
     labelled(f"{name}/no-key:latest")
     known = labelled(f"{name}/{'a' * 24}:latest")
     theirs = labelled(f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest", key="a" * 24)
-    (found,) = kept(daemon)
+    (found,) = list_environments(daemon)
     assert (found.image, found.about) == (known, {})
     assert prune(daemon, keep=0, days=30) == [found]
     assert docker("images", "-q", theirs)
@@ -385,7 +390,7 @@ def test_labels_of_strangers_choose_nothing(name: str, daemon: Daemon, labelled:
 def test_tests_are_tried_and_counted(build: Build, daemon: Daemon) -> None:
     tests = "import pytest\n\n\ndef test_a():\n    open('left behind', 'w')\n\n\ndef test_b():\n    assert 0\n"
     _, options = build({"test_it.py": tests, "setup.py": ""}, setup="true", test="")
-    (found,) = kept(daemon)
+    (found,) = list_environments(daemon)
     assert found.about["tests"] == "2 collected, 1 failed, 1 passed"
     assert str(found.about["language"]).startswith("python 3.")
     with closing(open_workspace("docker", options)) as ws:
@@ -396,14 +401,14 @@ def test_environments_are_listed_and_pruned(build: Build, daemon: Daemon) -> Non
     old, _ = build({"a": ""}, setup="echo 1")
     new, _ = build({"a": ""}, setup="echo 2")
     os.utime(environment._used(old.partition("/")[2].removesuffix(":latest")), (1, 1))
-    assert [one.image for one in kept(daemon)] == [new, old]
+    assert [one.image for one in list_environments(daemon)] == [new, old]
     assert [one.image for one in prune(daemon, keep=5, days=30)] == [old]
     assert [one.image for one in prune(daemon, keep=0, days=30)] == [new]
-    assert kept(daemon) == []
+    assert list_environments(daemon) == []
 
 
 def test_what_cannot_be_pulled_leads_to_what_files_imply(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.environments.devcontainer.PUBLIC", {"no-such-registry.invalid"})
+    monkeypatch.setattr("aci.environments.devcontainer.PUBLIC_REGISTRIES", {"no-such-registry.invalid"})
     files = {".devcontainer.json": '{"image": "no-such-registry.invalid/x:1"}', "test_a.py": "import unittest\n"}
     image, options = build(files, image="", images={"python": IMAGE})
     assert image == IMAGE
@@ -424,8 +429,8 @@ def test_packages_of_the_bases_day_are_tried_where_todays_fail(
 ) -> None:
     files = {"pip": DATED, "test_it.py": DAY.format(works), "setup.py": ""}
     _, options = build(files, setup="PATH=$PWD:$PATH; chmod +x pip; pip install it", test="")
-    assert any(line.startswith("Once more") for line in said(options)) is (works != "today")
-    (found,) = kept(daemon)
+    assert any(line.startswith("Trying again") for line in said(options)) is (works != "today")
+    (found,) = list_environments(daemon)
     assert str(found.about["packages"]).startswith(packages)
     assert ("packages of 2" in str(found.about["tests"])) is (works == "older")
     with closing(open_workspace("docker", options)) as ws:
@@ -437,7 +442,7 @@ def test_set_up_that_fails_today_is_tried_with_older_packages(build: Build, daem
     fails = DATED + 'grep -q older /opt/swe-agent/installed || { echo "no luck"; exit 1; }\n'
     _, options = build({"pip": fails, "test_it.py": DAY.format("older"), "setup.py": ""}, test="",
                        setup="PATH=$PWD:$PATH; chmod +x pip; pip install it")  # fmt: skip
-    assert kept(daemon)[0].about["passed"] == 1
+    assert list_environments(daemon)[0].about["passed"] == 1
     assert options.image
 
 
@@ -452,7 +457,7 @@ def test_set_up_that_would_reach_hosts_is_asked_about_once(make_repo: MakeRepo, 
 
     with closing(Trees(tmp_path / "trees.git")) as trees:
         said: list[str] = []
-        options = Options(repository, repository.base(trees), trees, say=said.append, may_set_up=may_set_up)
+        options = WorkspaceOptions(repository, repository.base(trees), trees, say=said.append, may_set_up=may_set_up)
         wishes = replace(OFFLINE, setup="echo made > made", hosts=("registry.invalid",))
         assert environment_for(options, wishes) == IMAGE
         assert "refused" in said[-1]

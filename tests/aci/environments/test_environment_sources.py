@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aci.environments.plan import VENV, Plan, Wishes
-from aci.environments.sources import planned
+from aci.environments.environment_plan import VENV, EnvironmentOptions, Plan
+from aci.environments.environment_sources import plan_environment
 
 IMAGES = {"python": "py", "node": "js", "go": "gopher", "rust": "crab"}
 PYTEST = "import pytest\n\n\ndef test_it():\n    pass\n"
@@ -13,7 +13,9 @@ PYPROJECT = '[build-system]\nrequires = ["setuptools"]\n[project]\nname = "x"\n'
 
 
 def plan(files: dict[str, str], **wished: object) -> Plan:
-    return planned({path: text.encode() for path, text in files.items()}, Wishes(**{"images": IMAGES, **wished}))  # type: ignore[arg-type]
+    return plan_environment(
+        {path: text.encode() for path, text in files.items()}, EnvironmentOptions(**{"images": IMAGES, **wished})
+    )  # type: ignore[arg-type]
 
 
 def commands(found: Plan) -> list[str]:
@@ -203,5 +205,5 @@ def test_what_cannot_be_read_is_passed_over_and_named() -> None:
         }
     )
     assert found.image == "gopher"
-    assert any(".devcontainer.json is no JSON" in one for one in found.refused)
+    assert any(".devcontainer.json is not valid JSON" in one for one in found.refused)
     assert any("Dockerfile copies from another stage" in one for one in found.refused)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from aci.environments.dockerfile import Unusable, read
-from aci.environments.jsonc import loads
-from aci.environments.plan import Dockerfile, Wishes
-from aci.environments.proposals import proposals
+from aci.environments.dockerfile import UnusableDockerfile, read_dockerfile
+from aci.environments.environment_plan import Dockerfile, EnvironmentOptions
+from aci.environments.environment_sources import plan_environment
+from aci.environments.json_comments import parse_json_comments
 from aci.environments.python_manifests import Manifests
-from aci.environments.sources import planned
+from aci.environments.service_proposals import find_proposals
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -28,12 +28,12 @@ def manifests(name: str, text: str) -> Manifests:
 )
 def test_json_that_is_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        loads(text)
+        parse_json_comments(text)
 
 
 def test_a_name_of_a_compose_file() -> None:
-    assert proposals({"compose" + ".a-" * 60 + "!": b""}) == []
-    assert [one.image for one in proposals({"compose-x.dev.yml": b"services:\n  db:\n    image: postgres:16\n"})]
+    assert find_proposals({"compose" + ".a-" * 60 + "!": b""}) == []
+    assert [one.image for one in find_proposals({"compose-x.dev.yml": b"services:\n  db:\n    image: postgres:16\n"})]
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_a_name_of_a_compose_file() -> None:
     ],
 )
 def test_a_dockerfile_that_grows(lines: list[str], why: str) -> None:
-    with pytest.raises(Unusable, match=why):
-        read(Dockerfile("Dockerfile"), {"Dockerfile": "\n".join(["FROM x", *lines]).encode()})
+    with pytest.raises(UnusableDockerfile, match=why):
+        read_dockerfile(Dockerfile("Dockerfile"), {"Dockerfile": "\n".join(["FROM x", *lines]).encode()})
 
 
 def test_groups_that_include_each_other() -> None:
@@ -100,7 +100,7 @@ def test_settings_of_tox_that_fill_each_other() -> None:
 def test_what_is_no_version_is_passed_over(name: str, text: str) -> None:
     path = name.replace("_python", ".python").replace("__", ".")
     files = {path: text.encode(), "tool.py": b"import sys\n", "test_tool.py": b"import pytest\n"}
-    found = planned(files, Wishes())
+    found = plan_environment(files, EnvironmentOptions())
     assert found.image
     assert max(map(len, found.reasons), default=0) < 1000
 

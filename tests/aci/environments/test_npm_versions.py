@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from aci.environments.derive_other import node
-from aci.environments.mending import Failure, mend
-from aci.environments.npm import gone, relaxing
-from aci.environments.plan import Wishes
+from aci.environments.environment_plan import EnvironmentOptions
+from aci.environments.npm_versions import relax_command, unavailable_package
+from aci.environments.other_environments import node
+from aci.environments.setup_repairs import Failure, find_repair
 
 TARBALL = """\
 npm ERR! code E404
@@ -35,26 +35,26 @@ VERSION = "npm error code ETARGET\nnpm error notarget No matching version found 
     ],
 )
 def test_which_package_is_gone(output: str, package: str) -> None:
-    assert gone(output) == package
+    assert unavailable_package(output) == package
 
 
 def test_the_mend_and_what_comes_after_it() -> None:
-    first = mend(Failure("cd web && npm ci --no-audit", TARBALL))
+    first = find_repair(Failure("cd web && npm ci --no-audit", TARBALL))
     assert first
     assert first.again == "cd web && npm install --no-audit --no-fund"
     assert first.first[0].startswith("cd web && node -e ")
     assert first.first[0].endswith(" top-sites")
-    second = mend(Failure("npm ci --no-audit", TARBALL), [first.what])
+    second = find_repair(Failure("npm ci --no-audit", TARBALL), [first.what])
     assert second
     assert "--no-package-lock" in second.again
-    assert mend(Failure("npm test", TARBALL)) is None
+    assert find_repair(Failure("npm test", TARBALL)) is None
 
 
 def relaxed(folder: Path, name: str, manifest: dict[str, Any], lock: dict[str, Any] | None = None) -> list[Any]:
     files = [folder / file for file in ("package.json", "package-lock.json")][: 2 if lock else 1]
     for file, value in zip(files, (manifest, lock), strict=False):
         file.write_text(json.dumps(value))
-    subprocess.run(relaxing(name), shell=True, cwd=folder, check=True)
+    subprocess.run(relax_command(name), shell=True, cwd=folder, check=True)
     return [json.loads(file.read_text()) for file in files]
 
 
@@ -84,7 +84,7 @@ def test_what_others_ask_for_is_overridden(tmp_path: Path) -> None:
 )
 def test_a_newer_node_is_fetched_where_the_images_is_too_old(engines: str, release: str) -> None:
     manifest = json.dumps({"engines": {"node": engines}} if engines else {})
-    plan = node({"package.json": manifest.encode()}, Wishes(images={"node": "old-node"}))
+    plan = node({"package.json": manifest.encode()}, EnvironmentOptions(images={"node": "old-node"}))
     assert plan
     assert len(plan.setup) == (2 if release else 1)
     assert plan.paths == (("/opt/swe-agent/node/bin",) if release else ())
@@ -96,8 +96,8 @@ def test_a_newer_node_is_fetched_where_the_images_is_too_old(engines: str, relea
 
 def test_a_script_of_its_own_that_fails_is_left_out() -> None:
     said = "npm error code 1\nnpm error path /workspace/repo\nnpm error command failed\nnpm error command sh -c husky\n"
-    found = mend(Failure("cd web && npm install --no-fund", said.replace("repo", "repo/web")))
+    found = find_repair(Failure("cd web && npm install --no-fund", said.replace("repo", "repo/web")))
     assert found is None
-    found = mend(Failure("npm install --no-fund", said))
+    found = find_repair(Failure("npm install --no-fund", said))
     assert found
     assert found.again == "npm install --no-fund --ignore-scripts && npm rebuild"

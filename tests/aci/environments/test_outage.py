@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.environments.outage import outage
+from aci.environments.network_outage import find_outage
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from aci.environments.outage import outage
     ],
 )
 def test_a_network_that_failed_is_known(line: str) -> None:
-    assert outage(f"Collecting x\n{line}\nERROR: No matching distribution found for x==1\n") == line.strip()
+    assert find_outage(f"Collecting x\n{line}\nERROR: No matching distribution found for x==1\n") == line.strip()
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_a_network_that_failed_is_known(line: str) -> None:
     ],
 )
 def test_what_another_run_would_not_change_is_no_failure_of_the_network(line: str) -> None:
-    assert outage(line) == ""
+    assert find_outage(line) == ""

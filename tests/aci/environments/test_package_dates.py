@@ -17,13 +17,13 @@ from urllib.request import urlopen
 
 import pytest
 
-from aci.environment import plan_for
-from aci.environments.dated import chooses, told
-from aci.environments.plan import Wishes
-from aci.environments.trying import Tried, _counted
-from aci.inside import dated_index
-from aci.repository import Repository
-from aci.workspace import Options
+from aci.environments.environment import plan_for
+from aci.environments.environment_plan import EnvironmentOptions
+from aci.environments.package_dates import add_date_option, chooses_versions
+from aci.environments.smoke_check import SmokeResult, _summary_counts
+from aci.guest import dated_index
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import WorkspaceOptions
 from tests.conftest import MakeRepo
 from trajectories.trees import Trees
 
@@ -105,7 +105,7 @@ def index() -> Iterator[str]:
 
 
 def names(index: str, package: str) -> list[str]:
-    return [each["name"] for each in dated_index.listed(f"{index}/simple", package)]
+    return [each["name"] for each in dated_index.list_files(f"{index}/simple", package)]
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def test_files_that_came_later_are_left_out(index: str, package: str, expected: 
 
 
 def test_a_link_keeps_what_pip_needs(index: str) -> None:
-    (found,) = dated_index.listed(f"{index}/simple", "x")
+    (found,) = dated_index.list_files(f"{index}/simple", "x")
     assert found["href"].endswith("/files/x-1.0.tar.gz#sha256=aa")
     assert found["href"].startswith("http://127.0.0.1:")
     assert found["data-requires-python"] == ">=3.8"
-    assert dated_index.listed(f"{index}/simple", "new")[0]["data-core-metadata"] == "true"
-    assert dated_index.listed(f"{index}/simple", "y")[0]["href"].endswith("y-1.tar.gz#sha256=cc")
+    assert dated_index.list_files(f"{index}/simple", "new")[0]["data-core-metadata"] == "true"
+    assert dated_index.list_files(f"{index}/simple", "y")[0]["href"].endswith("y-1.tar.gz#sha256=cc")
 
 
 def test_an_index_that_answers_nonsense_is_an_error(index: str) -> None:
@@ -166,23 +166,23 @@ def test_pip_takes_the_older_file(index: str) -> None:
 
 
 def test_what_chooses_versions_by_itself() -> None:
-    assert chooses("python", ["python3 -m venv v", "pip install -e ."])
-    assert chooses("node", ["npm ci", "npm install --no-audit"])
-    assert not chooses("node", ["npm install --global pnpm && pnpm install --frozen-lockfile", "npm ci"])
-    assert not chooses("go", ["go mod download"])
+    assert chooses_versions("python", ["python3 -m venv v", "pip install -e ."])
+    assert chooses_versions("node", ["npm ci", "npm install --no-audit"])
+    assert not chooses_versions("node", ["npm install --global pnpm && pnpm install --frozen-lockfile", "npm ci"])
+    assert not chooses_versions("go", ["go mod download"])
 
 
 def test_more_tests_that_pass_are_better() -> None:
     some, all_, none = (
-        Tried("", "t", 4, 3, 1, failing=True),
-        Tried("", "t", 4, 4, 0),
-        Tried("", "t", 0, 0, failing=True),
+        SmokeResult("", "t", 4, 3, 1, failing=True),
+        SmokeResult("", "t", 4, 4, 0),
+        SmokeResult("", "t", 0, 0, failing=True),
     )
     assert all_.better(some)
     assert some.better(none)
     assert not some.better(all_)
     assert not some.better(some)
-    fails, succeeds, unknown = Tried("", "t", failing=True), Tried("", "t"), Tried("")
+    fails, succeeds, unknown = SmokeResult("", "t", failing=True), SmokeResult("", "t"), SmokeResult("")
     assert succeeds.better(fails)
     assert not fails.better(succeeds)
     assert not unknown.better(fails)
@@ -199,31 +199,34 @@ def test_more_tests_that_pass_are_better() -> None:
     ],
 )
 def test_counts_of_javascript_runners(output: str, expected: tuple[int, int]) -> None:
-    assert _counted(output) == expected
+    assert _summary_counts(output) == expected
 
 
 def test_a_plan_tells_of_the_day_where_it_may_matter(make_repo: MakeRepo, tmp_path: Path) -> None:
     def reasons(folder: Path) -> str:
         repository = Repository.open(folder)
         with Trees(tmp_path / f"trees{len(list(tmp_path.iterdir()))}.git") as trees:
-            options = Options(repository, repository.base(trees), trees)
-            return " ".join(plan_for(options, Wishes(images={"python": "py", "go": "gopher"})).reasons)
+            options = WorkspaceOptions(repository, repository.base(trees), trees)
+            return " ".join(plan_for(options, EnvironmentOptions(images={"python": "py", "go": "gopher"})).reasons)
 
     old = make_repo({"setup.py": "import setuptools\n\nsetuptools.setup(name='x')\n"})
-    assert "those of its code's day, 2023-11-14, are tried" in reasons(old)
-    assert "code's day" not in reasons(make_repo({"go.mod": "module x\n"}))
+    assert "those of 2023-11-14, its code's date, are tried" in reasons(old)
+    assert "code's date" not in reasons(make_repo({"go.mod": "module x\n"}))
     now = {**os.environ, "GIT_COMMITTER_DATE": f"{int(time.time())} +0000"}
     person = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
     for name, said in (("README.md", True), ("code.py", False)):
         (old / name).write_text("x = 1\n")
         subprocess.run(["git", "-C", old, "add", name], check=True)
         subprocess.run(["git", "-C", old, *person, "commit", "-q", "-m", "later"], env=now, check=True)
-        assert ("code's day, 2023-11-14" in reasons(old)) is said
+        assert ("2023-11-14, its code's date" in reasons(old)) is said
 
 
 def test_npm_is_told_of_the_day() -> None:
     day = "npm install --before=2025-05-17T08:13:06Z"
     when = datetime.fromisoformat(f"{TIME}+00:00")
-    assert told("cd web && npm install --no-fund", when) == f"cd web && {day} --no-fund"
-    assert told("npm install --global pnpm && pnpm install", when) == "npm install --global pnpm && pnpm install"
-    assert told("npm ci", when) == "npm ci"
+    assert add_date_option("cd web && npm install --no-fund", when) == f"cd web && {day} --no-fund"
+    assert (
+        add_date_option("npm install --global pnpm && pnpm install", when)
+        == "npm install --global pnpm && pnpm install"
+    )
+    assert add_date_option("npm ci", when) == "npm ci"

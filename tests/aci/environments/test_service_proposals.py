@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.environments.proposals import proposals
+from aci.environments.service_proposals import find_proposals
 
 COMPOSE = b"""\
 version: "3"
@@ -42,7 +42,7 @@ jobs:
 
 def test_services_of_compose_files_and_workflows_are_named() -> None:
     files = {"docker-compose.yml": COMPOSE, ".github/workflows/ci.yml": WORKFLOW, "README": b"services:\n  a:\n"}
-    found = [(each.name, each.image, each.path) for each in proposals(files)]
+    found = [(each.name, each.image, each.path) for each in find_proposals(files)]
     assert found == [
         ("postgres", "postgres:15", ".github/workflows/ci.yml"),
         ("mysql", "mysql:8", ".github/workflows/ci.yml"),
@@ -51,21 +51,21 @@ def test_services_of_compose_files_and_workflows_are_named() -> None:
 
 
 def test_a_proposal_says_how_to_approve_it() -> None:
-    (proposal,) = proposals({"compose.yaml": b"services:\n  db:\n    image: postgres:16\n"})
+    (proposal,) = find_proposals({"compose.yaml": b"services:\n  db:\n    image: postgres:16\n"})
     assert str(proposal) == (
-        "compose.yaml asks for a service, db (postgres:16). None is started unasked; "
-        "approve it with `swe-agent config set services.db.image postgres:16`."
+        "compose.yaml asks for the service db (postgres:16). It is not started unless you approve it "
+        "with `swe-agent config set services.db.image postgres:16`."
     )
 
 
 def test_registries_of_strangers_and_what_is_no_image_are_not_named() -> None:
     text = b"services:\n  a:\n    image: localhost:5000/x\n  b:\n    image: $(rm -rf /)\n  c:\n    image: 10.0.0.1/x\n"
-    assert proposals({"compose.yml": text}) == []
+    assert find_proposals({"compose.yml": text}) == []
 
 
 @given(st.text(alphabet="ab :#'\"\n-$\x1b", max_size=200))
 def test_what_is_named_can_be_shown_and_pasted(text: str) -> None:
     source = f"services:\n  {text}\n  x:\n    image: {text}"
-    for proposal in proposals({"compose.yml": source.encode()}):
+    for proposal in find_proposals({"compose.yml": source.encode()}):
         assert proposal.name.replace("-", "a").isalnum()
         assert not set(proposal.image) & set(" \n\"'$;&|#\x1b")

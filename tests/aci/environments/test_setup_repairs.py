@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments.mending import MENDS, Failure, Mend, mend
+from aci.environments.setup_repairs import REPAIRS, Failure, Repair, find_repair
 
 INSTALL = "pip install -e ."
 TEST = "python3 -m pytest -q"
 
 
-def found(output: str, command: str = INSTALL, imports: tuple[str, ...] = (), tried: tuple[str, ...] = ()) -> Mend:
-    mended = mend(Failure(command, output, imports=imports), tried)
+def found(output: str, command: str = INSTALL, imports: tuple[str, ...] = (), tried: tuple[str, ...] = ()) -> Repair:
+    mended = find_repair(Failure(command, output, imports=imports), tried)
     assert mended, output
     return mended
 
@@ -77,11 +77,11 @@ def test_a_build_that_imports_what_it_does_not_ask_for() -> None:
 
 def test_only_what_tests_import_is_installed_and_said() -> None:
     error = "E   ModuleNotFoundError: No module named 'responses'"
-    assert mend(Failure(TEST, error)) is None
+    assert find_repair(Failure(TEST, error)) is None
     mended = found(error, TEST, ("responses",))
     assert mended.first == ("pip install responses",)
     assert "responses" in mended.what
-    assert mend(Failure(TEST, "No module named 'x; touch /pwned'", imports=("y",))) is None
+    assert find_repair(Failure(TEST, "No module named 'x; touch /pwned'", imports=("y",))) is None
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_one_line_of_a_list_may_fail_but_not_each(
 def test_required_plugins_are_names() -> None:
     said = "ERROR: Missing required plugins: --index-url, -e, pytest-cov>=2.0, x;y, pytest-xdist\n"
     assert found(said, TEST).first == ("pip install 'pytest-cov>=2.0' pytest-xdist",)
-    assert mend(Failure(TEST, "Missing required plugins: --index-url, -e")) is None
+    assert find_repair(Failure(TEST, "Missing required plugins: --index-url, -e")) is None
 
 
 def test_what_cannot_be_installed_in_place_is_copied() -> None:
@@ -170,10 +170,10 @@ def test_locks_that_do_not_fit(command: str, output: str, again: str) -> None:
 def test_nothing_is_tried_twice() -> None:
     failure = Failure(INSTALL, "fatal error: Python.h: No such file or directory")
     tried: list[str] = []
-    while mended := mend(failure, tried):
+    while mended := find_repair(failure, tried):
         tried.append(mended.what)
-    assert 1 <= len(tried) == len(set(tried)) <= len(MENDS)
+    assert 1 <= len(tried) == len(set(tried)) <= len(REPAIRS)
 
 
 def test_what_nobody_knows_is_not_mended() -> None:
-    assert mend(Failure("make deps", "it did not work")) is None
+    assert find_repair(Failure("make deps", "it did not work")) is None

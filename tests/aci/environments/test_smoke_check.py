@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments import trying
-from aci.environments.plan import Plan
-from aci.environments.room import Done
-from aci.environments.trying import Run, tried
+from aci.environments import smoke_check
+from aci.environments.environment_plan import Plan
+from aci.environments.setup_container import SetupResult
+from aci.environments.smoke_check import Run, run_smoke_check
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> Run:
     (tmp_path / "npm").chmod(0o755)
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
 
-    def run(command: str, seconds: float) -> Done:
+    def run(command: str, seconds: float) -> SetupResult:
         began = time.monotonic()
         done = subprocess.run(
             ["sh", "-ec", f"exec 2>&1\n{command}"],
@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Run:
             text=True,
             timeout=seconds,
         )
-        return Done(command, done.returncode, done.stdout, time.monotonic() - began)
+        return SetupResult(command, done.returncode, done.stdout, time.monotonic() - began)
 
     return run
 
@@ -59,49 +59,53 @@ def test_a_command_may_be_anything_that_a_shell_takes(
         (tmp_path / "true").symlink_to("/bin/true")
         real = run
 
-        def run(line: str, seconds: float) -> Done:
+        def run(line: str, seconds: float) -> SetupResult:
             return real(line.replace("command -v timeout", "command -v no-such-program"), seconds)
 
-    found = tried(run, Plan("", ""), command)
+    found = run_smoke_check(run, Plan("", ""), command)
     assert found.summary == (f"`{command}` ends with exit code {code}" if code else f"`{command}` succeeds")
     assert found.failing == bool(code)
 
 
 def test_tests_of_a_manifest_below_the_top_are_run_there(run: Run, tmp_path: Path) -> None:
-    found = tried(run, Plan("", "", "node", folder="web app/"))
+    found = run_smoke_check(run, Plan("", "", "node", folder="web app/"))
     assert found.summary == "`cd 'web app' && npm test` succeeds"
     assert (tmp_path / "web app" / "ran").read_text() == "test\n"
 
 
 def test_time_is_up_for_all_that_a_command_started(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trying, "TIME", 1)
-    assert "goes on for more than 1 s" in tried(run, Plan("", ""), "cd . && sleep 100; exit 0").summary
+    monkeypatch.setattr(smoke_check, "TIME", 1)
+    assert "runs for more than 1 s" in run_smoke_check(run, Plan("", ""), "cd . && sleep 100; exit 0").summary
 
 
 def test_less_time_than_tests_are_given_is_told() -> None:
-    def run(command: str, seconds: float) -> Done:
+    def run(command: str, seconds: float) -> SetupResult:
         late = "--collect-only" not in command and "import pytest" not in command
-        return Done(command, 124 if late else 0, "3 tests collected", 7.2, late)
+        return SetupResult(command, 124 if late else 0, "3 tests collected", 7.2, late)
 
-    assert tried(run, Plan("", ""), "make test").summary == "`make test` goes on for more than 7 s"
-    assert tried(run, Plan("", "", "python")).summary == "3 collected, none ended in the first 7 s"
+    assert run_smoke_check(run, Plan("", ""), "make test").summary == "`make test` runs for more than 7 s"
+    assert run_smoke_check(run, Plan("", "", "python")).summary == "3 collected, none ended in the first 7 s"
 
 
 def says(output: str, code: int = 0) -> Run:
-    return lambda command, seconds: Done(command, code, output, 0.0)
+    return lambda command, seconds: SetupResult(command, code, output, 0.0)
 
 
 def test_numbers_that_nobody_can_count_are_none() -> None:
     long = "7" * 5000
-    found = tried(says(f"{long} tests collected\n{long} failed, {long} passed in 1s\n"), Plan("", "", "python"))
+    found = run_smoke_check(
+        says(f"{long} tests collected\n{long} failed, {long} passed in 1s\n"), Plan("", "", "python")
+    )
     assert found.summary == "none could be collected"
-    found = tried(says(f"3 tests collected\n{long} failed, {long} passed, 2 skipped in 1s"), Plan("", "", "python"))
+    found = run_smoke_check(
+        says(f"3 tests collected\n{long} failed, {long} passed, 2 skipped in 1s"), Plan("", "", "python")
+    )
     assert (found.collected, found.passed, found.failed) == (3, 0, 0)
-    assert tried(says(f"Tests: {long} passed\n"), Plan("", ""), "npm test").passed == -1
+    assert run_smoke_check(says(f"Tests: {long} passed\n"), Plan("", ""), "npm test").passed == -1
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("flood", ["7", "\n", " ", "7/7", "Tests "])
 def test_a_flood_is_read_once(flood: str) -> None:
-    tried(says(flood * 400_000), Plan("", "", "python"))
-    tried(says(flood * 400_000), Plan("", ""), "npm test")
+    run_smoke_check(says(flood * 400_000), Plan("", "", "python"))
+    run_smoke_check(says(flood * 400_000), Plan("", ""), "npm test")

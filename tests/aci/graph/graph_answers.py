@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aci.graph.graph import Graph
+from aci.graph.code_graph import Graph
 
 TEXTS = {
     **{

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from aci.graph.blobs import TextBlobs
-from aci.graph.build import manifest
-from aci.graph.graph import Graph
-from aci.graph.store import Store
+from aci.graph.code_graph import Graph
+from aci.graph.graph_build import load_manifest
+from aci.graph.graph_store import Store
+from aci.repository.file_blobs import TextBlobs
 
 MODULES = ("aa", "bb", "cc", "dd")
 FOLDERS = ("", "aa/", "bb/", "aa/cc/", "src/", "src/dd/")
@@ -49,4 +49,4 @@ def tree(chance: Random) -> dict[str, str]:
 
 
 def opened(texts: dict[str, str], store: Store) -> Graph:
-    return Graph(manifest(TextBlobs(texts), store), store)
+    return Graph(load_manifest(TextBlobs(texts), store), store)

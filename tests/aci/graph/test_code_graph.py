@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aci.cache import Damaged
-from aci.graph.blobs import TextBlobs
-from aci.graph.graph import Graph, asked
-from aci.graph.links import KINDS
-from aci.graph.outline import Place
+from aci.graph.code_graph import Graph, query_graph
+from aci.graph.edge_columns import KINDS
+from aci.graph.outline import Location
+from aci.repository.disk_cache import Damaged
+from aci.repository.file_blobs import TextBlobs
 
 TEXTS = {
     "shop/__init__.py": "from .orders import Order\n",
@@ -30,15 +30,15 @@ TEXTS = {
     "shop/empty.py": "",
     "tests/test_orders.py": "from shop import Order\n\n\ndef test_price():\n    Order().price()\n",
 }
-ORDER, PRICE, LINES, PLACE = (Place("shop/orders.py", number) for number in range(4))
-RECORD, SAVE, TOTAL = (Place("shop/base.py", number) for number in range(3))
-TEST = Place("tests/test_orders.py", 0)
+ORDER, PRICE, LINES, PLACE = (Location("shop/orders.py", number) for number in range(4))
+RECORD, SAVE, TOTAL = (Location("shop/base.py", number) for number in range(3))
+TEST = Location("tests/test_orders.py", 0)
 
 
 @pytest.fixture(params=["memory", "cache", "a cache that has it"])
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
     if request.param == "a cache that has it":
-        asked(TextBlobs(TEXTS), tmp_path, lambda graph: None)
+        query_graph(TextBlobs(TEXTS), tmp_path, lambda graph: None)
     return None if request.param == "memory" else tmp_path
 
 
@@ -51,11 +51,11 @@ def test_places_and_nodes_are_each_other_s_inverse(cache: Path | None) -> None:
             place = graph.place(node)
             symbol = graph.symbol(place)
             around = symbol.parent if symbol else -1
-            assert graph.place(int(graph.parent[node])) == Place(place.path, around)
+            assert graph.place(int(graph.parent[node])) == Location(place.path, around)
             assert graph.is_method[node] == (around >= 0)
             assert graph.paths[graph.file[node]] == place.path
 
-    asked(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, question)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_places_and_nodes_are_each_other_s_inverse(cache: Path | None) -> None:
         ("not\udcff", []),
     ],
 )
-def test_definitions_are_found_by_name(cache: Path | None, name: str, places: list[Place]) -> None:
-    assert asked(TextBlobs(TEXTS), cache, lambda graph: graph.defining(name)) == places
+def test_definitions_are_found_by_name(cache: Path | None, name: str, places: list[Location]) -> None:
+    assert query_graph(TextBlobs(TEXTS), cache, lambda graph: graph.defining(name)) == places
 
 
 def test_who_refers_to_whom(cache: Path | None) -> None:
@@ -88,10 +88,10 @@ def test_who_refers_to_whom(cache: Path | None) -> None:
         assert [link.place for link in graph.subclasses(RECORD)] == [ORDER]
         assert TEST in [link.place for link in graph.callers(PRICE)]
         assert ORDER in [link.place for link in graph.callees(PLACE)]
-        assert Place("shop/__init__.py") in [link.place for link in graph.callers(ORDER)]
+        assert Location("shop/__init__.py") in [link.place for link in graph.callers(ORDER)]
         assert graph.callers(SAVE) == []
 
-    asked(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, question)
 
 
 def test_an_attribute_of_something_unknown_may_mean_the_few_methods_so_named(cache: Path | None) -> None:
@@ -101,7 +101,7 @@ def test_an_attribute_of_something_unknown_may_mean_the_few_methods_so_named(cac
         assert pair not in set(zip(sure.source.tolist(), sure.target.tolist(), strict=True))
         assert pair in set(zip(may_be.source.tolist(), may_be.target.tolist(), strict=True))
 
-    asked(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, question)
 
 
 def test_an_attribute_that_many_have_says_nothing() -> None:
@@ -110,10 +110,10 @@ def test_an_attribute_that_many_have_says_nothing() -> None:
     uses = {"use.py": "def use(a):\n    a.run()\n"}
 
     def weights(graph: Graph) -> list[float]:
-        return [link.weight for link in graph.callees(Place("use.py", 0))]
+        return [link.weight for link in graph.callees(Location("use.py", 0))]
 
-    assert asked(TextBlobs(many | uses), None, weights) == []
-    assert asked(TextBlobs(few | uses), None, weights) == pytest.approx([1 / 12] * 12)
+    assert query_graph(TextBlobs(many | uses), None, weights) == []
+    assert query_graph(TextBlobs(few | uses), None, weights) == pytest.approx([1 / 12] * 12)
 
 
 def test_edges_of_some_files_are_those_among_all(cache: Path | None) -> None:
@@ -127,7 +127,7 @@ def test_edges_of_some_files_are_those_among_all(cache: Path | None) -> None:
         assert set(every.kind.tolist()) <= set(range(len(KINDS)))
         assert (np.diff(every.source) >= 0).all()
 
-    asked(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, question)
 
 
 def test_the_neighbourhood_is_what_is_linked_up_to_a_size(cache: Path | None) -> None:
@@ -138,12 +138,12 @@ def test_the_neighbourhood_is_what_is_linked_up_to_a_size(cache: Path | None) ->
         assert len(graph.neighbourhood([PRICE], most=2)) == 2
         assert set(graph.neighbourhood([SAVE])) >= {SAVE}
 
-    asked(TextBlobs(TEXTS), cache, question)
+    query_graph(TextBlobs(TEXTS), cache, question)
 
 
 def test_a_path_that_is_not_there_is_a_key_error(cache: Path | None) -> None:
     with pytest.raises(KeyError):
-        asked(TextBlobs(TEXTS), cache, lambda graph: graph.outline("nowhere.py"))
+        query_graph(TextBlobs(TEXTS), cache, lambda graph: graph.outline("nowhere.py"))
 
 
 def test_edges_of_another_file_are_damage(tmp_path: Path) -> None:
@@ -153,9 +153,9 @@ def test_edges_of_another_file_are_damage(tmp_path: Path) -> None:
         with pytest.raises(Damaged):
             graph.edges()
 
-    asked(TextBlobs(TEXTS), tmp_path, lambda graph: None)
-    asked(TextBlobs({"other.py": "x = 1\n"}), tmp_path, lambda graph: None)
-    asked(TextBlobs(TEXTS), tmp_path, question)
+    query_graph(TextBlobs(TEXTS), tmp_path, lambda graph: None)
+    query_graph(TextBlobs({"other.py": "x = 1\n"}), tmp_path, lambda graph: None)
+    query_graph(TextBlobs(TEXTS), tmp_path, question)
 
 
 def test_files_with_one_content_have_the_same_columns() -> None:
@@ -172,7 +172,7 @@ def test_files_with_one_content_have_the_same_columns() -> None:
         assert graph.code_length[ours].sum() > 0
         assert (graph.parent[ours] - ours[0] == graph.parent[theirs] - theirs[0]).all()
         for path in twins:
-            node = graph.node(Place(path))
+            node = graph.node(Location(path))
             assert graph.parent[node] == node
 
-    asked(TextBlobs(twins), None, question)
+    query_graph(TextBlobs(twins), None, question)

@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from aci.graph.blobs import TextBlobs
-from aci.graph.graph import Graph, asked
-from aci.graph.links import KINDS
-from aci.graph.outline import BASE, Place
-from aci.graph.store import Store
-from tests.aci.graph.trees import opened, tree
+from aci.graph.code_graph import Graph, query_graph
+from aci.graph.edge_columns import KINDS
+from aci.graph.graph_store import Store
+from aci.graph.outline import BASE, Location
+from aci.repository.file_blobs import TextBlobs
+from tests.aci.graph.random_trees import opened, tree
 
 LONG = "z" * 100
 
@@ -26,7 +26,7 @@ LONG = "z" * 100
                 "c.py": "from b import Beta\ndef f():\n    return Beta(1)\n",
             },
             "Alpha.__init__",
-            Place("c.py", 0),
+            Location("c.py", 0),
         ),
         (
             {
@@ -34,7 +34,7 @@ LONG = "z" * 100
                 "c.py": "from a import inst\ndef f():\n    return inst(1)\n",
             },
             "Foo.__call__",
-            Place("c.py", 0),
+            Location("c.py", 0),
         ),
         (
             {
@@ -42,31 +42,31 @@ LONG = "z" * 100
                 "c.rb": "def f(x)\n  x.ready?\nend\n",
             },
             "ready?",
-            Place("c.rb", 0),
+            Location("c.rb", 0),
         ),
         (
             {"a.js": "export function $fetch(){}\n", "c.js": "import {$fetch} from './a'\nfunction f(){ $fetch() }\n"},
             "$fetch",
-            Place("c.js", 0),
+            Location("c.js", 0),
         ),
         (
             {"a.py": f"def {LONG}():\n    pass\n", "c.py": f"from a import {LONG}\ndef f():\n    {LONG}()\n"},
             LONG,
-            Place("c.py", 0),
+            Location("c.py", 0),
         ),
         (
             {"a.js": "export default function bar() {}\n", "c.js": "import Foo from './a'\n"},
             "bar",
-            Place("c.js"),
+            Location("c.js"),
         ),
     ],
     ids=["inherited", "instance", "question mark", "dollar", "long", "default"],
 )
-def test_who_calls_a_place_need_not_name_it_as_a_word(texts: dict[str, str], name: str, caller: Place) -> None:
-    def callers(graph: Graph) -> list[Place]:
+def test_who_calls_a_place_need_not_name_it_as_a_word(texts: dict[str, str], name: str, caller: Location) -> None:
+    def callers(graph: Graph) -> list[Location]:
         return [link.place for place in graph.defining(name) for link in graph.callers(place)]
 
-    assert caller in asked(TextBlobs(texts), None, callers)
+    assert caller in query_graph(TextBlobs(texts), None, callers)
 
 
 @pytest.mark.parametrize("seed", range(25))

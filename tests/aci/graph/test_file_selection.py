@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from aci.graph.choice import language_of, left_out, unreadable
+from aci.graph.file_selection import exclusion_reason, language_of, unreadable_reason
 
 FILE = "100644"
 
@@ -39,7 +39,7 @@ def test_the_language_is_told_by_the_name(path: str, language: str) -> None:
 def test_no_grammar_is_loaded_to_tell_languages() -> None:
     import subprocess
 
-    code = "import sys; from aci.graph.choice import language_of; language_of('a.py'); print(*sys.modules)"
+    code = "import sys; from aci.graph.file_selection import language_of; language_of('a.py'); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "aci.graph.languages.java" in loaded
     assert not [name for name in loaded if name.startswith("tree_sitter_")]
@@ -59,8 +59,8 @@ def test_no_grammar_is_loaded_to_tell_languages() -> None:
         ("api/user_pb2.py", "generated"),
         ("api/user.pb.go", "generated"),
         ("units/cds_parsetab.py", "generated"),
-        ("README.md", "in no language that is understood"),
-        ("package-lock.json", "in no language that is understood"),
+        ("README.md", "not in a supported language"),
+        ("package-lock.json", "not in a supported language"),
         ("src/core/lombok/extern/Log.java", ""),
         ("app/models/vendor/price.rb", ""),
         ("requests/packages/urllib3/util.py", ""),
@@ -70,13 +70,13 @@ def test_no_grammar_is_loaded_to_tell_languages() -> None:
     ],
 )
 def test_paths_tell_what_is_nobodys_own_source(path: str, reason: str) -> None:
-    assert left_out(path, FILE) == reason
+    assert exclusion_reason(path, FILE) == reason
 
 
 def test_modes_tell_too() -> None:
-    assert left_out("a.py", "120000") == "a symbolic link"
-    assert left_out("lib.py", "160000") == "a submodule"
-    assert left_out("a.py", "100755") == ""
+    assert exclusion_reason("a.py", "120000") == "a symbolic link"
+    assert exclusion_reason("lib.py", "160000") == "a submodule"
+    assert exclusion_reason("a.py", "100755") == ""
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_modes_tell_too() -> None:
     ],
 )
 def test_contents_tell_the_rest(data: bytes, reason: str) -> None:
-    assert unreadable(data) == reason
+    assert unreadable_reason(data) == reason

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aci.graph.blobs import File, GitBlobs, TextBlobs
-from aci.graph.build import MISSING, MOST_PARTS, manifest
-from aci.graph.graph import Graph, asked
-from aci.graph.links import KINDS
-from aci.graph.outline import Place
-from aci.graph.store import Store
+from aci.graph.code_graph import Graph, query_graph
+from aci.graph.edge_columns import KINDS
+from aci.graph.graph_build import MISSING_BLOB, MOST_PARTS, load_manifest
+from aci.graph.graph_store import Store
+from aci.graph.outline import Location
+from aci.repository.file_blobs import File, GitBlobs, TextBlobs
 from tests.conftest import MakeRepo, git
 
-Row = tuple[Place, Place, str, int, float]
+Row = tuple[Location, Location, str, int, float]
 
 
 class Counting(TextBlobs):
@@ -60,9 +60,9 @@ BASE = {
 
 def test_a_known_tree_reads_nothing_and_writes_nothing() -> None:
     store = Store(None)
-    manifest(TextBlobs(BASE), store)
+    load_manifest(TextBlobs(BASE), store)
     again = Counting(BASE)
-    assert manifest(again, store) == manifest(TextBlobs(BASE), store)
+    assert load_manifest(again, store) == load_manifest(TextBlobs(BASE), store)
     assert again.asked == []
     assert len(_resolved(store)) == 1
     store.close()
@@ -70,9 +70,9 @@ def test_a_known_tree_reads_nothing_and_writes_nothing() -> None:
 
 def test_the_next_commit_reads_and_resolves_what_the_change_may_have_reached() -> None:
     store = Store(None)
-    manifest(TextBlobs(BASE), store)
+    load_manifest(TextBlobs(BASE), store)
     changed = Counting(BASE | {"pkg/base.py": "class Base:\n    x = 1\n    def stop(self):\n        pass\n"})
-    manifest(changed, store)
+    load_manifest(changed, store)
     assert len(changed.asked) == 1
     first, second = _resolved(store)
     assert first == set(BASE)
@@ -86,32 +86,32 @@ def test_the_next_commit_reads_and_resolves_what_the_change_may_have_reached() -
 
 def test_a_change_that_nobody_imports_resolves_one_file() -> None:
     store = Store(None)
-    manifest(TextBlobs(BASE), store)
-    manifest(TextBlobs(BASE | {"pkg/alone.py": "def nobody():\n    return 1\n"}), store)
+    load_manifest(TextBlobs(BASE), store)
+    load_manifest(TextBlobs(BASE | {"pkg/alone.py": "def nobody():\n    return 1\n"}), store)
     assert _resolved(store)[1:] == [{"pkg/alone.py"}]
     store.close()
 
 
 def test_going_back_to_an_earlier_tree_makes_nothing_anew() -> None:
     store = Store(None)
-    manifest(TextBlobs(BASE), store)
-    manifest(TextBlobs(BASE | {"pkg/alone.py": "x = 1\n"}), store)
+    load_manifest(TextBlobs(BASE), store)
+    load_manifest(TextBlobs(BASE | {"pkg/alone.py": "x = 1\n"}), store)
     before = _resolved(store)
-    manifest(TextBlobs(BASE), store)
+    load_manifest(TextBlobs(BASE), store)
     assert _resolved(store) == before
     store.close()
 
 
 def test_a_renamed_file_is_not_read_again() -> None:
     store = Store(None)
-    manifest(TextBlobs(BASE), store)
+    load_manifest(TextBlobs(BASE), store)
     texts = dict(BASE)
     texts["pkg/renamed.py"] = texts.pop("pkg/base.py")
     moved = Counting(texts)
-    made = Graph(manifest(moved, store), store)
+    made = Graph(load_manifest(moved, store), store)
     assert moved.asked == []
     assert "pkg/base.py" not in made.paths
-    assert made.bases(Place("pkg/core.py", 0)) == []
+    assert made.bases(Location("pkg/core.py", 0)) == []
     store.close()
 
 
@@ -120,20 +120,20 @@ def test_an_added_file_is_found_by_who_imported_it_in_vain(name: str) -> None:
     """Some names are stop words, which no posting holds."""
     texts = {"main.py": f"from pkg.{name} import stop\nstop()\n", "pkg/__init__.py": ""}
     store = Store(None)
-    assert Graph(manifest(TextBlobs(texts), store), store).callees(Place("main.py")) == []
+    assert Graph(load_manifest(TextBlobs(texts), store), store).callees(Location("main.py")) == []
     texts[f"pkg/{name}.py"] = "def stop():\n    pass\n"
-    graph = Graph(manifest(TextBlobs(texts), store), store)
-    assert Place(f"pkg/{name}.py", 0) in [link.place for link in graph.callees(Place("main.py"))]
+    graph = Graph(load_manifest(TextBlobs(texts), store), store)
+    assert Location(f"pkg/{name}.py", 0) in [link.place for link in graph.callees(Location("main.py"))]
     store.close()
 
 
 def test_a_removed_file_is_let_go_by_who_imported_it() -> None:
     store = Store(None)
-    manifest(TextBlobs(BASE), store)
+    load_manifest(TextBlobs(BASE), store)
     texts = {path: text for path, text in BASE.items() if path != "pkg/base.py"}
-    graph = Graph(manifest(TextBlobs(texts), store), store)
-    assert graph.bases(Place("pkg/core.py", 0)) == []
-    assert _rows(graph) == asked(TextBlobs(texts), None, _rows)
+    graph = Graph(load_manifest(TextBlobs(texts), store), store)
+    assert graph.bases(Location("pkg/core.py", 0)) == []
+    assert _rows(graph) == query_graph(TextBlobs(texts), None, _rows)
     store.close()
 
 
@@ -176,8 +176,8 @@ def test_after_any_commits_the_edges_are_those_of_a_build_from_nothing(
     store = Store(None)
     for change in [{}, *changes]:
         texts = {path: text for path, text in (texts | change).items() if text is not None}
-        graph = Graph(manifest(TextBlobs(texts), store), store)
-        assert _rows(graph) == asked(TextBlobs(texts), None, _rows)
+        graph = Graph(load_manifest(TextBlobs(texts), store), store)
+        assert _rows(graph) == query_graph(TextBlobs(texts), None, _rows)
     store.close()
 
 
@@ -186,31 +186,31 @@ def test_after_many_commits_a_tree_is_still_in_few_parts() -> None:
     texts = {f"m{n}.py": f"from m{n + 1} import f{n + 1}\ndef f{n}():\n    f{n + 1}()\n" for n in range(30)}
     for step in range(MOST_PARTS + 15):
         texts |= {f"m{step % 30}.py": f"{texts[f'm{step % 30}.py']}    # step{step}\n"}
-        made = manifest(TextBlobs(texts), store)
+        made = load_manifest(TextBlobs(texts), store)
         assert len(set(made.segments)) <= MOST_PARTS
         assert len(set(made.edges)) <= MOST_PARTS
     graph = Graph(made, store)
-    assert _rows(graph) == asked(TextBlobs(texts), None, _rows)
+    assert _rows(graph) == query_graph(TextBlobs(texts), None, _rows)
     assert len(graph.holding([f"step{MOST_PARTS + 14}"])) == 1
     store.close()
 
 
 def test_parts_are_put_together_before_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.graph.build.MOST_PARTS", 4)
+    monkeypatch.setattr("aci.graph.graph_build.MOST_PARTS", 4)
     store = Store(None)
     texts = {f"m{n}.py": f"def f{n}():\n    pass\n" for n in range(20)}
     parts = []
     for step in range(12):
         texts[f"m{step}.py"] += f"x = {step}\n"
-        made = manifest(TextBlobs(texts), store)
+        made = load_manifest(TextBlobs(texts), store)
         parts.append(len(set(made.segments)))
-        assert asked(TextBlobs(texts), None, _held) == _held(Graph(made, store))
+        assert query_graph(TextBlobs(texts), None, _held) == _held(Graph(made, store))
     assert max(parts) <= 5
     assert min(parts[6:]) < max(parts)
     store.close()
 
 
-def _held(graph: Graph) -> dict[str, list[Place]]:
+def _held(graph: Graph) -> dict[str, list[Location]]:
     terms = ["x", "pass", *(f"f{n}" for n in range(20))]
     return {
         term: [graph.place(node) for node in sorted(held[0].tolist())] for term, held in graph.holding(terms).items()
@@ -242,11 +242,11 @@ def test_what_is_hard_to_read_does_not_stop_the_rest(make_repo: MakeRepo, name: 
     repo = make_repo({**HARMLESS, name: content})
 
     def question(graph: Graph) -> None:
-        assert graph.defining("good") == [Place("good.py", 0)]
+        assert graph.defining("good") == [Location("good.py", 0)]
         assert name in graph.paths or name in graph.left_out
         graph.edges()
 
-    asked(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, question)
 
 
 def test_what_is_left_out_is_named_with_the_reason(make_repo: MakeRepo) -> None:
@@ -285,7 +285,7 @@ def test_what_is_left_out_is_named_with_the_reason(make_repo: MakeRepo) -> None:
         assert "link" in reasons["loop.py"]
         assert "submodule" in reasons["module.py"]
 
-    asked(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, question)
 
 
 ODD = [
@@ -312,11 +312,11 @@ def test_paths_may_be_odd(make_repo: MakeRepo, tmp_path: Path) -> None:
 
     def question(graph: Graph) -> None:
         assert set(graph.paths) == {"good.py", *(name.decode("utf-8", "surrogateescape") for name in ODD)}
-        assert len(graph.callers(Place("good.py", 0))) >= len(ODD)
+        assert len(graph.callers(Location("good.py", 0))) >= len(ODD)
         assert [place.path for place in graph.defining("odd1")] == ["not-\udcff-utf8.py"]
 
     for _ in range(2):
-        asked(GitBlobs.at(repo / ".git", "HEAD"), tmp_path / "cache", question)
+        query_graph(GitBlobs.at(repo / ".git", "HEAD"), tmp_path / "cache", question)
 
 
 def test_no_files_make_an_empty_graph(make_repo: MakeRepo) -> None:
@@ -329,7 +329,7 @@ def test_no_files_make_an_empty_graph(make_repo: MakeRepo) -> None:
         assert len(graph.edges().source) == 0
         assert np.array_equal(graph.first, [0])
 
-    asked(GitBlobs.at(repo / ".git", "HEAD"), None, question)
+    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, question)
 
 
 class Vanishing(TextBlobs):
@@ -348,15 +348,15 @@ class Vanishing(TextBlobs):
 
 def test_a_blob_that_is_missing_is_asked_for_again_next_time(tmp_path: Path) -> None:
     for _ in range(2):
-        partly = asked(Vanishing(BASE, "pkg/base.py"), tmp_path, lambda graph: (graph.paths, graph.left_out))
-        assert partly == (tuple(sorted(BASE.keys() - {"pkg/base.py"})), {"pkg/base.py": MISSING})
+        partly = query_graph(Vanishing(BASE, "pkg/base.py"), tmp_path, lambda graph: (graph.paths, graph.left_out))
+        assert partly == (tuple(sorted(BASE.keys() - {"pkg/base.py"})), {"pkg/base.py": MISSING_BLOB})
 
     def question(graph: Graph) -> None:
         assert graph.paths == tuple(sorted(BASE))
         assert not graph.left_out
-        assert _rows(graph) == asked(TextBlobs(BASE), None, _rows)
+        assert _rows(graph) == query_graph(TextBlobs(BASE), None, _rows)
 
-    asked(TextBlobs(BASE), tmp_path, question)
+    query_graph(TextBlobs(BASE), tmp_path, question)
 
 
 def test_two_modes_of_one_path_do_not_confuse() -> None:
@@ -367,4 +367,4 @@ def test_two_modes_of_one_path_do_not_confuse() -> None:
             files = list(super().files())
             return [*files, *files]
 
-    assert asked(Unmerged(BASE), None, lambda graph: Counter(graph.paths)) == Counter(list(BASE))
+    assert query_graph(Unmerged(BASE), None, lambda graph: Counter(graph.paths)) == Counter(list(BASE))

@@ -15,33 +15,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aci.cache import Damaged
-from aci.graph import build
-from aci.graph.blobs import TextBlobs
-from aci.graph.build import manifest
-from aci.graph.graph import Graph, asked
-from aci.graph.links import KINDS, Bundle, packed
-from aci.graph.outline import Outline, Place
-from aci.graph.postings import Builder
-from aci.graph.resolve import Edge, Loose, Resolved
-from aci.graph.store import HOUR, Manifest, Parsed, Store, file_in, make_room
-from tests.aci.graph.answering import OTHER, TEXTS, Answer, answer
+from aci.graph import graph_build
+from aci.graph.code_graph import Graph, query_graph
+from aci.graph.edge_columns import KINDS, Bundle, pack_edges
+from aci.graph.graph_build import load_manifest
+from aci.graph.graph_store import HOUR, Manifest, ParsedBlob, Store, drop_old_trees, file_in
+from aci.graph.name_resolution import Edge, LooseReference, ResolvedReferences
+from aci.graph.outline import Location, Outline
+from aci.graph.term_postings import Builder
+from aci.repository.disk_cache import Damaged
+from aci.repository.file_blobs import TextBlobs
+from tests.aci.graph.graph_answers import OTHER, TEXTS, Answer, answer
 from trajectories.errors import WorkspaceError
 
 PATHS = st.text(min_size=1, max_size=8) | st.just("not-\udcff.py")
 SYMBOLS = st.integers(-1, 2**31 - 2)
 EDGES = st.builds(Edge, SYMBOLS, st.sampled_from(KINDS), PATHS, SYMBOLS, st.sampled_from([1.0, 0.5, 0.25]), SYMBOLS)
-LOOSE = st.builds(Loose, SYMBOLS, st.sampled_from(KINDS), PATHS, SYMBOLS)
+LOOSE = st.builds(LooseReference, SYMBOLS, st.sampled_from(KINDS), PATHS, SYMBOLS)
 RESOLVED = st.builds(
-    Resolved, st.lists(EDGES, max_size=4).map(tuple), st.lists(LOOSE, max_size=4).map(tuple), st.frozensets(PATHS)
+    ResolvedReferences,
+    st.lists(EDGES, max_size=4).map(tuple),
+    st.lists(LOOSE, max_size=4).map(tuple),
+    st.frozensets(PATHS),
 )
 NUMBERS = st.integers(0, 2**31)
 
 
 @pytest.mark.slow
 @given(st.dictionaries(PATHS, RESOLVED, max_size=5), st.data())
-def test_edges_come_out_as_they_went_in(resolved: dict[str, Resolved], data: st.DataObject) -> None:
-    bundle = Bundle(packed(resolved))
+def test_edges_come_out_as_they_went_in(resolved: dict[str, ResolvedReferences], data: st.DataObject) -> None:
+    bundle = Bundle(pack_edges(resolved))
     assert bundle.files == list(resolved)
     some = data.draw(st.lists(st.sampled_from(list(resolved)), unique=True)) if resolved else []
     rows = bundle.edges([bundle.number[path] for path in some])
@@ -52,7 +55,7 @@ def test_edges_come_out_as_they_went_in(resolved: dict[str, Resolved], data: st.
     assert found == [(path, edge) for path, one in resolved.items() if path in some for edge in one.edges]
     loose = bundle.loose([bundle.number[path] for path in some])
     assert [
-        (bundle.files[file], Loose(symbol, KINDS[kind], bundle.names[name], line))
+        (bundle.files[file], LooseReference(symbol, KINDS[kind], bundle.names[name], line))
         for file, symbol, kind, line, name in zip(*(one.tolist() for one in loose), strict=True)
     ] == [(path, one) for path, mine in resolved.items() if path in some for one in mine.loose]
     changed = data.draw(st.sets(PATHS))
@@ -70,19 +73,19 @@ def test_a_manifest_comes_out_as_it_went_in(
 
 @pytest.fixture(scope="module")
 def right() -> dict[str, Answer]:
-    return {"texts": asked(TextBlobs(TEXTS), None, answer), "other": asked(TextBlobs(OTHER), None, answer)}
+    return {"texts": query_graph(TextBlobs(TEXTS), None, answer), "other": query_graph(TextBlobs(OTHER), None, answer)}
 
 
 def _filled(cache: Path) -> bytes:
     for texts in (TEXTS, OTHER):
-        asked(TextBlobs(texts), cache, answer)
+        query_graph(TextBlobs(texts), cache, answer)
     return file_in(cache).read_bytes()
 
 
 def test_the_cache_answers_as_a_build_from_nothing(tmp_path: Path, right: dict[str, Answer]) -> None:
     _filled(tmp_path)
-    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
-    assert asked(TextBlobs(OTHER), tmp_path, answer) == right["other"]
+    assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+    assert query_graph(TextBlobs(OTHER), tmp_path, answer) == right["other"]
 
 
 def _put(cache: Path, data: bytes) -> None:
@@ -100,8 +103,8 @@ def test_flipped_bytes_never_make_a_wronganswer(tmp_path: Path, right: dict[str,
         for _ in range(chance.choice((1, 3, 30, 500))):
             damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
         _put(tmp_path, bytes(damaged))
-        assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
-        assert asked(TextBlobs(OTHER), tmp_path, answer) == right["other"]
+        assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+        assert query_graph(TextBlobs(OTHER), tmp_path, answer) == right["other"]
 
 
 def test_pages_that_changed_places_never_make_a_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
@@ -113,21 +116,21 @@ def test_pages_that_changed_places_never_make_a_wronganswer(tmp_path: Path, righ
         one, other = chance.sample(range(1, len(pages)), 2)
         damaged[one], damaged[other] = damaged[other], damaged[one]
         _put(tmp_path, b"".join(damaged))
-        assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+        assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.99])
 def test_a_cut_file_never_makes_a_wronganswer(tmp_path: Path, right: dict[str, Answer], part: float) -> None:
     whole = _filled(tmp_path)
     _put(tmp_path, whole[: int(part * len(whole))])
-    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+    assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 @pytest.mark.parametrize("content", [b"", b"a text, not a database\n" * 500])
 def test_another_file_in_its_place_is_begun_anew(tmp_path: Path, right: dict[str, Answer], content: bytes) -> None:
     file_in(tmp_path).write_bytes(content)
     for _ in range(2):
-        assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+        assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 @pytest.mark.parametrize("version", [1, 99])
@@ -137,13 +140,13 @@ def test_another_version_is_begun_anew(tmp_path: Path, right: dict[str, Answer],
     with store.cache.writing() as write:
         write.execute(f"PRAGMA user_version = {version}")
     store.close()
-    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+    assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 def test_a_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
     file_in(tmp_path).mkdir()
     with pytest.raises(WorkspaceError, match="cannot be used"):
-        asked(TextBlobs(TEXTS), tmp_path, answer)
+        query_graph(TextBlobs(TEXTS), tmp_path, answer)
 
 
 @pytest.mark.parametrize("table", ["segments", "blobs", "postings", "edges", "trees"])
@@ -153,12 +156,12 @@ def test_rows_that_are_gone_are_made_again(tmp_path: Path, right: dict[str, Answ
     with store.cache.writing() as write:
         write.execute(f"DELETE FROM {table}")
     store.close()
-    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+    assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 def test_a_row_of_another_kind_is_damage(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    made = manifest(TextBlobs(TEXTS), store)
+    made = load_manifest(TextBlobs(TEXTS), store)
     with store.cache.writing() as write:
         write.execute("UPDATE blobs SET number = number + 1")
     with pytest.raises(Damaged):
@@ -169,11 +172,11 @@ def test_a_row_of_another_kind_is_damage(tmp_path: Path) -> None:
 BUILDS = """
 import hashlib, sys
 from pathlib import Path
-from aci.graph.blobs import TextBlobs
-from aci.graph.graph import asked
-from tests.aci.graph.answering import OTHER, TEXTS, answer
+from aci.repository.file_blobs import TextBlobs
+from aci.graph.code_graph import query_graph
+from tests.aci.graph.graph_answers import OTHER, TEXTS, answer
 texts = {"texts": TEXTS, "other": OTHER}[sys.argv[2]]
-print(hashlib.sha256(repr(asked(TextBlobs(texts), Path(sys.argv[1]), answer)).encode()).hexdigest())
+print(hashlib.sha256(repr(query_graph(TextBlobs(texts), Path(sys.argv[1]), answer)).encode()).hexdigest())
 """
 
 
@@ -217,20 +220,20 @@ def test_a_build_that_was_killed_does_not_harm_the_next(tmp_path: Path, right: d
     time.sleep(after)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert asked(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
+    assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
 def test_a_graph_answers_on_while_another_process_begins_the_file_anew(tmp_path: Path) -> None:
-    def question(graph: Graph) -> list[Place]:
+    def question(graph: Graph) -> list[Location]:
         found = graph.defining("f3")
         other = Store(tmp_path)
-        other.cache._begin_anew()
+        other.cache._start_over()
         other.close()
         assert graph.holding(["f4"]).keys() == {"f4"}
         return found
 
-    assert asked(TextBlobs(TEXTS), tmp_path, question) == [Place("pkg/m3.py", 0)]
-    assert asked(TextBlobs(TEXTS), tmp_path, lambda graph: graph.defining("f3")) == [Place("pkg/m3.py", 0)]
+    assert query_graph(TextBlobs(TEXTS), tmp_path, question) == [Location("pkg/m3.py", 0)]
+    assert query_graph(TextBlobs(TEXTS), tmp_path, lambda graph: graph.defining("f3")) == [Location("pkg/m3.py", 0)]
 
 
 # Room
@@ -239,7 +242,7 @@ def test_a_graph_answers_on_while_another_process_begins_the_file_anew(tmp_path:
 def _commits(store: Store, count: int) -> list[TextBlobs]:
     trees = [TextBlobs(TEXTS | {"pkg/m3.py": f"def f3():\n    return {n}\n" + "x = 1\n" * n}) for n in range(count)]
     for number, tree in enumerate(trees):
-        manifest(tree, store)
+        load_manifest(tree, store)
         with store.cache.writing() as write:
             write.execute("UPDATE trees SET used = ? WHERE key = ?", (number, tree.key))
     return trees
@@ -248,19 +251,19 @@ def _commits(store: Store, count: int) -> list[TextBlobs]:
 def test_room_is_made_by_dropping_the_trees_used_longest_ago_and_what_only_they_need(tmp_path: Path) -> None:
     store = Store(tmp_path)
     trees = _commits(store, 12)
-    make_room(store.cache, store.cache.size() - 1)
+    drop_old_trees(store.cache, store.cache.size() - 1)
     assert [store.manifest(tree.key) is not None for tree in trees] == [False] * 6 + [True] * 6
     tables = {name: store.cache.read(f"SELECT count(*) FROM {name}")[0][0] for name in ("segments", "edges", "blobs")}
     assert tables == {"segments": 7, "edges": 7, "blobs": len(TEXTS) + 6}
     for tree in trees:
-        assert answer(Graph(manifest(tree, store), store)) == asked(tree, None, answer)
+        assert answer(Graph(load_manifest(tree, store), store)) == query_graph(tree, None, answer)
     store.close()
 
 
 def test_the_last_tree_stays_however_little_room_there_is(tmp_path: Path) -> None:
     store = Store(tmp_path)
     trees = _commits(store, 5)
-    make_room(store.cache, 0)
+    drop_old_trees(store.cache, 0)
     assert [store.manifest(tree.key) is not None for tree in trees] == [False] * 4 + [True]
     store.close()
 
@@ -268,27 +271,27 @@ def test_the_last_tree_stays_however_little_room_there_is(tmp_path: Path) -> Non
 def test_room_is_made_when_a_tree_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
     _commits(store, 6)
-    monkeypatch.setattr("aci.graph.store.LARGEST", store.cache.size())
-    manifest(TextBlobs(OTHER), store)
+    monkeypatch.setattr("aci.graph.graph_store.LARGEST", store.cache.size())
+    load_manifest(TextBlobs(OTHER), store)
     assert store.cache.read("SELECT count(*) FROM trees")[0][0] < 5
     store.close()
 
 
 def test_a_graph_whose_tree_is_dropped_meanwhile_is_made_again(tmp_path: Path) -> None:
-    asked(TextBlobs(OTHER), tmp_path, lambda graph: None)
+    query_graph(TextBlobs(OTHER), tmp_path, lambda graph: None)
     times = 0
 
-    def question(graph: Graph) -> list[Place]:
+    def question(graph: Graph) -> list[Location]:
         nonlocal times
         times += 1
         if times == 1:
             other = Store(tmp_path)
-            asked(TextBlobs({"a.py": "x = 1\n"}), tmp_path, lambda graph: None)
-            make_room(other.cache, 0)
+            query_graph(TextBlobs({"a.py": "x = 1\n"}), tmp_path, lambda graph: None)
+            drop_old_trees(other.cache, 0)
             other.close()
         return graph.defining("f3")
 
-    assert asked(TextBlobs(TEXTS), tmp_path, question) == [Place("pkg/m3.py", 0)]
+    assert query_graph(TextBlobs(TEXTS), tmp_path, question) == [Location("pkg/m3.py", 0)]
     assert times == 2
     assert [file.name for file in tmp_path.glob("*.sqlite")] == [file_in(tmp_path).name]
 
@@ -296,10 +299,10 @@ def test_a_graph_whose_tree_is_dropped_meanwhile_is_made_again(tmp_path: Path) -
 def test_a_tree_whose_parts_are_dropped_while_it_is_made_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked(TextBlobs(TEXTS), tmp_path, answer)
+    query_graph(TextBlobs(TEXTS), tmp_path, answer)
     for number in range(3):
-        asked(TextBlobs({"z.py": f"def z{number}(): pass\n"}), tmp_path, answer)
-    resolved = build._edges
+        query_graph(TextBlobs({"z.py": f"def z{number}(): pass\n"}), tmp_path, answer)
+    resolved = graph_build._edges
     dropped: list[bool] = []
 
     def drops_first(*of: Any) -> dict[str, int]:
@@ -309,12 +312,12 @@ def test_a_tree_whose_parts_are_dropped_while_it_is_made_is_made_again(
             other = Store(tmp_path)
             with other.cache.writing() as write:
                 write.execute("UPDATE trees SET used = id")
-            make_room(other.cache, 0)
+            drop_old_trees(other.cache, 0)
             other.close()
         return edges
 
-    monkeypatch.setattr(build, "_edges", drops_first)
-    assert asked(TextBlobs(OTHER), tmp_path, answer) == asked(TextBlobs(OTHER), None, answer)
+    monkeypatch.setattr(graph_build, "_edges", drops_first)
+    assert query_graph(TextBlobs(OTHER), tmp_path, answer) == query_graph(TextBlobs(OTHER), None, answer)
     assert dropped
     assert [file.name for file in tmp_path.glob("*.sqlite")] == [file_in(tmp_path).name]
     store = Store(tmp_path)
@@ -324,7 +327,7 @@ def test_a_tree_whose_parts_are_dropped_while_it_is_made_is_made_again(
 
 def test_blobs_that_were_dropped_meanwhile_are_not_taken_for_written_elsewhere() -> None:
     store = Store(None)
-    blobs = [Parsed("a:python", Outline()), Parsed("b:python", Outline())]
+    blobs = [ParsedBlob("a:python", Outline()), ParsedBlob("b:python", Outline())]
     builder = Builder()
     for _ in blobs:
         builder.add(b"", (), [])
@@ -340,7 +343,7 @@ def test_blobs_that_were_dropped_meanwhile_are_not_taken_for_written_elsewhere()
 def test_when_a_tree_was_used_is_noted_once_an_hour(tmp_path: Path) -> None:
     store = Store(tmp_path)
     tree = TextBlobs(TEXTS)
-    manifest(tree, store)
+    load_manifest(tree, store)
 
     def used() -> float:
         return float(store.cache.read("SELECT used FROM trees")[0][0])
@@ -349,7 +352,7 @@ def test_when_a_tree_was_used_is_noted_once_an_hour(tmp_path: Path) -> None:
     for before, noted in ((recent, False), (time.time() - 2 * HOUR, True)):
         with store.cache.writing() as write:
             write.execute("UPDATE trees SET used = ?", (before,))
-        manifest(tree, store)
+        load_manifest(tree, store)
         assert (used() > before) is noted
     store.close()
 
@@ -361,8 +364,10 @@ def test_however_room_is_made_every_tree_is_answered_rightly(changes: list[tuple
     texts = dict(TEXTS)
     for number, path in changes:
         texts = texts | {path: f"def f{number}():\n    pass\n"}
-        graph = Graph(manifest(TextBlobs(texts), store), store)
+        graph = Graph(load_manifest(TextBlobs(texts), store), store)
         assert [place.path for place in graph.defining(f"f{number}")].count(path) <= 1
-        make_room(store.cache, most)
-        assert answer(Graph(manifest(TextBlobs(texts), store), store)) == asked(TextBlobs(texts), None, answer)
+        drop_old_trees(store.cache, most)
+        assert answer(Graph(load_manifest(TextBlobs(texts), store), store)) == query_graph(
+            TextBlobs(texts), None, answer
+        )
     store.close()

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from aci.graph.resolve_values import Meanings
-from aci.graph.store import Store
-from tests.aci.graph.trees import FILES, opened, source, tree
+from aci.graph.graph_store import Store
+from aci.graph.value_inference import ValueInference
+from tests.aci.graph.random_trees import FILES, opened, source, tree
 from tests.sampling import sample
 
 Rows = list[tuple[object, ...]]
@@ -51,5 +51,5 @@ def test_names_that_no_star_has_are_left_out_without_changing_what_is_found(monk
         return found
 
     short = all_rows()
-    monkeypatch.setattr(Meanings, "_starred", lambda self, path: ())
+    monkeypatch.setattr(ValueInference, "_star_modules", lambda self, path: ())
     assert all_rows() == short

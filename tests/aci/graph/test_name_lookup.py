@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.graph.blobs import TextBlobs
-from aci.graph.graph import asked
-from aci.graph.naming import at_line, is_test_file, meant, whole_name
+from aci.graph.code_graph import query_graph
+from aci.graph.name_lookup import definition_at_line, dotted_name, is_test_file, look_up_name
+from aci.repository.file_blobs import TextBlobs
 
 FILES = {
     "shop/__init__.py": "",
@@ -21,10 +21,10 @@ FILES = {
 
 def answer(name: str) -> tuple[list[str], list[str]]:
     def told(graph):
-        said = meant(graph, name)
-        return tuple([f"{place.path}:{whole_name(graph, place)}" for place in some] for some in said)
+        said = look_up_name(graph, name)
+        return tuple([f"{place.path}:{dotted_name(graph, place)}" for place in some] for some in said)
 
-    return asked(TextBlobs(FILES), None, told)
+    return query_graph(TextBlobs(FILES), None, told)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,11 @@ def test_any_text_is_taken(name: str) -> None:
 
 def test_only_what_holds_tests_is_a_test() -> None:
     def told(graph):
-        return [is_test_file(graph, path) for path in graph.paths], at_line(graph, "shop/basket.py", 100).symbol
+        return [is_test_file(graph, path) for path in graph.paths], definition_at_line(
+            graph, "shop/basket.py", 100
+        ).symbol
 
-    assert asked(TextBlobs(FILES), None, told) == ([path.startswith("tests") for path in sorted(FILES)], -1)
+    assert query_graph(TextBlobs(FILES), None, told) == ([path.startswith("tests") for path in sorted(FILES)], -1)
 
 
 def test_a_name_of_any_length_is_read_in_no_time() -> None:

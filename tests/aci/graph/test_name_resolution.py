@@ -6,18 +6,19 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from aci.graph.name_resolution import ResolvedReferences, Resolver
 from aci.graph.outline import Outline
-from aci.graph.parse import by_file_name, load
-from aci.graph.resolve import Resolved, Resolver
+from aci.graph.parser import languages_by_file_name, load_language
 
 
 class Tree(Mapping[str, Outline]):
     """The outlines of texts, and which of them were asked for."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
-        languages = by_file_name()
+        languages = languages_by_file_name()
         self.outlines = {
-            path: load(languages[path[path.rfind(".") :]]).parse(text.encode()).outline for path, text in texts.items()
+            path: load_language(languages[path[path.rfind(".") :]]).parse(text.encode()).outline
+            for path, text in texts.items()
         }
         self.asked: set[str] = set()
 
@@ -31,7 +32,7 @@ class Tree(Mapping[str, Outline]):
     def __len__(self) -> int:
         return len(self.outlines)
 
-    def resolved(self, path: str) -> Resolved:
+    def resolved(self, path: str) -> ResolvedReferences:
         return Resolver(self).resolve(path)
 
     def edges(self, path: str, kind: str = "call") -> set[tuple[str, str]]:
@@ -281,7 +282,7 @@ def test_circles_come_to_an_end(case: str) -> None:
 @pytest.mark.slow
 def test_a_chain_of_ten_thousand_imports_or_bases_comes_to_an_end() -> None:
     count = 10_000
-    parse = load("python").parse
+    parse = load_language("python").parse
     texts = (f"from m{n + 1} import f, A\nclass B{n}(A): ...\nclass A(A): ...\nf()\nB{n}().x()\n" for n in range(count))
     outlines = {f"m{n}.py": parse(text.encode()).outline for n, text in enumerate(texts)}
     resolver = Resolver(outlines)

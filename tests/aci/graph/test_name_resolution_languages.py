@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from aci.graph.parse import by_file_name, load
-from aci.graph.resolve import Resolver
+from aci.graph.name_resolution import Resolver
+from aci.graph.parser import languages_by_file_name, load_language
 
 
 def calls(texts: dict[str, str], path: str) -> set[str]:
     """file:symbol of what the file calls."""
-    languages = by_file_name()
-    outlines = {one: load(languages[one[one.rfind(".") :]]).parse(text.encode()).outline for one, text in texts.items()}
+    languages = languages_by_file_name()
+    outlines = {
+        one: load_language(languages[one[one.rfind(".") :]]).parse(text.encode()).outline for one, text in texts.items()
+    }
     found = Resolver(outlines).resolve(path)
     assert found.reached <= outlines.keys()
     assert {edge.path for edge in found.edges} <= found.reached

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.graph.outline import Binding, Import, Outline, Reference, Symbol, decode, encode
+from aci.graph.outline import Binding, Import, Outline, Reference, Symbol, decode_outline, encode_outline
 
 TEXT = st.text(max_size=20)
 NUMBER = st.integers(-1, 2**31)
@@ -23,7 +23,7 @@ OUTLINES = st.builds(
 
 @given(OUTLINES)
 def test_an_outline_survives_storage(outline: Outline) -> None:
-    assert decode(encode(outline)) == outline
+    assert decode_outline(encode_outline(outline)) == outline
 
 
 def test_a_symbol_has_a_bare_name() -> None:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aci.graph.outline import Outline, Symbol
-from aci.graph.parse import by_file_name, changes, load
+from aci.graph.parser import languages_by_file_name, load_language, symbol_boundaries
 
-LANGUAGES = sorted(set(by_file_name().values()))
+LANGUAGES = sorted(set(languages_by_file_name().values()))
 SCRAPS = [
     *(
         "def f(a: A) -> B:\n",
@@ -60,7 +60,7 @@ SCRAPS = [
 
 
 def outline(code: str, language: str = "python") -> Outline:
-    return load(language).parse(textwrap.dedent(code).encode()).outline
+    return load_language(language).parse(textwrap.dedent(code).encode()).outline
 
 
 def references(found: Outline, kind: str) -> list[str]:
@@ -84,12 +84,12 @@ def expected(code: str) -> set[tuple[str, str, int, int | None]]:
     return found
 
 
-OURS = sorted(Path(__file__).parents[3].glob("aci/*.py"))
+OURS = sorted(Path(__file__).parents[3].glob("aci/*/*.py"))
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_symbols_are_those_of_the_syntax_tree(path: Path) -> None:
-    symbols = load("python").parse(path.read_bytes()).outline.symbols
+    symbols = load_language("python").parse(path.read_bytes()).outline.symbols
     assert {(one.name, one.kind, one.line, one.end) for one in symbols} == expected(path.read_text())
 
 
@@ -207,14 +207,14 @@ def test_python_2_and_broken_code_are_read_as_far_as_possible() -> None:
 
 @pytest.mark.parametrize("code", ["", "\n\n", "# only\n# comments", "\ufeffx = 1", "'''text'''"])
 def test_files_without_definitions(code: str) -> None:
-    found = load("python").parse(code.encode())
+    found = load_language("python").parse(code.encode())
     assert not found.outline.symbols
     assert not found.outline.broken
 
 
 def test_comments_and_docstrings_are_prose() -> None:
     code = b'"""Module."""\n# c\ndef f():\n    """Doc."""\n    return "text"\n'
-    prose = [code[start:stop] for start, stop in load("python").parse(code).prose]
+    prose = [code[start:stop] for start, stop in load_language("python").parse(code).prose]
     assert prose == [b'"""Module."""', b"# c", b'"""Doc."""']
 
 
@@ -235,7 +235,7 @@ def test_comments_and_docstrings_are_prose() -> None:
     ],
 )
 def test_no_depth_or_width_is_too_much(language: str, code: bytes) -> None:
-    found = load(language).parse(code).outline
+    found = load_language(language).parse(code).outline
     assert all(len(one.name) < 1_000 for one in found.symbols)
 
 
@@ -245,7 +245,7 @@ def test_no_depth_or_width_is_too_much(language: str, code: bytes) -> None:
 )
 def test_whatever_the_bytes_the_outline_holds_together(language: str, code: bytes | str) -> None:
     data = code.encode() if isinstance(code, str) else code
-    found, prose = load(language).parse(data)
+    found, prose = load_language(language).parse(data)
     lines = data.count(b"\n") + 1
     for index, one in enumerate(found.symbols):
         assert 1 <= one.line <= one.header <= max(one.end, one.header) <= lines
@@ -261,7 +261,7 @@ def test_whatever_the_bytes_the_outline_holds_together(language: str, code: byte
         assert 1 <= reference.line <= lines
         assert -1 <= reference.symbol < len(found.symbols)
     assert prose == sorted(prose)
-    positions, owners = changes(found.symbols)
+    positions, owners = symbol_boundaries(found.symbols)
     assert positions == sorted(set(positions))
     assert len(positions) == len(owners)
 

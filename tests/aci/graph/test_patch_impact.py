@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.graph.blobs import TextBlobs
-from aci.graph.edits import Edit, broken_callers, edits_between, touched
-from aci.graph.graph import asked
+from aci.graph.code_graph import query_graph
+from aci.graph.patch_impact import Edit, broken_callers, changed_definitions, edits_between
+from aci.repository.file_blobs import TextBlobs
 
 SHOP = "def total(prices, tax):\n    return sum(prices)\n\n\ndef cheap():\n    return total([], 0)\n\n\nRATE = 3\n"
 TILL = "from shop import total\n\n\nclass Till:\n    def ring(self):\n        return total([1], 0)\n"
@@ -45,14 +45,17 @@ def test_the_innermost_definitions_are_touched() -> None:
         Edit("till.py", TILL, TILL.replace("[1]", "[2]")),
         Edit("gone.py", "x", "y"),
     ]
-    names = asked(TextBlobs(FILES), None, lambda graph: [
-        (place.path, symbol.name if (symbol := graph.symbol(place)) else "") for place in touched(graph, edits)
-    ])  # fmt: skip
+
+    def changed(graph):
+        found = changed_definitions(graph, edits)
+        return [(place.path, symbol.name if (symbol := graph.symbol(place)) else "") for place in found]
+
+    names = query_graph(TextBlobs(FILES), None, changed)
     assert names == [("shop.py", "total"), ("shop.py", ""), ("till.py", "Till.ring")]
 
 
 def broken(files: dict[str, str], *edits: Edit) -> list[tuple[str, str, list[tuple[str, int]]]]:
-    return asked(TextBlobs(files), None, lambda graph: [
+    return query_graph(TextBlobs(files), None, lambda graph: [
         (one.name, one.words, [(link.place.path, link.line) for link in one.callers])
         for one in broken_callers(graph, edits)
     ])  # fmt: skip
@@ -60,10 +63,10 @@ def broken(files: dict[str, str], *edits: Edit) -> list[tuple[str, str, list[tup
 
 def test_callers_that_the_patch_leaves_alone() -> None:
     changed = "import os\n" + SHOP.replace("prices, tax", "prices").replace("total([], 0)", "total([])")
-    assert broken(FILES, Edit("shop.py", SHOP, changed)) == [("total", "tax is gone", [("till.py", 6)])]
+    assert broken(FILES, Edit("shop.py", SHOP, changed)) == [("total", "tax was removed", [("till.py", 6)])]
     unmended = "import os\n" + SHOP.replace("prices, tax", "prices")
     found = broken(FILES, Edit("shop.py", SHOP, unmended))
-    assert found == [("total", "tax is gone", [("shop.py", 7), ("till.py", 6)])]
+    assert found == [("total", "tax was removed", [("shop.py", 7), ("till.py", 6)])]
     followed = [Edit("shop.py", SHOP, changed), Edit("till.py", TILL, TILL.replace("([1], 0)", "([1])"))]
     assert broken(FILES, *followed) == []
 
@@ -72,7 +75,7 @@ def test_callers_of_a_constructor() -> None:
     crate = "class Crate:\n    def __init__(self, size):\n        self.size = size\n"
     files = {"crate.py": crate, "use.py": "from crate import Crate\n\n\ndef pack():\n    return Crate(3)\n"}
     found = broken(files, Edit("crate.py", crate, crate.replace("size)", "size, weight)", 1)))
-    assert found == [("Crate.__init__", "weight must be given", [("use.py", 5)])]
+    assert found == [("Crate.__init__", "weight is required", [("use.py", 5)])]
 
 
 def test_no_python_no_word() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.graph.modules_other import Modules
+from aci.graph.other_modules import ModuleResolver
 
 MAIN, TEST = "src/main/java/com/x", "src/test/java/com/x"
 PATHS = (
@@ -56,5 +56,5 @@ PATHS = (
     ],
 )
 def test_a_module_is_a_file_or_folder(importer: str, module: str, meant: str) -> None:
-    modules = Modules(PATHS)
+    modules = ModuleResolver(PATHS)
     assert [modules.find(module, importer) for _ in range(2)] == [meant, meant]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from aci.consequences import consequences
-from aci.graph.blobs import TextBlobs
-from aci.graph.edits import Edit
-from aci.graph.graph import Graph, asked
-from aci.graph.naming import meant, whole_name
-from aci.graph.reach import reaching, reaching_tests
-from aci.graph.surroundings import surroundings
-from aci.localize import Hit
+from aci.graph.code_graph import Graph, query_graph
+from aci.graph.name_lookup import dotted_name, look_up_name
+from aci.graph.patch_impact import Edit
+from aci.graph.reachability import find_callers, find_reaching_tests
+from aci.graph.symbol_context import find_context
+from aci.localization.change_impact import find_impact
+from aci.localization.place_ranking import RankedPlace
+from aci.repository.file_blobs import TextBlobs
 
 Answer = TypeVar("Answer")
 
@@ -38,14 +38,14 @@ FILES = {
 
 
 def ask(question: Callable[[Graph], Answer]) -> Answer:
-    return asked(TextBlobs(FILES), None, question)
+    return query_graph(TextBlobs(FILES), None, question)
 
 
 def test_callers_and_their_callers_nearest_first() -> None:
     def question(graph: Graph) -> dict[str, int]:
-        (place,) = meant(graph, "measure").places
-        found = sorted(reaching(graph, {place: 1.0}).items(), key=lambda item: -item[1].score)
-        return {whole_name(graph, place): reached.hops for place, reached in found if place.symbol >= 0}
+        (place,) = look_up_name(graph, "measure").places
+        found = sorted(find_callers(graph, {place: 1.0}).items(), key=lambda item: -item[1].score)
+        return {dotted_name(graph, place): reached.hops for place, reached in found if place.symbol >= 0}
 
     found = ask(question)
     assert next(iter(found)) == "measure"
@@ -57,15 +57,15 @@ def test_callers_and_their_callers_nearest_first() -> None:
 
 def test_test_files_that_get_there() -> None:
     def question(graph: Graph) -> list[str]:
-        return list(reaching_tests(graph, {meant(graph, "measure").places[0]: 1.0}))
+        return list(find_reaching_tests(graph, {look_up_name(graph, "measure").places[0]: 1.0}))
 
     assert ask(question) == ["tests/test_basket.py", "tests/test_till.py"]
 
 
 def test_around_a_method() -> None:
     def question(graph: Graph) -> dict[str, list[str]]:
-        (place,) = meant(graph, "Basket.weigh").places
-        related = surroundings(graph, place).related
+        (place,) = look_up_name(graph, "Basket.weigh").places
+        related = find_context(graph, place).related
         return {relation: [f"{one.name}:{one.at}" for one in found] for relation, found in related.items()}
 
     assert ask(question) == {
@@ -77,7 +77,7 @@ def test_around_a_method() -> None:
 
 def test_callers_of_callers() -> None:
     def question(graph: Graph) -> list[str]:
-        one = surroundings(graph, meant(graph, "measure").places[0], depth=3, wanted=["callers"])
+        one = find_context(graph, look_up_name(graph, "measure").places[0], depth=3, wanted=["callers"])
         (weigh,) = [caller for caller in one.related["callers"] if caller.name == "Basket.weigh"]
         return [other.name for other in weigh.related["callers"]]
 
@@ -86,9 +86,9 @@ def test_callers_of_callers() -> None:
 
 def likely(path: str, old: str, new: str, together: dict[str, float] | None = None) -> dict[str, tuple[str, ...]]:
     edit = Edit(path, FILES[path], FILES[path].replace(old, new))
-    places = ask(lambda graph: consequences(graph, [edit], together or {}, 20))
+    places = ask(lambda graph: find_impact(graph, [edit], together or {}, 20))
 
-    def name(hit: Hit) -> str:
+    def name(hit: RankedPlace) -> str:
         return f"{hit.path}:{hit.name}" if hit.name else hit.path
 
     assert [hit.score for hit in places.functions] == sorted((hit.score for hit in places.functions), reverse=True)
@@ -97,8 +97,8 @@ def likely(path: str, old: str, new: str, together: dict[str, float] | None = No
 
 def test_callers_of_what_changes_its_signature() -> None:
     found = likely("shop/basket.py", "measure(thing, unit):", "measure(thing, unit, scale):")
-    assert found["shop/till.py:ring"][0] == "calls measure in line 5: scale must be given"
-    assert found["shop/basket.py:Basket.weigh"][0] == "calls measure in line 3: scale must be given"
+    assert found["shop/till.py:ring"][0] == "calls measure in line 5: scale is required"
+    assert found["shop/basket.py:Basket.weigh"][0] == "calls measure in line 3: scale is required"
     assert "shop/till.py" in found
     assert "tests it" in found["tests/test_basket.py"]
     assert "shop/other.py" not in found

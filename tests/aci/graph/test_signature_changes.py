@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.graph.signatures import breaking_changes
+from aci.graph.signature_changes import breaking_changes
 
 
 def told(before: str, after: str) -> str:
@@ -18,17 +18,17 @@ def told(before: str, after: str) -> str:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("a, b", "a", "b is gone"),
-        ("a, *args", "a", "*args is gone"),
-        ("a, **kw", "a", "**kw is gone"),
+        ("a, b", "a", "b was removed"),
+        ("a, *args", "a", "*args was removed"),
+        ("a, **kw", "a", "**kw was removed"),
         ("a, b", "a, c", "b is now c"),
-        ("a, b", "b, a", "b, a stand in another order"),
-        ("a, b=1", "a, b", "b must be given"),
-        ("a", "a, *, k", "k must be given"),
-        ("a, b", "a, *, b", "b is by name only"),
-        ("a, b", "a, b, /", "a is by place only; b is by place only"),
-        ("a, b=1", "a, new=0, b=1", "new stands before others that were there"),
-        ("self, a", "self, b, a", "b stands before others that were there; b must be given"),
+        ("a, b", "b, a", "b, a are in a different order"),
+        ("a, b=1", "a, b", "b is required"),
+        ("a", "a, *, k", "k is required"),
+        ("a, b", "a, *, b", "b is keyword-only"),
+        ("a, b", "a, b, /", "a is positional-only; b is positional-only"),
+        ("a, b=1", "a, new=0, b=1", "new was inserted before existing parameters"),
+        ("self, a", "self, b, a", "b was inserted before existing parameters; b is required"),
     ],
 )
 def test_what_may_break(before: str, after: str, words: str) -> None:
@@ -55,13 +55,13 @@ def test_what_breaks_nobody(before: str, after: str) -> None:
 def test_methods_and_async() -> None:
     before = "class A:\n    def m(self, a): pass\n    def n(self): pass\n"
     after = "class A:\n    def m(self): pass\n    async def n(self): pass\n"
-    assert breaking_changes(before, after) == {"A.m": "a is gone", "A.n": "must be awaited"}
-    assert breaking_changes(after, before)["A.n"] == "is no longer awaited"
+    assert breaking_changes(before, after) == {"A.m": "a was removed", "A.n": "must be awaited"}
+    assert breaking_changes(after, before)["A.n"] == "must no longer be awaited"
 
 
 def test_what_is_gone_unless_its_name_is_still_there() -> None:
     before = "def f(): pass\ndef g(): pass\ndef h(): pass\n"
-    assert breaking_changes(before, "from other import f\ng = f\n") == {"h": "is gone"}
+    assert breaking_changes(before, "from other import f\ng = f\n") == {"h": "was removed"}
 
 
 def test_what_cannot_be_parsed_or_is_inside_a_function() -> None:

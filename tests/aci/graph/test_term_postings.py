@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aci.graph.blobs import TextBlobs
-from aci.graph.build import manifest
-from aci.graph.graph import Graph, asked
+from aci.graph.code_graph import Graph, query_graph
+from aci.graph.graph_build import load_manifest
+from aci.graph.graph_store import Store
 from aci.graph.outline import Symbol
-from aci.graph.parse import load
-from aci.graph.postings import CODE, DEFINES, NAME, PROSE, Bucket, Builder, Documents, bucket_of
-from aci.graph.store import Store
-from aci.words import WORD, split
+from aci.graph.parser import load_language
+from aci.graph.term_postings import CODE, DEFINES, NAME, PROSE, Bucket, Builder, Documents, bucket_of
+from aci.issue_text.search_terms import WORD, split_identifier
+from aci.repository.file_blobs import TextBlobs
 
 WORDS = st.sampled_from(
     ["load", "loadHTTPResponse", "_private", "the", "x", "Élan", "snake_case_name", "error", "Δδ", "save2", "json"]
@@ -49,7 +49,7 @@ def _counted(text: str) -> tuple[Counter[Key], dict[str, set[int]], Counter[tupl
     Byte by byte, from what the parser says alone.
     """
     data = text.encode()
-    outline, prose = load("python").parse(data)
+    outline, prose = load_language("python").parse(data)
     owner = [0] * len(data)
     field = [CODE] * len(data)
     for number, symbol in enumerate(outline.symbols, 1):
@@ -76,7 +76,7 @@ def _counted(text: str) -> tuple[Counter[Key], dict[str, set[int]], Counter[tupl
 def _count(found: Counter[Key], words: Counter[tuple[int, int]], text: str, document: int, field: int) -> None:
     for word in WORD.findall(text):
         words[document, field] += 1
-        for term in split(word):
+        for term in split_identifier(word):
             found[term, document, field] += 1
 
 
@@ -98,7 +98,7 @@ def test_each_term_is_counted_in_each_document_of_each_tree(trees: list[list[str
     every = sorted({text for tree in trees for text in tree})
     wanted = [{f"f{n}.py": data.draw(st.sampled_from(every)) for n in range(len(tree))} for tree in trees if every]
     store = Store(None)
-    graphs = [Graph(manifest(TextBlobs(texts), store), store) for texts in wanted]
+    graphs = [Graph(load_manifest(TextBlobs(texts), store), store) for texts in wanted]
     for texts, graph in zip(wanted, graphs, strict=True):
         counts = {path: _counted(text) for path, text in texts.items()}
         # Of equal files the first stands for all.
@@ -127,7 +127,7 @@ def test_each_term_is_counted_in_each_document_of_each_tree(trees: list[list[str
 
 
 def test_a_term_is_counted_to_255() -> None:
-    held = asked(TextBlobs({"a.py": "load = 1\n" * 300}), None, lambda graph: graph.holding(["load"])["load"])
+    held = query_graph(TextBlobs({"a.py": "load = 1\n" * 300}), None, lambda graph: graph.holding(["load"])["load"])
     assert held.code.tolist() == [255]
 
 
@@ -139,18 +139,18 @@ def test_equal_files_are_both_there_and_one_of_them_is_found() -> None:
         assert [place.path for place in graph.defining("load")] == ["a.py"]
         assert graph.outline("b.py").symbols[0].name == "load"
 
-    asked(TextBlobs(texts), None, question)
+    query_graph(TextBlobs(texts), None, question)
 
 
 def test_blobs_of_other_trees_are_not_seen(tmp_path: Path) -> None:
     both = {"a.py": "def mine(): pass\n", "b.py": "def theirs(): pass\n"}
-    asked(TextBlobs(both), tmp_path, lambda graph: None)
+    query_graph(TextBlobs(both), tmp_path, lambda graph: None)
 
     def question(graph: Graph) -> None:
         assert graph.holding(["theirs", "mine"]).keys() == {"mine"}
         assert graph.defining("theirs") == []
 
-    asked(TextBlobs({"c.py": both["a.py"]}), tmp_path, question)
+    query_graph(TextBlobs({"c.py": both["a.py"]}), tmp_path, question)
 
 
 def test_no_blobs_make_an_empty_segment() -> None:

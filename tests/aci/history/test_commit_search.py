@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.history import History
-from aci.history_index import file_in, opened
+from aci.history.commit_index import file_in, open_index
+from aci.history.commit_search import History
 from tests.conftest import MakeRepo, git
 
 Commit = Callable[..., str]
@@ -70,11 +70,11 @@ def test_named_by_the_beginning_of_an_id_or_by_a_number(repo: Path, tmp_path: Pa
     base = commit(repo, "Merge pull request #14 from someone/parcel-size\n\nSizes of parcels", {"a.py": "4\n"})
     later = commit(repo, "Fixes #12", {"a.py": "5\n"})
     with History.open(repo / ".git", base, tmp_path) as history:
-        assert [(past.commit, past.score) for past in history.named([], [12])] == [(closes, 1.0), (names, 0.5)]
-        assert [past.commit for past in history.named([], [13, 999])] == [names]
-        assert [past.subject for past in history.named([], [14])] == ["Sizes of parcels"]
-        assert [past.commit for past in history.named([closes[:7], names.upper()], [])] == sorted([closes, names])
-        assert history.named([later, later[:8], closes[:6], "not an id", "f" * 41], [1]) == []
+        assert [(past.commit, past.score) for past in history.find_named([], [12])] == [(closes, 1.0), (names, 0.5)]
+        assert [past.commit for past in history.find_named([], [13, 999])] == [names]
+        assert [past.subject for past in history.find_named([], [14])] == ["Sizes of parcels"]
+        assert [past.commit for past in history.find_named([closes[:7], names.upper()], [])] == sorted([closes, names])
+        assert history.find_named([later, later[:8], closes[:6], "not an id", "f" * 41], [1]) == []
 
 
 def test_touched_and_added_lines(repo: Path, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_files_that_change_together(repo: Path, tmp_path: Path) -> None:
 
 
 def told(history: History, present: set[str], words: Mapping[str, float] = WORDS) -> dict[str, float]:
-    return {path: round(one.score, 3) for path, one in history.told(words, present).items()}
+    return {path: round(one.score, 3) for path, one in history.search_files(words, present).items()}
 
 
 def test_messages_are_told_of_the_files_that_their_commits_changed(repo: Path, tmp_path: Path) -> None:
@@ -226,8 +226,13 @@ def test_messages_are_told_of_the_files_that_their_commits_changed(repo: Path, t
             assert found["a.py"] == 1.0  # of it alone
             assert found["b.py"] == found["c.py"] < 1.0
             assert found.keys() == {"a.py", "b.py", "c.py"}
-            assert history.told(WORDS, present)["a.py"].terms == ("parcel", "price")
-            assert history.told({}, present) == history.told({"unheard": 1.0}, present) == history.told(WORDS, ()) == {}
+            assert history.search_files(WORDS, present)["a.py"].terms == ("parcel", "price")
+            assert (
+                history.search_files({}, present)
+                == history.search_files({"unheard": 1.0}, present)
+                == history.search_files(WORDS, ())
+                == {}
+            )
 
 
 def test_many_messages_tell_more_and_long_ones_less(repo: Path) -> None:
@@ -290,11 +295,11 @@ def test_nothing_later_than_the_base_is_seen_even_by_a_cache_that_knows_it(repo:
             return [
                 len(history),
                 history.similar(WORDS),
-                history.named([side, future[:9]], [1]),
+                history.find_named([side, future[:9]], [1]),
                 history.touched([side, future, base]),
                 history.added([side, base]),
                 history.together(["a.py", "b.py"], {"a.py", "b.py"}),
-                history.told(WORDS, {"a.py", "b.py"}),
+                history.search_files(WORDS, {"a.py", "b.py"}),
             ]
 
     alone = answers(past, None)
@@ -317,11 +322,11 @@ def test_an_empty_repository_an_unknown_commit_and_no_repository(make_repo: Make
         for id in ("1" * 40, "HEAD", "--all", ""):
             with History.open(folder, id, tmp_path / "cache") as history:
                 assert len(history) == 0
-                assert history.similar(WORDS) == history.named(["1" * 7], [1]) == []
+                assert history.similar(WORDS) == history.find_named(["1" * 7], [1]) == []
                 assert history.touched([id]) == {}
                 assert history.added([id]) == {}
                 assert history.together(["a.py"], {"a.py"}) == {"a.py": {}}
-                assert history.told(WORDS, {"a.py"}) == {}
+                assert history.search_files(WORDS, {"a.py"}) == {}
 
 
 def test_one_commit(repo: Path, tmp_path: Path) -> None:
@@ -403,7 +408,7 @@ def test_a_known_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
 
     def answers(git_dir: Path) -> list[object]:
         with History.open(git_dir, base, tmp_path / "cache") as history:
-            return [subjects(history), history.named([], [1]), history.touched([base]), history.added([base])]
+            return [subjects(history), history.find_named([], [1]), history.touched([base]), history.added([base])]
 
     assert answers(repo / ".git") == answers(tmp_path / "nowhere")
 
@@ -447,10 +452,10 @@ def test_what_is_stored_in_parts_is_the_same(repo: Path, tmp_path: Path, monkeyp
 
     def answers(cache: Path) -> object:
         with History.open(repo / ".git", base, cache) as history:
-            return history.similar(WORDS), history.told(WORDS, {"0.py", "1.py"}), len(history)
+            return history.similar(WORDS), history.search_files(WORDS, {"0.py", "1.py"}), len(history)
 
     whole = answers(tmp_path / "whole")
-    monkeypatch.setattr("aci.history_index.AT_ONCE", 4)
+    monkeypatch.setattr("aci.history.commit_index.AT_ONCE", 4)
     assert answers(tmp_path / "parts") == whole
 
 
@@ -461,8 +466,8 @@ def test_a_cache_that_grew_too_large_is_begun_anew(repo: Path, tmp_path: Path, m
         with History.open(repo / ".git", one, tmp_path) as history:
             assert history.similar(WORDS)[0].commit == one
         assert sorted(file.name for file in tmp_path.glob("*.sqlite")) == [f"{file_in(tmp_path).stem}{turn}.sqlite"]
-        empty = opened(None)
-        monkeypatch.setattr("aci.history_index.LARGEST", empty.size())
+        empty = open_index(None)
+        monkeypatch.setattr("aci.history.commit_index.LARGEST", empty.size())
         empty.close()
 
 
@@ -472,7 +477,7 @@ def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -
         commit(repo, f"Price {n} (#{n})", {})
     bases = [git(repo, "rev-parse", f"HEAD~{n}") for n in (0, 0, 7, 15)]
     script = (
-        "import sys; from pathlib import Path; from aci.history import History\n"
+        "import sys; from pathlib import Path; from aci.history.commit_search import History\n"
         "history = History.open(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))\n"
         "print(len(history), len(history.similar({'price': 1.0}, 100)))\n"
         "history.close()"
@@ -487,7 +492,7 @@ def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -
         ["24", "23"],
         ["16", "15"],
     ]
-    cache = opened(tmp_path / "cache")
+    cache = open_index(tmp_path / "cache")
     families = cache.read("SELECT length(ids) / 20 FROM families")
     assert sum(commits for (commits,) in families) == 31
     cache.close()

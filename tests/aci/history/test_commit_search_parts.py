@@ -11,23 +11,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aci.history import History, Past
-from aci.history_git import Commits
-from aci.history_messages import CLOSING, LONGEST, NAMING, read
-from aci.history_paths import moved, together
+from aci.history.commit_search import History, PastCommit
+from aci.history.commit_terms import CLOSING, LONGEST, MENTIONING, parse_message
+from aci.history.file_renames import changed_together, find_present_paths
+from aci.history.git_log import GitLog
 from tests.conftest import git
-from trajectories.plumbing import GitFailed
+from trajectories.git_commands import GitFailed
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
 def test_any_bytes_are_a_message(raw: bytes) -> None:
-    message = read(raw)
+    message = parse_message(raw)
     assert "\n" not in message.subject
     assert all(count > 0 for count in message.counts.values())
 
 
 def test_the_subject_counts_more_and_trailers_and_urls_not_at_all() -> None:
-    message = read(
+    message = parse_message(
         b"Price of parcels\n\nThe parcel has a getPrice. https://shop.example/parcels\n\n"
         b"Signed-off-by: Somebody\nCo-authored-by: Another <a@b.example>\n"
         b"git-svn-id: http://code.example/svn/trunk@1 bcc190cf\n"
@@ -43,16 +43,16 @@ def test_the_subject_counts_more_and_trailers_and_urls_not_at_all() -> None:
     [
         ("Fixed #7 -- Price", {7: CLOSING}),
         ("Price (#7)", {7: CLOSING}),
-        ("Price\n\nCloses: gh-7, see #8", {7: CLOSING, 8: NAMING}),
+        ("Price\n\nCloses: gh-7, see #8", {7: CLOSING, 8: MENTIONING}),
         ("Price\n\nresolves issue #7", {7: CLOSING}),
-        ("Price\n\nhttps://github.com/a/b/issues/7 and a/b#8", {7: NAMING, 8: NAMING}),
+        ("Price\n\nhttps://github.com/a/b/issues/7 and a/b#8", {7: MENTIONING, 8: MENTIONING}),
         ("Merge pull request #7 from somebody/price\n\nPrice", {7: CLOSING}),
         ("Price of &#39; and item#3 and #", {}),
         ("Price #12345678901", {}),
     ],
 )
 def test_numbers(text: str, numbers: dict[int, int]) -> None:
-    assert read(text.encode()).numbers == numbers
+    assert parse_message(text.encode()).numbers == numbers
 
 
 @pytest.mark.parametrize(
@@ -64,17 +64,17 @@ def test_numbers(text: str, numbers: dict[int, int]) -> None:
     ],
 )
 def test_a_merge_is_called_after_what_it_merges(text: str, subject: str) -> None:
-    message = read(text.encode())
+    message = parse_message(text.encode())
     assert message.subject == subject
     assert "somebody" not in message.counts
 
 
 def test_the_branch_of_a_merge_has_its_words_counted() -> None:
-    assert read(b"Merge pull request #7 from somebody/fix-parcel-price\n\nTotals").counts["parcel"] == 1
+    assert parse_message(b"Merge pull request #7 from somebody/fix-parcel-price\n\nTotals").counts["parcel"] == 1
 
 
 def test_a_message_is_read_to_a_limit() -> None:
-    assert "parcel" not in read(b"x " * LONGEST + b"parcel").counts
+    assert "parcel" not in parse_message(b"x " * LONGEST + b"parcel").counts
 
 
 # Paths
@@ -95,13 +95,13 @@ def test_a_message_is_read_to_a_limit() -> None:
 )
 def test_where_a_file_lies_now(old: str, new: str | None) -> None:
     present = ["src/shop/price.py", "src/shop/only.py", "x/twice.py", "y/b/twice.py", "src/shop/__init__.py"]
-    assert moved([old], present).get(old) == new
+    assert find_present_paths([old], present).get(old) == new
 
 
 def test_a_commit_of_many_files_ties_none_together() -> None:
     many = [f"{n}.py" for n in range(31)]
-    assert together([many], ["0.py"], 5) == {"0.py": {}}
-    assert together([many[:3], many[:2], many[:1]], ["0.py"], 5) == {"0.py": {"1.py": 0.25, "2.py": 0.083333}}
+    assert changed_together([many], ["0.py"], 5) == {"0.py": {}}
+    assert changed_together([many[:3], many[:2], many[:1]], ["0.py"], 5) == {"0.py": {"1.py": 0.25, "2.py": 0.083333}}
 
 
 # The index
@@ -140,7 +140,7 @@ def ancestors(shape: Shape, n: int) -> set[int]:
     return {n}.union(*(ancestors(shape, parent) for parent in shape[n][1]))
 
 
-def asked(repo: Path, base: str, cache: Path | None) -> list[Past]:
+def asked(repo: Path, base: str, cache: Path | None) -> list[PastCommit]:
     with History.open(repo, base, cache) as history:
         return history.similar({"price": 2.0, "total": 1.0, "parcel": 0.5})
 
@@ -168,9 +168,9 @@ def test_messages_are_read_in_portions_and_a_huge_one_not_at_all(
 ) -> None:
     shape: Shape = [(1, set()), (2, {0}), (4, {1}), (3, {2})]
     ids = imported(shape, tmp_path, ("price", "total", "parcel" * 200))
-    monkeypatch.setattr("aci.history_git.HUGE", 1_000)
-    monkeypatch.setattr("aci.history_git.AT_ONCE", 200)
-    commits = Commits(tmp_path)
+    monkeypatch.setattr("aci.history.git_log.HUGE", 1_000)
+    monkeypatch.setattr("aci.history.git_log.AT_ONCE", 200)
+    commits = GitLog(tmp_path)
     portions = [portion for portion, _ in commits._portions(ids)]
     assert portions == [[ids[0]], [ids[1]], [ids[3]], [ids[2]]]
     assert {one.id: one.message for one in commits.read(ids)} == {
@@ -188,6 +188,6 @@ def test_what_takes_git_too_long_is_not_asked_again_by_halves(tmp_path: Path) ->
         asked.append(len(ids))
         raise GitFailed("diff-tree", 124, b"no answer within 600 s")
 
-    commits = Commits(tmp_path)
+    commits = GitLog(tmp_path)
     assert commits._each(["1" * 40] * 8, slow) == {}
     assert asked == [8]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.fix_kinds import KINDS, kinds_asked, kinds_of
+from aci.history.fix_kinds import KINDS, kinds_of_diff, kinds_of_issue
 
 
 @pytest.mark.parametrize(
@@ -21,16 +21,16 @@ from aci.fix_kinds import KINDS, kinds_asked, kinds_of
     ],
 )
 def test_a_diff_has_its_kind(diff: str, kind: str) -> None:
-    assert kind in kinds_of(f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n{diff}\n")
+    assert kind in kinds_of_diff(f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n{diff}\n")
 
 
 @pytest.mark.parametrize("diff", ["", "-gone\n", "--- a/x.py\n+++ b/x.py\n", " if x is None:\n+word\n"])
 def test_what_stays_as_it_was_is_no_kind(diff: str) -> None:
-    assert kinds_of(diff) == ()
+    assert kinds_of_diff(diff) == ()
 
 
 def test_an_issue_speaks_for_kinds() -> None:
-    assert "a missing value is handled" in kinds_asked("TypeError: 'NoneType' object is not subscriptable")
-    assert "a bound is moved" in kinds_asked("The last day is left out")
-    assert kinds_asked("Hello") == ()
+    assert "a missing value is handled" in kinds_of_issue("TypeError: 'NoneType' object is not subscriptable")
+    assert "a bound is moved" in kinds_of_issue("The last day is left out")
+    assert kinds_of_issue("Hello") == ()
     assert len({kind.name for kind in KINDS}) == len(KINDS)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from aci.identity import Identity, identity, normal
-from aci.repository import Repository
+from aci.history.repository_identity import Identity, find_identity, normalise_url
+from aci.repository.user_repository import Repository
 from tests.conftest import committed, git
 
 
 def of(folder: Path) -> Identity | None:
     source = Repository.open(folder)
-    return identity(source, source.commit())
+    return find_identity(source, source.commit())
 
 
 def cloned(folder: Path, to: Path, *flags: str) -> Path:
@@ -40,7 +40,7 @@ def cloned(folder: Path, to: Path, *flags: str) -> Path:
     ],
 )
 def test_all_ways_to_write_an_address(url: str) -> None:
-    assert normal(url) == "github.com/owner/name"
+    assert normalise_url(url) == "github.com/owner/name"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_all_ways_to_write_an_address(url: str) -> None:
     ],
 )
 def test_no_more_of_an_address_is_left_out_than_the_user(url: str, origin: str) -> None:
-    assert normal(url) == origin
+    assert normalise_url(url) == origin
 
 
 def test_a_clone_of_a_clone_is_the_same_wherever_it_lies(make_repo: Callable[..., Path], tmp_path: Path) -> None:

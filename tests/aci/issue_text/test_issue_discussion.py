@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aci.discussion import MOST_READ, chosen, points_at_code, with_discussion
-from aci.mentions import mentions
+from aci.issue_text.issue_discussion import MOST_READ, append_discussion, points_at_code, select_comments
+from aci.issue_text.issue_mentions import find_mentions
 from trajectories.records import Comment, Issue
 
 
@@ -33,29 +33,29 @@ def said(*texts: str) -> tuple[Comment, ...]:
 def test_first_what_points_at_code_then_the_ends() -> None:
     talk = said("first", "in calc.py", "second", "last")
     for room, kept in ((3, ()), (4, (3,)), (10, (1,)), (15, (0, 1)), (19, (0, 1, 3)), (25, (0, 1, 2, 3))):
-        assert chosen(talk, room) == tuple(talk[at] for at in kept)
+        assert select_comments(talk, room) == tuple(talk[at] for at in kept)
 
 
 def test_what_programs_say_comes_last() -> None:
     bot = Comment("codecov[bot]", "```\n99 % of calc.py\n```")
     talk = (bot, *said("one", "two"))
-    assert chosen(talk, 10) == talk[1:]
-    assert with_discussion(Issue("T", "B", comments=(bot,))) == Issue("T", "B", comments=(bot,))
+    assert select_comments(talk, 10) == talk[1:]
+    assert append_discussion(Issue("T", "B", comments=(bot,))) == Issue("T", "B", comments=(bot,))
 
 
 def test_a_comment_counts_no_more_than_is_shown_of_it() -> None:
     talk = said("in calc.py " * 1000, "one")
-    assert chosen(talk, 20, longest=10) == talk
+    assert select_comments(talk, 20, longest=10) == talk
 
 
 def test_paths_and_tracebacks_of_comments_are_found() -> None:
     talk = said("Me too!", 'Traceback (most recent call last):\n  File "pkg/calc.py", line 3, in add\nTypeError: no')
-    found = mentions(Issue("It adds wrongly", "On 2 + 2.", comments=talk))
+    found = find_mentions(Issue("It adds wrongly", "On 2 + 2.", comments=talk))
     assert [(frame.path, frame.line) for frame in found.frames] == [("pkg/calc.py", 3)]
     assert "too" not in found.prose
-    assert mentions(Issue("It adds wrongly", "On 2 + 2.")).frames == ()
+    assert find_mentions(Issue("It adds wrongly", "On 2 + 2.")).frames == ()
 
 
 def test_a_flood_is_not_read() -> None:
-    issue = with_discussion(Issue("T", "B", comments=said(*["in calc.py " * 500] * 50)))
+    issue = append_discussion(Issue("T", "B", comments=said(*["in calc.py " * 500] * 50)))
     assert len(issue.body) < MOST_READ + 100

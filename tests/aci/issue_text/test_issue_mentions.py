@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.localization.sections import sections
-from aci.localization.traces import Frame, frames
-from aci.mentions import BLOCK, INSIDE, PROSE, TITLE, Link, mentions
+from aci.issue_text.issue_mentions import BLOCK, INLINE, PROSE, TITLE, Link, find_mentions
+from aci.issue_text.issue_sections import split_sections
+from aci.issue_text.tracebacks import Frame, find_frames
 from trajectories.records import Issue
 
 BODY = """\
@@ -32,7 +32,7 @@ numpy: 1.2.3
 
 
 def test_lines_are_sorted_by_kind() -> None:
-    parts = sections(BODY)
+    parts = split_sections(BODY)
     assert "It fails since" in parts.prose
     assert "shop = Shop(3)" in parts.code
     assert "raise DoorError" in parts.trace
@@ -56,37 +56,37 @@ def test_lines_are_sorted_by_kind() -> None:
     ],
 )
 def test_frames_of_all_forms(text: str, frame: Frame) -> None:
-    found, rest = frames(text)
+    found, rest = find_frames(text)
     assert found == (frame,)
     assert frame.path not in rest
 
 
 def test_frames_keep_the_order_of_the_text() -> None:
-    found, _ = frames('a.py:1: in f\n  File "b.py", line 2, in g\nc.py:3: ValueError\n')
+    found, _ = find_frames('a.py:1: in f\n  File "b.py", line 2, in g\nc.py:3: ValueError\n')
     assert [frame.path for frame in found] == ["a.py", "b.py", "c.py"]
 
 
 def test_what_an_issue_names() -> None:
-    said = mentions(Issue("Shop::open fails", BODY))
+    said = find_mentions(Issue("Shop::open fails", BODY))
     assert said.links == (Link("pkg/mod.py", 10, 20),)
     assert said.shas == ("0123abc",)
     assert said.numbers == (123,)
     assert {"Shop.open", "shop.close"} <= set(said.dotted)
-    assert said.names["Shop"] == {TITLE, PROSE, INSIDE, BLOCK}
+    assert said.names["Shop"] == {TITLE, PROSE, INLINE, BLOCK}
     assert "the door is stuck in its frame" in said.messages
     assert said.title["shop"] == 1
 
 
 def test_an_address_has_no_commit_id_of_its_own() -> None:
-    said = mentions(Issue("It", "https://github.com/a/b/blob/0a1b2c3d4e/pkg/mod.py says so"))
+    said = find_mentions(Issue("It", "https://github.com/a/b/blob/0a1b2c3d4e/pkg/mod.py says so"))
     assert said.shas == ()
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_any_text_can_be_read(title: str, body: str) -> None:
-    said = mentions(Issue(title, body))
+    said = find_mentions(Issue(title, body))
     assert all(count > 0 for count in said.title.values())
-    parts = sections(body)
+    parts = split_sections(body)
     assert len(parts.prose) + len(parts.code) + len(parts.trace) + len(parts.output) <= len(body)
 
 
@@ -101,7 +101,7 @@ def test_any_text_can_be_read(title: str, body: str) -> None:
     ],
 )
 def test_a_number_of_any_length(body: str) -> None:
-    said = mentions(Issue("It fails", body))
+    said = find_mentions(Issue("It fails", body))
     assert all(frame.line < 10**7 for frame in said.frames)
     assert all(link.last < 10**7 for link in said.links)
 
@@ -130,10 +130,10 @@ def test_a_number_of_any_length(body: str) -> None:
     ids=lambda body: f"{body[:14]!r}",
 )
 def test_no_text_takes_long(body: str) -> None:
-    mentions(Issue("It hangs", body))
+    find_mentions(Issue("It hangs", body))
 
 
 def test_comments_of_a_template_are_not_read() -> None:
-    said = mentions(Issue("It", "<!-- see old_name --> new_name <!-- other_name"))
+    said = find_mentions(Issue("It", "<!-- see old_name --> new_name <!-- other_name"))
     assert "old_name" not in said.names
     assert {"new_name", "other_name"} <= set(said.names)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.issue_run import MOST, Called, snippets, trace
+from aci.issue_text.issue_snippets import MOST, CalledFunction, find_snippets, trace_snippets
 from tests.conftest import MakeRepo, OpenWorkspace
 
 FILES = {
@@ -44,12 +44,12 @@ IndexError: list index out of range
 @pytest.mark.slow
 def test_what_the_example_calls_and_where_it_raises(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     workspace = open_ws(kind, make_repo(FILES))
-    found = trace(workspace, ISSUE)
+    found = trace_snippets(workspace, ISSUE)
     assert found is not None
     assert set(found.functions) == {
-        Called("shop/cart.py", 2, "__init__", 1),
-        Called("shop/cart.py", 5, "first", 1),
-        Called("shop/cart.py", 10, "total", 1),
+        CalledFunction("shop/cart.py", 2, "__init__", 1),
+        CalledFunction("shop/cart.py", 5, "first", 1),
+        CalledFunction("shop/cart.py", 10, "total", 1),
     }
     assert [(path, name) for path, _, name in found.raised] == [("shop/cart.py", "total"), ("shop/cart.py", "first")]
     assert found.error == "IndexError: list index out of range"
@@ -58,7 +58,7 @@ def test_what_the_example_calls_and_where_it_raises(kind: str, make_repo: MakeRe
 @pytest.mark.slow
 def test_a_test_that_the_issue_shows_is_called(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     text = "```py\nimport shop.cart\ndef test_it():\n    shop.cart.price(None)\n```"
-    found = trace(open_ws("local", make_repo(FILES)), text)
+    found = trace_snippets(open_ws("local", make_repo(FILES)), text)
     assert found is not None
     assert [one.name for one in found.functions] == ["price"]
     assert "NoneType" in found.error
@@ -76,7 +76,7 @@ def test_a_test_that_the_issue_shows_is_called(make_repo: MakeRepo, open_ws: Ope
 )
 def test_code_that_ends_or_never_ends(code: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     workspace = open_ws("local", make_repo(FILES))
-    found = trace(workspace, f"```\n{code}\n```", seconds=1)
+    found = trace_snippets(workspace, f"```\n{code}\n```", seconds=1)
     assert found is None or found.functions == ()
     assert workspace.run("echo alive").text == "alive\n"
 
@@ -94,7 +94,7 @@ def test_what_is_known_stays_where_a_later_example_never_ends(
     last: str, make_repo: MakeRepo, open_ws: OpenWorkspace
 ) -> None:
     text = f"{ISSUE}\n```\nfrom shop.cart import price\ntry:\n    price(None)\nexcept Exception: pass\n{last}\n```"
-    found = trace(open_ws("local", make_repo(FILES)), text, seconds=1)
+    found = trace_snippets(open_ws("local", make_repo(FILES)), text, seconds=1)
     assert found is not None
     assert {one.name for one in found.functions} >= {"__init__", "first", "total"}
     assert found.error == "IndexError: list index out of range"
@@ -104,33 +104,35 @@ def test_what_is_known_stays_where_a_later_example_never_ends(
 def test_calls_before_the_time_was_up_count(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     called = "import shop.cart\ntry: shop.cart.price(None)\nexcept AttributeError: pass"
     text = f"```\n{called}\nwhile True: pass\n```\n```\nx()\n```"
-    found = trace(open_ws("local", make_repo(FILES)), text, seconds=1)
+    found = trace_snippets(open_ws("local", make_repo(FILES)), text, seconds=1)
     assert found is not None
     assert [one.name for one in found.functions] == ["price"]
     assert found.error == "TimeoutError: The example took longer than 1 seconds."
 
 
 def test_no_code_is_no_trace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    assert trace(open_ws("local", make_repo(FILES)), "It does not work.\n```\nIndexError: oops\n```") is None
+    assert trace_snippets(open_ws("local", make_repo(FILES)), "It does not work.\n```\nIndexError: oops\n```") is None
 
 
 def test_sessions_are_read_as_typed() -> None:
-    assert snippets("Do this:\n\n    >>> import a\n    >>> if a:\n    ...     a.b()\n    3\n") == (
+    assert find_snippets("Do this:\n\n    >>> import a\n    >>> if a:\n    ...     a.b()\n    3\n") == (
         "import a\nif a:\n    a.b()\n",
     )
-    assert snippets("```\nIn [1]: import a\n\nIn [2]: for x in a():\n   ...:     f(x)\nOut[2]: 4\n```") == (
+    assert find_snippets("```\nIn [1]: import a\n\nIn [2]: for x in a():\n   ...:     f(x)\nOut[2]: 4\n```") == (
         "import a\nfor x in a():\n    f(x)\n",
     )
 
 
 def test_code_that_nothing_marks_begins_at_an_import() -> None:
     text = "This fails for me:\n\n  from a import b\n\n  b.c(\n      1)\nwith an error, see below.\n"
-    assert snippets(text) == ("from a import b\n\nb.c(\n    1)\n",)
-    assert snippets("import is slow (I think).\nimport this is not code either") == ()
+    assert find_snippets(text) == ("from a import b\n\nb.c(\n    1)\n",)
+    assert find_snippets("import is slow (I think).\nimport this is not code either") == ()
 
 
 def test_other_languages_and_output_are_left_out() -> None:
-    assert snippets("```js\nfoo()\n```\n```\n{'a': 1}\n```\n```python\nfoo(\n```\n```py\nfoo()\n```") == ("foo()\n",)
+    assert find_snippets("```js\nfoo()\n```\n```\n{'a': 1}\n```\n```python\nfoo(\n```\n```py\nfoo()\n```") == (
+        "foo()\n",
+    )
 
 
 @pytest.mark.timeout(20)
@@ -148,10 +150,10 @@ def test_other_languages_and_output_are_left_out() -> None:
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
-    assert len(snippets(text)) <= MOST
+    assert len(find_snippets(text)) <= MOST
 
 
 @given(st.text(alphabet=st.sampled_from("`>.In [1]:\n\tab()='\"\\\x00é"), max_size=200))
 def test_snippets_of_anything(text: str) -> None:
-    for code in snippets(text):
+    for code in find_snippets(text):
         compile(code, "issue", "exec")

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from aci.localization.text import MOST_TERMS, Documents, Shape
+from aci.localization.bm25 import MOST_TERMS, Documents, FieldWeights
 
-SHAPE = Shape(prose=0.5, name=2.0, class_name=2.0, path=2.0, k1=1.2, b=0.3)
+SHAPE = FieldWeights(prose=0.5, name=2.0, class_name=2.0, path=2.0, k1=1.2, b=0.3)
 THERE = [True, True, False, True]
 LENGTHS = [10.0, 4.0, 99.0, 1.0]
 COUNTS = {"price": [1.5, 0.0, 0.0, 3.0], "total": [2.0, 1.0, 0.0, 0.0], "parcel": [0.0, 0.5, 0.0, 0.0]}

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from aci.graph.blobs import GitBlobs
-from aci.history import History
-from aci.localization.routes import HOPS, LEAST_FIT, MOST_CHANGED, PER_HOP, Routes
-from aci.locating import Before, Retrieved, retrieved
-from tests.aci.test_history import commit
+from aci.history.commit_search import History
+from aci.localization.issue_links import HOPS, LEAST_FIT, MOST_CHANGED, PER_HOP, Routes
+from aci.localization.issue_localization import HistoryBase, HistoryResult, retrieve_history
+from aci.repository.file_blobs import GitBlobs
+from tests.aci.history.test_commit_search import commit
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
 
@@ -41,8 +41,8 @@ def repo(make_repo: MakeRepo) -> Path:
     return make_repo(FILES)
 
 
-def look(repo: Path, base: str, issue: Issue = ISSUE) -> Retrieved:
-    return retrieved(GitBlobs.at(repo / ".git", base), issue, Before(repo / ".git", base))
+def look(repo: Path, base: str, issue: Issue = ISSUE) -> HistoryResult:
+    return retrieve_history(GitBlobs.at(repo / ".git", base), issue, HistoryBase(repo / ".git", base))
 
 
 def names(found: Routes) -> list[str]:
@@ -58,7 +58,7 @@ def test_a_commit_leads_to_what_it_changed_and_on_to_who_uses_that(repo: Path) -
     first, second = found.routes.functions[:2]
     assert (first.path, first.name, first.line) == ("shop/till.py", "close", 1)
     assert first.words == (
-        f"the issue is like {fix[:7]} 'Round receipts to pennies (#7)', which changed shop/till.py:close"
+        f"the issue is similar to {fix[:7]} 'Round receipts to pennies (#7)', which changed shop/till.py:close"
     )
     assert first.weight == pytest.approx(PER_HOP * LEAST_FIT)
     assert (second.path, second.name) == ("shop/night.py", "lock")
@@ -76,8 +76,8 @@ def test_what_is_about_the_same_pull_request(repo: Path) -> None:
     found = look(repo, two)
     assert names(found.routes)[:2] == ["shop/mail.py:send", "shop/till.py:close"]
     assert found.routes.functions[1].words == (
-        f"the issue is like {one[:7]} 'Receipts: pennies', which is about #7, as is {two[:7]} 'Another half (#7)', "
-        "which changed shop/till.py:close"
+        f"the issue is similar to {one[:7]} 'Receipts: pennies', which is about #7, as is "
+        f"{two[:7]} 'Another half (#7)', which changed shop/till.py:close"
     )
 
 
@@ -95,11 +95,11 @@ def test_what_is_not_before_the_base_is_not_seen(repo: Path, where: str) -> None
     found = look(repo, base, Issue(ISSUE.title, told))
     assert (found.routes.functions, found.fixes) == ((), [])
     with History.open(repo / ".git", base, None) as history:
-        assert history.functions([fix]) == history.said([fix]) == {}
+        assert history.functions([fix]) == history.references([fix]) == {}
         assert history.diff(fix, ["shop/till.py"]) == ""
     with History.open(repo / ".git", fix, None) as history:
         assert history.functions([fix]) == {fix: {"shop/till.py": ("close",)}}
-        assert history.said([fix])[fix]["numbers"] == ("7",)
+        assert history.references([fix])[fix]["numbers"] == ("7",)
 
 
 def test_one_commit_or_a_clone_that_ends_there(repo: Path, tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from aci import locating
-from aci.cache import Cache, CacheUnusable, folder
-from aci.graph import store
-from aci.history_index import file_in
-from aci.locating import Before, located
-from aci.repository import Repository
+from aci.graph import graph_store
+from aci.history.commit_index import file_in
+from aci.localization import issue_localization
+from aci.localization.issue_localization import HistoryBase, localize_issue
+from aci.repository.disk_cache import Cache, CacheUnusable, cache_folder
+from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.records import Issue
@@ -25,7 +25,7 @@ ISSUE = Issue("add() subtracts", "It should give the sum.")
 def find(repo: Path, said: list[str], rev: str | None = None) -> list[str]:
     source = Repository.open(repo)
     with source.blobs(rev) as blobs:
-        found = located(blobs, ISSUE, Before(source.git_dir, source.commit()), 5, said.append)
+        found = localize_issue(blobs, ISSUE, HistoryBase(source.git_dir, source.commit()), 5, said.append)
     return [hit.name for hit in found.places.functions]
 
 
@@ -38,18 +38,18 @@ def test_a_disk_that_is_full_when_history_is_written(make_repo: MakeRepo, monkey
     def full(cache: Cache) -> Iterator[object]:
         assert cache.path
         used.add(cache.path)
-        if cache.path == file_in(folder()):
+        if cache.path == file_in(cache_folder()):
             raise CacheUnusable("The cache cannot be used: database or disk is full.", "Make room.")
         with writing(cache) as connection:
             yield connection
 
     monkeypatch.setattr(Cache, "writing", full)
-    locating._own_folder.cache_clear()
+    issue_localization._temporary_folder.cache_clear()
     said: list[str] = []
     assert find(make_repo(FILES), said)[0] == "add"
-    assert said == [f"The cache cannot be used: database or disk is full. {locating.NOT_KEPT}"]
-    mine = locating._own_folder()
-    assert {path for path in used if path.parent == mine} == {file_in(mine), store.file_in(mine)}
+    assert said == [f"The cache cannot be used: database or disk is full. {issue_localization.TEMPORARY_CACHE}"]
+    mine = issue_localization._temporary_folder()
+    assert {path for path in used if path.parent == mine} == {file_in(mine), graph_store.file_in(mine)}
 
 
 @pytest.mark.parametrize("rev", [None, "HEAD"])
@@ -67,5 +67,7 @@ def test_a_damaged_repository_is_not_the_cache(make_repo: MakeRepo, rev: str | N
 def test_other_errors_are_told_as_they_are(make_repo: MakeRepo) -> None:
     said: list[str] = []
     with pytest.raises(WorkspaceError, match="no container"):
-        locating._kept(lambda _: (_ for _ in ()).throw(WorkspaceError("There is no container.")), said.append)
+        issue_localization._with_cache(
+            lambda _: (_ for _ in ()).throw(WorkspaceError("There is no container.")), said.append
+        )
     assert said == []

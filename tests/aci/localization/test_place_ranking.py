@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.graph.blobs import Blobs, TextBlobs, TreeBlobs
-from aci.graph.graph import asked
-from aci.localization.traces import Frame
-from aci.localize import Places, places, reader
-from aci.mentions import TITLE, Link, mentions
-from aci.words import split
+from aci.graph.code_graph import query_graph
+from aci.issue_text.issue_mentions import TITLE, Link, find_mentions
+from aci.issue_text.search_terms import split_identifier
+from aci.issue_text.tracebacks import Frame
+from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
+from aci.repository.file_blobs import Blobs, TextBlobs, TreeBlobs
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.records import Issue
 
@@ -32,11 +32,11 @@ FILES = {
 }
 
 
-def locate(blobs: Blobs, issue: Issue, top: int = 10) -> Places:
-    return asked(blobs, None, lambda graph: places(graph, issue, reader(graph, blobs), None, top))
+def locate(blobs: Blobs, issue: Issue, top: int = 10) -> RankedPlaces:
+    return query_graph(blobs, None, lambda graph: rank_places(graph, issue, file_reader(graph, blobs), None, top))
 
 
-def find(title: str, body: str = "", files: dict[str, str] = FILES) -> Places:
+def find(title: str, body: str = "", files: dict[str, str] = FILES) -> RankedPlaces:
     return locate(TextBlobs(files), Issue(title, body))
 
 
@@ -137,7 +137,7 @@ def test_the_files_of_a_tree(make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_pa
 
 
 def test_mentions() -> None:
-    said = mentions(
+    said = find_mentions(
         Issue(
             "Regression in `Foo.bar()`",
             "<!-- please fill in hidden_name -->\nSee https://github.com/a/b/blob/main/pkg/x.py#L10-L20 and "
@@ -167,4 +167,4 @@ def test_mentions() -> None:
     ],
 )
 def test_words_are_split_and_kept_whole(word: str, terms: tuple[str, ...]) -> None:
-    assert split(word) == terms
+    assert split_identifier(word) == terms

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from aci.graph.blobs import GitBlobs, TextBlobs
-from aci.graph.graph import Graph, asked
-from aci.history import History
-from aci.localization.messages import Messages
-from aci.localization.paths import Paths
-from aci.localization.pointers import Pointer, Pointers
-from aci.localization.ranking import FILE_SIGNALS, FUNCTION_SIGNALS, weights
-from aci.localization.signals import never_an_answer
-from aci.localize import Places, places, reader
-from aci.mentions import mentions
+from aci.graph.code_graph import Graph, query_graph
+from aci.history.commit_search import History
+from aci.issue_text.issue_mentions import find_mentions
+from aci.localization.error_messages import MessageSearch
+from aci.localization.explicit_mentions import Pointer, Pointers
+from aci.localization.path_mentions import PathIndex
+from aci.localization.place_ranking import RankedPlaces, file_reader, rank_places
+from aci.localization.signal_weights import FILE_SIGNALS, FUNCTION_SIGNALS, weights
+from aci.localization.signals import is_test_or_example
+from aci.repository.file_blobs import GitBlobs, TextBlobs
 from tests.conftest import MakeRepo, git
 from trajectories.records import Issue
 
@@ -49,10 +49,10 @@ def pointers(issue: Issue) -> list[tuple[str, str]]:
     def question(graph: Graph) -> list[tuple[str, str]]:
         import numpy as np
 
-        wanted = np.array([not never_an_answer(path) for path in graph.paths], bool)
-        return [(one.kind, named(graph, one)) for one in Pointers(graph, wanted, mentions(issue)).all]
+        wanted = np.array([not is_test_or_example(path) for path in graph.paths], bool)
+        return [(one.kind, named(graph, one)) for one in Pointers(graph, wanted, find_mentions(issue)).all]
 
-    return asked(TextBlobs(FILES), None, question)
+    return query_graph(TextBlobs(FILES), None, question)
 
 
 def named(graph: Graph, one: Pointer) -> str:
@@ -85,7 +85,7 @@ def test_tests_are_pointed_at_by_nothing() -> None:
 
 
 def test_a_module_is_found_by_its_dotted_name() -> None:
-    paths = Paths(list(FILES), range(3))
+    paths = PathIndex(list(FILES), range(3))
     assert paths.module("shop.windows.slide") == [1]
     assert paths.module("windows.slide.a.b.c.d") == []
     assert paths.module("other.door") == []
@@ -106,11 +106,11 @@ def test_a_module_is_found_by_its_dotted_name() -> None:
     ],
 )
 def test_what_a_test_is(path: str, test: bool) -> None:
-    assert never_an_answer(path) is test
+    assert is_test_or_example(path) is test
 
 
 def test_messages_are_found_around_their_changing_parts() -> None:
-    found = Messages(["The door 7 is stuck in its frame", "too short"]).found(
+    found = MessageSearch(["The door 7 is stuck in its frame", "too short"]).found(
         {0: DOOR, 1: "nothing of the kind"}, {0: 0, 1: 1}, 2
     )
     assert found.values[0] == 1.0
@@ -118,11 +118,11 @@ def test_messages_are_found_around_their_changing_parts() -> None:
     assert found.why[0].startswith("says 'The door 7")
 
 
-def searched(repo: Path, issue: Issue, cache: Path) -> Places:
+def searched(repo: Path, issue: Issue, cache: Path) -> RankedPlaces:
     commit = git(repo, "rev-parse", "HEAD")
     blobs = GitBlobs.at(repo / ".git", commit)
     with History.open(repo / ".git", commit, cache) as history:
-        return asked(blobs, cache, lambda graph: places(graph, issue, reader(graph, blobs), history))
+        return query_graph(blobs, cache, lambda graph: rank_places(graph, issue, file_reader(graph, blobs), history))
 
 
 def test_commits_like_the_issue_point_where_they_changed(make_repo: MakeRepo, tmp_path: Path) -> None:
@@ -135,13 +135,13 @@ def test_commits_like_the_issue_point_where_they_changed(make_repo: MakeRepo, tm
     assert (like.functions[0].name, like.functions[0].line) == ("count", 1)
     named = searched(repo, Issue("Broken", "since #77"), tmp_path)
     assert named.files[0].path == "src/shop/stock.py"
-    assert any("a commit it names" in reason for reason in named.files[0].why)
+    assert any("a commit that the issue names" in reason for reason in named.files[0].why)
 
 
 def test_every_weight_has_its_signal_and_every_hit_its_reason() -> None:
     texts = TextBlobs(FILES)
     issue = Issue("Door.close hangs", "It says 'The door 7 is stuck in its frame'")
-    found = asked(texts, None, lambda graph: places(graph, issue, reader(graph, texts)))
+    found = query_graph(texts, None, lambda graph: rank_places(graph, issue, file_reader(graph, texts)))
     assert found.functions[0].name == "Door.close"
     assert found.functions[0].why
     assert all(hit.why for hit in found.files[:1])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.condense import condense, trouble
+from aci.observation.line_condensing import condense, reports_error
 
 PIP = [
     "Collecting requests",
@@ -119,4 +119,4 @@ def test_twice_is_as_once_and_never_longer(lines: list[str]) -> None:
     assert condense(shown) == shown
     assert len(shown) <= len(text)
     kept = shown.split("\n")
-    assert all(line in kept for line in lines if trouble(line) and "File " not in line and " at " not in line)
+    assert all(line in kept for line in lines if reports_error(line) and "File " not in line and " at " not in line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.kinds import kind_of, kind_of_command
+from aci.observation.output_kinds import kind_of, kind_of_command
 
 PATHS = "\n".join(f"src/pkg/module_{n}.py" for n in range(40))
 MATCHES = "\n".join(f"src/pkg/a.py:{n}:    return x" for n in range(1, 40))

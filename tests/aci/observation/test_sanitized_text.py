@@ -6,7 +6,7 @@ from unicodedata import bidirectional, category
 
 import pytest
 
-from aci.cleaning import clean, one_line, visible
+from aci.observation.sanitized_text import clean_text, escape_invisible, one_line
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from aci.cleaning import clean, one_line, visible
     ids=range(7),
 )
 def test_nothing_hides(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert escape_invisible(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_nothing_hides(text: str, shown: str) -> None:
     ids=range(10),
 )
 def test_what_has_no_width_is_dropped_and_writing_stays(text: str, shown: str) -> None:
-    assert clean(text) == shown == clean(clean(text))
+    assert clean_text(text) == shown == clean_text(clean_text(text))
     assert one_line(text) == shown
-    assert len(clean(text).splitlines()) <= 1
+    assert len(clean_text(text).splitlines()) <= 1
 
 
 @pytest.mark.slow
@@ -53,7 +53,7 @@ def test_each_character_is_judged_by_its_category() -> None:
     """Only what is written, or joins what is written, is left of the control and format characters."""
     for code in range(0x110000):
         character = chr(code)
-        kind, shown = category(character), clean(f"é{character}é")
+        kind, shown = category(character), clean_text(f"é{character}é")
         if character == "\n" or kind in ("Cs", "Zs"):
             continue
         if kind in ("Zl", "Zp") or character == "\x85":

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.disguises import hide
+from aci.observation.secret_forms import replace_secrets
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=8, max_size=60)
 AROUND = st.binary(max_size=20)
@@ -20,7 +20,7 @@ AROUND = st.binary(max_size=20)
 def test_base64_of_any_text_that_holds_it(secret, before, after, encode, width):
     coded = encode(before + secret.encode() + after).decode()
     for text in (coded, "\n".join(textwrap.wrap(coded, width)), "\\n".join(textwrap.wrap(coded, width))):
-        hidden = hide(f"see: {text}", [secret], "\0")
+        hidden = replace_secrets(f"see: {text}", [secret], "\0")
         assert "\0" in hidden
         left = [part for part in hidden.replace("\\n", "").replace("\n", "").removeprefix("see: ").split("\0") if part]
         assert len("".join(left)) <= len(coded) - len(secret.encode()) * 8 // 6 + 2
@@ -29,16 +29,16 @@ def test_base64_of_any_text_that_holds_it(secret, before, after, encode, width):
 @given(SECRETS)
 def test_other_forms(secret):
     for form in (secret, quote(secret, safe=""), quote_plus(secret), secret.encode().hex(), json.dumps(secret)[1:-1]):
-        assert hide(f"a {form} b", [secret], "*") == "a * b"
+        assert replace_secrets(f"a {form} b", [secret], "*") == "a * b"
 
 
 @given(st.text(max_size=300))
 def test_what_holds_none_stays(text):
     secret = "a-canary-that-is-in-no-text"
-    assert hide(text, [secret, "short", ""], "*") == text
+    assert replace_secrets(text, [secret, "short", ""], "*") == text
 
 
 def test_a_basic_authorization_header():
     header = b64encode(b"user:hunter2hunter2").decode()
-    hidden = hide(f"Authorization: Basic {header}", ["hunter2hunter2"], "*")
+    hidden = replace_secrets(f"Authorization: Basic {header}", ["hunter2hunter2"], "*")
     assert b"hunter2" not in b64decode(hidden.rpartition(" ")[2].replace("*", "") + "==")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aci.testlog import digest_text, is_test_run
+from aci.observation.suite_output import digest_text, is_test_run
 
 SOURCE = "\n".join(f"        step_{n} = {n}" for n in range(12))
 PYTEST = f"""\

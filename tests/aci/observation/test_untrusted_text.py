@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from agent.frames import guard
-from agent.github.hidden import shown
-from agent.github.neutral import neutral, plain
-from agent.models._fenced import outgoing
-from agent.moves.framing import framed_issue
+from aci.observation.untrusted_text import tag_pattern
+from agent.github.api.hidden_text import visible_text
+from agent.github.pull_request.text_escaping import escape_markdown, plain
+from agent.models._text_tool_calls import render_tool_calls
+from agent.prompts.quotation import framed_issue
 from trajectories.records import Comment, Issue
 
 MOST = 65_536
@@ -41,15 +41,15 @@ NONSENSE = {
 @pytest.mark.parametrize("name", NONSENSE)
 def test_long_nonsense_holds_nothing_up(name: str) -> None:
     text = NONSENSE[name][: MOST - 1] + "z"
-    assert len(shown(text).text) <= MOST
+    assert len(visible_text(text).text) <= MOST
     assert framed_issue(Issue("T", text, comments=(Comment("eve", text),)))
-    assert outgoing([{"role": "tool", "content": text}], ())
-    assert len(neutral(text)) <= 4 * MOST
+    assert render_tool_calls([{"role": "tool", "content": text}], ())
+    assert len(escape_markdown(text)) <= 4 * MOST
     assert len(plain(text)) <= 2 * MOST
 
 
 @pytest.mark.parametrize("text", ["<a>", "</a>", "< / A b>", "<\u200b\u2060/\ufeffa>", "< a"])
 def test_what_looks_like_a_mark_is_found(text: str) -> None:
-    assert guard("a", "b").search(text)
-    assert bool(guard("a", ends=True).search(text)) == ("/" in text)
-    assert not guard("ab").search(text)
+    assert tag_pattern("a", "b").search(text)
+    assert bool(tag_pattern("a", ends=True).search(text)) == ("/" in text)
+    assert not tag_pattern("ab").search(text)

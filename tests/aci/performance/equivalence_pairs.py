@@ -160,7 +160,7 @@ def f(x):
         "def f(x): return map(x.pop, [0, 0])",
         "def f(x): return map([1, 2].pop, [0, 0])",
         ([1, 2],),
-        "once what is lazy has run",
+        "after lazy results were consumed",
     ),
     Pair(
         "an iterator taken further",
@@ -320,7 +320,7 @@ def f(x):
         "def f(x): return 1",
         "def f(x): os._exit(3)",
         (1,),
-        "was 1, is the end of the process ('left with exit code 3')",
+        "was 1, is the end of the process ('exited with code 3')",
     ),
     Pair("a crash", "def f(x): return 1", "def f(x): os.kill(os.getpid(), 11)", (1,), "signal 11"),
     Pair("coroutine", "async def f(x): return x", "async def f(x): return x + 1", (1,), "was 1, is 2"),

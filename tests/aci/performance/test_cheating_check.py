@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from aci.guards import KINDS, Doubt, doubts
-from aci.guards_checks import weakened
-from aci.guards_code import Change
-from aci.guards_look import code_doubts
-from aci.guards_seen import left_behind
-from aci.target import Target
+from aci.performance.changed_code import Change
+from aci.performance.cheating_check import KINDS, CheatingFinding, find_cheating
+from aci.performance.code_assertions import removed_terms
+from aci.performance.runtime_cheating_check import retained_blocks
+from aci.performance.static_cheating_check import static_findings
+from aci.performance.target_function import Target
 from benchmarks.guards import SUBJECT, Recorded, calls, look, main, sides
 from tests.conftest import MakeRepo, OpenWorkspace
 
-CASES = sorted(file.parent for file in (Path(__file__).parent / "guards").glob("*/case.json"))
+CASES = sorted(file.parent for file in (Path(__file__).parent / "cheating_cases").glob("*/case.json"))
 ABOUT = {case.name: json.loads((case / "case.json").read_text()) for case in CASES}
 FIRST = [case for case in CASES if "later" not in ABOUT[case.name]]
 """Written before the guards were."""
@@ -39,7 +39,7 @@ def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
-def judged(case: Path, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> list[Doubt]:
+def judged(case: Path, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> list[CheatingFinding]:
     before = open_ws(kind, make_repo({SUBJECT: (case / "before.py").read_bytes()}))
     files = dict(sides(case))
     after = before.fork(before.options.trees.write(files, before.options.base.tree))
@@ -51,14 +51,14 @@ def judged(case: Path, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -
 
 def changed(
     after: str, make_repo: MakeRepo, open_ws: OpenWorkspace, pickles: list[bytes], seconds: float = 60
-) -> list[Doubt]:
+) -> list[CheatingFinding]:
     """The doubts about `double` when the module is replaced."""
     before = open_ws("local", make_repo({SUBJECT: SLOW}))
     room = before.fork(before.options.trees.write({SUBJECT: after.encode()}, before.options.base.tree))
     kept = [Recorded(data) for data in pickles]
     target = Target(SUBJECT, "double")
     try:
-        return doubts(before, room, target, kept, {SUBJECT: SLOW.encode()}, {SUBJECT: after.encode()}, seconds)
+        return find_cheating(before, room, target, kept, {SUBJECT: SLOW.encode()}, {SUBJECT: after.encode()}, seconds)
     finally:
         room.close()
 
@@ -71,7 +71,7 @@ def pickled(*values: int) -> list[bytes]:
 def by_text(before: str, after: str, name: str = "f", **more: bytes) -> set[str]:
     """The kinds of doubt that the text of a change alone raises."""
     old, new = {"m.py": before.encode()}, {"m.py": after.encode(), **more}
-    return {kind for kind, _ in code_doubts(Change.of(old, new, Target("m.py", name)))}
+    return {kind for kind, _ in static_findings(Change.of(old, new, Target("m.py", name)))}
 
 
 def test_there_is_a_cheat_of_each_kind_and_as_many_honest_candidates() -> None:
@@ -114,7 +114,7 @@ def test_two_looks_tell_the_same(make_repo: MakeRepo, open_ws: OpenWorkspace) ->
 def test_a_candidate_that_hangs_is_ended_and_doubted(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hangs = "import time\n\n\ndef double(n):\n    while n > 3:\n        time.sleep(9)\n    return 2 * n\n"
     found = changed(hangs, make_repo, open_ws, pickled(5), seconds=10)
-    assert any("ends or hangs" in doubt.why or "could not be watched" in doubt.why for doubt in found)
+    assert any("ends or hangs" in doubt.why or "could not be observed" in doubt.why for doubt in found)
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def f(x):
 
 def terms_gone(before: str, after: str) -> list[str]:
     old, new = {"m.py": before.encode()}, {"m.py": after.encode()}
-    return [term for _, term in weakened(Change.of(old, new, Target("m.py", "f")))]
+    return [term for _, term in removed_terms(Change.of(old, new, Target("m.py", "f")))]
 
 
 @pytest.mark.parametrize(
@@ -259,11 +259,11 @@ def test_a_condition_in_other_words_is_none_that_went(condition: str) -> None:
 
 
 def test_what_is_made_at_first_use_is_no_cache() -> None:
-    assert left_behind([[2, 20], [0, 20]], [[143, 20], [0, 20]]) is None
-    assert left_behind([[0, 20], [0, 20]], [[0, 20], [143, 20]]) is None
-    assert left_behind([[2, 20], [0, 20]], [[42, 20], [20, 20]]) == (40, 60)
-    assert left_behind([[60, 20], [60, 20]], [[62, 20], [61, 20]]) is None, "the old function kept as much"
-    assert left_behind([[0, 2], [0, 2]], [[30, 2], [30, 2]]) is None, "too few calls to tell"
+    assert retained_blocks([[2, 20], [0, 20]], [[143, 20], [0, 20]]) is None
+    assert retained_blocks([[0, 20], [0, 20]], [[0, 20], [143, 20]]) is None
+    assert retained_blocks([[2, 20], [0, 20]], [[42, 20], [20, 20]]) == (40, 60)
+    assert retained_blocks([[60, 20], [60, 20]], [[62, 20], [61, 20]]) is None, "the old function kept as much"
+    assert retained_blocks([[0, 2], [0, 2]], [[30, 2], [30, 2]]) is None, "too few calls to tell"
 
 
 def test_files_beside_the_code() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.efficiency import Entry, Growth, fit, rank, worth
+from aci.performance.efficiency import Growth, RankedCandidate, fit_growth, is_worthwhile, rank_candidates
 from trajectories.errors import UsageError
 
 SIZES = (64, 128, 256, 512, 1024, 2048)
@@ -36,24 +36,24 @@ def counts(cost: Callable[[int], float], sizes: tuple[int, ...] = SIZES) -> list
     ],
 )
 def test_a_power_is_found_whatever_constant_part_there_is(cost: Callable[[int], float], exponent: float) -> None:
-    growth = fit(SIZES, counts(cost))
+    growth = fit_growth(SIZES, counts(cost))
     assert growth.exponent == pytest.approx(exponent, abs=0.06)
     assert growth.low <= exponent <= growth.high
     assert growth.high - growth.low < 0.5
 
 
 def test_n_log_n_is_its_own_slope_over_the_sizes() -> None:
-    growth = fit(SIZES, counts(lambda n: 30 * n * math.log2(n)))
+    growth = fit_growth(SIZES, counts(lambda n: 30 * n * math.log2(n)))
     first, last = (math.log(n * math.log(n)) for n in (SIZES[0], SIZES[-1]))
     assert growth.exponent == pytest.approx((last - first) / math.log(SIZES[-1] / SIZES[0]), abs=0.03)
     assert growth.constant == 0
     assert 1.1 < growth.exponent < 1.25
-    larger = fit([n * 1000 for n in SIZES], counts(lambda n: 30 * n * 1000 * math.log2(n * 1000)))
+    larger = fit_growth([n * 1000 for n in SIZES], counts(lambda n: 30 * n * 1000 * math.log2(n * 1000)))
     assert 1.0 < larger.exponent < growth.exponent
 
 
 def test_what_was_fitted_is_said() -> None:
-    growth = fit(SIZES, counts(lambda n: 1_000_000 + 50 * n * n))
+    growth = fit_growth(SIZES, counts(lambda n: 1_000_000 + 50 * n * n))
     assert growth.constant == pytest.approx(1_000_000, rel=0.05)
     assert growth.at(4096) == pytest.approx(1_000_000 + 50 * 4096**2, rel=0.1)
     assert (growth.sizes, growth.counts[0]) == (SIZES, 1_000_000 + 50 * 64 * 64)
@@ -61,7 +61,7 @@ def test_what_was_fitted_is_said() -> None:
 
 def test_the_order_of_the_points_does_not_matter() -> None:
     found = counts(lambda n: 9 * n * n)
-    assert fit(SIZES[::-1], found[::-1]) == fit(SIZES, found)
+    assert fit_growth(SIZES[::-1], found[::-1]) == fit_growth(SIZES, found)
 
 
 @pytest.mark.slow
@@ -72,21 +72,21 @@ def test_the_range_holds_the_exponent_of_noisy_counts() -> None:
         exponent, noise = dice.choice((0.5, 1, 1.5, 2, 3)), dice.choice((0.001, 0.01, 0.03))
         overhead = dice.choice((0, 1, 10)) * 64**exponent
         found = [1000 * (overhead + n**exponent) * (1 + dice.gauss(0, noise)) for n in SIZES]
-        growth = fit(SIZES, found)
+        growth = fit_growth(SIZES, found)
         held += growth.low <= exponent <= growth.high
     assert held >= 95
 
 
 def test_few_sizes_give_a_slope_and_no_range() -> None:
-    growth = fit((100, 200, 400), (100, 400, 1600))
+    growth = fit_growth((100, 200, 400), (100, 400, 1600))
     assert growth.exponent == pytest.approx(2)
     assert (growth.low, growth.high) == (-math.inf, math.inf)
     assert growth.at(800) == pytest.approx(6400)
-    assert not fit((100, 200), (5, 5)).is_below(growth)
+    assert not fit_growth((100, 200), (5, 5)).is_below(growth)
 
 
 def test_exponential_growth_is_steep() -> None:
-    assert fit((8, 10, 12, 14, 16, 18), [100 * 2**n for n in (8, 10, 12, 14, 16, 18)]).exponent > 7
+    assert fit_growth((8, 10, 12, 14, 16, 18), [100 * 2**n for n in (8, 10, 12, 14, 16, 18)]).exponent > 7
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_exponential_growth_is_steep() -> None:
 )
 def test_growth_that_cannot_be_known_is_refused(sizes: tuple[int, ...], found: tuple[int, ...]) -> None:
     with pytest.raises(UsageError):
-        fit(sizes, found)
+        fit_growth(sizes, found)
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_growth_that_cannot_be_known_is_refused(sizes: tuple[int, ...], found: t
 )
 def test_any_counts_have_a_growth(sizes: list[int], data: st.DataObject) -> None:
     found = data.draw(st.lists(st.integers(1, 10**12), min_size=len(sizes), max_size=len(sizes)))
-    growth = fit(sizes, found)
+    growth = fit_growth(sizes, found)
     assert 0 <= growth.exponent <= 64
     assert growth.low <= growth.exponent <= growth.high
     assert growth.constant >= 0
@@ -125,12 +125,12 @@ def test_any_counts_have_a_growth(sizes: list[int], data: st.DataObject) -> None
     ],
 )
 def test_rank(group: list[tuple[int, int]], expected: list[int]) -> None:
-    assert rank([Entry(*each) for each in group]) == expected
+    assert rank_candidates([RankedCandidate(*each) for each in group]) == expected
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(0, 500)), min_size=1, max_size=9))
 def test_the_winner_is_near_the_best_and_none_near_it_is_smaller(group: list[tuple[int, int]]) -> None:
-    order = rank([Entry(*each) for each in group])
+    order = rank_candidates([RankedCandidate(*each) for each in group])
     assert sorted(order) == list(range(len(group)))
     best = min(count for count, _ in group)
     count, change = group[order[0]]
@@ -158,9 +158,9 @@ UNSURE = Growth(1.0, 0.5, 1.95, SIZES, SIZES)
     ],
 )
 def test_worth(after: int, growth: tuple[Growth | None, Growth | None], expected: bool) -> None:
-    assert worth(100_000, after, *growth) is expected
+    assert is_worthwhile(100_000, after, *growth) is expected
 
 
 def test_a_workload_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError):
-        worth(0, 0)
+        is_worthwhile(0, 0)

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.equivalence import Answer, answers, differences, is_telling
-from aci.forms import first_difference, shown
-from aci.inputs import Call
-from aci.inside.canonical import Forms
-from aci.target import Target
-from tests.aci.equivalence_pairs import DIFFERENT, HEAD, SAME, Pair
+from aci.guest.canonical_forms import FormBuilder
+from aci.performance.canonical_values import first_difference, format_value
+from aci.performance.equivalence import Answer, collect_answers, describe_differences, is_conclusive
+from aci.performance.target_function import Target
+from aci.performance.workload_inputs import InputCall
+from tests.aci.performance.equivalence_pairs import DIFFERENT, HEAD, SAME, Pair
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError
 
 
-def kept(*args: object, **kwargs: object) -> Call:
-    return Call(pickle.dumps((args, kwargs), 4), "recorded")
+def kept(*args: object, **kwargs: object) -> InputCall:
+    return InputCall(pickle.dumps((args, kwargs), 4), "recorded")
 
 
 Ask = Callable[..., tuple[Answer, ...]]
@@ -36,9 +36,11 @@ def ask(make_repo: MakeRepo, open_ws: OpenWorkspace) -> Ask:
     """`ask(body, *calls)`: what `def f(...)` of a body, in a module of its own, answers to calls."""
     room = open_ws("local", make_repo({"shop/__init__.py": "", "shop/core.py": HEAD}))
 
-    def ask(body: str, *calls: Call, timeout: float = 10.0, hash_seed: int = 0, name: str = "f") -> tuple[Answer, ...]:
+    def ask(
+        body: str, *calls: InputCall, timeout: float = 10.0, hash_seed: int = 0, name: str = "f"
+    ) -> tuple[Answer, ...]:
         room.write("shop/core.py", (HEAD + dedent(body)).encode())
-        return answers(room, Target("shop/core.py", name), calls, timeout, hash_seed)
+        return collect_answers(room, Target("shop/core.py", name), calls, timeout, hash_seed)
 
     return ask
 
@@ -57,7 +59,7 @@ def told(ask: Ask, pairs: Sequence[Pair]) -> dict[str, str]:
     calls = [kept(number, *pair.args) for number, pair in enumerate(pairs)]
     before, after = (ask(module(pairs, now), *calls, timeout=1.5) for now in (False, True))
     both = zip(pairs, before, after, strict=True)
-    return {pair.what: "; ".join(differences([one], [other])) for pair, one, other in both}
+    return {pair.what: "; ".join(describe_differences([one], [other])) for pair, one, other in both}
 
 
 @pytest.mark.slow
@@ -97,7 +99,7 @@ def test_what_hangs_or_dies_loses_only_itself_and_each_call_has_its_own_argument
     found = ask(body, *calls, *same, timeout=0.5)
     kinds = ["returned"] * 2 + ["late"] + ["returned"] * 2 + ["died"] + ["returned"] * 2 + ["late", "returned"]
     assert [one.kind for one in found] == [*kinds, "returned", "returned"]
-    assert {shown(one.arguments) for one in (found[0], found[1], found[-1])} == {"[([0],), {}]"}
+    assert {format_value(one.arguments) for one in (found[0], found[1], found[-1])} == {"[([0],), {}]"}
     assert [found[5].call, found[5].text] == ["f([], do='die')", "ended by signal 9"]
 
 
@@ -120,11 +122,13 @@ def test_what_is_written_into_descriptors_is_no_answer(ask: Ask) -> None:
 def test_tolerance_is_for_floats_alone(ask: Ask) -> None:
     call = kept(3)
     before = ask("def f(x): return [0.1 + 0.2, {'a': complex(0.3, 1)}, x]", call)
-    assert differences(before, ask("def f(x): return [0.3, {'a': complex(0.1 + 0.2, 1)}, x]", call), 1e-9) == []
-    told = differences(before, ask("def f(x): return [0.3000001, {'a': complex(0.3, 1)}, x]", call), 1e-9)
+    assert (
+        describe_differences(before, ask("def f(x): return [0.3, {'a': complex(0.1 + 0.2, 1)}, x]", call), 1e-9) == []
+    )
+    told = describe_differences(before, ask("def f(x): return [0.3000001, {'a': complex(0.3, 1)}, x]", call), 1e-9)
     assert told == ["f(3): at [0] was 0.30000000000000004, is 0.3000001"]
-    assert differences(before, ask("def f(x): return [0.3, {'a': complex(0.3, 1)}, x + 1]", call), 0.9)
-    assert differences(before, ask("def f(x): return [0.3, {'a': complex(0.3, 1)}, 3.0]", call), 0.9)
+    assert describe_differences(before, ask("def f(x): return [0.3, {'a': complex(0.3, 1)}, x + 1]", call), 0.9)
+    assert describe_differences(before, ask("def f(x): return [0.3, {'a': complex(0.3, 1)}, 3.0]", call), 0.9)
 
 
 @pytest.mark.slow
@@ -154,16 +158,16 @@ def test_a_module_that_cannot_be_imported(ask: Ask) -> None:
 
 
 def test_a_call_that_cannot_be_loaded(ask: Ask) -> None:
-    found = ask("def f(x): return x", Call(b"cno.such.module\nf\n.", "recorded"), kept(1))
+    found = ask("def f(x): return x", InputCall(b"cno.such.module\nf\n.", "recorded"), kept(1))
     assert [one.kind for one in found] == ["unreadable", "returned"]
     assert "no.such" in found[0].text or "No module" in found[0].text
 
 
 def test_many_differences_are_bounded_and_escaped(ask: Ask) -> None:
     calls = [kept(f"\x1b[31m{n}\u202e") for n in range(30)]
-    told = differences(ask("def f(x): return x", *calls), ask("def f(x): return x * 1000", *calls))
+    told = describe_differences(ask("def f(x): return x", *calls), ask("def f(x): return x * 1000", *calls))
     assert len(told) == 9
-    assert told[-1] == "and 22 calls more"
+    assert told[-1] == "and 22 more calls"
     assert all(line.isprintable() and len(line) <= 400 for line in told)
 
 
@@ -172,13 +176,16 @@ def test_what_is_lazy_is_compared_to_its_end(ask: Ask) -> None:
     before = ask("def f(n):\n    for i in range(n):\n        yield (i, [i])", kept(401), kept(150000))
     assert [one.kind for one in before] == ["returned"] * 2
     assert before[0].value[3:6] == ["end", None, 401]
-    assert differences(before, ask("def f(n):\n    return ((i, [i]) for i in range(n))", kept(401), kept(150000))) == []
-    told = differences(before, ask("def f(n): yield from ((i, [i]) for i in range(min(n, 400)))", kept(401)))
+    assert (
+        describe_differences(before, ask("def f(n):\n    return ((i, [i]) for i in range(n))", kept(401), kept(150000)))
+        == []
+    )
+    told = describe_differences(before, ask("def f(n): yield from ((i, [i]) for i in range(min(n, 400)))", kept(401)))
     assert told[1].startswith("f(401): was <generator of 401 items: (0, [0]), ")
     late = "def f(n):\n    for i in range(n):\n        yield (i, [i + (i == 149000)])"
-    assert len(differences(before[1:], ask(late, kept(150000)))) == 1
+    assert len(describe_differences(before[1:], ask(late, kept(150000)))) == 1
     raising = "def f(n):\n    yield from ((i, [i]) for i in range(n))\n    raise KeyError"
-    assert len(differences(before, ask(raising, kept(401), kept(150000)))) == 2
+    assert len(describe_differences(before, ask(raising, kept(401), kept(150000)))) == 2
 
 
 @pytest.mark.slow
@@ -187,13 +194,13 @@ def test_what_is_lazy_and_too_long_or_async_is_not_judged(ask: Ask) -> None:
     endless = ask("def f(n):\n    while True: yield n", kept(1), timeout=60)
     assert [one.kind for one in endless] == ["unread"]
     assert "1000000 items" in endless[0].text
-    assert not is_telling(endless[0])
+    assert not is_conclusive(endless[0])
     for body in ("async def f(x): yield x", "async def g(x): return x\ndef f(x): return [g(x)]"):
         (answer,) = ask(body, kept(1))
         assert answer.kind == "unread", body
     count = "def f(n, it):\n    return [next(it) for _ in range(n)]"
     assert ask(count, kept(2, itertools.count(5)))[0].kind == "returned"
-    assert differences(
+    assert describe_differences(
         ask(count, kept(2, itertools.count(5))), ask(f"{count} + [7][:next(it) - 7]", kept(2, itertools.count(5)))
     )
 
@@ -201,26 +208,26 @@ def test_what_is_lazy_and_too_long_or_async_is_not_judged(ask: Ask) -> None:
 @pytest.mark.slow
 def test_iterators_in_a_set_are_told_by_their_items(ask: Ask) -> None:
     before, after = (ask(f"def f(x): return {{iter([x]), iter([x + {more}])}}", kept(1)) for more in (1, 2))
-    assert differences(before, after)
+    assert describe_differences(before, after)
 
 
 def test_which_answers_tell_something() -> None:
     silent = ["late", "unread", "unreadable", "died", "None"]
-    assert [is_telling(Answer(kind)) for kind in silent] == [False] * len(silent)
+    assert [is_conclusive(Answer(kind)) for kind in silent] == [False] * len(silent)
     stack, other = (["error", f"builtins.{name}", "", ["tuple", []], None] for name in ("RecursionError", "KeyError"))
-    assert not is_telling(Answer("raised", stack))
-    assert is_telling(Answer("raised", other))
-    assert is_telling(Answer("raised", 1))
-    assert is_telling(Answer("returned", None))
-    assert differences([Answer("raised", 1)], [Answer("raised", 2)])
+    assert not is_conclusive(Answer("raised", stack))
+    assert is_conclusive(Answer("raised", other))
+    assert is_conclusive(Answer("raised", 1))
+    assert is_conclusive(Answer("returned", None))
+    assert describe_differences([Answer("raised", 1)], [Answer("raised", 2)])
 
 
 @pytest.mark.slow
 @pytest.mark.docker
 def test_in_a_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws("docker", make_repo({"core.py": "def f(x):\n    return sorted(x)\n"}))
-    found = answers(room, Target("core.py", "f"), [kept([2, 1]), kept(1)])
-    assert [shown(one.value) for one in found] == ["[1, 2]", "TypeError(\"'int' object is not iterable\")"]
+    found = collect_answers(room, Target("core.py", "f"), [kept([2, 1]), kept(1)])
+    assert [format_value(one.value) for one in found] == ["[1, 2]", "TypeError(\"'int' object is not iterable\")"]
 
 
 # Canonical forms, on the host with values of ours
@@ -238,7 +245,7 @@ VALUES = st.recursive(
 
 
 def form(value: object) -> Any:
-    return Forms().of(value)
+    return FormBuilder().of(value)
 
 
 @pytest.mark.slow
@@ -286,16 +293,16 @@ JSON = st.recursive(
 @given(JSON, JSON)
 def test_no_form_that_somebody_forged_breaks_the_host(one: Any, other: Any) -> None:
     assert (first_difference(one, other, 0.0) is None) >= (one == other)
-    assert len(shown(one)) <= 120
-    assert differences([Answer("returned", one)], [Answer("returned", one)]) == []
+    assert len(format_value(one)) <= 120
+    assert describe_differences([Answer("returned", one)], [Answer("returned", one)]) == []
 
 
 def test_silence_is_agreed_upon_only_where_it_was_there_before() -> None:
     good = Answer("returned", 1, call="f(1)")
     for kind in ("late", "unread", "unreadable", "died"):
-        assert differences([good], [replace(good, kind=kind, value=None)])
-    assert differences([replace(good, kind="late")], [good]) == []
-    assert differences([good], [])
+        assert describe_differences([good], [replace(good, kind=kind, value=None)])
+    assert describe_differences([replace(good, kind="late")], [good]) == []
+    assert describe_differences([good], [])
 
 
 def test_what_looks_like_an_array_is_told_by_type_shape_and_bytes() -> None:

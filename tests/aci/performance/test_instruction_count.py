@@ -3,8 +3,9 @@
 import pytest
 
 from aci.counters import Tool
-from aci.counting import Count, Counts, comparable, counting_room
-from aci.counting_job import Here, Job, choose, inside, sound, spread
+from aci.performance.count_job import CountJob, LocalHost, choose_backend, relative_spread, validate_answer
+from aci.performance.instruction_count import Count, Counts, fork_for_counting, incomparable_reason
+from aci.runtime.guest_programs import install_programs
 from trajectories.errors import UsageError
 
 PERSONALITY = "import ctypes; print(ctypes.CDLL(None).personality({}))"
@@ -17,25 +18,26 @@ def counts(backend="valgrind", in_c=(), **conditions):
 
 
 def test_only_counts_of_one_way_and_one_python_are_set_side_by_side():
-    assert comparable(counts(), counts(tool="another")) == ""
-    assert comparable(counts(), counts("opcodes")) == (
+    assert incomparable_reason(counts(), counts(tool="another")) == ""
+    assert incomparable_reason(counts(), counts("opcodes")) == (
         "not comparable: counted by valgrind before and by opcodes after"
     )
-    assert comparable(counts(), counts(python="3.12")) == "not comparable: another python"
-    assert "C (none before, sorted:1 after)" in comparable(counts("opcodes", [""]), counts("opcodes", ["sorted:1"]))
-    assert comparable(counts("opcodes", ["len:2"]), counts("opcodes", ["len:2"])) == ""
+    assert incomparable_reason(counts(), counts(python="3.12")) == "not comparable: another python"
+    assert "C (none before, sorted:1 after)" in incomparable_reason(
+        counts("opcodes", [""]), counts("opcodes", ["sorted:1"])
+    )
+    assert incomparable_reason(counts("opcodes", ["len:2"]), counts("opcodes", ["len:2"])) == ""
 
 
 def test_a_way_is_chosen_and_the_others_say_why_not(tmp_path):
-    desk = Here(str(tmp_path))
-    for name in ("meters", "meters_told"):
-        desk.write(f"{tmp_path}/{name}.py", inside(name))
-    name, tool = choose(desk)
+    desk = LocalHost(str(tmp_path))
+    install_programs(desk.write, str(tmp_path), "performance.meters")
+    name, tool = choose_backend(desk)
     assert name in ("hardware", "valgrind", "opcodes")
     assert ("not hardware" in tool.conditions) == (name != "hardware")
-    assert choose(desk, "opcodes")[0] == "opcodes"
+    assert choose_backend(desk, "opcodes")[0] == "opcodes"
     with pytest.raises(UsageError, match="no way to count named 'abacus'"):
-        choose(desk, "abacus")
+        choose_backend(desk, "abacus")
 
 
 @pytest.mark.parametrize(
@@ -73,24 +75,24 @@ def test_an_answer_that_is_none_of_ours_is_refused(tmp_path, answer):
         return 0, "said"
 
     with pytest.raises(UsageError, match="Nothing could be counted"):
-        Job(Here(str(tmp_path)), "opcodes", Tool(), str).ask(1.0, run=run, command=["true"])
+        CountJob(LocalHost(str(tmp_path)), "opcodes", Tool(), str).ask(1.0, run=run, command=["true"])
 
 
 def test_an_answer_has_all_its_parts():
-    found = sound({"values": {"whole": 3}, "code": 1})
+    found = validate_answer({"values": {"whole": 3}, "code": 1})
     assert (found["values"], found["code"], found["entries"], found["died"]) == ({"whole": 3}, 1, 0, [])
 
 
 def test_a_place_that_takes_too_long_is_told_of(tmp_path):
-    desk = Here(str(tmp_path))
+    desk = LocalHost(str(tmp_path))
     assert desk.run("echo one; sleep 60", 0.2)[0] == 124
     with pytest.raises(UsageError, match="it took too long"):
-        Job(desk, "opcodes", Tool(), lambda job: "sleep 60").ask(0.2, command=["true"])
+        CountJob(desk, "opcodes", Tool(), lambda job: "sleep 60").ask(0.2, command=["true"])
 
 
 def test_spread_is_relative_to_the_least():
-    assert spread([100, 101, 103]) == pytest.approx(0.03)
-    assert spread([7]) == 0.0
+    assert relative_spread([100, 101, 103]) == pytest.approx(0.03)
+    assert relative_spread([7]) == 0.0
 
 
 @pytest.mark.slow
@@ -101,7 +103,7 @@ def test_a_room_allows_what_counting_needs_and_nothing_else(make_repo, open_ws):
     def personality(room, wanted):
         return room.run(f"python3 -c '{PERSONALITY.format(wanted)}'").text.strip()
 
-    with counting_room(workspace, workspace.options.base.tree) as room:
+    with fork_for_counting(workspace, workspace.options.base.tree) as room:
         assert personality(room, NO_RANDOMIZE) == "0"
         assert personality(room, READ_IMPLIES_EXEC) == "-1"
         assert room.run("unshare --user true 2>&1").code

@@ -10,9 +10,19 @@ from typing import Any
 
 import pytest
 
-from aci.posix import PosixWorkspace
-from aci.profiling import MODULE, Frame, Profile, Spent, flame, hot_lines, hottest, profile, speedscope
-from aci.target import Target
+from aci.performance.profiling import (
+    MODULE,
+    Frame,
+    FunctionTime,
+    Profile,
+    format_flame_graph,
+    hottest_functions,
+    profile_command,
+    profile_lines,
+    to_speedscope,
+)
+from aci.performance.target_function import Target
+from aci.runtime.posix_workspace import PosixWorkspace
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, UsageError
 
@@ -92,13 +102,13 @@ def room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
     return open_ws("local", make_repo(FILES))
 
 
-def by_name(found: Profile) -> dict[str, Spent]:
+def by_name(found: Profile) -> dict[str, FunctionTime]:
     return {one.target.name: one for one in found.spent}
 
 
 @pytest.mark.slow
 def test_own_and_total_time_calls_and_candidates(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
-    found = profile(open_ws(kind, make_repo(FILES)), "python3 shop.py 100000")
+    found = profile_command(open_ws(kind, make_repo(FILES)), "python3 shop.py 100000")
     spent = by_name(found)
     price, total, work = spent["Cart.price"], spent["Cart.total"], spent["work"]
     assert price.own > 5 * total.own
@@ -107,29 +117,29 @@ def test_own_and_total_time_calls_and_candidates(kind: str, make_repo: MakeRepo,
     assert work.total >= total.total
     assert work.total_share <= 1.0
     assert (price.calls, total.calls, work.calls) == (30, 1, 1)
-    assert hottest(found, 1) == [Target("shop.py", "Cart.price")]
-    assert all("at_the_end" not in target.name for target in hottest(found, 99, 0))
+    assert hottest_functions(found, 1) == [Target("shop.py", "Cart.price")]
+    assert all("at_the_end" not in target.name for target in hottest_functions(found, 99, 0))
     assert spent[MODULE].total >= work.total, "what stands in a `__main__` block is the module's own"
     assert found.processes == 1
 
 
 def test_time_in_c_and_in_libraries_is_the_callers(room: PosixWorkspace) -> None:
-    spent = by_name(profile(room, 'python -c "import shop; shop.in_c(300_000)"', calls=False))
+    spent = by_name(profile_command(room, 'python -c "import shop; shop.in_c(300_000)"', calls=False))
     assert spent["in_c"].share > 0.5
     assert spent["in_c"].calls == 0, "nobody counted"
 
 
 @pytest.mark.slow
 def test_tests_are_no_candidates(room: PosixWorkspace) -> None:
-    found = profile(room, "python -m pytest -q -p no:cacheprovider tests")
+    found = profile_command(room, "python -m pytest -q -p no:cacheprovider tests")
     assert Target("tests/test_shop.py", "busy") in {one.target for one in found.spent}
-    assert hottest(found)[0] == Target("shop.py", "in_c")
-    assert all(target.path == "shop.py" for target in hottest(found, 99, 0))
+    assert hottest_functions(found)[0] == Target("shop.py", "in_c")
+    assert all(target.path == "shop.py" for target in hottest_functions(found, 99, 0))
 
 
 @pytest.mark.slow
 def test_children_and_threads_are_seen(room: PosixWorkspace) -> None:
-    found = profile(room, "python children.py")
+    found = profile_command(room, "python children.py")
     spent = by_name(found)
     assert spent["child"].total > 0
     assert spent["threaded"].total > 0
@@ -141,7 +151,7 @@ def test_children_and_threads_are_seen(room: PosixWorkspace) -> None:
 
 @pytest.mark.slow
 def test_a_process_that_ends_at_once_tells_as_well(room: PosixWorkspace) -> None:
-    found = profile(room, "python -c 'import os, shop; shop.in_c(300_000); os._exit(0)'")
+    found = profile_command(room, "python -c 'import os, shop; shop.in_c(300_000); os._exit(0)'")
     assert by_name(found)["in_c"].share > 0.5
 
 
@@ -150,30 +160,32 @@ def test_the_workload_sees_its_own_sitecustomize_and_no_thread_of_ours(make_repo
         "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(100_000)"
     )
     room = open_ws("local", make_repo({**FILES, "sitecustomize.py": "import builtins\nbuiltins.mine = True\n"}))
-    assert by_name(profile(room, f"python -c {shlex.quote(code)}"))["in_c"].total > 0
+    assert by_name(profile_command(room, f"python -c {shlex.quote(code)}"))["in_c"].total > 0
 
 
-@pytest.mark.parametrize(("command", "said"), [("true", r"no Python at work\."), ("exit 3", "no Python.*status 3")])
+@pytest.mark.parametrize(
+    ("command", "said"), [("true", r"No Python code .* was sampled\."), ("exit 3", "No Python code.*status 3")]
+)
 def test_what_shows_nothing_is_refused(room: PosixWorkspace, command: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        profile(room, command)
+        profile_command(room, command)
 
 
 def test_a_workload_that_fails_is_shown_as_far_as_it_came(room: PosixWorkspace) -> None:
-    found = profile(room, 'python -c "import shop; shop.in_c(200_000); raise SystemExit(3)"; exit 4')
+    found = profile_command(room, 'python -c "import shop; shop.in_c(200_000); raise SystemExit(3)"; exit 4')
     assert (found.code, by_name(found)["in_c"].calls) == (4, 1)
-    assert profile(room, "python -c 'import shop; shop.in_c(200_000)'", calls=False).code == 0
+    assert profile_command(room, "python -c 'import shop; shop.in_c(200_000)'", calls=False).code == 0
 
 
 def test_a_profile_that_was_interrupted_is_not_a_failure_of_the_workload(room: PosixWorkspace) -> None:
     with pytest.raises(Cancelled):
-        profile(room, "exit 130")
+        profile_command(room, "exit 130")
 
 
 @pytest.mark.slow
 def test_a_workload_that_does_not_end_is_refused(room: PosixWorkspace) -> None:
     with pytest.raises(UsageError, match="within 1 s"):
-        profile(room, "sleep 60", timeout=1)
+        profile_command(room, "sleep 60", timeout=1)
 
 
 def test_what_a_process_told_is_not_taken_for_granted(room: PosixWorkspace) -> None:
@@ -185,7 +197,7 @@ good = {"command": [], "frames": rows, "stacks": [[[0, 1], 1e6], [[7], 1], [[1],
 for name, text in [("a", json.dumps(good)), ("b", "[" * 100000), ("c", "{}"), ("d", '{"frames": 3}')]:
     open(os.path.join(out, name + ".json"), "w").write(text)
 """
-    found = profile(room, f"python -c {shlex.quote(code)}")
+    found = profile_command(room, f"python -c {shlex.quote(code)}")
     assert by_name(found)["Cart.total"].own == pytest.approx(1e6)
     assert found.seconds < 1e6 + 60
 
@@ -199,8 +211,8 @@ def made(*stacks: tuple[tuple[int, ...], float], names: tuple[str, ...] = ("main
 
 
 def test_speedscope_follows_the_published_schema(room: PosixWorkspace) -> None:
-    for found in (profile(room, "python shop.py 30000", calls=False), made(((0, 1, 3), 1.5), ((0, 2), 0.5))):
-        check_speedscope(json.loads(speedscope(found)))
+    for found in (profile_command(room, "python shop.py 30000", calls=False), made(((0, 1, 3), 1.5), ((0, 2), 0.5))):
+        check_speedscope(json.loads(to_speedscope(found)))
 
 
 def check_speedscope(file: dict[str, Any]) -> None:
@@ -224,7 +236,7 @@ def check_speedscope(file: dict[str, Any]) -> None:
 
 
 def test_speedscope_holds_the_stacks_as_seen() -> None:
-    file = json.loads(speedscope(made(((0, 1, 3), 1.5), ((0, 2), 0.5)), "a name"))
+    file = json.loads(to_speedscope(made(((0, 1, 3), 1.5), ((0, 2), 0.5)), "a name"))
     assert file["profiles"][0]["samples"] == [[0, 1, 3], [0, 2]]
     assert file["profiles"][0]["weights"] == [1.5, 0.5]
     assert file["profiles"][0]["endValue"] == 2.0
@@ -233,7 +245,7 @@ def test_speedscope_holds_the_stacks_as_seen() -> None:
 
 
 def test_flame_is_a_tree_with_bars_below_their_callers() -> None:
-    text = flame(made(((0, 1, 3), 6.0), ((0, 1, 2), 2.0), ((0,), 2.0), ((3,), 10.0)), 60)
+    text = format_flame_graph(made(((0, 1, 3), 6.0), ((0, 1, 2), 2.0), ((0,), 2.0), ((3,), 10.0)), 60)
     assert [line.split("█")[0].rstrip() for line in text.splitlines()] == [
         " 50.0% shop.py:main",
         " 40.0%  shop.py:helper",
@@ -245,14 +257,14 @@ def test_flame_is_a_tree_with_bars_below_their_callers() -> None:
 
 def test_flame_keeps_to_its_width_and_depth_and_lets_no_name_drive_the_terminal() -> None:
     names = tuple(f"{'f' * 90}\x1b[31m\n{n}" for n in range(40))
-    text = flame(made((tuple(range(40)), 1.0), names=names), 50, 7)
+    text = format_flame_graph(made((tuple(range(40)), 1.0), names=names), 50, 7)
     assert len(text.splitlines()) == 7
     assert all(len(line) <= 50 for line in text.splitlines())
     assert "\x1b" not in text
 
 
 def test_flame_shows_a_function_that_calls_itself_once() -> None:
-    text = flame(made(((0, 1, 2, 1, 2, 1), 1.0), ((0, 1, 2), 1.0)))
+    text = format_flame_graph(made(((0, 1, 2, 1, 2, 1), 1.0), ((0, 1, 2), 1.0)))
     assert [line.split()[1] for line in text.splitlines()] == ["shop.py:main", "shop.py:helper", "shop.py:deep"]
 
 
@@ -311,7 +323,7 @@ def lines_room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
 @pytest.mark.slow
 def test_the_line_with_the_work_is_first(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws(kind, make_repo({"work.py": LINES}))
-    found = hot_lines(room, Target("work.py", "slow"), [call(list(range(3000))), call([1, 1])])
+    found = profile_lines(room, Target("work.py", "slow"), [call(list(range(3000))), call([1, 1])])
     assert found[0].line == 5
     assert found[0].share > 0.5
     assert sum(one.share for one in found) == pytest.approx(1.0)
@@ -319,18 +331,18 @@ def test_the_line_with_the_work_is_first(kind: str, make_repo: MakeRepo, open_ws
 
 
 def test_what_a_line_calls_is_the_lines(lines_room: PosixWorkspace) -> None:
-    first, second = hot_lines(lines_room, Target("work.py", "through"), [call(200_000)])
+    first, second = profile_lines(lines_room, Target("work.py", "through"), [call(200_000)])
     assert (first.line, second.line) == (17, 16)
     assert first.share > 0.9
 
 
 @pytest.mark.parametrize(("name", "line", "runs"), [("lazy", 22, 500), ("later", 26, None), ("fails", 31, 1)])
 def test_generators_coroutines_and_errors(lines_room: PosixWorkspace, name: str, line: int, runs: int | None) -> None:
-    found = {one.line: one for one in hot_lines(lines_room, Target("work.py", name), [call(500)])}
+    found = {one.line: one for one in profile_lines(lines_room, Target("work.py", name), [call(500)])}
     assert line in found
     assert runs is None or found[line].runs == runs
 
 
 def test_what_cannot_be_run_is_said(lines_room: PosixWorkspace) -> None:
     with pytest.raises(UsageError, match="line by line"):
-        hot_lines(lines_room, Target("work.py", "absent"), [call(1)])
+        profile_lines(lines_room, Target("work.py", "absent"), [call(1)])

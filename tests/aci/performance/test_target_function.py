@@ -6,11 +6,11 @@ import pickle
 
 import pytest
 
-from aci.equivalence import answers
-from aci.inputs import Call
-from aci.profiling import hot_lines
-from aci.target import Target
-from aci.timing import compare
+from aci.performance.equivalence import collect_answers
+from aci.performance.profiling import profile_lines
+from aci.performance.target_function import Target
+from aci.performance.timing import compare_timing
+from aci.performance.workload_inputs import InputCall
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError
 
@@ -50,12 +50,15 @@ def test_no_such_function_and_no_such_encoding() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["", "lib/"])
-@pytest.mark.parametrize("name", ["subject", "timed", "lined", "called", "meters", "keeping", "answering"])
+@pytest.mark.parametrize(
+    "name",
+    ["subject_function", "performance", "call_timing", "line_profiler", "meters", "call_pickles", "call_answers"],
+)
 def test_a_module_of_the_repository_that_is_named_like_ours(
     name: str, where: str, make_repo: MakeRepo, open_ws: OpenWorkspace
 ) -> None:
     room = open_ws("local", make_repo({f"{where}{name}.py": "def f(x):\n    return [n for n in range(x)]\n"}))
-    target, call = Target(f"{where}{name}.py", "f"), Call(pickle.dumps(((3,), {}), 4), "recorded")
-    assert answers(room, target, [call])[0].kind == "returned"
-    assert {one.line for one in hot_lines(room, target, [call])} == {2}
-    assert len(compare(room, room, target, [call.data]).before) > 1
+    target, call = Target(f"{where}{name}.py", "f"), InputCall(pickle.dumps(((3,), {}), 4), "recorded")
+    assert collect_answers(room, target, [call])[0].kind == "returned"
+    assert {one.line for one in profile_lines(room, target, [call])} == {2}
+    assert len(compare_timing(room, room, target, [call.data]).before) > 1

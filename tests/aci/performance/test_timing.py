@@ -7,9 +7,9 @@ import pickle
 
 import pytest
 
-from aci import timing
-from aci.target import Target
-from aci.timing import Timing, compare
+from aci.performance import timing
+from aci.performance.target_function import Target
+from aci.performance.timing import Timing, compare_timing
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, UsageError
 
@@ -27,7 +27,7 @@ def compared(make_repo: MakeRepo, open_ws: OpenWorkspace, before: str, after: st
     first = open_ws("local", make_repo({"work.py": before}))
     second = open_ws("local", make_repo({"work.py": after}))
     try:
-        return compare(first, second, TARGET, CALLS, timeout)
+        return compare_timing(first, second, TARGET, CALLS, timeout)
     finally:
         assert not [room for room in (first, second) if room.run(f"ls {room.harness}/timed 2>/dev/null").output]
 
@@ -78,7 +78,7 @@ def test_numbers_that_are_none_are_refused(
     room = open_ws("local", make_repo({"work.py": GOOD, "said.txt": text}))
     monkeypatch.setattr(timing, "python_line", lambda room, words, env: f"cat {room.root}/said.txt")
     with pytest.raises(UsageError, match="could not be timed"):
-        compare(room, room, TARGET, CALLS)
+        compare_timing(room, room, TARGET, CALLS)
 
 
 def test_an_interruption_is_no_failure(
@@ -87,9 +87,9 @@ def test_an_interruption_is_no_failure(
     room = open_ws("local", make_repo({"work.py": GOOD}))
     monkeypatch.setattr(timing, "python_line", lambda room, words, env: "sh -c 'exit 130'")
     with pytest.raises(Cancelled):
-        compare(room, room, TARGET, CALLS)
+        compare_timing(room, room, TARGET, CALLS)
     with pytest.raises(UsageError, match="no calls"):
-        compare(room, room, TARGET, [])
+        compare_timing(room, room, TARGET, [])
 
 
 def test_what_vetoes() -> None:

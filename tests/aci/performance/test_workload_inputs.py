@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from aci.equivalence import answers, differences
-from aci.forms import shown
-from aci.inputs import Call, benchmark_command, grow, record, widen
-from aci.posix import PosixWorkspace
-from aci.target import Target
-from aci.workspace import Workspace
+from aci.performance.canonical_values import format_value
+from aci.performance.equivalence import collect_answers, describe_differences
+from aci.performance.target_function import Target
+from aci.performance.workload_inputs import InputCall, benchmark_command, record_calls, scale_calls, vary_calls
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.workspace import Workspace
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError
 
@@ -171,17 +171,17 @@ def core(name: str) -> Target:
     return Target("shop/core.py", name)
 
 
-def seen(room: Workspace, target: Target, calls: Sequence[Call]) -> list[str]:
-    return sorted(answer.call for answer in answers(room, target, calls))
+def seen(room: Workspace, target: Target, calls: Sequence[InputCall]) -> list[str]:
+    return sorted(answer.call for answer in collect_answers(room, target, calls))
 
 
-def given(room: Workspace, calls: Sequence[Call], name: str, **more: str) -> list[str]:
-    return [f"{answer.call} -> {shown(answer.value)}" for answer in answers(room, core(name), calls)]
+def given(room: Workspace, calls: Sequence[InputCall], name: str, **more: str) -> list[str]:
+    return [f"{answer.call} -> {format_value(answer.value)}" for answer in collect_answers(room, core(name), calls)]
 
 
 def test_what_a_function_got_from_tests(room: PosixWorkspace) -> None:
     told: list[str] = []
-    calls = record(room, core("dedupe"), PYTEST, say=told.append)
+    calls = record_calls(room, core("dedupe"), PYTEST, say=told.append)
     found = seen(room, core("dedupe"), calls)
     assert found[:2] == ["dedupe('fails')", "dedupe(['h', 'e', 'l', 'l', 'o', ' ', 'w', 'o', 'r', 'l', 'd'])"]
     assert found[2] == "dedupe(['in a thread'])"
@@ -194,7 +194,7 @@ def test_what_a_function_got_from_tests(room: PosixWorkspace) -> None:
 
 def test_unittest_lambdas_counts_and_what_cannot_be_kept(room: PosixWorkspace) -> None:
     told: list[str] = []
-    calls = record(room, core("total"), f"{UNITTEST} -k test_calls", say=told.append, origin="test")
+    calls = record_calls(room, core("total"), f"{UNITTEST} -k test_calls", say=told.append, origin="test")
     assert sorted(given(room, calls, "total"))[0] == "total([1, 2, 3]) -> 6"
     assert sorted(given(room, calls, "total"))[1].endswith("-> 30")
     assert sorted((call.times, call.origin) for call in calls) == [(1, "test"), (2, "test")]
@@ -217,34 +217,34 @@ CALLED = {
 
 @pytest.mark.parametrize("name", CALLED)
 def test_all_kinds_of_functions(name: str, room: PosixWorkspace) -> None:
-    calls = record(room, core(name), f"{UNITTEST} -k test_calls")
+    calls = record_calls(room, core(name), f"{UNITTEST} -k test_calls")
     assert len(calls) == CALLED[name]
-    assert {one.kind for one in answers(room, core(name), calls)} == {"returned"}
+    assert {one.kind for one in collect_answers(room, core(name), calls)} == {"returned"}
 
 
 def test_arguments_are_kept_as_they_were_before_the_call(room: PosixWorkspace) -> None:
-    assert seen(room, core("hold"), record(room, core("hold"), UNITTEST)) == ["hold([1, 2])"]
+    assert seen(room, core("hold"), record_calls(room, core("hold"), UNITTEST)) == ["hold([1, 2])"]
 
 
 def test_a_property_and_a_function_that_nobody_calls_are_told_of(room: PosixWorkspace) -> None:
     told: list[str] = []
     for name in ("Cart.first", "never", "no_such"):
-        assert record(room, core(name), f"{UNITTEST} -k test_calls", say=told.append) == ()
+        assert record_calls(room, core(name), f"{UNITTEST} -k test_calls", say=told.append) == ()
     assert told[0] == "Calls of shop/core.py:Cart.first cannot be recorded: 'it is a property, not a function'"
     assert told[1] == "The command does not call shop/core.py:never."
     assert "it was not found: KeyError" in told[2]
-    assert record(room, core("never"), "python -I -S -c 1", say=told.append) == ()
-    assert told[3] == "No Python that the command starts could be reached."
+    assert record_calls(room, core("never"), "python -I -S -c 1", say=told.append) == ()
+    assert told[3] == "Calls could be recorded in no Python process of the command."
 
 
 def test_a_script_its_own_classes_and_the_processes_it_starts(room: PosixWorkspace) -> None:
-    calls = record(room, core("dedupe"), "python script.py")
+    calls = record_calls(room, core("dedupe"), "python script.py")
     found = seen(room, core("dedupe"), calls)
     assert found == ["dedupe(['in a child'])", "dedupe([5])", "dedupe([script.Mine(value=3)])"]
     here = Target("script.py", "here")
-    mine = record(room, here, "python script.py")
+    mine = record_calls(room, here, "python script.py")
     assert seen(room, here, mine) == ["here(script.Mine(value=1), 3)", "here(script.Mine(value=2))"]
-    assert [shown(one.value) for one in answers(room, here, mine)] in (["4", "4"],)
+    assert [format_value(one.value) for one in collect_answers(room, here, mine)] in (["4", "4"],)
     # Loaded in the function's own module, or in any other process that starts in the root.
     room.write("kept", calls[0].data)
     line = f'cd {room.root} && python -c \'import pickle; print(pickle.load(open("kept", "rb")))\''
@@ -254,17 +254,17 @@ def test_a_script_its_own_classes_and_the_processes_it_starts(room: PosixWorkspa
 def test_calls_are_bounded_and_of_all_sizes(room: PosixWorkspace) -> None:
     room.write("many.py", b"from shop.core import dedupe\nfor n in range(3000): dedupe(list(range(n % 700)))\n")
     told: list[str] = []
-    calls = record(room, core("dedupe"), "python many.py", most=12, say=told.append)
+    calls = record_calls(room, core("dedupe"), "python many.py", most=12, say=told.append)
     assert len(calls) == 12
     assert max(len(call.data) for call in calls) > 2 * min(len(call.data) for call in calls)
     assert max(call.times for call in calls) > 1
-    assert "enough calls of that size are kept" in told[0]
+    assert "enough calls of that size were recorded" in told[0]
 
 
 def test_what_was_recorded_before_the_time_was_up_counts(room: PosixWorkspace) -> None:
     room.write("slow.py", b"import time\nfrom shop.core import dedupe\ndedupe([1])\ntime.sleep(60)\n")
     told: list[str] = []
-    calls = record(room, core("dedupe"), "python slow.py", timeout=3, say=told.append)
+    calls = record_calls(room, core("dedupe"), "python slow.py", timeout=3, say=told.append)
     assert seen(room, core("dedupe"), calls) == ["dedupe([1])"]
     assert "took more than 3 s" in told[0]
 
@@ -273,21 +273,21 @@ def test_the_recording_does_not_change_the_repository_or_its_sitecustomize(room:
     room.write("sitecustomize.py", b"import os\nos.environ['OWN'] = 'yes'\n")
     before = room.snapshot(exact=True).tree
     room.write("own.py", b"import os\nfrom shop.core import dedupe\ndedupe([os.environ['OWN']])\n")
-    calls = record(room, core("dedupe"), "python own.py && rm own.py")
+    calls = record_calls(room, core("dedupe"), "python own.py && rm own.py")
     assert seen(room, core("dedupe"), calls) == ["dedupe(['yes'])"]
     assert room.snapshot(exact=True).tree == before
 
 
 def test_further_calls_are_the_same_for_the_same_seed_and_others_for_another(room: PosixWorkspace) -> None:
-    calls = record(room, core("dedupe"), UNITTEST)
-    wide = widen(room, core("dedupe"), calls, 25, seed=1)
+    calls = record_calls(room, core("dedupe"), UNITTEST)
+    wide = vary_calls(room, core("dedupe"), calls, 25, seed=1)
     assert len(wide) == len({call.data for call in wide} - {call.data for call in calls}) == 25
-    assert widen(room, core("dedupe"), calls, 25, seed=1) == wide
-    unseen = widen(room, core("dedupe"), calls, 25, seed=2, origin="unseen")
+    assert vary_calls(room, core("dedupe"), calls, 25, seed=1) == wide
+    unseen = vary_calls(room, core("dedupe"), calls, 25, seed=2, origin="unseen")
     assert len({call.data for call in unseen} - {call.data for call in wide}) > 15
     assert {call.origin for call in unseen} == {"unseen"}
-    first, again = (answers(room, core("dedupe"), wide) for _ in range(2))
-    assert differences(first, again) == []
+    first, again = (collect_answers(room, core("dedupe"), wide) for _ in range(2))
+    assert describe_differences(first, again) == []
     kinds = [one.kind for one in first]
     assert 0 < kinds.count("raised") <= 5
     assert kinds.count("returned") >= 15
@@ -307,14 +307,14 @@ MORE = "\ndef dedupe_(items):\n    return [x for n, x in enumerate(items) if x n
 def test_further_calls_tell_wrong_candidates_from_the_original(wrong: str, room: PosixWorkspace) -> None:
     """From three harmless recorded calls: what they do not show, the calls made of them do."""
     room.write("few.py", b"from shop.core import dedupe\ndedupe([1, [2], True]), dedupe(list('abca')), dedupe([])\n")
-    calls = record(room, core("dedupe"), "python few.py")
-    wide = (*calls, *widen(room, core("dedupe"), calls, 60, seed=3))
-    before = answers(room, core("dedupe"), wide)
+    calls = record_calls(room, core("dedupe"), "python few.py")
+    wide = (*calls, *vary_calls(room, core("dedupe"), calls, 60, seed=3))
+    before = collect_answers(room, core("dedupe"), wide)
     source = FILES["shop/core.py"]
     body = "def dedupe(items):\n"
     start, end = source.index(body), source.index("def join")
     room.write("shop/core.py", (source[:start] + body + f"    {WRONG[wrong]}\n\n" + source[end:] + MORE).encode())
-    assert differences(before, answers(room, core("dedupe"), wide))
+    assert describe_differences(before, collect_answers(room, core("dedupe"), wide))
 
 
 GROWING = {
@@ -328,11 +328,11 @@ GROWING = {
 @pytest.mark.parametrize("name", GROWING)
 def test_what_makes_the_work_grow_is_found_and_scaled(name: str, room: PosixWorkspace) -> None:
     told: list[str] = []
-    calls = record(room, core(name), UNITTEST)
-    found = grow(room, core(name), calls, [100, 200, 400], say=told.append)
+    calls = record_calls(room, core(name), UNITTEST)
+    found = scale_calls(room, core(name), calls, [100, 200, 400], say=told.append)
     assert [(call.size, call.origin) for call in found] == [(100, "grown"), (200, "grown"), (400, "grown")]
-    assert told == [f"shop/core.py:{name}: 'what grows: {GROWING[name]}'"]
-    assert {one.kind for one in answers(room, core(name), found)} == {"returned"}
+    assert told == [f"shop/core.py:{name}: 'growing part: {GROWING[name]}'"]
+    assert {one.kind for one in collect_answers(room, core(name), found)} == {"returned"}
 
 
 def test_what_is_distinct_or_ordered_stays_so(room: PosixWorkspace) -> None:
@@ -341,9 +341,9 @@ def test_what_is_distinct_or_ordered_stays_so(room: PosixWorkspace) -> None:
     lists = [[5, 3, 9], [1, 4, 6], [9, 5, 2], [1, 1, 2], ["b", "a"], [(1, "x"), (2, "y")], [1.5, 0.5], [7, 7]]
     for one in lists:
         room.write("one.py", f"from shop.core import look\nlook({one!r})\n".encode())
-        (call,) = record(room, core("look"), "python one.py")
-        (large,) = grow(room, core("look"), [call], [60])
-        made = answers(room, core("look"), [large])[0]
+        (call,) = record_calls(room, core("look"), "python one.py")
+        (large,) = scale_calls(room, core("look"), [call], [60])
+        made = collect_answers(room, core("look"), [large])[0]
         room.write("shown.py", b"import pickle\nprint(pickle.load(open('large', 'rb'))[0][0])\n")
         room.write("large", large.data)
         values = ast.literal_eval(room.run(f"cd {room.root} && python shown.py").text)
@@ -357,13 +357,13 @@ def test_what_is_distinct_or_ordered_stays_so(room: PosixWorkspace) -> None:
 
 def test_growth_ends_where_the_function_takes_too_long(room: PosixWorkspace) -> None:
     told: list[str] = []
-    calls = record(room, core("dedupe"), UNITTEST)
-    found = grow(room, core("dedupe"), calls, [100, 200, 400000], limit=0.5, say=told.append)
+    calls = record_calls(room, core("dedupe"), UNITTEST)
+    found = scale_calls(room, core("dedupe"), calls, [100, 200, 400000], limit=0.5, say=told.append)
     assert [call.size for call in found] == [100, 200]
     assert "took too long" in told[1]
-    calls = record(room, core("Cart.rate"), UNITTEST)
-    assert grow(room, core("Cart.rate"), calls, [100], say=told.append) == ()
-    assert told[2].endswith("'no argument was found with which the work grows'")
+    calls = record_calls(room, core("Cart.rate"), UNITTEST)
+    assert scale_calls(room, core("Cart.rate"), calls, [100], say=told.append) == ()
+    assert told[2].endswith("'no argument was found that makes the work grow'")
 
 
 def test_async_functions_are_refused_in_words(room: PosixWorkspace) -> None:
@@ -376,21 +376,21 @@ def test_async_functions_are_refused_in_words(room: PosixWorkspace) -> None:
     for file, command in (("waits.py", "python use.py"), ("script.py", "python script.py")):
         for name in ("later", "each"):
             told: list[str] = []
-            assert record(room, Target(file, name), command, say=told.append) == ()
+            assert record_calls(room, Target(file, name), command, say=told.append) == ()
             assert told[0].startswith(f"Calls of {file}:{name} cannot be recorded: 'it is async")
 
 
 def test_large_calls_are_changed_grown_and_answered_within_bounds(room: PosixWorkspace) -> None:
     room.write("large.py", b"from shop.core import ordered\nfor n in range(3): ordered(list(range(n, 50000 + n)))\n")
-    calls = record(room, core("ordered"), "python large.py")
+    calls = record_calls(room, core("ordered"), "python large.py")
     assert len(calls) == 3
-    wide = widen(room, core("ordered"), calls, 150, seed=1)
+    wide = vary_calls(room, core("ordered"), calls, 150, seed=1)
     assert len(wide) > 10
     assert sum(len(call.data) for call in wide) <= 8 << 20
     told: list[str] = []
     sizes = [200_000, 1_000_000, 2_000_000, 2_500_000]
     room.write("shop/core.py", (FILES["shop/core.py"] + "\ndef look(items):\n    for x in items: pass\n").encode())
-    found = grow(room, core("look"), calls, sizes, limit=10, say=told.append)
+    found = scale_calls(room, core("look"), calls, sizes, limit=10, say=told.append)
     assert [call.size for call in found] == sizes[: len(found)]
     assert 2 <= len(found) < 4
     assert "left out" in told[-1]
@@ -399,19 +399,19 @@ def test_large_calls_are_changed_grown_and_answered_within_bounds(room: PosixWor
 def test_long_texts_and_warnings_are_answered_within_bounds(room: PosixWorkspace) -> None:
     body = "\ndef tell(x):\n    import warnings\n    print(x)\n    warnings.warn(x)\n    return x\n"
     room.write("shop/core.py", (FILES["shop/core.py"] + body).encode())
-    long = [Call(pickle.dumps((("\u4e2d" * 1_000_000 + str(n),), {}), 4), "recorded") for n in range(8)]
-    before = answers(room, core("tell"), long)
+    long = [InputCall(pickle.dumps((("\u4e2d" * 1_000_000 + str(n),), {}), 4), "recorded") for n in range(8)]
+    before = collect_answers(room, core("tell"), long)
     assert {one.kind for one in before} == {"returned"}
-    assert differences(before, answers(room, core("tell"), long)) == []
+    assert describe_differences(before, collect_answers(room, core("tell"), long)) == []
     room.write("shop/core.py", (FILES["shop/core.py"] + body.replace("warn(x)", "warn(x + '.')")).encode())
-    assert len(differences(before, answers(room, core("tell"), long))) == 8
+    assert len(describe_differences(before, collect_answers(room, core("tell"), long))) == 8
 
 
 def test_what_is_only_large_is_changed_as_well(room: PosixWorkspace) -> None:
     room.write("large.py", b"from shop.core import ordered\nordered(list(range(250000)))\n")
-    calls = record(room, core("ordered"), "python large.py")
+    calls = record_calls(room, core("ordered"), "python large.py")
     assert len(calls[0].data) > 1 << 20
-    assert widen(room, core("ordered"), calls, 3, seed=1)
+    assert vary_calls(room, core("ordered"), calls, 3, seed=1)
 
 
 BENCHMARKS = {
@@ -468,7 +468,7 @@ NODES = {
 def test_a_benchmark_is_run_once_without_its_tool(node: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws("local", make_repo({**FILES, **BENCHMARKS}))
     told: list[str] = []
-    calls = record(room, core("dedupe"), benchmark_command(room, node), say=told.append)
+    calls = record_calls(room, core("dedupe"), benchmark_command(room, node), say=told.append)
     assert (seen(room, core("dedupe"), calls), [call.times for call in calls], told) == ([NODES[node]], [1], [])
 
 
@@ -483,7 +483,7 @@ def test_a_benchmark_runs_in_other_rooms(node: str, kind: str, make_repo: MakeRe
         fork = room.fork(tree)
         try:
             told: list[str] = []
-            calls = record(fork, core("dedupe"), command, say=told.append)
+            calls = record_calls(fork, core("dedupe"), command, say=told.append)
             assert (seen(fork, core("dedupe"), calls), told) == ([NODES[node]], [])
         finally:
             fork.close()
@@ -498,13 +498,18 @@ def test_a_benchmark_that_is_not_there(node: str, room: PosixWorkspace) -> None:
 @pytest.mark.docker
 def test_all_of_it_in_a_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws("docker", make_repo(FILES))
-    calls = record(room, core("dedupe"), UNITTEST.replace("python ", "python3 "))
+    calls = record_calls(room, core("dedupe"), UNITTEST.replace("python ", "python3 "))
     assert "dedupe([1, 2, 1])" in seen(room, core("dedupe"), calls)
-    assert len(widen(room, core("dedupe"), calls, 10, seed=1)) == 10
-    assert len(grow(room, core("dedupe"), calls, [50, 100])) == 2
+    assert len(vary_calls(room, core("dedupe"), calls, 10, seed=1)) == 10
+    assert len(scale_calls(room, core("dedupe"), calls, [50, 100])) == 2
     # A fork is another container at the same place, or another folder: calls are moved as they are.
     fork = room.fork(room.snapshot().tree)
     try:
-        assert differences(answers(room, core("dedupe"), calls), answers(fork, core("dedupe"), calls)) == []
+        assert (
+            describe_differences(
+                collect_answers(room, core("dedupe"), calls), collect_answers(fork, core("dedupe"), calls)
+            )
+            == []
+        )
     finally:
         fork.close()

@@ -6,8 +6,8 @@ import tempfile
 
 import pytest
 
-from aci import locating
-from aci.advice import affected_callers
+from aci.localization import issue_localization
+from aci.proof.affected_callers import affected_callers
 from tests.aci.conftest import BASE, RIGHT, told
 from trajectories.trees import Trees
 
@@ -24,7 +24,7 @@ def test_a_verdict_names_the_callers_that_were_left_as_they_are(judge) -> None:
     base = {**BASE, "shop/bill.py": BILL}
     verdict = judge({**NEW_TEST, "shop/price.py": resigned}, base)
     assert verdict.kind == "verified"
-    assert told(verdict, "total (shop/price.py:1)", "items is by place only", "shop/bill.py:5")
+    assert told(verdict, "total (shop/price.py:1)", "items is positional-only", "shop/bill.py:5")
     assert not told(verdict, "tax (")
 
 
@@ -50,7 +50,7 @@ def test_source_before_tests_and_only_the_first_of_many(tmp_path) -> None:
     test = {"a_test.py": "from shop import f0\n\n\ndef test_f():\n    assert f0(1)\n"}
     (said,) = advice(tmp_path, {"shop.py": SHOP, **calls, **test}, {"shop.py": SHOP.replace("f0(a)", "f0(a, b)")})
     assert said == (
-        "f0 (shop.py:1) has another signature: b must be given; calls outside the patch: "
+        "f0 (shop.py:1) has another signature: b is required; calls outside the patch: "
         "a0.py:5, a1.py:5, a2.py:5, a3.py:5, a4.py:5, a5.py:5 and 3 more."
     )
 
@@ -58,12 +58,12 @@ def test_source_before_tests_and_only_the_first_of_many(tmp_path) -> None:
 def test_only_the_first_of_many_functions(tmp_path) -> None:
     said = advice(tmp_path, {"shop.py": SHOP, **MANY}, {"shop.py": SHOP.replace("(a)", "(a, b)")})
     assert len(said) == 6
-    assert said[-1] == "So with 3 more functions whose signature changes."
+    assert said[-1] == "The same goes for 3 more functions whose signature changes."
 
 
 def test_a_function_that_is_gone(tmp_path) -> None:
     said = advice(tmp_path, {"shop.py": "def f0(a):\n    return a\n", **MANY}, {"shop.py": "x = 1\n"})
-    assert said == ["f0 (shop.py) is gone; calls outside the patch: use0.py:3."]
+    assert said == ["f0 (shop.py) was removed; calls outside the patch: use0.py:3."]
 
 
 def test_trees_that_cannot_be_read(tmp_path) -> None:
@@ -75,5 +75,5 @@ def test_without_any_place_for_a_graph(tmp_path, monkeypatch) -> None:
     (tmp_path / "no-folder").write_text("")
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))
-    locating._own_folder.cache_clear()
+    issue_localization._temporary_folder.cache_clear()
     assert advice(tmp_path, {"shop.py": SHOP, **MANY}, {"shop.py": SHOP.replace("(a)", "(a, b)")}) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.contamination import contamination, installed_copies, packages
+from aci.proof.contamination import find_contamination, find_installed_copies, package_names
 from trajectories.records import Action, Observation, Step
 
 NAMES = ("flask", "Flask-Login")
@@ -26,32 +26,32 @@ def step(command: str, text: str = "ok", ok: bool = True, tool: str = "shell") -
         ("cd /tmp && uv pip install flask-login", "fetched flask-login"),
         ("git fetch origin main", "read from a remote"),
         ("git -C /x clone https://github.com/pallets/flask", "read from a remote"),
-        ("git log --oneline --all -5", "looked for commits beyond the base"),
-        ("git show origin/main:src/flask/app.py", "looked for commits beyond the base"),
-        ("git branch -av", "looked for commits beyond the base"),
-        ("git -c core.pager=cat --no-pager branch -r", "looked for commits beyond the base"),
-        ("git fsck --lost-found", "looked for commits beyond the base"),
+        ("git log --oneline --all -5", "looked for commits after the base"),
+        ("git show origin/main:src/flask/app.py", "looked for commits after the base"),
+        ("git branch -av", "looked for commits after the base"),
+        ("git -c core.pager=cat --no-pager branch -r", "looked for commits after the base"),
+        ("git fsck --lost-found", "looked for commits after the base"),
         ("timeout 20 git remote update", "read from a remote"),
         ("bash -c 'git pull'", "read from a remote"),
         ("/opt/venv/bin/pip3.12 install flask", "fetched flask"),
         ("npm view flask versions", "fetched flask"),
         ("python - <<EOF\nprint(urlopen('https://github.com/pallets/flask').read())\nEOF", "read https://github.com"),
         ("curl http://localhost:8000; curl https://github.com/x", "read https://github.com/x"),
-        ("git reflog", "looked for commits beyond the base"),
+        ("git reflog", "looked for commits after the base"),
         ("curl -sL https://github.com/pallets/flask/pull/5014.diff", "read https://github.com/pallets/flask/pull/5014"),
     ],
 )
 def test_what_may_have_shown_the_fix(command, said):
-    (told,) = contamination([step(command)], NAMES)
+    (told,) = find_contamination([step(command)], NAMES)
     assert told.startswith("Step main#3 ")
     assert said in told
 
 
 def test_what_failed_was_only_tried():
     failed = "ERROR: Could not find a version that satisfies the requirement flask"
-    assert contamination([step("pip install flask==3", failed)], NAMES) == ("Step main#3 tried to fetch flask.",)
+    assert find_contamination([step("pip install flask==3", failed)], NAMES) == ("Step main#3 tried to fetch flask.",)
     refused = step("curl https://pypi.org/simple/flask/", "curl: (6) Could not resolve host", ok=False)
-    assert "tried to read https://pypi.org" in contamination([refused], NAMES)[0]
+    assert "tried to read https://pypi.org" in find_contamination([refused], NAMES)[0]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_failed_was_only_tried():
     ],
 )
 def test_what_any_honest_trajectory_does(command):
-    assert contamination([step(command)], NAMES) == ()
+    assert find_contamination([step(command)], NAMES) == ()
 
 
 @pytest.mark.parametrize(
@@ -96,18 +96,18 @@ def test_what_any_honest_trajectory_does(command):
 )
 def test_long_commands_are_read_quickly(part):
     """Hours, if time went with the square; the suite's time-out would end it."""
-    assert contamination([step(part * (2_000_000 // len(part)))], NAMES) == ()
+    assert find_contamination([step(part * (2_000_000 // len(part)))], NAMES) == ()
 
 
 def test_other_tools_read_too():
     path = "/usr/lib/python3/dist-packages/flask/app.py"
-    assert "looked for" in contamination([step(path, "no", ok=False, tool="view")], NAMES)[0]
-    assert contamination([step("src/flask/app.py", tool="view")], NAMES) == ()
+    assert "looked for" in find_contamination([step(path, "no", ok=False, tool="view")], NAMES)[0]
+    assert find_contamination([step("src/flask/app.py", tool="view")], NAMES) == ()
 
 
 def test_many_are_counted():
     steps = [step(f"curl https://example.org/{n}") for n in range(9)]
-    told = contamination(steps, NAMES)
+    told = find_contamination(steps, NAMES)
     assert len(told) == 6
     assert told[-1] == "4 more steps of that kind."
 
@@ -123,8 +123,8 @@ def test_a_copy_in_the_image_is_told(kind, make_repo, open_ws):
     }
     ws = open_ws(kind, make_repo(files))
     trees, tree = ws.options.trees, ws.options.base.tree
-    assert packages(trees, tree) == ("mine", "pytest")
-    (told,) = installed_copies(ws, trees, tree)
+    assert package_names(trees, tree) == ("mine", "pytest")
+    (told,) = find_installed_copies(ws, trees, tree)
     assert "pytest" in told
     assert "later than the repository's" in told
     assert ws.run("pwd").text.strip() == ws.root
@@ -132,10 +132,10 @@ def test_a_copy_in_the_image_is_told(kind, make_repo, open_ws):
 
 def test_a_broken_or_foreign_manifest_says_nothing(make_repo, open_ws):
     ws = open_ws("local", make_repo({"pyproject.toml": "project = [", "a.js": ""}))
-    assert packages(ws.options.trees, ws.options.base.tree) == ()
-    assert installed_copies(ws, ws.options.trees, ws.options.base.tree) == ()
+    assert package_names(ws.options.trees, ws.options.base.tree) == ()
+    assert find_installed_copies(ws, ws.options.trees, ws.options.base.tree) == ()
 
 
 def test_a_manifest_that_is_too_deep_says_nothing(make_repo, open_ws):
     ws = open_ws("local", make_repo({"pyproject.toml": "a = " + "[" * 5000}))
-    assert packages(ws.options.trees, ws.options.base.tree) == ()
+    assert package_names(ws.options.trees, ws.options.base.tree) == ()

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci import evidence
-from aci.testing import TestResult
+from aci.proof import evidence
+from aci.testing.suite_run import TestResult
 
 IN_TEST = ("tests/test_a.py:3:test_a",)
 IN_SOURCE = ("tests/test_a.py:3:test_a", "shop/price.py:9:total")
@@ -64,29 +64,32 @@ def test_a_patch_adds_a_module():
     ],
 )
 def test_a_text_names_a_test(text, named):
-    assert evidence.named_in(text, "tests/test_a.py::test_total[1]", "tests/test_a.py") == named
+    assert evidence.is_named_in(text, "tests/test_a.py::test_total[1]", "tests/test_a.py") == named
 
 
 def test_a_short_name_is_not_a_name():
-    assert not evidence.named_in("I ran a test and it failed", "tests/b.py::T::test", "tests/b.py")
+    assert not evidence.is_named_in("I ran a test and it failed", "tests/b.py::T::test", "tests/b.py")
 
 
 def test_what_a_test_covers():
     failed = TestResult("a", "failed", trace=IN_SOURCE)
-    assert evidence.touches(failed, "", ["shop/price.py", "shop/stock.py"]) == "covering shop/price.py"
-    assert evidence.touches(failed, "", ["shop/price.py:Price.total"]) == "covering shop/price.py:Price.total"
-    assert evidence.touches(failed, "", ["shop/price.py:tax"]) == ""
+    assert evidence.describe_contact(failed, "", ["shop/price.py", "shop/stock.py"]) == "covering shop/price.py"
+    assert evidence.describe_contact(failed, "", ["shop/price.py:Price.total"]) == "covering shop/price.py:Price.total"
+    assert evidence.describe_contact(failed, "", ["shop/price.py:tax"]) == ""
 
 
 def test_what_a_test_imports():
     imports = "import os, shop.stock as s\nfrom shop import (price,\n    total(3)\n"
     failed = TestResult("a", "failed", trace=IN_TEST)
-    assert evidence.touches(failed, imports, ["src/shop/stock.py"]) == "importing src/shop/stock.py"
-    assert evidence.touches(failed, imports, ["shop/price.py"]) == "importing shop/price.py"
-    assert evidence.touches(failed, imports, ["shop/price.py:Price.total"]) == "importing shop/price.py:Price.total"
-    assert evidence.touches(failed, imports, ["shop/price.py:tax"]) == ""
-    assert evidence.touches(failed, imports, ["lib/os/__init__.py"]) == "importing lib/os/__init__.py"
-    assert evidence.touches(failed, imports, ["shop/other.py"]) == ""
+    assert evidence.describe_contact(failed, imports, ["src/shop/stock.py"]) == "importing src/shop/stock.py"
+    assert evidence.describe_contact(failed, imports, ["shop/price.py"]) == "importing shop/price.py"
+    assert (
+        evidence.describe_contact(failed, imports, ["shop/price.py:Price.total"])
+        == "importing shop/price.py:Price.total"
+    )
+    assert evidence.describe_contact(failed, imports, ["shop/price.py:tax"]) == ""
+    assert evidence.describe_contact(failed, imports, ["lib/os/__init__.py"]) == "importing lib/os/__init__.py"
+    assert evidence.describe_contact(failed, imports, ["shop/other.py"]) == ""
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ def test_what_a_test_imports():
     ],
 )
 def test_a_contradiction_needs_its_sentence(text, quote):
-    assert evidence.contradiction(text, "tests/test_a.py::test_total") == quote
+    assert evidence.find_contradiction(text, "tests/test_a.py::test_total") == quote
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,8 @@ def test_a_contradiction_needs_its_sentence(text, quote):
         ("pluggy/__init__.py", (), True),
         ("unittest/__init__.py", (), True),
         ("json.cpython-311-x86_64-linux-gnu.so", (), True),
-        ("swe_agent_results.py", (), True),
+        ("_swe_agent_guest.py", (), True),
+        ("_swe_agent_guard/__init__.py", (), True),
         ("json.py", ("src/json/__init__.py",), False),
         ("shop/json.py", (), False),
         ("json/data.py", (), False),
@@ -129,7 +133,7 @@ def test_a_contradiction_needs_its_sentence(text, quote):
     ],
 )
 def test_modules_that_stand_in_for_the_runners(path, existing, stands_in):
-    assert evidence.stand_ins([path], existing) == [path] * stands_in
+    assert evidence.shadowing_modules([path], existing) == [path] * stands_in
 
 
 def test_startup_files():
@@ -139,7 +143,13 @@ def test_startup_files():
 
 @pytest.mark.parametrize(
     "line",
-    ["if 'pytest' in sys.modules:", "os.environ['PYTEST_CURRENT_TEST']", "os._exit(0)", "import swe_agent_results"],
+    [
+        "if 'pytest' in sys.modules:",
+        "os.environ['PYTEST_CURRENT_TEST']",
+        "os._exit(0)",
+        "import _swe_agent_guest",
+        "os.environ['SWE_AGENT_RUN']",
+    ],
 )
 def test_special_cases(line):
     assert evidence.special_cases(f"+{line}\n")
@@ -150,7 +160,7 @@ def test_special_cases(line):
 def test_any_text_is_judged(text, other):
     result = TestResult(other, "failed", text, error=other, trace=(other,))
     assert isinstance(evidence.missing_name(result), str)
-    assert isinstance(evidence.contradiction(text, other), str)
-    assert isinstance(evidence.touches(result, text, [other]), str)
-    assert isinstance(evidence.imported(text), set)
+    assert isinstance(evidence.find_contradiction(text, other), str)
+    assert isinstance(evidence.describe_contact(result, text, [other]), str)
+    assert isinstance(evidence.imported_names(text), set)
     assert isinstance(evidence.adds_name(text, (other,), other), bool)

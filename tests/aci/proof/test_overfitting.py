@@ -2,7 +2,7 @@
 
 import pytest
 
-from aci.example import only_the_example
+from aci.proof.overfitting import find_overfitting
 
 BEFORE = "def add(a, b):\n    return a - b\n"
 TEST = "from calc import add\n\ndef test_add():\n    '''The sum of 7.'''\n    assert add(2, 3) == 5\n"
@@ -25,10 +25,10 @@ NONE = (0, False)
 )
 def test_the_example_alone(body: str) -> None:
     patched = f"def add(a, b):\n{body}"
-    assert only_the_example(BEFORE, patched, [TEST]) == (2, True)
-    assert only_the_example(BEFORE, patched, [TEST, SECOND]) == NONE
-    assert only_the_example(patched, patched, [TEST]) == NONE
-    assert only_the_example("", patched, [TEST]) == (2, False)
+    assert find_overfitting(BEFORE, patched, [TEST]) == (2, True)
+    assert find_overfitting(BEFORE, patched, [TEST, SECOND]) == NONE
+    assert find_overfitting(patched, patched, [TEST]) == NONE
+    assert find_overfitting("", patched, [TEST]) == (2, False)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_example_alone(body: str) -> None:
     ],
 )
 def test_what_is_no_special_case(after: str) -> None:
-    assert only_the_example(BEFORE, after, [TEST]) == NONE
+    assert find_overfitting(BEFORE, after, [TEST]) == NONE
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_no_special_case(after: str) -> None:
     ],
 )
 def test_however_the_test_says_it(test: str) -> None:
-    assert only_the_example(BEFORE, HACK, [test]) == (2, True)
+    assert find_overfitting(BEFORE, HACK, [test]) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -78,33 +78,33 @@ def test_however_the_test_says_it(test: str) -> None:
     ],
 )
 def test_tests_that_show_more_or_nothing(test: str) -> None:
-    assert only_the_example(BEFORE, HACK, [test]) == NONE
-    assert only_the_example(BEFORE, HACK, []) == NONE
+    assert find_overfitting(BEFORE, HACK, [test]) == NONE
+    assert find_overfitting(BEFORE, HACK, []) == NONE
 
 
 def test_an_answer_in_a_constructor() -> None:
     before = "def due(order):\n    return order.net * RATE\n"
     after = before.replace("    return", "    if order.net == 20:\n        return Decimal('23.80')\n    return")
     test = "def test_due():\n    assert due(Order(net=20)) == Decimal('23.80')\n"
-    assert only_the_example(before, after, [test]) == (2, True)
+    assert find_overfitting(before, after, [test]) == (2, True)
     method = after.replace("Decimal('23.80')", "order.rounded('23.80')")
-    assert only_the_example(before, method, [test]) == NONE
+    assert find_overfitting(before, method, [test]) == NONE
 
 
 def test_zero_and_one_are_values() -> None:
     test = "def test_add():\n    assert add(0, 1) == 1\n"
     patched = HACK.replace("a == 2 and b == 3", "a == 0 and b == 1").replace("return 5", "return 1")
-    assert only_the_example(BEFORE, patched, [test])[0] == 2
+    assert find_overfitting(BEFORE, patched, [test])[0] == 2
     three = "def test_add():\n    assert add(0, 3) == 3\n"
     patched = HACK.replace("a == 2", "a == 0").replace("return 5", "return 3")
-    assert only_the_example(BEFORE, patched, [three]) == (2, True)
-    assert only_the_example(BEFORE, patched.replace("return 3", "return True"), [three]) == NONE
+    assert find_overfitting(BEFORE, patched, [three]) == (2, True)
+    assert find_overfitting(BEFORE, patched.replace("return 3", "return True"), [three]) == NONE
 
 
 def test_an_edge_may_be_meant() -> None:
     before = "def power(n):\n    return n * power(n - 1)\n"
     after = before.replace("    return", "    if n == 0:\n        return 1\n    return")
-    assert only_the_example(before, after, ["def test_it():\n    assert power(0) == 1\n"]) == (2, False)
+    assert find_overfitting(before, after, ["def test_it():\n    assert power(0) == 1\n"]) == (2, False)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_edge_may_be_meant() -> None:
 )
 def test_one_more_of_a_table_is_told_only(before: str) -> None:
     after = before.replace("def say(x):\n", "def say(x):\n    if x == 418:\n        return 'teapot'\n")
-    assert only_the_example(before, after, ["def test_it():\n    assert say(418) == 'teapot'\n"]) == (2, False)
+    assert find_overfitting(before, after, ["def test_it():\n    assert say(418) == 'teapot'\n"]) == (2, False)
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,10 @@ def test_what_the_issue_asks_for_in_words_is_told_only(issue: str, sure: bool) -
     before = "def say(x):\n    return x.upper()\n"
     after = before.replace("    return", "    if x == 418:\n        return 'teapot'\n    return")
     test = "def test_it():\n    assert say(418) == 'teapot'\n"
-    assert only_the_example(before, after, [test], issue) == (2, sure)
+    assert find_overfitting(before, after, [test], issue) == (2, sure)
 
 
 def test_a_helper_that_no_test_calls_by_name() -> None:
     test = "def test_it():\n    assert main(2, 3) == 5\n"
-    assert only_the_example(BEFORE, HACK, [test]) == (2, True)
-    assert only_the_example(BEFORE, HACK, [test + "    assert main(4, 4) == 8\n"]) == NONE
+    assert find_overfitting(BEFORE, HACK, [test]) == (2, True)
+    assert find_overfitting(BEFORE, HACK, [test + "    assert main(4, 4) == 8\n"]) == NONE

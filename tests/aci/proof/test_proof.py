@@ -5,9 +5,9 @@ from textwrap import dedent
 
 import pytest
 
-from aci.baselines import Baselines
-from aci.patch import split
-from aci.proof import prove
+from aci.proof.proof import prove
+from aci.proof.suite_baselines import Baselines
+from aci.repository.patch import split_patch
 from tests.aci.conftest import BASE, CASE, ISSUE, RIGHT, UNITTEST, WRONG, told
 from tests.conftest import git
 from trajectories.records import Issue
@@ -253,7 +253,7 @@ def test_a_failing_test_of_the_base_reproduces_if_it_is_tied(judge, issue, more,
     verdict = judge({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=issue, **more)
     assert verdict.kind == "verified", verdict.notes
     assert verdict.tests == ("tests.test_total.T.test_total",)
-    assert told(verdict, "Failing before and mended", tie, "tests.test_total.T.test_total")
+    assert told(verdict, "Failing before and fixed", tie, "tests.test_total.T.test_total")
 
 
 @pytest.mark.parametrize("places", [(), ["shop/price.py:tax"], ["shop/stock.py:left"]])
@@ -350,7 +350,7 @@ def test_files_that_every_interpreter_runs_are_not_trusted(judge):
 def test_a_module_in_place_of_the_runners_is_not_trusted(judge):
     verdict = judge({**SOLVED, "pluggy.py": "raise SystemExit(0)\n"})
     assert verdict.kind == "unproven"
-    assert told(verdict, "pluggy.py", "no result is trusted")
+    assert told(verdict, "pluggy.py", "no result can be trusted")
 
 
 @pytest.mark.slow
@@ -376,18 +376,18 @@ def test_source_that_is_named_like_a_test_is_told(judge):
 def test_special_cases_for_tests_are_told(judge):
     special = "import os\ndef total(items):\n    return 3 if 'PYTEST_CURRENT_TEST' in os.environ else 0\n"
     verdict = judge({**SOLVED, "shop/price.py": special + WRONG[WRONG.index("def tax") :]})
-    assert told(verdict, "asks whether pytest runs it")
+    assert told(verdict, "checks whether pytest runs it")
 
 
 @pytest.mark.parametrize(
     ("issue", "word"),
-    [(Issue("Too low", "`total([1, 2])` should be 3."), "Solve it"), (Issue("1 and 2 are 3"), "look at it")],
+    [(Issue("Too low", "`total([1, 2])` should be 3."), "Solve the"), (Issue("1 and 2 are 3"), "review it")],
 )
 def test_a_patch_for_its_example_alone_is_not_verified_unless_the_issue_asks_for_it(judge, issue, word):
     hack = WRONG.replace("    return sum", "    if items == [1, 2]:\n        return 3\n    return sum")
     verdict = judge({**SOLVED, "shop/price.py": hack}, issue=issue)
-    assert verdict.kind == ("unproven" if word == "Solve it" else "verified"), verdict.notes
-    assert told(verdict, "shop/price.py:2 answers", word)
+    assert verdict.kind == ("unproven" if word == "Solve the" else "verified"), verdict.notes
+    assert told(verdict, "shop/price.py:2 handles", word)
 
 
 @pytest.mark.slow
@@ -471,7 +471,7 @@ def test_what_the_repositorys_own_checks_say_is_told_and_changes_no_verdict(judg
     assert verdict.kind == "verified", verdict
     assert len(verdict.checks) == 1
     assert "shop/price.py:1:8: F401" in verdict.checks[0]
-    assert told(verdict, "A check of the repository says something new", "F401")
+    assert told(verdict, "A check of the repository reports something new", "F401")
 
 
 def test_a_patch_that_fails_is_not_checked(judge):
@@ -494,7 +494,7 @@ def test_a_patch_of_a_binary_file_is_proved_and_applies(make_repo, open_ws, tmp_
     tree = trees.write({"shop/rates.bin": fixed, "tests/test_rates.py": test.encode()}, start)
     verdict = prove(workspace.fork, trees, start, tree, issue=ISSUE, command=UNITTEST, timeout=60)
     assert verdict.kind == "verified", verdict
-    patch = split(trees, start, tree)
+    patch = split_patch(trees, start, tree)
     (tmp_path / "patch.diff").write_bytes(patch.diff.encode("utf-8", "surrogateescape"))
     workspace.write("p.diff", (tmp_path / "patch.diff").read_bytes())
     assert workspace.run("git apply p.diff && rm p.diff").code == 0
@@ -522,7 +522,7 @@ def test_pointers_of_lfs_and_submodules_stay_as_they_are(make_repo, open_ws):
 @pytest.mark.slow
 @pytest.mark.parametrize("room", [True, False])
 def test_side_by_side_or_one_after_the_other_the_verdict_is_one(judge, monkeypatch, room):
-    monkeypatch.setattr("aci.proof.has_room", lambda: room)
+    monkeypatch.setattr("aci.proof.proof.can_run_two_suites", lambda: room)
     known = Baselines()
     verdict = judge(SOLVED, known=known)
     assert verdict.kind == "verified", verdict

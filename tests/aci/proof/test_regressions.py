@@ -2,10 +2,10 @@
 
 import pytest
 
-from aci.baselines import Baselines
-from aci.regression import LARGE
-from aci.testing import Report, TestResult
-from aci.trial import fails, is_unreached
+from aci.proof.proof_run import fails, was_not_reached
+from aci.proof.suite_baselines import Baselines
+from aci.proof.suite_selection import LARGE
+from aci.testing.suite_run import SuiteReport, TestResult
 from tests.aci.conftest import BASE as UNITTEST_BASE
 from tests.aci.conftest import RIGHT, WRONG, told
 
@@ -52,7 +52,7 @@ def test_time_that_is_up_is_no_loss(judge, lost):
     verdict = judge({**SOLVED, "shop/price.py": patched}, base, command="", timeout=8)
     assert verdict.kind == "unproven"
     assert (verdict.no_loss, verdict.lost) == ((False, ("tests/test_price.py::test_tax",)) if lost else (None, ()))
-    assert told(verdict, "time was up before 2 of the tests", "tests/test_slow.py::test_s was still running")
+    assert told(verdict, "timed out before 2 of the tests", "tests/test_slow.py::test_s was still running")
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_an_exit_code_that_time_made_is_no_loss(judge):
     base = {"wait.txt": "0\n", "tests/a.sh": "sleep $(cat wait.txt)\n", "price.sh": "echo 2\n"}
     verdict = judge({"wait.txt": "60\n", "price.sh": "echo 3\n"}, base, command="sh tests/a.sh", timeout=3)
     assert (verdict.kind, verdict.no_loss) == ("unproven", None)
-    assert told(verdict, "did not end in time")
+    assert told(verdict, "did not finish in time")
 
 
 @pytest.mark.slow
@@ -69,7 +69,7 @@ def test_what_fails_unseen_on_the_base_could_lose_unseen(judge, code):
     base = {**BASE, "Makefile": f"check:\n\tpython3 -m pytest -q\n\texit {code}\n"}
     verdict = judge(SOLVED, base, command="make check")
     assert verdict.no_loss is (None if code else True), verdict.notes
-    assert bool(told(verdict, "which the results of its tests do not explain")) == bool(code)
+    assert bool(told(verdict, "which the test results do not explain")) == bool(code)
 
 
 @pytest.mark.slow
@@ -97,21 +97,21 @@ def result(id, outcome, error=""):
     ],
 )
 def test_of_two_runs_the_worse_counts(one, other, joined):
-    first = Report((result("b", one), result("z", "passed")), "pytest", 0, seconds=1)
-    second = Report((result("a", "passed"), result("b", other)), "pytest", 1, seconds=2, timed_out=True)
+    first = SuiteReport((result("b", one), result("z", "passed")), "pytest", 0, seconds=1)
+    second = SuiteReport((result("a", "passed"), result("b", other)), "pytest", 1, seconds=2, timed_out=True)
     both = first.joined(second)
     assert [(each.id, each.outcome) for each in both.results] == [("a", "passed"), ("b", joined), ("z", "passed")]
     assert (both.code, both.seconds, both.timed_out) == (1, 3, True)
 
 
 def test_what_time_cut_off_says_nothing():
-    cut = Report((result("a", "error", "TimeUp"),), "pytest", 124, timed_out=True)
-    done = Report((result("a", "passed"),), "pytest", 0)
+    cut = SuiteReport((result("a", "error", "TimeUp"),), "pytest", 124, timed_out=True)
+    done = SuiteReport((result("a", "passed"),), "pytest", 0)
     assert done.joined(cut).passed == cut.joined(done).passed == ("a",)
-    assert is_unreached(cut, "a")
-    assert is_unreached(cut, "b")
-    assert not is_unreached(done, "b")
-    assert not is_unreached(None, "b")
+    assert was_not_reached(cut, "a")
+    assert was_not_reached(cut, "b")
+    assert not was_not_reached(done, "b")
+    assert not was_not_reached(None, "b")
     assert not fails(cut, "a")
 
 
@@ -121,12 +121,12 @@ class Hasty(Baselines):
     def __init__(self, cut: str, *passed: str) -> None:
         super().__init__()
         results = (TestResult(cut, "failed", error="RanTooLong"), *(TestResult(id, "passed") for id in passed))
-        self.report = Report(results, "python3 -m unittest discover -s tests -t .", 1, limit=0.5)
+        self.report = SuiteReport(results, "python3 -m unittest discover -s tests -t .", 1, limit=0.5)
 
     def __contains__(self, key: object) -> bool:
         return True
 
-    def __getitem__(self, key: object) -> Report:
+    def __getitem__(self, key: object) -> SuiteReport:
         return self.report
 
 
@@ -175,4 +175,4 @@ def test_a_test_that_a_hasty_run_cut_off_is_not_red_if_it_passes_with_all_its_ti
     patch = {"shop/price.py": RIGHT + "WAIT = 0\n"}
     verdict = judge(patch, {**UNITTEST_BASE, **slow, **waits}, known=Hasty(name), reproduction=[name])
     assert not verdict.red, verdict.notes
-    assert told(verdict, "only slow", name)
+    assert told(verdict, "Only slow", name)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from aci.checks import broken, configured, run_checks
+from aci.proof.repository_checks import find_checks, new_findings, run_checks
 from trajectories.trees import EMPTY_TREE, Trees
 
 OLD = "import os\n\n\ndef add(a, b):\n    return a + b\n"
@@ -55,7 +55,7 @@ def test_only_what_is_new_is_told(check):
     [line] = check(base, {"a.py": OLD.replace("import os", "import os\nimport sys"), "b.py": "import re\n"})
     assert line.startswith("ruff: 2 new: a.py:2:8: F401")
     assert "b.py:1:8: F401" in line
-    assert broken([line, "mypy: nothing new"]) == (line,)
+    assert new_findings([line, "mypy: nothing new"]) == (line,)
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_all_that_is_known_is_found(tmp_path):
     trees = Trees(tmp_path / "t.git")
     names = [".flake8", ".isort.cfg", "mypy.ini", "ruff.toml", "go.mod", "tsconfig.json", "eslint.config.mjs"]
     tree = trees.write({**dict.fromkeys(names, b"x"), "pyproject.toml": b"[tool.black]\n"}, EMPTY_TREE)
-    found, others = configured(trees, tree)
+    found, others = find_checks(trees, tree)
     assert {check.name for check in found} >= {"ruff", "flake8", "black", "isort", "mypy", "eslint", "tsc", "gofmt"}
     assert others == []
     trees.close()
@@ -124,6 +124,6 @@ def hooks_of(tmp_path, rest):
     trees = Trees(tmp_path / "t.git")
     text = "repos:\n  - repo: local\n    hooks:\n      - id: own\n        language: system\n        entry: ./own\n"
     tree = trees.write({".pre-commit-config.yaml": (text + rest).encode()}, EMPTY_TREE)
-    found, _ = configured(trees, tree)
+    found, _ = find_checks(trees, tree)
     trees.close()
     return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aci.diagnostics import only_new
-from aci.misfits import Misfit, misfits
+from aci.proof.diagnostics import new_errors
+from aci.proof.static_checks import ConsistencyError, find_inconsistencies
 
 OTHER = "def total(prices, discount=0, *, rounded):\n    return 0\n\n\nLIMIT = 3\n"
 FILES = {
@@ -19,7 +19,9 @@ FILES = {
 
 def said(source: str, path: str = "shop/view.py") -> list[str]:
     files = FILES | {path: source}
-    return [str(one) for one in misfits(path, lambda name: files[name].encode() if name in files else None)]
+    return [
+        str(one) for one in find_inconsistencies(path, lambda name: files[name].encode() if name in files else None)
+    ]
 
 
 FROM = "from shop.totals import total\n"
@@ -80,10 +82,14 @@ def test_what_is_not_sure_is_not(source: str) -> None:
 
 
 def test_a_file_without_a_name_for_it() -> None:
-    assert misfits("nowhere.py", lambda path: None) == []
+    assert find_inconsistencies("nowhere.py", lambda path: None) == []
 
 
 def test_news_is_what_was_not_said_before_wherever_it_stands() -> None:
-    before = [Misfit("a.py", 3, "x is not defined")]
-    now = [Misfit("a.py", 9, "x is not defined"), Misfit("a.py", 12, "x is not defined"), Misfit("b.py", 1, "y")]
-    assert only_new(now, before) == now[1:]
+    before = [ConsistencyError("a.py", 3, "x is not defined")]
+    now = [
+        ConsistencyError("a.py", 9, "x is not defined"),
+        ConsistencyError("a.py", 12, "x is not defined"),
+        ConsistencyError("b.py", 1, "y"),
+    ]
+    assert new_errors(now, before) == now[1:]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aci import locating, regression
-from aci.regression import LARGE, MOST, nearest_tests, related_tests
-from aci.repository import Repository
+from aci.localization import issue_localization
+from aci.proof import suite_selection
+from aci.proof.suite_selection import LARGE, MOST, nearest_tests, related_tests
+from aci.repository.user_repository import Repository
 from trajectories.trees import Trees
 
 SOURCE = (
@@ -65,7 +66,7 @@ def test_without_any_place_for_a_graph_names_must_do(related, tmp_path: Path, mo
     (tmp_path / "no-folder").write_text("")
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))
-    locating._own_folder.cache_clear()
+    issue_localization._temporary_folder.cache_clear()
     chosen = related(FILES | MORE, "shop/basket.py", "return 1", "return 3")
     assert chosen == ("tests/test_basket.py", "tests/test_till.py", "tests/test_weights.py")
 
@@ -99,7 +100,7 @@ def test_a_file_that_is_no_python_has_no_tests(related) -> None:
 
 
 def test_a_huge_suite_is_looked_at_where_it_is_near(related, monkeypatch) -> None:
-    monkeypatch.setattr(regression, "READ_FILES", 3)
+    monkeypatch.setattr(suite_selection, "READ_FILES", 3)
     assert related(FILES | MORE, "shop/basket.py", "return 1", "return 3") == (
         "tests/test_basket.py",
         "tests/test_weights.py",
@@ -110,7 +111,7 @@ def test_a_huge_suite_is_looked_at_where_it_is_near(related, monkeypatch) -> Non
 
 
 def test_what_is_too_long_is_not_read(related, monkeypatch) -> None:
-    monkeypatch.setattr(regression, "READ_BYTES", 2000)
+    monkeypatch.setattr(suite_selection, "READ_BYTES", 2000)
     long = {"tests/test_long.py": "import shop.basket\n" + "#" * 3000, "tests/shop/test_far.py": "import shop.basket\n"}
     chosen = related(FILES | MORE | long, "shop/basket.py", "return 1", "return 3")
     assert "tests/shop/test_far.py" in chosen

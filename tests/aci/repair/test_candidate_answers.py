@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.behaviours import Answers, Input, read
-from aci.inside.behave import every, one_answer
-from aci.inside.calling import Call, Recorder
-from aci.inside.lines_run import LINES, lines_of, texts_run
-from aci.inside.shape import attributes, outlined, shown, told
-from aci.inside.variants import varied
+from aci.guest.repair.answer_collection import answer_digest, sampling_step
+from aci.guest.repair.argument_variants import vary_calls
+from aci.guest.repair.executed_lines import LINES, executed_texts, lines_of
+from aci.guest.repair.recorded_calls import Call, Recorder
+from aci.guest.value_text import attributes, full_text, outline_text, readable_text
+from aci.repair.candidate_answers import AnswerInput, CandidateAnswers, parse_answers
 
 HERE = str(Path(__file__).parent) + "/"
 
@@ -50,54 +50,54 @@ class Node:
 
 
 def test_objects_are_told_by_their_slots_and_by_what_their_text_hides() -> None:
-    assert shown(Slots(1)) == "Slots(value=1)"
-    assert told(Slots(1)) != told(Slots(2))
+    assert readable_text(Slots(1)) == "Slots(value=1)"
+    assert full_text(Slots(1)) != full_text(Slots(2))
     assert attributes(More(3)) == {"value": 3}
-    assert shown(Quiet(1)) == "<quiet>"
-    assert told(Quiet(1)) == told(Quiet(1)) != told(Quiet(2))
-    assert told([{"a": Quiet(1)}]) != told([{"a": Quiet(2)}])
+    assert readable_text(Quiet(1)) == "<quiet>"
+    assert full_text(Quiet(1)) == full_text(Quiet(1)) != full_text(Quiet(2))
+    assert full_text([{"a": Quiet(1)}]) != full_text([{"a": Quiet(2)}])
 
 
 def test_long_values_are_told_to_their_end() -> None:
-    assert told([0] * 5000) != told([0] * 4999 + [1])
-    assert told("a" * 9000) != told("a" * 8999 + "b")
+    assert full_text([0] * 5000) != full_text([0] * 4999 + [1])
+    assert full_text("a" * 9000) != full_text("a" * 8999 + "b")
 
 
 def test_graphs_and_what_holds_itself_are_told_in_as_many_parts_as_they_have() -> None:
     chain = other = None
     for number in range(30):
         chain, other = Node(chain), Node(other if number else 1)
-    assert told(chain) != told(other)
+    assert full_text(chain) != full_text(other)
     nodes = [Node() for _ in range(12)]
     for node in nodes:
         node.near = list(nodes)
-    assert len(told(nodes)) < 12 * 12 * 20
+    assert len(full_text(nodes)) < 12 * 12 * 20
     row: list[object] = []
     row.append([row])
-    assert told(row) == "[[^1]]"
+    assert full_text(row) == "[[^1]]"
 
 
 def test_what_differs_only_far_inside_is_outlined_alike() -> None:
     chain, other = Node(), Node(1)
     for _ in range(9):
         chain, other = Node(chain), Node(other)
-    assert told(chain) != told(other)
-    assert outlined(chain) == outlined(other)
-    assert outlined(Node(1)) != outlined(Node(2))
+    assert full_text(chain) != full_text(other)
+    assert outline_text(chain) == outline_text(other)
+    assert outline_text(Node(1)) != outline_text(Node(2))
 
 
 def test_the_order_in_which_a_set_gives_its_members_is_not_told() -> None:
     shared = Quiet(0)
     members = [Node(shared) for _ in range(4)]
     members[0].near = [1]
-    assert told({*members}) == told({*reversed(members)})
-    texts = {told({Node(Quiet(n)), Node(Quiet(n + 1)), Node(Quiet(n + 2))}) for n in [7] * 20}
+    assert full_text({*members}) == full_text({*reversed(members)})
+    texts = {full_text({Node(Quiet(n)), Node(Quiet(n + 1)), Node(Quiet(n + 2))}) for n in [7] * 20}
     assert len(texts) == 1
 
 
 @given(st.recursive(st.integers() | st.text(max_size=3), lambda one: st.lists(one) | st.tuples(one, one), max_leaves=9))
 def test_plain_values_are_written_as_python_does(value: Any) -> None:
-    assert told(value) == shown(value) == repr(value)
+    assert full_text(value) == readable_text(value) == repr(value)
 
 
 # Calls
@@ -105,7 +105,7 @@ def test_plain_values_are_written_as_python_does(value: Any) -> None:
 
 def answer(function: Any, *values: object, root: str = HERE) -> tuple[str, str]:
     texts: dict[str, str] = {}
-    digest = one_answer(Call(function, [list(values), {}], True, True), 1.0, texts, root)
+    digest = answer_digest(Call(function, [list(values), {}], True, True), 1.0, texts, root)
     return digest, texts.get(digest, "")
 
 
@@ -139,7 +139,7 @@ def test_what_a_call_leaves_in_its_arguments_belongs_to_the_answer() -> None:
 
 
 def test_an_answer_is_read_in_words() -> None:
-    answers = Answers(texts={"!ValueError:12": "raises ValueError: 'a'", "int:1": "1"})
+    answers = CandidateAnswers(texts={"!ValueError:12": "raises ValueError: 'a'", "int:1": "1"})
     assert answers.text("!ValueError:12") == "raises ValueError: 'a'"
     assert answers.text("!ValueError:34") == "raises ValueError"
     assert answers.text("!IndexError") == "raises IndexError"
@@ -148,10 +148,10 @@ def test_an_answer_is_read_in_words() -> None:
 
 def test_who_did_not_answer_and_shares_that_are_no_numbers_are_known() -> None:
     lines = [{"inputs": [{"text": "f()"}]}, {"id": 1, "answers": ["a"]}, {"id": 0, "lost": math.nan}]
-    answers = read(lines, 2)
+    answers = parse_answers(lines, 2)
     assert answers.silent == {0}
     assert answers.lost == (0.0, 0.0)
-    assert answers.inputs == (Input("f()", False, False, False),)
+    assert answers.inputs == (AnswerInput("f()", False, False, False),)
 
 
 # What is asked hangs on steps, not on seconds
@@ -159,7 +159,7 @@ def test_who_did_not_answer_and_shares_that_are_no_numbers_are_known() -> None:
 
 @pytest.mark.parametrize(("cpu", "step"), [(0.0, 1), (1.9, 1), (2.1, 4), (7.9, 4), (8.1, 16)])
 def test_of_a_slow_base_a_fourth_or_a_sixteenth_of_the_calls_is_made(cpu: float, step: int) -> None:
-    assert every(cpu) == step
+    assert sampling_step(cpu) == step
 
 
 def long(number: int) -> int:
@@ -173,7 +173,7 @@ def test_lines_are_watched_for_so_many_steps() -> None:
     calls = [Call(long, [[number], {}], True, True) for number in (2, 10 * LINES, 3)]
     before = sys.gettrace()
     try:
-        ran, less = (texts_run([long], some, lines, 60.0) for some in (calls, calls[1:]))
+        ran, less = (executed_texts([long], some, lines, 60.0) for some in (calls, calls[1:]))
     finally:
         sys.settrace(before)  # what measures the coverage of all tests after this one
     assert ran == {"while number:", "number -= 1", "return number"}
@@ -181,7 +181,7 @@ def test_lines_are_watched_for_so_many_steps() -> None:
 
 
 def test_calls_are_kept_until_so_many_parts_were_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.inside.calling.PARTS", 50)
+    monkeypatch.setattr("aci.guest.repair.recorded_calls.PARTS", 50)
     recorder = Recorder(HERE, {total.__code__})
     recorder.start(True)
     for number in range(9):
@@ -204,11 +204,15 @@ def test_what_code_reads_is_varied_rather_than_what_it_does_not() -> None:
     calls = [Call(follow, [[one], {}], True, True) for one in (chain, chain.follower)]
     altered = {
         name: {
-            told([getattr(node, name) for node in chain_of(call.values[0][0])]) for call in varied(calls, 40, (), read)
+            full_text([getattr(node, name) for node in chain_of(call.values[0][0])])
+            for call in vary_calls(calls, 40, (), read)
         }
         for name, read in (("near", {"near"}), ("follower", {"follower"}))
     }
-    other = {told([node.near for node in chain_of(call.values[0][0])]) for call in varied(calls, 40, (), {"follower"})}
+    other = {
+        full_text([node.near for node in chain_of(call.values[0][0])])
+        for call in vary_calls(calls, 40, (), {"follower"})
+    }
     assert len(altered["near"]) > len(other)
     assert len(altered["follower"]) > 5
 

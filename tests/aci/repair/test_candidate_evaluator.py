@@ -9,9 +9,9 @@ from threading import Event
 
 import pytest
 
-from aci.candidate_server import unittest_folders, unittest_python
-from aci.candidates import Candidate, Evaluator, Limits
-from agent.repair.source import Source
+from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
+from aci.repair.evaluator_process import unittest_folders, unittest_python
+from agent.repair.analysis.source_file import Source
 from trajectories.errors import UsageError
 
 PYTEST = "python -m pytest -q -p no:cacheprovider"
@@ -145,7 +145,7 @@ def evaluator(make_repo, open_ws, command: str) -> Iterator[Evaluator]:
 
 def verdicts(evaluator: Evaluator, failing: str, candidates: list[Candidate], passing: str = "") -> list[str]:
     red, green = name_of(failing, evaluator.command), name_of(passing, evaluator.command)
-    limits = Limits({red: 0.2, green: 0.2})
+    limits = TimeLimits({red: 0.2, green: 0.2})
     found = evaluator.evaluate(iter(candidates), [red], [green] if passing else [], limits)
     last = {judged.candidate: judged.verdict for judged in found}
     return [last[one] for one in candidates]
@@ -226,7 +226,7 @@ def test_parameters_changed_in_place_are_noticed(make_repo, open_ws) -> None:
     source = files["lib.py"]
     edits = [candidate(source, "items[1]", new) for new in ("items.pop(1)", "items.clear()", "items[0]")]
     with evaluator:
-        found = list(evaluator.evaluate(iter(edits), tests, [], Limits(dict.fromkeys(tests, 0.2))))
+        found = list(evaluator.evaluate(iter(edits), tests, [], TimeLimits(dict.fromkeys(tests, 0.2))))
     assert [judged.verdict for judged in found] == ["fail", "fail", "plausible"]
 
 
@@ -282,7 +282,7 @@ def test_a_unittest_suite_outside_a_package(make_repo, open_ws) -> None:
     command = "python -m unittest discover -s tests"
     edits = iter([candidate(LIBRARY, "n -= 2", "n -= 1")])
     with Evaluator(open_ws("local", make_repo(files)), command, [test], Event()) as evaluator:
-        (judged,) = evaluator.evaluate(edits, [test], [], Limits({test: 0.2}))
+        (judged,) = evaluator.evaluate(edits, [test], [], TimeLimits({test: 0.2}))
     assert judged.verdict == "plausible"
 
 
@@ -294,7 +294,7 @@ def test_an_edit_changes_only_its_bytes() -> None:
 def test_evaluator_files_stay_within_old_python() -> None:
     import ast
 
-    for file in (Path(__file__).parents[2] / "aci" / "inside").glob("*.py"):
+    for file in (Path(__file__).parents[3] / "aci" / "guest").rglob("*.py"):
         ast.parse(file.read_bytes(), feature_version=(3, 6))
 
 
@@ -326,6 +326,6 @@ def test_objects_that_raise_when_they_are_looked_at_are_left_alone(open_ws, make
     mended = candidate(PROXY, "x // 3", "x // 2")
     with Evaluator(workspace, PYTEST, [test], Event()) as evaluator:
         (answer,) = evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": [[test, 5.0]]}, 30.0)
-        (judged,) = evaluator.evaluate(iter([mended]), [test], [], Limits({test: 1.0}))
+        (judged,) = evaluator.evaluate(iter([mended]), [test], [], TimeLimits({test: 1.0}))
     assert answer["outcome"] == "failed"
     assert judged.verdict == "plausible"

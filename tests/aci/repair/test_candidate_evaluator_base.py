@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from aci.candidate_server import CandidateServer, ProcessEnded
-from aci.candidates import Candidate, Evaluator, Limits
-from agent.repair.source import Source
+from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
+from aci.repair.evaluator_process import CandidateServer, ProcessEnded
+from agent.repair.analysis.source_file import Source
 from trajectories.errors import UsageError
 
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
@@ -33,7 +33,7 @@ def judge(make_repo: Callable[..., Path], open_ws: Callable[..., Any]) -> Callab
         made = [candidate(files, *edit) for edit in edits]
         names = [*tests, *more.get("passing", ())]
         workspace = open_ws("local", make_repo(files))
-        limits, end = Limits(dict.fromkeys(names, more.get("limit", 0.5))), time.monotonic() + 100
+        limits, end = TimeLimits(dict.fromkeys(names, more.get("limit", 0.5))), time.monotonic() + 100
         with Evaluator(workspace, PYTEST, names, Event(), workspace.options.base.tree) as evaluator:
             answers = evaluator.evaluate(
                 iter(made), list(tests), list(more.get("passing", ())), limits, lambda: time.monotonic() > end
@@ -143,7 +143,7 @@ def test_what_is_found_out_of_the_base_outlives_the_request(make_repo, open_ws) 
         return len(calls) > 1
 
     with Evaluator(open_ws("local", make_repo(PLAIN | slow)), PYTEST, names, Event()) as evaluator:
-        limits, end = Limits(dict.fromkeys(names, 0.5)), time.monotonic() + 40
+        limits, end = TimeLimits(dict.fromkeys(names, 0.5)), time.monotonic() + 40
         assert list(evaluator.evaluate(iter(edits), [TEST], names[1:], limits, at_once)) == []
         again = evaluator.evaluate(iter(edits), [TEST], names[1:], limits, lambda: time.monotonic() > end)
         assert [one.verdict for one in again] == ["fail", "plausible"]
@@ -161,7 +161,7 @@ def test_a_server_that_says_nothing_is_ended(make_repo, open_ws, monkeypatch: py
     guard.start()
     try:
         number = server.request({"mode": "trace", "cpu": 30.0, "tests": [[TEST, 30.0]], "seconds": 30.0})
-        monkeypatch.setattr("aci.candidate_server.SILENT", 2.0)
+        monkeypatch.setattr("aci.repair.evaluator_process.SILENT", 2.0)
         started = time.monotonic()
         with pytest.raises(ProcessEnded):
             deque(iter(lambda: server.next(number, time.monotonic() + 60), None))
@@ -183,5 +183,7 @@ def test_a_log_that_is_a_folder_is_no_crash_of_ours(make_repo, open_ws) -> None:
         pytest.raises(UsageError, match="cannot be run in one process"),
     ):
         list(
-            evaluator.evaluate(iter([candidate(PLAIN, "lib.py", "x + 1", "x")]), [TEST], [], Limits({TEST: 0.5}), bool)
+            evaluator.evaluate(
+                iter([candidate(PLAIN, "lib.py", "x + 1", "x")]), [TEST], [], TimeLimits({TEST: 0.5}), bool
+            )
         )

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Candidate, Evaluator, Judged, Limits, _Late
-from aci.inside.sandbox import LEAST_MEMORY, MEMORY_BYTES, Lines, cores, memory, number
-from aci.inside.workers import is_at_work
-from agent.repair.source import Source
+from aci.guest.forked_sandbox import LEAST_MEMORY, MEMORY_BYTES, LineBuffer, core_count, is_bounded_number, memory_limit
+from aci.guest.repair.evaluator_workers import is_group_running
+from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator, TimeLimits, _Late
+from agent.repair.analysis.source_file import Source
 from trajectories.errors import WorkspaceError
 
 PYTEST = "python3 -m pytest -q -p no:cacheprovider"
@@ -147,7 +147,7 @@ def test_lasts():
     open("ended", "w").close()
 """
 NAMES = ("balance", "indented", "plain", "least", "precise", "waits")
-LIMITS = Limits({**{f"test_lib.py::test_{name}": 0.1 for name in NAMES}, "test_lib.py::test_share": 1.6})
+LIMITS = TimeLimits({**{f"test_lib.py::test_{name}": 0.1 for name in NAMES}, "test_lib.py::test_share": 1.6})
 
 
 def t(name: str) -> str:
@@ -270,7 +270,7 @@ def test_a_process_that_was_killed_is_begun_again(evaluator: Evaluator) -> None:
 
 @pytest.mark.slow
 def test_a_process_that_ends_again_and_again_is_told(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.candidate_server.MOST_ENDS", 1)
+    monkeypatch.setattr("aci.repair.evaluator_process.MOST_ENDS", 1)
     killing = edit("return x + 3", "os.kill(os.getppid(), 9); time.sleep(9)")
     with pytest.raises(WorkspaceError, match="ended"):
         verdicts(evaluator, [killing] * 3, "plain")
@@ -291,7 +291,7 @@ def test_a_child_works_while_one_that_it_started_does(command: str, works: bool)
         until = time.monotonic() + 10
         while seen[-5:] != [works] * 5 and time.monotonic() < until:
             time.sleep(0.01)
-            seen.append(is_at_work(process.pid))
+            seen.append(is_group_running(process.pid))
         assert seen[-5:] == [works] * 5
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -314,12 +314,12 @@ def test_a_mode_that_is_given_up_ends(evaluator: Evaluator, workspace: Any) -> N
 
 def test_the_memory_of_a_container_is_shared(tmp_path: Path) -> None:
     limit = tmp_path / "memory.max"
-    limit.write_text(f"{(cores() + 2) * (300 << 20)}\n")
-    assert memory([str(limit)]) == 300 << 20
+    limit.write_text(f"{(core_count() + 2) * (300 << 20)}\n")
+    assert memory_limit([str(limit)]) == 300 << 20
     limit.write_text("1000\n")
-    assert memory([str(limit)]) == LEAST_MEMORY
+    assert memory_limit([str(limit)]) == LEAST_MEMORY
     limit.write_text("max\n")
-    assert LEAST_MEMORY <= memory([str(limit), str(tmp_path / "none")]) <= MEMORY_BYTES
+    assert LEAST_MEMORY <= memory_limit([str(limit), str(tmp_path / "none")]) <= MEMORY_BYTES
 
 
 def test_a_child_is_ended_before_its_parent(evaluator: Evaluator) -> None:
@@ -331,7 +331,7 @@ def test_late_ones_come_in_their_order_those_that_are_slow_first() -> None:
     late = _Late()
     edits = [edit("x + 2", f"x + {n}") for n in range(5)]
     for one, verdict in zip(edits, ("timeout", "slow", "timeout", "slow", "timeout"), strict=True):
-        late.add(Judged(one, verdict))
+        late.add(CandidateResult(one, verdict))
     assert late.take(3) == [edits[1], edits[3], edits[0]]
     assert late.take(9) == [edits[2], edits[4]]
     assert not late
@@ -341,7 +341,7 @@ def test_late_ones_that_are_less_likely_than_a_plausible_one_do_not_come_again()
     late = _Late()
     edits = [replace(edit("x + 2", f"x + {n}"), score=score) for n, score in enumerate((0.1, 0.5, 0.2, 0.4))]
     for one in edits:
-        late.add(Judged(one, "timeout"))
+        late.add(CandidateResult(one, "timeout"))
     assert late.take(1, 0.3) == [edits[1]]
     assert late.take(9, 0.3) == [edits[3]]
     assert not late
@@ -349,7 +349,7 @@ def test_late_ones_that_are_less_likely_than_a_plausible_one_do_not_come_again()
 
 @given(st.lists(st.binary(max_size=9).map(lambda data: data.replace(b"0", b"\n"))))
 def test_lines_are_the_same_however_they_come(parts: list[bytes]) -> None:
-    lines = Lines()
+    lines = LineBuffer()
     found = [line for part in parts for line in lines.take(part)]
     *whole, rest = b"".join(parts).split(b"\n")
     assert found == whole
@@ -358,6 +358,6 @@ def test_lines_are_the_same_however_they_come(parts: list[bytes]) -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -1, 10**400, True, None, "1"])
 def test_what_is_no_number_of_seconds(value: object) -> None:
-    assert not number(value)
-    assert number(0)
-    assert number(1.5)
+    assert not is_bounded_number(value)
+    assert is_bounded_number(0)
+    assert is_bounded_number(1.5)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from aci.candidates import Candidate, Evaluator, Judged, Limits
-from agent.repair.source import Source
+from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator, TimeLimits
+from agent.repair.analysis.source_file import Source
 from trajectories.errors import Cancelled
 
 pytestmark = pytest.mark.slow
@@ -96,7 +96,7 @@ def test_file():
     assert Path("shared.txt").read_text() == "x"
 """
 NAMES = ("half", "twice", "third", "kept", "count", "nested", "file")
-LIMITS = Limits({**{f"test_lib.py::test_{name}": 0.1 for name in NAMES}, "test_lib.py::test_later": 0.8})
+LIMITS = TimeLimits({**{f"test_lib.py::test_{name}": 0.1 for name in NAMES}, "test_lib.py::test_later": 0.8})
 
 
 def t(name: str) -> str:
@@ -117,7 +117,9 @@ def evaluator(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> Iterato
         yield evaluator
 
 
-def run(evaluator: Evaluator, candidates: list[Candidate], failing: list[str], passing: list[str]) -> list[Judged]:
+def run(
+    evaluator: Evaluator, candidates: list[Candidate], failing: list[str], passing: list[str]
+) -> list[CandidateResult]:
     return list(evaluator.evaluate(iter(candidates), failing, passing, LIMITS))
 
 
@@ -310,7 +312,7 @@ def test_a_hit_is_one_also_where_its_module_is_run_again(
     make_repo: Callable[..., Path], open_ws: OpenWorkspace, test: str, edited: str
 ) -> None:
     workspace = open_ws("local", make_repo({"lib.py": RERUN, "test_lib.py": test}))
-    limits = Limits({t("half"): 0.2, t("same"): 0.2})
+    limits = TimeLimits({t("half"): 0.2, t("same"): 0.2})
     with Evaluator(workspace, PYTEST, [t("half"), t("same")], Event()) as evaluator:
         found = list(evaluator.evaluate(iter([edit(edited, "// 2", RERUN)]), [t("half")], [t("same")], limits))
     assert [judged.verdict for judged in found] == ["plausible"]

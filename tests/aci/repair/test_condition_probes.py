@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Evaluator
-from aci.probing import Prober, Truth, pure
-from aci.spectrum import observe
+from aci.repair.candidate_evaluator import Evaluator
+from aci.repair.condition_probes import ConditionProber, ConditionTruth, is_pure
+from aci.repair.spectrum import trace_tests
 
 LIBRARY = """\
 class Box:
@@ -44,35 +44,35 @@ RED, GREEN = "test_lib.py::test_none", "test_lib.py::test_some"
 
 
 @pytest.fixture
-def prober(make_repo, open_ws) -> Iterator[Prober]:
+def prober(make_repo, open_ws) -> Iterator[ConditionProber]:
     workspace = open_ws("local", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
     with Evaluator(workspace, "python -m pytest -q", [RED, GREEN], Event()) as evaluator:
-        yield Prober(evaluator, observe(evaluator, [RED], [GREEN], 60))
+        yield ConditionProber(evaluator, trace_tests(evaluator, [RED], [GREEN], 60))
 
 
-def test_conditions_in_failing_and_passing_tests(prober: Prober) -> None:
+def test_conditions_in_failing_and_passing_tests(prober: ConditionProber) -> None:
     texts = ["best is None", "not self.items", "limit > 5", "best > limit", "len(self.items) == 0", "unknown"]
     found = prober.truths("lib.py", 10, texts)
-    assert found["best is None"] == Truth("1", "0")
-    assert found["best > limit"] == Truth("!", "0")
-    assert found["unknown"] == Truth("!", "!")
-    assert found["limit > 5"] == Truth("0", "0")
+    assert found["best is None"] == ConditionTruth("1", "0")
+    assert found["best > limit"] == ConditionTruth("!", "0")
+    assert found["unknown"] == ConditionTruth("!", "!")
+    assert found["limit > 5"] == ConditionTruth("0", "0")
     assert found["not self.items"].digest == found["len(self.items) == 0"].digest != found["limit > 5"].digest
 
 
-def test_each_arrival_counts(prober: Prober) -> None:
+def test_each_arrival_counts(prober: ConditionProber) -> None:
     assert prober.truths("lib.py", 8, ["item > 1"]) == {}, "the failing test does not come here"
-    assert prober.truths("lib.py", 7, ["best is None", "best == 1"])["best == 1"] == Truth("0", "010")
+    assert prober.truths("lib.py", 7, ["best is None", "best == 1"])["best == 1"] == ConditionTruth("0", "010")
 
 
-def test_what_is_known_is_not_asked_again(prober: Prober) -> None:
+def test_what_is_known_is_not_asked_again(prober: ConditionProber) -> None:
     first = prober.truths("lib.py", 10, ["best is None"])
     asked = prober.evaluator.cpu
     assert prober.truths("lib.py", 10, ["best is None", "self.items.clear()"]) == first
     assert prober.evaluator.cpu == asked
 
 
-def test_a_line_that_nothing_reaches_answers_nothing(prober: Prober) -> None:
+def test_a_line_that_nothing_reaches_answers_nothing(prober: ConditionProber) -> None:
     assert prober.truths("lib.py", 14, ["n"]) == {}
     assert prober.truths("gone.py", 1, ["n"]) == {}
 
@@ -82,13 +82,13 @@ def test_a_line_that_nothing_reaches_answers_nothing(prober: Prober) -> None:
     ["f()", "x.pop()", "(x := 1)", "[y for y in x]", "lambda: 1", "f'{x!r}'", "await x", "x =", "len(*x())", "{}"],
 )
 def test_what_may_have_side_effects_is_not_pure(text: str) -> None:
-    assert not pure(text)
+    assert not is_pure(text)
 
 
 @given(
     st.sampled_from(["len(x) == 0", "isinstance(x, (int, str))", "not x", "a.b[1:] is None", "x in (1, 2)", "-x < 3"])
 )
 def test_plain_conditions_are_pure(text: str) -> None:
-    assert pure(text)
-    assert pure(f"({text}) and ({text})")
-    assert not pure(f"({text}) and f()")
+    assert is_pure(text)
+    assert is_pure(f"({text}) and ({text})")
+    assert not is_pure(f"({text}) and f()")

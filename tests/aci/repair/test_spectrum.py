@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Evaluator
-from aci.spectrum import Spectrum, dstar, nearest, observe, ochiai
+from aci.repair.candidate_evaluator import Evaluator
+from aci.repair.spectrum import Spectrum, dstar, ochiai, sort_by_name_overlap, trace_tests
 
 LIBRARY = """\
 def classify(n):
@@ -78,7 +78,7 @@ def test_more_passing_tests_make_no_event_more_suspicious(failing: set[int], pas
 
 def test_passing_tests_near_a_failing_one_come_first_in_their_order() -> None:
     passing = ["b/test_b.py::x", "a/test_a.py::one", "a/test_c.py::y", "a/test_a.py::two"]
-    assert nearest(["a/test_a.py::bad"], passing) == [
+    assert sort_by_name_overlap(["a/test_a.py::bad"], passing) == [
         "a/test_a.py::one",
         "a/test_a.py::two",
         "a/test_c.py::y",
@@ -118,7 +118,7 @@ def test_green():
 
 def watched(workspace, failing: list[str], passing: list[str]) -> Spectrum:
     with Evaluator(workspace, "python -m pytest -q", [*failing, *passing], Event()) as evaluator:
-        return observe(evaluator, failing, passing, 60)
+        return trace_tests(evaluator, failing, passing, 60)
 
 
 def test_a_real_suite(make_repo, open_ws) -> None:
@@ -230,5 +230,5 @@ def test_answers_that_are_none_of_ours_are_passed_over(nonsense) -> None:
         def ask(self, job, seconds):
             return [good | {"test": "u"}, (good | nonsense) if nonsense else {}]
 
-    spectrum = observe(cast("Evaluator", Asked()), ["t", "u"], [], 1)
+    spectrum = trace_tests(cast("Evaluator", Asked()), ["t", "u"], [], 1)
     assert {"u"} <= {one.test for one in spectrum.failing} <= {"t", "u"}

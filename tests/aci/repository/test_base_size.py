@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
+from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import User, run
 from trajectories.errors import UsageError
-from trajectories.packing import keep, object_id
+from trajectories.pack_writer import object_id, write_pack
 from trajectories.trees import Trees
 
 
@@ -24,7 +24,7 @@ def bomb(root: Path, levels: int, name: bytes, width: int = 1) -> str:
         names = [name] if width == 1 else [b"%03d" % at for at in range(width)]
         tree = b"".join(b"40000 " + each + b"\0" + bytes.fromhex(id) for each in names)
     top = object_id("tree", tree)
-    keep({**objects, top: ("tree", tree)}, root / ".git" / "objects" / "pack")
+    write_pack({**objects, top: ("tree", tree)}, root / ".git" / "objects" / "pack")
     return run(root, "commit-tree", "-m", "bomb", top)
 
 
@@ -68,7 +68,7 @@ def test_the_size_is_that_which_git_lists(tmp_path: Path) -> None:
     id = object_id("tree", b"other content")
     root = b"40000 folder\0" + bytes.fromhex(id)
     top = object_id("tree", root)
-    keep({id: ("tree", entry), top: ("tree", root)}, user.root / ".git" / "objects" / "pack")
+    write_pack({id: ("tree", entry), top: ("tree", root)}, user.root / ".git" / "objects" / "pack")
     commit = run(user.root, "commit-tree", "-m", "bomb", top)
     with Trees(tmp_path / "trees.git") as trees, pytest.raises(UsageError, match="too large"):
         Repository.open(user.root).base(trees, commit)

@@ -8,21 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from aci import history_index, version
-from aci.graph import store
-from aci.graph.blobs import TextBlobs
-from aci.graph.graph import asked
-from aci.version import MONTH, file_of, version_of
+from aci.graph import graph_store
+from aci.graph.code_graph import query_graph
+from aci.history import commit_index
+from aci.repository import code_version
+from aci.repository.code_version import MONTH, cache_file, version_of
+from aci.repository.file_blobs import TextBlobs
 
 
 def test_a_version_is_that_of_the_sources() -> None:
-    numbers = {version_of(*patterns) for patterns in (store.MADE_BY, history_index.MADE_BY, ("words.py",))}
+    numbers = {
+        version_of(*patterns) for patterns in (graph_store.CODE_PATTERNS, commit_index.CODE_PATTERNS, ("__init__.py",))
+    }
     assert len(numbers) == 3
+    package = Path(code_version.__file__).parents[1]
+    assert all(any(package.glob(pattern)) for pattern in (*graph_store.CODE_PATTERNS, *commit_index.CODE_PATTERNS))
     assert all(0 < number < 1 << 31 for number in numbers)
 
 
 def test_another_source_or_another_parser_is_another_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(version, "__file__", str(tmp_path / "version.py"))
+    monkeypatch.setattr(code_version, "__file__", str(tmp_path / "repository" / "code_version.py"))
     found = set()
     for text in ("x = 1", "x = 2", "import tree_sitter", "import tree_sitter_nobody"):
         (tmp_path / "code.py").write_text(text)
@@ -36,23 +41,25 @@ def test_another_source_or_another_parser_is_another_version(monkeypatch: pytest
 
 
 def test_two_versions_share_a_folder(tmp_path: Path) -> None:
-    assert file_of(tmp_path, "graph", 1) != file_of(tmp_path, "graph", 2)
-    other = file_of(tmp_path, "graph", 1)
+    assert cache_file(tmp_path, "graph", 1) != cache_file(tmp_path, "graph", 2)
+    other = cache_file(tmp_path, "graph", 1)
     other.write_bytes(b"of other code")
-    asked(TextBlobs({"a.py": "x = 1\n"}), tmp_path, lambda graph: graph.paths)
+    query_graph(TextBlobs({"a.py": "x = 1\n"}), tmp_path, lambda graph: graph.paths)
     assert other.read_bytes() == b"of other code"
-    assert store.file_in(tmp_path).exists()
+    assert graph_store.file_in(tmp_path).exists()
 
 
-def test_what_nobody_used_for_long_goes(tmp_path: Path) -> None:
-    own, old, new = (file_of(tmp_path, "graph", number).name for number in (1, 2, 3))
+def test_caches_that_were_not_used_for_a_month_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    own, old, new = (cache_file(folder, "graph", number).name for number in (1, 2, 3))
     gone = {old, f"{old}-wal", old.replace(".sqlite", ".1.sqlite"), "graph.sqlite", "graph.2.sqlite"}
     stay = {own, own.replace(".sqlite", ".1.sqlite"), "graphs.sqlite", "graph-mine.sqlite", "history-00000002.sqlite"}
     for name in gone | stay:
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (0, time.time() - MONTH - 60))
-    (tmp_path / new).touch()
+        (folder / name).touch()
+        os.utime(folder / name, (0, time.time() - MONTH - 60))
+    (folder / new).touch()
     for _ in range(2):
-        assert file_of(tmp_path, "graph", 1) == tmp_path / own
-        assert {file.name for file in tmp_path.iterdir()} == stay | {new}
-    assert (tmp_path / own).stat().st_mtime > time.time() - MONTH
+        assert cache_file(folder, "graph", 1) == folder / own
+        assert {file.name for file in folder.iterdir()} == stay | {new}
+    assert (folder / own).stat().st_mtime > time.time() - MONTH

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aci.hunks import parts, taken
-from trajectories.plumbing import encode
+from aci.repository.diff_hunks import apply_parts, split_diff
+from trajectories.git_commands import encode
 from trajectories.trees import EMPTY_TREE, Trees
 
 LINES = [f"line {n}\n".encode() for n in range(40)]
@@ -29,11 +29,11 @@ def test_each_hunk_is_a_part_and_what_is_new_or_gone_is_one(trees: Trees) -> Non
     old = trees.write({"a": TEXT, "gone": b"g\n", "bin": b"\0\1"}, EMPTY_TREE)
     text = TEXT.replace(b"line 3\n", b"three\n").replace(b"line 30\n", b"").replace(b"line 20\n", b"line 20\nmore\n")
     new = trees.write({"a": text, "gone": None, "new": b"n\n", "bin": b"\0\2"}, old)
-    found = parts(trees, old, new)
+    found = split_diff(trees, old, new)
     assert [part.path for part in found] == ["a", "a", "a", "bin", "gone", "new"]
-    assert taken(trees, old, new, found, found) == new
-    assert taken(trees, old, new, [], found) == old
-    some = taken(trees, old, new, [found[1], found[4]], found)
+    assert apply_parts(trees, old, new, found, found) == new
+    assert apply_parts(trees, old, new, [], found) == old
+    some = apply_parts(trees, old, new, [found[1], found[4]], found)
     assert trees.read(some, "a") == TEXT.replace(b"line 20\n", b"line 20\nmore\n")
     assert "gone" not in trees.files(some)
     assert "new" not in trees.files(some)
@@ -43,9 +43,9 @@ def test_a_mode_is_a_part_of_its_own(trees: Trees) -> None:
     old = trees.write({"run": TEXT}, EMPTY_TREE)
     entry = trees.files(trees.write({"run": b"x\n" + TEXT + b"y\n"}, old))["run"]
     new = trees.adopt(f"100755 {entry.id} 0\trun\0".encode(), [])
-    mode, first, last = parts(trees, old, new)
+    mode, first, last = split_diff(trees, old, new)
     assert "new mode 100755" in mode.text
-    made = taken(trees, old, new, [mode, last], [mode, first, last])
+    made = apply_parts(trees, old, new, [mode, last], [mode, first, last])
     assert trees.files(made)["run"].mode == "100755"
     assert trees.read(made, "run") == TEXT + b"y\n"
 
@@ -53,8 +53,8 @@ def test_a_mode_is_a_part_of_its_own(trees: Trees) -> None:
 def test_paths_name_files_and_folders(trees: Trees) -> None:
     old = trees.write({"a": b"1\n"}, EMPTY_TREE)
     new = trees.write({"a": b"2\n", "d/x": b"x\n", "da": b"y\n"}, old)
-    assert [part.path for part in parts(trees, old, new, ["d"])] == ["d/x"]
-    assert len(parts(trees, old, new, ["."])) == 3
+    assert [part.path for part in split_diff(trees, old, new, ["d"])] == ["d/x"]
+    assert len(split_diff(trees, old, new, ["."])) == 3
 
 
 TEXTS = st.lists(st.sampled_from([b"a", b"b\r", b"@@ -1 +1 @@", b"\\ x", b"- y", b"\xff"]), max_size=30)
@@ -68,10 +68,10 @@ def test_chosen_parts_come_to_what_git_apply_makes_of_them(
 ) -> None:
     old = trees.write({"f": b"\n".join(before) + b"\n" * end, "k": b"k\n"}, EMPTY_TREE)
     new = trees.write({"f": b"\n".join(after) + b"\n" * other, "k": b"k\n"}, EMPTY_TREE)
-    found = parts(trees, old, new)
-    assert taken(trees, old, new, found, found) == new
+    found = split_diff(trees, old, new)
+    assert apply_parts(trees, old, new, found, found) == new
     chosen = data.draw(st.sets(st.sampled_from(found))) if found else set()
-    made = taken(trees, old, new, chosen, found)
+    made = apply_parts(trees, old, new, chosen, found)
     with TemporaryDirectory() as folder:
         Path(folder, "f").write_bytes(trees.read(old, "f"))
         for part in sorted(chosen, key=lambda part: -part.line):  # from behind, so that places stay

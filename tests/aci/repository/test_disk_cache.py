@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.cache import Cache, Damaged, Gone, folder, sealed, unsealed
+from aci.repository.disk_cache import Cache, Damaged, EntryEvicted, add_checksum, cache_folder, remove_checksum
 from trajectories.errors import WorkspaceError
 
 SCHEMA = "CREATE TABLE things (key TEXT PRIMARY KEY, value BLOB NOT NULL)"
@@ -66,9 +66,9 @@ def test_an_error_rolls_back(tmp_path: Path) -> None:
 
 def test_the_folder_may_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path))
-    assert folder() == tmp_path
+    assert cache_folder() == tmp_path
     monkeypatch.delenv("SWE_AGENT_CACHE")
-    assert folder().name == "swe-agent"
+    assert cache_folder().name == "swe-agent"
 
 
 @pytest.mark.parametrize(
@@ -168,14 +168,14 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path: Path) -> N
 WRITES_TOO_MUCH = """
 import resource, signal, sys
 from pathlib import Path
-from aci.cache import Cache
+from aci.repository.disk_cache import Cache
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 cache = Cache(Path(sys.argv[1]), "CREATE TABLE things (key TEXT, value BLOB)", 1)
 def work():
     with cache.writing() as write:
         write.execute("INSERT INTO things VALUES ('a', ?)", (bytes(5_000_000),))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
-cache.mended(work)
+cache.run_repairing(work)
 """
 
 
@@ -183,7 +183,7 @@ def test_a_disk_that_takes_no_more_is_one_clear_error(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", WRITES_TOO_MUCH, str(tmp_path / "things.sqlite")], capture_output=True, text=True
     )
-    assert ended.stderr.splitlines()[-1].startswith("aci.cache.CacheUnusable: The cache")
+    assert ended.stderr.splitlines()[-1].startswith("aci.repository.disk_cache.CacheUnusable: The cache")
 
 
 def test_damage_found_while_it_is_used_is_mended_once(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_damage_found_while_it_is_used_is_mended_once(tmp_path: Path) -> None:
             raise Damaged(keys)
         return keys
 
-    assert cache.mended(work) == []
+    assert cache.run_repairing(work) == []
     assert asked == 2
     cache.close()
 
@@ -210,7 +210,7 @@ def test_damage_that_stays_is_one_clear_error() -> None:
         raise Damaged("again")
 
     with pytest.raises(WorkspaceError, match="again"):
-        cache.mended(work)
+        cache.run_repairing(work)
     cache.close()
 
 
@@ -223,10 +223,10 @@ def test_what_another_process_removed_is_made_again_without_losing_the_rest(tmp_
         nonlocal asked
         asked += 1
         if asked == 1:
-            raise Gone("b")
+            raise EntryEvicted("b")
         return _keys(cache)
 
-    assert cache.mended(work) == ["a"]
+    assert cache.run_repairing(work) == ["a"]
     cache.close()
 
 
@@ -241,7 +241,7 @@ def test_two_that_find_the_damage_go_on_with_the_same_file(tmp_path: Path) -> No
                 raise error
             return "done"
 
-        return cache.mended(work)
+        return cache.run_repairing(work)
 
     assert mended(one) == mended(other) == "done"
     _put(one, "a")
@@ -255,7 +255,7 @@ def test_flipped_bytes_never_crash(tmp_path: Path) -> None:
     path = tmp_path / "things.sqlite"
     cache = _opened(path)
     for n in range(300):
-        _put(cache, f"key {n}", sealed(b"value " * n, f"key {n}"))
+        _put(cache, f"key {n}", add_checksum(b"value " * n, f"key {n}"))
     cache.close()
     whole = path.read_bytes()
     for seed in range(60):
@@ -275,7 +275,7 @@ def _read_all_or_begin_anew(path: Path) -> None:
     def work() -> None:
         for key, value in cache.read("SELECT key, value FROM things"):
             n = int(str(key).partition(" ")[2])
-            assert unsealed(value, str(key)) == b"value " * n
+            assert remove_checksum(value, str(key)) == b"value " * n
 
     def tolerant() -> None:
         try:
@@ -283,7 +283,7 @@ def _read_all_or_begin_anew(path: Path) -> None:
         except ValueError as error:  # a key whose bytes were hit
             raise Damaged from error
 
-    cache.mended(tolerant)
+    cache.run_repairing(tolerant)
     cache.close()
 
 
@@ -292,15 +292,15 @@ def test_a_file_that_was_cut_is_read_or_begun_anew(tmp_path: Path, length: int) 
     path = tmp_path / "things.sqlite"
     cache = _opened(path)
     for n in range(300):
-        _put(cache, f"key {n}", sealed(b"value " * n, f"key {n}"))
+        _put(cache, f"key {n}", add_checksum(b"value " * n, f"key {n}"))
     cache.close()
     path.write_bytes(path.read_bytes()[:length])
     _read_all_or_begin_anew(path)
 
 
 def test_a_seal_says_of_what_it_is() -> None:
-    data = sealed(b"data", "this")
-    assert unsealed(data, "this") == b"data"
+    data = add_checksum(b"data", "this")
+    assert remove_checksum(data, "this") == b"data"
     for other, what in (
         (data, "that"),
         (data[:-1], "this"),
@@ -310,7 +310,7 @@ def test_a_seal_says_of_what_it_is() -> None:
         (7, "this"),
     ):
         with pytest.raises(Damaged):
-            unsealed(other, what)
+            remove_checksum(other, what)
 
 
 def test_threads_share_it(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_threads_share_it(tmp_path: Path) -> None:
 OPENS = """
 import sys
 from pathlib import Path
-from aci.cache import Cache
+from aci.repository.disk_cache import Cache
 cache = Cache(Path(sys.argv[1]), "CREATE TABLE things (key TEXT PRIMARY KEY, value BLOB)", int(sys.argv[3]))
 for n in range(20):
     with cache.writing() as write:
@@ -350,7 +350,7 @@ def test_processes_that_open_it_at_once_lose_nothing(tmp_path: Path, before: str
 
 
 def test_a_lock_that_is_not_let_go_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.cache.BUSY", 0.05)
+    monkeypatch.setattr("aci.repository.disk_cache.BUSY", 0.05)
     path = tmp_path / "things.sqlite"
     cache = _opened(path)
     other = sqlite3.connect(path, isolation_level=None)

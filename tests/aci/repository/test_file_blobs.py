@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from aci.graph.blobs import LARGEST, Blobs, GitBlobs, TextBlobs, TreeBlobs
-from aci.graph.build import MISSING
-from aci.graph.graph import asked
-from aci.graph.outline import Place
-from aci.repository import Repository
+from aci.graph.code_graph import query_graph
+from aci.graph.graph_build import MISSING_BLOB
+from aci.graph.outline import Location
+from aci.repository.file_blobs import LARGEST, Blobs, GitBlobs, TextBlobs, TreeBlobs
+from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.trees import Trees
@@ -155,11 +155,11 @@ def test_a_clone_that_has_all_does_not_answer_from_what_another_lacked(
     partial: Path, origin: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
-    lacking = asked(GitBlobs.at(partial, "HEAD"), cache, lambda graph: graph.left_out)
-    assert lacking["a.py"] == lacking["sub/b.py"] == MISSING
-    whole = asked(GitBlobs.at(origin / ".git", "HEAD"), cache, lambda graph: graph.paths)
+    lacking = query_graph(GitBlobs.at(partial, "HEAD"), cache, lambda graph: graph.left_out)
+    assert lacking["a.py"] == lacking["sub/b.py"] == MISSING_BLOB
+    whole = query_graph(GitBlobs.at(origin / ".git", "HEAD"), cache, lambda graph: graph.paths)
     assert whole == ("a.py", "sub/b.py")
-    assert asked(GitBlobs.at(partial, "HEAD"), cache, lambda graph: graph.paths) == whole
+    assert query_graph(GitBlobs.at(partial, "HEAD"), cache, lambda graph: graph.paths) == whole
 
 
 def _object(repo: Path, path: str) -> Path:
@@ -171,9 +171,9 @@ def test_a_blob_that_vanished_is_named_and_the_rest_is_there(make_repo: MakeRepo
     repo = make_repo(FILES)
     _object(repo, "a.py").unlink()
     assert _read(GitBlobs.at(repo / ".git", "HEAD")) == {**_bytes(), "a.py": None}
-    paths, left_out = asked(GitBlobs.at(repo / ".git", "HEAD"), None, lambda graph: (graph.paths, graph.left_out))
+    paths, left_out = query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, lambda graph: (graph.paths, graph.left_out))
     assert paths == ("sub/b.py",)
-    assert left_out["a.py"] == MISSING
+    assert left_out["a.py"] == MISSING_BLOB
 
 
 @pytest.mark.parametrize("content", [b"", b"no object", b"x\x9c\x00"])
@@ -197,7 +197,7 @@ def test_the_repository_s_configuration_runs_nothing(make_repo: MakeRepo, tmp_pa
     repo = make_repo({**FILES, ".gitattributes": "*.py filter=touch\n"})
     for key in ("core.fsmonitor", "filter.touch.smudge", "core.pager", "core.sshCommand", "diff.external"):
         git(repo, "config", key, f"touch {tmp_path / 'ran'}; cat")
-    asked(GitBlobs.at(repo / ".git", "HEAD"), None, lambda graph: graph.paths)
+    query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, lambda graph: graph.paths)
     assert not (tmp_path / "ran").exists()
 
 
@@ -209,7 +209,9 @@ def test_a_repository_that_lies_is_not_believed(make_repo: MakeRepo, tmp_path: P
     file.chmod(0o600)
     file.write_bytes(zlib.compress(b"blob %d\0" % len(lie) + lie))
     cache = tmp_path / "cache"
-    assert asked(GitBlobs.at(repo / ".git", "HEAD"), cache, lambda graph: graph.left_out["a.py"]) == MISSING
+    assert query_graph(GitBlobs.at(repo / ".git", "HEAD"), cache, lambda graph: graph.left_out["a.py"]) == MISSING_BLOB
     file.write_bytes(honest)
-    found = asked(GitBlobs.at(repo / ".git", "HEAD"), cache, lambda graph: [*map(graph.defining, ("a", "bad", "fail"))])
-    assert found == [[Place("a.py", 0)], [], []]
+    found = query_graph(
+        GitBlobs.at(repo / ".git", "HEAD"), cache, lambda graph: [*map(graph.defining, ("a", "bad", "fail"))]
+    )
+    assert found == [[Location("a.py", 0)], [], []]

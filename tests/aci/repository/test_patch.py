@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.patch import is_test, is_test_config, split
-from trajectories.plumbing import encode
+from aci.repository.patch import is_test, is_test_config, split_patch
+from trajectories.git_commands import encode
 from trajectories.trees import EMPTY_TREE, Trees
 
 
@@ -106,7 +106,7 @@ def test_a_patch_has_two_parts_that_together_are_the_change(trees: Trees, tmp_pa
         },
         old,
     )
-    patch = split(trees, old, new)
+    patch = split_patch(trees, old, new)
     assert patch.tree == new
     assert "a/pkg/a.py" in patch.source
     assert "test_b.py" not in patch.source
@@ -128,11 +128,11 @@ def test_a_file_that_becomes_a_link_stays_in_one_part(trees: Trees, tmp_path: Pa
     lines = f"120000 {blob}\ta.py\n100644 {blob}\ttests/t2\n".encode()
     subprocess.run(["git", "update-index", "--index-info"], env=env, input=lines, check=True)
     new = subprocess.check_output(["git", "write-tree"], env=env, text=True).strip()
-    patch = split(trees, old, new)
+    patch = split_patch(trees, old, new)
     assert patch.source.count("diff --git a/a.py") == 2
     assert patch.tests.count("diff --git") == 2
 
 
 def test_nothing_changed_is_an_empty_patch(trees: Trees) -> None:
     tree = trees.write({"a": b"1"}, EMPTY_TREE)
-    assert not split(trees, tree, tree)
+    assert not split_patch(trees, tree, tree)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.patch_size import MOST_UNFOLDED, unfolded
-from aci.repository import Repository
+from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
+from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
 
@@ -19,14 +19,14 @@ def binary_diff(repo: Path, data: bytes) -> str:
 
 
 def test_a_patch_of_text_unfolds_to_nothing() -> None:
-    assert unfolded("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-literal 5\n+delta 500000000\n") == 0
+    assert unpacked_size("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-literal 5\n+delta 500000000\n") == 0
 
 
 def test_what_a_literal_says(make_repo: MakeRepo) -> None:
     repo = make_repo({"a.py": "x = 1\n", "big.bin": "\0"})
     diff = binary_diff(repo, bytes(MOST_UNFOLDED + 1))
     assert len(diff) < 500_000
-    assert unfolded(diff) > MOST_UNFOLDED
+    assert unpacked_size(diff) > MOST_UNFOLDED
     with pytest.raises(UsageError, match="binary files"), Repository.open(repo).patched(diff):
         pass
 
@@ -37,11 +37,11 @@ def test_what_a_delta_makes(make_repo: MakeRepo) -> None:
     old = (repo / "big.bin").read_bytes()
     diff = binary_diff(repo, old * 40)
     assert "\ndelta " in diff
-    assert 40 * len(old) <= unfolded(diff) < 42 * len(old)
+    assert 40 * len(old) <= unpacked_size(diff) < 42 * len(old)
     with Repository.open(repo).patched(diff) as (without, patched):
         assert without.key != patched.key
 
 
 @pytest.mark.parametrize("line", ["", "zAAAA", "é", "z" + "~" * 60])
 def test_a_delta_that_is_none(line: str) -> None:
-    assert unfolded(f"GIT binary patch\ndelta 7\n{line}\n") >= 7
+    assert unpacked_size(f"GIT binary patch\ndelta 7\n{line}\n") >= 7

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aci import plain_folder
-from aci.plain_folder import open_folder, reopened
-from aci.repository import Repository
-from aci.working_tree import WorkingTree
+from aci.repository import plain_folder
+from aci.repository.plain_folder import open_folder, reopen_repository
+from aci.repository.user_repository import Repository
+from aci.repository.working_tree import WorkingTree
 from trajectories.errors import NoRepository, UsageError
 from trajectories.trees import Trees
 
@@ -61,16 +61,16 @@ def test_a_patch_comes_back_and_a_later_opening_begins_with_what_is_there(folder
         again = open_folder(folder, tmp_path / "state").base(trees)
         assert (again.tree, again.changes) == (tree, 0)
         assert again.commit != base.commit
-        assert reopened(str(folder), tmp_path / "state", base.commit).plain
+        assert reopen_repository(str(folder), tmp_path / "state", base.commit).plain
     assert not (folder / ".git").exists()
 
 
 def test_a_run_of_a_folder_that_became_a_repository_still_finds_its_base(folder: Path, tmp_path: Path) -> None:
     commit = open_folder(folder, tmp_path / "state").commit()
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    assert reopened(str(folder), tmp_path / "state", commit).commit(commit) == commit
+    assert reopen_repository(str(folder), tmp_path / "state", commit).commit(commit) == commit
     with pytest.raises(UsageError):
-        reopened(str(folder), tmp_path / "other", commit)
+        reopen_repository(str(folder), tmp_path / "other", commit)
 
 
 def test_filters_that_a_folder_names_are_not_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

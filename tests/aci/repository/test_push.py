@@ -10,14 +10,14 @@ from threading import Thread
 
 import pytest
 
-from aci import pushing
-from aci.outbox import Outbox, outbox
-from aci.pushing import Moved, NotAllowed, Protected, WorkflowScope, push, tip
-from aci.repository import Repository
+from aci.repository import push as pushing
+from aci.repository.publish_store import PublishStore, open_publish_store
+from aci.repository.push import BranchMoved, NotAllowed, RuleViolation, WorkflowScope, branch_tip, push
+from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git
-from tests.github import Hub, Repo
+from tests.github_server import Hub, Repo
 from trajectories.errors import SweAgentError, TryLater, UsageError
-from trajectories.plumbing import GitFailed
+from trajectories.git_commands import GitFailed
 
 AT = 1_700_000_000
 ADA = ("Ada", "ada@example.org")
@@ -47,7 +47,7 @@ def there(hub: Hub, tmp_path: Path) -> Repo:
 
 
 @pytest.fixture
-def box(make_repo: MakeRepo) -> Iterator[Outbox]:
+def box(make_repo: MakeRepo) -> Iterator[PublishStore]:
     root = make_repo({"a.txt": "one\n", "sub/b.txt": "b\n", ".gitattributes": "*.txt filter=evil text eol=crlf\n"})
     for name, program in (("filter.evil.clean", "false"), ("filter.evil.smudge", "false"), ("core.fsmonitor", "false")):
         git(root, "config", name, program)
@@ -56,19 +56,19 @@ def box(make_repo: MakeRepo) -> Iterator[Outbox]:
         file = root / ".git/hooks" / hook
         file.write_text(f"#!/bin/sh\ntouch {root.parent}/hooked\n")
         file.chmod(0o755)
-    with outbox(Repository.open(root)) as box:
+    with open_publish_store(Repository.open(root)) as box:
         yield box
 
 
-def head(box: Outbox) -> str:
+def head(box: PublishStore) -> str:
     return box.repository.commit()
 
 
-def made(box: Outbox, message: str = "Two\n") -> str:
+def made(box: PublishStore, message: str = "Two\n") -> str:
     return box.commit(box.tree(head(box), DIFF), head(box), message, AT, ADA)
 
 
-def test_a_commit_holds_the_patch_and_the_repository_stays_as_it_is(box: Outbox):
+def test_a_commit_holds_the_patch_and_the_repository_stays_as_it_is(box: PublishStore):
     before = sorted(path for path in box.repository.git_dir.rglob("*"))
     commit = made(box)
     assert box.read(commit, "a.txt") == b"two\n"
@@ -81,7 +81,7 @@ def test_a_commit_holds_the_patch_and_the_repository_stays_as_it_is(box: Outbox)
         box.repository._git("cat-file", "-e", commit)
 
 
-def test_files_are_written_beside_the_patch(box: Outbox):
+def test_files_are_written_beside_the_patch(box: PublishStore):
     tree = box.write(box.tree(head(box), DIFF), {"sub/b.txt": b"c\n", "new/d.txt": b"d\n"})
     assert [(change.path, change.status) for change in box.changes(head(box), tree)] == [
         ("a.txt", "M"), ("new/d.txt", "A"), ("sub/b.txt", "M"),
@@ -100,16 +100,18 @@ def test_files_are_written_beside_the_patch(box: Outbox):
     ],
     ids=["other", "above", "git", "GIT", "words"],
 )
-def test_what_does_not_fit_is_said(box: Outbox, diff):
-    with pytest.raises(UsageError, match="The patch does not fit"):
+def test_what_does_not_fit_is_said(box: PublishStore, diff):
+    with pytest.raises(UsageError, match="The patch does not apply"):
         box.tree(head(box), diff)
 
 
-def test_a_new_branch_is_made_and_gone_on_with(hub: Hub, box: Outbox, there: Repo):
+def test_a_new_branch_is_made_and_gone_on_with(hub: Hub, box: PublishStore, there: Repo):
     url, first = hub.clone_url(there), made(box)
-    assert tip(box, "swe-agent/issue-1", url, "t0ken") == ""
+    assert branch_tip(box, "swe-agent/issue-1", url, "t0ken") == ""
     push(box, first, "swe-agent/issue-1", url, "t0ken")
-    assert tip(box, "swe-agent/issue-1", url, "t0ken") == first == git(there.git, "rev-parse", "swe-agent/issue-1")
+    assert (
+        branch_tip(box, "swe-agent/issue-1", url, "t0ken") == first == git(there.git, "rev-parse", "swe-agent/issue-1")
+    )
     second = box.commit(box.write(first, {"c": b"c"}), first, "Three", AT, ADA)
     push(box, second, "swe-agent/issue-1", url, "t0ken", new=False)
     assert git(there.git, "rev-parse", "swe-agent/issue-1") == second
@@ -117,18 +119,18 @@ def test_a_new_branch_is_made_and_gone_on_with(hub: Hub, box: Outbox, there: Rep
 
 
 @pytest.mark.parametrize("new", [True, False])
-def test_nothing_is_forced(hub: Hub, box: Outbox, there: Repo, new):
+def test_nothing_is_forced(hub: Hub, box: PublishStore, there: Repo, new):
     url, commit = hub.clone_url(there), made(box)
     other = box.commit(box.write(head(box), {"x": b"x"}), head(box), "Other", AT, ADA)
     push(box, other, "b", url, "t0ken")
-    with pytest.raises(Moved, match=r"The branch b of 127.0.0.1/octo/calc is not as it was: nothing was pushed"):
+    with pytest.raises(BranchMoved, match=r"The branch b of 127.0.0.1/octo/calc has changed: nothing was pushed"):
         push(box, commit, "b", url, "t0ken", new=new)
     assert git(there.git, "rev-parse", "b") == other
 
 
-def test_a_branch_of_somebody_elses_is_not_gone_on_with(hub: Hub, box: Outbox, there: Repo):
+def test_a_branch_of_somebody_elses_is_not_gone_on_with(hub: Hub, box: PublishStore, there: Repo):
     git(there.git, "branch", "b", head(box))
-    with pytest.raises(Moved):
+    with pytest.raises(BranchMoved):
         push(box, made(box), "b", hub.clone_url(there), "t0ken")
     assert git(there.git, "rev-parse", "b") == head(box)
 
@@ -161,11 +163,11 @@ def protected(repo: Repo) -> None:
         (archived, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
         (private, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
         (revoked, NotAllowed, "127.0.0.1/octo/calc does not let you push: "),
-        (protected, Protected, "A rule of 127.0.0.1/octo/calc forbids the branch b: "),
+        (protected, RuleViolation, "A rule of 127.0.0.1/octo/calc forbids the branch b: "),
     ],
     ids=["right", "archived", "private", "revoked", "protected"],
 )
-def test_a_refusal_is_said_in_words(hub: Hub, box: Outbox, there: Repo, begin, kind, said):
+def test_a_refusal_is_said_in_words(hub: Hub, box: PublishStore, there: Repo, begin, kind, said):
     begin(there)
     with pytest.raises(kind) as caught:
         push(box, made(box), "b", hub.clone_url(there), "t0ken")
@@ -174,32 +176,34 @@ def test_a_refusal_is_said_in_words(hub: Hub, box: Outbox, there: Repo, begin, k
     assert caught.value.code == 3
 
 
-def test_a_workflow_needs_a_right_of_its_own(hub: Hub, box: Outbox, there: Repo):
+def test_a_workflow_needs_a_right_of_its_own(hub: Hub, box: PublishStore, there: Repo):
     hub.token("t0ken", "ada", {"contents": "write"})
     tree = box.write(head(box), {".github/workflows/x.yml": b"on: push\n"})
     with pytest.raises(WorkflowScope, match=r"The token may not change workflows of 127.0.0.1/octo/calc"):
         push(box, box.commit(tree, head(box), "W", AT, ADA), "b", hub.clone_url(there), "t0ken")
 
 
-def test_a_server_that_is_away_is_tried_later(box: Outbox):
+def test_a_server_that_is_away_is_tried_later(box: PublishStore):
     with pytest.raises(TryLater, match=r"127.0.0.1/octo/calc could not be reached"):
-        tip(box, "b", "http://127.0.0.1:1/octo/calc.git", "t0ken")
+        branch_tip(box, "b", "http://127.0.0.1:1/octo/calc.git", "t0ken")
 
 
 @pytest.mark.parametrize("url", ["ext::sh -c 'touch hooked'", "file:///tmp/x.git", "/tmp/x.git", "git://127.0.0.1/x"])
-def test_other_ways_than_https_and_ssh_are_closed(box: Outbox, url):
+def test_other_ways_than_https_and_ssh_are_closed(box: PublishStore, url):
     with pytest.raises(SweAgentError):
         push(box, made(box), "b", url)
 
 
 @pytest.mark.parametrize("branch", ["-f", "a..b", "a b", "", "a:b", "+a", "x.lock", "a\n"])
-def test_only_a_name_names_a_branch(hub: Hub, box: Outbox, there: Repo, branch):
+def test_only_a_name_names_a_branch(hub: Hub, box: PublishStore, there: Repo, branch):
     with pytest.raises(UsageError):
         push(box, made(box), branch, hub.clone_url(there), "t0ken")
     assert git(there.git, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
-def test_the_token_is_in_no_argument_and_goes_to_its_address_only(hub: Hub, box: Outbox, there: Repo, monkeypatch):
+def test_the_token_is_in_no_argument_and_goes_to_its_address_only(
+    hub: Hub, box: PublishStore, there: Repo, monkeypatch
+):
     seen: list[tuple[tuple[str, ...], dict[str, str]]] = []
     run = pushing.git
 
@@ -219,7 +223,7 @@ def test_the_token_is_in_no_argument_and_goes_to_its_address_only(hub: Hub, box:
     assert [key for key in keys if "extraHeader" in key] == [f"http.{hub.clone_url(there)}.extraHeader"] * 2
 
 
-def test_a_token_follows_no_redirect(hub: Hub, box: Outbox, there: Repo):
+def test_a_token_follows_no_redirect(hub: Hub, box: PublishStore, there: Repo):
     class Elsewhere(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(301)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.source import definitions, undefined
+from aci.repository.python_source import definitions, undefined_names
 
 SOURCE = """\
 @decorated
@@ -53,11 +53,11 @@ def test_definitions_with_and_without_a_syntax_tree(broken: str) -> None:
     ],
 )
 def test_undefined_names(source: str, names: dict[str, int]) -> None:
-    assert undefined(source) == names
+    assert undefined_names(source) == names
 
 
 @given(st.text(st.sampled_from("def class(): \n\tab#@'=é\0"), max_size=120))
 def test_any_text_is_read(source: str) -> None:
-    undefined(source)
+    undefined_names(source)
     lines = source.count("\n") + 1
     assert all(1 <= one.line <= one.header <= one.end <= lines for one in definitions(source))

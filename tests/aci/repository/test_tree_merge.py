@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aci.merging import merge
+from aci.repository.tree_merge import merge_trees
 from trajectories.trees import EMPTY_TREE, Trees
 
 LINES = [f"line {n}\n".encode() for n in range(12)]
@@ -41,7 +41,7 @@ def changed(at: int, to: bytes) -> bytes:
 
 def test_edits_in_two_places_of_a_file_are_merged(trees: Trees) -> None:
     base, ours, theirs = (tree(trees, {"a": text}) for text in (TEXT, changed(1, b"ours\n"), changed(9, b"theirs\n")))
-    merged = merge(trees, base, ours, theirs)
+    merged = merge_trees(trees, base, ours, theirs)
     assert contents(trees, merged.tree)["a"] == changed(1, b"ours\n").replace(b"line 9\n", b"theirs\n")
     assert merged.conflicts == ()
 
@@ -50,16 +50,16 @@ def test_edits_in_one_place_are_a_conflict_and_the_file_stays_ours(trees: Trees)
     base = tree(trees, {"a": TEXT, "b": b"b\n"})
     ours = tree(trees, {"a": changed(5, b"ours\n"), "b": b"b\n"})
     theirs = tree(trees, {"a": changed(5, b"theirs\n"), "b": b"new\n"})
-    merged = merge(trees, base, ours, theirs)
+    merged = merge_trees(trees, base, ours, theirs)
     assert contents(trees, merged.tree) == {"a": changed(5, b"ours\n"), "b": b"new\n"}
     assert list(map(str, merged.conflicts)) == ["a (the same lines changed on both sides)"]
 
 
 def test_the_same_change_on_both_sides_is_none(trees: Trees) -> None:
     base, other = tree(trees, {"a": TEXT}), tree(trees, {"a": changed(5, b"x\n")})
-    assert merge(trees, base, other, other).tree == other
+    assert merge_trees(trees, base, other, other).tree == other
     both = tree(trees, {"a": changed(5, b"x\n"), "new": b"1\n"})
-    assert merge(trees, base, both, other).tree == both
+    assert merge_trees(trees, base, both, other).tree == both
 
 
 @pytest.mark.parametrize(
@@ -78,22 +78,27 @@ def test_what_cannot_be_merged_by_lines_is_named_and_stays_ours(
 ) -> None:
     kept = {"kept": b"k\n"}
     mine = tree(trees, kept | ours)
-    merged = merge(trees, tree(trees, kept | base), mine, tree(trees, kept | theirs))
+    merged = merge_trees(trees, tree(trees, kept | base), mine, tree(trees, kept | theirs))
     assert merged.tree == mine
     assert [conflict.why for conflict in merged.conflicts] == [why]
 
 
 def test_a_folder_in_a_files_place_while_the_file_was_changed(trees: Trees) -> None:
     ours = tree(trees, {"a": b"2\n", "k": b"k\n"})
-    merged = merge(trees, tree(trees, {"a": b"1\n", "k": b"k\n"}), ours, tree(trees, {"a/b": b"1\n", "k": b"k\n"}))
+    merged = merge_trees(
+        trees, tree(trees, {"a": b"1\n", "k": b"k\n"}), ours, tree(trees, {"a/b": b"1\n", "k": b"k\n"})
+    )
     assert merged.tree == ours
     assert merged.paths == ("a", "a/b")
 
 
 def test_a_folder_takes_a_files_place_where_nobody_changed_it(trees: Trees) -> None:
     base, ours = tree(trees, {"a": b"1\n"}), tree(trees, {"a": b"1\n", "b": b"b\n"})
-    assert contents(trees, merge(trees, base, ours, tree(trees, {"a/x": b"1\n"})).tree) == {"a/x": b"1\n", "b": b"b\n"}
-    back = merge(trees, tree(trees, {"a/x": b"1\n"}), tree(trees, {"a/x": b"1\n", "b": b"b\n"}), base)
+    assert contents(trees, merge_trees(trees, base, ours, tree(trees, {"a/x": b"1\n"})).tree) == {
+        "a/x": b"1\n",
+        "b": b"b\n",
+    }
+    back = merge_trees(trees, tree(trees, {"a/x": b"1\n"}), tree(trees, {"a/x": b"1\n", "b": b"b\n"}), base)
     assert contents(trees, back.tree) == {"a": b"1\n", "b": b"b\n"}
 
 
@@ -101,7 +106,7 @@ def test_a_folder_takes_a_files_place_where_nobody_changed_it(trees: Trees) -> N
 def test_mode_and_lines_are_merged_apart(trees: Trees, swapped: bool) -> None:
     base = tree(trees, {"run.sh": TEXT})
     sides = [tree(trees, {"run.sh": TEXT}, {"run.sh": "100755"}), tree(trees, {"run.sh": changed(3, b"x\n")})]
-    merged = merge(trees, base, *(reversed(sides) if swapped else sides))
+    merged = merge_trees(trees, base, *(reversed(sides) if swapped else sides))
     entry = trees.files(merged.tree)["run.sh"]
     assert entry.mode == "100755"
     assert trees.read_blob(entry.id) == changed(3, b"x\n")
@@ -111,12 +116,12 @@ def test_mode_and_lines_are_merged_apart(trees: Trees, swapped: bool) -> None:
 def test_links_and_submodules_are_decided_whole(trees: Trees) -> None:
     base = tree(trees, {"l": b"a", "k": b"k\n"}, {"l": "120000"})
     ours, theirs = (tree(trees, {"l": to, "k": b"k\n"}, {"l": "120000"}) for to in (b"b", b"c"))
-    assert merge(trees, base, base, theirs).tree == theirs
-    assert merge(trees, base, ours, theirs).paths == ("l",)
+    assert merge_trees(trees, base, base, theirs).tree == theirs
+    assert merge_trees(trees, base, ours, theirs).paths == ("l",)
     module = trees.adopt(b"160000 " + b"1" * 40 + b" 0\tmodule\0", [])
     moved = trees.adopt(b"160000 " + b"2" * 40 + b" 0\tmodule\0", [])
     file = trees.write({"f": b"f\n"}, module)
-    assert trees.entry(merge(trees, module, file, moved).tree, "module") == ("160000", "2" * 40)
+    assert trees.entry(merge_trees(trees, module, file, moved).tree, "module") == ("160000", "2" * 40)
 
 
 NAMES = st.sampled_from(["a", "b", "dir/c", "dir/d"])
@@ -137,7 +142,7 @@ def edited(edits: dict[str, dict[int, bytes] | None]) -> dict[str, bytes]:
 @given(EDITS)
 def test_where_one_side_did_nothing_the_merge_is_the_other(trees: Trees, edits: dict) -> None:
     base, other = tree(trees, edited({})), tree(trees, edited(edits))
-    assert merge(trees, base, base, other).tree == other == merge(trees, base, other, base).tree
+    assert merge_trees(trees, base, base, other).tree == other == merge_trees(trees, base, other, base).tree
 
 
 @pytest.mark.slow
@@ -145,7 +150,7 @@ def test_where_one_side_did_nothing_the_merge_is_the_other(trees: Trees, edits: 
 @given(EDITS, EDITS)
 def test_edits_of_different_places_commute_and_a_conflict_keeps_ours(trees: Trees, one: dict, two: dict) -> None:
     base, ours, theirs = (tree(trees, edited(edits)) for edits in ({}, one, two))
-    there, back = merge(trees, base, ours, theirs), merge(trees, base, theirs, ours)
+    there, back = merge_trees(trees, base, ours, theirs), merge_trees(trees, base, theirs, ours)
     assert there.paths == back.paths
     for path in there.paths:
         assert trees.entry(there.tree, path) == trees.entry(ours, path)

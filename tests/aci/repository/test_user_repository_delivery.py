@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from aci.cloning import clone
-from aci.repository import Repository
+from aci.repository.clone import clone
+from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import BYTES, User
 from trajectories.errors import TryLater, UsageError, WorkspaceError
-from trajectories.plumbing import GitFailed, exclusive
+from trajectories.git_commands import GitFailed, exclusive
 from trajectories.trees import Trees
 
 # Applying
@@ -67,7 +67,7 @@ def test_apply_leaves_no_lock_behind_and_waits_for_another(
     base = repository.base(trees)
     diff = trees.diff(base.tree, trees.write({"a.py": b"a = 2\n"}, base.tree))
     lock = user.root / ".git" / "swe-agent.lock"
-    monkeypatch.setattr("aci.repository.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("aci.repository.user_repository.LOCK_SECONDS", 0.1)
     with exclusive(lock, 1, TimeoutError()), pytest.raises(TryLater, match="Another swe-agent is changing"):
         repository.apply(diff, base)
     lock.touch()  # of a process that was killed

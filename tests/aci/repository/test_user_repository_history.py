@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
+from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import User, run
 from trajectories.errors import UsageError
 from trajectories.records import Base

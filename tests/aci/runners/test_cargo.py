@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from aci.proof import prove
-from aci.report import report_of
-from aci.runner import Asked
+from aci.proof.proof import prove
 from aci.runners import cargo
-from aci.testing import run_tests
-from aci.workspace import Ran
+from aci.runtime.workspace import CommandResult
+from aci.testing.runner_hooks import RunnerRequest
+from aci.testing.suite_results import build_report
+from aci.testing.suite_run import run_tests
 from trajectories.records import Issue
 
 FIXTURE = Path(__file__).parent / "fixtures" / "cargo"
@@ -60,8 +60,10 @@ def has_cargo():
 
 
 def read(text, nodes=()):
-    asked = Asked("/repo", "/harness", tuple(nodes), 1.0, lambda path: "", lambda path: False)
-    return report_of("cargo test", Ran(b"", 101, 1.0, "/"), list(cargo.read(asked, "/h/cargo-1", text.encode())))
+    asked = RunnerRequest("/repo", "/harness", tuple(nodes), 1.0, lambda path: "", lambda path: False)
+    return build_report(
+        "cargo test", CommandResult(b"", 101, 1.0, "/"), list(cargo.read(asked, "/h/cargo-1", text.encode()))
+    )
 
 
 def test_what_it_prints():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.testing import run_tests
+from aci.testing.suite_run import run_tests
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.junit import junit_lines
-from aci.report import report_of
-from aci.runner import Asked, hooks
 from aci.runners import cargo, go, phpunit, rspec
-from aci.testing import run_tests
-from aci.workspace import Ran
+from aci.runtime.workspace import CommandResult
+from aci.testing.junit_reports import junit_lines
+from aci.testing.runner_hooks import RunnerRequest, collect_hooks
+from aci.testing.suite_results import build_report
+from aci.testing.suite_run import run_tests
 
 RECORDED = Path(__file__).parent / "recorded"
 MAVEN = Path(__file__).parent / "fixtures" / "maven"
@@ -25,11 +25,11 @@ def asked(*nodes, **files):
     def look(path):
         return files.get(path.replace(".", "_").replace("/", "_"), "")
 
-    return Asked("/repo", "/harness", nodes, 1.0, look, lambda path: bool(look(path)))
+    return RunnerRequest("/repo", "/harness", nodes, 1.0, look, lambda path: bool(look(path)))
 
 
 def report(lines, code=1):
-    return report_of("x", Ran(b"", code, 1.0, "/"), list(lines))
+    return build_report("x", CommandResult(b"", code, 1.0, "/"), list(lines))
 
 
 def read_go(*nodes, text=None):
@@ -125,7 +125,7 @@ def test_go_is_met_behind_make(make_repo, open_ws):
 
 
 def test_a_huge_output_of_go_is_cut_to_what_came_of_tests(make_repo, open_ws, monkeypatch):
-    monkeypatch.setattr("aci.runner.MOST_BYTES", 3_000)
+    monkeypatch.setattr("aci.testing.runner_hooks.MOST_BYTES", 3_000)
     noise = '{"Action":"output","Package":"example.com/calc","Test":"TestAdds","Output":"noise\\n"}\n' * 1_000
     files = {
         "go.mod": "module example.com/calc\n",
@@ -186,7 +186,7 @@ def test_maven(make_repo, open_ws):
 
 def test_what_is_added_to_commands():
     def command(text, *nodes):
-        return hooks(asked(*nodes), text)[0]
+        return collect_hooks(asked(*nodes), text)[0]
 
     assert command("./mvnw -B test", "src/test/java/a/BTest.java", "a.CTest::x") == (
         "./mvnw --fail-at-end '-Dtest=a.BTest,a.CTest#x*' -DfailIfNoTests=false "

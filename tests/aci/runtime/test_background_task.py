@@ -6,13 +6,13 @@ from threading import Event
 
 import pytest
 
-from aci.aside import Aside
+from aci.runtime.background_task import BackgroundTask
 from trajectories.errors import Cancelled
 
 
 def test_it_is_done_while_its_asker_goes_on() -> None:
     go, done = Event(), []
-    aside = Aside(lambda: (go.wait(5), done.append(1), len(done))[-1], "aside")
+    aside = BackgroundTask(lambda: (go.wait(5), done.append(1), len(done))[-1], "aside")
     assert not done
     go.set()
     assert [aside.answer(), aside.answer()] == [1, 1]
@@ -22,7 +22,7 @@ def test_what_it_raises_is_raised_where_the_answer_is_wanted() -> None:
     def fail() -> None:
         raise OSError("no room")
 
-    aside = Aside(fail, "aside")
+    aside = BackgroundTask(fail, "aside")
     aside.wait()
     with pytest.raises(OSError, match="no room"):
         aside.answer()
@@ -30,7 +30,7 @@ def test_what_it_raises_is_raised_where_the_answer_is_wanted() -> None:
 
 def test_who_is_stopped_waits_no_more() -> None:
     go, stop = Event(), Event()
-    aside = Aside(go.wait, "aside")
+    aside = BackgroundTask(go.wait, "aside")
     stop.set()
     with pytest.raises(Cancelled):
         aside.answer(stop)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.screen import Screen
-from aci.terminal import keys
+from aci.runtime.pty_session import encode_keys
+from aci.runtime.terminal_screen import Screen
 
 MOVES = [
     *("\x1b[H", "\x1b[3;4H", "\x1b[9A", "\x1b[9B", "\x1b[99C", "\x1b[D"),
@@ -132,4 +132,4 @@ def test_how_output_is_cut_makes_no_difference(text: str, size: int) -> None:
     ],
 )
 def test_keys(text: str, sent: bytes) -> None:
-    assert keys(text) == sent
+    assert encode_keys(text) == sent

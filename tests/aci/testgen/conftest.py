@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from aci.generating.exercise import Exercise
-from aci.generating.mutants import mutants
-from aci.generating.reading import subjects
-from aci.generating.standing import Standing
-from aci.generating.writing import Asked
+from aci.testgen.case_generation import GenerationRequest
+from aci.testgen.existing_coverage import ExistingCoverage
+from aci.testgen.module_exerciser import ModuleExerciser
+from aci.testgen.mutants import find_mutants
+from aci.testgen.usage_mining import find_subjects
 
 SHOP = '''"""Prices and what is left."""
 
@@ -91,19 +91,21 @@ def room(make_repo: Callable[..., Path], open_ws: Callable[..., Any]) -> Callabl
 
 
 @pytest.fixture
-def exercise(room: Callable[..., Any]) -> Iterator[Callable[..., Exercise]]:
+def exercise(room: Callable[..., Any]) -> Iterator[Callable[..., ModuleExerciser]]:
     """`exercise(text, hash_seed)`: the module in a process of its own, with all its mutants."""
     with ExitStack() as stack:
 
-        def begun(text: str = SHOP, hash_seed: int = 0, place: Any = None) -> Exercise:
-            made = mutants("shop.py", text.encode())
-            return stack.enter_context(closing(Exercise(place or room(text), "shop.py", made, Event(), hash_seed)))
+        def begun(text: str = SHOP, hash_seed: int = 0, place: Any = None) -> ModuleExerciser:
+            made = find_mutants("shop.py", text.encode())
+            return stack.enter_context(
+                closing(ModuleExerciser(place or room(text), "shop.py", made, Event(), hash_seed))
+            )
 
         yield begun
 
 
-def asked(*names: str, text: str = SHOP, tests: dict[str, bytes] | None = None) -> Asked:
+def asked(*names: str, text: str = SHOP, tests: dict[str, bytes] | None = None) -> GenerationRequest:
     data = text.encode()
-    found = subjects(data, names)
-    made = mutants("shop.py", data, [one.name for one in found])
-    return Asked("shop.py", data, found, made, Standing(), tests or {})
+    found = find_subjects(data, names)
+    made = find_mutants("shop.py", data, [one.name for one in found])
+    return GenerationRequest("shop.py", data, found, made, ExistingCoverage(), tests or {})

@@ -10,8 +10,8 @@ PROGRAM = """
 import sys, tempfile
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from aci.generating.drawing import drawn, strategy
-assert drawn(strategy("str"), 5, seed=1)
+from aci.testgen.argument_generation import draw_texts, strategy
+assert draw_texts(strategy("str"), 5, seed=1)
 made = list(Path(tempfile.gettempdir()).glob("swe-agent-*/constants"))
 assert [path.parent.stat().st_mode & 0o777 for path in made] == [0o700], made
 """

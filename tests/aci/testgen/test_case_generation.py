@@ -9,11 +9,11 @@ from threading import Event
 
 import pytest
 
-from aci.generating.changes import as_text, targets_of
-from aci.generating.exercise import Case, Seen
-from aci.generating.rendering import bound_otherwise, named, place_of, rendered
-from aci.generating.writing import found_of, write
-from tests.aci.generating.conftest import asked
+from aci.testgen.case_generation import cases_from_json, generate_cases
+from aci.testgen.case_rendering import choose_test_path, name_tests, rebound_helpers, render_tests
+from aci.testgen.module_exerciser import Case, CaseOutcome
+from agent.testgen.changed_functions import format_targets, parse_targets
+from tests.aci.testgen.conftest import asked
 
 SECONDS = 20.0
 
@@ -26,44 +26,44 @@ def calls(found) -> list[str]:
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
 def test_the_tests_cover_the_function_and_pass(room, tmp_path: Path, style: str) -> None:
     place, what = room(), asked("reduced", "Stock")
-    found = write(place, what, Event(), SECONDS)
+    found = generate_cases(place, what, Event(), SECONDS)
     lines = {line for one in what.subjects for line in one.lines}
     assert {after for _, after in found.arcs} >= lines, calls(found)
     assert len(found.killed) >= 0.8 * len(found.usable), [
         what.mutants[number].what for number in found.usable - found.killed
     ]
     assert {one.error for one in found.cases if one.kind == "raised"} >= {"ValueError", "Unknown"}
-    text = rendered(named(found.cases), found.module, "shop", style)
+    text = render_tests(name_tests(found.cases), found.module, "shop", style)
     (tmp_path / "shop.py").write_bytes(what.data)
     (tmp_path / "test_shop.py").write_text(text)
     words = ["-m", style, *(["-q", "-p", "no:cacheprovider"] if style == "pytest" else []), "test_shop.py"]
     ran = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, text + ran.stdout + ran.stderr
-    assert found_of(found.as_json()) == found
+    assert cases_from_json(found.as_json()) == found
 
 
 @pytest.mark.slow
 def test_what_changes_from_run_to_run_is_dropped(room) -> None:
-    found = write(room(), asked("lucky", "order"), Event(), 5.0)
+    found = generate_cases(room(), asked("lucky", "order"), Event(), 5.0)
     assert found.cases == ()
     assert found.unsteady
 
 
 @pytest.mark.slow
 def test_what_asserts_nothing_is_no_test(room) -> None:
-    assert write(room(), asked("quiet"), Event(), 5.0).cases == ()
+    assert generate_cases(room(), asked("quiet"), Event(), 5.0).cases == ()
 
 
 @pytest.mark.slow
 def test_what_hangs_is_told_and_is_no_test(room) -> None:
-    found = write(room(), asked("endless"), Event(), 8.0)
-    assert any("endless(" in one and "does not end" in one for one in found.trouble)
+    found = generate_cases(room(), asked("endless"), Event(), 8.0)
+    assert any("endless(" in one and "does not finish" in one for one in found.trouble)
     assert all("endless(4" not in one for one in calls(found))
 
 
 @pytest.mark.slow
 def test_what_would_do_harm_is_told(room) -> None:
-    found = write(room(), asked("cleared"), Event(), 5.0)
+    found = generate_cases(room(), asked("cleared"), Event(), 5.0)
     assert found.cases == ()
     assert "os.remove" in found.harms
 
@@ -74,10 +74,10 @@ def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
         "test_a.py": b"from shop import reduced\n\ndef test():\n    code = 'SUMMER'\n    assert reduced(77, code)\n"
     }
     text = "def f(key):\n    if key == 'a' * 40 + '!':\n        return 1\n    return 2\n"
-    found = write(room(text), asked("f", text=text, tests=tests), Event(), 3.0)
+    found = generate_cases(room(text), asked("f", text=text, tests=tests), Event(), 3.0)
     assert not any(", 3)" in str(arc) for arc in found.arcs)
     seen = {"test_b.py": b"from shop import f\n\ndef test():\n    word = 'a' * 40 + '!'\n    assert f(word) == 1\n"}
-    assert 3 in {after for _, after in write(room(text), asked("f", text=text, tests=seen), Event(), 3.0).arcs}
+    assert 3 in {after for _, after in generate_cases(room(text), asked("f", text=text, tests=seen), Event(), 3.0).arcs}
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
     ],
 )
 def test_the_file_lies_where_tests_lie(files: list[str], path: str, name: str, place: str) -> None:
-    assert place_of(dict.fromkeys(files), path, name) == place
+    assert choose_test_path(dict.fromkeys(files), path, name) == place
 
 
 @pytest.mark.slow
 def test_an_example_with_a_comment_does_not_hide_what_is_asserted(room) -> None:
     text = 'def f(a):\n    """Doc.\n\n    >>> f(1000)  # a comment\n    1001\n    """\n    return a + 1\n'
-    found = write(room(text), asked("f", text=text), Event(), 4.0)
+    found = generate_cases(room(text), asked("f", text=text), Event(), 4.0)
     assert found.cases
     assert all("#" not in one.case.call for one in found.cases)
 
@@ -113,7 +113,7 @@ def test_a_variable_that_nothing_uses_is_left_out(room) -> None:
     text = (
         'def f(a):\n    """Doc.\n\n    >>> unused = [1, 2, 3]\n    >>> f(1000)\n    1001\n    """\n    return a + 1\n'
     )
-    found = write(room(text), asked("f", text=text), Event(), 4.0)
+    found = generate_cases(room(text), asked("f", text=text), Event(), 4.0)
     assert found.cases
     assert all(one.case.lines == () for one in found.cases)
 
@@ -133,16 +133,18 @@ def f_1(a): return a
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
 def test_names_of_the_module_do_not_clash_with_those_of_the_tests(tmp_path: Path, style: str) -> None:
-    def seen(about: str, *asserts: tuple[str, str, str]) -> Seen:
-        return Seen(Case((), f"{about}(2)", (), about), "returned", asserts=asserts or (("equal", "result", "2"),))
+    def seen(about: str, *asserts: tuple[str, str, str]) -> CaseOutcome:
+        return CaseOutcome(
+            Case((), f"{about}(2)", (), about), "returned", asserts=asserts or (("equal", "result", "2"),)
+        )
 
     lists = ("equal", "result[0]", "2"), ("close", "result[1]", "0.2")
     cases = [seen("copy", ("equal", "result", "3")), seen("result", *lists), seen("test_conn"), seen("f"), seen("f")]
-    tests = named([*cases, seen("f_1")])
+    tests = name_tests([*cases, seen("f_1")])
     assert len({one.name for one in tests}) == 6
-    own = bound_otherwise(NAMES.encode())
+    own = rebound_helpers(NAMES.encode())
     assert own == {"copy", "asyncio"}
-    text = rendered(tests, "m", 'x"""+(print(\'said\'))+"""\\', style, own)
+    text = render_tests(tests, "m", 'x"""+(print(\'said\'))+"""\\', style, own)
     (tmp_path / "m.py").write_text(NAMES)
     (tmp_path / "test_m.py").write_text(text)
     words = ["-m", style, *(["-q", "-p", "no:cacheprovider"] if style == "pytest" else []), "test_m.py"]
@@ -154,5 +156,8 @@ def test_names_of_the_module_do_not_clash_with_those_of_the_tests(tmp_path: Path
 
 def test_targets_read_back_whatever_their_paths_hold() -> None:
     paths = [" lead.py", "a,b.py", "a.py:b.py", "100%2C.py", "un tracked.py"]
-    assert targets_of(as_text((path, "C.f") for path in paths)) == {path: ["C.f"] for path in paths}
-    assert targets_of(as_text([("a.py", ""), ("b.py", "f"), ("b.py", "g")])) == {"a.py": [], "b.py": ["f", "g"]}
+    assert parse_targets(format_targets((path, "C.f") for path in paths)) == {path: ["C.f"] for path in paths}
+    assert parse_targets(format_targets([("a.py", ""), ("b.py", "f"), ("b.py", "g")])) == {
+        "a.py": [],
+        "b.py": ["f", "g"],
+    }

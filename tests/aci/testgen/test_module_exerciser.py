@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from aci.generating.exercise import Case, Seen, answered
+from aci.testgen.module_exerciser import Case, CaseOutcome, parse_outcome
 from trajectories.errors import UsageError
 
 pytestmark = pytest.mark.slow
 
 
-def one(exercise, call: str, *lines: str, watch: tuple[str, ...] = ()) -> Seen:
+def one(exercise, call: str, *lines: str, watch: tuple[str, ...] = ()) -> CaseOutcome:
     (seen,) = exercise.observe([Case(lines, call, watch)])
     return seen
 
@@ -255,4 +255,4 @@ ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1,
     ],
 )
 def test_an_answer_of_another_shape_is_no_answer(changed: dict, kind: str) -> None:
-    assert answered(Case(("a = [1]",), "f(a)"), ANSWER | changed).kind == kind
+    assert parse_outcome(Case(("a = [1]",), "f(a)"), ANSWER | changed).kind == kind

@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from aci.generating.mutants import mutants
-from aci.generating.reading import constants
+from aci.testgen.mutants import find_mutants
+from aci.testgen.usage_mining import code_constants
 
 CODE = '''def f(a, b):
     """Doc 1 < 2."""
@@ -22,11 +22,11 @@ CODE = '''def f(a, b):
 
 
 def whats(code: str, *names: str) -> list[str]:
-    return [one.what for one in mutants("m.py", code.encode(), names)]
+    return [one.what for one in find_mutants("m.py", code.encode(), names)]
 
 
 def test_every_mutant_is_another_program_that_can_be_parsed() -> None:
-    found = mutants("m.py", CODE.encode())
+    found = find_mutants("m.py", CODE.encode())
     texts = {one.candidate().apply(CODE.encode()) for one in found}
     assert len(texts) == len(found) > 10
     assert all(ast.dump(ast.parse(text)) != ast.dump(ast.parse(CODE)) for text in texts)
@@ -65,7 +65,7 @@ def test_a_function_on_one_line_has_none() -> None:
 
 def test_letters_of_several_bytes_do_not_move_an_edit() -> None:
     code = "def f(a):\n    return 'ä€' + a\n"
-    assert {one.candidate().apply(code.encode()).decode() for one in mutants("m.py", code.encode())} == {
+    assert {one.candidate().apply(code.encode()).decode() for one in find_mutants("m.py", code.encode())} == {
         "def f(a):\n    return 'ä€' - a\n",
         "def f(a):\n    return '' + a\n",
         "def f(a):\n    return None\n",
@@ -74,5 +74,5 @@ def test_letters_of_several_bytes_do_not_move_an_edit() -> None:
 
 def test_a_number_of_thousands_of_digits_is_left_alone() -> None:
     code = f"P = 0x{'f' * 4000}\n\n\ndef f(a):\n    return a + 0x{'f' * 4000}\n"
-    assert all("1)" not in one.what for one in mutants("m.py", code.encode()))
-    assert constants(code.encode()) == []
+    assert all("1)" not in one.what for one in find_mutants("m.py", code.encode()))
+    assert code_constants(code.encode()) == []

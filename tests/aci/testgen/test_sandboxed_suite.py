@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aci.generating.guarded import guard
-from aci.testing import run_tests
+from aci.testgen.sandboxed_suite import write_guarded_tests
+from aci.testing.suite_run import run_tests
 
 BODY = """
     def test_good(self):
@@ -43,7 +43,7 @@ BODY = """
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
 def test_what_does_harm_is_stopped_and_fails(make_repo, open_ws, style: str) -> None:
     place = open_ws("local", make_repo({"test_a.py": ""}))
-    guard(place, "test_a.py", f"import unittest\n\n\nclass ATest(unittest.TestCase):{BODY}".encode())
+    write_guarded_tests(place, "test_a.py", f"import unittest\n\n\nclass ATest(unittest.TestCase):{BODY}".encode())
     report = run_tests(place, f"python3 -m {style}", ("test_a.py",), 60)
     assert sorted(one.rpartition("test_")[2] for one in report.passed) == ["good", "left"]
     assert sorted(one.rpartition("test_")[2] for one in report.failed) == ["at_end", "forks", "writes"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from aci.commands import detect_command
-from aci.projects import django_command, first_command, project_command, project_of
+from aci.testing.project_manifests import django_command, first_command, project_command, project_of
+from aci.testing.suite_command import detect_command
 from trajectories.errors import UsageError
 
 SCRIPT = '{"scripts": {"test": "jest"}}'

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from aci import told
-from aci.runner import Asked
 from aci.runners import cargo
-from aci.testing import run_tests
-from aci.told import Told
+from aci.testing import result_collection
+from aci.testing.result_collection import CollectedResults
+from aci.testing.runner_hooks import RunnerRequest
+from aci.testing.suite_run import run_tests
 
 START, FINISH = {"start": "x"}, {"finish": 0, "expected": 1}
 PASSES = ({"running": "a"}, {"id": "a", "outcome": "passed"})
@@ -20,11 +20,11 @@ def read(make_repo, open_ws):
 
     def read(lines=(), **files):
         workspace = open_ws("local", make_repo({"a.txt": "a\n"}))
-        asked = Asked(workspace.root, f"{workspace.harness}/r", (), 1.0, lambda path: "", lambda path: False)
+        asked = RunnerRequest(workspace.root, f"{workspace.harness}/r", (), 1.0, lambda path: "", lambda path: False)
         workspace.write(asked.lines, b"\n".join(json.dumps(line).encode() for line in lines))
         for name, data in files.items():
             workspace.write(f"{asked.out}/{name.replace('_', '-')}", data)
-        found = Told(workspace, "tests")
+        found = CollectedResults(workspace, "tests")
         found.read(asked, [])
         return found
 
@@ -43,7 +43,9 @@ def test_all_files_together_have_a_limit(read, monkeypatch, limit):
     group = b"running 1 test\ntest a ... ok\ntest result: ok.\n"
     whole = read(cargo_1=group, cargo_2=group)
     assert (len(whole.lines), whole.whole) == (8, True)
-    monkeypatch.setattr(told, limit, {"MOST_LINES": 5, "MOST_BYTES": len(group) + 5, "MOST_FILES": 1}[limit])
+    monkeypatch.setattr(
+        result_collection, limit, {"MOST_LINES": 5, "MOST_BYTES": len(group) + 5, "MOST_FILES": 1}[limit]
+    )
     found = read(cargo_1=group, cargo_2=group)
     assert len(found.lines) < len(whole.lines)
     assert not found.whole
@@ -58,15 +60,15 @@ def test_a_reader_that_stumbles_ends_nothing(read, monkeypatch):
     monkeypatch.setattr(cargo, "read", stumble)
     found = read([START, *PASSES, FINISH], cargo_1=b"x")
     assert found.lines == [START, *PASSES, FINISH]
-    assert found.notes == ["What cargo told could not be read (ValueError)."]
+    assert found.notes == ["The results of cargo could not be read (ValueError)."]
 
 
 def test_what_is_not_read_makes_the_report_incomplete(make_repo, open_ws, monkeypatch):
-    monkeypatch.setattr(told, "MOST_LINES", 3)
+    monkeypatch.setattr(result_collection, "MOST_LINES", 3)
     workspace = open_ws("local", make_repo({"test_a.py": "def test_a(): pass\ndef test_b(): pass\n"}))
     report = run_tests(workspace, "python3 -m pytest -q")
     assert not report.complete
-    assert any("More than 3 lines" in note for note in report.notes)
+    assert any("more than 3 lines" in note for note in report.notes)
 
 
 WRITES = "printf '%s' \"<t><testcase name='{0}'/><testcase name='{1}'><failure/></testcase></t>\" > TEST-x.xml"

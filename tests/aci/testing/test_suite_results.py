@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from aci.report import report_of
-from aci.workspace import Ran
+from aci.runtime.workspace import CommandResult
+from aci.testing.suite_results import build_report
 
 
 def report(*lines, code=0):
-    return report_of("x", Ran(b"", code, 1.0, "/"), list(lines))
+    return build_report("x", CommandResult(b"", code, 1.0, "/"), list(lines))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import shlex
 
 import pytest
 
-from aci.commands import detect_command, grouped, is_run_by, narrowed
-from aci.testing import Report, TestResult, run_tests
-from aci.workspace import Ran
+from aci.runtime.workspace import CommandResult
+from aci.testing.suite_command import command_for_nodes, detect_command, group_nodes, is_run_by
+from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
 
 PYTEST = {
@@ -59,7 +59,7 @@ def test_nothing_is_left_behind(local):
     before = workspace.snapshot().tree
     run_tests(workspace)
     assert workspace.snapshot().tree == before
-    assert workspace.run(f"ls -A {shlex.quote(workspace.harness)}").text.split() == ["detect.py"]
+    assert workspace.run(f"ls -A {shlex.quote(workspace.harness)}").text.split() == ["project_probe.py"]
     assert workspace.run("find . -name __pycache__").output == b""
 
 
@@ -146,7 +146,7 @@ def test_a_pytest_of_the_repositorys_own_is_found_without_running_it(local, tmp_
 
 
 def test_pytest_style_tests_need_pytest(local):
-    with pytest.raises(UsageError, match="no pytest"):
+    with pytest.raises(UsageError, match="need pytest"):
         run_tests(without_pytest(local(PYTEST)))
 
 
@@ -184,7 +184,7 @@ def test_a_hanging_command_keeps_the_results_so_far(local):
     report = run_tests(local({**files, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"}), timeout=6)
     assert report.timed_out
     assert report.passed == ("test_a.py::test_a",)
-    assert report.find("test_a.py::test_b").message == "still running when time was up"
+    assert report.find("test_a.py::test_b").message == "still running at the time-out"
     assert "did not end within" in report.notes[0]
     assert "timed out" in report.summary()
 
@@ -202,7 +202,7 @@ def test_a_test_that_hangs_hides_no_other(local):
 def test_a_run_that_ends_before_its_first_test_says_why(local):
     report = run_tests(local({"conftest.py": "import no_such_module", "test_a.py": "def test_a(): pass"}))
     assert not report.complete
-    assert "It said last: " in report.notes[-1]
+    assert "Its last output: " in report.notes[-1]
     assert "No module named 'no_such_module'" in report.notes[-1]
 
 
@@ -288,32 +288,35 @@ def test_a_hundred_megabytes_of_output_cost_no_result_and_little_memory(local):
 
 def test_reports_say_what_they_hold():
     results = (TestResult("a.py", "error"), TestResult("b.py::t", "failed"), TestResult("b.py::s", "skipped"))
-    report = Report(results, "pytest", 1, seconds=2.14)
+    report = SuiteReport(results, "pytest", 1, seconds=2.14)
     assert report.summary() == "1 failed, 1 error, 1 skipped in 2.1 s"
     assert report.failed == ("a.py", "b.py::t")
     assert report.find("a.py::inside").id == "a.py"
     assert report.find("b.py::t::inside") is None
-    assert Report((), "pytest", 5).summary() == "no tests ran in 0.0 s"
-    assert not Report((), "pytest", 0).ok
-    assert Ran(b"", 0, 0.0, "/").code == 0
+    assert SuiteReport((), "pytest", 5).summary() == "no tests ran in 0.0 s"
+    assert not SuiteReport((), "pytest", 0).ok
+    assert CommandResult(b"", 0, 0.0, "/").code == 0
 
 
 def test_lines_that_people_can_repeat():
-    assert narrowed("python3 -m pytest", ["a.py::t[x y]"]) == "python3 -m pytest 'a.py::t[x y]'"
-    assert narrowed("make check", ["a.py"]) == "python3 -m pytest a.py"
-    assert narrowed("pytest -q t/a.py -c b.py t/c.py::T::x", ["d.py::t"]) == "pytest -q -c b.py d.py::t"
-    assert narrowed("python3 -m pytest t/a.py; ls b.py", ["d.py"]) == "python3 -m pytest t/a.py; ls b.py d.py"
-    assert narrowed("python3 -m unittest discover -s t", ["a.T.b"]) == "python3 -m unittest discover -s t -k a.T.b"
-    assert narrowed("pytest", [str(n) for n in range(30)]).endswith("# and 10 more")
-    assert narrowed("python3 manage.py test", ["a.T.b"]) == "python3 manage.py test a.T.b"
-    assert narrowed("npm test", ["a.test.js::x > y"]) == "npm test  # 'a.test.js::x > y'"
+    assert command_for_nodes("python3 -m pytest", ["a.py::t[x y]"]) == "python3 -m pytest 'a.py::t[x y]'"
+    assert command_for_nodes("make check", ["a.py"]) == "python3 -m pytest a.py"
+    assert command_for_nodes("pytest -q t/a.py -c b.py t/c.py::T::x", ["d.py::t"]) == "pytest -q -c b.py d.py::t"
+    assert command_for_nodes("python3 -m pytest t/a.py; ls b.py", ["d.py"]) == "python3 -m pytest t/a.py; ls b.py d.py"
+    assert (
+        command_for_nodes("python3 -m unittest discover -s t", ["a.T.b"])
+        == "python3 -m unittest discover -s t -k a.T.b"
+    )
+    assert command_for_nodes("pytest", [str(n) for n in range(30)]).endswith("# and 10 more")
+    assert command_for_nodes("python3 manage.py test", ["a.T.b"]) == "python3 manage.py test a.T.b"
+    assert command_for_nodes("npm test", ["a.test.js::x > y"]) == "npm test  # 'a.test.js::x > y'"
 
 
 def test_many_tests_of_a_new_file_are_the_file():
     many = [f"t/new.py::test[{n}]" for n in range(21)]
-    assert grouped([*many, "t/old.py::x"], ["t/new.py"]) == ["t/new.py", "t/old.py::x"]
-    assert grouped(many, ["t/other.py"]) == many
-    assert grouped(many[:3], ["t/new.py"]) == many[:3]
+    assert group_nodes([*many, "t/old.py::x"], ["t/new.py"]) == ["t/new.py", "t/old.py::x"]
+    assert group_nodes(many, ["t/other.py"]) == many
+    assert group_nodes(many[:3], ["t/new.py"]) == many[:3]
 
 
 @pytest.mark.slow
@@ -373,4 +376,4 @@ def test_what_a_command_itself_runs(command, path, runs):
     [("passed", 0, True), ("passed", 139, False), ("passed", 1, False), ("failed", 1, True), ("failed", 134, False)],
 )
 def test_an_exit_code_that_its_results_explain(outcome, code, well):
-    assert Report((TestResult("a.py::t", outcome),), "pytest", code).ended_well == well
+    assert SuiteReport((TestResult("a.py::t", outcome),), "pytest", code).ended_well == well

@@ -16,10 +16,10 @@ import pytest
 from docker import APIClient
 from filelock import FileLock
 
-from aci import base_image, daemon
-from aci.base_image import alone
-from aci.owner import me
-from aci.workspace import Options
+from aci.docker import base_image, docker_daemon
+from aci.docker.base_image import exclusive_lock
+from aci.repository.process_owner import own_mark
+from aci.runtime.workspace import WorkspaceOptions
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, WorkspaceError
 
@@ -53,7 +53,7 @@ def build(name: str, commands: str, *changes: str) -> None:
 
 
 def container_of(workspace: object) -> str:
-    return str(workspace._place._container.id)  # type: ignore[attr-defined]
+    return str(workspace._host._container.id)  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
@@ -83,11 +83,11 @@ def test_the_proxies_of_the_machine_stay_outside(
     ws = open_ws("docker", repo)
     try:
         assert ws.run("env | grep -i proxy").text == ""
-        assert "hunter2" not in docker("image", "inspect", ws._place._base.image)  # type: ignore[attr-defined]
+        assert "hunter2" not in docker("image", "inspect", ws._host._base.image)  # type: ignore[attr-defined]
     finally:
         ws.close()
-        daemon.all_discarded()
-        docker("image", "rm", "-f", ws._place._base.image)  # type: ignore[attr-defined]
+        docker_daemon.all_discarded()
+        docker("image", "rm", "-f", ws._host._base.image)  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
@@ -137,14 +137,15 @@ def test_a_container_killed_during_a_command(repo: Path, open_ws: OpenWorkspace)
 def test_closing_removes_the_container(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.close()
-    daemon.all_discarded()
+    docker_daemon.all_discarded()
     assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={container_of(ws)}") == ""
 
 
 @pytest.mark.slow
 def test_a_process_that_ends_removes_what_it_discarded(repo: Path) -> None:
     make = (
-        "import sys; from aci.daemon import connect; c = connect(); i = c.start(sys.argv[1]).id; c.discard(i); print(i)"
+        "import sys; from aci.docker.docker_daemon import connect; "
+        "c = connect(); i = c.start(sys.argv[1]).id; c.discard(i); print(i)"
     )
     done = subprocess.run([sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True)
     assert docker("ps", "-aq", "--no-trunc", "--filter", f"id={done.stdout.strip()}") == ""
@@ -152,17 +153,17 @@ def test_a_process_that_ends_removes_what_it_discarded(repo: Path) -> None:
 
 @pytest.mark.slow
 def test_what_dead_processes_left_is_removed(repo: Path, open_ws: OpenWorkspace) -> None:
-    make = "import sys; from aci.daemon import connect; print(connect().start(sys.argv[1]).id)"
+    make = "import sys; from aci.docker.docker_daemon import connect; print(connect().start(sys.argv[1]).id)"
     left = subprocess.run(
         [sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True
     ).stdout.strip()
-    here = daemon.connect()
+    here = docker_daemon.connect()
     ours = str(here.start(IMAGE).id)
     here.rest()
     try:
-        daemon._looked.clear()
+        docker_daemon._last_tidied.clear()
         open_ws("docker", repo)
-        daemon.all_discarded()
+        docker_daemon.all_discarded()
         there = docker("ps", "-aq", "--no-trunc").split()
         assert left not in there
         assert ours in there
@@ -179,9 +180,9 @@ def test_a_daemons_version_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) ->
         return get(self, url, **more)
 
     monkeypatch.setattr(APIClient, "_get", noted)
-    monkeypatch.setattr(daemon, "_spoken", {})
+    monkeypatch.setattr(docker_daemon, "_api_versions", {})
     for _ in range(2):
-        daemon.connect().rest()
+        docker_daemon.connect().rest()
     ours = [what for thread, what in asked if thread == threading.get_ident()]
     assert ours == ["version", "_ping", "_ping"]
 
@@ -190,13 +191,13 @@ def test_a_daemons_version_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_repo: MakeRepo) -> None:
     (repo / "unique").write_text(uuid.uuid4().hex)
     said: list[str] = []
-    images = {open_ws("docker", repo, say=said.append)._place._base.image for _ in range(2)}  # type: ignore[attr-defined]
+    images = {open_ws("docker", repo, say=said.append)._host._base.image for _ in range(2)}  # type: ignore[attr-defined]
     assert len(images) == len(said) == 1
     subprocess.run(["docker", "image", "rm", "-f", images.pop()], capture_output=True)
 
 
 def test_a_base_that_another_process_removes_is_in_nobodys_way(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = daemon.connect()
+    ours = docker_daemon.connect()
     api = ours.client.api
     listed = api.images
 
@@ -205,7 +206,7 @@ def test_a_base_that_another_process_removes_is_in_nobodys_way(image: str, monke
         api.remove_image(image)
         return found
 
-    build(image, "true", f"LABEL {daemon.BASE}=/nowhere")
+    build(image, "true", f"LABEL {docker_daemon.BASE}=/nowhere")
     monkeypatch.setattr(api, "images", listed_late)
     base_image._remove_old(ours)
     assert not listed(name=image)
@@ -217,9 +218,9 @@ def test_a_base_that_is_removed_before_it_is_used_is_made_again(
     repo: Path, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (repo / "unique").write_text(uuid.uuid4().hex)
-    found: list[base_image.Base] = []
+    found: list[base_image.BaseImage] = []
 
-    def found_and_gone(ours: daemon.Daemon, options: Options) -> base_image.Base:
+    def found_and_gone(ours: docker_daemon.Daemon, options: WorkspaceOptions) -> base_image.BaseImage:
         found.append(base_image.base_image(ours, options))
         if len(found) == 1:
             docker("image", "rm", found[0].image)
@@ -230,7 +231,7 @@ def test_a_base_that_is_removed_before_it_is_used_is_made_again(
     assert ws.run("cat README").text == "hello\n"
     assert len(found) == 2
     ws.close()
-    daemon.all_discarded()
+    docker_daemon.all_discarded()
     docker("image", "rm", found[1].image)
 
 
@@ -240,7 +241,7 @@ def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace,
     for number in range(many):
         (repo / f"{number}").write_text(str(number))
     ws = open_ws("docker", repo)
-    assert ws.run(f"ls {base_image.RENEW}").code
+    assert ws.run(f"ls {base_image.RENEW_SCRIPT}").code
     shown = ws._service.run("git -C /workspace/repo diff-files --name-only").text
     assert shown + ws.run("git diff-files --name-only").text == ""
 
@@ -310,7 +311,7 @@ def test_an_image_that_does_not_keep_the_files(repo: Path, open_ws: OpenWorkspac
     left = set(
         docker("images", "-aq", "--no-trunc", "--filter=dangling=true", "--filter=label=swe-agent.owner").split()
     )
-    assert not [one for one in left - set(before) if me() in docker("image", "inspect", one)]
+    assert not [one for one in left - set(before) if own_mark() in docker("image", "inspect", one)]
 
 
 @pytest.mark.slow
@@ -324,20 +325,20 @@ def test_an_image_whose_user_is_not_there(repo: Path, open_ws: OpenWorkspace, im
 @pytest.mark.slow
 def test_half_made_images_of_dead_processes_are_removed(repo: Path, open_ws: OpenWorkspace) -> None:
     make = (
-        "import sys; from aci.daemon import connect\n"
+        "import sys; from aci.docker.docker_daemon import connect\n"
         "c = connect().start(sys.argv[1]); print(c.commit().id); c.remove(force=True)"
     )
     done = subprocess.run([sys.executable, "-c", make, IMAGE], check=True, capture_output=True, text=True)
-    daemon._looked.clear()
+    docker_daemon._last_tidied.clear()
     open_ws("docker", repo)
-    daemon.all_discarded()
+    docker_daemon.all_discarded()
     assert done.stdout.strip() not in docker("images", "-aq", "--no-trunc")
 
 
 def test_waiting_for_a_base_can_be_cancelled(tmp_path: Path) -> None:
-    options = Options(*[None] * 3, cancel=threading.Event())  # type: ignore[arg-type]
+    options = WorkspaceOptions(*[None] * 3, cancel=threading.Event())  # type: ignore[arg-type]
     threading.Timer(0.3, options.cancel.set).start()
-    with FileLock(tmp_path / "lock"), pytest.raises(Cancelled), alone(tmp_path / "lock", options):
+    with FileLock(tmp_path / "lock"), pytest.raises(Cancelled), exclusive_lock(tmp_path / "lock", options):
         pass
 
 

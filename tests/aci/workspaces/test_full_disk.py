@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from aci.posix import PosixWorkspace
-from aci.processes import Processes
-from aci.testing import run_tests
-from aci.workspace import OURS
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.session_processes import SessionProcesses
+from aci.runtime.workspace import HARNESS_SESSION
+from aci.testing.suite_run import run_tests
 from aci.workspaces import local
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import WorkspaceError
@@ -147,15 +147,15 @@ def test_a_command_of_ours_that_could_not_begin_is_run_again(
 ) -> None:
     ws = open_ws("local", make_repo({"a.py": "a = 1\n"}))
     troubles = [WorkspaceError("No room.", "Make some.")]
-    deliver = Processes.deliver
+    deliver = SessionProcesses.deliver
 
-    def delivers(self: Processes, data: bytes) -> str:
+    def delivers(self: SessionProcesses, data: bytes) -> str:
         if troubles:
             raise troubles.pop()
         return deliver(self, data)
 
-    monkeypatch.setattr(Processes, "deliver", delivers)
-    assert ws.run(f"echo there; : {'x' * 50_000}", session=OURS).text == "there\n"
+    monkeypatch.setattr(SessionProcesses, "deliver", delivers)
+    assert ws.run(f"echo there; : {'x' * 50_000}", session=HARNESS_SESSION).text == "there\n"
     assert troubles == []
 
 
@@ -165,12 +165,12 @@ def test_a_command_of_ours_that_began_is_not_run_again(
 ) -> None:
     ws = open_ws("local", make_repo({"a.py": "a = 1\n"}))
 
-    def alive(self: Processes, pid: int) -> bool:
+    def alive(self: SessionProcesses, pid: int) -> bool:
         raise WorkspaceError("Nothing answers.", "Begin again.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Processes, "alive", alive)
-        ran = ws.run("echo begun >> begun; sleep 3", session=OURS)
+        patch.setattr(SessionProcesses, "alive", alive)
+        ran = ws.run("echo begun >> begun; sleep 3", session=HARNESS_SESSION)
     assert (ran.code, ran.restarted) == (1, True)
     assert ws.read("begun") == b"begun\n"
 

@@ -11,18 +11,19 @@ from typing import Any
 
 import pytest
 
-from agent.batch import machine, solving
-from agent.batch.driver import Batch, Summary
-from agent.batch.machine import check_machine
-from agent.batch.place import Done, Instance, Job, Watch
-from agent.batch.purse import Purse
-from agent.batch.spending import account
-from agent.batch.store import Store, results
-from agent.batch.working import Means
-from agent.engine import Happening, Token
-from agent.ledger import Ledger, Price
-from agent.limiter import Limiter
-from agent.settings import Settings
+from agent.batch import job_run
+from agent.batch.batch_budget import BatchBudget
+from agent.batch.batch_driver import Batch, BatchSummary
+from agent.batch.batch_spending import read_unfinished_runs
+from agent.batch.batch_worker import WorkerResources
+from agent.batch.reports.batch_results import ResultStore, load_results
+from agent.config.settings import Settings
+from agent.engine.engine import CancellationToken, ProgressEvent
+from agent.instances import host_errors
+from agent.instances.host_errors import check_machine
+from agent.instances.jobs import Instance, Job, JobResult, JobWatch
+from agent.limits.rate_limiter import Limiter
+from agent.limits.run_budget import Ledger, Price
 from trajectories.errors import (
     Cancelled,
     ConfigError,
@@ -53,7 +54,7 @@ class Told:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def began(self, jobs: Sequence[Job], done: Sequence[Done] = ()) -> None:
+    def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
         self.events.append(("began", str(len(jobs))))
 
     def started(self, job: Job, image: str) -> None:
@@ -62,10 +63,10 @@ class Told:
     def step(self, job: Job, step: Step, dollars: float | None) -> None:
         pass
 
-    def happening(self, job: Job, event: Happening) -> None:
+    def happening(self, job: Job, event: ProgressEvent) -> None:
         pass
 
-    def done(self, done: Done) -> None:
+    def done(self, done: JobResult) -> None:
         self.events.append(("done", done.run))
 
     def say(self, text: str) -> None:
@@ -76,11 +77,11 @@ class Told:
 class Somewhere:
     """A place that does with the n-th try of a job what it is told to."""
 
-    does: Callable[[Job, int], Done]
+    does: Callable[[Job, int], JobResult]
     tries: dict[str, int] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
-    def solve(self, job: Job, watch: Watch) -> Done:
+    def solve(self, job: Job, watch: JobWatch) -> JobResult:
         with self.lock:
             self.tries[job.run] = self.tries.get(job.run, 0) + 1
         return self.does(job, self.tries[job.run])
@@ -89,16 +90,16 @@ class Somewhere:
         pass
 
 
-def verified(job: Job, dollars: float | None = 0.25) -> Done:
-    return Done(job.instance.id, job.repeat, job.run, 0, "verified", "verified", f"patch of {job.run}", dollars)
+def verified(job: Job, dollars: float | None = 0.25) -> JobResult:
+    return JobResult(job.instance.id, job.repeat, job.run, 0, "verified", "verified", f"patch of {job.run}", dollars)
 
 
 @dataclass
 class Bench:
     out: Path
     front: Told = field(default_factory=Told)
-    cancel: Token = field(default_factory=Token)
-    purse: Purse = field(default_factory=lambda: Purse(None))
+    cancel: CancellationToken = field(default_factory=CancellationToken)
+    batch_budget: BatchBudget = field(default_factory=lambda: BatchBudget(None))
 
     @property
     def settings(self) -> Settings:
@@ -107,14 +108,14 @@ class Bench:
     def job(self, number: int) -> Job:
         return Job(Instance(f"i{number}", "a/b", "", Issue("It fails")), 1, self.out, self.settings)
 
-    def run(self, does: Callable[[Job, int], Done], count: int = 3, workers: int = 2, **more: Any) -> Summary:
+    def run(self, does: Callable[[Job, int], JobResult], count: int = 3, workers: int = 2, **more: Any) -> BatchSummary:
         self.place = Somewhere(does)
-        with Store(self.out) as store:
+        with ResultStore(self.out) as store:
             jobs = [job for number in range(count) if (job := self.job(number)).run not in store.done]
-            means = Means(
+            means = WorkerResources(
                 place=self.place,
                 store=store,
-                purse=self.purse,
+                batch_budget=self.batch_budget,
                 front=self.front,
                 cancel=self.cancel,
                 limiter=Limiter(),
@@ -148,32 +149,32 @@ def test_all_are_done_and_recorded_as_they_end(bench):
     assert (summary.exits, summary.dollars) == ({"verified": 5}, 1.25)
     assert bench.front.events[0] == ("began", "5")
     assert sorted(run for what, run in bench.front.events if what == "done") == [f"i{n}" for n in range(5)]
-    assert {done.run: done.patch for done in results(bench.out)} == {f"i{n}": f"patch of i{n}" for n in range(5)}
+    assert {done.run: done.patch for done in load_results(bench.out)} == {f"i{n}": f"patch of i{n}" for n in range(5)}
 
 
 def test_infrastructure_is_tried_again_and_given_up_in_the_end(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i0" or (job.run == "i1" and attempt < 3):
             raise WorkspaceError("The daemon is gone.")
         return verified(job)
 
     summary = bench.run(does, tries=3)
-    done = {one.run: one for one in results(bench.out)}
+    done = {one.run: one for one in load_results(bench.out)}
     assert (summary.code, summary.exits) == (5, {"verified": 2, "infrastructure": 1})
     assert (summary.instances, summary.done, summary.left) == (3, 2, 1)
     assert {run: one.tries for run, one in done.items()} == {"i0": 3, "i1": 3, "i2": 1}
     assert (done["i0"].code, done["i0"].kind, done["i0"].error) == (5, "infrastructure", "The daemon is gone.")
     assert summary.dollars == 0.5, "what was leased and not spent is given back"
-    assert "i0: The daemon is gone. It is tried again in 0 s." in bench.front.said
+    assert "i0: The daemon is gone. Next try in 0 s." in bench.front.said
     again = bench.run(lambda job, _: verified(job))
     assert (again.code, again.exits, again.left) == (0, {"verified": 3}, 0), "another day"
     assert bench.place.tries == {"i0": 1}
-    assert len(results(bench.out)) == 3
+    assert len(load_results(bench.out)) == 3
 
 
 @pytest.mark.parametrize("error", [UsageError("No such commit."), OSError(5, "Input/output error", "/x")])
 def test_what_is_wrong_with_one_stops_no_other(bench, error):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i0":
             raise error
         return verified(job)
@@ -186,7 +187,7 @@ def test_what_is_wrong_with_one_stops_no_other(bench, error):
 
 
 def test_a_fault_of_ours_ends_one_and_is_kept(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i0":
             job.directory.mkdir(parents=True)
             return verified(job, {}["dollars"])
@@ -199,19 +200,19 @@ def test_a_fault_of_ours_ends_one_and_is_kept(bench):
 
 
 def test_a_fault_of_ours_that_strikes_again_when_the_record_is_read_loses_nothing(bench, monkeypatch):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         bench.spent_run(job.run, 2000)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(solving, "begun", lambda directory: 1 / 0)
+    monkeypatch.setattr(job_run, "is_started", lambda directory: 1 / 0)
     summary = bench.run(does, count=2)
     assert (summary.code, summary.exits, summary.left) == (5, {"infrastructure": 2}, 2)
-    assert {one.dollars for one in results(bench.out)} == {0.00205}
+    assert {one.dollars for one in load_results(bench.out)} == {0.00205}
     assert summary.dollars == 0.0041
 
 
-def failing(error: SweAgentError, cause: BaseException | None = None) -> Callable[[Job, int], Done]:
-    def does(job: Job, attempt: int) -> Done:
+def failing(error: SweAgentError, cause: BaseException | None = None) -> Callable[[Job, int], JobResult]:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i1":
             raise error from cause
         return verified(job)
@@ -226,7 +227,7 @@ def test_what_only_the_user_can_mend_stops_all_and_leaves_the_rest_to_do(bench):
     assert (summary.code, summary.done, summary.left) == (3, 1, 3)
     assert summary.error is not None
     assert summary.error.fix == "Name another. Then start the batch again."
-    bench.cancel = Token()
+    bench.cancel = CancellationToken()
     assert bench.run(lambda job, _: verified(job), count=4).exits == {"verified": 4}
 
 
@@ -238,7 +239,7 @@ def test_a_provider_that_takes_nobody_stops_all_at_the_first_try(bench):
 
 
 def test_where_the_machine_fails_as_a_whole_no_instance_is_given_up(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i1":
             raise WorkspaceError("A container cannot be started.")
         return verified(job)
@@ -254,13 +255,13 @@ def test_where_the_machine_fails_as_a_whole_no_instance_is_given_up(bench):
 def test_a_disk_that_is_full_is_the_machines(bench, monkeypatch):
     bench.out.mkdir()
     check_machine(bench.settings)
-    monkeypatch.setattr(machine, "LEAST_ROOM", 1 << 60)
+    monkeypatch.setattr(host_errors, "LEAST_ROOM", 1 << 60)
     with pytest.raises(WorkspaceError, match=f"The disk of {bench.out} is full"):
         check_machine(bench.settings)
 
 
 def test_an_interrupt_leaves_what_is_not_done(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i1":
             bench.cancel.set()
             raise WorkspaceError("The container is gone.")
@@ -272,7 +273,7 @@ def test_an_interrupt_leaves_what_is_not_done(bench):
 
 
 def test_an_interrupt_ends_the_pause_before_another_try(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         raise WorkspaceError("The daemon is gone.")
 
     bench.front.say = lambda text: bench.cancel.set()
@@ -282,10 +283,10 @@ def test_an_interrupt_ends_the_pause_before_another_try(bench):
 
 
 def test_the_total_is_never_passed_and_those_that_have_theirs_go_on(bench):
-    bench.purse = Purse(2.0)
+    bench.batch_budget = BatchBudget(2.0)
     out, most, lock = [0], [0], Lock()
 
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         with lock:
             out[0] += 1
             most[0] = max(out)
@@ -301,15 +302,15 @@ def test_the_total_is_never_passed_and_those_that_have_theirs_go_on(bench):
 
 def test_what_a_run_had_spent_before_is_counted_once(bench):
     before = bench.spent_run("i0", 1000)
-    found = account(bench.out / "runs", {})
+    found = read_unfinished_runs(bench.out / "runs", {})
     assert found.begun["i0"].spent == before == 0.00105
-    bench.purse = Purse(1.0, before)
+    bench.batch_budget = BatchBudget(1.0, before)
     summary = bench.run(lambda job, _: verified(job, 0.5), count=1, begun=found.begun)
     assert (summary.code, summary.dollars) == (0, 0.5), "it wants only what is left of its own budget"
 
 
 def test_what_is_left_unfinished_is_charged_by_its_journal(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         bench.spent_run(job.run, 2000)
         raise Cancelled("Interrupted.")
 
@@ -322,20 +323,20 @@ def test_a_run_without_a_price_makes_the_sum_unknown(bench):
 
 
 def test_a_broken_run_is_begun_anew_once_and_counts_whole(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         job.directory.mkdir(parents=True, exist_ok=True)
         if job.run == "i0" or (job.run == "i1" and attempt == 1):
             raise RunBroken("An object is gone.")
         return verified(job)
 
     summary = bench.run(does)
-    done = {one.run: one for one in results(bench.out)}
+    done = {one.run: one for one in load_results(bench.out)}
     assert {run: one.kind for run, one in done.items()} == {"i0": "infrastructure", "i1": "verified", "i2": "verified"}
     kept = sorted(folder.name for folder in (bench.out / "runs").iterdir())
     assert kept == ["i0", "i1", "i2"]
     assert sorted(folder.name for folder in (bench.out / "broken").iterdir()) == ["i0.1", "i1.1"]
     assert summary.dollars == 1.0 + 1.0 + 0.25 + 0.25, "those that were put aside, at their whole lease"
-    assert account(bench.out / "runs", done).broken == 2
+    assert read_unfinished_runs(bench.out / "runs", done).broken == 2
 
 
 def test_a_damaged_journal_is_put_aside_when_a_batch_is_opened(bench):
@@ -343,9 +344,9 @@ def test_a_damaged_journal_is_put_aside_when_a_batch_is_opened(bench):
     journal = bench.out / "runs" / "i0" / "journal.jsonl"
     journal.write_bytes(b"no record\n" + journal.read_bytes())
     bench.spent_run("i.broken-1", 1000)
-    found = account(bench.out / "runs", {})
+    found = read_unfinished_runs(bench.out / "runs", {})
     assert (list(found.begun), found.broken) == (["i.broken-1"], 1), "an id may look like anything"
-    assert account(bench.out / "runs", {}).broken == 1, "once"
+    assert read_unfinished_runs(bench.out / "runs", {}).broken == 1, "once"
 
 
 def test_what_a_run_needs_is_made_ready_ahead_of_it(bench):
@@ -358,14 +359,16 @@ def test_what_a_run_needs_is_made_ready_ahead_of_it(bench):
             prepared.set()
         return job
 
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i0":
             assert prepared.wait(20), "the next one's repository is made ready while this one is solved"
         return verified(job)
 
-    with Store(bench.out) as store:
+    with ResultStore(bench.out) as store:
         jobs = [bench.job(0), bench.job(1)]
-        means = Means(Somewhere(does), store, bench.purse, bench.front, bench.cancel, Limiter(), prepare, "m")
+        means = WorkerResources(
+            Somewhere(does), store, bench.batch_budget, bench.front, bench.cancel, Limiter(), prepare, "m"
+        )
         summary = Batch(bench.out, jobs, means, 1).run()
     assert summary.exits == {"verified": 2}
     assert ready.count("i1") == 1

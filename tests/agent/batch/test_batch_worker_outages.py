@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from agent.batch.driver import Batch
-from agent.batch.place import Done, Instance, Job
-from agent.batch.pulling import DiskFull, Missing
-from agent.batch.purse import Purse
-from agent.batch.showing import Showing
-from agent.batch.spending import Begun, account, spent_in
-from agent.batch.store import Store, results
-from agent.batch.working import Means
-from agent.engine import Token
-from agent.limiter import Limiter
-from tests.agent.batch.test_driver import Bench, Somewhere, Told, failing, verified
+from agent.batch.batch_budget import BatchBudget
+from agent.batch.batch_driver import Batch
+from agent.batch.batch_spending import UnfinishedRun, dollars_spent, read_unfinished_runs
+from agent.batch.batch_worker import WorkerResources
+from agent.batch.reports.batch_results import ResultStore, load_results
+from agent.batch.reports.fault_tolerant_display import FaultTolerantDisplay
+from agent.engine.engine import CancellationToken
+from agent.instances.image_registry import DiskFull, ImageNotFound
+from agent.instances.jobs import Instance, Job, JobResult
+from agent.limits.rate_limiter import Limiter
+from tests.agent.batch.test_batch_driver import Bench, Somewhere, Told, failing, verified
 from trajectories.errors import ConfigError, RunBroken, UsageError, WorkspaceError
-from trajectories.journal import Journal, locked
+from trajectories.journal import Journal, lock_run
 from trajectories.records import Issue
 
 
@@ -32,7 +32,7 @@ def bench(tmp_path):
 
 @pytest.mark.parametrize("error", [OSError(24, "Too many open files"), DiskFull("There is no room for the image.")])
 def test_a_machine_that_has_nothing_left_stops_all_and_gives_up_none(bench, error):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i1":
             raise error
         return verified(job)
@@ -43,15 +43,15 @@ def test_a_machine_that_has_nothing_left_stops_all_and_gives_up_none(bench, erro
 
 
 def test_an_outage_stops_all_once_several_in_a_row_have_failed_alike(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         if job.run != "i0":
             raise WorkspaceError(f"The clone of {job.run!r} failed after {job.run[1:]}00 ms.")
         return verified(job)
 
     summary = bench.run(does, count=9, workers=1, tries=1)
     assert (summary.code, summary.exits, summary.left) == (5, {"verified": 1, "infrastructure": 3}, 8)
-    assert "3 instances in a row failed alike: The clone of 'i3' failed" in str(summary.error)
-    bench.cancel = Token()
+    assert "3 instances in a row failed with the same error: The clone of 'i3' failed" in str(summary.error)
+    bench.cancel = CancellationToken()
     assert bench.run(lambda job, _: verified(job), count=9).exits == {"verified": 9}
 
 
@@ -66,13 +66,13 @@ def test_rows_and_their_images_that_are_no_good_are_no_outage(bench, error, row)
 
 
 def test_a_run_that_another_process_has_is_left_to_do(bench):
-    def does(job: Job, attempt: int) -> Done:
+    def does(job: Job, attempt: int) -> JobResult:
         job.directory.mkdir(parents=True, exist_ok=True)
         Journal(job.directory).close()
         return verified(job)
 
     bench.spent_run("i0", 1000)
-    held = locked(bench.out / "runs" / "i0")
+    held = lock_run(bench.out / "runs" / "i0")
     try:
         summary = bench.run(does, count=2, workers=1, tries=2)
     finally:
@@ -87,7 +87,7 @@ def test_a_front_that_fails_loses_nothing(bench):
         def __getattribute__(self, name: str) -> Any:
             raise OSError(5, "Input/output error")
 
-    bench.front = Showing(Gone())
+    bench.front = FaultTolerantDisplay(Gone())
     with bench.front:
         summary = bench.run(lambda job, _: verified(job), count=5)
     assert (summary.code, summary.exits, summary.left) == (0, {"verified": 5}, 0)
@@ -95,13 +95,13 @@ def test_a_front_that_fails_loses_nothing(bench):
 
 def test_a_worker_that_fails_is_never_silent(bench):
     class Raising(Told):
-        def done(self, done: Done) -> None:
+        def done(self, done: JobResult) -> None:
             raise ZeroDivisionError
 
     bench.front = Raising()
     summary = bench.run(lambda job, _: verified(job), count=5)
     assert (summary.code, summary.left > 0) == (1, True)
-    assert "swe-agent's own: ZeroDivisionError" in str(summary.error)
+    assert "Internal error: ZeroDivisionError" in str(summary.error)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_image_that_is_nowhere_stops_all_where_a_flag_names_it(bench, row, of
             pass
 
         def need(self, job: Job, cancel: Event) -> Job:
-            raise Missing("There is no image gone.", "Build it.")
+            raise ImageNotFound("There is no image gone.", "Build it.")
 
         def release(self, run: str) -> None:
             pass
@@ -125,9 +125,13 @@ def test_an_image_that_is_nowhere_stops_all_where_a_flag_names_it(bench, row, of
         Instance("i", "a/b", "", Issue("x"), image=row), 1, bench.out, bench.settings.model_copy(update={"image": flag})
     )
     prepared = replace(job, settings=bench.settings.model_copy(update={"image": "gone"}))
-    with Store(bench.out) as store:
-        means = Means(Somewhere(lambda job, _: verified(job)), store, bench.purse, bench.front, bench.cancel, Limiter(),
-                      lambda job: prepared, "m", images=Empty())  # fmt: skip
+    with ResultStore(bench.out) as store:
+        elsewhere = Somewhere(lambda job, _: verified(job))
+        means = WorkerResources(
+            *(elsewhere, store, bench.batch_budget, bench.front, bench.cancel, Limiter()),
+            *(lambda job: prepared, "m"),
+            images=Empty(),
+        )
         with pytest.raises(kind, match="no image gone"):
             means.ready(job)
 
@@ -137,9 +141,9 @@ def test_records_of_the_batch_that_are_damaged_are_no_runs_fault(bench):
         raise RunBroken("manifest.json is damaged.")
 
     bench.spent_run("i0", 1000)
-    with Store(bench.out) as store:
+    with ResultStore(bench.out) as store:
         place = Somewhere(lambda job, _: verified(job))
-        means = Means(place, store, bench.purse, bench.front, bench.cancel, Limiter(), prepare, "m")
+        means = WorkerResources(place, store, bench.batch_budget, bench.front, bench.cancel, Limiter(), prepare, "m")
         summary = Batch(bench.out, [bench.job(0), bench.job(1)], means, 1).run()
     assert (summary.code, summary.left, str(summary.error)) == (5, 2, "manifest.json is damaged.")
     assert (bench.out / "runs" / "i0").exists(), "nothing is moved aside"
@@ -148,17 +152,17 @@ def test_records_of_the_batch_that_are_damaged_are_no_runs_fault(bench):
 def test_what_cannot_be_read_now_is_not_charged_as_if_it_were_damaged(bench):
     spent = bench.spent_run("i0", 1000)
     path = bench.out / "runs" / "i0"
-    assert spent_in(path, 1.0) == spent
+    assert dollars_spent(path, 1.0) == spent
     (path / "journal.jsonl").rename(path / "kept")
     (path / "journal.jsonl").mkdir()  # reading it is an OSError
-    assert spent_in(path, 1.0) is None
+    assert dollars_spent(path, 1.0) is None
     with pytest.raises(WorkspaceError, match=r"i0/journal.jsonl cannot be read"):
-        account(bench.out / "runs", {})
+        read_unfinished_runs(bench.out / "runs", {})
 
 
 def test_where_money_is_short_what_can_be_paid_is_done(bench):
-    bench.purse = Purse(1.5, 0.75)
-    begun = {"i2": Begun(0.5, budget=1.0), "i3": Begun(0.25, ended=True)}
+    bench.batch_budget = BatchBudget(1.5, 0.75)
+    begun = {"i2": UnfinishedRun(0.5, budget=1.0), "i3": UnfinishedRun(0.25, ended=True)}
     summary = bench.run(lambda job, _: verified(job, 0.5), count=4, workers=1, begun=begun)
-    assert {one.run for one in results(bench.out)} == {"i2", "i3"}
+    assert {one.run for one in load_results(bench.out)} == {"i2", "i3"}
     assert (summary.code, summary.left) == (4, 2)

@@ -10,11 +10,11 @@ from threading import Event, Timer
 
 import pytest
 
-from aci.cache import folder
-from aci.graph import build
-from aci.locating import Before, located
-from aci.repository import Repository
-from agent.batch.indexing import MOST_DEATHS, Indexing
+from aci.graph import graph_build
+from aci.localization.issue_localization import HistoryBase, localize_issue
+from aci.repository.disk_cache import cache_folder
+from aci.repository.user_repository import Repository
+from agent.batch.index_process import MOST_DEATHS, GraphIndexer
 from tests.conftest import MakeRepo
 from trajectories.errors import Cancelled
 from trajectories.records import Issue
@@ -23,8 +23,8 @@ FILES = {"calc/core.py": "def add(a, b):\n    return a - b\n", "calc/text.py": "
 
 
 @pytest.fixture
-def indexing() -> Iterator[Indexing]:
-    opened = Indexing()
+def indexing() -> Iterator[GraphIndexer]:
+    opened = GraphIndexer()
     yield opened
     opened.close()
 
@@ -37,13 +37,13 @@ def repo(make_repo: MakeRepo) -> Path:
 def test_a_run_finds_all_made(indexing, repo, monkeypatch):
     indexing.ready(repo, "HEAD", Event())
     made: list[object] = []
-    monkeypatch.setattr(build, "_made", lambda *given: made.append(given))
+    monkeypatch.setattr(graph_build, "_build", lambda *given: made.append(given))
     source = Repository.open(repo)
     with source.blobs("HEAD") as blobs:
-        found = located(blobs, Issue("add() subtracts"), Before(source.git_dir, source.commit("HEAD")))
+        found = localize_issue(blobs, Issue("add() subtracts"), HistoryBase(source.git_dir, source.commit("HEAD")))
     assert [file.path for file in found.places.files][:1] == ["calc/core.py"]
     assert not made
-    assert list(folder().iterdir()), "in the user's cache"
+    assert list(cache_folder().iterdir()), "in the user's cache"
 
 
 def test_what_is_made_once_is_not_asked_for_again(indexing, repo):
@@ -82,7 +82,7 @@ def test_who_waits_for_a_helper_that_hangs_is_stopped_by_a_cancel(indexing, repo
 @pytest.mark.slow
 def test_a_helper_that_hangs_is_ended_after_a_while(indexing, repo, monkeypatch):
     indexing.ready(repo, "HEAD", Event())
-    monkeypatch.setattr("agent.batch.indexing.LONGEST", 0.5)
+    monkeypatch.setattr("agent.batch.index_process.LONGEST", 0.5)
     hanging = indexing._helper
     os.kill(hanging.pid, signal.SIGSTOP)
     given_up = Event()

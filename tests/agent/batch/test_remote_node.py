@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from agent.batch import stream
-from agent.batch.attempt import Outcome, Sent
-from agent.batch.clones import state_of
-from agent.batch.hub import Hub, Refusal
-from agent.batch.node import solve_sent
-from agent.batch.place import Instance, Job, Watch
-from agent.batch.solving import begin_job, solve_job
-from agent.engine import Token
-from agent.limiter import Limiter
-from agent.models import _library
-from agent.ownership import digest_path
-from agent.settings import ModelTable, Settings, load_settings
+from agent.batch import run_stream
+from agent.batch.job_run import begin_job, solve_job
+from agent.batch.node_messages import RemoteJob, RemoteOutcome
+from agent.batch.remote_hub import Hub, Refusal
+from agent.batch.remote_node import solve_remote_job
+from agent.batch.repository_bundles import hash_refs
+from agent.config.settings import ModelTable, Settings, load_settings
+from agent.engine.engine import CancellationToken
+from agent.instances.jobs import Instance, Job, JobWatch
+from agent.limits.rate_limiter import Limiter
+from agent.models import _litellm
+from agent.run_state.run_ownership import digest_path
 from tests.conftest import MakeRepo, git
 from tests.endpoint import Answer, Endpoint, Request
 from trajectories.errors import Cancelled, ConfigError, ModelError, TryLater, UsageError, WorkspaceError
@@ -47,7 +47,7 @@ MODEL = "openai/x"
 def litellm() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _library.library()
+        _litellm.library()
 
 
 class Driver:
@@ -70,12 +70,12 @@ class Driver:
         self.unheld += self.counts and len(holds) < len(self.endpoint.asked)
         return Answer("On.", actions=SCRIPT[request.turns])
 
-    def sent(self) -> Sent:
+    def sent(self) -> RemoteJob:
         """A new attempt, open at the hub."""
         begin_job(self.job)
         base = read(self.job.directory).run.base.commit
         directory, repository = self.job.directory, self.job.repository
-        sent = Sent(token_hex(8), "one", 1, directory, repository, state_of(repository), base)
+        sent = RemoteJob(token_hex(8), "one", 1, directory, repository, hash_refs(repository), base)
         self.hub.open(sent.token, sent.directory, {}, digest_path(directory, load_settings().state))
         return sent
 
@@ -117,11 +117,11 @@ def exits(directory: Path) -> int:
 @pytest.mark.slow
 def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
     sent = driver.sent()
-    away = solve_sent(sent, driver.hub).result()
+    away = solve_remote_job(sent, driver.hub).result()
     driver.hub.close(sent.token)
     driver.counts = False
     local = replace(driver.job, settings=driver.job.settings.model_copy(update={"state": tmp_path / "local"}))
-    here = solve_job(local, Watch(Token(), Limiter()))
+    here = solve_job(local, JobWatch(CancellationToken(), Limiter()))
     same = {"at": 0.0, "seconds": 0.0}
     assert replace(away, **same) == replace(here, **same)
     assert (away.kind, away.calls, exits(driver.job.directory)) == ("verified", 3, 1)
@@ -138,7 +138,7 @@ def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
 def test_a_node_without_the_repository_gets_a_copy(driver: Driver, tmp_path: Path) -> None:
     sent = replace(driver.sent(), repository=tmp_path / "not here" / "calc")
     driver.hub.bundle = lambda root, commit: Hub.bundle(driver.hub, driver.job.repository, commit)  # type: ignore[method-assign]
-    assert solve_sent(sent, driver.hub).result().kind == "verified"
+    assert solve_remote_job(sent, driver.hub).result().kind == "verified"
 
 
 @pytest.mark.slow
@@ -146,15 +146,15 @@ def test_a_node_without_the_repository_gets_a_copy(driver: Driver, tmp_path: Pat
 def test_a_lost_node_s_run_goes_on_from_what_arrived(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
-    monkeypatch.setattr(stream, "PAUSE", 3600.0)  # so that pushes are those before requests, and the last
+    monkeypatch.setattr(run_stream, "PAUSE", 3600.0)  # so that pushes are those before requests, and the last
     calls = iter(range(1000))
     flaky = Flaky(driver.hub, lambda name: name in ("push", "turn", "leave") and next(calls) >= moment)
-    lost = solve_sent(driver.sent(), flaky)
+    lost = solve_remote_job(driver.sent(), flaky)
     assert (lost.done, lost.error) == (None, "WorkspaceError")
     before, asked = driver.money(), len(driver.endpoint.asked)
     assert before[0] >= asked
     assert exits(driver.job.directory) == 0
-    done = solve_sent(driver.sent(), driver.hub).result()
+    done = solve_remote_job(driver.sent(), driver.hub).result()
     held, _, replies = driver.money()
     assert (done.kind, replies, exits(driver.job.directory)) == ("verified", 3, 1)
     assert len(driver.endpoint.asked) - asked == 3 - before[2]
@@ -190,10 +190,10 @@ class CutOff:
 @pytest.mark.slow
 def test_who_comes_late_is_refused(driver: Driver) -> None:
     first, outcomes, link = driver.sent(), [], CutOff(driver)
-    slow = Thread(target=lambda: outcomes.append(solve_sent(first, link)))
+    slow = Thread(target=lambda: outcomes.append(solve_remote_job(first, link)))
     slow.start()
     assert link.gone.wait(60)
-    done = solve_sent(driver.sent(), driver.hub).result()
+    done = solve_remote_job(driver.sent(), driver.hub).result()
     record = (driver.job.directory / "journal.jsonl").read_bytes()
     link.back.set()
     slow.join(60)
@@ -207,7 +207,7 @@ def test_who_comes_late_is_refused(driver: Driver) -> None:
 def test_who_begins_late_begins_nothing(driver: Driver) -> None:
     first = driver.sent()
     driver.hub.close(first.token)
-    assert solve_sent(first, driver.hub).error == "Cancelled"
+    assert solve_remote_job(first, driver.hub).error == "Cancelled"
     assert driver.endpoint.asked == []
 
 
@@ -215,12 +215,12 @@ def test_who_begins_late_begins_nothing(driver: Driver) -> None:
 def test_a_run_that_is_stopped_stops_in_order_and_goes_on(driver: Driver) -> None:
     sent = driver.sent()
     assert driver.hub.stop(sent.token) is False
-    outcome = solve_sent(sent, driver.hub)
+    outcome = solve_remote_job(sent, driver.hub)
     with pytest.raises(Cancelled):
         outcome.result()
     assert driver.hub.stop(sent.token) is True
     assert len(driver.endpoint.asked) <= 1
-    assert solve_sent(driver.sent(), driver.hub).result().kind == "verified"
+    assert solve_remote_job(driver.sent(), driver.hub).result().kind == "verified"
 
 
 def test_two_attempts_share_one_limiter(driver: Driver) -> None:
@@ -232,7 +232,7 @@ def test_two_attempts_share_one_limiter(driver: Driver) -> None:
     hub.leave("a", "1", False, Refusal(40.0))
     assert hub.pause("m") > 30
     assert not hub.turn("a", "2", "m", 60.0, 0.05).now
-    assert "asked again" in hub.turn("a", "3", "m", 1.0, 5.0).why
+    assert "asks to wait" in hub.turn("a", "3", "m", 1.0, 5.0).why
     assert hub.turn("a", "4", "another", 60.0, 5.0).now
     hub.close("a")
     assert not hub.turn("a", "5", "another", 60.0, 5.0).now
@@ -245,14 +245,14 @@ def test_only_one_process_works_on_a_run(driver: Driver) -> None:
 
 
 def test_errors_are_what_they_were(driver: Driver) -> None:
-    old = solve_sent(replace(driver.sent(), version="0.0.1"), driver.hub)
+    old = solve_remote_job(replace(driver.sent(), version="0.0.1"), driver.hub)
     with pytest.raises(ConfigError, match=r"swe-agent 0\.0\.1"):
         old.result()
     asked = ModelError("Too many.", "Wait.", limited=True)
     error = TryLater("It is closed.", "Come again.")
     error.__cause__ = asked
     with pytest.raises(TryLater) as caught:
-        Outcome.of(error).result()
+        RemoteOutcome.of(error).result()
     assert isinstance(caught.value.__cause__, ModelError)
     assert (caught.value.__cause__.limited, caught.value.fix) == (True, "Come again.")
 
@@ -260,11 +260,11 @@ def test_errors_are_what_they_were(driver: Driver) -> None:
 def test_the_engine_ray_is_told_of_where_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sys
 
-    from agent.batch.place import PlaceOptions, open_place
+    from agent.instances.jobs import ExecutorOptions, open_executor
 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="needs the package ray"):
-        open_place("ray", PlaceOptions(tmp_path, 1, Token()))
+        open_executor("ray", ExecutorOptions(tmp_path, 1, CancellationToken()))
 
 
 def test_the_base_is_what_the_driver_says(driver: Driver) -> None:
@@ -274,9 +274,9 @@ def test_the_base_is_what_the_driver_says(driver: Driver) -> None:
 
 def test_a_machine_that_fails_as_a_whole_says_so(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     sent, link = driver.sent(), Flaky(driver.hub, lambda name: name == "pull")
-    assert not solve_sent(sent, link).of_node
+    assert not solve_remote_job(sent, link).of_node
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    outcome = solve_sent(replace(sent, workspace="docker"), link)
+    outcome = solve_remote_job(replace(sent, workspace="docker"), link)
     assert outcome.of_node
     with pytest.raises(WorkspaceError, match="Docker is not running"):
         outcome.result()

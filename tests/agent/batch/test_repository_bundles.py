@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent.batch.clones import bundle, here, state_of
+from aci.repository.user_repository import Repository
+from agent.batch.repository_bundles import bundle, hash_refs, local_clone
 from tests.conftest import MakeRepo, git
 from trajectories.errors import WorkspaceError
 
@@ -25,14 +25,14 @@ def original(make_repo: MakeRepo) -> Path:
 
 
 def test_a_path_that_leads_to_it_is_taken(original: Path) -> None:
-    assert here(original, state_of(original), git(original, "rev-parse", "HEAD"), none) == original
+    assert local_clone(original, hash_refs(original), git(original, "rev-parse", "HEAD"), none) == original
 
 
 def test_a_copy_is_made_once(original: Path, tmp_path: Path) -> None:
-    commit, state = git(original, "rev-parse", "HEAD"), state_of(original)
+    commit, state = git(original, "rev-parse", "HEAD"), hash_refs(original)
     elsewhere = tmp_path / "elsewhere" / original.name
-    copy = here(elsewhere, state, commit, lambda: bundle(original, commit))
-    assert here(elsewhere, state, commit, none) == copy
+    copy = local_clone(elsewhere, state, commit, lambda: bundle(original, commit))
+    assert local_clone(elsewhere, state, commit, none) == copy
     one, other = Repository.open(original), Repository.open(copy)
     assert other.name == one.name
     assert other.commit() == commit
@@ -45,22 +45,22 @@ def test_what_only_a_commit_has_comes_too(original: Path, tmp_path: Path) -> Non
     git(original, "commit", "-q", "--allow-empty", "-m", "Of no branch")
     stray = git(original, "rev-parse", "HEAD")
     git(original, "reset", "-q", "--hard", "HEAD^")
-    copy = here(tmp_path / "elsewhere", state_of(original), stray, lambda: bundle(original, stray))
+    copy = local_clone(tmp_path / "elsewhere", hash_refs(original), stray, lambda: bundle(original, stray))
     assert Repository.open(copy).commit(stray) == stray
 
 
 def test_another_state_is_another_copy(original: Path, tmp_path: Path) -> None:
     first = git(original, "rev-parse", "HEAD")
-    old = here(tmp_path / "elsewhere", state_of(original), first, lambda: bundle(original, first))
+    old = local_clone(tmp_path / "elsewhere", hash_refs(original), first, lambda: bundle(original, first))
     git(original, "commit", "-q", "--allow-empty", "-m", "The third")
     third = git(original, "rev-parse", "HEAD")
-    new = here(tmp_path / "elsewhere", state_of(original), third, lambda: bundle(original, third))
+    new = local_clone(tmp_path / "elsewhere", hash_refs(original), third, lambda: bundle(original, third))
     assert old != new
 
 
 def test_a_bundle_that_is_none_leaves_nothing(original: Path, tmp_path: Path) -> None:
-    commit, state = git(original, "rev-parse", "HEAD"), state_of(original)
+    commit, state = git(original, "rev-parse", "HEAD"), hash_refs(original)
     with pytest.raises(WorkspaceError):
-        here(tmp_path / "elsewhere", state, commit, lambda: b"no bundle")
-    copy = here(tmp_path / "elsewhere", state, commit, lambda: bundle(original, commit))
+        local_clone(tmp_path / "elsewhere", state, commit, lambda: b"no bundle")
+    copy = local_clone(tmp_path / "elsewhere", state, commit, lambda: bundle(original, commit))
     assert [path.name for path in copy.parent.iterdir() if path.name != "lock"] == [copy.name]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.batch import streaming
-from agent.batch.streaming import JOURNAL, Part, Receiver, Sender, cut_torn
+from agent.batch import run_upload
+from agent.batch.run_upload import JOURNAL, FileChunk, Receiver, Sender, cut_incomplete_line
 from trajectories.errors import WorkspaceError
 from trajectories.journal import Journal, read, write_durably
 from trajectories.records import Note
@@ -18,7 +18,7 @@ from trajectories.trees import EMPTY_TREE, Trees
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "PIECE", 100)
+    monkeypatch.setattr(run_upload, "PIECE", 100)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_what_has_arrived_is_a_run_at_every_moment(journal: Journal, tmp_path: P
                 if part.path == JOURNAL:
                     cut = tmp_path / "kept" / JOURNAL
                     whole = cut.read_bytes()
-                    cut_torn(tmp_path / "kept")
+                    cut_incomplete_line(tmp_path / "kept")
                     seen.add(is_a_run(tmp_path / "kept"))
                     cut.write_bytes(whole)
     assert is_a_run(tmp_path / "kept") == 6
@@ -116,16 +116,16 @@ def test_what_was_there_is_not_sent_back(journal: Journal, tmp_path: Path) -> No
 def test_what_belongs_in_no_run_is_refused(tmp_path: Path, path: str) -> None:
     receiver = Receiver(tmp_path / "kept")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(WorkspaceError, match="no part of a run"):
-        receiver.take([Part(path, 0, b"x")])
+    with pytest.raises(WorkspaceError, match="not part of a run"):
+        receiver.take([FileChunk(path, 0, b"x")])
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_gap_is_refused(tmp_path: Path) -> None:
     receiver = Receiver(tmp_path / "kept")
-    receiver.take([Part(JOURNAL, 0, b"a\n")])
-    for part in (Part(JOURNAL, 5, b"b\n"), Part(JOURNAL, 0, b"a\n"), Part("out/1", 3, b"b")):
-        with pytest.raises(WorkspaceError, match="follows"):
+    receiver.take([FileChunk(JOURNAL, 0, b"a\n")])
+    for part in (FileChunk(JOURNAL, 5, b"b\n"), FileChunk(JOURNAL, 0, b"a\n"), FileChunk("out/1", 3, b"b")):
+        with pytest.raises(WorkspaceError, match="but a node sent data from"):
             receiver.take([part])
     assert (tmp_path / "kept" / JOURNAL).read_bytes() == b"a\n"
     assert not (tmp_path / "kept" / "out" / "1").exists()
@@ -136,5 +136,5 @@ def test_a_journal_that_was_cut_back_is_told(journal: Journal) -> None:
     sender = Sender(journal.directory)
     list(sender.parts())
     (journal.directory / JOURNAL).write_bytes(b"")
-    with pytest.raises(WorkspaceError, match="cut back"):
+    with pytest.raises(WorkspaceError, match="was truncated"):
         list(sender.parts())

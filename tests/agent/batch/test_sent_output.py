@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 
-from agent.batch.asked import Asked
-from agent.batch.begin import begin
-from agent.batch.place import Done
-from agent.batch.store import Store, encode, results
-from agent.evaluation.evaluate import Asked as AskedToEvaluate
-from agent.evaluation.evaluate import evaluate
-from agent.ownership import OWNER, claim_output, run_owner
-from agent.settings import load_settings
+from agent.batch.batch_options import BatchOptions
+from agent.batch.batch_start import start_batch
+from agent.batch.reports.batch_results import ResultStore, encode, load_results
+from agent.config.settings import load_settings
+from agent.evaluation.evaluation import EvaluateOptions as AskedToEvaluate
+from agent.evaluation.evaluation import evaluate
+from agent.instances.jobs import JobResult
+from agent.run_state.run_ownership import OWNER, claim_output, run_owner
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import MakeRepo
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
 HOUSE = Path(__file__).resolve().parents[3]
-FORGED = Done("i", 1, "i", 0, "verified", "verified", "their patch", 0.0)
+FORGED = JobResult("i", 1, "i", 0, "verified", "verified", "their patch", 0.0)
 URL = "https://github.com/acme/x/issues/1"
 ISSUE = asdict(Issue("Their text", author="torvalds", trust="user"))
 SENT = {
@@ -75,9 +75,9 @@ def test_nothing_in_a_sent_folder_is_used(name: str, sent: Path, tmp_path: Path,
     script = tmp_path / "script.jsonl"
     script.write_text(json.dumps(line("Done.", act("submit"))))
     flags = {"model": f"scripted:{script}", "strategy": "react", "workspace": "local"}
-    asked = Asked((file,), sent, flags, 1, repos=tmp_path / "clones", leaderboard=tmp_path / "board", tries=1)
+    asked = BatchOptions((file,), sent, flags, 1, repos=tmp_path / "clones", leaderboard=tmp_path / "board", tries=1)
     with pytest.raises(UsageError, match="is not empty and was not created by you here") as raised:
-        begin(asked, plain=True)
+        start_batch(asked, plain=True)
     assert raised.value.fix == "Choose another --out."
     assert [path.relative_to(sent).as_posix() for path in sent.rglob("*") if path.is_file()] == [name]
     assert not (tmp_path / "board").exists()
@@ -136,18 +136,18 @@ def test_a_folder_whose_registration_was_killed_is_still_empty(sent: Path, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("agent.ownership._write", killed)
+        patched.setattr("agent.run_state.run_ownership._write", killed)
         with pytest.raises(KeyboardInterrupt):
             claim_output(sent, state())
     assert [path.name for path in sent.iterdir()] == [OWNER]
     assert (sent / OWNER).stat().st_mode & 0o777 == 0o600
     (sent / f".{OWNER}.new").touch()
-    Store(sent, claim_output(sent, state())).close()
+    ResultStore(sent, claim_output(sent, state())).close()
     claim_output(sent, state())
 
 
 def finished(out: Path, *names: str) -> None:
-    with Store(out, claim_output(out, state())) as store:
+    with ResultStore(out, claim_output(out, state())) as store:
         for name in names:
             store.add(replace(FORGED, instance=name, run=name, patch=f"patch of {name}"), "honest")
 
@@ -177,29 +177,29 @@ def test_results_that_were_unpacked_over_the_users_are_refused(changed: Any, sen
         with pytest.raises(
             UsageError, match=r"results\.jsonl was changed by something other than swe-agent\."
         ) as raised:
-            Store(sent, claim_output(sent, state()))
+            ResultStore(sent, claim_output(sent, state()))
         assert raised.value.fix == "Choose another --out."
     assert {path.name: path.read_bytes() for path in sent.iterdir()} == before
     (sent / "results.jsonl").write_bytes(whole)
     finished(sent, "d")
-    assert [done.run for done in results(sent)] == ["a", "b", "c", "d"]
+    assert [done.run for done in load_results(sent)] == ["a", "b", "c", "d"]
 
 
 TORN = """
 import os, sys
 from pathlib import Path
-from agent.batch import appended
-from agent.batch.store import Store, decode
+from agent.instances import append_log
+from agent.batch.reports.batch_results import ResultStore, decode
 
 out, digest, first, second, kept = sys.argv[1:]
-store = Store(Path(out), Path(digest))
+store = ResultStore(Path(out), Path(digest))
 store.add(*decode(first.encode()))
 
 def torn(descriptor, data):
     os.write(descriptor, data[: int(kept)])
     os._exit(9)
 
-appended.append_durably = torn
+append_log.append_durably = torn
 store.add(*decode(second.encode()))
 """
 
@@ -211,18 +211,18 @@ def test_a_batch_killed_while_it_wrote_a_result_goes_on(kept: int, sent: Path) -
     lines = [encode(replace(FORGED, instance=name, run=name), "honest") for name in "bc"]
     arguments = [TORN, sent, claim_output(sent, state()), *lines, str(kept)]
     assert subprocess.run([sys.executable, "-c", *arguments], cwd=HOUSE, check=False).returncode == 9
-    with Store(sent, claim_output(sent, state())) as store:
+    with ResultStore(sent, claim_output(sent, state())) as store:
         assert set(store.done) == {"a", "b"} | ({"c"} if kept > 1000 else set())
         store.add(replace(FORGED, instance="d", run="d"), "honest")
     finished(sent, "e")
-    assert {"a", "b", "d", "e"} <= {done.run for done in results(sent)}
+    assert {"a", "b", "d", "e"} <= {done.run for done in load_results(sent)}
 
 
 def test_a_torn_result_in_a_folder_that_the_user_answers_for(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (sent / "results.jsonl").write_bytes(THEIRS + THEIRS.replace(b'"z"', b'"y"')[:50])
     answers(monkeypatch, "y")
     finished(sent, "a")
-    assert [done.run for done in results(sent)] == ["z", "a"]
+    assert [done.run for done in load_results(sent)] == ["z", "a"]
 
 
 def test_a_link_to_the_users_folder_is_the_folder(sent: Path, tmp_path: Path) -> None:

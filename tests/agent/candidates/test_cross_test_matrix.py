@@ -6,12 +6,12 @@ from collections.abc import Generator, Sequence
 
 import pytest
 
-from aci.patch import split
-from agent.moves import crossing
-from agent.moves.attempting import Candidate
-from agent.moves.crossing import Matrix, crossed
-from agent.outcome import Outcome
-from agent.task import Task
+from aci.repository.patch import split_patch
+from agent.candidates import cross_test_matrix
+from agent.candidates.cross_test_matrix import Matrix, run_cross_tests
+from agent.candidates.diverse_attempts import Candidate
+from agent.engine.task import Task
+from agent.run_state.attempt_outcome import Outcome
 from tests.agent.conftest import Bench
 from tests.agent.strategies.conftest import UNITTEST
 from trajectories.records import Step, Verdict
@@ -30,7 +30,7 @@ def made(task: Task, name: str, body: str, check: str) -> Candidate:
     )
     files = {"calc.py": f"def add(a, b):\n    return {body}\n", "tests/__init__.py": "", f"tests/test_{name}.py": test}
     tree = task.trees.write({path: text.encode() for path, text in files.items()}, task.base.tree)
-    return Candidate(name, tree, Verdict(), split(task.trees, task.base.tree, tree), alike=(name,))
+    return Candidate(name, tree, Verdict(), split_patch(task.trees, task.base.tree, tree), alike=(name,))
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def matrices(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     def looked(*given: tuple[str, str, str], looks: Sequence[int]) -> tuple[list[tuple[Matrix, int]], Matrix]:
         bench.begin(test=UNITTEST)
         ran: list[int] = []
-        really = crossing.ran
-        monkeypatch.setattr(crossing, "ran", lambda *words: ran.append(1) or really(*words))
+        really = cross_test_matrix.run_reported_tests
+        monkeypatch.setattr(cross_test_matrix, "run_reported_tests", lambda *words: ran.append(1) or really(*words))
         found: list[tuple[Matrix, int]] = []
         anew: list[Matrix] = []
 
@@ -52,9 +52,9 @@ def matrices(bench: Bench, monkeypatch: pytest.MonkeyPatch):
             matrix = None
             for number, count in enumerate(looks):
                 before = len(ran)
-                matrix = crossed(task, every[:count], f"cross {number}", before=matrix)
+                matrix = run_cross_tests(task, every[:count], f"cross {number}", before=matrix)
                 found.append((matrix, len(ran) - before))
-            anew.append(crossed(task, every[: looks[-1]], "anew"))
+            anew.append(run_cross_tests(task, every[: looks[-1]], "anew"))
             return Outcome(task.tree, Verdict())
 
         bench.drive(strategy)

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from agent.cli import build, run
+from agent.cli.command_line import build_command_line, run
 
 
-@pytest.mark.parametrize("name", ["", *build().list_commands(None)])
+@pytest.mark.parametrize("name", ["", *build_command_line().list_commands(None)])
 def test_a_flag_takes_no_value(name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert run([*([name] if name else []), "--help"]) == 0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent.rehearsal import rehearsed
+from aci.repository.user_repository import Repository
+from agent.cli.issue_rehearsal import run_issue_code
 from trajectories.errors import UsageError
 from trajectories.records import Issue
 
@@ -21,7 +21,7 @@ def rehearse(tmp_path: Path, make_repo, own_config: Path):
 
     def run(workspace: str | None, config: str) -> bool:
         own_config.write_text(config)
-        rehearsed(source, None, issue, workspace, None, lambda _: None)
+        run_issue_code(source, None, issue, workspace, None, lambda _: None)
         return mark.exists()
 
     run.mark = mark

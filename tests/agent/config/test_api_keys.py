@@ -6,9 +6,9 @@ from pathlib import Path
 import keyring.core
 import pytest
 
-from agent import keys
-from agent.keys import Key, delete, find_key, key_for, store, usual_variable
-from agent.settings import ModelTable
+from agent.config import api_keys
+from agent.config.api_keys import Key, delete, find_key, key_for, store, usual_variable
+from agent.config.settings import ModelTable
 from trajectories.errors import ConfigError, UsageError
 
 MODEL = "acme/large"
@@ -27,11 +27,11 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def ring(home, monkeypatch):
     """A keyring that works; the file it keeps its entries in."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "filering.Keyring")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring_file.Keyring")
     monkeypatch.setenv("FILERING", str(home / "ring.json"))
     yield home / "ring.json"
-    sys.modules.pop("filering", None)
+    sys.modules.pop("keyring_file", None)
 
 
 def test_the_order_of_places(ring, monkeypatch):
@@ -69,7 +69,7 @@ def test_to_an_address_of_the_tables_own_goes_only_a_key_that_is_meant_for_it(ri
     store("acme", "of-provider")
     assert find_key(MODEL, table).value == ""
     assert "api_base" in find_key(MODEL, table).where
-    assert f"`swe-agent config key {MODEL}`" in keys.advice(MODEL, table)
+    assert f"`swe-agent config key {MODEL}`" in api_keys.advice(MODEL, table)
     store("large", "of-model")
     assert key_for(MODEL, table) == "of-model"
     assert key_for(MODEL, ModelTable(api_base="http://127.0.0.1:1", key_env="ACME_API_KEY")) == "of-environment"
@@ -87,7 +87,7 @@ def test_to_an_address_of_the_tables_own_goes_only_a_key_that_is_meant_for_it(ri
     ],
 )
 def test_what_looks_like_a_secret(key, secret):
-    assert keys.looks_secret(key) is secret
+    assert api_keys.looks_secret(key) is secret
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_looks_like_a_secret(key, secret):
     ],
 )
 def test_a_url_without_credentials(text, without):
-    assert keys.without_userinfo(text) == without
+    assert api_keys.without_userinfo(text) == without
 
 
 def test_no_keyring_is_one_sentence_and_two_ways_out(home):
@@ -109,7 +109,7 @@ def test_no_keyring_is_one_sentence_and_two_ways_out(home):
         store(MODEL, "k")
     assert "ACME_API_KEY" in raised.value.fix
     assert "--in-clear" in raised.value.fix
-    assert not keys.clear_file().exists()
+    assert not api_keys.clear_file().exists()
     assert key_for(MODEL, ModelTable()) == ""
 
 
@@ -130,12 +130,12 @@ def test_a_locked_keyring_is_said_when_storing_and_passed_over_when_looking(ring
 
 def test_the_file_in_clear_is_for_its_owner_and_refused_otherwise(home):
     said = store("acme", "k-1", in_clear=True)
-    assert "in clear" in said
-    assert keys.clear_file().stat().st_mode & 0o777 == 0o600
+    assert "in plain text" in said
+    assert api_keys.clear_file().stat().st_mode & 0o777 == 0o600
     store("other", "k-2", in_clear=True)
     assert key_for(MODEL, ModelTable()) == "k-1"
-    keys.clear_file().chmod(0o640)
-    with pytest.raises(ConfigError, match="others may read"):
+    api_keys.clear_file().chmod(0o640)
+    with pytest.raises(ConfigError, match="other users can read"):
         key_for(MODEL, ModelTable())
 
 
@@ -149,8 +149,8 @@ def test_deleting_everywhere_it_lies(ring):
 
 
 def test_a_file_in_clear_that_cannot_be_read(home):
-    keys.clear_file().write_text("acme = [")
-    keys.clear_file().chmod(0o600)
+    api_keys.clear_file().write_text("acme = [")
+    api_keys.clear_file().chmod(0o600)
     with pytest.raises(ConfigError, match=r"keys\.toml cannot be read"):
         key_for(MODEL, ModelTable())
 

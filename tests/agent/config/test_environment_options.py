@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from agent.named import named
-from agent.settings import REPOSITORY, load_settings
+from agent.config.named_environment import option_source
+from agent.config.settings import REPOSITORY, load_settings
 from tests.conftest import IMAGE, git
 from tests.e2e.conftest import calculator, issue_file, machine  # noqa: F401  (fixtures)
 
@@ -19,23 +19,25 @@ THEIRS = b'image = "theirs"\nsetup = "make"\n'
 
 
 def test_the_repository_named_what_its_file_says() -> None:
-    assert named(load_settings(THEIRS), THEIRS) == {"image": REPOSITORY, "setup": REPOSITORY}
-    assert named(load_settings(), b"") == {}
+    assert option_source(load_settings(THEIRS), THEIRS) == {"image": REPOSITORY, "setup": REPOSITORY}
+    assert option_source(load_settings(), b"") == {}
 
 
 def test_a_flag_named_what_nobody_else_says() -> None:
-    assert named(load_settings(THEIRS, image="mine"), THEIRS) == {"image": "--image", "setup": REPOSITORY}
-    assert named(load_settings(image="mine"), b"\xff no toml") == {"image": "--image"}
+    assert option_source(load_settings(THEIRS, image="mine"), THEIRS) == {"image": "--image", "setup": REPOSITORY}
+    assert option_source(load_settings(image="mine"), b"\xff no toml") == {"image": "--image"}
 
 
 def test_the_users_file_and_environment_are_told(own_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_config.write_text('image = "mine"\n')
-    assert named(load_settings(THEIRS), THEIRS) == {"image": str(own_config), "setup": REPOSITORY}
+    assert option_source(load_settings(THEIRS), THEIRS) == {"image": str(own_config), "setup": REPOSITORY}
     monkeypatch.setenv("SWE_AGENT_SETUP", "true")
-    assert named(load_settings(THEIRS), THEIRS) == {"image": str(own_config), "setup": "$SWE_AGENT_SETUP"}
+    assert option_source(load_settings(THEIRS), THEIRS) == {"image": str(own_config), "setup": "$SWE_AGENT_SETUP"}
     recorded = load_settings(THEIRS)
     own_config.write_text('image = "another since"\n')
-    assert named(recorded, THEIRS)["image"] == "--image", "of a run that is resumed, the user's file may tell no more"
+    assert option_source(recorded, THEIRS)["image"] == "--image", (
+        "of a run that is resumed, the user's file may tell no more"
+    )
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from agent import environment_variables
-from agent.environment_variables import GITHUB, PREFIX, edits
-from agent.github.rules import Rules, load_rules
-from agent.settings import Settings, load_settings
+from agent.config import environment_variables
+from agent.config.environment_variables import GITHUB, PREFIX, edits
+from agent.config.settings import Settings, load_settings
+from agent.github.api.action_inputs import Rules, load_rules
 from trajectories.errors import ConfigError
 
-ROOT = Path(environment_variables.__file__).parents[1]
+ROOT = Path(environment_variables.__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aci.services import Service
-from agent.settings import load_settings
-from agent.surroundings import services
-from agent.userconfig import change, remove
+from aci.docker.service_containers import Service
+from agent.config.environment_options import services
+from agent.config.settings import load_settings
+from agent.config.user_config import change, remove
 from trajectories.errors import ConfigError, UsageError
 
 

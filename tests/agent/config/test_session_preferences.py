@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from agent.session.preferences import Preferences, load_preferences
-from agent.settings import load_settings
-from agent.userconfig import change, remove
+from agent.config.session_preferences import Preferences, load_preferences
+from agent.config.settings import load_settings
+from agent.config.user_config import change, remove
 from trajectories.errors import ConfigError, UsageError
 
 
@@ -22,10 +22,10 @@ def test_defaults_and_what_the_user_set(own_config):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[session]\nscreen = "tiny"\n', "session.screen in .* 'tiny' is none of auto, full, inline"),
+        ('[session]\nscreen = "tiny"\n', "session.screen in .* 'tiny' is not one of auto, full, inline"),
         ('[session]\nmouse = "no"\n', "neither true nor false"),
-        ("[session]\ncolour = 1\n", "There is no session.colour"),
-        ("session = 1\n", "is no table"),
+        ("[session]\ncolour = 1\n", "sets session.colour, which does not exist"),
+        ("session = 1\n", "is not a table"),
     ],
 )
 def test_what_cannot_be_used_is_named(own_config, text, said):
@@ -53,5 +53,5 @@ def test_set_and_unset(own_config):
 
 
 def test_it_imports_nothing_that_is_slow():
-    code = "import agent.session.preferences, sys; print({'pydantic', 'textual', 'litellm'} & set(sys.modules))"
+    code = "import agent.config.session_preferences, sys; print({'pydantic', 'textual', 'litellm'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent import settings
-from agent.casting import cast
-from agent.ledger import Price
-from agent.settings import load_settings, origins, under_policy
+from agent.config import settings
+from agent.config.settings import load_settings, origins, under_policy
+from agent.conversation.model_roles import assign_roles
+from agent.limits.run_budget import Price
 from trajectories.errors import ConfigError, UsageError
 
 
@@ -158,7 +158,7 @@ def test_no_role_outranks_the_model_of_the_policy(sources, tmp_path, monkeypatch
         if roles:
             monkeypatch.setenv("SWE_AGENT_ROLES", roles)
         loaded = load_settings(model=flag)
-        assert cast(loaded, "debate") == {"coder": "of-policy"} | ({"judge": "j"} if roles else {})
+        assert assign_roles(loaded, "debate") == {"coder": "of-policy"} | ({"judge": "j"} if roles else {})
         assert "coder" not in loaded.roles
 
 
@@ -166,7 +166,7 @@ def test_the_coder_of_the_environment_comes_after_a_flag_and_before_the_config(s
     (tmp_path / "config.toml").write_text('model = "of-user"\n')
     monkeypatch.setenv("SWE_AGENT_ROLES", '{"coder": "of-environment"}')
     assert (load_settings().model, load_settings().roles) == ("of-environment", {})
-    assert cast(load_settings(model="of-flag"), "debate") == {"coder": "of-flag"}
+    assert assign_roles(load_settings(model="of-flag"), "debate") == {"coder": "of-flag"}
     (tmp_path / "policy.toml").write_text('[roles]\ncoder = "of-policy"\n')
     assert load_settings(model="of-flag").model == "of-policy"
     assert under_policy(load_settings().model_copy(update={"model": "of-record"})).model == "of-policy"
@@ -175,7 +175,7 @@ def test_the_coder_of_the_environment_comes_after_a_flag_and_before_the_config(s
 def test_a_name_in_other_letters_outranks_nothing(own_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """pydantic-settings takes a name in any letters, so one would be there twice."""
     policy = tmp_path / "policy.toml"
-    monkeypatch.setattr("agent.settings.POLICY", policy)
+    monkeypatch.setattr("agent.config.settings.POLICY", policy)
     policy.write_text('workspace = "docker"\n')
     own_config.write_text('Workspace = "local"\n')
     with pytest.raises(ConfigError, match=r"Workspace in .* cannot be used"):

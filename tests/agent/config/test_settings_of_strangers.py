@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine import secrets_of_services
-from agent.settings import load_settings
-from agent.userconfig import change
+from agent.config.settings import load_settings
+from agent.config.user_config import change
+from agent.engine.engine import secrets_of_services
 from trajectories.errors import ConfigError, UsageError
 
 
@@ -45,7 +45,7 @@ def test_sizes_that_nothing_runs_with(name: str, size: str) -> None:
 
 def test_a_command_of_a_service_that_is_none() -> None:
     change("services.db.image", "postgres:16")
-    with pytest.raises(UsageError, match="no command"):
+    with pytest.raises(UsageError, match="not a command"):
         change("services.db.command", "it's")
     assert change("services.db.command", "postgres -c 'a=b'")
 

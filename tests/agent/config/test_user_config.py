@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.userconfig import write
+from agent.config.user_config import write
 from trajectories.errors import ConfigError
 
 
@@ -15,6 +15,6 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     """As by SWE_AGENT_CONFIG=/dev/null, which root may replace."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(ConfigError, match="is no file"):
+    with pytest.raises(ConfigError, match="is not a file"):
         write(pipe, "budget = 1.0")
     assert pipe.is_fifo()

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console as RichConsole
 
-from agent.cli import fail
-from agent.console import Console, _came_of
-from agent.engine import Happening
-from agent.ledger import Price
-from agent.live import NARROW, Status, cost, tail, thousands
-from agent.run import runs
-from agent.solve import result
+from agent.cli.commands import runs
+from agent.console.activity_lines import NARROW, LiveStatus, cost, tail, thousands
+from agent.console.error_report import report_error
+from agent.console.run_display import Console, _result_line
+from agent.engine.engine import ProgressEvent
+from agent.engine.run_lifecycle import result
+from agent.limits.run_budget import Price
 from tests.agent.conftest import act, line
 from tests.e2e.conftest import Machine
 from trajectories.errors import Cancelled, SweAgentError
@@ -44,10 +44,10 @@ def engine(bench):
 
 def test_a_log_tells_an_issue_by_its_title():
     framed = '<issue author="eve" trust="stranger">\nadd() subtracts\n\nMore.\n</issue>'
-    assert _came_of(Step("main", 1, "", "task", "t", None, (), (Observation(framed),))) == "add() subtracts"
+    assert _result_line(Step("main", 1, "", "task", "t", None, (), (Observation(framed),))) == "add() subtracts"
 
 
-def drawn(status: Status, width: int) -> list[str]:
+def drawn(status: LiveStatus, width: int) -> list[str]:
     """The lines at the bottom, on a terminal so wide."""
     screen = io.StringIO()
     RichConsole(file=screen, width=width, force_terminal=True, color_system=None, legacy_windows=False).print(status)
@@ -56,11 +56,11 @@ def drawn(status: Status, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [40, 59, 60, 80, 120, 200])
 def test_bottom_lines_fit_any_width(engine, width):
-    status = Status(engine)
+    status = LiveStatus(engine)
     for branch in ("main", "main/try-1", "main/try-2", "main/a-very-long-name-of-an-attempt", "main/fifth"):
-        status.happening(Happening("ask", branch, "coder"))
+        status.happening(ProgressEvent("ask", branch, "coder"))
         for _ in range(100):
-            status.happening(Happening("delta", branch, f"漢字 words\n{ESCAPE} more words "))
+            status.happening(ProgressEvent("delta", branch, f"漢字 words\n{ESCAPE} more words "))
     lines = drawn(status, width)
     assert len(lines) == 4
     assert all(RichConsole().render_str(text).cell_len <= width for text in lines)
@@ -69,35 +69,35 @@ def test_bottom_lines_fit_any_width(engine, width):
 
 def test_bottom_lines_say_who_does_what_for_how_long(engine):
     now = [100.0]
-    status = Status(engine, clock=lambda: now[0])
-    status.happening(Happening("ask", "main", "coder"))
-    status.happening(Happening("delta", "main", "I look at "))
-    status.happening(Happening("delta", "main", "the file."))
+    status = LiveStatus(engine, clock=lambda: now[0])
+    status.happening(ProgressEvent("ask", "main", "coder"))
+    status.happening(ProgressEvent("delta", "main", "I look at "))
+    status.happening(ProgressEvent("delta", "main", "the file."))
     now[0] = 112.0
     assert " 12s #1 thinks I look at the file." in drawn(status, 80)[0]
-    status.happening(Happening("action", "main", "view calc.py"))
+    status.happening(ProgressEvent("action", "main", "view calc.py"))
     now[0] = 115.0
     assert " 3s #1 view calc.py" in drawn(status, 80)[0]
 
 
 def test_progress_is_of_what_goes_on_since_it_began(engine):
     now = [100.0]
-    status = Status(engine, clock=lambda: now[0])
-    status.happening(Happening("phase", "main", "search for edits"))
+    status = LiveStatus(engine, clock=lambda: now[0])
+    status.happening(ProgressEvent("phase", "main", "search for edits"))
     for passed in (105.0, 107.0):
         now[0] = passed
-        status.happening(Happening("progress", "main", f"trying edits: {passed:.0f} at 2 places"))
+        status.happening(ProgressEvent("progress", "main", f"trying edits: {passed:.0f} at 2 places"))
     assert " 7s #1 trying edits: 107 at 2 places" in drawn(status, 80)[0]
 
 
 def test_a_log_is_told_of_progress_now_and_then(capsys):
     console = Console(plain=True)
     for _ in range(100):
-        console.happening(Happening("progress", "main", "trying edits"))
+        console.happening(ProgressEvent("progress", "main", "trying edits"))
     assert capsys.readouterr().err == ""
-    console._told -= 60
+    console._last_progress -= 60
     for _ in range(100):
-        console.happening(Happening("progress", "main", "trying edits"))
+        console.happening(ProgressEvent("progress", "main", "trying edits"))
     assert capsys.readouterr().err.count("trying edits") == 1
 
 
@@ -105,7 +105,7 @@ def test_what_is_held_is_not_spent_yet(bench):
     bench.begin(line("x"), models={"scripted": {"price_in": 1.0, "price_out": 5.0}})
     engine = bench.engine()
     try:
-        status = Status(engine)
+        status = LiveStatus(engine)
         hold, _ = engine.ledger.hold("main", 1, 1, "scripted", Price(1.0, 5.0), 100_000, 1000)
         engine.journal.append(hold)
         assert drawn(status, 80)[1].startswith("$0.0000 of $2.00 ($0.1050 held) · 0 in")
@@ -118,9 +118,9 @@ def test_what_is_held_is_not_spent_yet(bench):
 
 
 def test_a_step_ends_what_its_branch_was_at(engine, bench):
-    status = Status(engine)
-    status.happening(Happening("action", "main", "view calc.py"))
-    from agent.task import Task
+    status = LiveStatus(engine)
+    status.happening(ProgressEvent("action", "main", "view calc.py"))
+    from agent.engine.task import Task
 
     status.step(Task(engine).say("x"))
     assert "view" not in drawn(status, 80)[0]
@@ -129,7 +129,7 @@ def test_a_step_ends_what_its_branch_was_at(engine, bench):
 
 def steps_on(engine, console: Console) -> None:
     """One reply of the scripted model, as the drive shows it."""
-    from agent.task import Task
+    from agent.engine.task import Task
 
     task = Task(engine)
     with console.watching(engine):
@@ -142,7 +142,7 @@ def console_on(screen: io.StringIO, width: int, terminal: bool) -> Console:
     console.progress = RichConsole(
         file=screen, width=width, force_terminal=terminal, color_system=None, highlight=False, legacy_windows=False
     )  # type: ignore[assignment]
-    console._moving = terminal
+    console._is_live = terminal
     return console
 
 
@@ -173,7 +173,7 @@ def test_a_step_in_a_log_is_one_line_with_its_cost(engine):
 
 
 def test_a_message_to_the_model_is_shown_by_its_first_line(engine):
-    from agent.task import Task
+    from agent.engine.task import Task
 
     screen = io.StringIO()
     console_on(screen, 80, terminal=False).step(Task(engine).say("\nThe suite does not pass.\nMore."))
@@ -183,13 +183,13 @@ def test_a_message_to_the_model_is_shown_by_its_first_line(engine):
 def test_streamed_text_shows_no_key(engine):
     secret = "canary-4f1d9c27ab"
     engine._known_secrets = (secret,)
-    status = Status(engine)
-    status.happening(Happening("ask", "main", "coder"))
+    status = LiveStatus(engine)
+    status.happening(ProgressEvent("ask", "main", "coder"))
     for end, piece in enumerate(secret, 1):
-        status.happening(Happening("delta", "main", piece))
+        status.happening(ProgressEvent("delta", "main", piece))
         (shown, *_) = drawn(status, 80)
         assert secret[: max(end, 4)] not in shown
-    status.happening(Happening("delta", "main", " is it"))
+    status.happening(ProgressEvent("delta", "main", " is it"))
     assert "[masked] is it" in drawn(status, 80)[0]
 
 
@@ -204,7 +204,7 @@ def result_of(engine, error: SweAgentError | None = None) -> str:
 
 
 def test_an_interrupted_run_says_what_is_held_and_judges_nothing(engine):
-    from agent.task import Task
+    from agent.engine.task import Task
 
     task = Task(engine)
     mend = Action("shell", {"command": "sed -i s/-/+/ calc.py"})
@@ -235,8 +235,8 @@ def test_what_follows_a_diff_begins_on_its_own_line(engine, capsys):
 @pytest.mark.parametrize(
     ("kind", "fix", "said"),
     [
-        ("limit", "Give more with --max-steps.", "@main#1 --max-steps N` goes on with more."),
-        ("budget", "Give more with --budget or --max-tokens.", "@main#1 --budget N` goes on with more."),
+        ("limit", "Give more with --max-steps.", "@main#1 --max-steps N` continues with more."),
+        ("budget", "Give more with --budget or --max-tokens.", "@main#1 --budget N` continues with more."),
         ("stuck", "Try another --model.", "It ended. Try another --model."),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_run_at_its_limit_says_what_goes_on_with_it(bench, capsys, kind, fix, 
 
 
 def test_an_error_carries_nothing_that_a_terminal_obeys(capsys):
-    assert fail(["fix"], 3, f"The server said {ESCAPE}.", "Mend it.") == 3
+    assert report_error(["fix"], 3, f"The server said {ESCAPE}.", "Mend it.") == 3
     assert capsys.readouterr().err == "swe-agent: The server said red. Mend it.\n"
 
 
@@ -280,7 +280,7 @@ def test_runs_are_listed_with_how_they_ended_in_words(bench, monkeypatch, capsys
 
 
 def test_one_call_is_one(engine):
-    from agent.task import Task
+    from agent.engine.task import Task
 
     Task(engine).ask()
     assert "1 call, 1,200 tokens in, 30 out, $0.0000" in result_of(engine)

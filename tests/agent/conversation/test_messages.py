@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.context import Reader, Said, input_bound, messages, size
-from agent.folding import AGE, IMAGE_TOKENS, LONG, VIEW_AGE
+from agent.conversation.compaction import AGE, IMAGE_TOKENS, LONG, VIEW_AGE
+from agent.conversation.messages import ModelRequest, Reader, input_bound, messages, size
+from agent.conversation.observation_stubs import words
 from agent.models.base import Message
-from agent.stubs import words
 from trajectories.errors import ModelError
 from trajectories.records import Action, Observation, Reply, Step, Usage
 
@@ -47,10 +47,10 @@ class Talk:
     def _step(self, author: str, reply: int | None, actions: tuple[Action, ...], seen: tuple[Observation, ...]) -> None:
         self.steps.append(Step("main", len(self.steps) + 1, "", author, "t", reply, actions, seen, at=0.0))
 
-    def said(self, reader: Reader = READER, limits: Sequence[tuple[int, int]] = (), **more: Any) -> Said:
+    def said(self, reader: Reader = READER, limits: Sequence[tuple[int, int]] = (), **more: Any) -> ModelRequest:
         return messages("You fix issues.", self.steps, self.replies, reader, limits, **more)
 
-    def asks(self, reader: Reader = READER, limits: Sequence[tuple[int, int]] = ()) -> list[Said]:
+    def asks(self, reader: Reader = READER, limits: Sequence[tuple[int, int]] = ()) -> list[ModelRequest]:
         """What each ask sent, up to the next one."""
         ends = [index for index, step in enumerate(self.steps) if step.reply] + [len(self.steps)]
         sent = []
@@ -80,11 +80,11 @@ def small(number: int = 0) -> tuple[Action, Observation]:
     return Action("shell", {"command": f"true {number}"}), Observation("(no output)")
 
 
-def texts(said: Said) -> list[str]:
+def texts(said: ModelRequest) -> list[str]:
     return [str(message["content"]) for message in said.messages]
 
 
-def folded(said: Said) -> list[str]:
+def folded(said: ModelRequest) -> list[str]:
     return [text for text in texts(said) if text.startswith("[folded: ")]
 
 
@@ -116,7 +116,7 @@ def test_pictures_stand_in_the_first_message_of_a_user() -> None:
     assert IMAGE_TOKENS < said.input_bound() < IMAGE_TOKENS + 2_000
     assert (
         texts(talk.said(images={1: [url, url]}))[1]
-        == f"{ISSUE}\n[2 pictures could not be shown: this model takes none]"
+        == f"{ISSUE}\n[2 pictures could not be shown: this model accepts none]"
     )
 
 
@@ -487,8 +487,10 @@ def test_an_id_that_a_server_gives_again_is_made_new() -> None:
 
 
 def test_what_the_model_spoke_of_are_names_and_file_names() -> None:
-    said = words({"role": "assistant", "content": "See (aci/view.py), x-y/z.toml. And m.js:12 of `Toolbox`."})
-    assert {"view.py", "z.toml", "m.js", "Toolbox"} <= said
+    said = words(
+        {"role": "assistant", "content": "See (aci/observation/output_text.py), x-y/z.toml. And m.js:12 of `Toolbox`."}
+    )
+    assert {"output_text.py", "z.toml", "m.js", "Toolbox"} <= said
 
 
 def test_one_word_of_ten_million_letters_is_read_at_once() -> None:

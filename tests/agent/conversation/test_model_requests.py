@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from agent.ledger import Price
-from agent.limiter import Limiter
-from agent.loop import loop
-from agent.models.base import Forbidden
-from agent.task import Task
+from agent.engine.loop import loop
+from agent.engine.task import Task
+from agent.limits.rate_limiter import Limiter
+from agent.limits.run_budget import Price
+from agent.models.base import PermissionDenied
 from tests.agent.conftest import act, line
 from trajectories.errors import BudgetStop, Cancelled, ModelError, Refused
 from trajectories.journal import read
@@ -387,7 +387,7 @@ def test_a_request_that_waits_for_its_turn_is_neither_held_nor_sent(ask):
 
 
 def forbidden():
-    return Forbidden("Your key is not taken.", "Mend it.", ModelError("Not this.", billed=False))
+    return PermissionDenied("Your key is not taken.", "Mend it.", ModelError("Not this.", billed=False))
 
 
 def test_403_is_of_the_key_until_the_model_has_answered_and_of_the_request_from_then_on(ask):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent.casting import cast, in_use, roles_of
-from agent.keys import variables
-from agent.settings import Settings, load_settings
-from agent.solve import begin
+from aci.repository.user_repository import Repository
+from agent.config.api_keys import variables
+from agent.config.settings import Settings, load_settings
+from agent.conversation.model_roles import assign_roles, roles_of, used_models
+from agent.engine.run_lifecycle import begin
 from tests.agent.conftest import Bench, line
 from trajectories.errors import ConfigError
 from trajectories.records import Issue
@@ -39,9 +39,9 @@ def test_a_table_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_only_roles_of_the_strategy_are_cast() -> None:
     settings = Settings(model="scripted:a", roles={"selector": "scripted:b", "judge": "scripted:c"})
-    assert cast(settings, "best-of") == {"coder": "scripted:a", "selector": "scripted:b"}
-    assert cast(settings, "templates") == {"coder": "scripted:a", "judge": "scripted:c"}
-    assert cast(Settings(), "templates") == {}
+    assert assign_roles(settings, "best-of") == {"coder": "scripted:a", "selector": "scripted:b"}
+    assert assign_roles(settings, "templates") == {"coder": "scripted:a", "judge": "scripted:c"}
+    assert assign_roles(Settings(), "templates") == {}
     assert roles_of("best-of")[0] == "coder"
 
 
@@ -63,7 +63,7 @@ def test_each_role_is_asked_of_its_own_model(bench: Bench) -> None:
     try:
         assert [reply.text for reply in engine.trajectory.replies.values()] == ["as coder", "as judge"]
         assert engine.trajectory.turns[0].models["judge"].endswith("other.jsonl")
-        assert len(in_use(engine.settings, "debate")) == 2
+        assert len(used_models(engine.settings, "debate")) == 2
     finally:
         engine.close()
 

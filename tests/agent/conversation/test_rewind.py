@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.backtrack import in_short, is_rewritten
-from tests.agent.test_context import Talk, edit, folded, ran, small, texts, view, viewing
+from agent.conversation.rewind import is_rewritten, visible_steps
+from tests.agent.conversation.test_messages import Talk, edit, folded, ran, small, texts, view, viewing
 from trajectories.records import Action, Observation, Usage
 
 
@@ -19,11 +19,11 @@ def test_what_came_in_between_is_one_line():
     talk.call(undo(2), text="Back.")
     said = texts(talk.said())
     assert said[-3] == (
-        "[What you tried here was taken back, and is left out: edit a.py; run_tests ['t'] (1 failed t); "
+        "[Your attempts here were reverted and are omitted: edit a.py; run_tests ['t'] (1 failed t); "
         "shell make all (make: no rule).]"
     )
     assert said[-2:] == ["Back.", "Taken back."]
-    assert [step.n for step in in_short(talk.steps)] == [1, 2, 3, 5]
+    assert [step.n for step in visible_steps(talk.steps)] == [1, 2, 3, 5]
 
 
 def test_what_others_said_stays():
@@ -35,7 +35,7 @@ def test_what_others_said_stays():
     talk.hear("Proof: unproven.", "proof")
     talk.call(undo(1), text="Back.")
     assert texts(talk.said())[2:] == [
-        "[What you tried here was taken back, and is left out: edit a.py; This step broke what worked: t.]",
+        "[Your attempts here were reverted and are omitted: edit a.py; This step broke what worked: t.]",
         "Mind the sign.",
         "Proof: unproven.",
         "Back.",
@@ -50,7 +50,7 @@ def test_going_back_again_and_further_keeps_one_line():
     talk.call(undo(2), text="Back.")
     talk.call(undo(1), text="Further.")
     said = texts(talk.said())
-    assert [text[:20] for text in said[2:]] == ["[What you tried here", "Further.", "Taken back."]
+    assert [text[:20] for text in said[2:]] == ["[Your attempts here ", "Further.", "Taken back."]
     assert "edit a.py" in said[2]
     assert "edit b.py" in said[2]
 

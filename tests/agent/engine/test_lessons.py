@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.learning import LARGEST, MOST_PLACES, _definitions, asked, learned
+from agent.engine.lessons import LARGEST, MOST_PLACES, _definitions, experience_query, lesson_of_turn
 from trajectories.experience import Bank, Entry
 from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
@@ -56,7 +56,7 @@ class Runs:
         return Trajectory(records)
 
     def entry(self, *verdicts: Verdict, secrets: tuple[str, ...] = (), **more: Any) -> Entry | None:
-        return learned(self.of(*verdicts, **more), self.trees, 1_700_000_000, secrets)
+        return lesson_of_turn(self.of(*verdicts, **more), self.trees, 1_700_000_000, secrets)
 
 
 @pytest.fixture
@@ -124,7 +124,9 @@ def test_a_large_patch_is_told_by_its_first_places(runs: Runs, monkeypatch: pyte
     tree = runs.trees.write(changed, runs.base)
     monkeypatch.setattr(runs, "change", lambda number: tree)
     read: list[str] = []
-    monkeypatch.setattr("agent.learning._definitions", lambda *given: read.append(given[3]) or _definitions(*given))
+    monkeypatch.setattr(
+        "agent.engine.lessons._definitions", lambda *given: read.append(given[3]) or _definitions(*given)
+    )
     entry = runs.entry(LOSS)
     assert entry is not None
     assert len(entry.places) == MOST_PLACES
@@ -134,14 +136,14 @@ def test_a_large_patch_is_told_by_its_first_places(runs: Runs, monkeypatch: pyte
 
 def test_a_run_that_has_not_ended_teaches_nothing(runs: Runs) -> None:
     whole = runs.of(PROVEN)
-    assert learned(Trajectory(whole.records[:-1]), runs.trees, 0) is None
+    assert lesson_of_turn(Trajectory(whole.records[:-1]), runs.trees, 0) is None
 
 
 def test_a_later_turn_is_learned_with_its_own_words(runs: Runs) -> None:
     first = runs.of(PROVEN)
     tree = runs.change(7, "a * 2", "a + a")
     more = [Turn("twice() is slow\nPlease.", "react", at=4.0), Exit("verified", 0, tree, PROVEN, at=5.0)]
-    entry = learned(Trajectory([*first.records, *more]), runs.trees, 0)
+    entry = lesson_of_turn(Trajectory([*first.records, *more]), runs.trees, 0)
     assert entry is not None
     assert (entry.id, entry.run, entry.issue, entry.author) == ("run-1.2", "run-1", "twice() is slow", "")
     assert "calc.py:twice" in entry.places
@@ -166,7 +168,7 @@ def test_it_has_the_least_trust_of_who_had_a_say(runs: Runs, issue: Issue, trust
 def test_a_turn_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
     tree = runs.change(7, "a * 2", "a + a")
     more = [Turn(f"Solve this\n{quoted}", "react", at=4.0), Exit("verified", 0, tree, PROVEN, at=5.0)]
-    entry = learned(Trajectory([*runs.of(PROVEN).records, *more]), runs.trees, 0)
+    entry = lesson_of_turn(Trajectory([*runs.of(PROVEN).records, *more]), runs.trees, 0)
     assert entry is not None
     assert not entry.accepted
 
@@ -176,7 +178,7 @@ def test_a_first_request_that_quotes_somebody_waits(runs: Runs, quoted: str) -> 
     first = runs.of(PROVEN, issue=replace(ISSUE, body=f"Solve this\n{quoted}"))
     more = [Turn("twice() is slow", "react", at=4.0), Exit("verified", 0, runs.change(7), PROVEN, at=5.0)]
     for records in (first.records, [*first.records, *more]):
-        entry = learned(Trajectory(records), runs.trees, 0)
+        entry = lesson_of_turn(Trajectory(records), runs.trees, 0)
         assert entry is not None
         assert (entry.trust, entry.accepted) == ("stranger", False)
 
@@ -203,7 +205,7 @@ def test_whoever_asks_the_same_finds_it(runs: Runs, tmp_path: Path) -> None:
     assert entry is not None
     bank.add(entry)
     other = replace(ISSUE, title="add() of negative numbers subtracts")
-    question = asked(other, ["calc.py:Calc.add"], 1_800_000_000)
+    question = experience_query(other, ["calc.py:Calc.add"], 1_800_000_000)
     assert [one.entry.id for one in bank.find(question)] == ["run-1"]
-    assert bank.find(asked(ISSUE, ["calc.py:Calc.add"], 1_800_000_000)) == [], "it would be the answer"
-    assert bank.find(asked(other, ["calc.py:Calc.add"], 1_600_000_000)) == [], "it is of a later base"
+    assert bank.find(experience_query(ISSUE, ["calc.py:Calc.add"], 1_800_000_000)) == [], "it would be the answer"
+    assert bank.find(experience_query(other, ["calc.py:Calc.add"], 1_600_000_000)) == [], "it is of a later base"

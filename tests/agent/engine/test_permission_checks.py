@@ -5,15 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.approvals import Answer, Approval
-from agent.consent import may_set_up, refusal
-from agent.judging import judge
-from agent.permissions import Kept
-from agent.rules import Rule
-from agent.settings import PermissionTable
-from agent.task import Task
+from agent.config.settings import PermissionTable
+from agent.engine.permission_checks import may_set_up, refusal
+from agent.engine.task import Task
+from agent.permissions.approvals import Answer, Approval
+from agent.permissions.decisions import judge
+from agent.permissions.rule_store import StoredRule
+from agent.permissions.rules import Rule
 from tests.agent.conftest import act, line
-from tests.agent.talking import finished
+from tests.agent.scripted_turns import finished
 from tests.outsider import install_tool
 from trajectories.errors import Cancelled, UsageError
 from trajectories.journal import read
@@ -141,7 +141,7 @@ def test_a_tool_of_another_package_is_asked_about_once_only(bench, tmp_path, mon
     assert not Path(target).exists()
     assert asked[0].title == "Run the tool deploy of another package on this machine?"
     assert asked[0].subject == f"""deploy target={target} 'hosts=["a b"]'"""
-    everything = [Kept(Rule("command", "deploy"), "session")]
+    everything = [StoredRule(Rule("command", "deploy"), "session")]
     assert judge(asked[0], [], everything).yes is None
     assert not judge(asked[0], [], []).always
     assert judge(asked[0], [Rule("command", "deploy")], everything).yes is False
@@ -205,7 +205,7 @@ def test_a_change_of_gits_own_files_is_asked_about(bench, tmp_path) -> None:
         "+ [core]",
         f"+ \tfsmonitor = touch {mark}; false",
     ]
-    assert judge(asked[0], [], [Kept(Rule("command", "edit"), "session")]).yes is None
+    assert judge(asked[0], [], [StoredRule(Rule("command", "edit"), "session")]).yes is None
     assert not mark.exists()
 
 
@@ -240,7 +240,7 @@ def test_an_unknown_built_in_tool_is_asked_about(bench, monkeypatch) -> None:
     engine = bench.engine()
     asked: list[Approval] = []
     engine.approve = lambda approval: asked.append(approval) or Answer(False)
-    monkeypatch.setattr("agent.consent.UNASKED", frozenset())
+    monkeypatch.setattr("agent.engine.permission_checks.SAFE_TOOLS", frozenset())
     refusal(Task(engine), engine.toolbox.tools["view"], Action("view", {"path": "/etc/passwd"}))
     engine.close()
     assert asked[0].title == "Run the tool view on this machine?"

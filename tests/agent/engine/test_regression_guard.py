@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.loop import loop
-from agent.reading import said as sent_to
-from agent.task import Task
+from agent.conversation.request_builder import build_request as sent_to
+from agent.engine.loop import loop
+from agent.engine.task import Task
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import copy_run
 from tests.sampling import sample
@@ -91,15 +91,15 @@ def test_a_lost_test_is_told_with_its_name_and_undo_mends_it(bench):
     steps, _ = bench.drive(plain)
     assert [step.author for step in steps] == ["task", "coder", "coder", "safety", "coder", "coder"]
     told = said(steps)[0]
-    assert told.startswith("This step broke what worked: Passed before, and no longer: tests.test_text.")
+    assert told.startswith("This step broke what worked: No longer passing: tests.test_text.")
     assert "test_still" not in told
     assert "`undo`" in told
     assert steps[4].tree == steps[1].tree
     last = sent(bench)[-1]
     assert "lower" not in "".join(last[3:4] + last[5:])
-    assert last[4].startswith("[What you tried here was taken back, and is left out: edit calc/text.py; run_tests ")
+    assert last[4].startswith("[Your attempts here were reverted and are omitted: edit calc/text.py; run_tests ")
     assert "1 failed, 1 passed" in last[4]
-    assert "Passed before, and no longer" in last[4]
+    assert "No longer passing" in last[4]
     assert last[5] == "Oh."
 
 
@@ -146,7 +146,7 @@ def test_a_test_that_was_changed_or_skipped_or_is_new(bench):
         line("New.", act("edit", path="tests/test_new.py", old="", new=new.format("True")), act("run_tests"), n=1),
         line("Red.", act("edit", path="tests/test_new.py", old="True", new="1 > 2"), act("run_tests"), n=2),
         line("Skip.", skip, act("run_tests"), n=3),
-        line("Right.", RIGHT, SUBMIT, n=4, contains="no longer: tests.test_text.TextTest.test_loud."),
+        line("Right.", RIGHT, SUBMIT, n=4, contains="No longer passing: tests.test_text.TextTest.test_loud."),
     )
     steps, _ = bench.drive(plain)
     assert len(said(steps)) == 1, "a new test that its author changes may turn red"
@@ -159,7 +159,7 @@ def three(bench: Bench) -> None:
         line("One.", LOWER, TESTS, n=2),
         line("Two.", MUTE, TESTS, n=3, contains="test_loud"),
         line("Three.", NO_SHOUT, n=4, contains="test_still"),
-        line("Another way.", RIGHT, TESTS, n=5, contains="as it was before"),
+        line("Another way.", RIGHT, TESTS, n=5, contains="reset to the state before"),
         line("Done.", SUBMIT, n=6),
     )
 
@@ -175,7 +175,7 @@ def test_three_steps_that_break_more_and_more_are_taken_back(bench):
     last = sent(bench)[-2]
     assert [text[:24] for text in last[3:]] == [
         steps[1].observations[0].text[:24],
-        "[What you tried here was",
+        "[Your attempts here were",
         said(steps)[2][:24],
     ]
     engine = bench.engine()

@@ -9,7 +9,7 @@ NEW = "model_timeout = 7.0\nbudget = 99.0\n" + OLD.replace(":1/", ":2/").replace
 
 
 def test_what_the_user_mended_counts_and_what_shapes_a_conversation_stays(bench: Bench, own_config: Path) -> None:
-    from agent.settings import load_settings
+    from agent.config.settings import load_settings
 
     own_config.write_text(OLD)
     bench.begin(line("x"), models=load_settings().models)
@@ -37,7 +37,7 @@ def test_without_changes_all_is_as_recorded(bench: Bench) -> None:
 
 
 def test_a_password_in_an_address_stays_in_the_config(bench: Bench, own_config: Path) -> None:
-    from agent.settings import load_settings
+    from agent.config.settings import load_settings
 
     own_config.write_text(OLD.replace("http://", "http://user:hunter2secret@"))
     directory = bench.begin(line("x"), models=load_settings().models)

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from agent.loop import loop
-from agent.task import MOST_ACTIONS, RESUMED, Task
+from agent.engine.loop import loop
+from agent.engine.task import MOST_ACTIONS, RESUMED, Task
 from tests.agent.conftest import act, line
 from tests.conftest import cut_run
 from trajectories.errors import BudgetStop, Cancelled, LimitStop, RunBroken, Stuck

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.best import verdict_of
-from agent.forking import fork, origin, settings_of
-from agent.solve import reopen
-from agent.task import INTERRUPTED, MOVED
-from agent.turns import end_interrupted, go_on, next_turn
+from agent.engine.proof_step import verdict_of
+from agent.engine.run_lifecycle import reopen
+from agent.engine.task import INTERRUPTED, MOVED
+from agent.engine.turn_lifecycle import end_interrupted, next_turn, resume_turn
+from agent.runs.run_fork import find_origin, fork, fork_settings
 from tests.agent.conftest import Bench, act, line
-from tests.agent.talking import Sent, Talk, finished
+from tests.agent.scripted_turns import Sent, Talk, finished
 from trajectories.errors import Cancelled
 from trajectories.journal import read
 from trajectories.records import Exit, Note, Reply, Verdict
@@ -59,7 +59,7 @@ def test_a_later_turn_goes_on_with_conversation_files_and_purse(talk, monkeypatc
     assert (first.exit.kind, first.exit.code, first.word) == ("answered", 0, "It subtracts.")
     second = it.say("Mend it.")
     assert (second.exit.kind, second.exit.code) == ("unproven", 6)
-    assert second.word.startswith("Mended.\n\nWhat passed before passes now. It is not verified")
+    assert second.word.startswith("Mended.\n\nAll tests that passed before still pass. The change is not verified")
     third = it.say("Add double().")
     assert "calc.py" in third.patch.diff
     assert "double.py" in third.patch.diff
@@ -133,7 +133,7 @@ def test_the_time_of_a_process_never_goes_back(talk):
     it.go()
     engine, shown = it.engine, it.engine.seconds
     engine.trajectory.records[-1] = replace(engine.trajectory.records[-1], at=engine.run.at)
-    engine._rested = shown + 1000  # as after work that is on no record, such as what an interrupted step did
+    engine._rest_seconds = shown + 1000  # as after work that is on no record, such as what an interrupted step did
     it.say("And?")
     assert 0.0 <= engine.seconds - shown - 1000 < 500
 
@@ -144,7 +144,7 @@ def test_a_fork_has_the_time_of_its_parents_turns(talk):
     it.go()
     seconds, last = it.engine.trajectory.live_seconds(), it.steps[-1]
     it.engine.close()
-    found = origin(f"{it.bench.directory.name}@{last.n}", it.bench.settings)
+    found = find_origin(f"{it.bench.directory.name}@{last.n}", it.bench.settings)
     at = found.trajectory.records.index(last)
     waited = Note("main", "life", "stood still for 60 s", at=last.at + 60)
     found.trajectory.records[at:] = [waited, replace(last, at=last.at + 60)]
@@ -158,7 +158,7 @@ def test_a_fork_has_the_time_of_its_parents_turns(talk):
 
 def test_what_both_sides_of_a_proof_say_is_told_once(talk, monkeypatch):
     said = "The test run ended with exit code 4 before all its tests were reported."
-    monkeypatch.setattr("aci.proof.prove", lambda *_, **__: Verdict("unproven", notes=(said, "Another.", said)))
+    monkeypatch.setattr("aci.proof.proof.prove", lambda *_, **__: Verdict("unproven", notes=(said, "Another.", said)))
     it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2))
     it.go()
     (proof,) = told(it, "proof")
@@ -192,7 +192,7 @@ def test_words_after_an_interrupt_are_read_and_the_reply_is_not_acted_on(talk, a
     interrupted(it, "echo 1")
     if again:
         it.reopen()
-    go_on(it.engine, "Rather not.")
+    resume_turn(it.engine, "Rather not.")
     result = it.go()
     assert [seen.text for seen in it.steps[1].observations] == [INTERRUPTED, INTERRUPTED]
     assert told(it, "user") == ["Rather not."]
@@ -207,7 +207,7 @@ def test_going_on_as_it_was_acts_again_from_the_steps_files(talk, again):
     interrupted(it, "echo 2")
     if again:
         it.reopen()
-    go_on(it.engine)
+    resume_turn(it.engine)
     it.go()
     assert it.file("log.txt") == "1\n2\n"
     assert len([record for record in it.engine.trajectory.records if isinstance(record, Reply)]) == 2
@@ -442,8 +442,8 @@ def test_a_fork_of_a_later_turn_has_the_turns_before(talk):
     it.say("Add double().", max_steps=7)
     last = it.steps[-2]
     it.engine.close()
-    found = origin(f"{it.bench.directory.name}@{last.n}", it.bench.settings)
-    settings = settings_of(found, state=it.bench.settings.state)
+    found = find_origin(f"{it.bench.directory.name}@{last.n}", it.bench.settings)
+    settings = fork_settings(found, state=it.bench.settings.state)
     assert settings.max_steps == 7
     directory = fork(found, settings)
     forked = reopen(directory, settings.state)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine import Engine
-from agent.settings import Settings
-from agent.solve import Result, reopen
-from agent.task import RESUMED
-from agent.turns import next_turn
+from agent.config.settings import Settings
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import Result, reopen
+from agent.engine.task import RESUMED
+from agent.engine.turn_lifecycle import next_turn
 from tests.agent.conftest import Bench, act, line
-from tests.agent.talking import Sent, begun, finished
-from tests.agent.test_turns import DOUBLE, FILES, MEND
+from tests.agent.engine.test_turn_lifecycle import DOUBLE, FILES, MEND
+from tests.agent.scripted_turns import Sent, begun, finished
 from tests.conftest import copy_run
-from tests.e2e.killing import account
+from tests.e2e.kill_runner import account
 from tests.sampling import sample
 from trajectories.journal import read
 from trajectories.records import Run, Turn

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.evaluation.installing import edits, installing
+from agent.evaluation.conda_requirements import pip_install_lines, repository_edits
 
 
 def test_packages_come_first_then_pins_then_the_repository() -> None:
@@ -18,7 +18,7 @@ def test_packages_come_first_then_pins_then_the_repository() -> None:
         "pre_install": ["apt-get install -y graphviz"],
         "install": "python -m pip install -e .[test]",
     }
-    lines = installing(spec, {}).splitlines()
+    lines = pip_install_lines(spec, {}).splitlines()
     assert lines[0] == "set -e"
     assert lines[-4:] == [
         "python -m pip install numpy==1.19.2 'scipy==1.5.*' torch",
@@ -33,13 +33,13 @@ def test_lists_of_the_repository_are_read_with_those_they_name_and_without_itsel
         "requirements/dev.txt": b"# by hand\n-r tests.txt\n-e .\npre-commit==2\n",
         "requirements/tests.txt": b"-r other.txt\npytest==7\ntypes-pkg_resources==0.1 ; os_name\n.[test]\n",
     }
-    setup = installing({"packages": "requirements.txt"}, files, ("absent.txt", "requirements/dev.txt"))
+    setup = pip_install_lines({"packages": "requirements.txt"}, files, ("absent.txt", "requirements/dev.txt"))
     body = setup.partition("END_OF_THE_LIST'\n")[2].partition("\nEND_OF_THE_LIST")[0]
     assert body.splitlines() == ["pytest==7", "types-setuptools", "pre-commit==2"]
 
 
 def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
-    setup = installing({"packages": "requirements.txt"}, {"r.txt": b"six\n"}, ("r.txt",))
+    setup = pip_install_lines({"packages": "requirements.txt"}, {"r.txt": b"six\n"}, ("r.txt",))
     fake = 'python() { cat "$PIP_CONSTRAINT" >> seen; case "$*" in *-r*) cat "${5}" >> seen; false;; esac; }\n'
     (tmp_path / "tmp").mkdir()
     env = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path / "tmp")}
@@ -63,27 +63,29 @@ dependencies:
   - pip:
       - numbagg>=0.1
 """
-    setup = installing({"packages": "environment.yml"}, {"ci/environment.yml": text}, (), ("ci/environment.yml",))
+    setup = pip_install_lines(
+        {"packages": "environment.yml"}, {"ci/environment.yml": text}, (), ("ci/environment.yml",)
+    )
     assert "--only-binary :all: 'numpy==1.22.*' scitools-iris 'numbagg>=0.1' || for name in" in setup
 
 
 def test_a_list_that_is_not_there_installs_nothing() -> None:
-    lines = installing({"packages": "requirements.txt"}, {}, ("requirements.txt",)).splitlines()
+    lines = pip_install_lines({"packages": "requirements.txt"}, {}, ("requirements.txt",)).splitlines()
     assert len(lines) == 6
 
 
 def test_only_what_changes_the_repository_is_an_edit() -> None:
     own = ["sed -i 's/pytest/pytest -rA/' tox.ini", "grep -q 'x>=2' setup.py && sed -i 's/x>=2/x<3/' setup.py"]
     others = ["apt-get update", "sed -i '/en_US.UTF-8/s/^# //g' /etc/locale.gen && locale-gen"]
-    assert edits({"pre_install": own + others}) == tuple(own)
-    assert edits({"pre_install": own[0]}) == (own[0],)
-    assert edits({}) == ()
+    assert repository_edits({"pre_install": own + others}) == tuple(own)
+    assert repository_edits({"pre_install": own[0]}) == (own[0],)
+    assert repository_edits({}) == ()
 
 
 @pytest.mark.parametrize("packages", ["requirements.txt", "environment.yml", "a 'b<2'"])
 def test_the_lines_are_a_shell_s(packages: str) -> None:
     files = {"r.txt": b"a'b\n$(exit 9)\n", "e.yml": b"dependencies:\n  - a=1\n  - b >=2\n"}
-    setup = installing(
+    setup = pip_install_lines(
         {"packages": packages, "pip_packages": ["c;d"], "install": "true"}, files, ("r.txt",), ("e.yml",)
     )
     shell = f"python() {{ :; }}\n{setup}"

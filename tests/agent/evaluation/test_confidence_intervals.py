@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.evaluation import statistics
-from agent.evaluation.statistics import bootstrap, pass_at, repeated, wilson
+from agent.evaluation import confidence_intervals
+from agent.evaluation.confidence_intervals import bootstrap, pass_at, repeat_statistics, wilson
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_a_bootstrap_is_the_same_each_time_and_holds_the_mean() -> None:
 
 
 def test_repeats_by_hand() -> None:
-    found = repeated([[True, True], [True, False], [False, False], [False, True]])
+    found = repeat_statistics([[True, True], [True, False], [False, False], [False, True]])
     assert found.rates == (0.5, 0.5)
     assert found.mean == 0.5
     assert found.variance == 0.0
     assert found.pass_at == (0.5, 0.75)
-    uneven = repeated([[True, False, False]] * 2)
+    uneven = repeat_statistics([[True, False, False]] * 2)
     assert uneven.rates == (1.0, 0.0, 0.0)
     assert uneven.variance == pytest.approx(1 / 3)
 
@@ -83,24 +83,26 @@ def test_repeats_by_hand() -> None:
 def test_attempts_at_one_instance_count_as_one_instance() -> None:
     once = [[hit] for hit in (True, False) * 20]
     copied = [row * 5 for row in once]
-    assert repeated(copied).interval == repeated(once).interval, "five equal attempts tell no more than one"
-    mixed = repeated([[True, False] * 2 for _ in range(40)])
+    assert repeat_statistics(copied).interval == repeat_statistics(once).interval, (
+        "five equal attempts tell no more than one"
+    )
+    mixed = repeat_statistics([[True, False] * 2 for _ in range(40)])
     assert mixed.interval.low == mixed.interval.high == 0.5, "every instance does as well as every other"
 
 
 @pytest.mark.parametrize("outcomes", [[], [[], []]])
 def test_there_is_no_mean_of_nothing(outcomes: list[list[bool]]) -> None:
     with pytest.raises(ValueError, match="no outcomes"):
-        repeated(outcomes)
+        repeat_statistics(outcomes)
 
 
 def test_rows_are_equally_long() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        repeated([[True, True], [True]])
+        repeat_statistics([[True, True], [True]])
 
 
 def test_very_many_values_are_drawn_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "MOST_DRAWS", 30_000)
+    monkeypatch.setattr(confidence_intervals, "MOST_DRAWS", 30_000)
     for count, times in ((10, 2000), (100, 300), (1000, 200)):
         drawn = list[int]()
         bootstrap([0.0] * count, of=lambda values, drawn=drawn: float(drawn.append(len(values)) or 0))

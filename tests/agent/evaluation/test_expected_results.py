@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from aci.report import Outcome, Report, TestResult
-from agent.evaluation.names import passes
+from aci.testing.suite_results import Outcome, SuiteReport, TestResult
+from agent.evaluation.expected_results import passes
 
 
-def of(outcomes: dict[str, Outcome]) -> Report:
-    return Report(tuple(TestResult(id, outcome) for id, outcome in outcomes.items()), "pytest", 0)
+def of(outcomes: dict[str, Outcome]) -> SuiteReport:
+    return SuiteReport(tuple(TestResult(id, outcome) for id, outcome in outcomes.items()), "pytest", 0)
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,7 @@ def test_a_test_of_which_nothing_is_known_did_not_pass() -> None:
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_an_exit_code_alone_holds_for_all(code: int) -> None:
-    assert passes(["a", "b"], Report((), "make test", code, granularity="command")) == {"a": not code, "b": not code}
+    assert passes(["a", "b"], SuiteReport((), "make test", code, granularity="command")) == {
+        "a": not code,
+        "b": not code,
+    }

@@ -10,13 +10,13 @@ from threading import Barrier
 
 import pytest
 
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.batch.pulling import official
-from agent.evaluation.images import Registry, image_of_python
-from agent.evaluation.running import Evaluating, evaluate_one
-from agent.evaluation.specs import Way
-from agent.settings import Settings
+from agent.config.settings import Settings
+from agent.evaluation.grading_images import Registry, image_of_python
+from agent.evaluation.grading_specs import GradingSpec
+from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
+from agent.instances.dataset_instances import Gold
+from agent.instances.image_registry import official_image
+from agent.instances.jobs import Instance
 from tests.conftest import IMAGE, MakeRepo, git
 from trajectories.errors import WorkspaceError
 from trajectories.records import Issue
@@ -35,7 +35,7 @@ def published() -> Iterator[Instance]:
         "RUN mkdir -p /testbed /opt/miniconda3/bin && cd /testbed && git init -q",
         f"RUN echo '{activate}' > /opt/miniconda3/bin/activate",
     ]
-    name = official(instance)
+    name = official_image(instance)
     subprocess.run(["docker", "build", "-q", "-t", name, "-"], input="\n".join(recipe).encode(), check=True)
     yield instance
     subprocess.run(["docker", "image", "rm", "-f", name], check=True, capture_output=True)
@@ -52,13 +52,13 @@ def test_an_official_image_that_is_here_is_used_as_it_is(published: Instance, ma
     git(repo, "reset", "-q", "--hard")
     said: list[str] = []
     settings = Settings(workspace="docker")
-    image = Registry().image(published, Way(published=True), settings, said.append)
-    assert image == official(published)
-    assert Registry().image(published, Way(), settings, said.append) == ""
-    assert Registry().image(published, Way(published=True), Settings(image="own"), said.append) == ""
+    image = Registry().image(published, GradingSpec(published=True), settings, said.append)
+    assert image == official_image(published)
+    assert Registry().image(published, GradingSpec(), settings, said.append) == ""
+    assert Registry().image(published, GradingSpec(published=True), Settings(image="own"), said.append) == ""
     instance = Instance(published.id, "own/thing", git(repo, "rev-parse", "HEAD"), published.issue, image=image)
     gold = Gold(published.id, "", tests, (NAME,), (), {})
-    found = evaluate_one(gold, instance, "", Evaluating(settings, lambda _: repo, say=said.append))
+    found = evaluate_one(gold, instance, "", EvaluationContext(settings, lambda _: repo, say=said.append))
     assert found.resolved, found.log
     assert "cd /testbed" in found.script
     assert not any("Pulling" in line or "Setting up" in line for line in said)
@@ -74,11 +74,11 @@ def test_images_are_pulled_side_by_side_and_one_that_fails_leaves_the_others(mon
             both.wait()
         for part, why in failing.items():
             if part in name:
-                raise WorkspaceError(f"The image {name} is not here and cannot be pulled: {why}.")
+                raise WorkspaceError(f"The image {name} does not exist locally and cannot be pulled: {why}.")
 
-    monkeypatch.setattr("agent.evaluation.images.pull", pulled)
+    monkeypatch.setattr("agent.evaluation.grading_images.pull", pulled)
     said: list[str] = []
-    registry, settings, way = Registry(), Settings(workspace="docker"), Way(published=True)
+    registry, settings, way = Registry(), Settings(workspace="docker"), GradingSpec(published=True)
 
     def image(id: str) -> str:
         return registry.image(Instance(id, "o/t", "", Issue("t", "")), way, settings, said.append)

@@ -12,13 +12,13 @@ from threading import Barrier, BrokenBarrierError, Event, Lock
 
 import pytest
 
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.evaluation.graded import Graded
-from agent.evaluation.grading import Grading, Outcome, Plan
+from agent.evaluation.gold_check import Case
+from agent.evaluation.grading_queue import GradingQueue, Outcome, Plan
+from agent.evaluation.grading_store import GradingStore
+from agent.evaluation.patch_grade import GradingResult
 from agent.evaluation.predictions import Prediction
-from agent.evaluation.quarantine import Case
-from agent.evaluation.shelf import Shelf
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 from trajectories.errors import Cancelled, SweAgentError, UsageError, WorkspaceError
 from trajectories.records import Issue
 
@@ -32,7 +32,7 @@ class Court:
     error: type[SweAgentError] = WorkspaceError
     lock: Lock = field(default_factory=Lock)
 
-    def __call__(self, gold: Gold, instance: Instance, patch: str) -> Graded:
+    def __call__(self, gold: Gold, instance: Instance, patch: str) -> GradingResult:
         self.wait()
         with self.lock:
             self.times[gold.id, patch] += 1
@@ -40,9 +40,9 @@ class Court:
         if patch == "broken":
             raise self.error("There is no room.", "Make some.")
         if patch == "refused":
-            return Graded(gold.id, False, False)
+            return GradingResult(gold.id, False, False)
         passes = patch == "right" or (patch == "fickle" and even)
-        return Graded(gold.id, passes, True, **{"f2p_ok" if passes else "f2p_failed": ("t",)}, p2p_ok=("kept",))
+        return GradingResult(gold.id, passes, True, **{"f2p_ok" if passes else "f2p_failed": ("t",)}, p2p_ok=("kept",))
 
 
 def case(name: str, gold: str = "right") -> Case:
@@ -57,7 +57,7 @@ def plan(out: Path, golds: dict[str, str], patches: dict[str, str], **more: obje
 
 
 def carried(court: Court, what: Plan, said: list[str] | None = None, cancel: Event | None = None) -> Outcome:
-    return Grading(what, court, cancel or Event(), (said if said is not None else []).append).run()
+    return GradingQueue(what, court, cancel or Event(), (said if said is not None else []).append).run()
 
 
 def test_empty_ones_strangers_and_missing_ones_are_not_run(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_started_again_only_what_has_no_verdict_is_run(tmp_path: Path) -> None:
     court, said = Court(), list[str]()
     second = carried(court, replace(given, workers=3), said)
     assert court.times == {("c", "broken"): 1}
-    assert said[0] == "2 of 3 predictions are graded already."
+    assert said[0] == "2 of 3 predictions are already graded."
     assert first.verdicts["run"]["b"] == second.verdicts["run"]["b"]
     assert "There is no room." in second.verdicts["run"]["c"].error
 
@@ -114,11 +114,11 @@ def test_gold_that_fails_or_is_not_needed_is_quarantined_once(tmp_path: Path) ->
 
 
 def test_an_instance_whose_tests_pass_anyway_is_quarantined(tmp_path: Path) -> None:
-    def passes(gold: Gold, instance: Instance, patch: str) -> Graded:
-        return Graded(gold.id, True, True, f2p_ok=("t",))
+    def passes(gold: Gold, instance: Instance, patch: str) -> GradingResult:
+        return GradingResult(gold.id, True, True, f2p_ok=("t",))
 
     given = plan(tmp_path, {"a": "right"}, {"a": "right"}, check=True)
-    found = Grading(given, passes, Event(), print).run()
+    found = GradingQueue(given, passes, Event(), print).run()
     assert found.quarantined == {"a": "its tests pass without any patch"}
 
 
@@ -163,14 +163,14 @@ def test_a_stop_keeps_what_is_done(tmp_path: Path) -> None:
 def test_a_fault_of_ours_costs_one_instance_its_verdict(tmp_path: Path) -> None:
     court = Court()
 
-    def fails(gold: Gold, instance: Instance, patch: str) -> Graded:
+    def fails(gold: Gold, instance: Instance, patch: str) -> GradingResult:
         if gold.id == "b":
             raise ZeroDivisionError("by nothing")
         return court(gold, instance, patch)
 
     golds = dict.fromkeys(("a", "b", "c"), "right")
-    found = Grading(plan(tmp_path, golds, golds | {"b": "x"}), fails, Event(), print).run().verdicts["run"]
-    assert found["b"].error == "A fault of swe-agent's own: ZeroDivisionError: by nothing"
+    found = GradingQueue(plan(tmp_path, golds, golds | {"b": "x"}), fails, Event(), print).run().verdicts["run"]
+    assert found["b"].error == "Internal error: ZeroDivisionError: by nothing"
     assert "Traceback" in next(tmp_path.rglob("b/test_output.txt")).read_text()
     assert {"a", "c"} == set(court.times and [name for name, _ in court.times])
 
@@ -184,7 +184,7 @@ def test_where_the_machine_fails_midway_nothing_is_given_up_for_it(tmp_path: Pat
 
     given = plan(tmp_path, golds, golds | dict.fromkeys("ab", "right") | dict.fromkeys("cde", "broken"))
     with pytest.raises(WorkspaceError, match="does not answer"):
-        Grading(given, court, Event(), print, check=gone).run()
+        GradingQueue(given, court, Event(), print, check=gone).run()
     assert sum(court.times.values()) == 3, "the others are not even tried"
     assert not list(tmp_path.rglob("c/graded.json"))
 
@@ -193,7 +193,7 @@ def test_predictions_of_one_instance_share_gold_s_verdict(tmp_path: Path) -> Non
     meeting = Barrier(2)
     court = Court()
 
-    def grade(gold: Gold, instance: Instance, patch: str) -> Graded:
+    def grade(gold: Gold, instance: Instance, patch: str) -> GradingResult:
         if patch == "right":
             with suppress(BrokenBarrierError):
                 meeting.wait(0.5)
@@ -202,18 +202,18 @@ def test_predictions_of_one_instance_share_gold_s_verdict(tmp_path: Path) -> Non
     given = plan(tmp_path, {"a": "right"}, {"a": "fickle"}, workers=2)
     given = replace(given, sets=given.sets | {"run.2": {"a": Prediction("a", "m", "fickle2")}}, repeats=3)
     said: list[str] = []
-    Grading(given, grade, Event(), said.append).run()
+    GradingQueue(given, grade, Event(), said.append).run()
     assert court.times["a", "right"] == 3, "tried as often as asked, once"
     assert {line.partition(": ")[0][6:] for line in said} == {"a (run)", "a (run.2)"}
 
 
 def test_files_of_the_same_name_are_written_at_the_same_time(tmp_path: Path) -> None:
-    shelf, started = Shelf(tmp_path, "run"), Barrier(4)
+    shelf, started = GradingStore(tmp_path, "run"), Barrier(4)
 
     def put(_: int) -> None:
         started.wait(30)
         for _ in range(20):
-            shelf.put("m", Graded("a", True, True, log="x" * 100_000), "key", "patch")
+            shelf.put("m", GradingResult("a", True, True, log="x" * 100_000), "key", "patch")
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(put, range(4))) == [None] * 4

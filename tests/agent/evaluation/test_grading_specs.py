@@ -6,43 +6,44 @@ from typing import Any
 
 import pytest
 
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.evaluation.applying import START, STOP
-from agent.evaluation.specs import Way, way_of
+from agent.evaluation.grading_files import START, STOP
+from agent.evaluation.grading_specs import GradingSpec, grading_spec
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 from trajectories.records import Issue
 
 PATCH = "diff --git a/{0} b/{0}\n--- a/{0}\n+++ b/{0}\n@@ -1 +1 @@\n-1\n+2\n"
 TESTS = PATCH.format("tests/test_a.py") + PATCH.format("tests/data.json")
 
 
-def way(repo: str = "own/thing", version: str = "", tests: str = TESTS, test: str = "", **row: Any) -> Way:
+def way(repo: str = "own/thing", version: str = "", tests: str = TESTS, test: str = "", **row: Any) -> GradingSpec:
     instance = Instance("a-1", repo, "", Issue("t", ""), version, row.get("image", ""), row.get("test", ""))
-    return way_of(Gold("a-1", "", tests, (), (), row), instance, test)
+    return grading_spec(Gold("a-1", "", tests, (), (), row), instance, test)
 
 
 def test_the_user_s_command_comes_before_the_row_s() -> None:
     assert way(test="make test", **{}).command == "make test"
     assert (
-        way_of(Gold("a", "", TESTS, (), (), {}), Instance("a", "r/r", "", Issue("t", ""), test="x"), "y").command == "y"
+        grading_spec(Gold("a", "", TESTS, (), (), {}), Instance("a", "r/r", "", Issue("t", ""), test="x"), "y").command
+        == "y"
     )
 
 
 def test_a_row_s_own_command_is_taken_as_it_is_with_its_setup_and_image() -> None:
     instance = Instance("a-1", "own/thing", "", Issue("t", ""), image="img", test="pytest tests")
-    found = way_of(Gold("a-1", "", TESTS, (), (), {"setup": "pip install x"}), instance)
+    found = grading_spec(Gold("a-1", "", TESTS, (), (), {"setup": "pip install x"}), instance)
     assert (found.command, found.nodes, found.read, found.image) == ("pytest tests", (), None, "img")
     assert found.setup is not None
     assert found.setup({}) == "pip install x"
 
 
 def test_without_a_word_on_it_the_test_patch_s_files_are_run_as_the_repository_s_are() -> None:
-    assert way() == Way(nodes=("tests/test_a.py", "tests/data.json"))
+    assert way() == GradingSpec(nodes=("tests/test_a.py", "tests/data.json"))
 
 
 def test_files_that_the_tests_names_tell_are_run_too() -> None:
     gold = Gold("a-1", "", TESTS, ("tests/test_a.py::t",), ("tests/test_b.py::C::t[x.py::y]", "test_z", "m.C.t"), {})
-    found = way_of(gold, Instance("a-1", "own/thing", "", Issue("t", "")))
+    found = grading_spec(gold, Instance("a-1", "own/thing", "", Issue("t", "")))
     assert found.nodes == ("tests/test_a.py", "tests/data.json", "tests/test_b.py")
 
 

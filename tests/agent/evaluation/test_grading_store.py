@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.evaluation.graded import Graded
-from agent.evaluation.shelf import Shelf, key, part
+from agent.evaluation.grading_store import GradingStore, key, path_part
+from agent.evaluation.patch_grade import GradingResult
 from trajectories.errors import UsageError, WorkspaceError
 
-RIGHT = Graded("i-1", True, True, f2p_ok=("a",), p2p_ok=("b",), log="all passed", seconds=1.5, script="pytest\n")
+RIGHT = GradingResult("i-1", True, True, f2p_ok=("a",), p2p_ok=("b",), log="all passed", seconds=1.5, script="pytest\n")
 NAMES = st.text(st.characters(), min_size=1) | st.sampled_from(
     ["..", ".", "/", "../../x", "a/b", "-rf", "a\\b", "\n", "~"]
 )
@@ -21,22 +21,22 @@ NAMES = st.text(st.characters(), min_size=1) | st.sampled_from(
 
 @given(NAMES, NAMES)
 def test_any_name_is_one_part_of_a_path_of_its_own(first: str, second: str) -> None:
-    found = part(first)
+    found = path_part(first)
     assert found
     assert found not in (".", "..")
     assert found[0] not in ".-"
     assert not set(found) & set("/\\\0\n")
     assert len(found.encode()) <= 200
-    assert (part(second) == found) == (first == second)
+    assert (path_part(second) == found) == (first == second)
 
 
 @pytest.mark.parametrize("name", ["astropy__astropy-13033", "gpt-4o:x (1)", "us__model", "Ünïcode"])
 def test_good_names_stay(name: str) -> None:
-    assert part(name) == name
+    assert path_part(name) == name
 
 
 def test_a_verdict_is_found_again_without_its_log(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, "run")
+    shelf = GradingStore(tmp_path, "run")
     kept = shelf.put("us/model", RIGHT, "k", "the patch")
     assert kept.log == ""
     assert shelf.find("us/model", "i-1", "k") == kept
@@ -51,17 +51,17 @@ def test_a_verdict_is_found_again_without_its_log(tmp_path: Path) -> None:
 
 
 def test_what_has_no_verdict_is_graded_again_and_leaves_no_old_one(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, "run")
+    shelf = GradingStore(tmp_path, "run")
     shelf.put("m", RIGHT, "k", "p")
-    shelf.put("m", Graded("i-1", False, True, error="The tests did not end within 1 s."), "k", "p")
+    shelf.put("m", GradingResult("i-1", False, True, error="The tests did not end within 1 s."), "k", "p")
     assert shelf.find("m", "i-1", "k") is None
     assert not (shelf.of("m", "i-1") / "report.json").exists()
     assert "did not end" in (shelf.of("m", "i-1") / "run_instance.log").read_text()
 
 
 def test_a_refused_patch_is_a_verdict_without_a_report(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, "run")
-    refused = shelf.put("m", Graded("i-1", False, False, log="error: corrupt patch"), "k", "p")
+    shelf = GradingStore(tmp_path, "run")
+    refused = shelf.put("m", GradingResult("i-1", False, False, log="error: corrupt patch"), "k", "p")
     assert shelf.find("m", "i-1", "k") == refused
     folder = shelf.of("m", "i-1")
     assert not (folder / "report.json").exists()
@@ -73,15 +73,15 @@ def test_a_refused_patch_is_a_verdict_without_a_report(tmp_path: Path) -> None:
     "damage", [b"", b"{", b"[]", b"{}", b'{"key": "k"}', b'{"key": "k", "instance": "i-1"}', b"\xff"]
 )
 def test_a_damaged_verdict_is_none(tmp_path: Path, damage: bytes) -> None:
-    shelf = Shelf(tmp_path, "run")
+    shelf = GradingStore(tmp_path, "run")
     shelf.put("m", RIGHT, "k", "p")
     (shelf.of("m", "i-1") / "graded.json").write_bytes(damage)
     assert shelf.find("m", "i-1", "k") is None
 
 
 def test_what_strangers_wrote_is_written_as_it_can_be(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, "run")
-    odd = Graded("i-1", False, True, f2p_failed=("\ud800",), log="\ud800")
+    shelf = GradingStore(tmp_path, "run")
+    odd = GradingResult("i-1", False, True, f2p_failed=("\ud800",), log="\ud800")
     found = shelf.find("../../m\0", "i-1", "k") or shelf.put("../../m\0", odd, "k", "\ud800")
     assert found.f2p_failed == ("\ud800",)
     assert shelf.find("../../m\0", "i-1", "k") == found
@@ -93,13 +93,13 @@ def test_what_strangers_wrote_is_written_as_it_can_be(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file")
     with pytest.raises(WorkspaceError, match="cannot be written"):
-        Shelf(tmp_path, "run").put("m", RIGHT, "k", "p")
+        GradingStore(tmp_path, "run").put("m", RIGHT, "k", "p")
 
 
 @pytest.mark.parametrize("run", ["..", "a/b", "", "-x", ".hidden"])
 def test_a_run_id_names_a_folder(run: str) -> None:
     with pytest.raises(UsageError, match="cannot name a folder"):
-        Shelf.check(run)
+        GradingStore.check(run)
 
 
 def test_a_key_tells_what_a_verdict_was_come_to_from() -> None:

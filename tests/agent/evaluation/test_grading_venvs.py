@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from aci.workspace import Options
-from agent.evaluation.venvs import venv
+from aci.repository.user_repository import Repository
+from aci.runtime.workspace import WorkspaceOptions
+from agent.evaluation.grading_venvs import venv
 from tests.conftest import MakeRepo
 from trajectories.errors import WorkspaceError
 from trajectories.trees import Trees
@@ -24,10 +24,10 @@ echo "$SECRET_TOKEN-$PYTHONPATH" >> "$VIRTUAL_ENV/said"
 
 
 @pytest.fixture
-def place(make_repo: MakeRepo, tmp_path: Path) -> Options:
+def place(make_repo: MakeRepo, tmp_path: Path) -> WorkspaceOptions:
     repository = Repository.open(make_repo({"tool": "#!/bin/sh\necho works\n", "setup.py": "raise SystemExit(1)\n"}))
     trees = Trees(tmp_path / "trees.git")
-    return Options(repository, repository.base(trees), trees)
+    return WorkspaceOptions(repository, repository.base(trees), trees)
 
 
 def told(folder: Path, lines: tuple[str, ...], command: str) -> str:
@@ -37,7 +37,7 @@ def told(folder: Path, lines: tuple[str, ...], command: str) -> str:
 
 @pytest.mark.slow
 def test_it_is_made_once_and_entered_by_what_a_session_is_told(
-    place: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: WorkspaceOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "hush")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
@@ -51,13 +51,13 @@ def test_it_is_made_once_and_entered_by_what_a_session_is_told(
 
 
 @pytest.mark.slow
-def test_a_set_up_that_fails_is_said_with_its_last_words_and_tried_again(place: Options) -> None:
+def test_a_set_up_that_fails_is_said_with_its_last_words_and_tried_again(place: WorkspaceOptions) -> None:
     with pytest.raises(WorkspaceError, match=r"exit code 3.*\n.*no such thing"):
         venv("", "echo no such thing; exit 3", place)
     with pytest.raises(WorkspaceError, match="exit code 3"):
         venv("", "echo no such thing; exit 3", place)
 
 
-def test_a_python_that_is_not_here_is_named(place: Options) -> None:
+def test_a_python_that_is_not_here_is_named(place: WorkspaceOptions) -> None:
     with pytest.raises(WorkspaceError, match=r"no python3\.77 on the PATH"):
         venv("3.77", "true", place)

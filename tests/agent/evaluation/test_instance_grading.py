@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from agent.batch.instances import Gold
-from agent.batch.place import Instance
-from agent.evaluation.graded import Graded
-from agent.evaluation.running import Evaluating, evaluate_one
-from agent.evaluation.shelf import START
-from agent.evaluation.specs import Way
-from agent.settings import Settings
+from agent.config.settings import Settings
+from agent.evaluation.grading_specs import GradingSpec
+from agent.evaluation.grading_store import START
+from agent.evaluation.instance_grading import EvaluationContext, evaluate_one
+from agent.evaluation.patch_grade import GradingResult
+from agent.instances.dataset_instances import Gold
+from agent.instances.jobs import Instance
 from tests.conftest import IMAGE, MakeRepo, git
 from trajectories.errors import UsageError
 from trajectories.records import Issue
@@ -52,10 +52,10 @@ class World:
         git(self.repo, "reset", "-q", "--hard")
         return diff
 
-    def grade(self, patch: str, **options: Any) -> Graded:
+    def grade(self, patch: str, **options: Any) -> GradingResult:
         instance = Instance("calc-1", str(self.repo), self.base, Issue("add subtracts", ""))
         settings = Settings(workspace=self.kind, image=IMAGE, **self.settings)
-        return evaluate_one(self.gold, instance, patch, Evaluating(settings, lambda _: self.repo, **options))
+        return evaluate_one(self.gold, instance, patch, EvaluationContext(settings, lambda _: self.repo, **options))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_tests_that_do_not_end_are_an_error(world: World) -> None:
 def test_a_patch_with_half_a_character_does_not_apply(world: World) -> None:
     bad = world.grade(world.gold.patch.replace("a + b", "a + b  # \ud800"))
     assert (bad.resolved, bad.applied, bad.error) == (False, False, "")
-    assert "half a character, \\ud800" in bad.log
+    assert "a lone surrogate, \\ud800" in bad.log
 
 
 @pytest.mark.slow
@@ -139,7 +139,7 @@ def test_hidden_tests_whose_name_git_quotes_replace_a_prediction_s_own(world: Wo
 
 @pytest.mark.slow
 def test_a_test_may_take_as_long_as_all_of_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.testing.TEST_LIMIT", 0.5)
+    monkeypatch.setattr("aci.testing.suite_run.TEST_LIMIT", 0.5)
     slow = RIGHT.replace("    return a\n", "    import time\n\n    time.sleep(2)\n    return a\n")
     assert world.grade(world.diff({"calc.py": slow})).resolved
 
@@ -162,7 +162,9 @@ def printing(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     def read(log: str) -> dict[str, bool]:
         return {line[3:]: True for line in log.partition(START)[2].splitlines() if line.startswith("ok ")}
 
-    monkeypatch.setattr("agent.evaluation.running.way_of", lambda *_: Way(command=command, read=read))
+    monkeypatch.setattr(
+        "agent.evaluation.instance_grading.grading_spec", lambda *_: GradingSpec(command=command, read=read)
+    )
 
 
 def test_a_long_log_is_read_from_both_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,4 +193,4 @@ def test_printed_tests_that_never_ran_or_have_no_names_are_no_verdict(
 
 def test_tests_that_cannot_be_put_over_the_base_are_an_error(world: World) -> None:
     world.gold = Gold("calc-1", "", world.gold.test_patch.replace("-from", "-form"), NAMES, KEPT, {})
-    assert "cannot be put" in world.grade("").error
+    assert "test patch does not apply" in world.grade("").error

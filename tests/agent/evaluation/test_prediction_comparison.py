@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.evaluation import comparison
-from agent.evaluation.comparison import compare, mcnemar, paired_difference, signed_ranks
+from agent.evaluation import prediction_comparison
+from agent.evaluation.prediction_comparison import compare, mcnemar, paired_difference, signed_ranks
 
 COUNTS = st.integers(0, 40)
 
@@ -70,7 +70,7 @@ def test_many_differences_are_judged_by_the_normal_distribution_alike(monkeypatc
     values = [(-1) ** at * at + at // 6 for at in range(1, 60)]
     exact = signed_ranks(values)
     assert signed_ranks([*values, *([0.0] * 50)]) == exact, "zeros do not count"
-    monkeypatch.setattr(comparison, "EXACT", 58)
+    monkeypatch.setattr(prediction_comparison, "EXACT", 58)
     assert signed_ranks(values) == pytest.approx(exact, abs=0.01)
     assert signed_ranks(values) != exact
 

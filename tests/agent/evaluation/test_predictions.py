@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.batch.instances import Gold
 from agent.evaluation import predictions
 from agent.evaluation.predictions import Prediction, dollars, read_predictions
+from agent.instances.dataset_instances import Gold
 from trajectories.errors import UsageError
 
 ROW = {"instance_id": "i-1", "model_name_or_path": "m", "model_patch": "p"}
@@ -59,7 +59,7 @@ def test_repeats_are_read_in_order_and_keep_their_numbers(tmp_path: Path) -> Non
 
 def test_half_a_line_of_a_killed_batch_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "all_preds.jsonl").write_text(json.dumps(ROW) + '\n{"instance_id": "i-2", "mod')
-    with pytest.raises(UsageError, match="no JSON"):
+    with pytest.raises(UsageError, match="not JSON"):
         read_predictions(str(tmp_path), {})
     (tmp_path / "preds.json").write_text(json.dumps({"i-1": ROW}))
     assert read_predictions(str(tmp_path), {}) == {1: READ}
@@ -76,7 +76,7 @@ def test_costs_are_means_over_repeats_where_all_are_known(tmp_path: Path) -> Non
 def test_without_results_there_are_no_costs(tmp_path: Path) -> None:
     assert dollars(str(tmp_path)) == dollars("gold") == {}
     (tmp_path / "results.jsonl").write_text("[]\n")
-    with pytest.raises(UsageError, match="not the results of a batch"):
+    with pytest.raises(UsageError, match="does not hold results of a batch"):
         dollars(str(tmp_path))
 
 

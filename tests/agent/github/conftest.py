@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.github.gating import Gated
-from tests.agent.github.publishing import BOT, CORE, RIGHTS, World
-from tests.agent.github.solving import FILES, Job, set_up
+from tests.agent.github.gate_runner import Gated
+from tests.agent.github.publish_runner import BOT, CORE, RIGHTS, World
+from tests.agent.github.solve_runner import FILES, Job, set_up
 from tests.conftest import MakeRepo, git
-from tests.github import Hub, Repo
+from tests.github_server import Hub, Repo
 
 
 @pytest.fixture(autouse=True)
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.github.patience.BACKOFF", 0.0)
+    monkeypatch.setattr("agent.github.api.request_retries.BACKOFF", 0.0)
 
 
 @pytest.fixture

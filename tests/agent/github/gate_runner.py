@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from agent.github.errand import Errand, read
-from agent.github.gate import decide
-from agent.github.ledger_line import Charge, line
-from agent.github.trigger import now
+from agent.github.action.gate_job import decide
+from agent.github.action.spend_record import Charge, line
+from agent.github.task.task_request import TaskRequest, read
+from agent.github.task.trigger_event import now
 from tests.conftest import git
-from tests.github import Comment, Hub, Issue, Pull, Repo
+from tests.github_server import Comment, Hub, Issue, Pull, Repo
 
 BOT = "github-actions[bot]"
 RIGHTS = {"issues": "write", "pull_requests": "write", "contents": "read", "actions": "read", "metadata": "read"}
@@ -103,7 +103,7 @@ class Gated:
         return self.outputs["reason"]
 
     @property
-    def errand(self) -> Errand:
+    def errand(self) -> TaskRequest:
         return read(self.folder / "errand.json", self.outputs["digest"])
 
     @property

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from agent.github import errand, handover
-from agent.github.errand import Errand
-from agent.github.handover import Outcome
-from agent.github.publish import publish
+from agent.github.action.publish_job import publish
+from agent.github.task import result_file
+from agent.github.task import task_request as errand
+from agent.github.task.result_file import Outcome
+from agent.github.task.task_request import TaskRequest
 from tests.conftest import git
-from tests.github import Hub, Issue, Repo
+from tests.github_server import Hub, Issue, Repo
 from trajectories.records import Issue as Asked
 
 BOT = "github-actions[bot]"
@@ -68,14 +69,20 @@ class World:
         patch.setenv("GITHUB_OUTPUT", str(self.output))
         patch.setenv("GITHUB_STEP_SUMMARY", str(self.summary))
 
-    def errand(self, **other: Any) -> Errand:
+    def errand(self, **other: Any) -> TaskRequest:
         known = Asked("add() subtracts", "add(2, 3) gives -1.", author="ada", trust="member")
         at = "2026-01-02T04:00:00Z"
-        asked = Errand("fix", "octo/calc", self.issue.number, known, "ada", at, self.base, "main", 2.0)
+        asked = TaskRequest("fix", "octo/calc", self.issue.number, known, "ada", at, self.base, "main", 2.0)
         return replace(asked, **other)
 
     def run(
-        self, diff: bytes | None = DIFF, *, exit: int = 0, verdict: Any = None, asked: Errand | None = None, **told: Any
+        self,
+        diff: bytes | None = DIFF,
+        *,
+        exit: int = 0,
+        verdict: Any = None,
+        asked: TaskRequest | None = None,
+        **told: Any,
     ) -> int:
         """Publish a run that ended so; diff None: it left nothing."""
         self.output.write_text("")
@@ -89,7 +96,7 @@ class World:
         said["change"] = "add() adds now."
         about = {"errand": digest, "base": (asked or self.errand()).base, "exit": exit, "result": result}
         outcome = Outcome(**{**about, **said, **told})
-        packed = handover.pack(outcome, diff, self.folder / "handover.tar")
+        packed = result_file.pack(outcome, diff, self.folder / "handover.tar")
         return publish(self.folder / "errand.json", digest, self.folder / "handover.tar", packed, self.checkout)
 
     @property

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from agent.github.errand import Errand, write
-from agent.github.handover import Outcome, unpack
-from agent.github.solve import solve
+from agent.github.action.solve_job import solve
+from agent.github.task.result_file import Outcome, unpack
+from agent.github.task.task_request import TaskRequest, write
 from tests.agent.conftest import act
 from tests.conftest import git
 from trajectories.records import Issue
@@ -58,17 +58,17 @@ class Job:
     def head(self) -> str:
         return git(self.repository, "rev-parse", "HEAD")
 
-    def errand(self, **more: Any) -> Errand:
+    def errand(self, **more: Any) -> TaskRequest:
         known: dict[str, Any] = {"kind": "fix", "repository": "octo/calc", "number": 7, "issue": ISSUE}
         known |= {"asked_by": "ada", "at": "2026-01-02T03:04:05Z", "base": self.head, "target": "main", "budget": 2.0}
-        return Errand(**known | more)
+        return TaskRequest(**known | more)
 
     def script(self, *lines: dict) -> str:
         path = self.folder / f"script{len(list(self.folder.glob('script*')))}.jsonl"
         path.write_text("".join(json.dumps(each) + "\n" for each in lines))
         return f"scripted:{path}"
 
-    def run(self, errand: Errand, *lines: dict, parent: Path | None = None, **flags: Any) -> int:
+    def run(self, errand: TaskRequest, *lines: dict, parent: Path | None = None, **flags: Any) -> int:
         digest = write(errand, self.folder / "errand.json")
         given = {"model": self.script(*lines), "workspace": "local", "test": UNITTEST, **self.flags, **flags}
         (self.folder / "outputs").write_text("")

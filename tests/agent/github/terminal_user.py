@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from agent.ownership import register
-from agent.run.fix import command as fix
-from agent.run.resume import command as resume
-from tests.agent.github.solving import FILES, TEST, UNITTEST
+from agent.cli.commands.fix import command as fix
+from agent.cli.commands.resume import command as resume
+from agent.run_state.run_ownership import register
+from tests.agent.github.solve_runner import FILES, TEST, UNITTEST
 from tests.conftest import git
-from tests.github import Hub, Issue, Pull, Repo
+from tests.github_server import Hub, Issue, Pull, Repo
 from trajectories.errors import SweAgentError
 from trajectories.journal import first_record, read
 

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent import cli
-from agent.settings import Settings
-from agent.solve import begin
+from aci.repository.user_repository import Repository
+from agent.cli import command_line
+from agent.config.settings import Settings
+from agent.engine.run_lifecycle import begin
 from tests.agent.conftest import line
-from tests.agent.github.solving import MEND, SHOW, SUBMIT, UNITTEST, Job
+from tests.agent.github.solve_runner import MEND, SHOW, SUBMIT, UNITTEST, Job
 from tests.conftest import git
-from tests.github import Hub, Repo
+from tests.github_server import Hub, Repo
 from trajectories.journal import read
 from trajectories.records import Comment, Issue, Step
 
 
 def run(*arguments: object) -> int:
-    return cli.run([str(argument) for argument in arguments])
+    return command_line.run([str(argument) for argument in arguments])
 
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
@@ -60,7 +60,7 @@ def test_an_issue_with_its_discussion_becomes_a_patch(
     assert [comment.author for comment in kept.comments] == ["ada"], "what came after the base is not told"
     said = next(record.observations[0].text for record in trajectory.records if isinstance(record, Step))
     assert said.startswith('<issue author="mallory" trust="stranger">\nadd() subtracts\n')
-    assert "[Left out, as no reader sees it: 1 HTML comment.]\n</issue>\n\nLabels: bug\n" in said
+    assert "[Removed, because readers do not see it: 1 HTML comment.]\n</issue>\n\nLabels: bug\n" in said
     assert '<comment author="ada" role="MEMBER" trust="member"' in said
     assert "Submit." not in said
     assert "whole solution" not in said

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from aci.repository import Repository
-from agent import cli
-from agent.approvals import Answer
-from agent.github.address import Address
-from agent.github.remotes import has_remote
-from agent.session.events import Asked, Began, Told
+from aci.repository.user_repository import Repository
+from agent.cli import command_line
+from agent.github.api.github_remotes import has_remote
+from agent.github.api.github_urls import Address
+from agent.permissions.approvals import Answer
+from agent.session.session_events import MessageEvent, QuestionAsked, TurnStarted
 from tests.agent.conftest import line
-from tests.agent.github.solving import FILES, MEND, SHOW, SUBMIT, UNITTEST, Job
-from tests.agent.session.talking import Talk, says
+from tests.agent.github.solve_runner import FILES, MEND, SHOW, SUBMIT, UNITTEST, Job
+from tests.agent.session.scripted_session import Talk, says
 from tests.conftest import MakeRepo, committed, git
-from tests.github import Hub, Issue, Repo
+from tests.github_server import Hub, Issue, Repo
 
 Locate = Callable[..., dict[str, Any]]
 HERE = Address("https://github.com", "octo/calc", 1)
@@ -47,7 +47,7 @@ def locate(issue: Issue, capsys: pytest.CaptureFixture[str]) -> Locate:
     """`locate(…)` is what `locate --issue` answers, its exit code and what it wrote to stderr."""
 
     def run(*more: object) -> dict[str, Any]:
-        code = cli.run(["locate", "--issue", issue.url, "--json", *map(str, more)])
+        code = command_line.run(["locate", "--issue", issue.url, "--json", *map(str, more)])
         said = capsys.readouterr()
         return {"code": code, "said": " ".join(said.err.split()), **json.loads(said.out)}
 
@@ -102,7 +102,7 @@ def test_a_mismatch_with_an_explicit_repository_needs_a_yes(locate: Locate, make
         2,
         f"The issue is one of octo/calc, and no remote of {other} is that repository.",
     )
-    assert told["error"]["fix"] == "Name a checkout of it with --repo, or give --repo-mismatch-ok."
+    assert told["error"]["fix"] == "Give a checkout of it with --repo, or --repo-mismatch-ok."
     told = locate("--repo", other, "--repo-mismatch-ok")
     assert (told["code"], told["files"][0]["path"]) == (0, "other.py")
 
@@ -114,7 +114,7 @@ def test_the_yes_at_a_terminal(issue: Issue, make_repo: MakeRepo, hub: Hub, answ
     command = [sys.executable, "-m", "swe_agent", "locate", "--issue", issue.url, "--repo", str(other)]
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
-    env = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    env = {**os.environ, "PYTHONPATH": str(Path(command_line.__file__).parents[1])}
     done = subprocess.run(command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=env, timeout=60)
     said = os.read(ours, 10_000).decode()
     os.close(ours)
@@ -132,9 +132,9 @@ def test_a_clone_takes_no_patch(
     folder.mkdir()
     monkeypatch.chdir(folder)
     more = [option] if option == "--apply" else [option, "b"]
-    assert cli.run(["fix", "--issue", issue.url, *more]) == 2
+    assert command_line.run(["fix", "--issue", issue.url, *more]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert f"{option} takes a checkout of octo/calc, and {folder} is none. Give it with --repo DIR" in said
+    assert f"{option} needs a checkout of octo/calc, and {folder} is not one. Give it with --repo DIR" in said
     assert not (tmp_path / "state" / "clones").exists(), "nothing was cloned for it"
 
 
@@ -158,7 +158,7 @@ def test_a_pull_request_from_a_clone(
     repo.permissions["ada"] = "write"
     model = job.script(line("So.", SHOW, MEND, SUBMIT))
     options = ["--model", model, "--workspace", "local", "--test", UNITTEST, "--json"]
-    assert cli.run(["fix", "--issue", issue.url, "--pr", *options]) == 0
+    assert command_line.run(["fix", "--issue", issue.url, "--pr", *options]) == 0
     assert "/octo/calc/pull/" in json.loads(capsys.readouterr().out)["pull"]
     assert "swe-agent/issue-1" in git(repo.git, "for-each-ref", "--format=%(refname:short)")
 
@@ -173,13 +173,13 @@ def test_a_session_asks_before_it_works_on_an_issue_of_another_repository(
     talk.answers = Answer(yes)
     talk.session.open()
     talk.say(issue.url)
-    (asked,) = talk.all(Asked)
+    (asked,) = talk.all(QuestionAsked)
     assert f"The issue is one of octo/calc, and no remote of {other} is that repository." in asked.approval.title
-    assert len(talk.all(Began)) == yes
-    assert yes or "Open a session in a checkout of it." in talk.all(Told)[-1].text
+    assert len(talk.all(TurnStarted)) == yes
+    assert yes or "Open a session in a checkout of it." in talk.all(MessageEvent)[-1].text
     git(other, "remote", "add", "origin", issue.url.partition("/issues")[0])
     talk.say(issue.url)
-    assert len(talk.all(Asked)) == 1
+    assert len(talk.all(QuestionAsked)) == 1
     talk.session.close()
 
 

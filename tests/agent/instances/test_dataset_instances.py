@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.batch.instances import read_golds, read_instances, select
-from agent.batch.place import Instance
-from tests.github import Hub
+from agent.instances.dataset_instances import read_golds, read_instances, select
+from agent.instances.jobs import Instance
+from tests.github_server import Hub
 from trajectories.errors import ConfigError, RunBroken, UsageError
 from trajectories.records import Issue
 
@@ -126,7 +126,7 @@ def test_instances_with_tests_are_judged_without_a_patch_and_addresses_are_passe
 
 def test_tests_that_are_no_list_are_told(tmp_path: Path) -> None:
     path = rows_of(tmp_path / "a.jsonl", LITE | {"FAIL_TO_PASS": "__import__('os')"})
-    with pytest.raises(UsageError, match=r"Line 1 of .*a\.jsonl \(ada__engine-7\) has a FAIL_TO_PASS that is no list"):
+    with pytest.raises(UsageError, match=r"Line 1 of .*a\.jsonl .* has a FAIL_TO_PASS that is not a list"):
         read_golds([path])
 
 
@@ -216,7 +216,7 @@ def test_a_list_of_addresses(tmp_path: Path, hub: Hub) -> None:
     ]
     path = tmp_path / "issues.txt"
     path.write_bytes(b"https://github.com/ada/engine/fork/7\xff\n")
-    assert told(path) == f"Line 1 of {path} is no address of an issue."
+    assert told(path) == f"Line 1 of {path} is not an issue URL."
 
 
 def test_issues_are_fetched_once_a_batch(tmp_path: Path, hub: Hub) -> None:
@@ -224,7 +224,7 @@ def test_issues_are_fetched_once_a_batch(tmp_path: Path, hub: Hub) -> None:
     first = read_instances([addresses(path, hub.url, 7)], out=out)
     hub.repos["ada/engine"].numbered[7].edit(body="As it is now")
     assert read_instances([addresses(path, hub.url, 7, 8)], out=out)[0] == first[0]
-    with pytest.raises(UsageError, match="nothing there"):
+    with pytest.raises(UsageError, match="found nothing to read"):
         read_instances([addresses(path, hub.url, 7, 8, 9, 404)], out=out)
     read = [re.search(r"/issues/(\d+)$", request.path) for request in hub.requests]
     assert [found[1] for found in read if found] == ["7", "8", "9", "404"]
@@ -262,26 +262,29 @@ def test_files_that_do_not_go_together(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "F has no rows."),
-        ("[]", "Line 1 of F is no object."),
-        ("7", "Line 1 of F is no object."),
-        ('{"instance_id": "a"\n', "Line 1 of F is no JSON: Expecting ',' delimiter at character 20."),
-        (json.dumps(LITE) + "\n{]", "Line 2 of F is no JSON: Expecting property name enclosed in double quotes"),
+        ("[]", "Line 1 of F is not an object."),
+        ("7", "Line 1 of F is not an object."),
+        ('{"instance_id": "a"\n', "Line 1 of F is not JSON: Expecting ',' delimiter at character 20."),
+        (json.dumps(LITE) + "\n{]", "Line 2 of F is not JSON: Expecting property name enclosed in double quotes"),
         ("[" * 100_000, "Line 1 of F cannot be read:"),
         ("9" * 5000, "Line 1 of F cannot be read:"),
         ('{"repo": "a/b"}', "Line 1 of F has no instance_id."),
         ('{"instance_id": 7}', "Line 1 of F has no instance_id."),
         (json.dumps(LITE) + "\n" + json.dumps(LITE), "Line 2 of F has the id 'ada__engine-7', as has line 1 of F."),
         (json.dumps(LITE | {"repo": ""}), "Line 1 of F (ada__engine-7) has no repo."),
-        (json.dumps(LITE | {"repo": ["a"]}), "Line 1 of F (ada__engine-7) has a repo that is no text."),
+        (json.dumps(LITE | {"repo": ["a"]}), "Line 1 of F (ada__engine-7) has a repo that is not text."),
         (json.dumps(LITE | {"problem_statement": " "}), "Line 1 of F (ada__engine-7) has no issue."),
         (json.dumps({"instance_id": "a", "repo": "a/b"}), "No row of F has an issue."),
         (json.dumps(LITE) + '\n{"id": "b", "repo": "a/b"}', "Line 2 of F (b) has no issue."),
-        (json.dumps(LITE | {"base_commit": "--exec=x"}), "Line 1 of F (ada__engine-7) has the base '--exec=x', which"),
+        (
+            json.dumps(LITE | {"base_commit": "--exec=x"}),
+            "Line 1 of F (ada__engine-7) has an invalid base:",
+        ),
         (
             json.dumps(LITE | {"repo": "~no-such-user-here/x"}),
             "Line 1 of F (ada__engine-7) has the repo '~no-such-user",
         ),
-        (json.dumps(LITE | {"image_assets": "{"}), "Line 1 of F (ada__engine-7) has image_assets that are no JSON."),
+        (json.dumps(LITE | {"image_assets": "{"}), "Line 1 of F (ada__engine-7) has image_assets that are not JSON."),
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -295,7 +298,7 @@ def test_a_json_file_without_rows(tmp_path: Path) -> None:
         (tmp_path / "a.json").write_text(text)
         assert told(tmp_path / "a.json") == f"{tmp_path / 'a.json'} has no rows."
     (tmp_path / "a.json").write_text('{"a": {"instance_id": "b"}}')
-    assert told(tmp_path / "a.json") == f"Row 'a' of {tmp_path / 'a.json'} calls itself otherwise."
+    assert told(tmp_path / "a.json") == f"Row 'a' of {tmp_path / 'a.json'} contains a different id."
 
 
 def test_bytes_that_are_no_utf_8(tmp_path: Path) -> None:
@@ -377,7 +380,7 @@ def test_a_slice(slice: str, left: str) -> None:
 
 @pytest.mark.parametrize("slice", ["1", "a:b", "1:2:3:4", "::0", "1;2", ":-", "1:2:-1"])
 def test_what_is_no_slice(slice: str) -> None:
-    with pytest.raises(UsageError, match="is no slice"):
+    with pytest.raises(UsageError, match="is not a slice"):
         select(some("a"), slice=slice)
 
 
@@ -397,7 +400,7 @@ def test_what_goes_leaves_the_order_of_a_seed() -> None:
 
 
 def test_a_filter_that_is_none_or_leaves_none() -> None:
-    with pytest.raises(UsageError, match="is no regular expression"):
+    with pytest.raises(UsageError, match="is not a regular expression"):
         select(some("a"), "(")
-    with pytest.raises(UsageError, match="None of 1 instances is left"):
+    with pytest.raises(UsageError, match="None of 1 instances is selected"):
         select(some("a"), "b")

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from docker.errors import ImageNotFound
 
-from aci.daemon import LABEL, connect
-from agent.batch import images as module
-from agent.batch.images import Images, bytes_of
-from agent.batch.place import Instance, Job
-from agent.batch.pulling import official
-from agent.settings import Settings
-from tests.agent.batch.registry import Registry
+from aci.docker.docker_daemon import LABEL, connect
+from agent.config.settings import Settings
+from agent.instances import instance_images as module
+from agent.instances.image_registry import official_image
+from agent.instances.instance_images import Images, bytes_of
+from agent.instances.jobs import Instance, Job
+from tests.agent.instances.image_registry import Registry
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 from trajectories.records import Issue
 
@@ -40,7 +40,7 @@ def job(id, image="", repeat=1):
     ],
 )
 def test_what_an_official_image_is_called(id, name):
-    assert official(instance(id)) == name
+    assert official_image(instance(id)) == name
 
 
 @pytest.mark.parametrize(("size", "count"), [("", None), ("50g", 50 << 30), ("7K", 7 << 10), ("12", 12)])
@@ -49,7 +49,7 @@ def test_sizes(size, count):
 
 
 def test_what_is_no_size_is_told():
-    with pytest.raises(UsageError, match="'much' is no size"):
+    with pytest.raises(UsageError, match="'much' is not a size"):
         bytes_of("much")
 
 
@@ -217,7 +217,7 @@ def test_an_image_that_a_row_names_and_nobody_has_is_told_and_tried_again(batch,
     images = batch()
     name = f"{registry.address}/us/image-0:latest"
     (one,) = images.order([job("1", name)])
-    with pytest.raises(WorkspaceError, match="is not here and cannot be pulled"):
+    with pytest.raises(WorkspaceError, match="does not exist locally and cannot be pulled"):
         images.need(one, GO)
     publish(registry, 1)
     assert images.need(one, GO).settings.image == name
@@ -225,7 +225,7 @@ def test_an_image_that_a_row_names_and_nobody_has_is_told_and_tried_again(batch,
 
 @pytest.mark.docker
 def test_official_images_that_the_registry_lacks_leave_it_to_the_builder(batch, registry, monkeypatch):
-    monkeypatch.setattr(module, "official", lambda instance: f"{registry.address}/{instance.id}:latest")
+    monkeypatch.setattr(module, "official_image", lambda instance: f"{registry.address}/{instance.id}:latest")
     registry.add("x__y-2", {"file": b"two"})
     images = batch()
     jobs = images.order([job("x__y-1"), job("x__y-2"), job("x__y-3")])
@@ -234,7 +234,7 @@ def test_official_images_that_the_registry_lacks_leave_it_to_the_builder(batch, 
 
 @pytest.mark.docker
 def test_a_registry_that_does_not_answer_is_asked_once_a_batch_and_told_once(batch, registry, monkeypatch):
-    monkeypatch.setattr(module, "official", lambda instance: f"127.0.0.1:9/{instance.id}:latest")
+    monkeypatch.setattr(module, "official_image", lambda instance: f"127.0.0.1:9/{instance.id}:latest")
     images = batch()
     jobs = images.order([job(f"x__y-{at}") for at in range(5)])
     assert [images.need(one, GO).settings.image for one in jobs] == [""] * 5
@@ -249,7 +249,7 @@ def test_a_registry_that_does_not_answer_is_asked_once_a_batch_and_told_once(bat
 def test_a_registry_that_answers_and_then_fails_is_trouble_and_no_reason_to_build(
     batch, registry, monkeypatch, before, refusal, said
 ):
-    monkeypatch.setattr(module, "official", lambda instance: f"{registry.address}/{instance.id}:latest")
+    monkeypatch.setattr(module, "official_image", lambda instance: f"{registry.address}/{instance.id}:latest")
     registry.add("x__y-1", {"file": b"one"})
     registry.add("x__y-2", {"file": uuid.uuid4().bytes})
     images = batch()

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import keys
-from agent.intake import from_text, issue_from, patch_from, reproduction_from
-from agent.session.preferences import load_preferences
-from agent.settings import read_toml
-from agent.userconfig import change
+from agent.config import api_keys
+from agent.config.session_preferences import load_preferences
+from agent.config.settings import read_toml
+from agent.config.user_config import change
+from agent.instances.issue_input import from_text, issue_from, patch_from, reproduction_from
 from trajectories.errors import ConfigError, UsageError
 
 
@@ -162,7 +162,7 @@ def test_a_pipe_that_nothing_writes_to_is_not_waited_for(tmp_path: Path, monkeyp
     assert "not a regular file" in str(_in_time(lambda: change("budget", "1")))
     assert not isinstance(_in_time(load_preferences), BaseException)
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(folder / "config.toml"))
-    assert "not a regular file" in str(_in_time(keys._from_file))
+    assert "not a regular file" in str(_in_time(api_keys._from_file))
 
 
 def test_an_issue_may_come_through_a_pipe_of_limited_size() -> None:

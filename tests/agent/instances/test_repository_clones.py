@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci import cloning
-from agent.batch import repositories
-from agent.batch.place import Instance
-from agent.batch.repositories import Repositories
+from aci.repository import clone
+from agent.instances import repository_clones
+from agent.instances.jobs import Instance
+from agent.instances.repository_clones import Repositories
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError
 from trajectories.records import Issue
@@ -34,7 +34,7 @@ def server(tmp_path: Path, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch)
     folder = tmp_path / "server"
     (folder / "ada").mkdir(parents=True)
     make_repo({"a.py": "x = 1\n"}).rename(folder / "ada" / "engine.git")
-    monkeypatch.setattr(repositories, "SERVER", folder.as_uri())
+    monkeypatch.setattr(repository_clones, "SERVER", folder.as_uri())
     return folder
 
 
@@ -45,9 +45,9 @@ def clones(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def clone_to(url: str, place: Path) -> None:
         made.append(url)
-        cloning.clone_to(url, place)
+        clone.clone_to(url, place)
 
-    monkeypatch.setattr(repositories, "clone_to", clone_to)
+    monkeypatch.setattr(repository_clones, "clone_to", clone_to)
     return made
 
 
@@ -129,7 +129,7 @@ def test_a_server_that_does_not_answer_is_asked_again(tmp_path: Path, server: Pa
             with pytest.raises(WorkspaceError, match="cannot be cloned"):
                 found.of(instance("ada/engine", base))
     assert found.of(instance("ada/engine", second)) == place
-    assert cloning.has(place, second)
+    assert clone.has_commit(place, second)
 
 
 def test_a_server_that_says_no_is_asked_once(tmp_path: Path, server: Path) -> None:
@@ -157,14 +157,14 @@ def test_processes_that_ask_at_once_have_one_clone(tmp_path: Path, server: Path)
     code = f"""
 import sys
 from pathlib import Path
-from agent.batch import repositories
-from agent.batch.place import Instance
+from agent.instances import repository_clones
+from agent.instances.jobs import Instance
 from trajectories.records import Issue
-repositories.SERVER = {server.as_uri()!r}
-clone = repositories.clone_to
-repositories.clone_to = lambda url, place: (print("cloned"), clone(url, place))
+repository_clones.SERVER = {server.as_uri()!r}
+clone = repository_clones.clone_to
+repository_clones.clone_to = lambda url, place: (print("cloned"), clone(url, place))
 sys.stdin.read()
-repositories.Repositories(Path({str(tmp_path / "repos")!r})).of(Instance("a", "ada/engine", "", Issue("t")))
+repository_clones.Repositories(Path({str(tmp_path / "repos")!r})).of(Instance("a", "ada/engine", "", Issue("t")))
 """
     processes = [
         subprocess.Popen(
@@ -189,9 +189,9 @@ def test_a_clone_of_ours_that_lacks_the_base_is_brought_up_to_date(tmp_path: Pat
     git(origin, "reset", "-q", "--hard", first)  # as a pull request's base that was pushed over
     git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")
     found = Repositories(tmp_path / "repos")
-    assert not cloning.has(place, second)
+    assert not clone.has_commit(place, second)
     assert found.of(instance("ada/engine", second)) == place
-    assert cloning.has(place, second)
+    assert clone.has_commit(place, second)
     assert found.of(instance("ada/engine", "3" * 40)) == place  # that it is missing, the caller finds
 
 
@@ -207,11 +207,11 @@ def test_nobody_elses_clone_is_fetched_into(tmp_path: Path, server: Path) -> Non
 
 
 def test_what_is_neither_there_nor_can_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repositories, "SERVER", "http://127.0.0.1:9")
+    monkeypatch.setattr(repository_clones, "SERVER", "http://127.0.0.1:9")
     with pytest.raises(WorkspaceError) as caught:
         Repositories(tmp_path).of(instance("ada/engine"))
     assert caught.value.message.startswith(
-        f"There is no repository in {tmp_path} by one of the names ada/engine, ada/engine.git, ada__engine, "
+        f"{tmp_path} has no repository with one of the names ada/engine, ada/engine.git, ada__engine, "
         "ada__engine.git, engine, engine.git. http://127.0.0.1:9/ada/engine.git cannot be cloned: "
     )
     assert str(tmp_path / "ada__engine.git") in caught.value.fix
@@ -243,16 +243,16 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
     "repo", ["..", "../engine", "ada/..", "ada/../engine", "ada", "-a/b", "a/-b", "a/b/c", "a/b c", "ext::sh"]
 )
 def test_what_names_no_repository(tmp_path: Path, repo: str) -> None:
-    with pytest.raises(UsageError, match="names no repository"):
+    with pytest.raises(UsageError, match="is not a repository"):
         Repositories(tmp_path).of(instance(repo))
 
 
-@given(st.text() | st.from_regex(repositories.NAME) | st.from_regex(repositories.URL))
+@given(st.text() | st.from_regex(repository_clones.NAME) | st.from_regex(repository_clones.URL))
 def test_whatever_is_named_no_clone_lies_elsewhere(repo: str) -> None:
     folder = Path("/clones")
     found = []
     with suppress(UsageError):
-        found = [Repositories(folder)._named(repo)[1]]
+        found = [Repositories(folder)._url_and_path(repo)[1]]
         found += Repositories(folder)._candidates(repo, found[0])
     assert all(folder in Path(os.path.normpath(path)).parents for path in found)
 

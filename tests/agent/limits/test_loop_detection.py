@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.stuck import GRACE, circling
+from agent.limits.loop_detection import GRACE, loop_hint
 from trajectories.errors import GivenUp, Stuck
 from trajectories.records import Action, Observation, Step
 
@@ -23,9 +23,9 @@ def conversation(*turns: tuple[Action | None, str] | str) -> list[Step]:
 
 
 def test_progress_is_no_circle() -> None:
-    assert not circling(conversation((LOOK, "1"), (RUN, "2"), (LOOK, "1"), (RUN, "3"), (LOOK, "1"), (RUN, "4")))
-    assert not circling(conversation((LOOK, "1"), (LOOK, "1")))
-    assert not circling([])
+    assert not loop_hint(conversation((LOOK, "1"), (RUN, "2"), (LOOK, "1"), (RUN, "3"), (LOOK, "1"), (RUN, "4")))
+    assert not loop_hint(conversation((LOOK, "1"), (LOOK, "1")))
+    assert not loop_hint([])
 
 
 @pytest.mark.parametrize(
@@ -39,43 +39,45 @@ def test_progress_is_no_circle() -> None:
 )
 def test_the_same_action_and_observation(seen: tuple[str, ...]) -> None:
     steps = conversation(*((RUN, text) for text in seen))
-    assert "same 3 times" in circling(steps)
-    with pytest.raises(Stuck, match="was told"):
-        circling([*steps, *conversation("hint", (RUN, seen[0]))])
+    assert "results 3 times" in loop_hint(steps)
+    with pytest.raises(Stuck, match="ignored a hint"):
+        loop_hint([*steps, *conversation("hint", (RUN, seen[0]))])
 
 
 def test_two_states_in_turn() -> None:
     swing = [(LOOK, "1"), (RUN, "2")] * 3
-    assert "back and forth" in circling(conversation(*swing))
-    assert not circling(conversation(*swing[1:]))
+    assert "You alternate between" in loop_hint(conversation(*swing))
+    assert not loop_hint(conversation(*swing[1:]))
 
 
 def test_three_states_in_turn() -> None:
     turns = [(LOOK, "1"), (RUN, "2"), (Action("undo"), "3")] * 3
-    assert "the same 3 steps" in circling(conversation(*turns))
-    assert not circling(conversation(*turns[1:]))
-    assert not circling(conversation(*turns[:-1], (RUN, "2")))
+    assert "the same 3 steps" in loop_hint(conversation(*turns))
+    assert not loop_hint(conversation(*turns[1:]))
+    assert not loop_hint(conversation(*turns[:-1], (RUN, "2")))
 
 
 def test_going_on_after_a_hint_ends_it_and_anything_else_does_not() -> None:
     told = [(RUN, "x"), (RUN, "x"), (RUN, "x"), "hint"]
-    assert not circling(conversation(*told, (RUN, "y")))
-    assert not circling(conversation(*told, (LOOK, "x")))
+    assert not loop_hint(conversation(*told, (RUN, "y")))
+    assert not loop_hint(conversation(*told, (LOOK, "x")))
     with pytest.raises(Stuck) as stop:
-        circling(conversation(*told, (RUN, "x")))
-    assert stop.value.message == "The model was told, and went on: You did the same and saw the same 3 times."
+        loop_hint(conversation(*told, (RUN, "x")))
+    assert stop.value.message == (
+        "The model ignored a hint about its loop: You repeated the same actions with the same results 3 times."
+    )
 
 
 def test_a_sign_long_after_a_hint_is_a_new_one() -> None:
     others = [(Action("view", {"path": f"{number}.py"}), "text") for number in range(GRACE)]
     steps = conversation((RUN, "x"), (RUN, "x"), (RUN, "x"), "hint", *others, (RUN, "x"), (RUN, "x"), (RUN, "x"))
-    assert circling(steps)
+    assert loop_hint(steps)
 
 
 def test_a_model_that_only_talks_is_ended() -> None:
-    assert not circling(conversation((None, "nudge"), (None, "nudge")))
+    assert not loop_hint(conversation((None, "nudge"), (None, "nudge")))
     with pytest.raises(Stuck, match="without an action") as stop:
-        circling(conversation((None, "nudge"), (None, "nudge"), (None, "nudge")))
+        loop_hint(conversation((None, "nudge"), (None, "nudge"), (None, "nudge")))
     assert (stop.value.kind, stop.value.code) == ("stuck", 1)
 
 
@@ -90,12 +92,12 @@ def test_a_model_that_hands_in_nothing_and_says_why_has_given_up(said: tuple[str
         for n, each in enumerate(said, 1)
     ]
     if not ends:
-        assert not circling(steps)
+        assert not loop_hint(steps)
         return
     with pytest.raises(GivenUp) as stop:
-        circling(steps)
+        loop_hint(steps)
     assert (stop.value.kind, stop.value.code, stop.value.message) == ("not_found", 1, "The model says: Why.")
-    assert not circling([*steps[:1], *conversation((LOOK, "1")), *steps[1:]])
+    assert not loop_hint([*steps[:1], *conversation((LOOK, "1")), *steps[1:]])
 
 
 @pytest.mark.parametrize(
@@ -104,5 +106,5 @@ def test_a_model_that_hands_in_nothing_and_says_why_has_given_up(said: tuple[str
 def test_what_a_model_says_ends_as_a_sentence(why: str, said: str) -> None:
     seen = (Observation("No", data={"unchanged": why}),)
     with pytest.raises(GivenUp) as stop:
-        circling([Step("main", n, "", "coder", "t", n, (Action("submit"),), seen) for n in (1, 2)])
+        loop_hint([Step("main", n, "", "coder", "t", n, (Action("submit"),), seen) for n in (1, 2)])
     assert stop.value.message == f"The model says: {said}"

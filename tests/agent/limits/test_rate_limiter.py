@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from agent.limiter import Limiter
+from agent.limits.rate_limiter import Limiter
 from trajectories.errors import Cancelled, ModelError
 
 
@@ -108,7 +108,7 @@ def test_a_wait_heeds_an_interrupt(clock):
 def test_a_pause_longer_than_one_may_wait_is_told_at_once(clock):
     ours = limiter(clock)
     refuse(ours, wait=3600.0)
-    with pytest.raises(ModelError, match="one is to be asked again in 3600 s") as raised:
+    with pytest.raises(ModelError, match="one asks to wait 3600 s") as raised:
         go(ours, most=60.0)
     assert (raised.value.limited, raised.value.billed, raised.value.retryable) == (True, False, True)
 
@@ -119,7 +119,7 @@ def test_patience_ends_and_begins_anew_with_an_answer(clock):
     clock.now = 50.0
     refuse(ours, wait=60.0)
     clock.now = 101.0
-    with pytest.raises(ModelError, match="has refused all requests for 101 s"):
+    with pytest.raises(ModelError, match="has rejected all requests for 101 s"):
         go(ours)
     clock.now = 110.0
     go(ours)

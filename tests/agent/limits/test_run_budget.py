@@ -1,4 +1,4 @@
-"""The purse: no order of replies, retries, cut streams and branches takes a run past what it was allowed."""
+"""The batch_budget: no order of replies, retries, cut streams and branches takes a run past what it was allowed."""
 
 from dataclasses import replace
 from threading import Thread
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.ledger import PICO, Ledger, Price
+from agent.limits.run_budget import PICO, Ledger, Price
 from trajectories.errors import BudgetStop
 from trajectories.records import Usage
 

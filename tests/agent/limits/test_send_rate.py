@@ -6,14 +6,14 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.pacing import LONGEST, Pace
+from agent.limits.send_rate import LONGEST, SendRate
 
 
-def pace(first: float = 2.0) -> Pace:
-    return Pace(first, Random(1))
+def pace(first: float = 2.0) -> SendRate:
+    return SendRate(first, Random(1))
 
 
-def fly(paced: Pace, count: int, now: float = 0.0) -> list[int]:
+def fly(paced: SendRate, count: int, now: float = 0.0) -> list[int]:
     """So many requests leave."""
     left = []
     for _ in range(count):
@@ -22,12 +22,12 @@ def fly(paced: Pace, count: int, now: float = 0.0) -> list[int]:
     return left
 
 
-def land(paced: Pace, left: int) -> None:
+def land(paced: SendRate, left: int) -> None:
     paced.answered(left)
     paced.end()
 
 
-def refuse(paced: Pace, left: int, now: float, asked: float | None = None) -> None:
+def refuse(paced: SendRate, left: int, now: float, asked: float | None = None) -> None:
     paced.refused(left, now, asked)
     paced.end()
 

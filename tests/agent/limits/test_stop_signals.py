@@ -6,13 +6,13 @@ import signal
 
 import pytest
 
-from agent.drive import stop
-from agent.engine import Token
-from agent.signals import stopped_by_signals
+from agent.console.foreground_run import stop
+from agent.engine.engine import CancellationToken
+from agent.limits.stop_signals import stopped_by_signals
 
 
 class Run:
-    cancel = Token()
+    cancel = CancellationToken()
 
 
 def test_what_the_process_was_started_to_ignore_is_ignored():

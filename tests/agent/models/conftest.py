@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from agent.models import _library
-from agent.models.base import Asking, Message, load_model
+from agent.config.settings import ModelTable, Settings
+from agent.models import _litellm
+from agent.models.base import Message, RequestOptions, load_model
 from agent.models.provider import Provider
-from agent.settings import ModelTable, Settings
 from tests.endpoint import Endpoint
 from trajectories.records import Reply
 
@@ -46,7 +46,7 @@ def litellm() -> None:
     """Imported once; what it does at import is not the tests' matter."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        _library.library()
+        _litellm.library()
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def ask(
 ) -> Reply:
     """The model's reply. Asked in a thread, as runs do: in the main thread litellm leaves an event loop open."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(model.reply, messages, tools, Asking("main", 1, max_output, **asking)).result()
+        return pool.submit(model.reply, messages, tools, RequestOptions("main", 1, max_output, **asking)).result()
 
 
 def exchange(reply: Reply, *answers: str) -> list[Message]:

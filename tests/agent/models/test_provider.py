@@ -244,11 +244,11 @@ def test_two_hundred_calls(load: Load) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ('{"path": "a.py"', "the arguments are no JSON"),
-        ("[" * 100_000, "the arguments are no JSON"),
+        ('{"path": "a.py"', "the arguments are not JSON"),
+        ("[" * 100_000, "the arguments are not JSON"),
         ('{"path": ' + "[" * 700 + "]" * 700 + "}", "nested more than 50 levels deep"),
-        ('{"path": NaN}', "no NaN in JSON"),
-        ('{"path": -Infinity}', "no -Infinity in JSON"),
+        ('{"path": NaN}', "JSON has no NaN"),
+        ('{"path": -Infinity}', "JSON has no -Infinity"),
         ('{"path": 1e999}', "1e999 is too large"),
         ('["a.py"]', "must be an object, not list"),
         ("null", "must be an object, not NoneType"),

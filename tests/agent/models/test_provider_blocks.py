@@ -108,32 +108,32 @@ def test_a_server_gets_no_fields_it_does_not_know(load: Load) -> None:
 
 
 def test_the_signature_of_a_gemini_call_is_not_part_of_its_id(load: Load) -> None:
-    from agent.models._reply import incoming
-    from agent.models._route import Route
+    from agent.models._protocol import Route
+    from agent.models._reply_decoder import decode_reply
+    from agent.models._request_encoder import encode_messages
     from agent.models._stream import Answer as Came
     from agent.models._stream import Call
-    from agent.models._wire import outgoing
 
     route = Route("gemini/gemini-3-pro", False, False, False, False, True)
     came = Came(calls={0: Call("call_1__thought__c2ln+/==", "view", "{}")}, finish="tool_calls")
-    reply = incoming(came, route, "gemini/gemini-3-pro", [], 100)
+    reply = decode_reply(came, route, "gemini/gemini-3-pro", [], 100)
     assert reply.actions[0].id == "call_1"
-    said, answered = outgoing(exchange(reply, "seen"), route)
+    said, answered = encode_messages(exchange(reply, "seen"), route)
     assert said["tool_calls"][0]["id"] == answered["tool_call_id"] == "call_1__thought__c2ln+/=="
 
 
 def test_thinking_between_texts_stays_there() -> None:
+    from agent.config.settings import ModelTable
     from agent.models._prices import facts
-    from agent.models._route import route
-    from agent.models._wire import outgoing
-    from agent.settings import ModelTable
+    from agent.models._protocol import route
+    from agent.models._request_encoder import encode_messages
 
     blocks = [
         {"thinking_blocks": {"type": "thinking", "thinking": t, "signature": t}, "at": at} for t, at in ("a0", "b3")
     ]
     blocks = [{**block, "at": int(block["at"])} for block in blocks]
     said = {"role": "assistant", "content": "onetwo", "blocks": [json.dumps(block) for block in blocks]}
-    (message,) = outgoing([said], route(CLAUDE, facts(CLAUDE), ModelTable()))
+    (message,) = encode_messages([said], route(CLAUDE, facts(CLAUDE), ModelTable()))
     assert [part["type"] for part in message["content"]] == ["thinking", "text", "thinking", "text"]
     assert [part.get("text") for part in message["content"]] == [None, "one", None, "two"]
     assert "blocks" not in message
@@ -192,20 +192,20 @@ def test_a_stream_that_litellm_splits_in_the_wrong_place_is_read_whole_when_aske
 
 
 def test_thoughts_stand_where_they_stood_unless_the_text_was_changed() -> None:
+    from agent.config.settings import ModelTable
     from agent.models._prices import facts
-    from agent.models._reply import incoming
-    from agent.models._route import route
+    from agent.models._protocol import route
+    from agent.models._reply_decoder import decode_reply
+    from agent.models._request_encoder import encode_messages
     from agent.models._stream import Answer as Came
-    from agent.models._wire import outgoing
-    from agent.settings import ModelTable
 
     claude = route(CLAUDE, facts(CLAUDE), ModelTable())
     thoughts = [{"type": "thinking", "thinking": "t", "signature": f"s{n}"} for n in range(2)]
     came = Came(
         "A key. More.", blocks=[{"thinking_blocks": thoughts[0], "at": 0}, {"thinking_blocks": thoughts[1], "at": 7}]
     )
-    reply = incoming(came, claude, CLAUDE, [], 100)
-    (whole,) = outgoing(exchange(reply), claude)
+    reply = decode_reply(came, claude, CLAUDE, [], 100)
+    (whole,) = encode_messages(exchange(reply), claude)
     assert [part.get("text", part.get("signature")) for part in whole["content"]] == ["s0", "A key. ", "s1", "More."]
-    (masked,) = outgoing([{**exchange(reply)[0], "content": "A [masked]. More."}], claude)
+    (masked,) = encode_messages([{**exchange(reply)[0], "content": "A [masked]. More."}], claude)
     assert (masked["content"], masked["thinking_blocks"]) == ("A [masked]. More.", thoughts)

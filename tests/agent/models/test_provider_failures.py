@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.models._failures import MOST_READ, PREFIX, Asked, _wait, failure
-from agent.models.base import Forbidden
+from agent.models._errors import MOST_READ, PREFIX, RequestTarget, _wait, error_for_exception
+from agent.models.base import PermissionDenied
 from tests.agent.models.conftest import CHAT, CLAUDE, KEY, RESPONSES, Load, ask
 from tests.endpoint import Answer, Endpoint, Tokens
 from trajectories.errors import ModelError, Refused
@@ -243,7 +243,7 @@ def test_a_request_that_the_provider_dislikes_is_no_refusal_of_all(load: Load, n
 def test_what_a_403_is_of(load: Load, said: str, of_key: bool) -> None:
     raised = error(load, CHAT, Answer(status=403, error=said))
     assert isinstance(raised, Refused)
-    assert isinstance(raised, Forbidden) != of_key
+    assert isinstance(raised, PermissionDenied) != of_key
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
@@ -256,7 +256,9 @@ def test_a_key_in_the_providers_words_is_masked_in_all_forms(load: Load, status:
 
 
 def test_a_key_is_masked_where_an_error_is_cut(load: Load) -> None:
-    shown = failure(RuntimeError("<" + "x" * (MOST_READ - 8) + "> " + KEY), Asked("m", "a", "", (KEY,))).message
+    shown = error_for_exception(
+        RuntimeError("<" + "x" * (MOST_READ - 8) + "> " + KEY), RequestTarget("m", "a", "", (KEY,))
+    ).message
     assert KEY[:4] not in shown
 
 
@@ -266,14 +268,14 @@ def test_a_model_that_is_not_there(load: Load) -> None:
 
 
 def test_a_library_that_is_not_there() -> None:
-    raised = failure(ModuleNotFoundError("No module named 'x'"), Asked("m", "a", "", ()))
+    raised = error_for_exception(ModuleNotFoundError("No module named 'x'"), RequestTarget("m", "a", "", ()))
     assert isinstance(raised, Refused)
     assert (raised.billed, raised.retryable) == (False, False)
 
 
 def said(text: str) -> str:
     """What of a provider's words is shown."""
-    return failure(RuntimeError(text), Asked("m", "a", "", ())).message
+    return error_for_exception(RuntimeError(text), RequestTarget("m", "a", "", ())).message
 
 
 def test_what_libraries_put_ahead_is_left_out() -> None:

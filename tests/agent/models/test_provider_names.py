@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from agent.keys import store
-from agent.ledger import Price
-from agent.models._prices import Facts, facts
+from agent.config.api_keys import store
+from agent.config.settings import ModelTable, Settings
+from agent.limits.run_budget import Price
+from agent.models._prices import ModelFacts, facts
 from agent.models.base import load_model
 from agent.models.provider import MAX_OUTPUT, NO_KEY, Provider
-from agent.settings import ModelTable, Settings
 from tests.agent.models.conftest import KEY
 from trajectories.errors import ConfigError
 
@@ -50,8 +50,8 @@ def test_the_map_is_read_through_the_protocols_prefix() -> None:
 
 
 def test_a_model_of_another_provider_is_not_meant() -> None:
-    assert facts("openai/claude-sonnet-4-5") == Facts()
-    assert facts("openai/hand") == Facts()
+    assert facts("openai/claude-sonnet-4-5") == ModelFacts()
+    assert facts("openai/hand") == ModelFacts()
 
 
 def test_a_request_stays_below_the_size_where_prices_rise() -> None:
@@ -115,7 +115,7 @@ def test_the_usual_address_of_a_provider_counts(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.slow
 def test_loading_does_not_import_litellm_at_once() -> None:
     code = (
-        "import sys, agent.models.provider as p; from agent.settings import Settings;"
+        "import sys, agent.models.provider as p; from agent.config.settings import Settings;"
         "found = p.find('claude-sonnet-4-5', Settings()); print(found.key.where);"
         "print(p.Provider('c', found, Settings()).price); assert 'litellm' not in sys.modules"
     )
@@ -127,7 +127,7 @@ def test_loading_does_not_import_litellm_at_once() -> None:
 @pytest.mark.slow
 def test_a_dotenv_of_the_working_directory_is_not_read(tmp_path) -> None:
     (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://evil.invalid/v1\n")
-    code = "import os; from agent.models._library import library; library(); print(os.environ.get('OPENAI_BASE_URL'))"
+    code = "import os; from agent.models._litellm import library; library(); print(os.environ.get('OPENAI_BASE_URL'))"
     env = {**os.environ, "PYTHONPATH": os.getcwd()}  # noqa: PTH109
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=env

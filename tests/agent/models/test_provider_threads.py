@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models.base import Asking
+from agent.models.base import RequestOptions
 from agent.models.provider import Provider
 from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, VIEW, Load
 from tests.endpoint import Answer, Endpoint, Request
@@ -41,7 +41,9 @@ def test_everybody_gets_their_own_answer_and_no_connection_stays(load: Load, ans
         model: Provider = load(answering, name)
         who = f"worker-{number}"
         try:
-            reply = model.reply([*SAID, {"role": "user", "content": f"I am {who}."}], [VIEW], Asking("main", 1, 1000))
+            reply = model.reply(
+                [*SAID, {"role": "user", "content": f"I am {who}."}], [VIEW], RequestOptions("main", 1, 1000)
+            )
         except Exception as error:  # noqa: BLE001 - counted below
             return str(error)
         assert reply.text == f"You are {who}."

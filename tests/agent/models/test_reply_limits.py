@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agent.models.base import Asking
+from agent.models.base import RequestOptions
 from agent.models.provider import Provider
 from tests.agent.models.conftest import CHAT, CLAUDE, RESPONSES, SAID, Load, ask
 from tests.endpoint import Answer, Endpoint
@@ -207,7 +207,7 @@ def test_names_of_tools_count_as_output(load: Load, serve: Serve) -> None:
     endless = repeat(call(0, id="1", function={"name": "view" * 1000}))
     with ThreadPoolExecutor(1) as pool:
         server = serve(chain([STREAM], endless))
-        reply = pool.submit(load(server).reply, SAID, [], Asking("main", 1, 1000)).result()
+        reply = pool.submit(load(server).reply, SAID, [], RequestOptions("main", 1, 1000)).result()
     assert server.left.wait(10)
     assert reply.usage is None
     assert len(reply.actions[0].tool) < 1000
@@ -217,7 +217,7 @@ def test_calls_without_a_name_count_as_output(load: Load, serve: Serve) -> None:
     endless = (call(number, id="", function={"name": "", "arguments": ""}) for number in count())
     with ThreadPoolExecutor(1) as pool:
         server = serve(chain([STREAM, frame({"content": "I look."})], (b"".join(islice(endless, 50)) for _ in count())))
-        reply = pool.submit(load(server).reply, SAID, [], Asking("main", 1, 100)).result()
+        reply = pool.submit(load(server).reply, SAID, [], RequestOptions("main", 1, 100)).result()
     assert server.left.wait(10)
     assert len(reply.actions) <= 150
 
@@ -272,7 +272,7 @@ def test_an_interrupt_frees_the_thread_that_reads(load: Load, serve: Serve, part
 
     def request() -> None:
         try:
-            model.reply(SAID, [], Asking("main", 1, 1000, cancel))
+            model.reply(SAID, [], RequestOptions("main", 1, 1000, cancel))
         except Exception as error:  # noqa: BLE001 - looked at below
             raised.append(error)
 

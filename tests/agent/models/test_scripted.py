@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from agent.config.settings import Settings
 from agent.models.scripted import load
-from agent.settings import Settings
 from trajectories.errors import ConfigError, UsageError
 
 GOOD = {"branch": "main", "n": 1, "contains": "x", "reply": {"text": "t", "usage": None, "actions": []}}

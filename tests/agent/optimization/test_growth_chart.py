@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aci.efficiency import Growth, fit
-from agent.growth_chart import HEIGHT, WIDTH, Measured, chart, range_of, rows, table
+from aci.performance.efficiency import Growth, fit_growth
+from agent.optimization.growth_chart import HEIGHT, WIDTH, Measurements, chart, range_of, rows, table
 
 SIZES = (64, 128, 256, 512, 1024, 2048)
-BEFORE = fit(SIZES, [50 * n * n for n in SIZES])
-AFTER = fit(SIZES, [20_000 + 90 * n for n in SIZES])
+BEFORE = fit_growth(SIZES, [50 * n * n for n in SIZES])
+AFTER = fit_growth(SIZES, [20_000 + 90 * n for n in SIZES])
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -97,7 +97,7 @@ def test_a_hostile_name_is_text() -> None:
 
 
 growths = st.builds(
-    lambda points: fit([size for size, _ in points], [count for _, count in points]),
+    lambda points: fit_growth([size for size, _ in points], [count for _, count in points]),
     st.lists(
         st.tuples(st.integers(1, 10**9), st.integers(1, 10**15)), min_size=2, max_size=4, unique_by=lambda one: one[0]
     ),
@@ -120,7 +120,7 @@ def test_whatever_was_counted_stays_in_the_picture(before: Growth, after: Growth
 
 
 def test_one_side_alone_and_counts_that_do_not_grow() -> None:
-    flat = fit((10, 20, 30, 40), (500, 500, 500, 500))
+    flat = fit_growth((10, 20, 30, 40), (500, 500, 500, 500))
     root = parsed(chart("f", flat))
     assert len(marks(root, "before")) == 4
     assert not [group for group in root.iter(f"{SVG}g") if group.get("class") == "after"]
@@ -129,15 +129,15 @@ def test_one_side_alone_and_counts_that_do_not_grow() -> None:
 
 
 def test_a_range_that_is_not_known_is_said() -> None:
-    assert range_of(fit((1, 2), (5, 9))) == "range not known"
+    assert range_of(fit_growth((1, 2), (5, 9))) == "range not known"
 
 
 # Table
 
 
 def test_rows() -> None:
-    before = Measured(53_000_000, BEFORE, 0.42, 400_000_000, 1.25, 5 << 20)
-    after = Measured(205_000, AFTER, 0.003, 233_000_000, 0.0031, 7 << 20)
+    before = Measurements(53_000_000, BEFORE, 0.42, 400_000_000, 1.25, 5 << 20)
+    after = Measurements(205_000, AFTER, 0.003, 233_000_000, 0.0031, 7 << 20)
     assert rows(before, after, "valgrind") == [
         ("instructions (valgrind)", "53,000,000", "205,000", "259 x"),
         ("growth", f"n^2.00 ({range_of(BEFORE)})", f"n^1.00 ({range_of(AFTER)})", "clearly less"),
@@ -149,16 +149,16 @@ def test_rows() -> None:
 
 
 def test_what_was_not_measured_is_left_out() -> None:
-    assert rows(Measured(100), Measured()) == [("instructions", "100", "-", "")]
-    assert rows(Measured(seconds=3e-5, memory=2000), Measured(seconds=2e-8, memory=10)) == [
+    assert rows(Measurements(100), Measurements()) == [("instructions", "100", "-", "")]
+    assert rows(Measurements(seconds=3e-5, memory=2000), Measurements(seconds=2e-8, memory=10)) == [
         ("wall time", "30 µs", "20 ns", "1,500 x"),
         ("peak memory", "2.0 KiB", "10 B", "200 x"),
     ]
-    assert rows(Measured(), Measured()) == []
+    assert rows(Measurements(), Measurements()) == []
 
 
 def test_the_table_fits_a_terminal_and_no_name_drives_it() -> None:
-    shown = table("[red]\x1b[31mf", Measured(5000, BEFORE), Measured(1000, AFTER), "valgrind")
+    shown = table("[red]\x1b[31mf", Measurements(5000, BEFORE), Measurements(1000, AFTER), "valgrind")
     lines = shown.splitlines()
     assert lines[0].strip() == "[red]f"
     assert "5.00 x" in shown

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.approvals import Approval, Kind
-from agent.judging import Decision, judge
-from agent.permissions import Kept
-from agent.rules import Rule, offered, rule_of
+from agent.permissions.approvals import Approval, Kind
+from agent.permissions.decisions import Decision, judge
+from agent.permissions.rule_store import StoredRule
+from agent.permissions.rules import Rule, offered_rule, parse_rule
 
 
 def decide(subject: str, *allow: str, deny: tuple[str, ...] = (), kind: Kind = "command", root: str = "/w") -> Decision:
-    kept = [Kept(Rule(kind, pattern), "session") for pattern in allow]
+    kept = [StoredRule(Rule(kind, pattern), "session") for pattern in allow]
     return judge(Approval(kind, "?", subject, root=root), [Rule(kind, pattern) for pattern in deny], kept)
 
 
@@ -103,7 +103,7 @@ def test_a_link_out_of_the_workspace_is_followed(tmp_path: Path) -> None:
     ],
 )
 def test_where_the_shell_is_counts(line: str, folder: str, yes: bool | None) -> None:
-    kept = [Kept(Rule("command", pattern), "session") for pattern in ("cat", "git status")]
+    kept = [StoredRule(Rule("command", pattern), "session") for pattern in ("cat", "git status")]
     assert judge(Approval("command", "?", line, root="/w", folder=folder), [], kept).yes is yes
 
 
@@ -140,7 +140,7 @@ def test_what_cannot_be_ruled_says_why() -> None:
 
 def test_what_is_typed_into_a_terminal_is_asked() -> None:
     typed = Approval("command", "?", "git status\n", why="it is typed")
-    decision = judge(typed, [], [Kept(Rule("command", "git status"), "config")])
+    decision = judge(typed, [], [StoredRule(Rule("command", "git status"), "config")])
     assert (decision.yes, decision.why) == (None, "it is typed")
 
 
@@ -253,9 +253,9 @@ WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
 
 @given(st.lists(WORD, min_size=1, max_size=4))
 def test_an_offered_rule_is_written_and_read_alike(words: list[str]) -> None:
-    rule = offered((*words, "ls"))
+    rule = offered_rule((*words, "ls"))
     assert rule.covers((*words, "ls"))
-    assert rule_of(str(rule)) == rule
+    assert parse_rule(str(rule)) == rule
 
 
 # Paths, hosts, branches
@@ -282,14 +282,14 @@ def test_all_names_must_be_allowed_and_none_denied() -> None:
     assert decide("a.py\nb.md", "**", deny=("*.md",), kind="apply").yes is False
     assert decide("pypi.org", "*.org", kind="network").yes
     assert decide("pypi.org", "**", kind="branch").yes
-    assert judge(Approval("network", "?", "a"), [], [Kept(Rule("branch", "**"), "config")]).yes is None
+    assert judge(Approval("network", "?", "a"), [], [StoredRule(Rule("branch", "**"), "config")]).yes is None
 
 
 @pytest.mark.parametrize("text", ["", "ls", "command", "command ''x'", "shell ls", "apply "])
 def test_what_is_no_rule(text: str) -> None:
-    assert isinstance(rule_of(text), str)
+    assert isinstance(parse_rule(text), str)
 
 
 def test_a_rule_as_it_is_written() -> None:
-    assert rule_of(" command: git  status ") == Rule("command", "git  status")
-    assert rule_of("apply src/**") == Rule("apply", "src/**")
+    assert parse_rule(" command: git  status ") == Rule("command", "git  status")
+    assert parse_rule("apply src/**") == Rule("apply", "src/**")

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.approvals import Approval
-from agent.judging import Decision, judge
-from agent.permissions import Kept
-from agent.rules import Rule
+from agent.permissions.approvals import Approval
+from agent.permissions.decisions import Decision, judge
+from agent.permissions.rule_store import StoredRule
+from agent.permissions.rules import Rule
 
 
 def decide(line: str, *allow: str, root: str = "/w") -> Decision:
-    kept = [Kept(Rule("command", pattern), "session") for pattern in allow]
+    kept = [StoredRule(Rule("command", pattern), "session") for pattern in allow]
     return judge(Approval("command", "?", line, root=root), [], kept)
 
 

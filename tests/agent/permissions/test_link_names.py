@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent import link_names
-from agent.approvals import Approval
-from agent.judging import judge
-from agent.link_names import names_through_links
-from agent.rules import Rule
+from aci.repository.user_repository import Repository
+from agent.permissions import link_names
+from agent.permissions.approvals import Approval
+from agent.permissions.decisions import judge
+from agent.permissions.link_names import names_through_links
+from agent.permissions.rules import Rule
 from tests.conftest import MakeRepo, git
 from trajectories.trees import Trees
 

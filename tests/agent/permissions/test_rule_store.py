@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.permissions import Permissions
-from agent.rules import Rule
-from agent.settings import PermissionTable, Settings, load_settings
+from agent.config.settings import PermissionTable, Settings, load_settings
+from agent.permissions.rule_store import Permissions
+from agent.permissions.rules import Rule
 from trajectories.errors import ConfigError, WorkspaceError
 
 GIT, LS = Rule("command", "git status"), Rule("command", "ls")
@@ -136,7 +136,7 @@ def test_two_processes_keep_both_their_rules(tmp_path: Path) -> None:
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "config.toml"
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(path))
-    monkeypatch.setattr("agent.settings.POLICY", tmp_path / "policy.toml")
+    monkeypatch.setattr("agent.config.settings.POLICY", tmp_path / "policy.toml")
     return path
 
 

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from aci.bash import LONGEST, read
-from aci.bash_running import BUILTINS, RESERVED
+from agent.permissions.command_wrappers import BUILTINS, RESERVED
+from agent.permissions.shell_parser import LONGEST, parse_line
 
 PLAIN = {
     "git status -s": [("git", "status", "-s")],
@@ -34,14 +34,14 @@ PLAIN = {
 
 @pytest.mark.parametrize("line", PLAIN)
 def test_commands_of_a_line(line: str) -> None:
-    found = read(line)
+    found = parse_line(line)
     assert [*found.commands] == PLAIN[line]
     assert found.why == ""
 
 
 @pytest.mark.parametrize(("line", "folder"), [("cd src/a && ls", "src/a"), ("cd src", "src"), ("ls cd", "")])
 def test_the_folder_of_a_line(line: str, folder: str) -> None:
-    assert (read(line).folder, read(line).why) == (folder, "")
+    assert (parse_line(line).folder, parse_line(line).why) == (folder, "")
 
 
 @pytest.mark.parametrize("kind", ["b", "k"])
@@ -180,7 +180,7 @@ STRANGE = {
 
 @pytest.mark.parametrize("line", STRANGE.values(), ids=STRANGE)
 def test_what_no_rule_may_allow(line: str) -> None:
-    assert read(line).why
+    assert parse_line(line).why
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_what_no_rule_may_allow(line: str) -> None:
     ],
 )
 def test_files_that_are_written(line: str, files: tuple[str, ...]) -> None:
-    found = read(line)
+    found = parse_line(line)
     assert (found.writes, found.why) == (files, "")
 
 
 def test_nothing_is_no_command() -> None:
-    assert read("").commands == read("\n ").commands == ()
+    assert parse_line("").commands == parse_line("\n ").commands == ()

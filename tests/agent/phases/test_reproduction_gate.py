@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.moves.gate import _source, wrong_reason
+from agent.phases.reproduction_gate import _source, wrong_reason
 from trajectories.trees import Change
 
 ISSUE = "frobnicate() raises TypeError for None, and there should be a `Widget.spin`"
@@ -47,8 +47,8 @@ def test_reasons_that_can_be_the_issues(red: dict[str, str]) -> None:
             failure("ModuleNotFoundError", "No module named 'nowhere'", missing="nowhere"),
             "only because nowhere is missing",
         ),
-        (failure("AttributeError", "no attribute 'sp1n'", missing="sp1n"), "of which the issue does not speak"),
-        (failure("", "fixture 'client' not found"), "does not get to the issue"),
+        (failure("AttributeError", "no attribute 'sp1n'", missing="sp1n"), "which the issue does not mention"),
+        (failure("", "fixture 'client' not found"), "before it reaches the issue"),
         (failure("ImportError", "cannot import name 'hould'", missing="hould"), "only because hould is missing"),
         (failure("NameError", "NameError: name 'frobnicate' is not defined", missing="frobnicate"), "itself is wrong"),
         (failure("NameError", "NameError: name 're' is not defined", missing="re"), "itself is wrong"),

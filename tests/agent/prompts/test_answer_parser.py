@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.moves.blocks import MOST, edits_of, file_of, named_in
-from agent.moves.voices import letter_of, says_yes, share_of
+from agent.prompts.answer_parser import MOST, parse_edits, parse_file, parse_names
+from agent.prompts.role_questions import is_yes, parse_letter, parse_score
 
 LINES = st.lists(st.text("ab =<>_", max_size=8), max_size=4)
 
@@ -19,7 +19,7 @@ def block(path: str, old: list[str], new: list[str]) -> str:
 @given(LINES, LINES)
 def test_what_was_written_is_what_is_taken(old: list[str], new: list[str]) -> None:
     said = f"So.\n\n### `a/b.py`\n```python\n{block('a/b.py', old, new)}\n```\n"
-    [edit] = edits_of(said)
+    [edit] = parse_edits(said)
     assert edit.arguments == {"path": "a/b.py", "old": "\n".join(old), "new": "\n".join(new)}
 
 
@@ -27,7 +27,7 @@ def test_blocks_go_to_the_file_named_last() -> None:
     said = "\n".join(
         [block("a.py", ["x"], ["y"]), block("", ["y"], ["z"]).lstrip(), "**b.py**:", block("", ["1"], ["2"]).lstrip()]
     )
-    assert [(edit.arguments["path"], edit.arguments["new"]) for edit in edits_of(said)] == [
+    assert [(edit.arguments["path"], edit.arguments["new"]) for edit in parse_edits(said)] == [
         ("a.py", "y"),
         ("a.py", "z"),
         ("b.py", "2"),
@@ -35,28 +35,28 @@ def test_blocks_go_to_the_file_named_last() -> None:
 
 
 def test_what_has_no_end_or_no_path_is_no_edit() -> None:
-    assert edits_of(block("a.py", ["x"], ["y"]).removesuffix(">>>>>>> REPLACE")) == ()
-    assert edits_of(block("", ["x"], ["y"]).lstrip()) == ()
-    assert len(edits_of("\n".join([block("a.py", ["x"], ["y"])] * 99))) == MOST
+    assert parse_edits(block("a.py", ["x"], ["y"]).removesuffix(">>>>>>> REPLACE")) == ()
+    assert parse_edits(block("", ["x"], ["y"]).lstrip()) == ()
+    assert len(parse_edits("\n".join([block("a.py", ["x"], ["y"])] * 99))) == MOST
 
 
 def test_a_file_is_the_block_below_its_path() -> None:
-    assert file_of("tests/test_a.py\n\n```python\nimport a\n\n\na.b()\n```\nDone.") == (
+    assert parse_file("tests/test_a.py\n\n```python\nimport a\n\n\na.b()\n```\nDone.") == (
         "tests/test_a.py",
         "import a\n\n\na.b()\n",
     )
-    assert file_of("```\nno path\n```") is None
-    assert file_of("tests/test_a.py\n```python\nno end") is None
+    assert parse_file("```\nno path\n```") is None
+    assert parse_file("tests/test_a.py\n```python\nno end") is None
 
 
 def test_places_are_taken_as_they_are_known() -> None:
     known = {"a.py", "b/c.py", "b/c.py:C.d"}
-    assert named_in("1. `b/c.py:C.d` - here\n- a.py, surely\nx.py\na.py", known, 9) == ["b/c.py:C.d", "a.py"]
-    assert named_in("a.py\nb/c.py", known, 1) == ["a.py"]
+    assert parse_names("1. `b/c.py:C.d` - here\n- a.py, surely\nx.py\na.py", known, 9) == ["b/c.py:C.d", "a.py"]
+    assert parse_names("a.py\nb/c.py", known, 1) == ["a.py"]
 
 
 def test_letters_and_numbers_stand_in_the_last_line() -> None:
-    assert [letter_of(said, 2) for said in ("A\n**B**", "B.", "C", "none", "", "A or B")] == [
+    assert [parse_letter(said, 2) for said in ("A\n**B**", "B.", "C", "none", "", "A or B")] == [
         1,
         1,
         None,
@@ -75,15 +75,15 @@ def test_letters_and_numbers_stand_in_the_last_line() -> None:
         "0.8 (fairly sure)": 0.8,
         "0.3 (on a scale of 0 to 1)": 0.3,
     }
-    assert {said: share_of(said) for said in shares} == shares
-    assert [share_of(said) for said in ("7", "-2", "11/10", "?", "")] == [None] * 5
+    assert {said: parse_score(said) for said in shares} == shares
+    assert [parse_score(said) for said in ("7", "-2", "11/10", "?", "")] == [None] * 5
 
 
 @pytest.mark.parametrize(
     "said", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, for all of them.", "Yes.\n```\n"]
 )
 def test_a_yes(said: str) -> None:
-    assert says_yes(said)
+    assert is_yes(said)
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_a_yes(said: str) -> None:
     ],
 )
 def test_what_is_no_yes(said: str) -> None:
-    assert not says_yes(said)
+    assert not is_yes(said)

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from aci.history_git import Commits
-from aci.identity import identity
-from aci.repository import Repository
-from agent.learning import bank_at
-from agent.moves.opening import opening
-from agent.moves.recalling import HEAD, framed_entry
-from agent.ownership import register
-from agent.settings import load_settings
-from agent.task import Task
+from aci.history.git_log import GitLog
+from aci.history.repository_identity import find_identity
+from aci.repository.user_repository import Repository
+from agent.config.settings import load_settings
+from agent.engine.lessons import open_bank
+from agent.engine.task import Task
+from agent.prompts.experience_prompt import HEAD, framed_entry
+from agent.prompts.opening_prompt import opening
+from agent.run_state.run_ownership import register
 from tests.agent.conftest import Bench, act, line
-from tests.agent.talking import UNITTEST, Talk, finished
+from tests.agent.scripted_turns import UNITTEST, Talk, finished
 from tests.conftest import git
 from trajectories.errors import ConfigError
 from trajectories.experience import Bank, Entry
@@ -45,9 +45,9 @@ TOLD = Entry(
 
 def bank_of(bench: Bench) -> Bank:
     source = Repository.open(bench.repository)
-    whose = identity(source, source.commit())
+    whose = find_identity(source, source.commit())
     assert whose is not None
-    return bank_at(bench.folder / "state", whose)
+    return open_bank(bench.folder / "state", whose)
 
 
 def first_message(bench: Bench, **settings: object) -> tuple[str, list[Once]]:
@@ -67,9 +67,9 @@ def test_a_run_is_told_with_the_source_named(bench: Bench) -> None:
     assert without_folders(said).startswith(without_folders(plain))
     added = without_folders(said).removeprefix(without_folders(plain))
     assert added == (
-        f'\n\n{HEAD}\n<experience run="run-1" outcome="verified" trust="member" alike="symptom, place">\n'
+        f'\n\n{HEAD}\n<experience run="run-1" outcome="verified" trust="member" similar="symptom, place">\n'
         "Issue: add() of floats subtracts\n"
-        "Mended: calc.py:add (what is returned is changed)\n"
+        "Fixed: calc.py:add (what is returned is changed)\n"
         "+++ b/calc.py\n-    return a - b\n+    return a + b\n"
         "Proven by: tests/test_add.py::test\n"
         "Failed: calc.py:add: its test still fails with it\n"
@@ -181,7 +181,7 @@ def test_what_is_undone_is_forgotten(tested: Bench, talk: Callable[..., Talk]) -
 def test_of_a_base_of_unknown_age_nothing_is_kept(
     tested: Bench, talk: Callable[..., Talk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Commits, "time", lambda self, commit, *paths: None)
+    monkeypatch.setattr(GitLog, "time", lambda self, commit, *paths: None)
     it = talk(PROVES, strategy="test-then-patch")
     assert it.go().exit.kind == "verified"
     assert not bank_of(tested)
@@ -207,10 +207,10 @@ def test_a_bank_that_cannot_be_written_ends_no_run(bench: Bench) -> None:
     (bench.folder / "state" / "experience").write_text("a file")
     engine = bench.engine()
     try:
-        from agent import learning
+        from agent.engine import lessons
 
         engine.trajectory.exit = None
-        learning.keep(engine)  # nothing is learned of a run without an end
+        lessons.store_lessons(engine)  # nothing is learned of a run without an end
     finally:
         engine.close()
     assert not [heard for heard in bench.heard if "kept" in heard.text]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.moves.framing import framed as framed_text
-from agent.moves.opening import LARGEST_ADVICE, MOST_ADVICE, describe_places, opening
-from agent.task import Task
+from agent.engine.task import Task
+from agent.prompts.opening_prompt import LARGEST_ADVICE, MOST_ADVICE, describe_places, opening
+from agent.prompts.quotation import quote_text as framed_text
 from tests.agent.conftest import Bench, line
 from tests.conftest import git
 
@@ -30,12 +30,12 @@ def test_it_states_what_every_run_asks_for(bench: Bench) -> None:
     said = first_message(bench, {"tests/test_calc.py": "def test_it():\n    pass\n"}, test="make test")
     assert said.startswith("<issue>\nadd() subtracts\n</issue>")
     for fact in (
-        "throw-away files go to",
-        "Layout: .gitignore, calc.py, tests/ (1)",
+        "Put temporary files in",
+        "Layout: calc.py, tests/ (1)",
         "`make test`; nearest: tests/test_calc.py",
     ):
         assert fact in said
-    assert "- calc.py:1 add" in said
+    assert "- calc.py:1 add\n" in f"{said}\n"
     assert "return a - b" not in said
 
 
@@ -94,7 +94,7 @@ def place(path: str, *why: str) -> dict[str, object]:
     return {"path": path, "name": "f", "line": 1, "why": list(why)}
 
 
-def test_a_place_a_line_with_its_weightiest_reasons() -> None:
+def test_places_are_described_with_their_strongest_reasons() -> None:
     found = {"functions": [place("a.py"), place("b.py", "text: x, y", "in the traceback", "third")], "files": []}
     assert describe_places(found) == "- a.py:1 f\n- b.py:1 f (text: x, y; in the traceback)"
     assert describe_places({"functions": [place("a.py", "w" * 99)], "files": []}) == f"- a.py:1 f ({'w' * 70}…)"
@@ -105,6 +105,6 @@ def test_of_a_subtree_nothing_else_is_told(bench: Bench) -> None:
     files = {"src/pkg/adder.py": "def add(a, b):\n    return a - b\n", "src/pkg/tests/test_adder.py": "x = 1\n"}
     said = first_message(bench, files, test="make test", subtree="src/pkg")
     assert "Layout: src/pkg/: adder.py, tests/ (1)" in said
-    assert "Only src/pkg/ is looked at, changed and tested here" in said
+    assert "Read, change and test only src/pkg/" in said
     assert "- src/pkg/adder.py:1 add" in said
     assert "- calc.py" not in said

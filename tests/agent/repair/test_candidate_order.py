@@ -14,14 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Candidate
-from aci.spectrum import Observed, Spectrum
+from aci.repair.candidate_evaluator import Candidate
+from aci.repair.spectrum import Spectrum, TracedTest
 from agent.repair import templates as package
-from agent.repair.order import MANY, _joined, _least, _Stream, failure, ordered, templates
-from agent.repair.source import Source
-from agent.repair.spots import Spots
-from agent.repair.suspects import Suspect
-from agent.repair.weights import FAILURES, KINDS, Template, Weights, fitted, read, written
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.suspicious_statements import Suspect
+from agent.repair.candidate_order import MANY, _joined, _least, _Stream, failure_kind, order_candidates, templates
+from agent.repair.candidates.prepared_sites import TemplateSites
+from agent.repair.candidates.template_weights import (
+    FAILURES,
+    KINDS,
+    Template,
+    Weights,
+    fitted_weights,
+    format_weights,
+    parse_weights,
+)
 
 NOTHING = Spectrum((), (), {})
 CODE = '''\
@@ -47,7 +55,7 @@ class Cart:
 
 def candidates(*suspects: tuple[int, float], most: int = 3000, code: str = CODE) -> list[Candidate]:
     suspected = [Suspect("a.py", line, score) for line, score in suspects]
-    return list(islice(ordered([Source("a.py", code.encode())], suspected, NOTHING), most))
+    return list(islice(order_candidates([Source("a.py", code.encode())], suspected, NOTHING), most))
 
 
 def test_no_single_edit_is_worth_more_than_one_before() -> None:
@@ -103,7 +111,7 @@ class Shop:
 def test_of_an_odd_file_too_every_candidate_is_python(start: bytes, newline: str, indent: str) -> None:
     data = start + ODD.replace("    ", indent).replace("\n", newline).encode()
     suspects = [Suspect("a.py", line, 1 / line) for line in range(3, 30)]
-    for one in islice(ordered([Source("a.py", data)], suspects, NOTHING), 2500):
+    for one in islice(order_candidates([Source("a.py", data)], suspects, NOTHING), 2500):
         new = one.apply(data)
         ast.parse(new)
         assert newline == "\n" or b"\n" not in new.replace(b"\r\n", b""), one
@@ -131,13 +139,13 @@ def test_a_statement_that_no_failing_test_reached_comes_later_but_comes() -> Non
 
 @pytest.mark.slow
 def test_a_large_function_starts_at_once_and_is_drawn_lazily(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked_at, drawn, at, draw = [], [0], Spots.at, _Stream.next
+    looked_at, drawn, at, draw = [], [0], TemplateSites.at, _Stream.next
 
     def counted(stream: _Stream) -> Candidate | None:
         drawn[0] += 1
         return draw(stream)
 
-    monkeypatch.setattr(Spots, "at", lambda spots, place: looked_at.append(place) or at(spots, place))
+    monkeypatch.setattr(TemplateSites, "at", lambda spots, place: looked_at.append(place) or at(spots, place))
     monkeypatch.setattr(_Stream, "next", counted)
     lines = "\n".join(f"    value_{n} = call_{n}(value_{n - 1}, {n})[{n}] + value_{n - 1}" for n in range(1, 800))
     assert len(candidates(*((n, 1 / n) for n in range(2, 800)), most=50, code=f"def f(value_0):\n{lines}\n")) == 50
@@ -147,7 +155,7 @@ def test_a_large_function_starts_at_once_and_is_drawn_lazily(monkeypatch: pytest
 
 def test_no_tree_stays_in_memory_after_a_search() -> None:
     source = Source("a.py", CODE.encode())
-    assert len(list(islice(ordered([source], [Suspect("a.py", 12, 1.0)], NOTHING), 3000))) == 3000
+    assert len(list(islice(order_candidates([source], [Suspect("a.py", 12, 1.0)], NOTHING), 3000))) == 3000
     gone = weakref.ref(source)
     del source
     gc.collect()
@@ -178,7 +186,7 @@ def test_templates_are_found_by_themselves_and_names_are_unique() -> None:
 
 
 def test_each_template_has_its_weights() -> None:
-    weights = fitted()
+    weights = fitted_weights()
     assert set(weights.templates) == set(templates())
     for one in weights.templates.values():
         assert 0 < one.weight <= 1
@@ -189,8 +197,8 @@ def test_each_template_has_its_weights() -> None:
 
 
 def test_weights_are_written_as_they_are_read() -> None:
-    weights = fitted()
-    assert read(written(weights)) == weights
+    weights = fitted_weights()
+    assert parse_weights(format_weights(weights)) == weights
 
 
 @given(st.floats(0.5, 500), st.integers(1, 200))
@@ -207,23 +215,23 @@ def test_a_template_without_weights_is_in_the_middle() -> None:
 def test_weights_say_which_template_comes_first() -> None:
     source = Source("a.py", b"def f(a, b):\n    return a < b + 1\n")
     for name in ("comparison", "arithmetic"):
-        templates = {other: Template(0.01, 8) for other in fitted().templates} | {name: Template(1.0, 8)}
+        templates = {other: Template(0.01, 8) for other in fitted_weights().templates} | {name: Template(1.0, 8)}
         weights = Weights(1, 0.3, 0.2, 0.1, templates)
-        first = next(ordered([source], [Suspect("a.py", 2, 1.0)], NOTHING, weights=weights))
+        first = next(order_candidates([source], [Suspect("a.py", 2, 1.0)], NOTHING, weights=weights))
         assert first.template == name
 
 
-def observed(outcome: str, raised: bool) -> Observed:
-    return Observed("t", outcome, 0.1, {}, (("a.py", 1),) if raised else ())
+def observed(outcome: str, raised: bool) -> TracedTest:
+    return TracedTest("t", outcome, 0.1, {}, (("a.py", 1),) if raised else ())
 
 
 def test_the_kind_of_failure_is_that_of_most() -> None:
-    assert failure(NOTHING) == "value"
+    assert failure_kind(NOTHING) == "value"
     wrong = (observed("failed", False), observed("failed", False), observed("died", False))
-    assert failure(Spectrum(wrong, (), {})) == "value"
+    assert failure_kind(Spectrum(wrong, (), {})) == "value"
     raising = (observed("failed", True), observed("failed", True), observed("timeout", False))
-    assert failure(Spectrum(raising, (), {})) == "raise"
-    assert failure(Spectrum((observed("timeout", True),), (), {})) == "hang"
+    assert failure_kind(Spectrum(raising, (), {})) == "raise"
+    assert failure_kind(Spectrum((observed("timeout", True),), (), {})) == "hang"
 
 
 # Repeats

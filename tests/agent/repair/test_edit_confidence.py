@@ -7,15 +7,15 @@ from threading import Event
 
 import pytest
 
-from aci.behaviours import Answers, Input
-from aci.candidates import Candidate, Evaluator, Function
-from agent.repair.choice import Choice, choose, judge
-from agent.repair.marks import looks_of
-from agent.repair.source import Source
-from agent.repair.special import recursive, stops_recursion
+from aci.repair.candidate_answers import AnswerInput, CandidateAnswers
+from aci.repair.candidate_evaluator import Candidate, Evaluator, FunctionSpan
+from agent.repair.analysis.source_file import Source
+from agent.repair.edit_confidence import check_hits
+from agent.repair.edit_overfitting import recursive, stops_recursion
+from agent.repair.edit_selection import Choice, choose_edit, judge_hits
 
-FAILING = tuple(Input(f"f({n})") for n in range(4))
-SOUND = tuple(Input(f"f({n})", failing=False, made=True) for n in range(10, 310))
+FAILING = tuple(AnswerInput(f"f({n})") for n in range(4))
+SOUND = tuple(AnswerInput(f"f({n})", failing=False, made=True) for n in range(10, 310))
 
 
 def hit(text: str, score: float = 0.1) -> Candidate:
@@ -25,7 +25,7 @@ def hit(text: str, score: float = 0.1) -> Candidate:
 def judged(
     rows: dict[str, tuple[float, tuple[str, ...]]],
     base: tuple[str, ...],
-    inputs: tuple[Input, ...],
+    inputs: tuple[AnswerInput, ...],
     failing: int = 3,
     hints: tuple[str, ...] = (),
 ) -> Choice:
@@ -33,7 +33,7 @@ def judged(
     hits = [hit(text, score) for text, (score, _) in rows.items()]
     given = tuple(answers for _, answers in rows.values())
     texts = {answer: answer.partition(":")[2] for row in given for answer in row}
-    return judge(hits, Answers(inputs, base, given, texts), failing, {"a.py": b"def f(x): pass\n"}, hints)
+    return judge_hits(hits, CandidateAnswers(inputs, base, given, texts), failing, {"a.py": b"def f(x): pass\n"}, hints)
 
 
 def order(choice: Choice) -> list[str]:
@@ -55,8 +55,10 @@ def test_a_repair_of_a_crash_that_changes_a_few_sound_answers_loses_to_one_that_
 
 def test_one_sound_answer_that_changes_costs_half() -> None:
     base = ("!IndexError", "int:0", "int:0")
-    answers = Answers((FAILING[0], *SOUND[:2]), base, (("int:1", "int:0", "int:5"), ("int:1", "int:0", "int:0")))
-    one, none = looks_of([hit("a"), hit("b")], answers, {}, ())
+    answers = CandidateAnswers(
+        (FAILING[0], *SOUND[:2]), base, (("int:1", "int:0", "int:5"), ("int:1", "int:0", "int:0"))
+    )
+    one, none = check_hits([hit("a"), hit("b")], answers, {}, ())
     assert one.mark == none.mark / 2
 
 
@@ -87,7 +89,7 @@ def walk(tree):
 
 def edit(old: str, new: str) -> Candidate:
     at = WALK.index(old.encode())
-    place = Function("walk", "walk", (1, 1), 0, WALK.index(b"    def"), len(WALK))
+    place = FunctionSpan("walk", "walk", (1, 1), 0, WALK.index(b"    def"), len(WALK))
     return Candidate("a.py", ((at, at + len(old), new),), new, 3, place, 0.1)
 
 
@@ -100,7 +102,7 @@ def test_recursion_that_an_edit_ends_is_seen() -> None:
     assert not stops_recursion(hit("x"), WALK)
     inputs, base = FAILING[:1], ("!RecursionError",)
     hits = [edit("inner(one)", "one"), edit("inner(one)", "inner(one.next)")]
-    stops, goes_on = looks_of(hits, Answers(inputs, base, (("a",), ("b",))), {"a.py": WALK}, ())
+    stops, goes_on = check_hits(hits, CandidateAnswers(inputs, base, (("a",), ("b",))), {"a.py": WALK}, ())
     assert stops.mark < goes_on.mark / 5
 
 
@@ -114,15 +116,15 @@ def test_an_edit_that_did_not_answer_is_never_first_without_a_doubt() -> None:
     assert "gave no answer in time" in silent.behaviours[place].doubt
     assert silent.behaviours[1 - place].doubt == ""
     assert silent.doubt == silent.behaviours[0].doubt
-    alone = judge([hit("a")], Answers(given=((),), silent=frozenset((0,))), 3, {})
+    alone = judge_hits([hit("a")], CandidateAnswers(given=((),), silent=frozenset((0,))), 3, {})
     assert "gave no answer in time" in alone.doubt
-    assert judge([hit("a")], Answers(given=((),)), 3, {}).doubt == ""
+    assert judge_hits([hit("a")], CandidateAnswers(given=((),)), 3, {}).doubt == ""
 
 
 def test_an_edit_that_did_not_answer_may_have_anything_against_it() -> None:
     inputs, base = (FAILING[0], *SOUND[:9]), ("!IndexError",) + ("int:0",) * 9
-    answers = Answers(inputs, base, (("int:1",) + ("int:9",) * 9, ("",) * 10))
-    seen, silent = looks_of([hit("a"), hit("b")], answers, {}, ())
+    answers = CandidateAnswers(inputs, base, (("int:1",) + ("int:9",) * 9, ("",) * 10))
+    seen, silent = check_hits([hit("a"), hit("b")], answers, {}, ())
     assert silent.mark == seen.mark < 1
 
 
@@ -131,7 +133,7 @@ def test_a_value_of_the_test_is_seen_in_an_edit_that_did_not_answer() -> None:
     rows = {"4711 if x == 4704 else x + 3": (0.5, ("",) * 4), "x + 7": (0.4, right)}
     choice = judged(rows, base, FAILING, hints=("4711", "'a'"))
     assert order(choice)[0] == "x + 7"
-    assert choice.behaviours[1].special == "The edit has the value `4711` of a failing test in it."
+    assert choice.behaviours[1].special == "The edit contains the value `4711` of a failing test."
 
 
 def test_edits_that_change_no_answer_to_a_failing_call_cannot_be_compared() -> None:
@@ -169,10 +171,10 @@ def test_once_those_before_it_are_refuted_only_those_after_it_are_rivals() -> No
 
 
 def test_where_nobody_looked_for_rivals_few_inputs_are_a_doubt() -> None:
-    answers = Answers(FAILING, ("int:0",) * 4, (("int:1",) * 4,))
-    assert "no time to look for other edits" in judge([hit("a")], answers, 1, {}, sought=False).doubt
-    assert judge([hit("a")], answers, 1, {}).doubt == ""
-    assert judge([hit("a")], answers, 3, {}, sought=False).doubt == ""
+    answers = CandidateAnswers(FAILING, ("int:0",) * 4, (("int:1",) * 4,))
+    assert "no time to look for other edits" in judge_hits([hit("a")], answers, 1, {}, sought=False).doubt
+    assert judge_hits([hit("a")], answers, 1, {}).doubt == ""
+    assert judge_hits([hit("a")], answers, 3, {}, sought=False).doubt == ""
 
 
 def test_the_likeliest_are_asked_first_and_without_time_nobody_is(make_repo, open_ws) -> None:
@@ -195,8 +197,8 @@ def test_the_likeliest_are_asked_first_and_without_time_nobody_is(make_repo, ope
             return real(job, seconds)
 
         evaluator.ask = ask  # type: ignore[method-assign]
-        assert choose(evaluator, hits, test, [], 0.5, [source]).inputs > 10
-        hasty = choose(evaluator, hits, test, [], 0.5, [source], seconds=0.0)
+        assert choose_edit(evaluator, hits, test, [], 0.5, [source]).inputs > 10
+        hasty = choose_edit(evaluator, hits, test, [], 0.5, [source], seconds=0.0)
     assert asked == [[1, 0]]
     assert [one.candidate for one in hasty.behaviours] == [hits[1], hits[0]]
     assert "gave no answer in time" in hasty.doubt
@@ -204,6 +206,6 @@ def test_the_likeliest_are_asked_first_and_without_time_nobody_is(make_repo, ope
 
 @pytest.mark.parametrize("lost", [(0.9, 0.0), (0.0, 0.0)])
 def test_lines_that_no_longer_run_cost_belief(lost: tuple[float, float]) -> None:
-    answers = replace(Answers(FAILING[:1], ("int:0",), (("int:1",), ("int:2",))), lost=lost)
-    one, other = looks_of([hit("a"), hit("b")], answers, {}, ())
+    answers = replace(CandidateAnswers(FAILING[:1], ("int:0",), (("int:1",), ("int:2",))), lost=lost)
+    one, other = check_hits([hit("a"), hit("b")], answers, {}, ())
     assert one.mark == pytest.approx(other.mark * (1 - 0.8 * lost[0]))

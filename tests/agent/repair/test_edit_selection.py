@@ -10,24 +10,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.behaviours import Answers, Input, ask_all, constants, literals, read
-from aci.candidates import Candidate, Evaluator
-from agent.repair.choice import Choice, agreements, choose, judge
-from agent.repair.source import Source
-from agent.repair.special import special_case
-from agent.repair.words import changed, side_by_side
+from aci.repair.candidate_answers import (
+    AnswerInput,
+    CandidateAnswers,
+    collect_answers,
+    edit_constants,
+    literals_of,
+    parse_answers,
+)
+from aci.repair.candidate_evaluator import Candidate, Evaluator
+from agent.repair.analysis.source_file import Source
+from agent.repair.edit_descriptions import describe_behaviours, describe_change
+from agent.repair.edit_overfitting import special_case
+from agent.repair.edit_selection import Choice, agreements, choose_edit, judge_hits
 
-SEEN = Input("f(1)")
-MADE = tuple(Input(f"f({n})", made=True) for n in range(2, 20))
+SEEN = AnswerInput("f(1)")
+MADE = tuple(AnswerInput(f"f({n})", made=True) for n in range(2, 20))
 
 
 def hit(text: str, score: float = 0.1, at: int = 0) -> Candidate:
     return Candidate("a.py", ((at, at, text),), f"insert `{text}`", 1, None, score)
 
 
-def answered(*given: tuple[str, ...], base: tuple[str, ...] = (), inputs: tuple[Input, ...] = ()) -> Answers:
+def answered(
+    *given: tuple[str, ...], base: tuple[str, ...] = (), inputs: tuple[AnswerInput, ...] = ()
+) -> CandidateAnswers:
     count = len(given[0])
-    return Answers(
+    return CandidateAnswers(
         inputs or (SEEN, *MADE)[:count],
         base or ("0",) * count,
         given,
@@ -53,14 +62,14 @@ def test_the_answer_that_most_weight_gives_agrees_best() -> None:
 def test_an_answer_that_was_not_asked_for_counts_neither_way() -> None:
     assert agreements(answered(("a", ""), ("a", "b")), [1.0, 1.0]) == [1.0, 1.0]
     assert agreements(answered(("",), ("",)), [3.0, 1.0]) == [0.75, 0.25]
-    assert agreements(Answers(), []) == []
+    assert agreements(CandidateAnswers(), []) == []
 
 
 @given(st.lists(st.tuples(*[st.sampled_from(["a", "b", "!late", ""])] * 3), min_size=1, max_size=6), st.data())
 def test_belief_is_a_share(rows: list[tuple[str, ...]], data: st.DataObject) -> None:
     scores = data.draw(st.lists(st.floats(1e-6, 1), min_size=len(rows), max_size=len(rows)))
     assert all(0 <= one <= 1 + 1e-9 for one in agreements(answered(*rows), scores))
-    choice = judge([hit(f"{n}", score) for n, score in enumerate(scores)], answered(*rows), 3, {})
+    choice = judge_hits([hit(f"{n}", score) for n, score in enumerate(scores)], answered(*rows), 3, {})
     kept = [one for each in choice.behaviours for one in (each.candidate, *each.alike)]
     assert sorted(one.description for one in kept) == sorted(f"insert `{n}`" for n in range(len(rows)))
     assert sum(one.share for one in choice.behaviours) == pytest.approx(1, abs=0.01) or choice.behaviours[0].share == 0
@@ -71,7 +80,7 @@ def test_belief_is_a_share(rows: list[tuple[str, ...]], data: st.DataObject) -> 
 
 def test_edits_that_answer_alike_are_one_behaviour_shown_by_the_smallest() -> None:
     hits = [hit("much longer than 16", 0.2), hit("ab", 0.1), hit("c", 0.15)]
-    choice = judge(hits, answered(("x", "y"), ("x", "y"), ("x", "z")), 5, {})
+    choice = judge_hits(hits, answered(("x", "y"), ("x", "y"), ("x", "z")), 5, {})
     assert [one.candidate for one in choice.behaviours] == [hits[1], hits[2]]
     assert choice.behaviours[0].alike == (hits[0],)
     assert "Another edit that passes the tests does the same on 2 calls" in choice.behaviours[0].why
@@ -79,46 +88,46 @@ def test_edits_that_answer_alike_are_one_behaviour_shown_by_the_smallest() -> No
 
 def test_few_failing_inputs_and_rivals_that_differ_are_a_doubt() -> None:
     hits, rows = [hit("a"), hit("b")], (("x", "y"), ("x", "z"))
-    seen = (SEEN, Input("f(2)"))
-    assert judge(hits, answered(*rows, inputs=seen), 2, {}).doubt.startswith("Another edit passes the same tests")
-    assert judge(hits, answered(("x", "y"), ("x", "y")), 1, {}).doubt == ""
-    assert judge(hits[:1], answered(("x", "y")), 1, {}).doubt == ""
+    seen = (SEEN, AnswerInput("f(2)"))
+    assert judge_hits(hits, answered(*rows, inputs=seen), 2, {}).doubt.startswith("Another edit passes the same tests")
+    assert judge_hits(hits, answered(("x", "y"), ("x", "y")), 1, {}).doubt == ""
+    assert judge_hits(hits[:1], answered(("x", "y")), 1, {}).doubt == ""
 
 
 def test_an_edit_of_what_runs_the_tests_is_doubted_however_many_fail() -> None:
     rows = answered(("x", "y", "z", "u"), inputs=(SEEN,) * 4)
     runners = ("src/_pytest/runner.py", "a/unittest/case.py", "pluggy.py", "pytest_asyncio/plugin.py")
     for path, doubted in (*((path, True) for path in runners), ("runner.py", False), ("pytests/a.py", False)):
-        first = judge([replace(hit("a"), path=path)], rows, 9, {}).behaviours[0]
+        first = judge_hits([replace(hit("a"), path=path)], rows, 9, {}).behaviours[0]
         assert first.doubt == first.special
-        assert first.doubt == ("The edit is in what runs the tests, and so judges itself." if doubted else "")
+        assert first.doubt == ("The edit changes the test runner, so the tests cannot judge it." if doubted else "")
 
 
 def test_tests_with_the_same_input_count_once() -> None:
     hits, rows = [hit("a"), hit("b")], (("x", "y"), ("x", "z"))
-    assert "only one failing input" in judge(hits, answered(*rows), 5, {}).doubt
-    many = tuple(Input(f"f({n})") for n in range(4))
+    assert "only one failing input" in judge_hits(hits, answered(*rows), 5, {}).doubt
+    many = tuple(AnswerInput(f"f({n})") for n in range(4))
     plain = answered(("x",) * 4, ("x",) * 3 + ("y",), inputs=many)
-    assert judge(hits, plain, 4, {}).doubt == ""
-    assert judge(hits, plain, 4, {}).pinned == 4
+    assert judge_hits(hits, plain, 4, {}).doubt == ""
+    assert judge_hits(hits, plain, 4, {}).pinned == 4
 
 
 def test_an_edit_that_only_takes_too_long_is_no_rival() -> None:
-    assert judge([hit("a"), hit("b", 0.01)], answered(("x", "y"), ("x", "!late")), 1, {}).doubt == ""
+    assert judge_hits([hit("a"), hit("b", 0.01)], answered(("x", "y"), ("x", "!late")), 1, {}).doubt == ""
 
 
 def test_the_shortest_input_that_tells_them_apart_is_shown() -> None:
-    inputs = (Input("f(1)"), Input("f('a long one')", made=True), Input("f(2)", made=True))
+    inputs = (AnswerInput("f(1)"), AnswerInput("f('a long one')", made=True), AnswerInput("f(2)", made=True))
     hits = [hit("a", 0.3), hit("b", 0.2), hit("c", 0.1)]
     rows = (("x", "y", "y"), ("x", "z", "z"), ("x", "w", "y"))
-    choice = judge(hits, answered(*rows, inputs=inputs), 1, {})
+    choice = judge_hits(hits, answered(*rows, inputs=inputs), 1, {})
     first = [one.candidate for one in choice.behaviours]
     told = [
         (one.input, dict(zip([each.description for each in first], one.answers, strict=True))) for one in choice.telling
     ]
     assert told[0][0] == "f('a long one')"
     assert told[0][1] == {"insert `a`": "Y", "insert `b`": "Z", "insert `c`": "W"}
-    text = side_by_side([one.description for one in first], [(one.input, one.answers) for one in choice.telling])
+    text = describe_behaviours([one.description for one in first], [(one.input, one.answers) for one in choice.telling])
     assert "A: insert" in text
     assert "    C: " in text
 
@@ -144,24 +153,24 @@ def test_a_value_of_the_test_in_an_edit_is_seen(new: str, seen: list[str], speci
 def test_an_edit_that_mends_nothing_but_the_failing_input_is_believed_less() -> None:
     inputs = (SEEN, *MADE)
     plain, only = ("x",) * len(inputs), ("x",) + ("0",) * len(MADE)
-    choice = judge([hit("a", 0.3), hit("b", 0.2)], answered(only, plain, inputs=inputs), 3, {})
+    choice = judge_hits([hit("a", 0.3), hit("b", 0.2)], answered(only, plain, inputs=inputs), 3, {})
     assert choice.behaviours[0].candidate.description == "insert `b`"
 
 
 def test_an_edit_with_the_tests_value_is_doubted_however_many_tests_there_are() -> None:
-    inputs = tuple(Input(f"f({n})") for n in range(20, 30))
-    choice = judge([hit("if n in (23, 24): return n")], answered(("x",) * 10, inputs=inputs), 9, {"a.py": b""})
+    inputs = tuple(AnswerInput(f"f({n})") for n in range(20, 30))
+    choice = judge_hits([hit("if n in (23, 24): return n")], answered(("x",) * 10, inputs=inputs), 9, {"a.py": b""})
     assert "`23`" in choice.doubt
     assert "Against it" in choice.behaviours[0].why
 
 
 # What an edit does beside the failing inputs
 
-MANY = tuple(Input(f"g({n})", failing=False) for n in range(9))
+MANY = tuple(AnswerInput(f"g({n})", failing=False) for n in range(9))
 
 
-def first_of(answers: Answers) -> str:
-    return judge([hit("a", 0.12), hit("b", 0.1)], answers, 3, {}).behaviours[0].candidate.edits[0][2]
+def first_of(answers: CandidateAnswers) -> str:
+    return judge_hits([hit("a", 0.12), hit("b", 0.1)], answers, 3, {}).behaviours[0].candidate.edits[0][2]
 
 
 def test_where_a_crash_was_to_be_mended_other_answers_are_kept() -> None:
@@ -261,9 +270,9 @@ def ask(make_repo, open_ws):
     names = [f"test_shop.py::test_{name}" for name in ("plain", "discount", "clamp", "clamp_low", "evens")]
     with Evaluator(workspace, COMMAND, names, Event()) as evaluator:
 
-        def ask(hits: list[Candidate], failing: str, passing: str = "") -> tuple[Answers, Choice]:
+        def ask(hits: list[Candidate], failing: str, passing: str = "") -> tuple[CandidateAnswers, Choice]:
             red, green = ([f"test_shop.py::test_{one}" for one in text.split()] for text in (failing, passing))
-            return ask_all(evaluator, hits, red, green, 0.5, 60), choose(evaluator, hits, red, green, 0.5)
+            return collect_answers(evaluator, hits, red, green, 0.5, 60), choose_edit(evaluator, hits, red, green, 0.5)
 
         yield ask
 
@@ -336,23 +345,23 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 @pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(["inputs", "texts", "answers", "id", "text"]), JSON, max_size=4)))
 def test_lines_of_any_shape_are_read(lines: list[dict[str, Any]]) -> None:
-    answers = read(lines, 2)
+    answers = parse_answers(lines, 2)
     assert [len(one) for one in (answers.base, *answers.given)] == [len(answers.inputs)] * 3
-    judge([hit("a"), hit("b")], answers, 1, {})
+    judge_hits([hit("a"), hit("b")], answers, 1, {})
 
 
 @given(st.text(max_size=30))
 def test_literals_of_any_text_are_read(text: str) -> None:
-    assert all(type(one) in (int, float, str) for one in literals(text))
+    assert all(type(one) in (int, float, str) for one in literals_of(text))
 
 
 def test_numbers_that_edits_bring_in_come_up_in_the_calls() -> None:
-    assert constants([hit(" and n > 7"), hit("'7'"), hit("True")]) == [7, 8, 6]
+    assert edit_constants([hit(" and n > 7"), hit("'7'"), hit("True")]) == [7, 8, 6]
 
 
 # Words
 
 
 def test_what_an_edit_changes_is_said_with_its_place() -> None:
-    assert changed("a.py", 3, "C.f", "replace `<` by `<=`") == "Replace `<` by `<=` in `C.f` (`a.py`, line 3)."
-    assert changed("a.py", 3, "", "take out `x`") == "Take out `x` in `a.py`, line 3."
+    assert describe_change("a.py", 3, "C.f", "replace `<` by `<=`") == "Replace `<` by `<=` in `C.f` (`a.py`, line 3)."
+    assert describe_change("a.py", 3, "", "take out `x`") == "Take out `x` in `a.py`, line 3."

@@ -12,11 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Candidate, Evaluator, Function, Judged
-from aci.spectrum import Spectrum
-from agent.repair.choice import Choice, choose
-from agent.repair.search import RIVALS, TOO_LATE, UNREACHED, Hunt, Progress, Question, search, smallest_edit
-from agent.repair.tried import WIDTH, Tried
+from aci.repair.candidate_evaluator import Candidate, CandidateResult, Evaluator, FunctionSpan
+from aci.repair.spectrum import Spectrum
+from agent.repair.edit_selection import Choice, choose_edit
+from agent.repair.repair_search import (
+    RIVALS,
+    TOO_LATE,
+    UNREACHED,
+    Progress,
+    RepairTask,
+    SearchRun,
+    search,
+    smallest_edit,
+)
+from agent.repair.search_progress import WIDTH, SearchProgress
 from trajectories.errors import Cancelled
 
 # The edit as a tool takes it
@@ -108,7 +117,7 @@ def question(make_repo, open_ws):
         workspace = open_ws("local", make_repo(files))
         prefix = "tests/test_cart.py::CartTest::" if "pytest" in command else "tests.test_cart.CartTest."
         names = [[f"{prefix}{name}" for name in tests] for tests in (failing, passing)]
-        return Question(workspace, workspace.options.trees, workspace.options.base.tree, *names, command)
+        return RepairTask(workspace, workspace.options.trees, workspace.options.base.tree, *names, command)
 
     return ask
 
@@ -124,7 +133,7 @@ def test_a_planted_bug_is_mended(question, command: str) -> None:
     assert found.tried >= len(found.choice.behaviours)
     assert found.places > 0
     assert not found.why
-    assert str(told[0]) == "watching the tests"
+    assert str(told[0]) == "tracing the tests"
     assert f"{found.tried:,} at " in str(told[-1])
     assert f"first {best.description} in shop/cart.py:" in str(told[-1]) or told[-1].plausible > 1
 
@@ -172,9 +181,9 @@ def test_comparing_has_what_is_left_of_the_time(question, monkeypatch: pytest.Mo
 
     def spied(*arguments: Any, seconds: float, **more: Any) -> Choice:
         given.append(seconds)
-        return choose(*arguments, seconds=seconds, **more)
+        return choose_edit(*arguments, seconds=seconds, **more)
 
-    monkeypatch.setattr("agent.repair.search.choose", spied)
+    monkeypatch.setattr("agent.repair.repair_search.choose_edit", spied)
     found = search(question(), 20, Event(), end=time.monotonic() + 60)
     assert found.choice.behaviours
     assert 0 < given[0] < 60
@@ -191,7 +200,7 @@ class Target:
     def evaluate(self, candidates, failing, passing, limits, until):
         for number, candidate in enumerate(candidates):
             self.cpu += self.seconds
-            yield Judged(candidate, "plausible" if number == 9 else "fail")
+            yield CandidateResult(candidate, "plausible" if number == 9 else "fail")
             if until():
                 return
 
@@ -211,8 +220,8 @@ def test_rivals_are_sought_as_long_as_they_are_likely_with_seconds_as_a_bound(
     seconds: float, fall: float, count: int, sought: bool
 ) -> None:
     """So that a slower machine comes to the same rivals, and so to the same doubt; or it says so."""
-    tried = Tried()
-    hunt = Hunt(cast("Evaluator", Target(seconds)), Spectrum((), (), {}), 1000.0, tried)
+    tried = SearchProgress()
+    hunt = SearchRun(cast("Evaluator", Target(seconds)), Spectrum((), (), {}), 1000.0, tried)
     edits = (Candidate("a.py", ((number, number, "x"),), "", 1, None, fall**number) for number in range(9999))
     hunt.run(edits, lambda progress: None)
     assert tried.count == count
@@ -220,7 +229,7 @@ def test_rivals_are_sought_as_long_as_they_are_likely_with_seconds_as_a_bound(
 
 
 def test_a_hunt_that_its_seconds_ended_was_cut_short() -> None:
-    hunt = Hunt(cast("Evaluator", Target(1.0)), Spectrum((), (), {}), 12.0, Tried())
+    hunt = SearchRun(cast("Evaluator", Target(1.0)), Spectrum((), (), {}), 12.0, SearchProgress())
     hunt.run((Candidate("a.py", ((number, number, "x"),), "", 1) for number in range(9999)), lambda progress: None)
     assert (hunt.tried.count, hunt.cut_short, hunt.sought) == (12, True, False)
 
@@ -242,7 +251,7 @@ def test_where_no_test_gets_into_the_repository_it_is_given_up(question) -> None
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.text(max_size=5)), max_size=3).map(tuple)
-FUNCTIONS = st.none() | st.just(Function("f", "A.f", (1, 2), 3, 4, 5))
+FUNCTIONS = st.none() | st.just(FunctionSpan("f", "A.f", (1, 2), 3, 4, 5))
 CANDIDATES = st.builds(
     Candidate,
     st.sampled_from(["a.py", "b/c.py"]),
@@ -253,19 +262,21 @@ CANDIDATES = st.builds(
     st.just(0.5),
 )
 JUDGED = st.builds(
-    Judged, CANDIDATES, st.sampled_from(["plausible", "fail", "timeout", "late"]), st.just("t"), st.booleans()
+    CandidateResult, CANDIDATES, st.sampled_from(["plausible", "fail", "timeout", "late"]), st.just("t"), st.booleans()
 )
 
 
 @given(st.lists(JUDGED, max_size=8), st.lists(JUDGED, max_size=8))
-def test_what_was_tried_is_as_it_was_after_being_kept(first: list[Judged], second: list[Judged]) -> None:
+def test_what_was_tried_is_as_it_was_after_being_kept(
+    first: list[CandidateResult], second: list[CandidateResult]
+) -> None:
     shelf = Shelf()
-    tried = Tried(shelf)
+    tried = SearchProgress(shelf)
     for part in (first, second):
         for judged in part:
             tried.add(judged, 2.0)
         tried.keep(3.0)
-    known = Tried(shelf)
+    known = SearchProgress(shelf)
     done = [judged.candidate for judged in (*first, *second) if judged.verdict != "late"]
     assert all(known.knows(candidate) for candidate in done)
     assert known.hits == tried.hits
@@ -276,23 +287,23 @@ def test_what_was_tried_is_as_it_was_after_being_kept(first: list[Judged], secon
 
 def test_what_is_late_is_tried_again_by_whoever_goes_on() -> None:
     shelf, candidate = Shelf(), Candidate("a.py", ((0, 1, "x"),), "", 1)
-    tried = Tried(shelf)
-    tried.add(Judged(candidate, "late", "t"), 1.0)
+    tried = SearchProgress(shelf)
+    tried.add(CandidateResult(candidate, "late", "t"), 1.0)
     tried.keep(1.0)
     assert tried.count == 1
-    assert not Tried(shelf).knows(candidate)
-    tried.add(Judged(candidate, "fail", "t", again=True), 1.0)
+    assert not SearchProgress(shelf).knows(candidate)
+    tried.add(CandidateResult(candidate, "fail", "t", again=True), 1.0)
     tried.keep(1.0)
     assert tried.count == 1
-    assert Tried(shelf).knows(candidate)
+    assert SearchProgress(shelf).knows(candidate)
 
 
 def test_an_edit_that_holds_a_plausible_one_is_no_rival_of_it() -> None:
     one, more = Candidate("a.py", ((0, 1, "x"),), "", 1), Candidate("a.py", ((0, 1, "x"), (5, 5, "y")), "", 1)
     other, elsewhere = replace(more, edits=((0, 1, "z"), (5, 5, "y"))), replace(more, path="b.py")
-    tried = Tried()
+    tried = SearchProgress()
     for candidate in (more, other, elsewhere, one):
         assert not tried.knows(candidate)
-        tried.add(Judged(candidate, "plausible"), 1.0)
+        tried.add(CandidateResult(candidate, "plausible"), 1.0)
     assert tried.least == [other, elsewhere, one]
     assert tried.knows(replace(more, edits=((0, 1, "x"), (7, 7, "w"))))

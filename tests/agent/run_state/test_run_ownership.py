@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.ownership import ask_for_owner, record_answer, run_owner
-from agent.solve import reopen
+from agent.engine.run_lifecycle import reopen
+from agent.run_state.run_ownership import ask_for_owner, record_answer, run_owner
 from tests.agent.conftest import line
 from trajectories.errors import UsageError
 from trajectories.journal import encode, read
@@ -90,12 +90,12 @@ def test_another_folder_under_the_name_of_a_removed_run_is_not_the_users(bench, 
 
 
 def test_a_removed_run_is_forgotten(bench) -> None:
-    from agent.collecting import Going, collect
+    from agent.runs.garbage_collection import RemovalPlan, collect
 
     bench.begin(line("x"))
     entries = bench.settings.state / "own-runs"
     assert len(list(entries.iterdir())) == 3
-    collect(bench.settings.runs, Going(named=[bench.directory]))
+    collect(bench.settings.runs, RemovalPlan(named=[bench.directory]))
     assert {path.name for path in entries.iterdir()} == {"asked"}
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.parted import in_words
-from trajectories.parting import Difference, Parting
+from agent.runs.comparison_view import comparison_lines
+from trajectories.run_comparison import Difference, RunComparison
 
 LONG = "x" * 500
 
@@ -12,21 +12,21 @@ LONG = "x" * 500
     ("left", "right", "shown"),
     [
         ("a\nb", "a\nc", ("b", "c")),
-        ("a\n", "a", ("''", "(it ends here)")),
+        ("a\n", "a", ("''", "(ends here)")),
         ("a\n\nb", "a\nb", ("''", "b")),
         ("a ", "a", ("'a '", "'a'")),
         ("a\x00", "a", ("a^@", "a")),
         (f"{LONG}1", f"{LONG}2", (f"…{'x' * 100}1", f"…{'x' * 100}2")),
-        ("", "a", ("(nothing there)", "a")),
+        ("", "a", ("(nothing)", "a")),
     ],
     ids=["line", "end", "empty", "blank", "hidden", "long", "nothing"],
 )
 def test_what_differs_is_shown(left: str, right: str, shown: tuple[str, str]) -> None:
-    lines = in_words(Parting(1, None, (), (Difference("main", 1, "text", left, right),)), ("A", "B"))
+    lines = comparison_lines(RunComparison(1, None, (), (Difference("main", 1, "text", left, right),)), ("A", "B"))
     assert lines[-2:] == [f"  [dim]{side}[/] {words}" for side, words in zip("AB", shown, strict=True)]
 
 
 def test_of_an_exit_code_the_text_is_shown_only_where_it_differs() -> None:
     code = Difference("main", 1, "exit", "ok, exit code 0\nsame", "not ok, exit code 1\nsame")
-    lines = in_words(Parting(0, code, (code,), ()), ("A", "B"))
+    lines = comparison_lines(RunComparison(0, code, (code,), ()), ("A", "B"))
     assert lines[-2:] == ["  [dim]A[/] ok, exit code 0", "  [dim]B[/] not ok, exit code 1"]

@@ -14,20 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from agent.forking import fork, origin
-from agent.material import of_run
-from agent.ownership import record_answer
-from agent.run import runs, show
-from agent.settings import Settings
-from agent.solve import Result, reopen
-from tests.agent.talking import finished
+from agent.cli.commands import runs, show
+from agent.config.settings import Settings
+from agent.engine.run_lifecycle import Result, reopen
+from agent.run_state.run_ownership import record_answer
+from agent.runs.run_fork import find_origin, fork
+from agent.runs.run_lookup import open_own_run
+from tests.agent.scripted_turns import finished
 from tests.conftest import committed, cut_run
 from trajectories.journal import read
-from trajectories.migrations import is_goes_on
+from trajectories.migrations import is_version_note
 from trajectories.records import VERSION
 from trajectories.trees import Trees
 
-KEPT = Path(__file__).parents[1] / "trajectories" / "journals"
+KEPT = Path(__file__).parents[2] / "trajectories" / "journals"
 NAMES = ("react", "models", "batches", "session")
 REPOSITORY = {
     "calc.py": "def add(a, b):\n    return a - b\n\n\ndef double(a):\n    return a * 2\n",
@@ -88,7 +88,7 @@ def test_it_is_read(earlier, name):
     run = earlier(name)
     assert b'"version":' not in run.lines[0].replace(b'"swe-agent":', b"")
     before = run.lines
-    material = of_run(run.directory)
+    material = open_own_run(run.directory)
     told = material.trajectory
     assert told.run.version == VERSION
     assert len(told.records) == len(before)
@@ -138,7 +138,7 @@ def test_it_is_gone_on_with_from_its_last_reply(earlier, name):
 def test_it_is_forked(earlier, name):
     run = earlier(name)
     settings = Settings(state=run.state)
-    parent = origin(f"{run.directory.name}@3", settings)
+    parent = find_origin(f"{run.directory.name}@3", settings)
     child = fork(parent, Settings(**parent.run.settings, state=run.state))
     assert json.loads((child / "journal.jsonl").read_bytes().partition(b"\n")[0])["version"] == VERSION
     came = run.go_on(child)
@@ -153,7 +153,7 @@ def test_a_fork_of_what_a_later_version_went_on_with_does_not_say_so_too(earlier
     run.go_on()
     settings = Settings(state=run.state)
     last = read(run.directory).steps["main"][-1]
-    parent = origin(f"{run.directory.name}@{last.id}", settings)
-    assert any(map(is_goes_on, parent.trajectory.notes))
+    parent = find_origin(f"{run.directory.name}@{last.id}", settings)
+    assert any(map(is_version_note, parent.trajectory.notes))
     child = fork(parent, Settings(**parent.run.settings, state=run.state))
-    assert not any(map(is_goes_on, read(child).notes))
+    assert not any(map(is_version_note, read(child).notes))

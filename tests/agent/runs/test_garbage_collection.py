@@ -7,17 +7,17 @@ import time
 
 import pytest
 
-from agent import forking
-from agent.collecting import Going, collect
-from agent.ownership import register
-from agent.run import gc as command
-from agent.settings import Settings
-from tests.agent.test_listing import state, step, write  # noqa: F401 - `state` is a fixture
+from agent.cli.commands import gc as command
+from agent.config.settings import Settings
+from agent.run_state.run_ownership import register
+from agent.runs import run_fork
+from agent.runs.garbage_collection import RemovalPlan, collect
+from tests.agent.runs.test_run_listing import state, step, write  # noqa: F401 - `state` is a fixture
 from trajectories.errors import UsageError
-from trajectories.journal import Journal, locked, read
-from trajectories.plumbing import OWN, create_store, environment, git
+from trajectories.git_commands import create_store, git, git_environ
+from trajectories.journal import Journal, lock_run, read
 from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn, Verdict
-from trajectories.tidying import MANY_LOOSE, MANY_PACKS, Weight, outputs_named
+from trajectories.run_cleanup import MANY_LOOSE, MANY_PACKS, DiskUsage, referenced_outputs
 from trajectories.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 
 DAY = 86_400.0
@@ -47,7 +47,7 @@ def ago(days):
 
 def test_a_replay_that_was_cut_off_goes_as_ended_runs_do(state):  # noqa: F811
     write(state, "again", Note("main", "replay", "Replay of a.", {"run": "a"}))
-    assert [went.why for went in collect(state / "runs", Going(keep=0)).removed] == ["ended"]
+    assert [went.why for went in collect(state / "runs", RemovalPlan(keep=0)).removed] == ["ended"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_replay_that_was_cut_off_goes_as_ended_runs_do(state):  # noqa: F811
     ],
 )
 def test_ended_runs_go_by_age_and_number(runs, days, keep, stay):
-    going = Going(before=None if days is None else ago(days), keep=keep)
+    going = RemovalPlan(before=None if days is None else ago(days), keep=keep)
     told = collect(runs, going, dry_run=True)
     assert names(runs) == "abcde"
     found = collect(runs, going)
@@ -75,15 +75,15 @@ def test_ended_runs_go_by_age_and_number(runs, days, keep, stay):
 
 
 def test_a_run_that_can_be_resumed_or_is_damaged_goes_by_its_name_only(runs):
-    collect(runs, Going([runs / "d", runs / "e"]))
+    collect(runs, RemovalPlan([runs / "d", runs / "e"]))
     assert names(runs) == "abc"
 
 
 def test_a_run_in_use_stays_whatever_is_asked(runs):
-    lock = locked(runs / "a")
-    found = collect(runs, Going([runs / "a"], before=ago(-1)))
+    lock = lock_run(runs / "a")
+    found = collect(runs, RemovalPlan([runs / "a"], before=ago(-1)))
     assert names(runs) == "ade"
-    assert [(went.run, went.why) for went in found.left] == [("a", "another process is working on it")]
+    assert [(went.run, went.why) for went in found.left] == [("a", "another process is using it")]
     lock.release()
     assert read(runs / "a").exit is not None
 
@@ -96,8 +96,8 @@ def test_what_a_killed_removal_or_beginning_left_goes(runs):
     for name in (".gone-x", OLD + "1", now):
         (runs / name / "out").mkdir(parents=True)
         create_store(runs / name / "trees.git")
-    would = collect(runs, Going(), dry_run=True)
-    found = collect(runs, Going())
+    would = collect(runs, RemovalPlan(), dry_run=True)
+    found = collect(runs, RemovalPlan())
     assert names(runs) == f"{now}abcde"
     assert [went.run for went in found.removed] == [went.run for went in would.removed] == [".gone-x", OLD + "1"]
 
@@ -114,11 +114,11 @@ def test_what_else_lies_among_the_runs_stays(runs):
     (runs / f"{OLD}5").write_text("mine")
     (runs / f"{OLD}6").mkdir()
     before = sorted(path for path in runs.rglob("*") if path.name != "lock")
-    lock = locked(runs / f"{OLD}6")
-    found = collect(runs, Going())
+    lock = lock_run(runs / f"{OLD}6")
+    found = collect(runs, RemovalPlan())
     lock.release()
     assert sorted(path for path in runs.rglob("*") if path.name != "lock") == before
-    assert [(went.run, went.why) for went in found.left] == [(f"{OLD}6", "another process is working on it")]
+    assert [(went.run, went.why) for went in found.left] == [(f"{OLD}6", "another process is using it")]
 
 
 def test_a_run_that_is_gone_on_with_after_the_list_was_made_stays(runs):
@@ -127,7 +127,7 @@ def test_a_run_that_is_gone_on_with_after_the_list_was_made_stays(runs):
         journal.append(Turn("more", "build"))
         journal.close()
 
-    found = collect(runs, Going(keep=0), tell=lambda name: name == "a" and goes_on(name))
+    found = collect(runs, RemovalPlan(keep=0), tell=lambda name: name == "a" and goes_on(name))
     assert names(runs) == "ade"
     assert found.kept == 3
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_removed_is_told_and_the_rest_goes(runs, monkeypatch):
         real(folder)
 
     monkeypatch.setattr(shutil, "rmtree", stuck)
-    found = collect(runs, Going([runs / "a", runs / "b"]))
+    found = collect(runs, RemovalPlan([runs / "a", runs / "b"]))
     assert sorted(went.run for went in found.left) == [".gone-x", "a"]
     assert sorted(went.run for went in found.removed) == [".gone-file", ".gone-link", ".gone-y", "b"]
     assert names(runs) == ".gone-a.gone-xcde"
@@ -168,13 +168,13 @@ def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
         (outputs / str(number)).write_bytes(b"x" * 5000)
     (outputs / ".15.new").write_bytes(b"half")
     (folder / "trees.git" / "new-abc").mkdir(parents=True)
-    assert outputs_named(read(folder).records) >= set(range(1, 12))
-    would = collect(state / "runs", Going(), dry_run=True)
-    found = collect(state / "runs", Going())
+    assert referenced_outputs(read(folder).records) >= set(range(1, 12))
+    would = collect(state / "runs", RemovalPlan(), dry_run=True)
+    found = collect(state / "runs", RemovalPlan())
     assert sorted(int(file.name) for file in outputs.iterdir()) == list(range(1, 12))
     assert not (folder / "trees.git" / "new-abc").exists()
     assert found.bytes == would.bytes >= 15_000
-    assert collect(state / "runs", Going()).tidied == []
+    assert collect(state / "runs", RemovalPlan()).tidied == []
 
 
 def own(state, name, *more):  # noqa: F811
@@ -195,7 +195,7 @@ def scattered(folder, count=MANY_PACKS + 2):
 
 
 def objects(folder):
-    env = environment({**OWN, "GIT_DIR": str(folder / "trees.git")})
+    env = git_environ({"GIT_DIR": str(folder / "trees.git")})
     return set(git("cat-file", "--batch-all-objects", "--batch-check", env=env).splitlines())
 
 
@@ -204,14 +204,14 @@ def test_trees_become_one_pack_and_none_is_lost(state):  # noqa: F811
     every = scattered(folder, PACKS_PER_INDEX + 2)
     assert (folder / "trees.git" / "objects" / "pack" / "multi-pack-index").exists()
     before = objects(folder)
-    found = collect(state / "runs", Going())
+    found = collect(state / "runs", RemovalPlan())
     packs = list((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
     assert len(packs) == 1
     assert objects(folder) == before
     with Trees(folder / "trees.git") as trees:
         assert [trees.read(tree, f"f{number}") for number, tree in enumerate(every)] == [b"x"] * len(every)
         assert trees.write({"b": b"more"}, every[-1]), "it can be written to as before"
-    git("fsck", "--full", env=environment({**OWN, "GIT_DIR": str(folder / "trees.git")}))
+    git("fsck", "--full", env=git_environ({"GIT_DIR": str(folder / "trees.git")}))
     assert found.tidied[0].bytes > 0
 
 
@@ -221,29 +221,29 @@ def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F8
     scattered(folder)
     pack = next((folder / "trees.git" / "objects" / "pack").glob("*.pack"))
     os.link(pack, state / "linked")
-    assert collect(state / "runs", Going()).tidied == []
+    assert collect(state / "runs", RemovalPlan()).tidied == []
 
 
 def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # noqa: F811
     """`gc` waits while one is copied; and of one that it packs just then, what it moves is copied before its packs."""
     folder = own(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
-    env = environment({**OWN, "GIT_DIR": str(folder / "trees.git")})
+    env = git_environ({"GIT_DIR": str(folder / "trees.git")})
     for number in range(20):
         git("hash-object", "-w", "--stdin", env=env, input=str(number).encode())
-    copied_files, seen, link = [], [], forking._link
+    copied_files, seen, link = [], [], run_fork._link
 
     def watched(source, target):
         copied_files.append(source)
-        seen.append(collect(state / "runs", Going()))
+        seen.append(collect(state / "runs", RemovalPlan()))
         link(source, target)
 
-    monkeypatch.setattr(forking, "_link", watched)
-    with forking.copied(folder, Settings(state=state)) as fork:
+    monkeypatch.setattr(run_fork, "_link", watched)
+    with run_fork.copy_run(folder, Settings(state=state)) as fork:
         assert objects(fork) == objects(folder)
-    assert {went.why for found in seen for went in found.left} == {"another process is working on it"}
+    assert {went.why for found in seen for went in found.left} == {"another process is using it"}
     assert copied_files == sorted(copied_files, key=lambda name: "/pack/" in name)
-    assert collect(state / "runs", Going()).left == []
+    assert collect(state / "runs", RemovalPlan()).left == []
 
 
 def test_only_runs_of_the_user_are_tidied(state):  # noqa: F811
@@ -252,7 +252,7 @@ def test_only_runs_of_the_user_are_tidied(state):  # noqa: F811
     (sent / "out").mkdir()
     (sent / "out" / "1").write_bytes(b"named by no record")
     before = sorted(sent.rglob("*"))
-    found = collect(state / "runs", Going())
+    found = collect(state / "runs", RemovalPlan())
     assert (found.tidied, found.left) == ([], [])
     assert [path for path in sorted(sent.rglob("*")) if path.name != "lock"] == before
 
@@ -263,7 +263,7 @@ def test_no_object_is_removed_through_a_link(state, tmp_path, is_own, relative):
     """A sent store's folders of objects are links to those of a repository of the user's."""
     mine = tmp_path / "mine.git"
     create_store(mine)
-    env = environment({**OWN, "GIT_DIR": str(mine)})
+    env = git_environ({"GIT_DIR": str(mine)})
     ids = [
         git("hash-object", "-w", "--stdin", env=env, input=str(number).encode()).decode().strip()
         for number in range(MANY_LOOSE + 1)
@@ -273,7 +273,7 @@ def test_no_object_is_removed_through_a_link(state, tmp_path, is_own, relative):
     for name in {id[:2] for id in ids}:
         link, target = sent / "trees.git" / "objects" / name, mine / "objects" / name
         link.symlink_to(os.path.relpath(target, link.parent) if relative else target)
-    found = collect(state / "runs", Going())
+    found = collect(state / "runs", RemovalPlan())
     assert all((mine / "objects" / id[:2] / id[2:]).exists() for id in ids)
     assert found.tidied == []
     assert ["is not a regular file" in went.why for went in found.left] == [True] * is_own
@@ -299,11 +299,11 @@ def test_a_run_that_somebody_sent_reaches_nothing_outside_itself(state, tmp_path
     packs.rename(mine / "pack")
     packs.symlink_to(mine / "pack")
     before = sorted(mine.rglob("*"))
-    collect(state / "runs", Going())
+    collect(state / "runs", RemovalPlan())
     assert sorted(mine.rglob("*")) == before
     assert not ran.exists()
     assert len(list((folder / "trees.git" / "objects" / "pack").glob("*.pack"))) == 1
-    collect(state / "runs", Going([linked]))
+    collect(state / "runs", RemovalPlan([linked]))
     assert sorted(mine.rglob("*")) == before
     assert names(state / "runs") == "one"
 
@@ -313,7 +313,7 @@ def test_what_two_runs_share_is_free_when_both_are_gone(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "one" / "big").write_bytes(b"x" * 100_000)
     os.link(tmp_path / "one" / "big", tmp_path / "two" / "big")
-    weight = Weight()
+    weight = DiskUsage()
     assert weight.of(tmp_path / "one") == 0
     assert weight.of(tmp_path / "two") >= 100_000
 
@@ -323,7 +323,7 @@ def test_a_run_that_is_tidied_can_be_gone_on_with(state):  # noqa: F811
     journal = Journal(folder)
     journal.keep(b"nobody's")
     journal.close()
-    collect(state / "runs", Going())
+    collect(state / "runs", RemovalPlan())
     journal = Journal(folder)
     assert journal.keep(b"mine") == 1
     journal.close()
@@ -338,7 +338,7 @@ def test_the_command_says_what_it_does(runs, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [went["run"] for went in found["removed"]] == ["a"]
     assert found["kept"] == 4
-    lock = locked(runs / "b")
+    lock = lock_run(runs / "b")
     assert command.command(["b"]) == 75
     lock.release()
 
@@ -356,5 +356,5 @@ def test_a_run_elsewhere_is_not_removed(runs, tmp_path):
 def test_the_runs_of_a_batch_stay(runs):
     (runs.parent / "results.jsonl").write_text("")
     with pytest.raises(UsageError, match="batch"):
-        collect(runs, Going(keep=0))
+        collect(runs, RemovalPlan(keep=0))
     assert names(runs) == "abcde"

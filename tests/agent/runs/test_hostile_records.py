@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from aci.cleaning import one_line
-from agent.console import Console
-from agent.engine import Happening
-from agent.paging import Lines
-from agent.run.runs import command as list_runs
-from agent.session.runs import look, runs_in
-from agent.showing import Showing
-from agent.solve import Result
-from agent.tui.history import items
-from agent.tui.run_preview import told as preview
-from tests.agent.hostile import DRIVES, EVIL, hostile
+from aci.observation.sanitized_text import one_line
+from agent.cli.commands.runs import command as list_runs
+from agent.console.pager import Lines
+from agent.console.run_display import Console
+from agent.engine.engine import ProgressEvent
+from agent.engine.run_lifecycle import Result
+from agent.runs.run_transcript import TranscriptPrinter
+from agent.session.resumable_runs import read_preview, runs_in
+from agent.tui.run_preview import preview_text as preview
+from agent.tui.widgets.restored_run import run_items
+from tests.agent.hostile_records import DRIVES, EVIL, hostile
 from trajectories.errors import SweAgentError
 from trajectories.journal import encode
-from trajectories.material import Material
 from trajectories.records import Exit, Issue, Observation, Patch, Run, Spent, Step, Turn
+from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 NOTHING = Spent(None, 0, 0, 0, 0)
@@ -39,8 +39,8 @@ def check(told: str, least: int) -> None:
 @pytest.mark.parametrize("live", [False, True], ids=["done", "follow"])
 def test_show(tmp_path, capsys, live):
     records = hostile()
-    material = Material(EVIL, Trajectory(records), NOTHING, tmp_path)
-    showing = Showing(material, Lines(plain=True), live)
+    material = RunView(EVIL, Trajectory(records), NOTHING, tmp_path)
+    showing = TranscriptPrinter(material, Lines(plain=True), live)
     showing.heading()
     showing.branches()
     for record in [*records, replace(records[-1], kind="other"), records[1]]:
@@ -54,11 +54,11 @@ def test_fix_and_a_session_of_lines(tmp_path, capsys):
     console = Console(plain=True)
     console.heading(Trajectory(records))
     for kind in ("say", "phase", "candidate", "summary"):
-        console.happening(Happening(kind, EVIL, EVIL))
+        console.happening(ProgressEvent(kind, EVIL, EVIL))
     steps = [records[3], replace(records[3], actions=(), branch="main"), replace(records[3], author="coder")]
     for step in steps:
         console.step(step)
-        console._lines_of(step)
+        console._print_step(step)
     patch = Patch(source=f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+{EVIL}\n", tree="t")
     console.result(
         Result("one", tmp_path, records[-1], patch, NOTHING, 1, ended=True, effects=(EVIL,), word=EVIL),
@@ -93,13 +93,13 @@ def kept(state: Any) -> Any:
 def test_the_list_of_runs_on_the_screen(tmp_path):
     folder = kept(tmp_path)
     (found,) = runs_in(folder.parent)
-    told = f"{one_line(found.title)}\n{preview(look(folder)).plain}"
+    told = f"{one_line(found.title)}\n{preview(read_preview(folder)).plain}"
     check(told, 3)
 
 
 @pytest.mark.slow
 def test_a_conversation_that_is_taken_up_again():
-    from tests.agent.tui.test_conversation import Shown, shown
+    from tests.agent.tui.widgets.test_conversation_view import Shown, shown
 
     records = hostile()
     verdict = {"kind": "unproven", "red": True, "tests": [EVIL], "lost": [EVIL], "notes": [EVIL]}
@@ -114,7 +114,7 @@ def test_a_conversation_that_is_taken_up_again():
     trajectory = Trajectory(every)
 
     async def act(app: Shown) -> None:
-        app.conversation.add(*items(every, trajectory.replies, lambda number: EVIL))
+        app.conversation.add(*run_items(every, trajectory.replies, lambda number: EVIL))
         app.conversation.open_all()
         check(app.text(), 8)
         styles = [segment.style for y in range(200) for segment in app.conversation.render_line(y)]

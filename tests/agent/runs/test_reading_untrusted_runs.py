@@ -11,23 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from agent.collecting import Going, collect
-from agent.forking import adopt
-from agent.material import opened
-from agent.replaying import begin, settings_of
-from agent.reporting import document
-from agent.run.export import command as export
-from agent.run.report import command as report
-from agent.run.show import command as show
-from agent.settings import load_settings
-from tests.agent.test_untrusted_run import appended, last, theirs
+from agent.cli.commands.export import command as export
+from agent.cli.commands.report import command as report
+from agent.cli.commands.show import command as show
+from agent.config.settings import load_settings
+from agent.runs.garbage_collection import RemovalPlan, collect
+from agent.runs.run_fork import copy_untrusted_run
+from agent.runs.run_lookup import open_run
+from agent.runs.run_replay import begin_replay, replay_settings
+from agent.runs.run_report import report_document
+from tests.agent.runs.test_untrusted_run import appended, last, theirs
 from tools.run_tests import MOST_NAMED, recall_names
 from trajectories.errors import RunBroken, SweAgentError, UsageError
-from trajectories.exports._groups import groups
-from trajectories.journal import Journal, locked, write_durably
-from trajectories.material import NOT_CHECKED
-from trajectories.plumbing import OWN, environment, git
+from trajectories.exports._candidate_groups import candidate_groups
+from trajectories.git_commands import OWN, git, git_environ
+from trajectories.journal import Journal, lock_run, write_durably
 from trajectories.records import Exit, Observation, Verdict
+from trajectories.run_data import NOT_CHECKED
 
 __all__ = ["theirs"]
 
@@ -45,8 +45,8 @@ def contents(folder: Path) -> dict[str, str]:
 
 def replay(name: str) -> None:
     today = load_settings()
-    material = opened(name, today)
-    begin(material, settings_of(material, today, "local"))
+    material = open_run(name, today)
+    begin_replay(material, replay_settings(material, today, "local"))
 
 
 COMMANDS = {
@@ -119,7 +119,7 @@ def test_the_configuration_of_a_sent_store_is_not_used(theirs: Path, tmp_path: P
         "[core]\n repositoryformatversion = 1\n bare = true\n[extensions]\n partialClone = origin\n"
         f'[remote "origin"]\n promisor = true\n url = {tmp_path}\n uploadpack = touch {touched};\n'
     )
-    material = opened(str(theirs), load_settings())
+    material = open_run(str(theirs), load_settings())
     assert "partialClone" not in git("config", "--list", env=material.trees.env).decode()
     assert not material.trees.has("1" * 40)
     material.close()
@@ -150,7 +150,7 @@ def test_a_journal_that_is_no_file_of_the_folder_is_not_read(theirs: Path, tmp_p
     with pytest.raises(SweAgentError):
         show(str(theirs), plain=True)
     with pytest.raises((SweAgentError, OSError)):
-        adopt(theirs, load_settings(), {})
+        copy_untrusted_run(theirs, load_settings(), {})
 
 
 @pytest.mark.slow
@@ -162,9 +162,9 @@ def test_a_lock_that_is_another_file_keeps_its_content(theirs: Path, mine: Path,
     else:
         (theirs / "lock").symlink_to(mine / "id_rsa")
     replay(str(theirs))
-    adopt(theirs, load_settings(), {})
+    copy_untrusted_run(theirs, load_settings(), {})
     with pytest.raises(RunBroken, match="is not a lock of swe-agent"):
-        locked(theirs)
+        lock_run(theirs)
     assert (mine / "id_rsa").read_text() == "PRIVATE\n"
 
 
@@ -174,7 +174,7 @@ def test_a_sent_folder_stays_as_it_is(theirs: Path, capsys) -> None:
     before = contents(theirs)
     for how in COMMANDS.values():
         how(str(theirs))
-    adopt(theirs, load_settings(), {})
+    copy_untrusted_run(theirs, load_settings(), {})
     assert contents(theirs) == before
 
 
@@ -187,12 +187,12 @@ def test_gc_leaves_other_repositories_alone(theirs: Path, bench) -> None:
     (among / "trees.git").symlink_to(own)
     for number in range(9):
         (bench.repository / f"{number}.txt").write_text(str(number))
-        env = environment({**OWN, "GIT_DIR": str(own), "GIT_WORK_TREE": str(bench.repository)})
+        env = git_environ({"GIT_DIR": str(own), "GIT_WORK_TREE": str(bench.repository)})
         id = git("hash-object", "-w", f"{number}.txt", env=env, cwd=bench.repository)
         pack = git("pack-objects", "-q", str(own / "objects" / "pack" / "pack"), env=env, input=id).decode().strip()
         (own / "objects" / "pack" / f"pack-{pack}.keep").touch()
     before = contents(own)
-    collect(bench.settings.runs, Going())
+    collect(bench.settings.runs, RemovalPlan())
     assert contents(own) == before
 
 
@@ -248,8 +248,8 @@ def proven(theirs: Path) -> Path:
 def test_a_claimed_proof_is_shown_as_a_claim(proven: Path, capsys) -> None:
     show(str(proven), plain=True)
     shown = capsys.readouterr().out
-    assert "nothing that it records was checked" in shown
-    assert "Claimed: verified. Recorded by somebody else; not checked here." in shown
+    assert "its records were not checked" in shown
+    assert "Claimed: verified. Recorded by someone else; not verified here." in shown
     assert "a test proves it" not in shown
     assert "proof.sh" not in shown
 
@@ -261,7 +261,7 @@ def test_a_claimed_proof_is_followed_as_a_claim(proven: Path, capsys) -> None:
 
 
 def test_a_report_says_what_is_claimed(proven: Path) -> None:
-    told = document([opened(str(proven), load_settings())])["runs"][0]
+    told = report_document([open_run(str(proven), load_settings())])["runs"][0]
     assert told["ended"]["kind"] == told["verdict"]["kind"] == "claimed: verified"
     assert told["ended"]["words"] == told["verdict"]["notes"][0] == NOT_CHECKED
 
@@ -276,9 +276,9 @@ def test_an_export_says_what_is_claimed(proven: Path, capsys, format: str, said:
 
 @pytest.mark.parametrize("format", ["sft", "dpo", "rloo"])
 def test_nothing_is_learned_from_a_claim(proven: Path, capsys, format: str) -> None:
-    material = opened(str(proven), load_settings())
-    assert not groups([material])
-    assert groups([replace(material, untrusted=False)])
+    material = open_run(str(proven), load_settings())
+    assert not candidate_groups([material])
+    assert candidate_groups([replace(material, untrusted=False)])
     with pytest.raises(UsageError):
         export([str(proven)], format)
-    assert "was not created by you here and is left out" in capsys.readouterr().err
+    assert "was not created by you here and is skipped" in capsys.readouterr().err

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.material import opened
-from agent.ownership import run_owner
-from agent.run.diff import command
-from agent.solve import result
+from agent.cli.commands.diff import command
+from agent.engine.run_lifecycle import result
+from agent.run_state.run_ownership import run_owner
+from agent.runs.run_lookup import open_run
 from tests.agent.conftest import Bench, act, line
 from tests.trajectories.test_replaced_objects import EVIL, replace_object
 from trajectories.errors import RunBroken
@@ -48,7 +48,7 @@ def test_it_is_not_what_the_run_came_to(replaced: Path, bench: Bench) -> None:
     finally:
         engine.close()
     with pytest.raises(RunBroken, match=REPLACED):
-        opened(str(replaced), bench.settings).patch()
+        open_run(str(replaced), bench.settings).patch()
 
 
 def test_it_is_not_shown_as_what_a_step_changed(replaced: Path) -> None:

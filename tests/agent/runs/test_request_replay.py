@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from agent.forking import fork, origin, settings_of
-from agent.material import of_run
+from agent.engine.run_lifecycle import reopen
+from agent.engine.turn_lifecycle import resume_turn
 from agent.models.scripted import Scripted
-from agent.moves.returning import back_to
-from agent.solve import reopen
-from agent.turns import go_on
+from agent.phases.step_rewind import rewind_to
+from agent.runs.run_fork import find_origin, fork, fork_settings
+from agent.runs.run_lookup import open_own_run
 from tests.agent.conftest import Bench, act, line
-from tests.agent.talking import Talk, finished
+from tests.agent.scripted_turns import Talk, finished
 from trajectories.errors import ModelError
 from trajectories.journal import read
 from trajectories.records import Note, Reply
@@ -45,7 +45,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str, int], Any]:
 
 
 def agree(bench: Bench, sent: dict[tuple[str, str, int], Any]) -> Trajectory:
-    run = of_run(bench.directory)
+    run = open_own_run(bench.directory)
     trajectory = run.trajectory
     replies = [record for record in trajectory.records if isinstance(record, Reply)]
     assert replies
@@ -117,11 +117,11 @@ def test_a_fork_with_another_model(bench: Bench, sent):
     agree(bench, sent)
     other = bench.folder / "other.jsonl"
     other.write_text('{"reply": {"text": "It is mended.", "actions": [{"tool": "submit", "arguments": {}}]}}\n')
-    begun = origin(f"{bench.directory}@main#2", bench.settings)
-    settings = settings_of(begun, model=f"scripted:{other}", state=bench.settings.state)
+    begun = find_origin(f"{bench.directory}@main#2", bench.settings)
+    settings = fork_settings(begun, model=f"scripted:{other}", state=bench.settings.state)
     bench.directory = fork(begun, settings, "Look again.")
     engine = reopen(bench.directory, bench.settings.state)
-    go_on(engine)
+    resume_turn(engine)
     finished(engine)
     engine.close()
     models = {reply.model for reply in read(bench.directory).replies.values()}
@@ -159,7 +159,7 @@ def test_what_the_user_says_on_a_way_that_is_left_is_read_on_the_next(bench: Ben
         task.engine.journal.append(Note("main", "message", "Mind the signs."))
         reply = task.ask()
         yield task.step(reply, task.act(reply.actions))
-        yield back_to(task, 1, task.start, "Go another way.", "search")
+        yield rewind_to(task, 1, task.start, "Go another way.", "search")
         yield task.step(reply := task.ask(), task.act(reply.actions))
         return task.best()
 

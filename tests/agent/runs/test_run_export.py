@@ -13,24 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from agent.exporting import ending, formats, to_file, written
-from agent.material import of_run
-from agent.run.export import command
+from agent.cli.commands.export import command
+from agent.runs.run_export import export_runs, file_extension, formats, write_export
+from agent.runs.run_lookup import open_own_run
 from tests.agent.conftest import act, line
-from tests.agent.talking import finished
-from tests.trajectories.exports.made_up import SOURCE, TESTS, Made
+from tests.agent.scripted_turns import finished
+from tests.trajectories.exports.random_runs import SOURCE, TESTS, Made
 from trajectories.errors import RunBroken, UsageError
 from trajectories.exports import swe_agent
-from trajectories.exports._telling import instance_of
-from trajectories.material import Material
+from trajectories.exports._record_text import instance_of
 from trajectories.records import Action, Issue, Patch
+from trajectories.run_data import RunView
 
 SINGLE = ("atif", "markdown", "swe-agent")
 KEY = "sesame-opens-the-door-7"
 
 
 @pytest.fixture(scope="module")
-def run() -> Material:
+def run() -> RunView:
     made = Made()
     made.say("Mend it.")
     made.ask("It is in calc.py.", [Action("shell", {"command": "cat calc.py"})], ["return a - b"])
@@ -41,19 +41,24 @@ def run() -> Material:
 def test_every_format_says_what_it_is_and_how_its_file_is_called() -> None:
     assert {*SINGLE, "chat", "predictions"} <= formats().keys()
     assert all(what and "\n" not in what for what in formats().values())
-    assert [ending(name) for name in ("atif", "swe_agent", "markdown", "chat")] == ["json", "traj", "md", "jsonl"]
+    assert [file_extension(name) for name in ("atif", "swe_agent", "markdown", "chat")] == [
+        "json",
+        "traj",
+        "md",
+        "jsonl",
+    ]
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_a_format_of_one_run_takes_one(name: str, run: Material) -> None:
-    assert "".join(written([run], name, ()))
-    with pytest.raises(UsageError, match=f"{name} tells of one run, and 2 are given."):
-        written([run, run], name, ())
+def test_a_format_of_one_run_takes_one(name: str, run: RunView) -> None:
+    assert "".join(export_runs([run], name, ()))
+    with pytest.raises(UsageError, match=f"{name} exports one run, but 2 were given."):
+        export_runs([run, run], name, ())
 
 
-def test_a_format_that_there_is_not(run: Material) -> None:
+def test_a_format_that_there_is_not(run: RunView) -> None:
     with pytest.raises(UsageError) as error:
-        written([run], "parquet", ())
+        export_runs([run], "parquet", ())
     assert "swe-agent" in error.value.fix
 
 
@@ -67,7 +72,7 @@ def test_no_secret_is_in_what_is_written(name: str, monkeypatch: pytest.MonkeyPa
     made.turn(KEY, system=KEY)
     made.ask("Done.", ())
     made.patch = Patch(SOURCE.replace("a + b", KEY), SOURCE.replace("a + b", KEY))
-    text = "".join(written([made.material()], name, secrets=["another-secret-of-a-model"]))
+    text = "".join(export_runs([made.material()], name, secrets=["another-secret-of-a-model"]))
     assert KEY not in text
     assert "[masked]" in text
 
@@ -76,18 +81,18 @@ def test_predictions_have_the_source_alone_and_an_instance_once() -> None:
     issue = Issue("add() subtracts", url="https://github.com/octo/calc/issues/7")
     runs = [Made(issue=issue), Made("octo__calc-8", issue), Made("octo__calc-9.2", issue), Made("mine", Issue("x"))]
     runs[0].ask(model="some/model")
-    rows = [json.loads(row) for row in written([made.material() for made in runs], "predictions", ())]
+    rows = [json.loads(row) for row in export_runs([made.material() for made in runs], "predictions", ())]
     assert [row["instance_id"] for row in rows] == ["octo__calc-7", "octo__calc-8", "octo__calc-9", "mine"]
     assert [row["model_name_or_path"] for row in rows] == ["some/model", "react", "react", "react"]
     assert {row["model_patch"] for row in rows} == {SOURCE}
-    with pytest.raises(UsageError, match=r"octo__calc-8\.2 are both of octo__calc-8"):
-        list(written([Made(name).material() for name in ("octo__calc-8", "octo__calc-8.2")], "predictions", ()))
+    with pytest.raises(UsageError, match=r"octo__calc-8\.2 are both runs of octo__calc-8"):
+        list(export_runs([Made(name).material() for name in ("octo__calc-8", "octo__calc-8.2")], "predictions", ()))
     assert instance_of(Made("20260101-120000-abcdef").material()) == "20260101-120000-abcdef"
 
 
-def test_predictions_are_read_by_the_harness(run: Material, tmp_path: Path) -> None:
+def test_predictions_are_read_by_the_harness(run: RunView, tmp_path: Path) -> None:
     utils = pytest.importorskip("swebench.harness.utils", reason="the package swebench is not installed")
-    to_file(written([run], "predictions", ()), tmp_path / "preds.jsonl")
+    write_export(export_runs([run], "predictions", ()), tmp_path / "preds.jsonl")
     (read,) = utils.get_predictions_from_file(str(tmp_path / "preds.jsonl"), "", "")
     assert read["model_patch"] == SOURCE
 
@@ -101,11 +106,11 @@ def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:
         raise RunBroken("The trees are gone.")
 
     with pytest.raises(RunBroken):
-        to_file(breaks(), target)
+        write_export(breaks(), target)
     assert target.read_text() == "before"
     with pytest.raises(UsageError, match="cannot be written: No such file"):
-        to_file(iter("x"), tmp_path / "no" / "such")
-    to_file(iter(["a", "\ud800b"]), target)
+        write_export(iter("x"), tmp_path / "no" / "such")
+    write_export(iter(["a", "\ud800b"]), target)
     assert target.read_text() == "a?b"
     assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
 
@@ -115,27 +120,27 @@ def test_a_file_keeps_its_mode_and_a_link_its_place(tmp_path: Path) -> None:
     target.write_text("before")
     target.chmod(0o600)
     link.symlink_to(target)
-    assert to_file(iter("a"), link) == f"Written over {link}."
+    assert write_export(iter("a"), link) == f"Replaced {link}."
     assert (target.read_text(), stat.S_IMODE(target.stat().st_mode), link.is_symlink()) == ("a", 0o600, True)
-    assert to_file(iter("a"), tmp_path / "new") == f"Written to {tmp_path / 'new'}."
+    assert write_export(iter("a"), tmp_path / "new") == f"Written to {tmp_path / 'new'}."
 
 
 def test_what_is_no_file_is_written_into(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    to_file(iter("told"), pipe)
+    write_export(iter("told"), pipe)
     assert (os.read(reader, 10), pipe.is_fifo()) == (b"told", True)
     os.close(reader)
     with pytest.raises(UsageError, match="cannot be written: Is a directory"):
-        to_file(iter("a"), tmp_path)
+        write_export(iter("a"), tmp_path)
 
 
 @pytest.fixture(scope="module")
 def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from aci.repository import Repository
-    from agent.settings import Settings
-    from agent.solve import begin, reopen
+    from aci.repository.user_repository import Repository
+    from agent.config.settings import Settings
+    from agent.engine.run_lifecycle import begin, reopen
     from tests.conftest import git
 
     folder = tmp_path_factory.mktemp("exporting")
@@ -164,8 +169,8 @@ def test_a_run_on_disk_is_told_in_every_form(on_disk: Path, tmp_path: Path, capf
         text = capfdbinary.readouterr().out.decode()
         assert command([str(on_disk)], name, tmp_path / "out") == 0
         assert (tmp_path / "out").read_text() == text
-        word = "over" if name != SINGLE[0] else "to"
-        assert f"Written {word} {tmp_path / 'out'}." in capfdbinary.readouterr().err.decode()
+        words = "Replaced" if name != SINGLE[0] else "Written to"
+        assert f"{words} {tmp_path / 'out'}." in capfdbinary.readouterr().err.decode()
         assert ("test_calc.py" in text) == (name != "predictions")
         assert "a + b" in text
 
@@ -199,7 +204,7 @@ def test_no_export_has_numbers_that_json_has_not() -> None:
     made = Made()
     made.ask("x", [Action("shell", {"n": float("nan"), "m": [float("-inf")]})])
     for name in ("atif", "swe-agent", "chat"):
-        json.loads("".join(written([made.material()], name, ())), parse_constant=pytest.fail)
+        json.loads("".join(export_runs([made.material()], name, ())), parse_constant=pytest.fail)
 
 
 def test_a_reply_that_was_never_acted_on_is_told() -> None:
@@ -208,9 +213,9 @@ def test_a_reply_that_was_never_acted_on_is_told() -> None:
     made.ask("The last words.")
     made.records.pop()
     for name in ("atif", "swe-agent", "markdown", "chat"):
-        text = "".join(written([made.material()], name, ()))
+        text = "".join(export_runs([made.material()], name, ()))
         assert text.count("The last words.") == text.count("Acted on.") - (name == "swe-agent")
-    document = json.loads("".join(written([made.material()], "atif", ())))
+    document = json.loads("".join(export_runs([made.material()], "atif", ())))
     assert document["steps"][-1]["extra"]["error"].startswith("The run ended before")
     assert document["steps"][-1]["metrics"]["prompt_tokens"] == 20
 
@@ -220,7 +225,7 @@ def test_queries_of_a_long_run_are_left_out(monkeypatch: pytest.MonkeyPatch) -> 
     made = Made()
     for number in range(10):
         made.ask(f"Look {number}.")
-    steps = json.loads("".join(written([made.material()], "swe-agent", ())))["trajectory"]
+    steps = json.loads("".join(export_runs([made.material()], "swe-agent", ())))["trajectory"]
     told = [bool(step["query"]) for step in steps]
     assert told == sorted(told, reverse=True)
     assert 0 < sum(told) < 10
@@ -231,9 +236,9 @@ def test_queries_of_a_long_run_are_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.slow
 def test_a_run_without_its_trees_says_so(on_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_bytes((on_disk / "journal.jsonl").read_bytes())
-    with pytest.raises(RunBroken, match="The trees of the run are not there"):
-        written([of_run(tmp_path)], "predictions", ())
-    assert "".join(written([of_run(tmp_path)], "chat", ()))
+    with pytest.raises(RunBroken, match="The trees of the run are missing"):
+        export_runs([open_own_run(tmp_path)], "predictions", ())
+    assert "".join(export_runs([open_own_run(tmp_path)], "chat", ()))
 
 
 def test_a_run_that_goes_on_is_told_to_be_unfinished(

@@ -5,12 +5,12 @@ import os
 
 import pytest
 
-from agent.ages import moment
-from agent.listing import LOCKS, Line, Wanted, line_of, listed
-from agent.run import runs as command
-from agent.settings import load_settings
+from agent.cli.commands import runs as command
+from agent.cli.time_spans import parse_time
+from agent.config.settings import load_settings
+from agent.runs.run_listing import LOCKS, RunFilter, RunSummary, list_runs, summarize_run
 from trajectories.errors import UsageError
-from trajectories.journal import encode, locked
+from trajectories.journal import encode, lock_run
 from trajectories.records import (
     Base,
     Exit,
@@ -68,7 +68,7 @@ def test_a_line_tells_what_a_run_came_to(state):
         step(2),
         Exit("verified", 0, verdict=Verdict("verified")),
     )
-    line = line_of(folder)
+    line = summarize_run(folder)
     assert line.as_json() == {
         "run": "one", "at": NOW, "issue": "add() subtracts", "exit": 0, "ended": "verified", "dollars": 1.25,
         "steps": 2, "resumable": False, "repository": "/home/ann/shop", "model": "openai/small",
@@ -78,24 +78,24 @@ def test_a_line_tells_what_a_run_came_to(state):
 
 def test_a_journal_that_was_formatted_anew_reads_the_same(state):
     folder = write(state, "one", *asked(1, 1.0, 0.25), step(1), Exit("verified", 0, verdict=Verdict("verified")))
-    before = line_of(folder)
+    before = summarize_run(folder)
     lines = (folder / "journal.jsonl").read_text().splitlines()
     (folder / "journal.jsonl").write_text("".join(json.dumps(json.loads(each)) + "\n" for each in lines))
-    assert line_of(folder) == before
+    assert summarize_run(folder) == before
 
 
 def test_a_replay_that_was_cut_off_is_not_gone_on_with(state):
     begun = Note("main", "replay", "Replay of one.", {"run": "one"})
-    line = line_of(write(state, "two", begun, step(1), Turn("more", "build")))
+    line = summarize_run(write(state, "two", begun, step(1), Turn("more", "build")))
     assert (line.resumable, line.exit, line.ended, line.state) == (False, None, None, "interrupted")
 
 
 def test_a_request_without_price_leaves_the_sum_unknown(state):
-    assert line_of(write(state, "one", *asked(1, None, None))).dollars is None
+    assert summarize_run(write(state, "one", *asked(1, None, None))).dollars is None
 
 
 def test_a_later_turn_opens_a_run_again(state):
-    line = line_of(write(state, "one", Exit("done", 0), Turn("and sub()?", "build", {"coder": "other"})))
+    line = summarize_run(write(state, "one", Exit("done", 0), Turn("and sub()?", "build", {"coder": "other"})))
     assert (line.resumable, line.exit, line.ended, line.model, line.turns) == (True, None, None, "other", 2)
     assert "and sub()?" in line.asked
 
@@ -103,7 +103,8 @@ def test_a_later_turn_opens_a_run_again(state):
 @pytest.mark.parametrize("kind", ["forked", "replay"])
 def test_a_run_names_the_one_it_is_from(state, kind):
     assert (
-        line_of(write(state, "two", Note("main", kind, "From one.", {"run": "one", "step": "main#1"}))).origin == "one"
+        summarize_run(write(state, "two", Note("main", kind, "From one.", {"run": "one", "step": "main#1"}))).origin
+        == "one"
     )
 
 
@@ -111,7 +112,7 @@ def test_what_is_written_just_now_is_left_out(state):
     folder = write(state, "one", step(1))
     with (folder / "journal.jsonl").open("ab") as file:
         file.write(encode(step(2))[:-20])
-    assert line_of(folder).steps == 1
+    assert summarize_run(folder).steps == 1
 
 
 @pytest.mark.parametrize("damage", [b"\0\0\0\n", b"{}\n", b'"type":"step"}\n', b"[" * 100_000 + b"\n"])
@@ -119,14 +120,18 @@ def test_a_damaged_run_is_named(state, damage):
     folder = write(state, "one")
     whole = (folder / "journal.jsonl").read_bytes()
     (folder / "journal.jsonl").write_bytes(whole + damage + encode(step(1)))
-    assert (line_of(folder).exit, line_of(folder).state, line_of(folder).resumable) == ("damaged", "damaged", False)
+    assert (summarize_run(folder).exit, summarize_run(folder).state, summarize_run(folder).resumable) == (
+        "damaged",
+        "damaged",
+        False,
+    )
 
 
 def test_a_folder_without_journal_and_one_on_its_way_out_are_no_runs(state):
     write(state, ".gone-one")
     (state / "runs" / "empty").mkdir()
-    assert listed(state / "runs") == []
-    assert listed(state / "nowhere") == []
+    assert list_runs(state / "runs") == []
+    assert list_runs(state / "nowhere") == []
 
 
 @pytest.fixture
@@ -148,21 +153,21 @@ def three(state):
 @pytest.mark.parametrize(
     ("wanted", "names"),
     [
-        (Wanted(), "b c a"),
-        (Wanted(ended=["verified"]), "a"),
-        (Wanted(ended=["verified", "open"]), "c a"),
-        (Wanted(since=NOW - 60), "b c"),
-        (Wanted(model="SMALL"), "c a"),
-        (Wanted(strategy="build"), ""),
-        (Wanted(strategy="test-then-patch", resumable=True), "c"),
-        (Wanted(repository="shop"), "b a"),
-        (Wanted(words=["vat"]), "b a"),
-        (Wanted(words=["vat", "wrong"]), "b"),
-        (Wanted(words=["src/vat.py"]), "a"),
+        (RunFilter(), "b c a"),
+        (RunFilter(ended=["verified"]), "a"),
+        (RunFilter(ended=["verified", "open"]), "c a"),
+        (RunFilter(since=NOW - 60), "b c"),
+        (RunFilter(model="SMALL"), "c a"),
+        (RunFilter(strategy="build"), ""),
+        (RunFilter(strategy="test-then-patch", resumable=True), "c"),
+        (RunFilter(repository="shop"), "b a"),
+        (RunFilter(words=["vat"]), "b a"),
+        (RunFilter(words=["vat", "wrong"]), "b"),
+        (RunFilter(words=["src/vat.py"]), "a"),
     ],
 )
 def test_a_list_has_what_is_wanted(three, wanted, names):
-    assert " ".join(line.run[0] for line in listed(three, wanted)) == names
+    assert " ".join(line.run[0] for line in list_runs(three, wanted)) == names
 
 
 @pytest.mark.parametrize(
@@ -170,7 +175,7 @@ def test_a_list_has_what_is_wanted(three, wanted, names):
                         ("repository", "c b a")]
 )  # fmt: skip
 def test_a_list_is_sorted(three, sort, names):
-    assert " ".join(line.run[0] for line in listed(three, None, sort)) == names
+    assert " ".join(line.run[0] for line in list_runs(three, None, sort)) == names
 
 
 def test_a_repository_is_meant_by_any_folder_in_it(state, tmp_path):
@@ -178,13 +183,13 @@ def test_a_repository_is_meant_by_any_folder_in_it(state, tmp_path):
     write(state, "one", repository=str(tmp_path / "shop"))
     write(state, "two", repository=str(tmp_path / "shop2"))
     for folder in ("shop", "shop/src"):
-        assert [line.run for line in listed(state / "runs", Wanted(repository=str(tmp_path / folder)))] == ["one"]
+        assert [line.run for line in list_runs(state / "runs", RunFilter(repository=str(tmp_path / folder)))] == ["one"]
 
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "n" * 300], ids=["home", "long"])
 def test_what_can_be_no_folder_is_a_part_of_a_path(state, name):
     write(state, "one", repository=f"/home/{name}")
-    assert [line.run for line in listed(state / "runs", Wanted(repository=name))] == ["one"]
+    assert [line.run for line in list_runs(state / "runs", RunFilter(repository=name))] == ["one"]
     with pytest.raises(UsageError, match="no run named"):
         load_settings().run_directory(f"{name}/one")
 
@@ -217,7 +222,7 @@ def test_ends_are_wanted_in_the_words_of_the_column_too(three, capsys):
 def test_a_run_that_is_worked_on_is_running(state, capsys):
     worked_on, other = write(state, "one"), write(state, "two")
     ended = write(state, "three", Exit("verified", 0, verdict=Verdict("verified")))
-    locks = [locked(folder) for folder in (worked_on, ended)]
+    locks = [lock_run(folder) for folder in (worked_on, ended)]
     command.command(ended=["running"], json=True)
     (found,) = json.loads(capsys.readouterr().out)["runs"]
     assert (found["run"], found["running"], found["resumable"]) == ("one", True, True)
@@ -245,7 +250,7 @@ def row(capsys, run: str) -> str:
     ids=["wide", "cut", "narrow", "tiny"],
 )
 def test_a_line_is_cut_where_the_issue_is(width, end):
-    line = Line("two", NOW, "add() subtracts what it", ended="unproven", origin="one")
+    line = RunSummary("two", NOW, "add() subtracts what it", ended="unproven", origin="one")
     told = command._table([line], width)[1]
     assert told.endswith(end)
     assert len(told) <= width
@@ -253,7 +258,7 @@ def test_a_line_is_cut_where_the_issue_is(width, end):
 
 def test_where_there_are_no_runs_it_is_told_how_to_make_one(state, capsys):
     assert command.command() == 0
-    assert "`swe-agent fix` makes one" in capsys.readouterr().out
+    assert "`swe-agent fix` starts one" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("wrong", [{"ended": ["solved"]}, {"since": "yesterday"}, {"since": "99999999999999d"}])
@@ -265,11 +270,15 @@ def test_what_cannot_be_meant_is_told(three, wrong):
 
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("12h", 43_200), ("3d", 259_200), ("2w", 1_209_600)])
 def test_an_age_counts_back_from_now(text, seconds):
-    assert moment(text, NOW) == NOW - seconds
+    assert parse_time(text, NOW) == NOW - seconds
 
 
 def test_a_day_is_one_of_this_machines_clock():
-    assert moment("2026-01-31", NOW) == moment("2026-01-31T00:00", NOW) == moment("2026-01-31 12:00", NOW) - 43_200
+    assert (
+        parse_time("2026-01-31", NOW)
+        == parse_time("2026-01-31T00:00", NOW)
+        == parse_time("2026-01-31 12:00", NOW) - 43_200
+    )
 
 
 def test_nothing_that_strangers_wrote_drives_the_terminal(state, capsys):
@@ -291,4 +300,4 @@ def test_a_reader_that_leaves_early_ends_the_list_quietly(three, monkeypatch):
 
 
 def test_a_line_is_small():
-    assert not hasattr(Line("one", 0.0), "__dict__")
+    assert not hasattr(RunSummary("one", 0.0), "__dict__")

@@ -8,23 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from agent.engine import Engine
-from agent.forking import fork, origin
-from agent.forking import settings_of as fork_settings
-from agent.listing import line_of
-from agent.material import of_run
-from agent.outcome import Outcome
-from agent.ownership import register
-from agent.replaying import Replaying, begin, settings_of
-from agent.run.replay import command
-from agent.session.runs import runs_in
-from agent.solve import reopen
+from agent.cli.commands.replay import command
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import reopen
+from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.run_ownership import register
+from agent.runs.run_fork import find_origin, fork, fork_settings
+from agent.runs.run_listing import summarize_run
+from agent.runs.run_lookup import open_own_run
+from agent.runs.run_replay import RunReplay, begin_replay, replay_settings
+from agent.session.resumable_runs import runs_in
 from tests.agent.conftest import act, line
 from tests.outsider import install_tool
 from trajectories.errors import Cancelled, RunBroken, UsageError, WorkspaceError
 from trajectories.journal import encode, read
-from trajectories.parting import Parting, parting, replay_of
 from trajectories.records import Note, Step, Verdict
+from trajectories.run_comparison import RunComparison, compare_runs, replay_of
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
 
@@ -33,10 +32,10 @@ class Replayed:
     """A replay from its beginning to its end."""
 
     def __init__(self, directory: Path, settings, workspace: str | None = None, **options) -> None:
-        material = of_run(directory)
-        own = settings_of(material, settings, workspace)
-        self.directory = begin(material, own)
-        replaying = Replaying(Engine(self.directory, own), material, **options)
+        material = open_own_run(directory)
+        own = replay_settings(material, settings, workspace)
+        self.directory = begin_replay(material, own)
+        replaying = RunReplay(Engine(self.directory, own), material, **options)
         try:
             self.steps = list(replaying.run())
         finally:
@@ -45,8 +44,8 @@ class Replayed:
         self.left, self.right = material.trajectory, read(self.directory)
 
     @property
-    def parting(self) -> Parting:
-        return parting(self.left, self.right)
+    def parting(self) -> RunComparison:
+        return compare_runs(self.left, self.right)
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -234,7 +233,7 @@ def test_an_interrupted_run_is_acted_as_far_as_it_came(bench) -> None:
 
 @pytest.mark.slow
 def test_what_a_user_refused_is_not_run_again(bench) -> None:
-    from agent.approvals import Answer
+    from agent.permissions.approvals import Answer
 
     def strategy(task):
         task.engine.approve = lambda approval: Answer(False, reason="not that")
@@ -252,10 +251,10 @@ def test_what_a_user_refused_is_not_run_again(bench) -> None:
 @pytest.mark.slow
 def test_a_replay_that_is_interrupted_is_over(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
-    material = of_run(bench.directory)
-    own = settings_of(material, bench.settings, None)
-    engine = Engine(begin(material, own), own)
-    replaying = Replaying(engine, material)
+    material = open_own_run(bench.directory)
+    own = replay_settings(material, bench.settings, None)
+    engine = Engine(begin_replay(material, own), own)
+    replaying = RunReplay(engine, material)
     steps = replaying.run()
     next(steps)
     engine.cancel.set()
@@ -269,11 +268,11 @@ def test_a_replay_that_is_interrupted_is_over(bench) -> None:
 def test_a_replay_that_cannot_begin_is_over(bench) -> None:
     solved(bench, line("", EDIT, act("submit")))
     shutil.rmtree(bench.repository)
-    material = of_run(bench.directory)
-    own = settings_of(material, bench.settings, None)
-    engine = Engine(begin(material, own), own)
+    material = open_own_run(bench.directory)
+    own = replay_settings(material, bench.settings, None)
+    engine = Engine(begin_replay(material, own), own)
     (engine.journal.directory / "base").write_text("in the way")
-    replaying = Replaying(engine, material)
+    replaying = RunReplay(engine, material)
     with pytest.raises(WorkspaceError, match="This machine failed"):
         list(replaying.run())
     replaying.close()
@@ -283,9 +282,9 @@ def test_a_replay_that_cannot_begin_is_over(bench) -> None:
 
 def test_a_run_is_acted_whole(bench, monkeypatch) -> None:
     monkeypatch.setenv("SWE_AGENT_STATE", str(bench.folder / "state"))
-    with pytest.raises(UsageError, match="but a run is acted whole") as refused:
+    with pytest.raises(UsageError, match="but only whole runs can be replayed") as refused:
         command("some-run@main#1")
-    assert refused.value.fix == "`swe-agent replay some-run` does it."
+    assert refused.value.fix == "Use `swe-agent replay some-run`."
 
 
 @pytest.mark.slow
@@ -296,7 +295,7 @@ def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path, monkeypatc
     shutil.copytree(bench.directory, theirs)
     (theirs / "out" / "9").symlink_to("/etc/hostname")
     with pytest.raises(UsageError, match="not among your runs"):
-        settings_of(of_run(theirs), bench.settings, None)
+        replay_settings(open_own_run(theirs), bench.settings, None)
     found = again(bench, theirs, workspace="local")
     assert found.told == []
     assert found.right.run.settings["disk"] == "10g"  # the user's, not theirs
@@ -305,7 +304,7 @@ def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path, monkeypatc
 
 @pytest.mark.parametrize(
     ("recorded", "why"),
-    [({}, "without a boundary"), ({"workspace": "docker", "image": "127.0.0.1:5000/theirs"}, "no public one")],
+    [({}, "without a boundary"), ({"workspace": "docker", "image": "127.0.0.1:5000/theirs"}, "not a known public one")],
     ids=["nothing", "image"],
 )
 def test_what_a_stranger_leaves_out_or_names_opens_no_door(bench, monkeypatch, recorded, why) -> None:
@@ -318,21 +317,21 @@ def test_what_a_stranger_leaves_out_or_names_opens_no_door(bench, monkeypatch, r
     records = [replace(first, settings=said | recorded), *rest]
     (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
     with pytest.raises(UsageError, match=why):
-        settings_of(of_run(theirs), bench.settings, None)
+        replay_settings(open_own_run(theirs), bench.settings, None)
 
 
 def test_a_run_without_its_files_cannot_be_acted_again(bench) -> None:
     solved(bench, line("", EDIT, act("submit")))
     for_good = bench.folder / "moved"
     (bench.directory / "trees.git").rename(for_good)
-    with pytest.raises(RunBroken, match=r"^The files of \S+@main#0 are not there\.$"):
+    with pytest.raises(RunBroken, match=r"^The files of \S+@main#0 are missing\.$"):
         again(bench)
     assert [folder.name for folder in bench.settings.runs.iterdir()] == [bench.directory.name]
-    with pytest.raises(RunBroken, match="are not there"):
-        fork(origin(f"{bench.directory}@1", bench.settings), bench.settings)
+    with pytest.raises(RunBroken, match="are missing"):
+        fork(find_origin(f"{bench.directory}@1", bench.settings), bench.settings)
     (bench.directory / "trees.git" / "objects").mkdir(parents=True)
     shutil.rmtree(bench.repository)
-    with pytest.raises(RunBroken, match="@main#0 are not there"):
+    with pytest.raises(RunBroken, match="@main#0 are missing"):
         again(bench)
     assert [folder.name for folder in bench.settings.runs.iterdir()] == [bench.directory.name]
 
@@ -383,11 +382,11 @@ def test_a_replay_is_not_gone_on_with(talk, bench) -> None:
 @pytest.mark.slow
 def test_a_fork_of_a_replay_is_a_run_like_others(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
-    begun = origin(f"{again(bench).directory}@1", bench.settings)
+    begun = find_origin(f"{again(bench).directory}@1", bench.settings)
     with pytest.raises(UsageError, match="has no model"):
         fork_settings(begun)
     settings = fork_settings(begun, model=bench.settings.model).model_copy(update={"state": bench.settings.state})
     forked = fork(begun, settings)
     assert replay_of(read(forked)) == ""
-    assert line_of(forked).resumable
+    assert summarize_run(forked).resumable
     reopen(forked, bench.settings.state).close()

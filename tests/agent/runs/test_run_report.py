@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from agent import cli
-from agent.material import of_run
-from agent.outcome import Outcome
-from agent.reporting import document, report, target_of
+from agent.cli import command_line
+from agent.run_state.attempt_outcome import Outcome
+from agent.runs.run_lookup import open_own_run
+from agent.runs.run_report import report_document, report_path, write_report
 from tests.agent.conftest import Bench, act, line
 from trajectories.errors import UsageError
 from trajectories.journal import encode
-from trajectories.material import Material
 from trajectories.pages import beginning
 from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
+from trajectories.run_data import RunView
 
 SECRET = "hunter2hunter2hunter2"
 
@@ -70,7 +70,7 @@ def data(page: str) -> dict:
 
 
 def swe_agent(*arguments: object) -> int:
-    return cli.run([str(each) for each in arguments])
+    return command_line.run([str(each) for each in arguments])
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_a_run_with_attempts_becomes_a_page_also_where_little_is_left_of_it(trie
     assert told["costs"][-1]["input"] == 150
     for gone in ("trees.git", "out"):
         shutil.rmtree(tried / gone)
-    left = document([of_run(tried)])["runs"][0]
+    left = report_document([open_own_run(tried)])["runs"][0]
     assert [item["id"] for item in left["items"] if item["kind"] == "step"] == list(steps)
     assert left["patch"] == []
 
@@ -111,19 +111,19 @@ def test_two_runs_part_somewhere(run, tmp_path, monkeypatch):
 
 def test_a_report_is_written_over_and_nothing_else(run, tmp_path, capsys):
     page = tmp_path / "r.html"
-    for word in ("Written to", "Written over"):
+    for word in ("Written to", "Replaced"):
         assert swe_agent("report", run, "--out", page) == 0
         assert capsys.readouterr().out.startswith(word)
     for mine in ("<html>mine</html>", beginning("Failures", "")):
         page.write_text(mine)
         assert swe_agent("report", run, "--out", page) == 2
-        assert capsys.readouterr().err == f"swe-agent: {page} is there already, and is no report. Name another file.\n"
+        assert capsys.readouterr().err == f"swe-agent: {page} already exists and is not a report. Name another file.\n"
         assert page.read_text() == mine
 
 
 def test_what_reads_the_trees_is_ended(run, tmp_path, monkeypatch):
     closed = []
-    monkeypatch.setattr(Material, "close", lambda material: closed.append(material.name))
+    monkeypatch.setattr(RunView, "close", lambda material: closed.append(material.name))
     assert swe_agent("report", run, run, "--out", tmp_path / "r.html") == 0
     (tmp_path / "r.html").write_text("mine")
     assert swe_agent("report", run, "--out", tmp_path / "r.html") == 2
@@ -133,29 +133,29 @@ def test_what_reads_the_trees_is_ended(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["no/such/folder/r.html", "/dev/null"])
 def test_where_nothing_can_be_written_one_sentence_says_so(run, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"cannot be written|is no file"):
-        report([of_run(run)], Path(name))
+    with pytest.raises(UsageError, match=r"cannot be written|is not a file"):
+        write_report([open_own_run(run)], Path(name))
     assert Path("/dev/null").is_char_device()
 
 
 def test_a_folder_is_given_the_runs_name(run, tmp_path):
-    material = of_run(run)
-    assert target_of([material], None) == Path(f"report-{material.name}.html")
-    assert target_of([material, material], tmp_path) == tmp_path / f"report-{material.name}-{material.name}.html"
-    assert target_of([], Path("x.html")) == Path("x.html")
+    material = open_own_run(run)
+    assert report_path([material], None) == Path(f"report-{material.name}.html")
+    assert report_path([material, material], tmp_path) == tmp_path / f"report-{material.name}-{material.name}.html"
+    assert report_path([], Path("x.html")) == Path("x.html")
 
 
 def test_a_runs_name_leads_nowhere_else(run):
-    material = of_run(run)
+    material = open_own_run(run)
     object.__setattr__(material, "name", "../../etc/pass wd")
-    assert target_of([material], None) == Path("report-etc-pass-wd.html")
+    assert report_path([material], None) == Path("report-etc-pass-wd.html")
 
 
 def test_secrets_of_today_are_masked_again(run, tmp_path, monkeypatch):
     journal = run / "journal.jsonl"
     journal.write_text(journal.read_text().replace("add() subtracts", f"{SECRET} subtracts"))
-    assert SECRET in json.dumps(document([of_run(run)]))
+    assert SECRET in json.dumps(report_document([open_own_run(run)]))
     monkeypatch.setenv("MY_API_KEY", SECRET)
-    assert SECRET not in json.dumps(document([of_run(run)]))
+    assert SECRET not in json.dumps(report_document([open_own_run(run)]))
     monkeypatch.delenv("MY_API_KEY")
-    assert SECRET not in json.dumps(document([of_run(run)], [SECRET]))
+    assert SECRET not in json.dumps(report_document([open_own_run(run)], [SECRET]))

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from agent import following
-from agent.following import follow, is_held
-from agent.listing import LOCKS
-from agent.loop import loop, submitted
-from agent.outcome import Outcome
-from agent.ownership import register
-from agent.paging import Lines
-from agent.run import show as command
-from agent.task import Task
+from agent.cli.commands import show as command
+from agent.console.pager import Lines
+from agent.engine.loop import is_submission, loop
+from agent.engine.task import Task
+from agent.run_state.attempt_outcome import Outcome
+from agent.run_state.run_ownership import register
+from agent.runs import run_follower
+from agent.runs.run_follower import follow_run, is_held
+from agent.runs.run_listing import LOCKS
 from tests.agent.conftest import Bench, act, line
 from tests.conftest import committed
 from trajectories.errors import RunBroken, UsageError
-from trajectories.journal import Journal, encode, locked, read
+from trajectories.journal import Journal, encode, lock_run, read
 from trajectories.journal import Lines as Records
 from trajectories.records import (
     Action,
@@ -56,7 +56,7 @@ def made(tmp_path_factory):
 
     def strategy(task: Task) -> Generator[Step, None, Outcome]:
         task.note("phase", "mend")
-        yield from loop(task, submitted)
+        yield from loop(task, is_submission)
         return task.best()
 
     bench.drive(strategy)
@@ -105,7 +105,7 @@ def test_an_output_that_is_gone_is_told_as_the_model_saw_it(run, capsys):
     step = next(step for step in read(run).steps["main"] if any(seen.out for seen in step.observations))
     for file in (run / "out").iterdir():
         file.unlink()
-    assert "is not there.]" in shown(capsys, run.name, step.id)
+    assert "is missing.]" in shown(capsys, run.name, step.id)
 
 
 def test_a_changed_file_is_told_by_its_path(run, capsys):
@@ -124,12 +124,12 @@ def test_an_edit_has_an_arrow_between_old_and_new(run, capsys):
 
 
 def test_a_run_without_end_says_who_goes_on_with_it(run, capsys):
-    lock = locked(run)
+    lock = lock_run(run)
     assert "Not ended" not in shown(capsys, run.name)
     if LOCKS.exists():
         assert shown(capsys, run.name).endswith("\nStill running.\n")
     lock.release()
-    assert shown(capsys, run.name).endswith(f"\nNot ended: `swe-agent resume {run.name}` goes on with it.\n")
+    assert shown(capsys, run.name).endswith(f"\nNot ended: `swe-agent resume {run.name}` resumes it.\n")
 
 
 @pytest.mark.parametrize("step", ["main#99", "99", "side#1", "main#", "#", "-1", "main?99", "?"])
@@ -204,13 +204,13 @@ class Heard(Lines):
 
 
 def test_a_run_is_followed_until_nobody_works_on_it(user, monkeypatch):
-    monkeypatch.setattr(following, "QUIET", 0.0)
-    monkeypatch.setattr(following, "PAUSE", 0.01)
+    monkeypatch.setattr(run_follower, "QUIET", 0.0)
+    monkeypatch.setattr(run_follower, "PAUSE", 0.01)
     directory = many(user / "one")
     out = Heard()
     journal = Journal(directory)
     codes: list[int] = []
-    watching = threading.Thread(target=lambda: codes.append(follow(directory, out)))
+    watching = threading.Thread(target=lambda: codes.append(follow_run(directory, out)))
     watching.start()
     out.until("Slow")
     journal.append(
@@ -229,7 +229,7 @@ def test_a_run_is_followed_until_nobody_works_on_it(user, monkeypatch):
 
 
 def test_a_run_that_ended_is_followed_to_its_end(run, capsys, monkeypatch):
-    monkeypatch.setattr(following, "QUIET", 0.0)
+    monkeypatch.setattr(run_follower, "QUIET", 0.0)
     journal = Journal(run)
     journal.append(Exit("done", 0))
     journal.close()
@@ -241,8 +241,8 @@ def test_who_leaves_ends_the_looking_only(run, monkeypatch, capsys):
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agent.following.time.sleep", interrupted)
-    with_it = locked(run)
+    monkeypatch.setattr("agent.runs.run_follower.time.sleep", interrupted)
+    with_it = lock_run(run)
     assert command.command(run.name, follow=True) == 130
     with_it.release()
 
@@ -250,7 +250,7 @@ def test_who_leaves_ends_the_looking_only(run, monkeypatch, capsys):
 def test_a_reader_that_leaves_early_ends_the_looking_quietly(run, monkeypatch):
     there, here = os.pipe()
     os.close(there)
-    lock = locked(run)
+    lock = lock_run(run)
     with os.fdopen(here, "w") as closed:
         monkeypatch.setattr("sys.stdout", closed)
         assert command.command(run.name, follow=True) == 0
@@ -284,9 +284,9 @@ def test_what_is_no_run_or_none_any_more_is_told(run, user, monkeypatch):
         if run.exists():
             run.rename(run.with_name(".gone-one"))
 
-    monkeypatch.setattr(following, "QUIET", -1.0)
-    monkeypatch.setattr("agent.following.time.sleep", removed)
-    lock = locked(run)
+    monkeypatch.setattr(run_follower, "QUIET", -1.0)
+    monkeypatch.setattr("agent.runs.run_follower.time.sleep", removed)
+    lock = lock_run(run)
     with pytest.raises(UsageError, match="no run"):
         command.command(run.name, follow=True)
     lock.release()
@@ -295,7 +295,7 @@ def test_what_is_no_run_or_none_any_more_is_told(run, user, monkeypatch):
 
 def test_whether_a_run_is_held_is_seen_without_holding_it(run):
     assert not is_held(run)
-    lock = locked(run)
+    lock = lock_run(run)
     assert is_held(run)
     lock.release()
     Journal(run).close()

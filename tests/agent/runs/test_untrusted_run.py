@@ -9,28 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from agent import settings as settings_module
-from agent.casting import cast
-from agent.engine import Engine
-from agent.forking import adopt, fork, origin, settings_of
-from agent.listing import line_of
-from agent.material import of_run
+from agent.cli.commands.resume import command as resume
+from agent.config import settings as settings_module
+from agent.config.settings import load_settings
+from agent.conversation.model_roles import assign_roles
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import reopen, result, solve
 from agent.models.base import load_model
-from agent.ownership import run_owner
-from agent.replaying import Replaying
-from agent.replaying import begin as start_replay
-from agent.replaying import settings_of as replay_settings
-from agent.run.resume import command as resume
-from agent.settings import load_settings
-from agent.solve import reopen, result, solve
-from agent.untrusted_run import NOT_RUN_HERE
+from agent.run_state.run_ownership import run_owner
+from agent.runs.run_fork import copy_untrusted_run, find_origin, fork, fork_settings
+from agent.runs.run_listing import summarize_run
+from agent.runs.run_lookup import open_own_run
+from agent.runs.run_replay import RunReplay, replay_settings
+from agent.runs.run_replay import begin_replay as start_replay
+from agent.runs.untrusted_run import NOT_RUN_HERE
 from tests.agent.conftest import act, line
-from tests.agent.talking import finished
+from tests.agent.scripted_turns import finished
 from trajectories.errors import ConfigError, RunBroken, UsageError
+from trajectories.git_commands import create_store, git, git_environ
 from trajectories.journal import encode, read
-from trajectories.packing import keep, object_id
-from trajectories.packs import PackRefused
-from trajectories.plumbing import OWN, create_store, environment, git
+from trajectories.pack_reader import PackRefused
+from trajectories.pack_writer import object_id, write_pack
 from trajectories.records import Exit, Note, Observation, Once, Run, Step, Turn
 from trajectories.trees import Trees
 
@@ -96,7 +95,7 @@ def appended(folder: Path, *records) -> None:
 def test_settings_of_an_untrusted_record_are_not_used(theirs: Path) -> None:
     rewritten(theirs, **EVIL)
     today = load_settings()
-    first = adopt(theirs, today, {})
+    first = copy_untrusted_run(theirs, today, {})
     engine = reopen(first, today.state)
     engine.close()
     assert engine.settings.recorded() == today.recorded() | {"test": EVIL["test"], "experience": False}
@@ -106,7 +105,7 @@ def test_settings_of_an_untrusted_record_are_not_used(theirs: Path) -> None:
 def test_settings_of_an_untrusted_turn_are_not_used(theirs: Path, bench) -> None:
     appended(theirs, Exit("answered", 0, last(theirs).tree), Turn("more", "react", settings=EVIL))
     today = load_settings()
-    engine = reopen(adopt(theirs, today, {}), today.state)
+    engine = reopen(copy_untrusted_run(theirs, today, {}), today.state)
     engine.close()
     assert engine.settings.recorded() == today.recorded() | {"test": EVIL["test"], "experience": False}
 
@@ -114,9 +113,9 @@ def test_settings_of_an_untrusted_turn_are_not_used(theirs: Path, bench) -> None
 def test_a_forks_settings_are_the_users_too(theirs: Path) -> None:
     rewritten(theirs, **EVIL)
     today = load_settings()
-    begun = origin(f"{theirs}@{last(theirs).n}", today)
-    assert settings_of(begun).recorded() == today.recorded() | {"test": EVIL["test"], "experience": False}
-    engine = reopen(fork(begun, settings_of(begun)), today.state)
+    begun = find_origin(f"{theirs}@{last(theirs).n}", today)
+    assert fork_settings(begun).recorded() == today.recorded() | {"test": EVIL["test"], "experience": False}
+    engine = reopen(fork(begun, fork_settings(begun)), today.state)
     engine.close()
     assert engine.settings.workspace == "docker"
 
@@ -126,8 +125,10 @@ def test_the_users_own_local_workspace_is_not_enough(theirs: Path, monkeypatch, 
     monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
     today = load_settings()
     with pytest.raises(UsageError, match="without a boundary"):
-        adopt(theirs, today, {}) if how == "resume" else settings_of(origin(f"{theirs}@{last(theirs).n}", today))
-    assert adopt(theirs, today, LOCAL).parent == today.runs
+        copy_untrusted_run(theirs, today, {}) if how == "resume" else fork_settings(
+            find_origin(f"{theirs}@{last(theirs).n}", today)
+        )
+    assert copy_untrusted_run(theirs, today, LOCAL).parent == today.runs
 
 
 def test_no_engine_is_opened_on_an_untrusted_folder(theirs: Path, bench) -> None:
@@ -144,17 +145,17 @@ def test_the_copy_is_about_the_repository_where_the_user_is(theirs: Path, bench,
     first, *rest = read(theirs).records
     elsewhere = [replace(first, repository=str(tmp_path / "private")), *rest]
     (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, elsewhere)))
-    copy = adopt(theirs, load_settings(), {})
+    copy = copy_untrusted_run(theirs, load_settings(), {})
     assert read(copy).run.repository == str(bench.repository)
 
 
 def test_a_repository_without_the_commit_is_refused(theirs: Path, make_repo, monkeypatch) -> None:
     monkeypatch.chdir(make_repo({"other.py": "x = 1\n"}))
-    with pytest.raises(UsageError, match=r"began at commit \w+, which is not in"):
-        adopt(theirs, load_settings(), {})
+    with pytest.raises(UsageError, match=r"started at commit \w+, which is not in"):
+        copy_untrusted_run(theirs, load_settings(), {})
     monkeypatch.chdir("/")
     with pytest.raises(UsageError, match=r"which is not in /\."):
-        adopt(theirs, load_settings(), {})
+        copy_untrusted_run(theirs, load_settings(), {})
 
 
 @pytest.mark.slow
@@ -164,7 +165,7 @@ def test_a_recorded_proof_proves_nothing(theirs: Path, bench) -> None:
     proof = Observation("Proof: verified.", data={"verdict": PROVEN, "asked": {}})
     appended(theirs, Step("main", last(theirs).n + 1, last(theirs).id, "proof", tree, observations=(proof,)))
     appended(theirs, Once("main", "outcome", {"tree": tree, "verdict": PROVEN, "exit": ""}))
-    copy = adopt(theirs, load_settings(workspace="local"), LOCAL)
+    copy = copy_untrusted_run(theirs, load_settings(workspace="local"), LOCAL)
     kept = read(copy)
     assert not kept.results
     assert [step.observations[0].data["verdict"]["kind"] for step in kept.steps["main"][-1:]] == ["unproven"]
@@ -189,8 +190,8 @@ def with_base(folder: Path, files: dict[str, bytes]) -> None:
 @pytest.mark.slow
 def test_the_base_has_the_files_of_the_users_own_commit(theirs: Path) -> None:
     with_base(theirs, {"backdoor.py": b"import os\n"})
-    with pytest.raises(UsageError, match="did not begin with the files of its commit"):
-        adopt(theirs, load_settings(), {})
+    with pytest.raises(UsageError, match="did not start with the files of its commit"):
+        copy_untrusted_run(theirs, load_settings(), {})
     assert not list(load_settings().runs.iterdir())
 
 
@@ -198,7 +199,7 @@ def test_a_base_that_is_named_by_another_revision_is_the_commits(theirs: Path, b
     first, *rest = read(theirs).records
     named = [replace(first, base=replace(first.base, commit="HEAD")), *rest]
     (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, named)))
-    kept = read(adopt(theirs, load_settings(), {}))
+    kept = read(copy_untrusted_run(theirs, load_settings(), {}))
     assert kept.run.base.commit == first.base.commit
 
 
@@ -209,12 +210,12 @@ def test_objects_are_named_by_their_content(theirs: Path, tmp_path: Path) -> Non
     with Trees(store) as trees:
         base = read(theirs).run.base.tree
         other = trees.write({"calc.py": b"import os\n"}, base)
-    env = environment({**OWN, "GIT_DIR": str(store)})
+    env = git_environ({"GIT_DIR": str(store)})
     packs = list((store / "objects" / "pack").glob("*.pack"))
     loose = tmp_path / "loose.git"
     create_store(loose)
     for pack in packs:
-        git("unpack-objects", "-q", env=environment({**OWN, "GIT_DIR": str(loose)}), input=pack.read_bytes())
+        git("unpack-objects", "-q", env=git_environ({"GIT_DIR": str(loose)}), input=pack.read_bytes())
     shutil.rmtree(store / "objects" / "pack")
     (store / "objects" / "pack").mkdir()
     shutil.copytree(loose / "objects", store / "objects", dirs_exist_ok=True)
@@ -223,18 +224,18 @@ def test_objects_are_named_by_their_content(theirs: Path, tmp_path: Path) -> Non
     shutil.copy(store / "objects" / other[:2] / other[2:], target)
     assert b"calc.py" in git("cat-file", "tree", base, env=env), "git reads it without a check"
     with pytest.raises((RunBroken, UsageError, PackRefused)):
-        adopt(theirs, load_settings(), {})
+        copy_untrusted_run(theirs, load_settings(), {})
 
 
 def test_nothing_is_shared_with_the_folder(theirs: Path) -> None:
-    copy = adopt(theirs, load_settings(), {})
+    copy = copy_untrusted_run(theirs, load_settings(), {})
     assert all(path.stat().st_nlink == 1 for path in copy.rglob("*") if path.is_file())
 
 
 @pytest.mark.slow
 def test_a_proof_without_an_observation(theirs: Path) -> None:
     appended(theirs, Step("main", last(theirs).n + 1, last(theirs).id, "proof", last(theirs).tree))
-    assert read(adopt(theirs, load_settings(), {})).steps["main"][-1].observations[0].text == NOT_RUN_HERE
+    assert read(copy_untrusted_run(theirs, load_settings(), {})).steps["main"][-1].observations[0].text == NOT_RUN_HERE
 
 
 def test_what_they_applied_to_their_files_is_not_done_to_the_users(theirs: Path, bench) -> None:
@@ -242,7 +243,7 @@ def test_what_they_applied_to_their_files_is_not_done_to_the_users(theirs: Path,
     data = {"effect": "apply 1", "host": base, "after": tree, "moved": [base, tree]}
     appended(theirs, Note("main", "intent", "apply 1", data))
     appended(theirs, Note("main", "approval", "yes for the session: command *", {}))
-    kept = read(adopt(theirs, load_settings(), {}))
+    kept = read(copy_untrusted_run(theirs, load_settings(), {}))
     assert not {"intent", "approval"} & {note.kind for note in kept.notes}
 
 
@@ -252,8 +253,8 @@ def test_a_copy_claims_no_proof_whatever_the_exit_record_says(theirs: Path, benc
     object.__setattr__(ended, "kind", kind)
     object.__setattr__(ended, "code", 0)
     appended(theirs, ended)
-    copy = adopt(theirs, load_settings(), {})
-    listed = line_of(copy)
+    copy = copy_untrusted_run(theirs, load_settings(), {})
+    listed = summarize_run(copy)
     assert (listed.ended, listed.exit) == ("unproven", 6)
     ending = read(copy).exit
     assert ending
@@ -263,7 +264,9 @@ def test_a_copy_claims_no_proof_whatever_the_exit_record_says(theirs: Path, benc
 def test_only_a_copy_of_an_unchanged_run_ends_with_0(theirs: Path, bench) -> None:
     base = read(theirs).run.base.tree
     appended(theirs, Exit("answered", 0, base), Turn("more", "react"), Exit("answered", 0, last(theirs).tree))
-    ends = [record for record in read(adopt(theirs, load_settings(), {})).records if isinstance(record, Exit)]
+    ends = [
+        record for record in read(copy_untrusted_run(theirs, load_settings(), {})).records if isinstance(record, Exit)
+    ]
     assert [(end.kind, end.code) for end in ends] == [("answered", 0), ("answered", 6)]
 
 
@@ -290,7 +293,7 @@ def test_resume_continues_a_copy_and_says_so(theirs: Path, bench, capsys) -> Non
 
 def test_the_copy_goes_on_with_the_files_of_the_last_step(theirs: Path, bench) -> None:
     """Results are computed again, for which the workspace is opened before the recorded steps are gone through."""
-    bench.directory = adopt(theirs, load_settings(workspace="local"), LOCAL)
+    bench.directory = copy_untrusted_run(theirs, load_settings(workspace="local"), LOCAL)
     engine = bench.engine()
     try:
         steps = solve(engine)
@@ -309,7 +312,7 @@ def test_files_of_the_folder_that_are_links_lead_nowhere(theirs: Path, bench, tm
         (theirs / name).symlink_to(mine)
     shutil.rmtree(theirs / "out", ignore_errors=True)
     (theirs / "out").symlink_to(tmp_path)
-    bench.directory = adopt(theirs, load_settings(workspace="local"), LOCAL)
+    bench.directory = copy_untrusted_run(theirs, load_settings(workspace="local"), LOCAL)
     engine = bench.engine()
     try:
         finished(engine)
@@ -331,13 +334,13 @@ def test_replies_of_an_untrusted_run_do_not_act_without_a_boundary(theirs: Path,
 def test_a_copy_of_an_untrusted_run_is_no_model_without_a_boundary(theirs: Path, how: str) -> None:
     today = load_settings(workspace="docker")
     if how in ("replay", "replay of a copy"):
-        own = theirs if how == "replay" else adopt(theirs, today, {})
-        material = of_run(own)
+        own = theirs if how == "replay" else copy_untrusted_run(theirs, today, {})
+        material = open_own_run(own)
         copy = start_replay(material, replay_settings(material, today, None))
     else:
-        own = adopt(theirs, today, {}) if how == "fork of a copy" else theirs
-        begun = origin(f"{own}@{last(theirs).n}", today)
-        copy = adopt(theirs, today, {}) if how == "adopt" else fork(begun, settings_of(begun))
+        own = copy_untrusted_run(theirs, today, {}) if how == "fork of a copy" else theirs
+        begun = find_origin(f"{own}@{last(theirs).n}", today)
+        copy = copy_untrusted_run(theirs, today, {}) if how == "adopt" else fork(begun, fork_settings(begun))
     assert run_owner(copy, today.state) == "user"
     with pytest.raises(UsageError, match="would act without a boundary"):
         load_model(f"replay:{copy}", load_settings(workspace="local"))
@@ -350,7 +353,7 @@ def data_of(theirs: Path, **data: object) -> dict[str, object]:
         last(theirs), n=last(theirs).n + 1, parent=last(theirs).id, observations=(Observation("", data=data),)
     )
     appended(theirs, step)
-    return dict(read(adopt(theirs, load_settings(), {})).steps["main"][-1].observations[0].data)
+    return dict(read(copy_untrusted_run(theirs, load_settings(), {})).steps["main"][-1].observations[0].data)
 
 
 RUN = {"failed": [], "passed": 1, "failures": [], "complete": True, "tree": "1" * 40, "passing": 7}
@@ -374,7 +377,7 @@ def test_pictures_are_not_fetched_from_any_address(theirs: Path) -> None:
     first, turn, *rest = read(theirs).records
     records = [replace(first, issue=replace(first.issue, images=urls)), replace(turn, images=urls), *rest]
     (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, records)))
-    kept = read(adopt(theirs, load_settings(), {}))
+    kept = read(copy_untrusted_run(theirs, load_settings(), {}))
     assert kept.run.issue.images == kept.turns[0].images == urls[1:2]
 
 
@@ -387,9 +390,9 @@ def test_a_folder_that_leads_out_of_the_tree_is_refused(theirs: Path, name: str)
     folder = object_id("tree", below)
     tree = b"40000 " + name.encode() + b"\0" + bytes.fromhex(folder)
     objects = {file: ("blob", blob), folder: ("tree", below), object_id("tree", tree): ("tree", tree)}
-    keep(objects, theirs / "trees.git" / "objects" / "pack")
+    write_pack(objects, theirs / "trees.git" / "objects" / "pack")
     with pytest.raises(PackRefused, match="hasDot"):
-        adopt(theirs, load_settings(), {})
+        copy_untrusted_run(theirs, load_settings(), {})
 
 
 # The administrator's policy
@@ -430,20 +433,20 @@ def test_the_model_of_the_policy_outranks_a_role_of_a_record(bench, policy: Path
     policy.write_text('model = "openai/other"\n')
     engine = reopen(bench.directory, bench.settings.state, trusted=bench.settings.runs)
     engine.close()
-    assert cast(engine.settings, "debate") == {"coder": "openai/other"}
+    assert assign_roles(engine.settings, "debate") == {"coder": "openai/other"}
 
 
 def test_the_policy_outranks_a_forks_and_a_strangers_record(theirs: Path, policy: Path) -> None:
     policy.write_text('workspace = "docker"\nbudget = 0.01\ntest = "make check"\n')
     rewritten(theirs, test="theirs")
-    engine = reopen(adopt(theirs, load_settings(workspace="local"), LOCAL), load_settings().state)
+    engine = reopen(copy_untrusted_run(theirs, load_settings(workspace="local"), LOCAL), load_settings().state)
     engine.close()
     assert (engine.settings.workspace, engine.settings.budget, engine.settings.test) == ("docker", 0.01, "make check")
 
 
 def test_the_policy_does_not_let_an_untrusted_run_teach(theirs: Path, policy: Path) -> None:
     policy.write_text("experience = true\n")
-    engine = reopen(adopt(theirs, load_settings(), {}), load_settings().state)
+    engine = reopen(copy_untrusted_run(theirs, load_settings(), {}), load_settings().state)
     engine.close()
     assert not engine.settings.experience
 
@@ -455,9 +458,9 @@ def test_what_a_rule_denies_is_not_replayed(bench, monkeypatch) -> None:
     finished(engine)
     engine.close()
     monkeypatch.setenv("SWE_AGENT_PERMISSIONS", '{"deny": ["command touch"]}')
-    material = of_run(bench.directory)
+    material = open_own_run(bench.directory)
     own = replay_settings(material, bench.settings, None)
-    replaying = Replaying(Engine(start_replay(material, own), own), material)
+    replaying = RunReplay(Engine(start_replay(material, own), own), material)
     try:
         steps = list(replaying.run())
     finally:

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from aci.repository import Repository
-from agent.approvals import Answer, Approval
-from agent.engine import Engine
-from agent.host_edits import taken_over
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import begin, reopen
+from agent.engine.task import Task
+from agent.engine.user_change_detection import take_over_changes
+from agent.permissions.approvals import Answer, Approval
+from agent.run_state.merge_base import present_tree
+from agent.run_state.turn_state import MAIN
 from agent.session.commands import find
-from agent.settings import Settings
-from agent.solve import begin, reopen
-from agent.standing import MAIN
-from agent.synced import present
-from agent.task import Task
-from tests.agent.session.talking import Talk
+from tests.agent.session.scripted_session import Talk
 from tests.conftest import git
 from trajectories.records import Exit, Issue, Observation, Step, Turn
 
@@ -76,7 +76,7 @@ class Desk:
     @property
     def tree(self) -> str:
         assert self.engine
-        return present(self.engine.trajectory, self.engine.run.base.tree)
+        return present_tree(self.engine.trajectory, self.engine.run.base.tree)
 
     def changes(self, files: dict[str, bytes | None]) -> None:
         """A step in which the session changes its files."""
@@ -95,7 +95,7 @@ class Desk:
         assert self.engine
         self.engine.journal.append(Exit(ended, 0, self.tree))
         self.engine.journal.append(Turn("more", "templates"))
-        return list(taken_over(Task(self.engine)))
+        return list(take_over_changes(Task(self.engine)))
 
     def ours(self, path: str) -> bytes:
         assert self.engine

@@ -8,11 +8,11 @@ from pathlib import Path
 from threading import Condition
 from typing import Any
 
-from aci.repository import Repository
-from agent.approvals import Answer
-from agent.session import events
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.permissions.approvals import Answer
+from agent.session import session_events
 from agent.session.session import Session, Start
-from agent.settings import Settings
 
 PATIENCE = 30.0
 """Seconds that a test waits for what must come; only a failing one waits so long."""
@@ -37,18 +37,18 @@ class Talk:
         file.write_text("\n".join(map(json.dumps, script)), "utf-8")
         settings = {"model": f"scripted:{file}" if script else "", "workspace": "local", "state": state}
         self.settings = Settings(**(settings | {"update_tests": True, "max_time": 100} | start.pop("settings", {})))
-        self.heard: list[events.Event] = []
+        self.heard: list[session_events.Event] = []
         self.answers: Answer | None = Answer(True)
         """What the user says to every question; None: nothing."""
         self._news = Condition()
-        self.hooks: list[Callable[[events.Event], object]] = []
+        self.hooks: list[Callable[[session_events.Event], object]] = []
         self.session = Session(Start(Repository.open(root), self.settings, **start), self._hear)
 
-    def _hear(self, event: events.Event) -> None:
+    def _hear(self, event: session_events.Event) -> None:
         with self._news:
             self.heard.append(event)
             self._news.notify_all()
-        if isinstance(event, events.Asked) and self.answers is not None:
+        if isinstance(event, session_events.QuestionAsked) and self.answers is not None:
             self.session.answer(event.approval.id, self.answers)
         for hook in self.hooks:
             hook(event)
@@ -75,12 +75,12 @@ class Talk:
 
     @property
     def told(self) -> list[str]:
-        return [event.text for event in self.all(events.Told)]
+        return [event.text for event in self.all(session_events.MessageEvent)]
 
     @property
     def words(self) -> list[str]:
         """What each turn answered at its end."""
-        return [event.result.word for event in self.all(events.Ended)]
+        return [event.result.word for event in self.all(session_events.TurnEnded)]
 
     def steps(self) -> list[str]:
         engine = self.session.engine

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.approvals import Answer
-from agent.session import applying, effects
-from agent.synced import present, synced
+from agent.permissions.approvals import Answer
+from agent.run_state.merge_base import find_merge_base, present_tree
+from agent.session import applied_changes, recorded_effects
 from trajectories.errors import UsageError
 from trajectories.records import Note
 
@@ -29,7 +29,7 @@ def test_all_that_is_agreed_to_is_written_and_nothing_else(desk) -> None:
     before = desk.index(), desk.git("rev-parse", "HEAD")
     desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": None, "new/d.txt": b"d\n"})
     said = desk.say("/apply")
-    assert said == "Applied to 3 files. /apply --undo takes it back."
+    assert said == "Applied to 3 files. /apply --undo reverts this."
     assert desk.file("a.txt").read_bytes() == text(_3=b"three\n")
     assert not desk.file("b.txt").exists()
     assert desk.file("new/d.txt").read_bytes() == b"d\n"
@@ -39,7 +39,7 @@ def test_all_that_is_agreed_to_is_written_and_nothing_else(desk) -> None:
     assert question.subject.split("\n") == ["a.txt", "b.txt", "new/d.txt"]
     assert len(question.parts) == 3
     assert question.detail.count("diff --git") == 3
-    assert desk.say("/apply") == "There is nothing to apply: you have all that the session changed."
+    assert desk.say("/apply") == "There is nothing to apply: your files have all changes of the session."
     assert len(desk.asked) == 1
 
 
@@ -48,7 +48,7 @@ def test_what_is_refused_or_not_chosen_stays_with_the_session(desk) -> None:
     desk.changes({"a.txt": text(_3=b"three\n", _25=b"twenty-five\n")})
     desk.answers = [Answer(False, reason="Not now."), Answer(True, chosen=()), Answer(True, chosen=(1,)), Answer(True)]
     assert desk.say("/apply") == "Nothing was applied. Not now."
-    assert desk.say("/apply") == "Nothing was applied: no part was chosen."
+    assert desk.say("/apply") == "Nothing was applied: no hunk was chosen."
     assert desk.file("a.txt").read_bytes() == text()
     desk.say("/apply")
     assert desk.file("a.txt").read_bytes() == text(_25=b"twenty-five\n")
@@ -60,7 +60,7 @@ def test_what_is_refused_or_not_chosen_stays_with_the_session(desk) -> None:
 def test_paths_choose_too(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n", "dir/c.txt": b"C\n"})
-    assert desk.say("/apply nowhere") == "There is nothing to apply: you have all that the session changed in nowhere."
+    assert "your files have all changes of the session in nowhere." in desk.say("/apply nowhere")
     desk.say(f"/apply {desk.root}/dir/")
     assert (desk.file("b.txt").read_bytes(), desk.file("dir/c.txt").read_bytes()) == (b"b\n", b"C\n")
 
@@ -88,7 +88,7 @@ def test_what_both_changed_is_left_out_and_named(desk) -> None:
     said = desk.say("/apply")
     assert said.startswith("Applied to b.txt.")
     assert "Left out, because you changed them too: a.txt (the same lines changed on both sides)." in said
-    assert "say /apply again" in said
+    assert "Then use /apply again." in said
     assert "a.txt (the same lines" in desk.asked[0].title
     assert desk.file("a.txt").read_bytes() == text(_3=b"mine\n")
     assert b"<<<<" not in desk.file("a.txt").read_bytes()
@@ -104,7 +104,7 @@ def test_an_edit_that_git_was_told_to_overlook_is_left_out_and_the_others_are_ap
     desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": b"B\n", "dir/c.txt": b"C\n"})
     desk.file("a.txt").write_bytes(text(_3=b"mine\n"))
     said = desk.say("/apply")
-    assert f"a.txt (git is told to overlook your edits of it; git update-index --no{mark[1:]} a.txt ends that)" in said
+    assert f"a.txt (git ignores your edits of it; git update-index --no{mark[1:]} a.txt ends that)" in said
     assert desk.file("a.txt").read_bytes() == text(_3=b"mine\n")
     assert [desk.file(name).read_bytes() for name in ("b.txt", "dir/c.txt")] == [b"B\n", b"C\n"]
 
@@ -159,9 +159,9 @@ def test_what_could_not_be_taken_back_can_be_later(desk) -> None:
     assert "a.txt (the same lines" in desk.say("/apply --undo")
     assert desk.file("b.txt").read_bytes() == b"b\n"
     desk.file("a.txt").write_bytes(text(_3=b"theirs\n"))
-    assert desk.say("/apply --undo").startswith("Taken back from a.txt.")
+    assert desk.say("/apply --undo").startswith("Reverted in a.txt.")
     assert desk.file("a.txt").read_bytes() == text()
-    assert desk.say("/apply --undo") == "There is nothing to take back: nothing that was applied stands."
+    assert desk.say("/apply --undo") == "There is nothing to revert: no applied change is left."
 
 
 def test_a_conflict_that_the_session_has_worked_in_can_be_applied(desk) -> None:
@@ -187,12 +187,12 @@ def test_the_users_edits_come_in_with_the_next_turn_and_are_not_applied_back(des
     assert desk.turn() == []
     desk.file("a.txt").write_bytes(text(_20=b"mine\n"))
     desk.file("own.txt").write_bytes(b"own\n")
-    assert applying.noticed(desk) == ("a.txt", "own.txt")
+    assert applied_changes.pending_user_changes(desk) == ("a.txt", "own.txt")
     (step,) = desk.turn()
     assert step.observations[0].text.startswith(
-        "[Meanwhile the user changed M a.txt, A own.txt: your workspace has that now.]"
+        "[Meanwhile the user changed M a.txt, A own.txt: your workspace now has these changes.]"
     )
-    assert applying.noticed(desk) == ()
+    assert applied_changes.pending_user_changes(desk) == ()
     assert desk.ours("a.txt") == text(_3=b"three\n", _20=b"mine\n")
     assert desk.ours("own.txt") == b"own\n"
     assert desk.say("/diff").count("\n+") == 2  # the header's and the line's
@@ -208,12 +208,12 @@ def test_a_run_that_is_resumed_takes_the_same_edits_in(desk) -> None:
     (step,) = desk.turn()
     desk.file("own.txt").write_bytes(b"changed again\n")
     desk.reopen()
-    from agent.host_edits import taken_over
-    from agent.task import Task
+    from agent.engine.task import Task
+    from agent.engine.user_change_detection import take_over_changes
 
     task = Task(desk.engine)
-    assert [again.tree for again in taken_over(task)] == [step.tree] == [task.tree]
-    assert applying.noticed(desk) == ("own.txt",)
+    assert [again.tree for again in take_over_changes(task)] == [step.tree] == [task.tree]
+    assert applied_changes.pending_user_changes(desk) == ("own.txt",)
 
 
 def test_taking_back_takes_only_what_was_applied(desk) -> None:
@@ -223,13 +223,13 @@ def test_taking_back_takes_only_what_was_applied(desk) -> None:
     desk.file("a.txt").write_bytes(text(_3=b"three\n", _20=b"mine\n"))
     before = desk.index(), desk.git("rev-parse", "HEAD")
     said = desk.say("/apply --undo")
-    assert said == "Taken back from 3 files. The session still has it: /apply brings it again."
+    assert said == "Reverted in 3 files. The session still has the changes; /apply applies them."
     assert desk.file("a.txt").read_bytes() == text(_20=b"mine\n")
     assert desk.file("b.txt").read_bytes() == b"b\n"
     assert not desk.file("new.txt").exists()
     assert (desk.index(), desk.git("rev-parse", "HEAD")) == before
     assert desk.asked[-1].kind == "apply"
-    assert desk.say("/apply --undo") == "There is nothing to take back: nothing that was applied stands."
+    assert desk.say("/apply --undo") == "There is nothing to revert: no applied change is left."
     desk.say("/apply")
     assert desk.file("a.txt").read_bytes() == text(_3=b"three\n", _20=b"mine\n")
 
@@ -254,12 +254,12 @@ def test_what_could_not_be_taken_back_at_all_is_still_applied(desk) -> None:
     desk.say("/apply")
     desk.file("a.txt").write_bytes(text(_3=b"mine\n", _10=b"theirs\n"))
     asked = len(desk.asked)
-    assert desk.say("/apply --undo").startswith("Nothing of what was applied to a.txt can be taken back. Left out,")
+    assert desk.say("/apply --undo").startswith("The changes applied to a.txt cannot be reverted. Left out,")
     assert len(desk.asked) == asked, "a yes could do nothing"
     desk.file("a.txt").write_bytes(text(_3=b"theirs\n", _10=b"theirs\n"))
     assert desk.say("/commit").startswith("Commit "), "it is no part of what was taken back"
     assert desk.git("status", "--short") == ""
-    assert desk.say("/apply --undo").startswith("Taken back from a.txt.")
+    assert desk.say("/apply --undo").startswith("Reverted in a.txt.")
     assert desk.file("a.txt").read_bytes() == text()
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply b.txt")
@@ -272,7 +272,7 @@ def test_a_no_takes_nothing_back(desk) -> None:
     desk.changes({"b.txt": b"B\n"})
     desk.answers = [Answer(True), Answer(False)]
     desk.say("/apply")
-    assert desk.say("/apply --undo") == "Nothing was taken back."
+    assert desk.say("/apply --undo") == "Nothing was reverted."
     assert desk.file("b.txt").read_bytes() == b"B\n"
 
 
@@ -312,7 +312,7 @@ def test_line_endings_are_the_users(desk) -> None:
     desk.file("a.txt").write_bytes(text().replace(b"\n", b"\r\n"))
     desk.begin()
     desk.changes({"a.txt": text(_3=b"three\n")})
-    assert applying.noticed(desk) == ()
+    assert applied_changes.pending_user_changes(desk) == ()
     desk.say("/apply")
     assert desk.file("a.txt").read_bytes() == text(_3=b"three\n").replace(b"\n", b"\r\n")
     desk.say("/apply --undo")
@@ -384,17 +384,17 @@ def test_nothing_is_written_through_a_link(desk, tmp_path: Path) -> None:
 def test_a_file_that_changes_at_the_last_moment_stops_it_all(desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": b"B\n"})
-    write = effects.write
+    write = recorded_effects.write
 
     def late(engine, old: str, new: str) -> None:
         desk.file("b.txt").write_bytes(b"mine\n")
         write(engine, old, new)
 
-    monkeypatch.setattr(effects, "write", late)
+    monkeypatch.setattr(recorded_effects, "write", late)
     with pytest.raises(UsageError, match=r"b\.txt"):
         desk.say("/apply")
     assert desk.file("a.txt").read_bytes() == text()
-    monkeypatch.setattr(effects, "write", write)
+    monkeypatch.setattr(recorded_effects, "write", write)
     assert "b.txt" in desk.say("/apply")
     assert desk.file("a.txt").read_bytes() == text(_3=b"three\n")
 
@@ -402,7 +402,7 @@ def test_a_file_that_changes_at_the_last_moment_stops_it_all(desk, monkeypatch: 
 CRASH = """
 import os, signal, sys
 from tests.agent.session.conftest import Desk
-from agent.session import effects
+from agent.session import recorded_effects as effects
 from pathlib import Path
 desk = Desk(Path(sys.argv[1]), Path(sys.argv[2]))
 desk.run = Path(sys.argv[3])
@@ -426,8 +426,8 @@ desk.say("/apply")
     ("when", "words", "applied"),
     [
         ("before", "before it could apply", False),
-        ("half", "it is applied now", True),
-        ("after", "it is applied now", True),
+        ("half", "they are applied now", True),
+        ("after", "they are applied now", True),
     ],
 )
 def test_after_a_kill_it_is_looked_which_it_was(desk, when: str, words: str, applied: bool) -> None:
@@ -439,13 +439,13 @@ def test_after_a_kill_it_is_looked_which_it_was(desk, when: str, words: str, app
     died = subprocess.run(command, cwd=house, capture_output=True, env=os.environ | {"PYTHONPATH": str(house)})
     assert died.returncode == -signal.SIGKILL, died.stderr
     desk.reopen()
-    applying.settle(desk)
+    applied_changes.finish_interrupted_apply(desk)
     assert words in desk.told[-1]
     assert (desk.file("b.txt").read_bytes() == b"B\n") == applied
     assert desk.file("new.txt").exists() == applied
     assert not desk.file("new.txt").exists() or desk.file("new.txt").read_bytes() == b"half and half\n"
     count = len(desk.told)
-    applying.settle(desk)
+    applied_changes.finish_interrupted_apply(desk)
     assert len(desk.told) == count, "it is looked at once"
     desk.say("/apply")
     assert len(desk.asked) == (0 if applied else 1)
@@ -471,21 +471,21 @@ def test_what_both_have_is_read_off_the_records_alone(desk) -> None:
     desk.file("a.txt").write_bytes(text(_20=b"mine\n"))
     desk.turn()
     engine = desk.engine
-    both = synced(engine.trees, engine.trajectory, engine.run.base.tree)
+    both = find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree)
     desk.reopen()
     engine = desk.engine
-    assert synced(engine.trees, engine.trajectory, engine.run.base.tree) == both
-    assert both.tree == present(engine.trajectory, engine.run.base.tree)
+    assert find_merge_base(engine.trees, engine.trajectory, engine.run.base.tree) == both
+    assert both.tree == present_tree(engine.trajectory, engine.run.base.tree)
 
 
 def test_diff_of_a_turn_and_of_paths(desk) -> None:
     desk.begin()
-    assert desk.say("/diff") == "What you do not have yet: no changes."
+    assert desk.say("/diff") == "Not applied yet: no changes."
     desk.changes({"b.txt": b"B\n"})
     desk.turn()
     desk.changes({"dir/c.txt": b"C\n"})
     assert desk.say("/diff").count("diff --git") == 2
-    assert desk.titles[-1] == "What you do not have yet: 2 files, +2 -2"
+    assert desk.titles[-1] == "Not applied yet: 2 files, +2 -2"
     assert "dir/c.txt" not in desk.say("/diff turn 1")
     assert "b.txt" not in desk.say("/diff turn 2")
     assert "b.txt" not in desk.say("/diff dir")

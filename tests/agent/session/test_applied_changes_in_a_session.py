@@ -9,12 +9,20 @@ from threading import Event as Flag
 
 import pytest
 
-from aci.repository import Repository
-from agent.approvals import Answer
-from agent.session.applying import noticed
-from agent.session.events import Answered, Asked, Ended, Event, Stepped, Stopped, Told
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.permissions.approvals import Answer
+from agent.session.applied_changes import pending_user_changes
 from agent.session.session import Session, Start
-from agent.settings import Settings
+from agent.session.session_events import (
+    Event,
+    MessageEvent,
+    QuestionAnswered,
+    QuestionAsked,
+    StepRecorded,
+    TurnEnded,
+    TurnStopped,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +43,7 @@ class Seat:
 
     def hear(self, event: Event) -> None:
         self.heard.append(event)
-        if isinstance(event, Asked):
+        if isinstance(event, QuestionAsked):
             self.session.answer(event.approval.id, Answer(True))
 
     def say(self, words: str) -> list[Event]:
@@ -51,7 +59,7 @@ class Seat:
         assert done.wait(100)
 
     def told(self) -> list[str]:
-        return [event.text for event in self.heard if isinstance(event, Told)]
+        return [event.text for event in self.heard if isinstance(event, MessageEvent)]
 
 
 def edit(path: str, content: str) -> dict:
@@ -88,20 +96,20 @@ def test_a_day_with_edits_on_both_sides(seats) -> None:
     seat.settle()
     assert seat.session.status.edited == ("notes.txt",)
     events = seat.say("Add mul")
-    assert not [event for event in events if isinstance(event, Stopped)]
-    steps = [event.step for event in events if isinstance(event, Stepped)]
+    assert not [event for event in events if isinstance(event, TurnStopped)]
+    steps = [event.step for event in events if isinstance(event, StepRecorded)]
     assert steps[0].author == "host"
     assert "M notes.txt" in steps[0].observations[0].text
-    assert not any(isinstance(event, Stopped) for event in seat.heard)
+    assert not any(isinstance(event, TurnStopped) for event in seat.heard)
     seat.say("!cat notes.txt")
-    shown = [event.step for event in seat.heard if isinstance(event, Stepped)][-1]
+    shown = [event.step for event in seat.heard if isinstance(event, StepRecorded)][-1]
     assert "MINE" in shown.observations[0].text
-    (diff,) = [event for event in seat.say("/diff") if isinstance(event, Told)]
-    assert diff.title == "What you do not have yet: 1 file, +2 -0"
+    (diff,) = [event for event in seat.say("/diff") if isinstance(event, MessageEvent)]
+    assert diff.title == "Not applied yet: 1 file, +2 -0"
     seat.say("/undo 2")
     assert any("Your own files still have" in text for text in seat.told())
     events = seat.say("/apply")
-    assert [event.approval.subject for event in events if isinstance(event, Answered)] == ["sub.py"]
+    assert [event.approval.subject for event in events if isinstance(event, QuestionAnswered)] == ["sub.py"]
     assert not (root / "sub.py").exists()
     assert (root / "notes.txt").read_text() == "one\nMINE\nthree\nfour\nfive\n"
 
@@ -115,7 +123,7 @@ def test_a_session_that_is_taken_up_again_goes_on_where_it_was(seats) -> None:
     again = sit(("Adding.", [edit("sub.py", "x = 1\n")]), ("Done.", []), run=directory)
     again.say("/apply")
     assert (root / "sub.py").read_text() == "x = 1\n"
-    ended = [event for event in again.say("!true") if isinstance(event, Ended)]
+    ended = [event for event in again.say("!true") if isinstance(event, TurnEnded)]
     assert ended
 
 
@@ -128,7 +136,7 @@ def test_a_fork_knows_what_was_applied(seats) -> None:
     seat.say("/fork")
     engine = seat.session.engine
     assert engine
-    assert noticed(seat.session) == ()
+    assert pending_user_changes(seat.session) == ()
     assert seat.session.status.files == ()
     seat.say("Is it there?")
     assert [step.author for step in engine.trajectory.steps["main"]].count("host") == 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.session.attaching import MOST_TEXT, Request, attached
+from agent.session.attachments import MOST_TEXT, Request, resolve_attachments
 from trajectories.errors import UsageError
 from trajectories.records import Comment, Issue
 
@@ -27,91 +27,91 @@ def root(tmp_path, monkeypatch):
 
 
 def test_words_alone(root):
-    request = attached("  Fix it\nsoon  ", root)
+    request = resolve_attachments("  Fix it\nsoon  ", root)
     assert (request.text, request.issue.title, request.issue.body) == ("Fix it\nsoon", "Fix it", "soon")
 
 
 def test_a_file_is_quoted_under_its_name(root):
-    request = attached("Explain @src/a.py, please", root)
+    request = resolve_attachments("Explain @src/a.py, please", root)
     assert request.text == "Explain @src/a.py, please\n\nsrc/a.py:\n```\nx = 1\n```"
 
 
 def test_a_fence_in_a_file_does_not_end_the_quotation(root):
     (root / "b.md").write_text("````\ncode\n````\n")
-    assert "b.md:\n`````\n````\ncode\n````\n`````" in attached("see @b.md", root).text
+    assert "b.md:\n`````\n````\ncode\n````\n`````" in resolve_attachments("see @b.md", root).text
 
 
 def test_a_file_alone_is_the_issue_with_its_pictures(root):
-    issue = attached("@issue.md", root).issue
+    issue = resolve_attachments("@issue.md", root).issue
     assert issue.title == "Title"
     assert len(issue.images) == 1
-    assert attached('@"with blank.md"', root).issue.title == "Blank"
+    assert resolve_attachments('@"with blank.md"', root).issue.title == "Blank"
 
 
 def test_a_picture_by_its_bytes(root):
     (root / "fake.png").write_text("no picture")
-    request = attached("Look at shot.png and @shot.png and fake.png", root)
+    request = resolve_attachments("Look at shot.png and @shot.png and fake.png", root)
     assert [image[:22] for image in request.images] == ["data:image/png;base64,"]
     assert request.issue.images == request.images
     assert request.more == ""
 
 
 def test_a_folder_is_listed(root):
-    assert "src holds:\na.py" in attached("What is in @src ?", root).text
+    assert "src contains:\na.py" in resolve_attachments("What is in @src ?", root).text
 
 
 def test_a_long_file_is_cut(root):
     (root / "long.txt").write_text("y" * (MOST_TEXT + 5))
-    text = attached("@long.txt it is", root).text
+    text = resolve_attachments("@long.txt it is", root).text
     assert len(text) < MOST_TEXT + 200
     assert "is longer" in text
 
 
 def test_escape_sequences_do_not_come_along(root):
     (root / "odd.txt").write_text("a\x1b[31mb")
-    assert "\x1b" not in attached("see @odd.txt", root).text
+    assert "\x1b" not in resolve_attachments("see @odd.txt", root).text
 
 
 @pytest.mark.parametrize("words", ["see @src/nope.py", "see @nope.md", "@nope.txt", "see @./nope"])
 def test_a_missing_file_is_said(root, words):
     with pytest.raises(UsageError, match="There is no file"):
-        attached(words, root)
+        resolve_attachments(words, root)
 
 
 @pytest.mark.parametrize(
     "words", ["use @property", "ask @ada", "@pytest.mark.slow fails", "a@example.org", "@types/node"]
 )
 def test_what_is_no_path_is_left_alone(root, words):
-    assert attached(words, root).text == words
+    assert resolve_attachments(words, root).text == words
 
 
 def test_a_pasted_text_may_name_what_is_not_there(root):
     words = "It fails:\nsee @gone/away.py"
-    assert attached(words, root).text == words
+    assert resolve_attachments(words, root).text == words
 
 
 def test_a_file_elsewhere_is_read_only_if_it_is_all_and_named_in_full(root):
     outside = root.parent / "outside.md"
-    request = attached(f"@{outside}", root)
+    request = resolve_attachments(f"@{outside}", root)
     assert (request.issue.title, request.read) == ("Outside", (f"Read {outside}, 18 bytes.",))
     for words in (f"Solve this:\n@{outside}", f"Solve @{outside}", "@../outside.md", f"What is in @{root.parent} ?"):
         with pytest.raises(UsageError, match="outside the repository"):
-            attached(words, root)
+            resolve_attachments(words, root)
 
 
 def test_a_folder_elsewhere_is_listed_alone_and_told(root):
-    request = attached(f"@{root.parent}", root)
-    assert "holds:\noutside.md\nrepo/" in request.text
+    request = resolve_attachments(f"@{root.parent}", root)
+    assert "contains:\noutside.md\nrepo/" in request.text
     assert request.read == (f"Read {root.parent}, its names.",)
 
 
 def test_a_picture_elsewhere_is_told_and_not_taken_from_a_pasted_text(root):
     shot = root.parent / "other.png"
     shot.write_bytes(PNG)
-    request = attached(f"Look at {shot}", root)
+    request = resolve_attachments(f"Look at {shot}", root)
     assert (len(request.images), request.read) == (1, (f"Read {shot}, 48 bytes.",))
-    pasted = attached(f"Look:\n{shot}", root)
-    assert (pasted.images, pasted.read) == ((), (f"Not read: {shot} lies outside the repository.",))
+    pasted = resolve_attachments(f"Look:\n{shot}", root)
+    assert (pasted.images, pasted.read) == ((), (f"Not read: {shot} is outside the repository.",))
 
 
 @pytest.mark.parametrize("words", ["@link.md", "Solve @link.md", "@{root}/link.md", "@away", "see @link.png"])
@@ -121,7 +121,7 @@ def test_a_link_out_of_the_repository_is_refused_also_alone(root, words):
     (root / "link.png").symlink_to(root.parent / "secret.png")
     (root / "away").symlink_to(root.parent)
     with pytest.raises(UsageError, match="outside the repository"):
-        attached(words.format(root=root), root)
+        resolve_attachments(words.format(root=root), root)
 
 
 @pytest.mark.parametrize("words", ["@.git/config", "@.git", "Report:\nsee @.git/config please", "@hidden"])
@@ -129,37 +129,37 @@ def test_nothing_of_gits_own_is_read(root, words):
     (root / ".git").mkdir()
     (root / ".git" / "config").write_text("url = https://me:password@host/x\n")
     (root / "hidden").symlink_to(".git/config")
-    with pytest.raises(UsageError, match="git's own"):
-        attached(words, root)
+    with pytest.raises(UsageError, match="belongs to git"):
+        resolve_attachments(words, root)
 
 
 def test_an_ignored_file_is_told(root):
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     (root / ".gitignore").write_text(".env\n")
     (root / ".env").write_text("A=1\n")
-    assert attached("see @.env", root).read == ("Read .env, 4 bytes; git ignores it.",)
-    assert attached("see @src/a.py", root).read == ()
+    assert resolve_attachments("see @.env", root).read == ("Read .env, 4 bytes; git ignores it.",)
+    assert resolve_attachments("see @src/a.py", root).read == ()
 
 
 @pytest.mark.parametrize("words", ["@pipe", "look at @pipe please", "pipe.png @pipe"])
 def test_a_pipe_is_not_waited_for(root, words):
     os.mkfifo(root / "pipe")
     with pytest.raises(UsageError, match="not a regular file"):
-        attached(words, root)
+        resolve_attachments(words, root)
 
 
 def test_a_device_is_not_read(root):
     with pytest.raises(UsageError, match="not a regular file"):
-        attached("@/dev/zero", root)
+        resolve_attachments("@/dev/zero", root)
     with pytest.raises(UsageError, match="outside the repository"):
-        attached("names\n@/dev/zero here", root)
+        resolve_attachments("names\n@/dev/zero here", root)
 
 
 def test_an_address_of_an_issue_elsewhere(root):
     with pytest.raises(UsageError, match="not the address of an issue"):
-        attached("https://example.org/a/b/issues/7", root)
+        resolve_attachments("https://example.org/a/b/issues/7", root)
     words = "Like https://example.org/a/b/issues/7 but worse"
-    assert attached(words, root).text == words
+    assert resolve_attachments(words, root).text == words
 
 
 def test_what_others_said_of_an_issue_goes_along():

@@ -2,10 +2,10 @@
 
 import pytest
 
-from aci.plain_folder import open_folder
-from aci.repository import Repository
+from aci.repository.plain_folder import open_folder
+from aci.repository.user_repository import Repository
 from agent.session.completion import Completer
-from agent.session.paths import Paths
+from agent.session.file_completion import FileIndex
 from tests.conftest import git
 
 
@@ -53,7 +53,7 @@ def test_untracked_files_are_there_and_ignored_ones_are_not(make_repo):
     root = make_repo({".gitignore": "*.log\n", "a.py": ""})
     (root / "new.py").write_text("")
     (root / "old.log").write_text("")
-    paths = Paths(Repository.open(root))
+    paths = FileIndex(Repository.open(root))
     paths.wait()
     assert paths.like("", 10) == ["a.py", "new.py", ".gitignore"]
 
@@ -61,14 +61,14 @@ def test_untracked_files_are_there_and_ignored_ones_are_not(make_repo):
 def test_a_folder_without_git(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "x.txt").write_text("")
-    paths = Paths(Repository(tmp_path, tmp_path / "none", plain=True))
+    paths = FileIndex(Repository(tmp_path, tmp_path / "none", plain=True))
     paths.wait()
     assert paths.like("x", 10) == ["sub/x.txt"]
 
 
 def test_the_nearest_name_comes_first(make_repo):
     root = make_repo(dict.fromkeys(("lib/core/deep.py", "core.py", "lib/score.py", "docs/core.md"), ""))
-    paths = Paths(Repository.open(root))
+    paths = FileIndex(Repository.open(root))
     paths.wait()
     assert paths.like("core", 10) == [
         "core.py",
@@ -89,7 +89,7 @@ def test_no_program_that_the_folder_names_runs_for_a_listing(make_repo, tmp_path
     git(root, "config", "core.fsmonitor", str(monitor))
     if not commit:
         git(root, "update-ref", "-d", "HEAD")
-    paths = Paths(Repository.open(root) if commit else open_folder(root, tmp_path / "state"))
+    paths = FileIndex(Repository.open(root) if commit else open_folder(root, tmp_path / "state"))
     paths.wait()
     assert paths.like("a.py", 10) == ["a.py"]
     assert not mark.exists()

@@ -1,6 +1,6 @@
 """docs/session.md says of keys and commands what the session's own help says.
 
-`python -m tests.agent.session.test_documented` writes its tables anew.
+`python -m tests.agent.session.test_documented_keys` writes its tables anew.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.session import commands
-from agent.session.keys import KEYS, TYPED
+from agent.session.key_help import KEYS, TYPED
 
 PAGE = Path(__file__).parents[3] / "docs" / "session.md"
 
 
 def written(page: str) -> str:
     """The page with its tables as they should be."""
-    listed = [line for _, lines in commands.grouped() for line in lines]
+    listed = [line for _, lines in commands.grouped_summaries() for line in lines]
     for name, head, rows in (
         ("typed", "| | |", TYPED),
         ("keys", "| key | does |", KEYS),

@@ -8,8 +8,8 @@ from threading import Event as Flag
 
 import pytest
 
-from agent.session import events
-from tests.agent.session.talking import PATIENCE, calls, says
+from agent.session import session_events
+from tests.agent.session.scripted_session import PATIENCE, calls, says
 from tests.conftest import IMAGE
 from tests.e2e.test_lost_container import containers_of
 
@@ -29,18 +29,18 @@ def test_a_turn_stops_and_goes_on(talk, make_repo, moment):
     talk = talk(SCRIPT, root=root, settings={"workspace": "docker", "image": IMAGE})
     there = Flag()
 
-    def look(event: events.Event) -> None:
-        text = event.happening.text if isinstance(event, events.Happened) else ""
-        if isinstance(event, events.Began) if moment == "opening" else MOMENTS[moment] in text:
+    def look(event: session_events.Event) -> None:
+        text = event.happening.text if isinstance(event, session_events.ProgressReported) else ""
+        if isinstance(event, session_events.TurnStarted) if moment == "opening" else MOMENTS[moment] in text:
             there.set()
 
     talk.hooks.append(look)
     talk.session.say("Make it better")
     assert there.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(events.Stopped)
+    talk.until(session_events.TurnStopped)
     talk.session.go_on()
-    ended = talk.until(events.Ended).result
+    ended = talk.until(session_events.TurnEnded).result
     assert talk.words[0].startswith("Done.")
     assert ended.exit.kind == "unproven"
     assert "return 2" in ended.patch.diff
@@ -52,17 +52,21 @@ def test_a_container_that_dies_is_followed_by_another(talk, make_repo):
     wait = says("Wait.", calls("shell", command="sleep 5"), n=2)
     talk = talk([SCRIPT[0], wait, SCRIPT[1]], root=root, settings={"workspace": "docker", "image": IMAGE})
 
-    def kill(event: events.Event) -> None:
-        if isinstance(event, events.Happened) and "sleep 5" in event.happening.text and not killed.is_set():
+    def kill(event: session_events.Event) -> None:
+        if (
+            isinstance(event, session_events.ProgressReported)
+            and "sleep 5" in event.happening.text
+            and not killed.is_set()
+        ):
             killed.set()
             subprocess.run(["docker", "kill", *containers_of(os.getpid())], check=True, capture_output=True)
 
     killed = Flag()
     talk.hooks.append(kill)
     talk.session.say("Make it better")
-    assert talk.until(events.Stopped).error.code == 5
+    assert talk.until(session_events.TurnStopped).error.code == 5
     talk.session.go_on()
-    ended = talk.until(events.Ended).result
+    ended = talk.until(session_events.TurnEnded).result
     assert "return 2" in ended.patch.diff
     steps = talk.session.engine.trajectory.steps["main"]
     told = [seen.text for step in steps for seen in step.observations if "in a new workspace" in seen.text]

@@ -4,8 +4,8 @@ from multiprocessing import get_context
 
 import pytest
 
-from agent.session import history
-from agent.session.history import History
+from agent.session import prompt_history
+from agent.session.prompt_history import History
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def test_a_torn_line_is_left_out(places):
 
 
 def test_the_file_is_capped(places, monkeypatch):
-    monkeypatch.setattr(history, "MOST", 3)
+    monkeypatch.setattr(prompt_history, "MOST", 3)
     first = History(*places)
     for number in range(8):
         first.add(str(number))
-    assert len(History(*places).entries) <= 2 * history.MOST
+    assert len(History(*places).entries) <= 2 * prompt_history.MOST
     assert History(*places).entries[-1] == "7"
 
 

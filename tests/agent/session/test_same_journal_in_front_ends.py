@@ -45,8 +45,8 @@ engine.close()
 DOOR = "from swe_agent import main; main()"
 SCREEN = """
 import asyncio, sys
-from agent.session.preferences import Preferences
-from agent.session.start import start
+from agent.config.session_preferences import Preferences
+from agent.session.session_start import start
 from agent.tui.app import SessionApp
 
 async def until(pilot, seen):

@@ -5,11 +5,11 @@ from threading import Event as Flag
 
 import pytest
 
-from agent.ownership import register
-from agent.session import events
-from agent.session.start import for_sessions
-from agent.settings import NOWHERE, Settings
-from tests.agent.session.talking import PATIENCE, calls, says
+from agent.config.settings import NOWHERE, Settings
+from agent.run_state.run_ownership import register
+from agent.session import session_events
+from agent.session.session_start import session_settings
+from tests.agent.session.scripted_session import PATIENCE, calls, says
 from trajectories.journal import read
 from trajectories.records import Note
 
@@ -23,7 +23,11 @@ def at_work(talk, action=""):
     flag = Flag()
 
     def look(event):
-        if isinstance(event, events.Happened) and event.happening.kind == "action" and action in event.happening.text:
+        if (
+            isinstance(event, session_events.ProgressReported)
+            and event.happening.kind == "action"
+            and action in event.happening.text
+        ):
             flag.set()
 
     talk.hooks.append(look)
@@ -31,7 +35,7 @@ def at_work(talk, action=""):
 
 
 def test_a_session_delivers_nothing_by_itself():
-    settings = for_sessions(Settings(apply=True, branch="mine", pr=True))
+    settings = session_settings(Settings(apply=True, branch="mine", pr=True))
     assert {name: getattr(settings, name) for name in NOWHERE} == NOWHERE
 
 
@@ -39,7 +43,7 @@ def test_a_session_is_one_run_of_turns(talk):
     talk = talk([says("Look.", LOOK, n=1), says("f returns 1.", n=2), says("g is 2.", n=3)], mode="plan")
     talk.say("What does f do?").say("And g?")
     assert talk.words == ["f returns 1.", "g is 2."]
-    assert len(talk.all(events.Opened)) == 1
+    assert len(talk.all(session_events.RunOpened)) == 1
     assert [turn.strategy for turn in talk.session.engine.trajectory.turns] == ["plan", "plan"]
     assert talk.session.state == "idle"
 
@@ -56,7 +60,7 @@ def test_what_is_said_while_it_works_waits_and_can_be_taken_back(talk):
     assert talk.session.unqueue() == "one"
     assert talk.session.unqueue() == ""
     talk.session.interrupt()
-    assert talk.until(events.Stopped).error.code == 130
+    assert talk.until(session_events.TurnStopped).error.code == 130
 
 
 def test_changes_are_shown_as_they_are_after_those_asked_for_before(talk):
@@ -81,7 +85,7 @@ def test_an_interrupt_keeps_what_waits_until_there_is_more_to_say(talk):
     assert working.wait(PATIENCE)
     talk.session.say("later")
     talk.session.interrupt()
-    talk.until(events.Stopped)
+    talk.until(session_events.TurnStopped)
     talk.settled()
     assert talk.session.state == "paused"
     assert talk.session.queued == ("later",)
@@ -102,7 +106,7 @@ def kept_back(talk, *words, script=None, **start):
     for each in words:
         talk.session.say(each)
     talk.session.interrupt()
-    talk.until(events.Stopped)
+    talk.until(session_events.TurnStopped)
     return talk.settled()
 
 
@@ -134,9 +138,9 @@ def test_what_waits_is_not_done_in_another_run(talk, change):
     assert working.wait(PATIENCE)
     talk.session.say("change f")
     talk.session.interrupt()
-    talk.until(events.Stopped)
+    talk.until(session_events.TurnStopped)
     talk.settled().say(change.format(run.name))
-    assert "What waited in the other run is not done: “change f”. Say it here if you want it." in talk.told
+    assert "Discarded from the queue of the other run: “change f”. Send it again if you want it here." in talk.told
     assert talk.session.queued == ()
     assert not talk.session.release()
 
@@ -178,10 +182,10 @@ def test_what_was_done_by_hand_and_cut_off_is_not_done_again(talk):
     second = talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).settled()
     assert second.session.state == "idle"
     assert second.session.engine.trajectory.exit.kind == "interrupted"
-    assert "What was done last by hand was cut off. It is not done again." in second.told
+    assert "The last command was interrupted and is not repeated." in second.told
     second.session.go_on()
     second.settled()
-    assert not second.all(events.Began)
+    assert not second.all(session_events.TurnStarted)
 
 
 @pytest.mark.parametrize("by_hand", ["!sleep 300", "/test"])
@@ -190,7 +194,7 @@ def test_words_to_a_turn_that_asks_no_model_wait(talk, by_hand):
     told = []
     talk.hooks.append(
         lambda event: (
-            isinstance(event, events.Happened)
+            isinstance(event, session_events.ProgressReported)
             and event.happening.kind == "action"
             and not told
             and told.append(talk.session.steer("use tabs"))
@@ -213,12 +217,12 @@ def test_going_on_as_it_was(talk):
     talk.session.say("Begin")
     assert working.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(events.Stopped)
+    talk.until(session_events.TurnStopped)
     working.clear()
     talk.session.go_on()
     assert working.wait(PATIENCE)  # the action that was interrupted is done anew
     talk.session.interrupt()
-    talk.until(events.Stopped, 2)
+    talk.until(session_events.TurnStopped, 2)
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
@@ -228,9 +232,9 @@ def test_going_on_tells_no_step_again(talk):
     talk.session.say("Begin")
     assert working.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(events.Stopped)
+    talk.until(session_events.TurnStopped)
     talk.say("Not so")
-    told = [event.step.id for event in talk.all(events.Stepped)]
+    told = [event.step.id for event in talk.all(session_events.StepRecorded)]
     assert len(told) == len(set(told))
     assert talk.words == ["Done."]
 
@@ -242,7 +246,7 @@ def test_a_change_leaves_the_interrupted_turn_behind(talk, change):
     talk.session.say("Begin")
     assert working.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(events.Stopped)
+    talk.until(session_events.TurnStopped)
     talk.say(change).say("Anew")
     assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["Anew"]
 
@@ -253,7 +257,7 @@ def test_a_budget_holds_for_the_turn_that_was_interrupted_too(talk):
     talk.session.say("Begin")
     assert working.wait(PATIENCE)
     talk.session.interrupt()
-    talk.until(events.Stopped)
+    talk.until(session_events.TurnStopped)
     talk.say("/cost 7").say("Not so")
     assert len(talk.session.engine.trajectory.turns) == 1
     assert talk.words == ["Done."]
@@ -265,9 +269,11 @@ def test_a_budget_holds_for_the_turn_that_was_interrupted_too(talk):
 def test_a_budget_holds_for_the_turn_under_way(talk, amount):
     table = {"scripted": {"price_in": 1.0, "price_out": 1.0, "max_output": 1000}}
     talk = talk([says("Look.", LOOK, n=1), says("Done.")], mode="plan", settings={"models": table})
-    talk.hooks.append(lambda event: isinstance(event, events.Stepped) and talk.session.say(f"/cost {amount}"))
+    talk.hooks.append(
+        lambda event: isinstance(event, session_events.StepRecorded) and talk.session.say(f"/cost {amount}")
+    )
     talk.say("Begin")
-    kind = talk.all(events.Ended)[-1].result.exit.kind
+    kind = talk.all(session_events.TurnEnded)[-1].result.exit.kind
     assert kind == ("budget" if amount == "0" else "answered")
 
 
@@ -275,7 +281,7 @@ def test_words_steer_at_the_next_step(talk):
     talk = talk([says("Look.", LOOK, n=1), says("As you say.", contains="use tabs"), says("Unheard.")], mode="plan")
 
     def steer(event):
-        if isinstance(event, events.Stepped) and event.step.reply == 1:
+        if isinstance(event, session_events.StepRecorded) and event.step.reply == 1:
             talk.session.steer("use tabs")
 
     talk.hooks.append(steer)
@@ -295,7 +301,7 @@ def test_a_key_that_was_pasted_goes_no_further(talk, monkeypatch):
     talk = talk([says("Look.", LOOK, n=1), says("Yes.")], mode="plan")
     talk.hooks.append(
         lambda event: (
-            isinstance(event, events.Stepped)
+            isinstance(event, session_events.StepRecorded)
             and event.step.reply == 1
             and talk.session.steer("b hunter2-hunter2-hunter2")
         )
@@ -312,7 +318,7 @@ def test_what_fails_does_not_end_the_session(talk):
     assert any("/nowhere cannot be read" in text for text in talk.told)
     talk.session.later("x", lambda: 1 / 0)
     talk.settled()
-    assert "a mistake of its own" in talk.told[-1]
+    assert "swe-agent has a bug" in talk.told[-1]
     assert talk.session.state == "idle"
     talk.say("/help")
     assert "/mode" in talk.told[-1]
@@ -334,12 +340,12 @@ def test_closing_stops_what_is_under_way_and_the_run_can_be_taken_up(talk, tmp_p
     first.session.say("never done")
     run = first.session.engine.journal.directory
     first.session.close()
-    assert isinstance(first.heard[-1], events.Closed)
+    assert isinstance(first.heard[-1], session_events.SessionClosed)
     assert read(run).exit is None
     second = talk([says("Done.")], root=first.session.start.source.root, run=run, settings={"state": run.parents[1]})
     second.settled()
     assert second.session.state == "paused"
-    assert [event.trajectory.run.id for event in second.all(events.Opened)] == [run.name]
+    assert [event.trajectory.run.id for event in second.all(session_events.RunOpened)] == [run.name]
 
 
 def test_a_run_of_another_repository_is_not_taken_up(talk, make_repo):
@@ -348,7 +354,7 @@ def test_a_run_of_another_repository_is_not_taken_up(talk, make_repo):
     first.session.close()
     second = talk([], root=make_repo({"x": ""}), run=run, settings={"state": run.parents[1]})
     second.settled()
-    assert "not about this repository" in second.told[-1]
+    assert "not to this repository" in second.told[-1]
     assert second.session.engine is None
 
 
@@ -363,7 +369,7 @@ def test_a_run_that_another_session_has(talk):
 def test_closing_before_anything_was_said(talk):
     talk = talk([])
     talk.session.close()
-    assert isinstance(talk.heard[-1], events.Closed)
+    assert isinstance(talk.heard[-1], session_events.SessionClosed)
 
 
 def test_notes_of_the_user_do_not_meet_a_closed_run(talk):

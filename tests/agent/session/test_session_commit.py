@@ -13,26 +13,26 @@ from threading import Thread
 
 import pytest
 
-from aci import committing as with_git
-from aci.owner import lives, name_of
-from aci.repository import Repository
-from agent.approvals import Answer
-from agent.judging import judge
-from agent.permissions import Kept
-from agent.rules import Rule
-from agent.session import committing
-from agent.session.events import Told
-from agent.session.messages import LONGEST, shortened
+from aci.repository import commit as with_git
+from aci.repository.process_owner import is_running, owner_mark
+from aci.repository.user_repository import Repository
+from agent.permissions.approvals import Answer
+from agent.permissions.decisions import judge
+from agent.permissions.rule_store import StoredRule
+from agent.permissions.rules import Rule
+from agent.session import session_commit
+from agent.session.commit_message import LONGEST, shorten_subject
 from agent.session.session import Session, Start
-from agent.session.welcome import welcome
+from agent.session.session_events import MessageEvent
+from agent.session.startup_checks import run_startup_checks
 from trajectories.errors import TryLater, UsageError
 from trajectories.records import Note
 
 DRIVER = """
 import sys
 from pathlib import Path
-from aci.committing import commit
-from aci.repository import Repository
+from aci.repository.commit import commit
+from aci.repository.user_repository import Repository
 from trajectories.records import Base
 from trajectories.trees import Trees
 
@@ -68,7 +68,7 @@ def test_a_commit_holds_the_sessions_changes_and_nothing_else(desk) -> None:
     ) == ["M a.txt", "M  b.txt"]
     assert "+mine" in desk.git("diff", "a.txt")
     assert "three" not in desk.git("diff", "a.txt")
-    assert desk.say("/commit") == "There is nothing to commit: your last commit holds all that was applied."
+    assert desk.say("/commit") == "There is nothing to commit: your last commit has all applied changes."
 
 
 def test_staged_edits_of_a_committed_file_stay_staged_and_no_more(desk) -> None:
@@ -91,7 +91,7 @@ def test_what_stands_in_the_users_own_uncommitted_lines_is_left_out(desk) -> Non
     desk.begin()
     desk.changes({"a.txt": TEXT.replace(b"line 3\n", b"both\n"), "own.txt": b"owned\n", "b.txt": b"B\n"})
     said = desk.say("/commit")
-    assert "Left out: a.txt, own.txt, where your own edits" in said
+    assert "Left out: a.txt, own.txt, because your own uncommitted edits" in said
     assert desk.git("show", "--name-only", "--format=", "HEAD") == "b.txt"
 
 
@@ -136,7 +136,7 @@ def test_no_rule_answers_for_hooks(desk) -> None:
     desk.changes({"b.txt": b"B\n"})
     desk.say("/commit")
     commit, hooks = desk.asked[-2:]
-    kept = [Kept(Rule(kind, "**"), "project") for kind in ("commit", "hooks")]
+    kept = [StoredRule(Rule(kind, "**"), "project") for kind in ("commit", "hooks")]
     assert judge(commit, [], kept).yes
     decision = judge(hooks, [], kept)
     assert (decision.yes, decision.always) == (None, ())
@@ -244,7 +244,7 @@ def test_where_no_commit_can_be_made_it_is_said_before_anything_is_applied(desk)
         desk.say("/commit")
     desk.file(".git/MERGE_HEAD").unlink()
     desk.git("checkout", "-q", "--detach")
-    with pytest.raises(UsageError, match="at no branch"):
+    with pytest.raises(UsageError, match="has no branch checked out"):
         desk.say("/commit")
     desk.git("checkout", "-q", "main")
     desk.git("config", "user.name", "")
@@ -252,7 +252,7 @@ def test_where_no_commit_can_be_made_it_is_said_before_anything_is_applied(desk)
         desk.say("/commit")
     desk.git("config", "--unset", "user.name")
     desk.file(".git/index.lock").write_text("")
-    with pytest.raises(TryLater, match="at work"):
+    with pytest.raises(TryLater, match="git is running"):
         desk.say("/commit")
     assert desk.git("log", "--format=%s") == "The first commit"
 
@@ -264,8 +264,8 @@ def test_a_commit_that_a_dying_process_made_is_found(desk, made: bool, then: boo
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
     index = desk.file(".git/index").read_bytes()
-    own = committing._own(desk.engine, committing._uncommitted(desk.engine))
-    data = committing._data(desk.engine, own, "commit", "main", "Made")
+    own = session_commit._own_changes(desk.engine, session_commit._uncommitted(desk.engine))
+    data = session_commit._data(desk.engine, own, "commit", "main", "Made")
     if made:
         with_git.commit(desk.engine.repository, desk.engine.trees, own.head, own.tree, "Made", False, "main")
         if not then:
@@ -274,11 +274,11 @@ def test_a_commit_that_a_dying_process_made_is_found(desk, made: bool, then: boo
         (desk.root / "own.txt").write_text("own\n")
         desk.git("add", "own.txt")
         desk.git("commit", "-qm", "The user's own")
-    desk.file(".git/index.lock").write_text(f"{with_git.OURS}{name_of(os.getpid()).rpartition(':')[0]}:1\n")
+    desk.file(".git/index.lock").write_text(f"{with_git.OURS}{owner_mark(os.getpid()).rpartition(':')[0]}:1\n")
     desk.engine.journal.append(Note("main", "intent", "commit 1", data))
     desk.reopen()
-    committing.settle(desk)
-    assert ("the commit is there" in desk.told[-1]) == made, desk.told
+    session_commit.check_interrupted_commit(desk)
+    assert ("the commit was made" in desk.told[-1]) == made, desk.told
     assert not desk.file(".git/index.lock").exists()
     if made:
         assert desk.git("status", "--short") == ""
@@ -290,9 +290,9 @@ def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
-    own = committing._own(desk.engine, committing._uncommitted(desk.engine))
+    own = session_commit._own_changes(desk.engine, session_commit._uncommitted(desk.engine))
     desk.engine.journal.append(
-        Note("main", "intent", "commit 1", committing._data(desk.engine, own, "commit", "main", "Made"))
+        Note("main", "intent", "commit 1", session_commit._data(desk.engine, own, "commit", "main", "Made"))
     )
     told = [desk.root, desk.run / "trees.git", own.head.commit, own.head.tree, own.tree]
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, told)])
@@ -301,19 +301,19 @@ def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
     def of_git() -> bool:
         """Whether the lock names a process that lives and is not the driver."""
         names = owners(lock) if lock.exists() else []
-        return len(names) == 2 and lives(names[1])
+        return len(names) == 2 and is_running(names[1])
 
     wait_for(of_git)
     driver.kill()
     driver.wait()
     desk.reopen()
-    committing.settle(desk)
+    session_commit.check_interrupted_commit(desk)
     assert "still under way" in desk.told[-1]
     desk.file("go").touch()
     wait_for(lambda: not of_git())
     desk.file("go").unlink()
-    committing.settle(desk)
-    assert "the commit is there" in desk.told[-1]
+    session_commit.check_interrupted_commit(desk)
+    assert "the commit was made" in desk.told[-1]
     assert desk.git("status", "--short") == ""
 
 
@@ -325,7 +325,7 @@ def test_another_session_finishes_a_commit_whose_session_was_killed(desk, name: 
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
-    own = committing._own(desk.engine, committing._uncommitted(desk.engine))
+    own = session_commit._own_changes(desk.engine, session_commit._uncommitted(desk.engine))
     told = [desk.root, desk.run / "trees.git", own.head.commit, own.head.tree, own.tree]
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, told)])
     wait_for(desk.file("begun").exists)
@@ -335,13 +335,13 @@ def test_another_session_finishes_a_commit_whose_session_was_killed(desk, name: 
     driver.wait()
     start = Start(Repository.open(desk.root), desk.settings)
     heard: list[object] = []
-    welcome(Session(start, heard.append)).join()
-    assert any("still under way" in event.text for event in heard if isinstance(event, Told))
+    run_startup_checks(Session(start, heard.append)).join()
+    assert any("still under way" in event.text for event in heard if isinstance(event, MessageEvent))
     desk.file("go").touch()
-    wait_for(lambda: not any(map(lives, owners(lock))))
-    welcome(Session(start, heard.append)).join()
+    wait_for(lambda: not any(map(is_running, owners(lock))))
+    run_startup_checks(Session(start, heard.append)).join()
     made = desk.git("rev-parse", "HEAD")
-    assert any(f"Commit {made[:10]} was completed." in event.text for event in heard if isinstance(event, Told))
+    assert any(f"Commit {made[:10]} was completed." in event.text for event in heard if isinstance(event, MessageEvent))
     desk.file("go").unlink()
     desk.file("begun").unlink()
     assert desk.git("status", "--short") == "M  dir/c.txt", "the commit is not staged to be reverted"
@@ -356,8 +356,8 @@ def owners(lock: Path) -> list[str]:
 
 def test_a_process_that_ended_and_was_not_asked_for_lives_no_more() -> None:
     process = subprocess.Popen(["true"])
-    name = name_of(process.pid)
-    wait_for(lambda: not lives(name))
+    name = owner_mark(process.pid)
+    wait_for(lambda: not is_running(name))
     assert process.wait() == 0
 
 
@@ -379,7 +379,7 @@ def test_esc_ends_hooks_and_nothing_is_committed(desk) -> None:
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
     Thread(target=lambda: (wait_for(desk.file("begun").exists), desk.stopped.set())).start()
-    assert desk.say("/commit") == "Interrupted: nothing was committed. What hooks did to your files stays."
+    assert desk.say("/commit") == "Interrupted: nothing was committed. Changes that hooks made to your files stay."
     assert desk.git("log", "--format=%s") == "The first commit"
     assert desk.git("status", "--short") == "M b.txt\n?? begun"
     assert not desk.file(".git/index.lock").exists()
@@ -395,12 +395,12 @@ def test_esc_ends_hooks_that_go_on_after_a_request_to_end(desk, monkeypatch: pyt
 
     def interrupt() -> None:
         wait_for(desk.file("begun").exists)
-        names.append(name_of(int(desk.file("begun").read_text())))
+        names.append(owner_mark(int(desk.file("begun").read_text())))
         desk.stopped.set()
 
     Thread(target=interrupt).start()
     assert "nothing was committed" in desk.say("/commit")
-    wait_for(lambda: not lives(names[0]))
+    wait_for(lambda: not is_running(names[0]))
     assert desk.file("b.txt").read_bytes() == b"B\n"
 
 
@@ -413,8 +413,8 @@ def wait_for(it: Callable[[], bool]) -> None:
 
 def test_messages_follow_the_repository_and_fit() -> None:
     long = "Make the parser of dates take what people write in their letters, and more of the kind"
-    assert len(shortened(long)) <= LONGEST
-    assert shortened(long).endswith("more…") or shortened(long).endswith("…")
+    assert len(shorten_subject(long)) <= LONGEST
+    assert shorten_subject(long).endswith("more…") or shorten_subject(long).endswith("…")
 
 
 def test_a_message_lists_what_was_asked_for_since_the_last_commit(desk) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.approvals import Answer
+from agent.permissions.approvals import Answer
 from trajectories.errors import UsageError
 
 
@@ -63,6 +63,6 @@ def test_a_commit_goes_to_the_branch_that_was_named_in_the_question(desk) -> Non
         return Answer(True)
 
     desk.answers = [Answer(True), switch]
-    with pytest.raises(UsageError, match="at main no more"):
+    with pytest.raises(UsageError, match="no longer at main"):
         desk.say("/commit")
     assert desk.git("rev-parse", "other", "main").split() == [head, head]

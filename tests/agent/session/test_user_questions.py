@@ -8,10 +8,10 @@ from threading import Barrier, Event, Thread
 
 import pytest
 
-from agent.approvals import Answer, Approval
-from agent.session.events import Answered, Asked, Ended, Stopped
-from agent.settings import PermissionTable
-from tests.agent.session.talking import Talk, calls, says
+from agent.config.settings import PermissionTable
+from agent.permissions.approvals import Answer, Approval
+from agent.session.session_events import QuestionAnswered, QuestionAsked, TurnEnded, TurnStopped
+from tests.agent.session.scripted_session import Talk, calls, says
 from trajectories.journal import read
 
 YES, NO = Answer(True), Answer(False)
@@ -34,7 +34,7 @@ def talk(tmp_path: Path, make_repo):
         made.answers = None
 
         def hook(event: object) -> None:
-            if isinstance(event, Asked) and (answer := answering(event.approval)) is not None:
+            if isinstance(event, QuestionAsked) and (answer := answering(event.approval)) is not None:
                 assert made.session.answer(event.approval.id, answer)
 
         made.hooks.append(hook)
@@ -54,7 +54,7 @@ def one(*commands: str) -> list[dict]:
 
 
 def asked(talk: Talk) -> list[str]:
-    return [event.approval.subject for event in talk.all(Asked)]
+    return [event.approval.subject for event in talk.all(QuestionAsked)]
 
 
 def seen(talk: Talk) -> list[str]:
@@ -77,7 +77,7 @@ def test_each_command_in_a_local_workspace_is_asked(talk) -> None:
         {"kind": "command", "subject": f"echo {word}", "answer": "yes", "rule": "", "by": "user"}
         for word in ("one", "two")
     ]
-    approval = found.all(Asked)[0].approval
+    approval = found.all(QuestionAsked)[0].approval
     assert approval.always == ("command exactly echo one",)
     assert approval.root == approval.folder != ""
 
@@ -86,7 +86,7 @@ def test_a_no_is_an_observation_with_the_reason(talk) -> None:
     found = talk(one("echo one > f", "ls"), lambda a: Answer(False, reason="not now") if "f" in a.subject else YES)
     found.say("Go")
     assert seen(found) == ["The user refused this: not now", "a.txt"]
-    assert [event.answer.yes for event in found.all(Answered)] == [False, True]
+    assert [event.answer.yes for event in found.all(QuestionAnswered)] == [False, True]
     assert notes(found)[0]["answer"] == "no"
     assert notes(found)[0]["reason"] == "not now"
 
@@ -118,13 +118,13 @@ def test_rules_of_the_configuration(talk) -> None:
     assert "forbids it: command git push" in seen(found)[0]
     assert [(note["answer"], note["by"]) for note in notes(found)] == [("no", "config"), ("yes", "config")]
     found.say("/permissions remove 1")
-    assert "configuration" in found.told[-1]
+    assert "config" in found.told[-1]
 
 
 def test_rules_of_the_administrator_are_listed_as_such(talk, tmp_path: Path, monkeypatch) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('[permissions]\nallow = ["command  ls"]\ndeny = ["command curl", "command git push"]\n')
-    monkeypatch.setattr("agent.settings.POLICY", policy)
+    monkeypatch.setattr("agent.config.settings.POLICY", policy)
     table = PermissionTable(
         allow=("command pwd", "command ls"), deny=("command rm", "command curl", "command git push")
     )
@@ -136,7 +136,7 @@ def test_rules_of_the_administrator_are_listed_as_such(talk, tmp_path: Path, mon
         "never: command curl (the administrator's policy)",
         "never: command git push (the administrator's policy)",
     ]
-    assert "of the configuration" in found.say("/permissions remove 1").told[-1]
+    assert "set in your config" in found.say("/permissions remove 1").told[-1]
     assert "administrator" in found.say("/permissions remove 2").told[-1]
     policy.write_text("permissions = 1\n")
     assert "policy.toml cannot be used" in found.say("/permissions").told[-1]
@@ -170,7 +170,7 @@ def test_other_ways_to_run_commands(talk) -> None:
     ]
     found = talk(script, lambda a: Answer(True, "session") if a.always else YES).say("Go")
     assert asked(found) == ["ls\n", "ls"]
-    typed, tests = (event.approval for event in found.all(Asked))
+    typed, tests = (event.approval for event in found.all(QuestionAsked))
     assert typed.always == ()
     assert "terminal" in typed.why
     assert tests.always == ("command ls",)
@@ -185,27 +185,27 @@ def test_what_the_user_runs_is_not_asked(talk) -> None:
 def test_an_interrupt_ends_the_question_and_the_turn_can_go_on(talk) -> None:
     found = talk(one("echo one"), lambda _: None)
     found.session.say("Go")
-    question = found.until(Asked).approval
+    question = found.until(QuestionAsked).approval
     assert found.session.status.state == "asking"
     found.session.interrupt()
-    found.until(Stopped)
+    found.until(TurnStopped)
     found.settled()
-    assert found.all(Answered)[0].answer.yes is False
+    assert found.all(QuestionAnswered)[0].answer.yes is False
     assert not found.session.answer(question.id, YES), "it is no longer asked"
     assert seen(found) == []
     assert found.session.status.state == "paused"
-    found.hooks[0] = lambda event: isinstance(event, Asked) and found.session.answer(event.approval.id, YES)
+    found.hooks[0] = lambda event: isinstance(event, QuestionAsked) and found.session.answer(event.approval.id, YES)
     found.session.go_on()
-    found.until(Ended)
+    found.until(TurnEnded)
     assert seen(found) == ["one"] or seen(found)[0].endswith("one")
 
 
 def test_closing_ends_the_question(talk) -> None:
     found = talk(one("echo one"), lambda _: None)
     found.session.say("Go")
-    found.until(Asked)
+    found.until(QuestionAsked)
     found.session.close()
-    assert found.all(Answered)[0].answer.reason == "Interrupted."
+    assert found.all(QuestionAnswered)[0].answer.reason == "Interrupted."
     assert not read(
         found.session.start.settings.runs / next(iter(found.session.start.settings.runs.iterdir())).name
     ).exit
@@ -247,7 +247,7 @@ def test_several_threads_are_answered_one_at_a_time_and_in_order(talk) -> None:
         thread.join(30)
     assert got == dict.fromkeys(map(str, range(8)), YES)
     assert sorted(order) == sorted(got)
-    assert [event.approval.id for event in found.all(Asked)] == list(range(1, 9))
+    assert [event.approval.id for event in found.all(QuestionAsked)] == list(range(1, 9))
     assert found.session.state == "idle"
 
 
@@ -256,20 +256,20 @@ def test_an_answer_that_becomes_a_rule_answers_what_waits(talk) -> None:
     threads = [Thread(target=found.session.ask, args=(Approval("branch", "?", str(n)),)) for n in range(3)]
     for thread in threads:
         thread.start()
-    first = found.until(Asked).approval
+    first = found.until(QuestionAsked).approval
     assert first.always == ("branch **",)
     assert found.session.answer(first.id, Answer(True, "session"))
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
-    assert len(found.all(Asked)) == 1
+    assert len(found.all(QuestionAsked)) == 1
 
 
 def test_a_question_whose_branch_is_stopped_ends(talk) -> None:
     stop = Event()
     found = talk([], lambda _: stop.set())
     assert not found.session.ask(Approval("branch", "?", "a", cancel=stop)).yes
-    assert len(found.all(Answered)) == 1
+    assert len(found.all(QuestionAnswered)) == 1
 
 
 def test_a_front_end_that_fails_leaves_no_question_behind(talk) -> None:
@@ -288,12 +288,12 @@ def test_a_front_end_that_fails_in_a_turn_ends_the_session_and_not_the_run(talk)
     found = talk(one("echo one", "echo two"))
 
     def broken(event: object) -> None:
-        if isinstance(event, Answered):
+        if isinstance(event, QuestionAnswered):
             raise ZeroDivisionError
 
     found.hooks.append(broken)
     found.session.say("Go")
-    found.until(Answered)
+    found.until(QuestionAnswered)
     with pytest.raises(ZeroDivisionError):
         found.session.close()
     assert not found.session.alive
@@ -302,7 +302,7 @@ def test_a_front_end_that_fails_in_a_turn_ends_the_session_and_not_the_run(talk)
     found.hooks.remove(broken)
     later = talk([says("Run.", shell("echo two"), n=2), says("Done.", n=3)], run=run)
     later.session.go_on()
-    later.until(Ended)
+    later.until(TurnEnded)
     assert later.session.state in ("working", "idle")
 
 
@@ -311,7 +311,7 @@ def test_time_stands_still_while_a_question_is_open(talk) -> None:
     found = talk(one("echo one"))
 
     def look(event: object) -> None:
-        if isinstance(event, (Asked, Answered)):
+        if isinstance(event, (QuestionAsked, QuestionAnswered)):
             assert found.session.engine
             deadlines.append(found.session.engine.cancel.deadline)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.approvals import Answer, Approval
-from agent.session.events import Asked
-from agent.settings import PermissionTable
-from tests.agent.session.talking import Talk, calls, says
+from agent.config.settings import PermissionTable
+from agent.permissions.approvals import Answer, Approval
+from agent.session.session_events import QuestionAsked
+from tests.agent.session.scripted_session import Talk, calls, says
 
 COMMAND = "python3 -m unittest"
 FILES = {"calc.py": "x = 1\n", "test_calc.py": "import unittest, calc\n"}
@@ -26,7 +26,7 @@ def talk(tmp_path: Path, make_repo):
         made.answers = None
 
         def hook(event: object) -> None:
-            if isinstance(event, Asked):
+            if isinstance(event, QuestionAsked):
                 made.session.answer(event.approval.id, Answer(answering(event.approval)))
 
         made.hooks.append(hook)
@@ -40,7 +40,7 @@ def talk(tmp_path: Path, make_repo):
 
 
 def asked(talk: Talk) -> list[str]:
-    return [event.approval.subject for event in talk.all(Asked)]
+    return [event.approval.subject for event in talk.all(QuestionAsked)]
 
 
 def change(folder: Path) -> list[dict]:

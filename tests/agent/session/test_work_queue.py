@@ -2,21 +2,21 @@
 
 from threading import Thread
 
-from agent.session.waiting import Job, Waiting
+from agent.session.work_queue import Job, WorkQueue
 
 
 def job(words: str) -> Job:
     return Job(words, lambda: None)
 
 
-def taken(waiting: Waiting) -> str:
+def taken(waiting: WorkQueue) -> str:
     found = waiting.take(lambda job: None)
     assert found is not None
     return found.words
 
 
 def test_in_order_and_the_last_is_taken_back():
-    waiting = Waiting()
+    waiting = WorkQueue()
     for words in ("one", "", "two"):
         waiting.put(job(words))
     assert waiting.words == ("one", "two")
@@ -26,7 +26,7 @@ def test_in_order_and_the_last_is_taken_back():
 
 
 def test_what_is_held_waits_until_it_is_released():
-    waiting = Waiting()
+    waiting = WorkQueue()
     for words in ("one", "", "two"):
         waiting.put(job(words))
     waiting.hold()
@@ -42,7 +42,7 @@ def test_what_is_held_waits_until_it_is_released():
 
 
 def test_what_is_held_can_be_taken_back_too():
-    waiting = Waiting()
+    waiting = WorkQueue()
     waiting.put(job("one"))
     waiting.put(job("two"))
     waiting.hold()
@@ -50,7 +50,7 @@ def test_what_is_held_can_be_taken_back_too():
 
 
 def test_held_twice_keeps_the_order():
-    waiting = Waiting()
+    waiting = WorkQueue()
     waiting.put(job("one"))
     waiting.hold()
     waiting.put(job("two"))
@@ -60,7 +60,7 @@ def test_held_twice_keeps_the_order():
 
 
 def test_what_is_dropped_is_not_done():
-    waiting = Waiting()
+    waiting = WorkQueue()
     waiting.put(job("one"))
     waiting.hold()
     waiting.put(job("two"))
@@ -70,7 +70,7 @@ def test_what_is_dropped_is_not_done():
 
 
 def test_closing_ends_a_wait_and_drops_the_rest():
-    waiting = Waiting()
+    waiting = WorkQueue()
     found: list[object] = []
     thread = Thread(target=lambda: found.append(waiting.take(lambda job: None)))
     thread.start()

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from aci.repository import Repository
-from agent.engine import Engine
-from agent.settings import ModelTable, Settings
-from agent.solve import Result, begin, reopen, solve
+from aci.repository.user_repository import Repository
+from agent.config.settings import ModelTable, Settings
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import Result, begin, reopen, solve
 from tests.agent.conftest import act
 from trajectories.journal import read
 from trajectories.records import Issue, Step

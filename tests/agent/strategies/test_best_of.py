@@ -15,7 +15,7 @@ import re
 
 import pytest
 
-from agent.settings import ModelTable
+from agent.config.settings import ModelTable
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import FILES, SUBMIT, Solved, equal, mend, test_of
 
@@ -55,7 +55,7 @@ def test_a_reader_decides_where_tests_contradict_each_other(solved: Solved) -> N
     assert re.search(r"\(of B\): passes with B, fails with A \(AssertionError: -?\d != -?\d\)\.", said)
     letter = "A" if said.index("+    return a + b") < said.index("+    return abs(a)") else "B"
     ended = solved("best-of", *lines, attempts=2, roles={"selector": [line(f"It keeps the sign.\n**{letter}**")]})
-    assert ended.notes("vote") == ["The selector takes try-2."]
+    assert ended.notes("vote") == ["The selector chooses try-2."]
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
 
 
@@ -76,12 +76,12 @@ def test_what_nobody_could_decide_is_not_called_verified(solved: Solved) -> None
     )
     ended = solved("best-of", *lines, attempts=2, rounds=1, roles={"selector": [line("Who knows?\nnone")]})
     assert (ended.kind, ended.result.exit.code) == ("unproven", 6)
-    assert ended.result.exit.verdict.notes[0].startswith("Tests that another attempt wrote, and passes, fail with it:")
+    assert ended.result.exit.verdict.notes[0].startswith("It fails tests of another attempt that the other passes:")
 
 
 def test_what_is_not_proven_goes_round_again(solved: Solved) -> None:
     half = line("So.", test_of("half", *WEAK, *TELLING), WRONG, SUBMIT)
-    better = line("Ah.", mend("a + b", "abs(a) + abs(b)"), SUBMIT, contains="An earlier attempt came to this.")
+    better = line("Ah.", mend("a + b", "abs(a) + abs(b)"), SUBMIT, contains="This is the result of an earlier attempt.")
     ended = solved("best-of", better, half, attempts=2)
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
     assert ended.notes("phase")[-2:] == ["refine 1", "compare 2"]
@@ -124,7 +124,7 @@ def test_an_attempt_is_told_its_own_folder(solved: Solved) -> None:
     for branch in ("main/try-1", "main/try-2"):
         own = [step for step in ended.steps if step.branch == branch]
         folder = next(step.observations[0].text.splitlines()[0] for step in own if step.reply == 1)
-        assert f"The repository is {folder}," in own[0].observations[0].text
+        assert f"The repository is in {folder}," in own[0].observations[0].text
 
 
 def test_the_words_of_the_attempt_that_was_taken_are_told(solved: Solved) -> None:

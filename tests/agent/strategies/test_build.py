@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.best import KEPT, NO_TESTS
+from agent.engine.proof_step import NO_LOSS_TEXT, NO_TESTS
 from agent.strategies.build import AGAIN, PLANNED
 from tests.agent.conftest import Bench, act, line
-from tests.agent.talking import Talk, begun
-from tests.agent.test_turns import FILES, LOUDER, MEND
+from tests.agent.engine.test_turn_lifecycle import FILES, LOUDER, MEND
+from tests.agent.scripted_turns import Talk, begun
 from trajectories.records import Note
 
 SOFT = act("edit", path="words.py", old=' + "!"', new="")
@@ -33,8 +33,8 @@ def test_what_is_lost_goes_back_and_is_mended(talk):
     it = talk(line("Louder.", LOUDER, n=1), line("Done.", n=2), line("Oh.", SOFT, MEND, n=3), line("Mended.", n=4))
     ended = it.go()
     assert [text.partition(":")[0] for text in proofs(it)] == [
-        "Passed before, and no longer",
-        f"{KEPT.partition(':')[0]}",
+        "No longer passing",
+        f"{NO_LOSS_TEXT.partition(':')[0]}",
     ]
     assert "test_loud" in proofs(it)[0]
     assert [step.observations[0].text for step in it.steps if step.author == "task"][1:] == [AGAIN]
@@ -48,7 +48,7 @@ def test_a_model_that_stands_by_its_loss_is_believed_and_the_loss_is_told(talk):
     ended = it.go()
     assert len(proofs(it)) == 1
     assert ended.exit.verdict.lost
-    assert ended.word.startswith("That is what was asked for.\n\nPassed before, and no longer: ")
+    assert ended.word.startswith("That is what was asked for.\n\nNo longer passing: ")
 
 
 def test_what_the_user_says_while_the_tests_run_is_read(talk):
@@ -70,7 +70,7 @@ def test_what_the_user_says_while_the_tests_run_is_read(talk):
 def test_tests_that_are_changed_with_the_code_are_no_loss(talk):
     it = talk(line("Louder.", LOUDER, MEANT, n=1), line("Done.", n=2))
     ended = it.go()
-    assert proofs(it) == [KEPT]
+    assert proofs(it) == [NO_LOSS_TEXT]
     assert ended.patch.tests
 
 
@@ -78,8 +78,8 @@ def test_a_test_that_was_taken_out_is_named(talk):
     it = talk(line("Rename.", RENAMED, MEND, n=1), line("Done.", n=2))
     it.go()
     proof = next(step for step in it.steps if step.author == "proof")
-    assert proof.observations[0].text.startswith(KEPT)
-    assert "Taken out of tests that were changed: " in proof.observations[0].text
+    assert proof.observations[0].text.startswith(NO_LOSS_TEXT)
+    assert "Removed from tests that were changed: " in proof.observations[0].text
 
 
 HOOK = """import pytest
@@ -105,8 +105,9 @@ def test_a_hook_of_the_turn_does_not_judge_it(bench):
     hook = act("edit", path="conftest.py", old="", new=HOOK)
     proof, verdict = by_pytest(bench, line("Louder.", LOUDER, hook, n=1), line("Done.", n=2))
     assert verdict.no_loss is None
-    assert "- Changes to test configuration and what runs the tests were left out: conftest.py." in proof
-    assert "These pass only with conftest.py as the patch has it: tests/test_words.py::WordsTest::test_loud." in proof
+    assert "- Changes to test configuration and files that run the tests were left out: conftest.py." in proof
+    lost = "tests/test_words.py::WordsTest::test_loud"
+    assert f"These pass only with the patch's version of conftest.py: {lost}." in proof
 
 
 @pytest.mark.slow
@@ -115,7 +116,7 @@ def test_a_loss_stays_one_with_a_changed_conftest(bench):
     said = [line("Louder.", LOUDER, fixture, n=1), line("Done.", n=2), line("It is meant so.", n=3)]
     proof, verdict = by_pytest(bench, *said)
     assert verdict.no_loss is False
-    assert proof.startswith("Passed before, and no longer: tests/test_words.py")
+    assert proof.startswith("No longer passing: tests/test_words.py")
     assert "left out: conftest.py" in proof
 
 
@@ -135,7 +136,7 @@ def test_a_changed_test_that_needs_a_new_fixture_is_no_loss(tmp_path, make_repo)
     ]
     proof, verdict = by_pytest(bench, line("Louder.", *changed, n=1), line("Done.", n=2))
     assert verdict.no_loss is None
-    assert "These pass only with conftest.py as the patch has it: test_words.py::test_loud." in proof
+    assert "These pass only with the patch's version of conftest.py: test_words.py::test_loud." in proof
 
 
 @pytest.mark.slow

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent.cli import run
-from agent.engine import Engine
-from agent.moves.judging import lifted, vote
-from agent.moves.offering import choice_of, offered, options, told_apart, with_edit
-from agent.settings import Settings
-from agent.solve import begin, reopen, solve
-from agent.turns import next_turn
+from aci.repository.user_repository import Repository
+from agent.cli.command_line import run
+from agent.config.settings import Settings
+from agent.engine.engine import Engine
+from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.engine.turn_lifecycle import next_turn
+from agent.phases.edit_choice import remaining_doubt, vote
+from agent.phases.offered_edits import apply_edit, explain_doubt, offered_edits, options, parse_choice
 from trajectories.errors import Cancelled, UsageError
 from trajectories.records import Issue
 from trajectories.trees import EMPTY_TREE
@@ -43,8 +43,8 @@ COMMAND = "python -m unittest discover -s tests -t ."
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr("agent.moves.searching.SEARCH_SECONDS", 6.0)
-    monkeypatch.setattr("agent.repair.search.RIVALS", (100, 200))
+    monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 6.0)
+    monkeypatch.setattr("agent.repair.repair_search.RIVALS", (100, 200))
     return Settings(workspace="local", strategy="templates", test=COMMAND, state=tmp_path / "state")
 
 
@@ -67,17 +67,17 @@ def test_a_doubted_edit_is_not_verified_until_somebody_chooses(settings: Setting
     assert (result.exit.code, result.exit.kind) == (6, "unproven")
     assert result.exit.verdict.green
     assert result.exit.verdict.no_loss
-    assert "only one failing input says what is right" in result.exit.verdict.notes[0]
+    assert "only one failing input says what is correct" in result.exit.verdict.notes[0]
     assert "\nA: " in result.word
     assert "\nB: " in result.word
     assert "price(" in result.word
     assert "--choose B" in result.word
 
     engine = reopen(directory, settings.state)
-    found = offered(engine.trajectory)
-    assert with_edit(engine.trees, result.exit.tree, found, 0) == result.exit.tree
-    with pytest.raises(UsageError, match="none of A, B"):
-        choice_of(found, "Z")
+    found = offered_edits(engine.trajectory)
+    assert apply_edit(engine.trees, result.exit.tree, found, 0) == result.exit.tree
+    with pytest.raises(UsageError, match="not one of A, B"):
+        parse_choice(found, "Z")
     wanted = found["edits"][1]["new"].strip()
     engine.close()
 
@@ -100,7 +100,7 @@ def test_a_choice_is_refused_where_the_file_is_another_now(settings: Settings, m
         gone = engine.trees.overlay(result.exit.tree, EMPTY_TREE, ["shop.py"])
         for tree in (other, gone):
             with pytest.raises(UsageError, match=r"shop\.py was changed"):
-                with_edit(engine.trees, tree, offered(engine.trajectory), 1)
+                apply_edit(engine.trees, tree, offered_edits(engine.trajectory), 1)
         next_turn(engine, "/choose A", "choose", settings)
         assert ended(engine).exit.verdict.verified
     finally:
@@ -110,8 +110,10 @@ def test_a_choice_is_refused_where_the_file_is_another_now(settings: Settings, m
 def test_what_is_not_doubted_offers_no_choice() -> None:
     edit = {"path": "a.py", "line": 1, "function": "", "description": "take out `x`", "old": "x", "new": ""}
     found = {"edits": [edit, edit], "doubt": "", "telling": []}
-    assert told_apart(found) == ""
-    assert told_apart(found | {"edits": [edit], "doubt": "It has the value of a test in it."}).endswith("test in it.")
+    assert explain_doubt(found) == ""
+    assert explain_doubt(found | {"edits": [edit], "doubt": "It has the value of a test in it."}).endswith(
+        "test in it."
+    )
 
 
 def test_a_run_without_edits_has_nothing_to_choose(settings: Settings, make_repo) -> None:
@@ -166,6 +168,6 @@ def test_a_model_lifts_no_doubt_about_an_edit_made_for_the_tests() -> None:
     edit = {"path": "a.py", "line": 1, "function": "", "description": "take out `x`", "special": ""}
     special = edit | {"special": "The edit has the value `23` of a failing test in it."}
     found = {"edits": [edit, special], "doubt": "Another edit passes the same tests."}
-    assert [lifted(found, place) for place in (0, 1)] == ["", special["special"]]
+    assert [remaining_doubt(found, place) for place in (0, 1)] == ["", special["special"]]
     assert vote(found, 1) == "A model chose B of two that pass the tests."
     assert options(found)[1] == "Take out `x` in `a.py`, line 1. The edit has the value `23` of a failing test in it."

@@ -39,9 +39,7 @@ def test_what_helps_a_part_of_the_way_stays(solved: Solved) -> None:
         "\n    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
     )
     first = line("So.", mend("a + b"), SUBMIT, n=2)
-    second = line(
-        "And this.", mend("a * 2", "a + 2"), SUBMIT, n=3, contains="The patch of patch-1 helps a part of the way"
-    )
+    second = line("And this.", mend("a * 2", "a + 2"), SUBMIT, n=3, contains="patch-1 is a partial fix")
     issue = "add() and twice() are wrong\n\ntest_add and test_twice fail."
     ended = solved(
         "converse", UNDERSTOOD, first, second, files=files, issue=issue, reproduce="tests/test_calc.py", attempts=1
@@ -56,7 +54,7 @@ def test_nothing_is_changed_before_it_is_understood(solved: Solved) -> None:
     ended = solved("converse", early, words, right, attempts=1)
     assert ended.kind == "verified"
     first = next(step for step in ended.steps if step.reply == 1)
-    assert "until you have said in words what is wrong" in first.observations[0].text
+    assert "until you have explained the fault in words" in first.observations[0].text
 
 
 def test_a_patch_that_passes_is_compared_with_another(solved: Solved) -> None:
@@ -85,5 +83,5 @@ def test_a_patch_that_is_right_need_not_be_made_again(solved: Solved) -> None:
     ended = solved("converse", UNDERSTOOD, right, line("It is right as it is.", branch="main/another"), attempts=2)
     assert (ended.kind, ended.answer("add(-1, -2)"), ended.result.spent.calls) == ("verified", -3, 3)
     other = [seen.text for step in ended.steps if step.branch == "main/another" for seen in step.observations]
-    assert other[0] == "The files are as they were before any patch."
+    assert other[0] == "The files are in their state before any patch."
     assert "+        self.assertEqual(add(-2, 3), 1)" in other[1]

@@ -56,11 +56,11 @@ def test_the_judge_decides(solved: Solved) -> None:
     )
     assert ended.kind == "verified"
     assert "+    return a + b" in ended.result.patch.source
-    assert ended.notes("vote") == ["The judge takes B."]
+    assert ended.notes("vote") == ["The judge chooses B."]
     assert ended.notes("phase") == ["chains", "round 1", "round 2", "round 3", "judge", "patch 1"]
     second = next(step for step in ended.steps if step.branch == "main/round-2-a").observations[0].text
-    assert "A (you) said:" in second
-    assert "B said:\nadd() in calc.py turns the sign." in second
+    assert "A (you) proposed:" in second
+    assert "B proposed:\nadd() in calc.py turns the sign." in second
     assert solved("react", {**WRONG, "contains": ""}, files=FILES, issue=ISSUE).kind != "verified"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import run
-from agent.strategy_table import rows
+from agent.cli.command_line import run
+from agent.cli.strategy_table import strategy_rows
 from tests.agent.conftest import line
 from tests.agent.strategies.conftest import SUBMIT, Solved, equal, mend, test_of
 from trajectories.plugins import names
@@ -59,12 +59,12 @@ def test_the_list_tells_of_each_strategy_what_a_user_has_to_know(capsys: pytest.
     assert (told["templates"]["cost"], told["react"]["cost"]) == (0, 1.0)
     assert all(one["what"].endswith(".") and one["when"] and one["source"] for one in told.values())
     assert run(["strategies", "--plain"]) == 0
-    assert "times react" in capsys.readouterr().out
+    assert "times the cost of react" in capsys.readouterr().out
 
 
 def test_each_strategy_stands_in_the_guide() -> None:
     guide = GUIDE.read_text()
-    for row in rows():
+    for row in strategy_rows():
         cost = "" if row.cost is None else f" {row.cost} |"
         assert f"| `{row.name}` |{cost}" in guide
         assert all(paper in guide for paper in re.findall(r"arXiv \d+\.\d+", row.source)), row.name

@@ -27,10 +27,10 @@ OTHER = line("The double.", mend("a * 2", "a + 2"), SUBMIT, branch="main/born-1-
 
 @pytest.mark.slow
 def test_the_child_of_two_has_what_is_right_of_both(solved: Solved) -> None:
-    child = line("Both are needed.", SUBMIT, branch="main/crossed-2", contains="The files hold the changes of both")
+    child = line("Both are needed.", SUBMIT, branch="main/crossed-2", contains="The files contain the changes of both")
     ended = solved("evolve", ONE, OTHER, child, line("I do not know."), attempts=2, **ASKED)
     assert (ended.kind, ended.answer("add(1, 2)"), ended.answer("twice(5)")) == ("verified", 3, 10)
-    assert any(note.startswith("crossed-2 is bred of born-1-") for note in ended.notes("summary"))
+    assert any(note.startswith("crossed-2 is derived from born-1-") for note in ended.notes("summary"))
     for alone in (ONE, OTHER):
         assert solved("react", {**alone, "branch": "main"}, **ASKED).kind != "verified"
 

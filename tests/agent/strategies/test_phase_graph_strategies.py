@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.casting import roles_of
-from agent.moves.phases import read_graph
-from agent.solve import STRATEGIES, prompts_of
+from agent.conversation.model_roles import roles_of
+from agent.engine.run_lifecycle import STRATEGIES, load_prompts
+from agent.phases.phase_graph import read_graph
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, Solved, equal, mend, test_of
 from trajectories.errors import ConfigError
@@ -90,7 +90,7 @@ def test_a_reviewer_who_is_never_content_is_heard(solved: Solved) -> None:
     again = line("Ah.", SUBMIT, branch="main/mend")
     ended = solved("spec", *READS, FOR_THE_EXAMPLE, again, line("I do not like it.\nNo."))
     assert (ended.kind, ended.result.exit.code) == ("unproven", 6)
-    assert ended.result.exit.verdict.notes[0] == "The reviewer is against it: I do not like it. No."
+    assert ended.result.exit.verdict.notes[0] == "The reviewer rejects it: I do not like it. No."
     assert ended.notes("phase").count("review 2") == 1
 
 
@@ -115,9 +115,9 @@ def test_the_tester_sends_the_work_back(solved: Solved) -> None:
     assert again.observations[0].text.startswith("-3")
     assert "Put back" not in again.observations[0].text
     told = [step.observations[0].text for step in ended.steps if step.branch == "main/develop" and step.reply is None]
-    assert told[1].startswith("The tester says of the patch:\nadd(-1, -2) gave 3.\nno\n\nMend it")
+    assert told[1].startswith("The tester says of the patch:\nadd(-1, -2) gave 3.\nno\n\nFix it")
     judged = [step.observations[0].text for step in ended.steps if step.branch == "main/test" and step.reply is None]
-    assert "with changes made already" in judged[0]
+    assert "with earlier changes" in judged[0]
     assert "tests/test_weak.py" in judged[0]
     assert "+    return a + b" in judged[1]
     assert "tests/test_weak.py" not in judged[1]
@@ -135,7 +135,7 @@ def test_what_the_tester_is_against_is_not_verified_where_the_steps_end(solved: 
     ended = solved("team", *lines, max_steps=5)
     assert (ended.kind, ended.result.exit.code) != ("verified", 0)
     assert ended.result.exit.verdict.kind == "unproven"
-    assert ended.result.exit.verdict.notes[0] == "The tester is against it: add(-1, -2) gave 3. no"
+    assert ended.result.exit.verdict.notes[0] == "The tester rejects it: add(-1, -2) gave 3. no"
 
 
 @pytest.mark.slow
@@ -153,7 +153,7 @@ def test_who_reads_changes_nothing_and_has_no_other_tools(solved: Solved) -> Non
     refused = next(step for step in ended.steps if step.branch == "main/explore" and step.reply == 1)
     assert {seen.text for seen in refused.observations} == {"Not run: the tools here are view, search, symbols."}
     deleted = next(step for step in ended.steps if step.branch == "main/test" and step.reply == 1)
-    assert "[Put back, since the tester changes nothing" in deleted.observations[0].text
+    assert "[Put back, since the tester may not change files" in deleted.observations[0].text
 
 
 SHAPES = {
@@ -220,13 +220,13 @@ def test_an_anchor_stops_what_breaks_again(solved: Solved) -> None:
         line("Both fail.", branch="main/tests", n=2),
         line("The easy one.", WRONG, SUBMIT, branch="main/mend", n=1),
         line("The hard one.", breaks, SUBMIT, branch="main/mend", n=2),
-        line("Both.", REWORKED, SUBMIT, branch="main/mend", n=3, contains="passed before, and no longer do"),
+        line("Both.", REWORKED, SUBMIT, branch="main/mend", n=3, contains="passed before and no longer pass"),
         line("I do not know."),
     )
     ended = solved("flow", *lines)
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
     assert ended.notes("phase")[2:] == ["tests", "mend", "prove", "mend 2", "prove 2"]
-    assert ended.notes("gate") == ["tests.test_rules.RulesTest.test_easy passed before: put back"]
+    assert ended.notes("gate") == ["tests.test_rules.RulesTest.test_easy passed before: reverted"]
 
 
 GRAPH = """
@@ -260,7 +260,7 @@ def test_a_graph_of_the_users_own(solved: Solved, tmp_path: Path) -> None:
 def test_a_bad_graph_is_told_before_there_is_a_run(solved: Solved, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own/team.graph.txt").write_text(GRAPH.replace('next = "work"', 'next = "wrok"'))
-    with pytest.raises(ConfigError, match="The graph's phase guess leads to 'wrok'"):
+    with pytest.raises(ConfigError, match="The graph's phase guess leads to the unknown phase 'wrok'"):
         solved("team", line("Well."), prompts=tmp_path / "own")
     assert not list((tmp_path / "state").glob("runs/*"))
 
@@ -268,20 +268,20 @@ def test_a_bad_graph_is_told_before_there_is_a_run(solved: Solved, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[phase", "The graph is no TOML"),
-        ("", "The graph's phase cannot be used: Field required."),
-        ("[phase]", "The graph's phase cannot be used"),
-        ('[phase.a]\nasks = "money"', "The graph's phase.a.asks cannot be used"),
-        ('[phase.a]\nasks = "words"\nthen = "b"', "The graph's phase.a.then cannot be used: Extra inputs"),
+        ("[phase", "The graph is not valid TOML"),
+        ("", "The graph's phase is not valid: Field required."),
+        ("[phase]", "The graph's phase is not valid"),
+        ('[phase.a]\nasks = "money"', "The graph's phase.a.asks is not valid"),
+        ('[phase.a]\nasks = "words"\nthen = "b"', "The graph's phase.a.then is not valid: Extra inputs"),
         ('[phase."a b"]\nasks = "words"', "The graph's phase.a b"),
-        ('[phase.proof]\nasks = "words"', "No phase of a graph can be called proof"),
-        ('[phase.end]\nasks = "words"', "No phase of a graph can be called end"),
-        ('[phase.patch]\nasks = "words"', "No phase of a graph can be called patch"),
-        ('[phase.a]\nasks = "words"\nrole = "user"', "The graph's phase a has the role 'user'."),
-        ('[phase.a]\nasks = "work"\ntools = ["veiw"]', "The graph's phase a has the tool 'veiw'."),
-        ('[phase.a]\nasks = "words"\nnext = ""', "The graph's phase a leads to ''."),
+        ('[phase.proof]\nasks = "words"', "A phase of a graph cannot be named proof"),
+        ('[phase.end]\nasks = "words"', "A phase of a graph cannot be named end"),
+        ('[phase.patch]\nasks = "words"', "A phase of a graph cannot be named patch"),
+        ('[phase.a]\nasks = "words"\nrole = "user"', "The graph's phase a has the unknown role 'user'."),
+        ('[phase.a]\nasks = "work"\ntools = ["veiw"]', "The graph's phase a has the unknown tool 'veiw'."),
+        ('[phase.a]\nasks = "words"\nnext = ""', "The graph's phase a leads to the unknown phase ''."),
         ('[phase.a]\nasks = "words"\ntools = ["view"]\nsamples = 2', "has samples and tools"),
-        ('[phase.a]\nasks = "words"\nnext = "b"', "The graph's phase a leads to 'b'."),
+        ('[phase.a]\nasks = "words"\nnext = "b"', "The graph's phase a leads to the unknown phase 'b'."),
     ],
 )
 def test_a_graph_that_is_none_is_refused(text: str, said: str) -> None:
@@ -292,7 +292,7 @@ def test_a_graph_that_is_none_is_refused(text: str, said: str) -> None:
 
 @pytest.mark.parametrize("strategy", GRAPHS)
 def test_who_does_no_work_is_not_told_to(strategy: str) -> None:
-    prompts = prompts_of(strategy)
+    prompts = load_prompts(strategy)
     for name, phase in read_graph(prompts["graph"], roles_of(strategy)).phase.items():
         for role in filter(None, [phase.role, phase.weigher]):
             assert phase.asks in ("work", "proof") or role in prompts, (name, role)

@@ -69,7 +69,7 @@ def test_what_loses_tests_is_filtered_whoever_made_it(solved: Solved) -> None:
     )
     ended = solved("pipeline", *QUESTIONS, *patches(losing, losing, block("return a + b")))
     assert (ended.kind, ended.answer("twice(4)")) == ("verified", 8)
-    assert any("it loses" in note for note in ended.notes("prune"))
+    assert any("breaks" in note for note in ended.notes("prune"))
 
 
 def test_answers_without_a_block_are_no_end_of_it(solved: Solved) -> None:
@@ -97,7 +97,7 @@ def test_what_is_shown_stands_once_in_its_order_with_imports(solved: Solved) -> 
     places = [text.index(words) for words in ("import math", "def add", "class Sums", "def twice")]
     assert places == sorted(places)
     assert text.count("def twice") == 1
-    assert "A test that shows the issue, and has to pass with the patch: tests/test_issue.py" in text
+    assert "A test that reproduces the issue and must pass with the patch: tests/test_issue.py" in text
     tester = next(step for step in ended.steps if step.branch == "main/test-1" and step.author == "task")
     assert "unittest discover" in tester.observations[0].text
     assert "class TwiceTest" in tester.observations[0].text

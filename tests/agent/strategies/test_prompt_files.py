@@ -4,40 +4,40 @@ from pathlib import Path
 
 import pytest
 
-from agent.solve import prompts_of
+from agent.engine.run_lifecycle import load_prompts
 from tests.agent.conftest import Bench, line
 from trajectories.errors import UsageError
 from trajectories.journal import read
 
 
 def test_the_strategys_own() -> None:
-    prompts = prompts_of("test-then-patch")
+    prompts = load_prompts("test-then-patch")
     assert set(prompts) == {"coder", "again", "refused"}
-    assert prompts == prompts_of("test_then_patch")
-    assert set(prompts_of("templates")) == {"judge"}
+    assert prompts == load_prompts("test_then_patch")
+    assert set(load_prompts("templates")) == {"judge"}
 
 
 def test_a_folder_overrides_any_of_them(tmp_path: Path) -> None:
     (tmp_path / "test_then_patch.again.txt").write_text("Once more.\n")
     (tmp_path / "react.coder.txt").write_text("Of another strategy.")
-    prompts = prompts_of("test-then-patch", tmp_path)
+    prompts = load_prompts("test-then-patch", tmp_path)
     assert prompts["again"] == "Once more."
-    assert prompts["coder"] == prompts_of("test-then-patch")["coder"]
+    assert prompts["coder"] == load_prompts("test-then-patch")["coder"]
 
 
 def test_a_file_that_overrides_nothing_is_named(tmp_path: Path) -> None:
     (tmp_path / "test_then_patch.agian.txt").write_text("Once more.")
     with pytest.raises(UsageError, match=r"agian.txt overrides no prompt") as error:
-        prompts_of("test-then-patch", tmp_path)
+        load_prompts("test-then-patch", tmp_path)
     assert "test_then_patch.again.txt" in error.value.fix
     with pytest.raises(UsageError, match="no folder"):
-        prompts_of("test-then-patch", tmp_path / "nowhere")
+        load_prompts("test-then-patch", tmp_path / "nowhere")
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "test_then_patch.again.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="cannot be read"):
-        prompts_of("test-then-patch", tmp_path)
+        load_prompts("test-then-patch", tmp_path)
 
 
 def test_the_run_holds_prompts_and_their_hashes(bench: Bench, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import ModelTable, load_settings
-from agent.solve import reopen
+from agent.config.settings import ModelTable, load_settings
+from agent.engine.run_lifecycle import reopen
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, Ended, Solved, equal, finished, mend, test_of
 from tests.agent.strategies.test_code_act import LOOK, MEND, TRY
@@ -20,7 +20,7 @@ from tests.agent.strategies.test_evolve import ASKED, ONE, OTHER
 from tests.agent.strategies.test_pipeline import QUESTIONS, block, patches
 from tests.agent.strategies.test_tree import ASTRAY, BACK
 from tests.conftest import copy_run
-from tests.e2e.killing import account
+from tests.e2e.kill_runner import account
 from tests.sampling import sample
 from trajectories.journal import read
 from trajectories.records import Run, Turn

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent.settings import Settings
-from agent.solve import begin, reopen
-from tests.aci.test_history import commit
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.engine.run_lifecycle import begin, reopen
+from tests.aci.history.test_commit_search import commit
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, UNITTEST, Ended, Solved, equal, finished, mend
 from tests.agent.strategies.conftest import test_of as test_of_add
@@ -125,7 +125,7 @@ def test_a_past_fix_shows_how_this_project_mends_such_a_thing(past: Path, run: R
 def test_ways_over_commits_are_told_in_words(past: Path, run: Run) -> None:
     fix = git(past, "rev-parse", "HEAD~1")[:7]
     ended = run(past, "retrieve", WEIGHED, FOLLOWED, HELPLESS)
-    way = f"the issue is like {fix} {FIX!r}, which changed shop/till.py:close"
+    way = f"the issue is similar to {fix} {FIX!r}, which changed shop/till.py:close"
     assert f"shop/till.py:4 close ({way})" in asked(ended, "main/weigh-1-1")
     assert any(way in note for note in ended.notes("score"))
 

@@ -45,7 +45,7 @@ def test_the_lines_that_fail_say_where(solved: Solved) -> None:
     assert (ended.kind, ended.answer("shown(2)")) == ("verified", 3)
     assert ended.notes("phase") == ["search", "mend", "prove"]
     told = next(step for step in ended.steps if step.branch == "main/search").observations[0].text
-    assert "1 failing tests (tests.test_calc.ShopTest.test_shown) and 1 passing ones were watched" in told
+    assert "1 failing tests (tests.test_calc.ShopTest.test_shown) and 1 passing ones were traced" in told
     assert solved("react", *lines, **asked).kind != "verified"
 
 
@@ -61,7 +61,7 @@ def test_what_does_not_fit_is_told_after_the_edit(solved: Solved) -> None:
     ended = solved("search-api", *lines, max_steps=20)
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
     told = [step.observations[0].text for step in ended.steps if step.author == "checker"]
-    assert told[1:] == ["What was found after your edit is mended."]
+    assert told[1:] == ["The diagnostics after your edit are fixed."]
     assert solved("react", *lines, max_steps=20).kind != "verified"
 
 

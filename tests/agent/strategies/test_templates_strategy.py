@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from aci.repository import Repository
-from agent.engine import Engine, Happening
-from agent.repair.tried import WIDTH
-from agent.settings import Settings
-from agent.solve import begin, reopen, solve
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.engine.engine import Engine, ProgressEvent
+from agent.engine.run_lifecycle import begin, reopen, solve
+from agent.repair.search_progress import WIDTH
 from trajectories.errors import Cancelled
 from trajectories.journal import read
 from trajectories.records import Issue
@@ -49,8 +49,8 @@ def run(tmp_path: Path, make_repo, monkeypatch: pytest.MonkeyPatch):
     import sys
 
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr("agent.moves.searching.SEARCH_SECONDS", 15.0)
-    monkeypatch.setattr("agent.repair.search.RIVALS", (100, 200))
+    monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 15.0)
+    monkeypatch.setattr("agent.repair.repair_search.RIVALS", (100, 200))
 
     def start(files: dict[str, str], issue: str = "add() subtracts", **more: Any):
         settings = Settings(workspace="local", strategy="templates", test=COMMAND, state=tmp_path / "state", **more)
@@ -99,7 +99,7 @@ def test_a_resumed_run_does_not_search_again(run, monkeypatch: pytest.MonkeyPatc
     step = next(running)
     running.close()
     first.close()
-    monkeypatch.setattr("agent.repair.search.search", None)
+    monkeypatch.setattr("agent.repair.repair_search.search", None)
     authors, result = drive(opened())
     assert authors == ["templates", "proof", "templates"]
     assert (result.exit.code, result.exit.tree) == (0, step.tree)
@@ -110,7 +110,7 @@ def test_what_was_tried_before_an_interrupt_is_not_tried_again(run) -> None:
     opened = run(NEVER)
     first = opened()
 
-    def stop(happening: Happening) -> None:
+    def stop(happening: ProgressEvent) -> None:
         if happening.kind == "progress" and "trying edits: " in happening.text:
             first.cancel.set()
 
@@ -153,12 +153,12 @@ def test_a_test_that_hangs_is_mended_and_proved(run) -> None:
 
 def test_tests_that_are_only_slow_are_not_to_be_mended(run, monkeypatch: pytest.MonkeyPatch) -> None:
     """All is right on the base: an edit that makes it quicker, and wrong, would pass what was cut off before."""
-    monkeypatch.setattr("agent.moves.failing.HASTY", 0.5)
+    monkeypatch.setattr("agent.phases.base_failures.HASTY", 0.5)
     waits = "import time\n\n\ndef add(a, b):\n    time.sleep(0.8)\n    return a + b\n\n\n"
     files = {**FILES, "calc.py": waits + "def twice(a):\n    return add(a, a)\n"}
     _, result = drive(run(files, test_timeout=30.0)())
     assert (result.exit.kind, bool(result.patch)) == ("not_found", False)
-    assert "Slow, but not wrong" in result.word
+    assert "Slow, but passing" in result.word
 
 
 def test_what_edits_wrote_while_they_were_tried_is_not_in_the_patch(run) -> None:
@@ -183,11 +183,11 @@ def test_an_edit_that_the_proof_refutes_gives_way_to_the_next(run, monkeypatch, 
     edits = [offered(new, doubt) for new, doubt in zip(("a + b + (not a)", "a + b"), doubts, strict=True)]
     counts = {"places": 1, "tried": 2, "cpu": 0.1, "seconds": 0.1, "why": "", "suspects": [], "plausible": []}
     found = counts | {"edits": edits, "telling": [["add(0, 0)", ["1", "0"]]], "doubt": doubts[0]}
-    monkeypatch.setattr("agent.moves.searching._search", lambda task, tests: found | {"tree": task.tree})
+    monkeypatch.setattr("agent.phases.template_search._search", lambda task, tests: found | {"tree": task.tree})
     authors, result = drive(run(FILES)())
     assert authors == ["templates", "proof", "templates", "templates", "proof", "templates"]
     assert "+    return a + b\n" in result.patch.source
-    assert "The proof speaks against A." in result.word
+    assert "The proof rejects A." in result.word
     assert result.exit.verdict.verified is (not doubts[1])
     assert doubts[1] in result.word
     assert "--choose A" not in result.word
@@ -204,17 +204,17 @@ def test_without_a_failing_test_it_says_where_to_look_and_claims_nothing(run) ->
 
 
 def test_where_no_edit_helps_the_suspicious_lines_are_told(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.moves.searching.SEARCH_SECONDS", 6.0)
+    monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 6.0)
     engine = run(NEVER)()
     _, result = drive(engine)
     assert (result.exit.code, bool(result.patch)) == (1, False)
     told = engine.trajectory.all_steps()[0].observations[0].text
     assert "calc.py:2" in told
-    assert "One edit had to mend all 2 failing tests" in told
+    assert "One edit had to fix all 2 failing tests" in told
     assert "--max-time" in told
 
 
-@pytest.mark.parametrize(("name", "how"), [("test_nosuch", "none that the tests have"), ("test_nothing", "pass")])
+@pytest.mark.parametrize(("name", "how"), [("test_nosuch", "were not found"), ("test_nothing", "pass")])
 def test_given_tests_that_do_not_fail_are_not_silently_replaced_by_others(run, name: str, how: str) -> None:
     engine = run(FILES, reproduce=f"tests/test_calc.py::CalcTest::{name}")()
     _, result = drive(engine)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent.settings import Settings
-from agent.solve import Result, begin, reopen, solve
+from aci.repository.user_repository import Repository
+from agent.config.settings import Settings
+from agent.engine.run_lifecycle import Result, begin, reopen, solve
 from tests.agent.conftest import act, line
 from trajectories.journal import read
 from trajectories.records import Issue, Step
@@ -97,7 +97,7 @@ def test_a_red_test_opens_the_gate_without_a_word(run) -> None:
     assert result.exit.kind == "verified"
     assert [step.author for step in steps] == ["task", "coder", "coder", "proof"]
     assert notes(trajectory, "phase") == ["localize", "reproduce", "patch", "prove"]
-    assert notes(trajectory, "gate")[0].startswith("Red: tests.test_add")
+    assert notes(trajectory, "gate")[0].startswith("Failing test: tests.test_add")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_red_test_opens_the_gate_without_a_word(run) -> None:
 def test_a_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: str) -> None:
     result, steps, trajectory = run(
         line("See it fail.", act("edit", path=NEW, old="", new=wrong), RED, n=1),
-        line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, n=2, contains="does not count"),
+        line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, n=2, contains="is not accepted"),
         line("Mend it.", MEND, ALL, SUBMIT, n=3),
     )
     assert result.exit.kind == "verified", result.exit
@@ -125,7 +125,7 @@ def test_a_note_beside_a_wrong_test_does_not_hide_it(run) -> None:
     note = act("edit", path="CHANGES.md", old="", new="- add() adds.\n")
     result, steps, _ = run(
         line("See it fail.", note, wrong, RED, n=1),
-        line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="does not count"),
+        line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="is not accepted"),
     )
     assert result.exit.kind == "verified", result.exit
     assert [step.author for step in steps] == ["task", "coder", "task", "coder", "proof"]
@@ -170,7 +170,7 @@ def test_a_test_may_fail_with_another_exception_than_the_issue_names(run, issue,
         files={**FILES, "calc.py": source, "tests/test_calc.py": old},
         issue=issue,
     )
-    assert notes(trajectory, "gate")[0].startswith("Red: ")
+    assert notes(trajectory, "gate")[0].startswith("Failing test: ")
     assert proofs(steps) == ["verified"]
 
 
@@ -189,7 +189,7 @@ def test_a_test_added_to_an_existing_file_goes_back(run) -> None:
         line("A file of its own, then.", act("undo"), WRITE, RED, MEND, ALL, SUBMIT, n=2, contains="new file"),
     )
     assert proofs(steps) == ["verified"]
-    assert "tests/test_calc.py existed before" in notes(trajectory, "gate")[0]
+    assert "tests/test_calc.py already existed" in notes(trajectory, "gate")[0]
 
 
 def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None:
@@ -214,7 +214,7 @@ def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None
             ALL,
             SUBMIT,
             n=2,
-            contains="answers just the values of the test",
+            contains="handles only the values of the test",
         ),
     )
     assert proofs(steps) == ["unproven", "verified"]
@@ -314,7 +314,7 @@ def test_swinging_between_two_states_is_told(run) -> None:
     lines = [line("There.", there, n=number) if number % 2 else line("Back.", back, n=number) for number in range(1, 9)]
     result, steps, _ = run(*lines)
     hints = [step for step in steps if step.author == "hint"]
-    assert "back and forth" in hints[0].observations[0].text
+    assert "You alternate between" in hints[0].observations[0].text
     assert result.exit.kind == "stuck"
 
 
@@ -366,5 +366,5 @@ def test_an_old_test_that_the_model_says_the_issue_overrules_ends_unproven_at_on
     result, steps, trajectory = run(line("Against it.", WRITE, RED, MEND, named), files=files)
     assert proofs(steps) == ["unproven"]
     assert (result.exit.code, result.spent.calls) == (6, 1)
-    assert "overrules test_minus" in notes(trajectory, "summary")[-1]
+    assert "contradicts test_minus" in notes(trajectory, "summary")[-1]
     assert result.word == "add() subtracted. test_minus asserts just that."

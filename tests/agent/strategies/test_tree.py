@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.strategies.tree import Node, _chosen
+from agent.strategies.tree import Node, _best_open_node
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import SUBMIT, Solved, equal, mend, test_of
 
@@ -72,11 +72,11 @@ def test_of_two_ways_the_one_that_paid_is_gone_on_with_until_it_is_worn() -> Non
         return node
 
     good = step(root, 0.8)
-    assert _chosen(root) is good
+    assert _best_open_node(root) is good
     bad = step(root, 0.1)
-    assert _chosen(root) is good
+    assert _best_open_node(root) is good
     step(good, 0.0)
-    assert _chosen(root) is bad
+    assert _best_open_node(root) is bad
     assert (root.visits, round(root.value, 3), good.value) == (3, 0.3, 0.4)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import agent.strategies
-from agent.traits import is_by_hand
+from agent.run_state.strategy_traits import is_by_hand
 from tests.agent.conftest import act, line
 from tests.agent.strategies.conftest import Solved
 from trajectories.errors import ModelError, Stop, UsageError

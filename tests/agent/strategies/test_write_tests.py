@@ -32,7 +32,7 @@ ASKED = {"function": "lock.py:opened", "test": "", "max_time": 100.0, "files": F
 @pytest.fixture(autouse=True)
 def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search finds nothing in LOCK however long it looks."""
-    monkeypatch.setattr("aci.generating.search.PLATEAU", 1000)
+    monkeypatch.setattr("aci.testgen.case_search.PLATEAU", 1000)
 
 
 def said(text: str, **where: object) -> dict:
@@ -62,7 +62,7 @@ def test_a_model_of_no_use_ends_after_its_repairs(solved: Solved) -> None:
     assert ended.kind == "written"
     assert "Qkx9" not in written(ended)
     assert "test_nothing: it asserts nothing." in told(ended)
-    assert "test_known: it passes, but runs no new line and notices no new fault." in told(ended)
+    assert "test_known: it passes, but runs no new line and detects no new fault." in told(ended)
     assert len(ended.trajectory.replies) == 3
 
 
@@ -86,7 +86,7 @@ def test_tests_that_make_others_fail_are_not_kept(solved: Solved) -> None:
     files = {**FILES, "tests/__init__.py": "", "tests/test_count.py": count}
     ended = solved("write-tests", said(RIGHT), **{**ASKED, "files": files})
     assert (ended.kind, ended.result.patch.diff) == ("not_found", "")
-    assert "No test is kept, as others fail beside them: " in ended.result.word
+    assert "No test was kept, because other tests fail with them: " in ended.result.word
 
 
 def test_what_runs_commands_under_the_runner_only_is_stopped_and_dropped(solved: Solved, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_test_that_notices_no_fault_in_what_it_runs_is_refused(solved: Solved)
     empty = "```python\ndef test_a():\n    opened('Qkx9xkkkQ')\n    assert 1 == 1\n```"
     ended = solved("write-tests", said(empty), **ASKED)
     assert "Qkx9" not in written(ended)
-    assert "passes as well with each fault" in told(ended)
+    assert "also passes with each fault" in told(ended)
 
 
 def test_what_its_runner_does_not_pass_takes_no_other_test_with_it_and_is_not_counted(solved: Solved) -> None:
@@ -116,7 +116,7 @@ def test_what_its_runner_does_not_pass_takes_no_other_test_with_it_and_is_not_co
     assert "Qkx9" not in written(ended)
     assert "After:  lines 2/3" in ended.result.word
     assert "by the model" not in ended.result.word
-    assert "Dropped, as they do not pass each time: test_opened" in ended.result.word
+    assert "Dropped, because they do not pass every time: test_opened" in ended.result.word
 
 
 def test_a_name_that_cannot_be_imported_and_a_file_that_is_not_there_are_words(solved: Solved) -> None:
@@ -128,7 +128,7 @@ def test_a_name_that_cannot_be_imported_and_a_file_that_is_not_there_are_words(s
     )
     assert ended.kind == "written"
     assert "gone.py: there is no such file." in ended.result.word
-    assert "No test can import my-tool.py: 'my-tool' is no name in Python." in ended.result.word
+    assert "No test can import my-tool.py: 'my-tool' is not a valid Python name." in ended.result.word
 
 
 def test_what_has_to_be_set_to_run_the_file_is_told(solved: Solved) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from aci.generating.answers import callees, read_tests, sliced
-from aci.generating.reading import subjects
+from aci.testgen.usage_mining import find_subjects
+from agent.testgen.coverage_prompts import callees, read_tests, slice_of_function
 
 LONG = "def f(a, b):\n    c = a + 1\n" + "".join(f"    d{n} = {n}\n" for n in range(150)) + (
     "    if b:\n        return 0\n    if c > 3:\n        return g(c)\n    return d1\n\n\ndef g(x, y=1):\n    return x\n"
@@ -11,8 +11,8 @@ LONG = "def f(a, b):\n    c = a + 1\n" + "".join(f"    d{n} = {n}\n" for n in ra
 
 
 def test_a_slice_holds_what_the_wanted_line_hangs_on() -> None:
-    (subject,) = subjects(LONG.encode(), ["f"])
-    text = sliced(LONG.encode(), subject, {156})
+    (subject,) = find_subjects(LONG.encode(), ["f"])
+    text = slice_of_function(LONG.encode(), subject, {156})
     assert "    1 def f(a, b):" in text
     assert "    2     c = a + 1" in text
     assert ">  156         return g(c)" in text

@@ -12,16 +12,25 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from agent.approvals import Approval
-from agent.engine import Happening
-from agent.session.events import Asked, Began, Ended, Event, Happened, Stepped, Stopped, Told
-from agent.session.preferences import Preferences
-from agent.session.status import ChangedFile, State, Status
-from agent.solve import Result
+from agent.config.session_preferences import Preferences
+from agent.engine.engine import ProgressEvent
+from agent.engine.run_lifecycle import Result
+from agent.permissions.approvals import Approval
+from agent.session.session_events import (
+    Event,
+    MessageEvent,
+    ProgressReported,
+    QuestionAsked,
+    StepRecorded,
+    TurnEnded,
+    TurnStarted,
+    TurnStopped,
+)
+from agent.session.session_status import ChangedFile, State, Status
 from agent.tui import app
 from agent.tui.app import SessionApp
 from agent.tui.runs_screen import RunsScreen
-from tests.agent.tui.standing import STATUS
+from tests.agent.tui.session_states import STATUS
 from trajectories.errors import ModelError
 from trajectories.journal import encode
 from trajectories.records import (
@@ -133,7 +142,7 @@ class Played(SessionApp):
             answer=lambda id, answer: True,
         )
         for event in point.events:
-            self._hear(event)
+            self._show_event(event)
         self.show_status()
         point.then(self)
         self.played = True
@@ -157,21 +166,21 @@ async def still(pilot: Pilot[Any]) -> None:
 # What happened
 
 
-def step(n: int, text: str, *acted: tuple[str, dict[str, Any], str, bool]) -> Stepped:
+def step(n: int, text: str, *acted: tuple[str, dict[str, Any], str, bool]) -> StepRecorded:
     """A step of the model's on the main branch: tool, arguments, answer, whether it went well."""
     actions = tuple(Action(tool, arguments, f"c{n}") for tool, arguments, _, _ in acted)
     seen = tuple(Observation(answer, ok) for _, _, answer, ok in acted)
     reply = Reply(text, actions, model="maker/model-4-large", branch="main", ask=n, at=NOW)
-    return Stepped(Step("main", n, f"main#{n - 1}", "coder", "0" * 40, n, actions, seen, at=NOW), reply)
+    return StepRecorded(Step("main", n, f"main#{n - 1}", "coder", "0" * 40, n, actions, seen, at=NOW), reply)
 
 
-def began(words: str, strategy: str = "build") -> Began:
-    return Began(Turn(words, strategy, at=NOW), words)
+def began(words: str, strategy: str = "build") -> TurnStarted:
+    return TurnStarted(Turn(words, strategy, at=NOW), words)
 
 
-def ended(kind: str, word: str = "", verdict: Verdict | None = None, message: str = "", fix: str = "") -> Ended:
+def ended(kind: str, word: str = "", verdict: Verdict | None = None, message: str = "", fix: str = "") -> TurnEnded:
     exit = Exit(kind, 0, "0" * 40, verdict or Verdict(), message, fix, 41.0, at=NOW)
-    return Ended(Result("fox", Path("/runs/fox"), exit, Patch(), Spent(0.1, 1, 0, 1, 1), 4, True, (), word))
+    return TurnEnded(Result("fox", Path("/runs/fox"), exit, Patch(), Spent(0.1, 1, 0, 1, 1), 4, True, (), word))
 
 
 LOOKED = step(
@@ -209,9 +218,9 @@ POINTS = {
     "working": Point(
         (
             *WORKED,
-            Happened(Happening("ask", "main", "")),
-            Happened(Happening("delta", "main", "Now I run the **whole suite**, since `total` is us")),
-            Happened(Happening("action", "main", "run_tests tests/")),
+            ProgressReported(ProgressEvent("ask", "main", "")),
+            ProgressReported(ProgressEvent("delta", "main", "Now I run the **whole suite**, since `total` is us")),
+            ProgressReported(ProgressEvent("action", "main", "run_tests tests/")),
         ),
         _status("working", queued=("then update the changelog", "/prove"), phases=("localize", "reproduce", "patch")),
     ),
@@ -219,7 +228,7 @@ POINTS = {
         (
             *WORKED,
             ended("unproven", "Totals are rounded once, half up."),
-            Asked(
+            QuestionAsked(
                 Approval(
                     "apply",
                     "Apply 2 files to your working tree?",
@@ -233,15 +242,15 @@ POINTS = {
         ),
         _status("asking"),
     ),
-    "diff": Point((*WORKED, Told(DIFF, "diff", "What you do not have yet: 2 files, +10 -3")), _status()),
+    "diff": Point((*WORKED, MessageEvent(DIFF, "diff", "Not applied yet: 2 files, +10 -3")), _status()),
     "error": Point(
         (
             began(ISSUE),
             LOOKED,
-            Stopped(
+            TurnStopped(
                 ModelError("The provider refused the key of maker.", "`swe-agent config key maker` keeps another.")
             ),
-            Told("There is no command /proof.", "error"),
+            MessageEvent("There is no command /proof.", "error"),
         ),
         _status("paused", files=()),
     ),
@@ -252,7 +261,7 @@ POINTS = {
     "long": Point(
         (
             began("!pytest -v", "hand"),
-            Stepped(
+            StepRecorded(
                 Step(
                     "main",
                     1,

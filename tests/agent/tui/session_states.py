@@ -10,7 +10,7 @@ from typing import Any
 from textual.app import App
 from textual.pilot import Pilot
 
-from agent.session.status import ChangedFile, Status
+from agent.session.session_status import ChangedFile, Status
 from trajectories.records import Spent
 
 STATUS = Status(

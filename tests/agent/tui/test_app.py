@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from agent.session.events import Ended
-from agent.tui.prompt import Prompt
-from tests.agent.tui.played import POINTS, WORKED, Played, Point, ended, step, still
+from agent.session.session_events import TurnEnded
+from agent.tui.widgets.prompt import Prompt
+from tests.agent.tui.recorded_sessions import POINTS, WORKED, Played, Point, ended, step, still
 
 
 def played(
@@ -88,13 +88,13 @@ def test_an_answer_is_not_repeated_when_the_next_turn_has_begun_meanwhile(tmp_pa
         first, second = step(4, "All is done."), step(5, "And now the next.")
         replies = {("main", 4): first.reply}
         app.session.engine = SimpleNamespace(trajectory=SimpleNamespace(replies=replies))  # type: ignore
-        told: list[Ended] = []
-        app.mailbox.post = told.append  # type: ignore[method-assign, assignment]
-        app._heard(ended("unproven", "All is done.\n\nNo test failed."))
+        told: list[TurnEnded] = []
+        app.event_queue.post = told.append  # type: ignore[method-assign, assignment]
+        app._post_event(ended("unproven", "All is done.\n\nNo test failed."))
         replies["main", 5] = second.reply
         before = len(app.conversation.items)
         app.show_status = lambda: None  # type: ignore[method-assign]
-        app._hear(told[0])
+        app._show_event(told[0])
         shown = "".join(str(getattr(item, "text", "")) for item in app.conversation.items[before:])
         assert "No test failed." in shown
         assert "All is done." not in shown

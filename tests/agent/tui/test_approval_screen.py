@@ -9,12 +9,12 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from agent.approvals import Answer, Approval
+from agent.permissions.approvals import Answer, Approval
 from agent.tui import theme
-from agent.tui.approving import GRACE, ApprovalScreen, Choice
-from agent.tui.diff_view import DiffView
-from agent.tui.hunks import HunksScreen
-from tests.agent.tui.standing import running
+from agent.tui.approval_screen import GRACE, ApprovalScreen, ChoiceLine
+from agent.tui.hunk_screen import HunksScreen
+from agent.tui.widgets.diff_view import DiffView
+from tests.agent.tui.session_states import running
 
 
 def hunk(path: str, at: int, lines: int = 1) -> str:
@@ -157,7 +157,7 @@ def test_a_choice_can_be_clicked() -> None:
 
     async def look(pilot: Pilot[Any]) -> list[Any]:
         app.quiet()
-        await pilot.click(app.screen.query(Choice)[1])
+        await pilot.click(app.screen.query(ChoiceLine)[1])
         await pilot.pause()
         return app.answers
 
@@ -169,7 +169,7 @@ def test_every_choice_is_on_the_screen_whatever_its_size(size: tuple[int, int]) 
     app = Asking(APPLY)
 
     async def look(pilot: Pilot[Any]) -> tuple[list[bool], int]:
-        seen = [app.screen.region.contains_region(each.region) for each in app.screen.query(Choice)]
+        seen = [app.screen.region.contains_region(each.region) for each in app.screen.query(ChoiceLine)]
         return seen, app.screen.query_one(DiffView).size.height
 
     seen, detail = running(app, look, size)
@@ -238,7 +238,7 @@ def test_hunks_stand_under_their_files_and_the_chosen_one_is_shown() -> None:
         "[x] +1 -1  @@ -5,1 +5,1 @@ def [b]f():",
     ]
     assert shown == ["a.py"]
-    assert str(heading) == "Apply 3 hunks? 2 of 3 hunks are taken."
+    assert str(heading) == "Apply 3 hunks? 2 of 3 hunks chosen."
 
 
 @pytest.mark.slow
@@ -325,10 +325,10 @@ def test_a_click_that_was_on_its_way_is_no_answer() -> None:
     app = Asking(COMMAND)
 
     async def look(pilot: Pilot[Any]) -> list[Any]:
-        await pilot.click(app.screen.query(Choice).first())
+        await pilot.click(app.screen.query(ChoiceLine).first())
         early = list(app.answers)
         app.quiet()
-        await pilot.click(app.screen.query(Choice).first())
+        await pilot.click(app.screen.query(ChoiceLine).first())
         await pilot.pause()
         return [early, *app.answers]
 

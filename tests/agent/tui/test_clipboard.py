@@ -11,7 +11,7 @@ import pytest
 from textual.app import App
 
 from agent.tui.clipboard import LARGEST, copy
-from agent.tui.sequences import writer
+from agent.tui.terminal_sequences import writer
 
 
 def copied(sequence: str) -> str:
@@ -38,7 +38,7 @@ def test_what_is_too_long_lies_in_a_file(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     for text in ("x" * LARGEST + "y", "é" * LARGEST):
         told = copy(said.append, text, folder, {})
-        assert told.endswith(f"It is in {folder / 'copied.txt'}.")
+        assert told.endswith(f"It was written to {folder / 'copied.txt'}.")
         assert (folder / "copied.txt").read_text("utf-8") == text
     assert stat.S_IMODE((folder / "copied.txt").stat().st_mode) == 0o600
     assert said == []
@@ -53,7 +53,7 @@ def test_a_link_in_the_files_place_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_without_a_run_there_is_no_file() -> None:
-    assert copy(lambda _: None, "x" * (LARGEST + 1), None, {}) == "74 kB is more than a terminal copies."
+    assert copy(lambda _: None, "x" * (LARGEST + 1), None, {}) == "74 kB is too much for a terminal's clipboard."
 
 
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ from typing import Any, cast
 from textual.app import App
 from textual.pilot import Pilot
 
-from agent.approvals import Answer
+from agent.permissions.approvals import Answer
 from agent.session.session import Session
-from agent.tui import approving, theme
+from agent.tui import approval_screen, theme
 from agent.tui.app import SessionApp
 from agent.tui.dialogs import Dialogs
-from tests.agent.tui.standing import running
-from tests.agent.tui.test_approving import APPLY
+from tests.agent.tui.session_states import running
+from tests.agent.tui.test_approval_screen import APPLY
 
 
 class Answers:
@@ -41,7 +41,7 @@ class Asking(App[None]):
 
 
 def test_an_answer_goes_to_the_session(monkeypatch: Any) -> None:
-    monkeypatch.setattr(approving, "GRACE", 0.0)
+    monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     app = Asking()
 
     async def look(pilot: Pilot[Any]) -> int:
@@ -56,7 +56,7 @@ def test_an_answer_goes_to_the_session(monkeypatch: Any) -> None:
 
 
 def test_a_question_that_ended_otherwise_closes_with_what_is_open_over_it(monkeypatch: Any) -> None:
-    monkeypatch.setattr(approving, "GRACE", 0.0)
+    monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     app = Asking()
 
     async def look(pilot: Pilot[Any]) -> list[int]:

@@ -13,8 +13,8 @@ from textual.widgets import Input, OptionList, Static
 
 from agent.tui import theme
 from agent.tui.diff_screen import DiffScreen
-from agent.tui.diff_view import DiffView
-from tests.agent.tui.standing import running
+from agent.tui.widgets.diff_view import DiffView
+from tests.agent.tui.session_states import running
 
 SMALL = """\
 diff --git a/a.py b/a.py
@@ -160,7 +160,7 @@ def test_what_is_not_found_is_told() -> None:
         await pilot.press("slash", *"nowhere", "enter")
         return title(pilot)
 
-    assert running(Shown(SMALL), look) == "'nowhere' is not in it"
+    assert running(Shown(SMALL), look) == "'nowhere' not found"
 
 
 @pytest.mark.parametrize("key", ["q", "escape"])
@@ -225,7 +225,7 @@ def test_a_line_of_a_megabyte_is_cut() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("diff", "told"), [("", "nothing has changed"), ("words, no diff", "Diff of turn 1")])
+@pytest.mark.parametrize(("diff", "told"), [("", "no changes"), ("words, no diff", "Diff of turn 1")])
 def test_what_is_no_diff_is_shown_too(diff: str, told: str) -> None:
     async def look(pilot: Pilot[Any]) -> str:
         await pilot.press("n", "p", "s", "end", "slash", "x", "enter")

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from agent.engine import Happening
-from agent.session.events import Changed, Closed, Event, Happened, Told
-from agent.tui.mailbox import Mailbox
+from agent.engine.engine import ProgressEvent
+from agent.session.session_events import Event, MessageEvent, ProgressReported, SessionClosed, StatusChanged
+from agent.tui.event_queue import EventQueue
 
 
-def delta(text: str, branch: str = "main") -> Happened:
-    return Happened(Happening("delta", branch, text))
+def delta(text: str, branch: str = "main") -> ProgressReported:
+    return ProgressReported(ProgressEvent("delta", branch, text))
 
 
-def delivered(post: Callable[[Mailbox], None], deliver: Callable[[Any], None] = lambda event: None) -> list[Any]:
+def delivered(post: Callable[[EventQueue], None], deliver: Callable[[Any], None] = lambda event: None) -> list[Any]:
     """What arrives of what is posted in another thread, up to Closed."""
     seen: list[Any] = []
 
@@ -28,11 +28,11 @@ def delivered(post: Callable[[Mailbox], None], deliver: Callable[[Any], None] = 
         def take(event: Any) -> None:
             seen.append(event)
             deliver(event)
-            if isinstance(event, Closed):
+            if isinstance(event, SessionClosed):
                 closed.set()
 
-        mailbox = Mailbox(lambda frame: frame(), take)
-        thread = Thread(target=lambda: (post(mailbox), mailbox.post(Closed())))
+        mailbox = EventQueue(lambda frame: frame(), take)
+        thread = Thread(target=lambda: (post(mailbox), mailbox.post(SessionClosed())))
         thread.start()
         await asyncio.wait_for(closed.wait(), 30)
         thread.join()
@@ -43,22 +43,30 @@ def delivered(post: Callable[[Mailbox], None], deliver: Callable[[Any], None] = 
 
 
 def test_all_come_in_order() -> None:
-    told: list[Event] = [Told(str(number)) for number in range(2_000)]
+    told: list[Event] = [MessageEvent(str(number)) for number in range(2_000)]
 
-    def post(mailbox: Mailbox) -> None:
+    def post(mailbox: EventQueue) -> None:
         for event in told:
             mailbox.post(event)
 
-    assert delivered(post) == [*told, Closed()]
+    assert delivered(post) == [*told, SessionClosed()]
 
 
 def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
-    events = [delta("a"), delta("b"), delta("c", "other"), delta("d"), Told("between"), delta("e"), Changed()]
+    events = [
+        delta("a"),
+        delta("b"),
+        delta("c", "other"),
+        delta("d"),
+        MessageEvent("between"),
+        delta("e"),
+        StatusChanged(),
+    ]
 
     async def main() -> None:
         seen: list[Any] = []
         frames: list[Callable[[], None]] = []
-        mailbox = Mailbox(frames.append, seen.append)
+        mailbox = EventQueue(frames.append, seen.append)
         for event in events:
             mailbox.post(event)
         while not frames:
@@ -66,18 +74,25 @@ def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
         assert not seen, "nothing is delivered where it is posted"
         while mailbox.waiting:
             mailbox._frame()
-        assert seen == [delta("ab"), delta("c", "other"), delta("d"), Told("between"), delta("e"), Changed()]
+        assert seen == [
+            delta("ab"),
+            delta("c", "other"),
+            delta("d"),
+            MessageEvent("between"),
+            delta("e"),
+            StatusChanged(),
+        ]
 
     asyncio.run(main())
 
 
 @pytest.mark.slow
 def test_a_flood_of_text_loses_nothing() -> None:
-    def post(mailbox: Mailbox) -> None:
+    def post(mailbox: EventQueue) -> None:
         for number in range(5_000):
             mailbox.post(delta(f"{number} "))
 
-    texts = [event.happening.text for event in delivered(post) if isinstance(event, Happened)]
+    texts = [event.happening.text for event in delivered(post) if isinstance(event, ProgressReported)]
     assert "".join(texts) == "".join(f"{number} " for number in range(5_000))
     assert len(texts) < 5_000
 
@@ -85,7 +100,7 @@ def test_a_flood_of_text_loses_nothing() -> None:
 def test_a_flood_leaves_time_between_frames() -> None:
     async def main() -> None:
         frames = 0
-        mailbox: Mailbox
+        mailbox: EventQueue
 
         def take(event: Any) -> None:
             nonlocal shown
@@ -95,10 +110,10 @@ def test_a_flood_leaves_time_between_frames() -> None:
         shown = 0
         clock = [0.0]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("agent.tui.mailbox.monotonic", lambda: clock[0])
-            mailbox = Mailbox(lambda frame: None, take)
+            patch.setattr("agent.tui.event_queue.monotonic", lambda: clock[0])
+            mailbox = EventQueue(lambda frame: None, take)
             for number in range(100):
-                mailbox.post(Told(str(number)))
+                mailbox.post(MessageEvent(str(number)))
             while mailbox.waiting:
                 before = shown
                 mailbox._frame()
@@ -111,9 +126,9 @@ def test_a_flood_leaves_time_between_frames() -> None:
 
 
 def test_posting_to_a_screen_that_is_gone_is_no_trouble_of_the_session() -> None:
-    async def main() -> Mailbox:
-        return Mailbox(lambda frame: frame(), lambda event: None)
+    async def main() -> EventQueue:
+        return EventQueue(lambda frame: frame(), lambda event: None)
 
     mailbox = asyncio.run(main())
-    mailbox.post(Told("nobody reads this"))
-    mailbox.post(Told("nor this"))
+    mailbox.post(MessageEvent("nobody reads this"))
+    mailbox.post(MessageEvent("nor this"))

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from agent.engine import Happening
-from agent.session.events import Changed, Event, Happened, Opened, Stepped, Told
-from agent.tui.blocks import Line, Said, Words
-from agent.tui.history import items
-from agent.tui.showing import Reopened, held, outputs, show
-from agent.tui.steps import Taken, none_kept
-from tests.agent.tui.played import FILES, POINTS, Played, began, ended, step, still
+from agent.engine.engine import ProgressEvent
+from agent.session.session_events import Event, MessageEvent, ProgressReported, RunOpened, StatusChanged, StepRecorded
+from agent.tui.event_views import RunReopened, read_output, show, snapshot_event
+from agent.tui.widgets.conversation_items import Line, ModelText, UserMessage
+from agent.tui.widgets.restored_run import run_items
+from agent.tui.widgets.step_item import StepItem, no_outputs
+from tests.agent.tui.recorded_sessions import FILES, POINTS, Played, began, ended, step, still
 from trajectories.records import Base, Exit, Issue, Note, Observation, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
 
@@ -39,7 +39,7 @@ def shown(tmp_path: Path, use: Callable[[Played, Callable[..., None]], None]) ->
             await still(pilot)
             session: Any = app.session
 
-            def tell(*happened: Event | Reopened) -> None:
+            def tell(*happened: Event | RunReopened) -> None:
                 for event in happened:
                     show(app, session, event)
 
@@ -49,34 +49,38 @@ def shown(tmp_path: Path, use: Callable[[Played, Callable[..., None]], None]) ->
 
 
 def test_a_new_run_shows_itself_and_one_that_is_taken_up_stands_as_it_stood() -> None:
-    assert held(Opened(trajectory(*RECORDS))) is None
+    assert snapshot_event(RunOpened(trajectory(*RECORDS))) is None
     reopened = trajectory(*RECORDS, Note("main", "life", "begun"))
-    kept = held(Opened(reopened))
-    assert isinstance(kept, Reopened)
+    kept = snapshot_event(RunOpened(reopened))
+    assert isinstance(kept, RunReopened)
     reopened.add(STEP.reply)  # type: ignore[arg-type]
     reopened.add(STEP.step)
     assert len(kept.records) == 3, "what came later is told by its own event"
-    assert held(STEP) is STEP
+    assert snapshot_event(STEP) is STEP
 
 
 def test_a_run_that_is_taken_up_takes_the_place_of_what_stood_there(tmp_path: Path) -> None:
     def use(app: Played, tell: Callable[..., None]) -> None:
         tell(began("Something else."), STEP)
-        reopened = held(Opened(trajectory(*RECORDS, Note("main", "life", "begun"), STEP.reply, STEP.step)))
+        reopened = snapshot_event(RunOpened(trajectory(*RECORDS, Note("main", "life", "begun"), STEP.reply, STEP.step)))
         tell(reopened)
-        assert [type(item) for item in app.conversation.items] == [Words, Taken]
-        assert app.conversation.items[0] == Words("It fails.")
+        assert [type(item) for item in app.conversation.items] == [UserMessage, StepItem]
+        assert app.conversation.items[0] == UserMessage("It fails.")
 
     shown(tmp_path, use)
 
 
 def test_what_streamed_goes_when_its_step_comes(tmp_path: Path) -> None:
     def use(app: Played, tell: Callable[..., None]) -> None:
-        tell(began("Look."), Happened(Happening("delta", "main", "I lo")), Happened(Happening("delta", "main", "ok.")))
+        tell(
+            began("Look."),
+            ProgressReported(ProgressEvent("delta", "main", "I lo")),
+            ProgressReported(ProgressEvent("delta", "main", "ok.")),
+        )
         assert app.conversation.live
         tell(STEP)
         assert not app.conversation.live
-        assert [type(item) for item in app.conversation.items] == [Words, Taken]
+        assert [type(item) for item in app.conversation.items] == [UserMessage, StepItem]
 
     shown(tmp_path, use)
 
@@ -106,12 +110,12 @@ def test_a_turn_ends_with_the_same_verdict_live_and_taken_up_again(tmp_path: Pat
 
     def use(app: Played, tell: Callable[..., None]) -> None:
         over = ended("unproven", f"Tried.\n{doubt}\nA: x", exit.verdict)
-        tell(began("It fails."), Stepped(proof, None), replace(over, proof=proof))
+        tell(began("It fails."), StepRecorded(proof, None), replace(over, proof=proof))
         live = app.conversation.items[-1]
-        tell(held(Opened(trajectory(*records))))
+        tell(snapshot_event(RunOpened(trajectory(*records))))
         assert app.conversation.items[-1] == live
         assert isinstance(live, Line)
-        assert live.text == "Not verified: all of the proof holds, but another edit passes the same tests."
+        assert live.text == "Not verified: all parts of the proof pass, but another edit passes the same tests."
 
     shown(tmp_path, use)
 
@@ -122,10 +126,10 @@ def test_a_proof_says_nothing_of_the_next_turn() -> None:
     )
     proof = Step("main", 1, "", "proof", "t", observations=(lost,))
     exit = Exit("unproven", 6, "t", Verdict("unproven", no_loss=True))
-    *_, first, _, second = items([*RECORDS, proof, exit, Turn("More.", "build"), exit], {}, none_kept)
+    *_, first, _, second = run_items([*RECORDS, proof, exit, Turn("More.", "build"), exit], {}, no_outputs)
     assert isinstance(first, Line)
     assert isinstance(second, Line)
-    assert first.text.startswith("What passed before passes now. It is not verified")
+    assert first.text.startswith("All tests that passed before still pass. The change is not verified")
     assert second.text.startswith("Not verified: the files are changed")
 
 
@@ -133,11 +137,11 @@ def test_what_was_changed_is_still_known_when_the_session_has_let_go_of_it(tmp_p
     def use(app: Played, tell: Callable[..., None]) -> None:
         session: Any = app.session
         session.status = replace(session.status, files=FILES)
-        tell(Changed())
+        tell(StatusChanged())
         session.close = lambda: None
         app.action_leave()
         session.status = replace(session.status, files=())
-        tell(Changed())
+        tell(StatusChanged())
         assert app._status_shown is not None
         assert app._status_shown.files == FILES
 
@@ -146,18 +150,18 @@ def test_what_was_changed_is_still_known_when_the_session_has_let_go_of_it(tmp_p
 
 def test_what_changes_only_the_status_adds_nothing_and_what_is_told_does(tmp_path: Path) -> None:
     def use(app: Played, tell: Callable[..., None]) -> None:
-        tell(Changed())
+        tell(StatusChanged())
         assert app.conversation.items == []
-        tell(Told("No.", "error"))
-        assert app.conversation.items == [Said("No.", "error")]
+        tell(MessageEvent("No.", "error"))
+        assert app.conversation.items == [ModelText("No.", "error")]
 
     shown(tmp_path, use)
 
 
 def test_an_output_that_is_not_there_is_empty(tmp_path: Path) -> None:
     session: Any = SimpleNamespace(engine=SimpleNamespace(journal=SimpleNamespace(directory=tmp_path)))
-    assert outputs(session, 7) == ""
+    assert read_output(session, 7) == ""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "7").write_bytes(b"caf\xc3\xa9 \xff")
-    assert outputs(session, 7) == "café \N{REPLACEMENT CHARACTER}"
-    assert outputs(SimpleNamespace(engine=None), 7) == ""  # type: ignore[arg-type]
+    assert read_output(session, 7) == "café \N{REPLACEMENT CHARACTER}"
+    assert read_output(SimpleNamespace(engine=None), 7) == ""  # type: ignore[arg-type]

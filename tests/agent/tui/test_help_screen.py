@@ -13,9 +13,9 @@ from textual.widgets import Static
 from agent.session.commands import summaries
 from agent.tui import theme
 from agent.tui.app import SessionApp
-from agent.tui.help_screen import KEYS, SAME, HelpScreen, section
-from agent.tui.prompt import Prompt
-from tests.agent.tui.standing import running
+from agent.tui.help_screen import KEYS, SAME, HelpScreen, section_lines
+from agent.tui.widgets.prompt import Prompt
+from tests.agent.tui.session_states import running
 
 
 class Shown(App[None]):
@@ -39,7 +39,9 @@ def test_it_tells_every_command() -> None:
 
 @pytest.mark.parametrize("width", [30, 37, 57, 93])
 def test_lines_fit(width: int) -> None:
-    lines = [line.plain for line in section("Commands", [(usage, what) for usage, what, *_ in summaries()], width)]
+    lines = [
+        line.plain for line in section_lines("Commands", [(usage, what) for usage, what, *_ in summaries()], width)
+    ]
     assert max(map(len, lines)) <= max(width, max(len(usage) for usage, *_ in summaries()))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.tui.notify import LONG, Notifier, call, way
+from agent.tui.notifications import LONG, Notifier, notification_method, notification_sequence
 
 
 @pytest.mark.parametrize(
@@ -21,23 +21,23 @@ from agent.tui.notify import LONG, Notifier, call, way
     ],
 )
 def test_auto_goes_by_the_terminal(environment: dict[str, str], expected: str) -> None:
-    assert way("auto", environment) == expected
-    assert way("off", environment) == "off"
-    assert way("osc9", environment) == "osc9"
+    assert notification_method("auto", environment) == expected
+    assert notification_method("off", environment) == "off"
+    assert notification_method("osc9", environment) == "osc9"
 
 
 def test_sequences() -> None:
-    assert call("done", "osc9", {}) == "\x1b]9;swe-agent: done\a"
-    assert call("done", "osc777", {}) == "\x1b]777;notify;swe-agent;done\a"
-    assert call("done", "bell", {"TMUX": "x"}) == "\a"
-    assert call("done", "off", {}) == ""
-    assert call("done", "osc9", {"TMUX": "x"}) == "\x1bPtmux;\x1b\x1b]9;swe-agent: done\a\x1b\\"
-    assert call("done", "osc9", {"STY": "x"}) == "\x1bP\x1b]9;swe-agent: done\a\x1b\\"
+    assert notification_sequence("done", "osc9", {}) == "\x1b]9;swe-agent: done\a"
+    assert notification_sequence("done", "osc777", {}) == "\x1b]777;notify;swe-agent;done\a"
+    assert notification_sequence("done", "bell", {"TMUX": "x"}) == "\a"
+    assert notification_sequence("done", "off", {}) == ""
+    assert notification_sequence("done", "osc9", {"TMUX": "x"}) == "\x1bPtmux;\x1b\x1b]9;swe-agent: done\a\x1b\\"
+    assert notification_sequence("done", "osc9", {"STY": "x"}) == "\x1bP\x1b]9;swe-agent: done\a\x1b\\"
 
 
 @pytest.mark.parametrize("how", ["osc9", "osc777"])
 def test_words_end_no_sequence_and_begin_none(how: str) -> None:
-    told = call("a\x1b\\b\x07c\nd\x9ce\x1b]0;x\x07f" + "g" * 1000, how, {})  # type: ignore[arg-type]
+    told = notification_sequence("a\x1b\\b\x07c\nd\x9ce\x1b]0;x\x07f" + "g" * 1000, how, {})  # type: ignore[arg-type]
     assert told.count("\x1b") == 1
     assert told.count("\a") == 1
     assert not {"\n", "\x9c"} & set(told)

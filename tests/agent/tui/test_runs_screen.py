@@ -11,11 +11,11 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
-from agent.session.runs import look as look_at
+from agent.session.resumable_runs import read_preview as look_at
 from agent.tui import theme
 from agent.tui.run_preview import age
 from agent.tui.runs_screen import RunsScreen
-from tests.agent.tui.standing import running
+from tests.agent.tui.session_states import running
 from trajectories.journal import Journal
 from trajectories.records import Base, Exit, Hold, Issue, Note, Reply, Run, Settle, Turn, Usage
 
@@ -150,7 +150,7 @@ def test_the_preview_tells_what_a_run_came_to(runs: Path) -> None:
         "",
         "[b]More[/b]",
         "",
-        "Asked last",
+        "Last request",
         "And g",
         "",
         "Last words",

@@ -1,6 +1,7 @@
 """What the session looks like, kept as pictures: from 40 by 20 to 160 by 50.
 
-`pytest tests/agent/tui/test_snapshots.py --snapshot-update` keeps what is seen now; look at it before it is committed.
+`pytest tests/agent/tui/test_screen_snapshots.py --snapshot-update` keeps what is seen now; look at it before it is
+committed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.tui.played import POINTS, Played, still, write_runs
+from tests.agent.tui.recorded_sessions import POINTS, Played, still, write_runs
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agent.tui.hangup import Lasting, lasting
+from agent.tui.terminal_disconnect import SafeStream, safe_stderr
 
 
 class Terminal(io.StringIO):
@@ -27,14 +27,14 @@ def lost():
 
 def test_what_is_written_arrives(lost):
     file = Terminal()
-    Lasting(file, lambda: lost.append(1)).write("words")
+    SafeStream(file, lambda: lost.append(1)).write("words")
     assert file.getvalue() == "words"
     assert lost == []
 
 
 def test_a_terminal_that_is_gone_is_told_of_once(lost):
     file = Terminal()
-    lasts = Lasting(file, lambda: lost.append(1))
+    lasts = SafeStream(file, lambda: lost.append(1))
     file.fails = OSError(errno.EIO, "Input/output error")
     for _ in range(3):
         assert lasts.write("words") == 5
@@ -44,7 +44,7 @@ def test_a_terminal_that_is_gone_is_told_of_once(lost):
 
 def test_a_slow_one_is_not_gone(lost):
     file = Terminal()
-    lasts = Lasting(file, lambda: lost.append(1))
+    lasts = SafeStream(file, lambda: lost.append(1))
     file.fails = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
     lasts.write("lost")
     file.fails = None
@@ -55,7 +55,7 @@ def test_a_slow_one_is_not_gone(lost):
 def test_it_stands_for_the_terminal_while_a_screen_is_drawn(lost, monkeypatch):
     file = Terminal()
     monkeypatch.setattr(sys, "__stderr__", file)
-    with lasting(lambda: lost.append(1)):
+    with safe_stderr(lambda: lost.append(1)):
         assert sys.__stderr__.isatty() is False
         file.close()
         sys.__stderr__.write("words")

@@ -18,7 +18,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 from textual.widgets import Static
 
 from agent.tui import theme
-from agent.tui.colours import Colours, highlighted
+from agent.tui.rendering.code_theme import Colours, highlight_code
 from agent.tui.theme import DARK, LIGHT
 
 TEXTS = ("text", "text-muted", "text-disabled")
@@ -61,7 +61,7 @@ def test_text_can_be_read(shown: Theme, text: str, ground: str) -> None:
 
 @pytest.mark.parametrize("shown", BUILTIN_THEMES.values(), ids=lambda shown: shown.name)
 def test_no_theme_of_textual_hides_its_text(shown: Theme) -> None:
-    found = theme.solid(colours(shown))
+    found = theme.fixed_text_colours(colours(shown))
     if shown.ansi:
         assert found == colours(shown)
     else:
@@ -92,11 +92,11 @@ class Themed(App[None]):
         yield Static("x = 'y'", id="code")
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return theme.filtered(self, super().get_line_filters())
+        return theme.line_filters(self, super().get_line_filters())
 
     def on_mount(self) -> None:
         theme.register(self, self.wanted)
-        self.query_one("#code", Static).update(highlighted("def f(): # why\n    return 'y' + 1", "a.py"))
+        self.query_one("#code", Static).update(highlight_code("def f(): # why\n    return 'y' + 1", "a.py"))
 
 
 def run(app: App[None], look: Callable[[App[None]], Any]) -> Any:
@@ -149,15 +149,15 @@ def test_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_chosen_theme_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config.toml"
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(config))
-    told = run(Themed("dark"), lambda app: (theme.choose(app, "light"), app.theme))
+    told = run(Themed("dark"), lambda app: (theme.choose_theme(app, "light"), app.theme))
     assert told == ("The theme is light.", "light")
     assert tomllib.loads(config.read_text("utf-8")) == {"session": {"theme": "light"}}
 
 
 def test_themes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
-    told = run(Themed("dark"), lambda app: (theme.choose(app, ""), theme.choose(app, "pink"), app.theme))
-    assert told[0].startswith("The theme is dark. There are auto, dark, light, ansi,")
-    assert told[1].startswith("There is no theme 'pink'. There are auto,")
+    told = run(Themed("dark"), lambda app: (theme.choose_theme(app, ""), theme.choose_theme(app, "pink"), app.theme))
+    assert told[0].startswith("The theme is dark. Themes: auto, dark, light, ansi,")
+    assert told[1].startswith("There is no theme 'pink'. Themes: auto,")
     assert told[2] == "dark"
     assert not (tmp_path / "config.toml").exists()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from agent.context import Reader
-from agent.ledger import Ledger
-from agent.sent import sent
-from trajectories.material import Material
+from agent.conversation.messages import Reader
+from agent.limits.run_budget import Ledger
+from agent.runs.request_replay import replay_requests
 from trajectories.records import (
     Action,
     Base,
@@ -27,6 +26,7 @@ from trajectories.records import (
     Usage,
     Verdict,
 )
+from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 TOOL = {"type": "function", "function": {"name": "shell", "description": "Run.", "parameters": {"type": "object"}}}
@@ -85,17 +85,17 @@ class Made:
     def end(self, kind: str = "verified", code: int = 0, verdict: Verdict | None = None) -> None:
         self.records.append(Exit(kind, code, "u" * 40, verdict or Verdict(), at=self._now()))
 
-    def material(self) -> Material:
+    def material(self) -> RunView:
         trajectory = Trajectory(self.records)
         ledger = Ledger(None)
         ledger.replay(trajectory.holds.values(), trajectory.settles)
         run = trajectory.run
         assert run is not None
-        return Material(
+        return RunView(
             run.id,
             trajectory,
             ledger.spent,
-            requests=lambda branch: sent(trajectory, branch, lambda name, turn: Reader(name)),
+            requests=lambda branch: replay_requests(trajectory, branch, lambda name, turn: Reader(name)),
             patch=lambda: self.patch,
         )
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from trajectories.material import Material, Message
 from trajectories.records import (
     Action,
     Base,
@@ -22,6 +21,7 @@ from trajectories.records import (
     Usage,
     Verdict,
 )
+from trajectories.run_data import Message, RunView
 from trajectories.trajectory import Trajectory
 
 BASE, PATCHED = "b" * 40, "d" * 40
@@ -83,13 +83,13 @@ class Making:
         self.records += records
         return self
 
-    def ends(self, kind: str = "verified", tree: str = PATCHED) -> Material:
+    def ends(self, kind: str = "verified", tree: str = PATCHED) -> RunView:
         proven = kind in ("verified", "faster")
         verdict = Verdict("verified" if kind == "verified" else "faster") if proven else Verdict()
         return self.adds(Exit(kind, 0 if proven else 1, tree, verdict)).open()
 
-    def open(self) -> Material:
+    def open(self) -> RunView:
         def requests(branch: str) -> Iterator[Sequence[Message]]:
             return iter(self.requests.get(branch, ()))
 
-        return Material(self.name, Trajectory(self.records), Spent(None, 0, 0, 0, 0), requests=requests)
+        return RunView(self.name, Trajectory(self.records), Spent(None, 0, 0, 0, 0), requests=requests)

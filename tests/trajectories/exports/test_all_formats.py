@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trajectories.exports.made_up import Made
+from tests.trajectories.exports.random_runs import Made
 from trajectories.exports import atif, chat, markdown, predictions, swe_agent
-from trajectories.material import Material
 from trajectories.records import Action, Reply
+from trajectories.run_data import RunView
 
 BRANCHES = st.sampled_from(["main", "main/try-1", "main/try-1/review", "main/2.try-2"])
 TEXTS = st.text(max_size=20) | st.sampled_from(["x" * 3000, "\ud800", "\x1b[31m\u202e", ""])
@@ -27,7 +27,7 @@ ACTIONS = st.builds(
 
 
 @st.composite
-def runs(draw: st.DrawFn) -> Material:
+def runs(draw: st.DrawFn) -> RunView:
     made = Made()
     for _ in range(draw(st.integers(0, 12))):
         branch = draw(BRANCHES)
@@ -57,19 +57,19 @@ def runs(draw: st.DrawFn) -> Material:
     return made.material()
 
 
-def lines(run: Material, export: Callable[..., Any]) -> list[dict[str, Any]]:
+def lines(run: RunView, export: Callable[..., Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in "".join(export([run])).splitlines()]
 
 
-def replies(run: Material) -> list[Reply]:
+def replies(run: RunView) -> list[Reply]:
     return [record for record in run.trajectory.records if isinstance(record, Reply)]
 
 
 @settings(max_examples=60)
 @given(runs())
-def test_each_reply_is_learned_once_and_behind_what_it_was_asked_with(run: Material) -> None:
+def test_each_reply_is_learned_once_and_behind_what_it_was_asked_with(run: RunView) -> None:
     if not replies(run):
-        with pytest.raises(Exception, match="No model was asked"):
+        with pytest.raises(Exception, match="No model was called"):
             list(chat.export([run]))
         return
     learned = []
@@ -109,7 +109,7 @@ def said(messages: Any) -> list[list[Any]]:
 
 @settings(max_examples=60)
 @given(runs())
-def test_a_trajectory_of_harbors_is_whole_and_refers_to_what_is_there(run: Material) -> None:
+def test_a_trajectory_of_harbors_is_whole_and_refers_to_what_is_there(run: RunView) -> None:
     document = json.loads("".join(atif.export([run])))
     told = [check_atif(each, root=each is document) for each in every(document)]
     steps = [step["extra"]["step"] for document in told for step in document if step.get("extra", {}).get("step")]
@@ -156,7 +156,7 @@ def check_atif(document: dict[str, Any], root: bool) -> list[dict[str, Any]]:
 
 @settings(max_examples=40)
 @given(runs())
-def test_swe_agents_file_has_a_step_for_each_and_says_all_in_order(run: Material) -> None:
+def test_swe_agents_file_has_a_step_for_each_and_says_all_in_order(run: RunView) -> None:
     document = json.loads("".join(swe_agent.export([run])))
     fields = {"action", "observation", "response", "thought", "state", "execution_time", "query", "extra_info"}
     assert all(step.keys() == fields for step in document["trajectory"])
@@ -172,7 +172,7 @@ def test_swe_agents_file_has_a_step_for_each_and_says_all_in_order(run: Material
 
 @settings(max_examples=60)
 @given(runs())
-def test_the_rest_says_something_of_everything(run: Material) -> None:
+def test_the_rest_says_something_of_everything(run: RunView) -> None:
     text = "".join(markdown.export([run]))
     assert text.count("\n### ") >= len(run.trajectory.all_steps())
     text.encode()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.trajectories.exports.made_up import Made
+from tests.trajectories.exports.random_runs import Made
 from trajectories.exports.markdown import export
 from trajectories.records import Action, Issue, Verdict
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.trajectories.exports.made_up import Made
-from tests.trajectories.exports.making import BASE, OPENING, PATCHED, SYSTEM, TOOLS, Making
+from tests.trajectories.exports.random_runs import Made
+from tests.trajectories.exports.run_builder import BASE, OPENING, PATCHED, SYSTEM, TOOLS, Making
 from trajectories.errors import UsageError
 from trajectories.exports import dpo, rloo, sft
-from trajectories.material import Material, Message
 from trajectories.records import Action, Note, Once, Turn, Verdict
+from trajectories.run_data import Message, RunView
 
 
-def rows(export: Callable[[Sequence[Material]], Iterator[str]], *runs: Material) -> list[dict[str, Any]]:
+def rows(export: Callable[[Sequence[RunView]], Iterator[str]], *runs: RunView) -> list[dict[str, Any]]:
     return [json.loads(line) for line in export(runs)]
 
 
@@ -56,7 +56,7 @@ def judged(target: str, tree: str, cost: int, backend: str = "valgrind", status:
     return Once("main", name, {"status": status, "cost": cost, "backend": backend, "tree": tree})
 
 
-def counted(name: str, cost: int, tokens: int, backend: str = "valgrind") -> Material:
+def counted(name: str, cost: int, tokens: int, backend: str = "valgrind") -> RunView:
     """Two functions, one left alone; one candidate was better and refused, another one wrong."""
     making = Making(name).asks("Faster.", tokens=tokens)
     making.adds(judged("a.py:f", BASE, 1000, backend), judged("b.py:g", BASE, 50, backend))
@@ -103,7 +103,7 @@ FORKED = Note("main", "forked", "Forked from r@main#1.", {"run": "r", "step": "m
     ],
     ids=lambda run: str(run.name),
 )
-def test_what_nothing_is_learned_from(run: Material) -> None:
+def test_what_nothing_is_learned_from(run: RunView) -> None:
     with pytest.raises(UsageError, match="None of these runs"):
         rows(sft.export, run)
 
@@ -162,7 +162,7 @@ def test_what_the_safety_net_took_back_is_told_as_it_was() -> None:
 def test_both_of_a_pair_had_the_same_opening() -> None:
     """The better one was told what an earlier run had come to; folders of a workspace are no difference."""
 
-    def run(name: str, kind: str, folder: str, told: str = "") -> Material:
+    def run(name: str, kind: str, folder: str, told: str = "") -> RunView:
         making = Making(name).opens(f"Mend {folder}/calc.py.{told}").adds(Once("main", "root", folder))
         return making.asks("So.").ends(kind)
 
@@ -228,8 +228,8 @@ def test_each_is_in_a_pair_and_no_more_than_that() -> None:
     ],
     ids=lambda run: str(run.name),
 )
-def test_what_is_no_pair(other: Material) -> None:
-    with pytest.raises(UsageError, match="a proven run, and one told alike that failed or cost more"):
+def test_what_is_no_pair(other: RunView) -> None:
+    with pytest.raises(UsageError, match="a proven run and another with the same prompt that failed or cost more"):
         rows(dpo.export, Making("good").asks("Yes.").ends(), other)
 
 
@@ -255,7 +255,7 @@ def test_rewards_and_advantages_of_a_group() -> None:
 
 def test_a_group_of_one_has_no_advantage() -> None:
     alone = [Making("a").asks("Yes.").ends(), Making("b", "Else.").asks("Yes.").ends()]
-    with pytest.raises(UsageError, match="No issue has two runs"):
+    with pytest.raises(UsageError, match="No issue has two completed runs"):
         rows(rloo.export, *alone)
 
 
@@ -268,7 +268,7 @@ def test_a_run_that_is_named_twice_counts_once() -> None:
 
 
 @pytest.mark.parametrize("export", [sft.export, rloo.export, dpo.export], ids=["sft", "rloo", "dpo"])
-def test_numbers_that_json_does_not_have_are_text(export: Callable[[Sequence[Material]], Iterator[str]]) -> None:
+def test_numbers_that_json_does_not_have_are_text(export: Callable[[Sequence[RunView]], Iterator[str]]) -> None:
     made = Made("strange")
     made.say("Solve it.")
     made.ask("", [Action("shell", {"command": float("nan"), "most": [float("-inf"), 1.5]}, "1")])
@@ -293,7 +293,7 @@ def test_pictures_are_told_of() -> None:
 
 
 @pytest.mark.parametrize("export", [sft.export, rloo.export, dpo.export], ids=["sft", "rloo", "dpo"])
-def test_every_row_has_the_same_columns(export: Callable[[Sequence[Material]], Iterator[str]]) -> None:
+def test_every_row_has_the_same_columns(export: Callable[[Sequence[RunView]], Iterator[str]]) -> None:
     runs = [Making(str(n)).asks("Yes.", *commands).ends() for n, commands in enumerate([(), ("a",), ("b", "c")])]
     runs += [Making("other", "Else.").asks("Yes.", "a").ends(), Making("bad").asks("No.").ends("unproven")]
     columns = [{name: type(value) for name, value in row.items()} for row in rows(export, *runs)]

@@ -1,6 +1,6 @@
 """Training sets in the hands of who reads them: `datasets` and TRL's trainers, where these are installed.
 
-pip install trl; python -m pytest --no-cov tests/trajectories/exports/test_trl.py
+pip install trl; python -m pytest --no-cov tests/trajectories/exports/test_trl_trainers.py
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.trajectories.exports.making import BASE, Making
+from tests.trajectories.exports.run_builder import BASE, Making
 from trajectories.exports import dpo, rloo, sft
-from trajectories.material import Material
+from trajectories.run_data import RunView
 
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")  # which they read when they are imported
 datasets = pytest.importorskip("datasets", reason="training sets are read by `datasets`, which is not installed")
@@ -27,7 +27,7 @@ SETS = {"sft": sft.export, "dpo": dpo.export, "rloo": rloo.export}
 TEMPLATES = ("qwen3", "qwen2_5", "qwen3_5_think", "glm4moe", "gptoss")
 
 
-def runs() -> Sequence[Material]:
+def runs() -> Sequence[RunView]:
     """Calls with arguments of several kinds, replies without any, a conversation that was folded."""
     good = Making("good").asks("One.", "a").asks("Two.", "b").folds().asks("Three.", tokens=50).ends()
     slow = Making("slow").asks("Long.", "c", "d", tokens=9000).asks("").ends()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectories import foreign
+from trajectories import importers
 from trajectories.errors import UsageError
 from trajectories.exports import atif, chat, markdown, rloo, sft, swe_agent
 from trajectories.journal import decode, encode
@@ -46,7 +46,7 @@ def written(folder: Path, data: Any, name: str = "a.traj") -> Path:
 def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     path = written(tmp_path_factory.getbasetemp(), data if not isinstance(data, str) else json.dumps(data))
     try:
-        material = foreign.load(path)
+        material = importers.load(path)
     except UsageError:
         return
     for record in material.trajectory.records:
@@ -67,12 +67,12 @@ def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: A
 @pytest.mark.parametrize("data", [MINI, SWE, {**SWE, "messages": []}], ids=["mini", "swe", "both"])
 def test_the_format_is_told_by_its_form(tmp_path: Path, data: dict[str, Any]) -> None:
     program = "mini-swe-agent" if data is MINI else "swe-agent"
-    assert foreign.load(written(tmp_path, data)).trajectory.turns[0].strategy == program
+    assert importers.load(written(tmp_path, data)).trajectory.turns[0].strategy == program
 
 
 @pytest.mark.parametrize("claim", ["Verified", "verified ", "Verified.", "faster", "stuck"])
 def test_nobody_says_that_it_was_proven_here(tmp_path: Path, claim: str) -> None:
-    material = foreign.load(written(tmp_path, {**MINI, "info": {"exit_status": claim, "submission": "diff"}}))
+    material = importers.load(written(tmp_path, {**MINI, "info": {"exit_status": claim, "submission": "diff"}}))
     assert material.trajectory.exit is not None
     assert material.trajectory.exit.kind == f"called {claim.lower().strip()}"
     for export in (sft.export, rloo.export):
@@ -81,7 +81,7 @@ def test_nobody_says_that_it_was_proven_here(tmp_path: Path, claim: str) -> None
 
 
 def test_the_name_is_the_files(tmp_path: Path) -> None:
-    assert foreign.load(written(tmp_path, MINI, "people__calc-1.traj.json")).name == "people__calc-1"
+    assert importers.load(written(tmp_path, MINI, "people__calc-1.traj.json")).name == "people__calc-1"
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_the_name_is_the_files(tmp_path: Path) -> None:
     [
         ("not json", "is not JSON"),
         ("", "is not JSON"),
-        ("{}", "of a kind that we know"),
-        ('{"messages": [{"role": "user"}, 3]}', "Entry 2 of the messages is no object"),
-        ('{"trajectory": [3], "history": [], "info": {}}', "Entry 1 of the trajectory is no object"),
+        ("{}", "not a trajectory in a known format"),
+        ('{"messages": [{"role": "user"}, 3]}', "Entry 2 of the messages is not an object"),
+        ('{"trajectory": [3], "history": [], "info": {}}', "Entry 1 of the trajectory is not an object"),
         ('{"messages": [{"role": "assistant", "content": ' + "[" * 200 + "]" * 200 + "}]}", "nested deeper than 100"),
         ("[" * 200_000 + "]" * 200_000, "nested too deep"),
         ("9" * 10_000, "is not JSON"),
@@ -100,13 +100,13 @@ def test_the_name_is_the_files(tmp_path: Path) -> None:
 )
 def test_what_is_refused(tmp_path: Path, data: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        foreign.load(written(tmp_path, data))
+        importers.load(written(tmp_path, data))
 
 
 def test_no_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "no.traj"):
         with pytest.raises(UsageError, match="There is no file"):
-            foreign.load(path)
+            importers.load(path)
 
 
 def test_too_large(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_too_large(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate((256 << 20) + 1)
     with pytest.raises(UsageError, match="has more than 268,435,456 bytes"):
-        foreign.load(path)
+        importers.load(path)
 
 
 @pytest.mark.parametrize("name", ["trajectory", "history", "messages", "attempts"])
@@ -122,21 +122,21 @@ def test_too_many_values(tmp_path: Path, name: str) -> None:
     """Three bytes of JSON are an object of sixty in memory, and a step made of it takes longer than to read it."""
     empty = f'{{"history": [], "info": {{}}, "{name}": [{{}}{",{}" * 6_000_000}]}}'
     with pytest.raises(UsageError, match="holds more than 2,000,000 values"):
-        foreign.load(written(tmp_path, empty))
+        importers.load(written(tmp_path, empty))
 
 
 @pytest.mark.parametrize("data", [SWE, MINI], ids=["swe", "mini"])
 def test_too_many_steps(tmp_path: Path, data: dict[str, Any]) -> None:
     many = {name: value * 60_000 if isinstance(value, list) else value for name, value in data.items()}
     with pytest.raises(UsageError, match="has more than 50,000 messages and steps"):
-        foreign.load(written(tmp_path, many))
+        importers.load(written(tmp_path, many))
 
 
 @pytest.mark.slow
 def test_too_many_steps_of_all_attempts(tmp_path: Path) -> None:
     attempts = [SWE | {"trajectory": [{}] * 300}] * 100
     with pytest.raises(UsageError, match="has more than 50,000 messages and steps"):
-        foreign.load(written(tmp_path, {"attempts": attempts, "info": {}}))
+        importers.load(written(tmp_path, {"attempts": attempts, "info": {}}))
 
 
 def test_a_long_real_trajectory_is_read(tmp_path: Path) -> None:
@@ -146,21 +146,21 @@ def test_a_long_real_trajectory_is_read(tmp_path: Path) -> None:
     steps = [{"action": "ls", "observation": code, "query": said[: 2 * at]} for at in range(100)]
     path = written(tmp_path, {"trajectory": steps, "history": said, "info": {}})
     assert path.read_bytes().count(b",") > 2_000_000
-    assert len(foreign.load(path).trajectory.replies) == 100
+    assert len(importers.load(path).trajectory.replies) == 100
 
 
 def test_half_a_character(tmp_path: Path) -> None:
     """What cannot be written anywhere is replaced on reading."""
     call = '{"function": {"name": "bash\\ud800", "arguments": "{\\"b\\": \\"c\\\\ud800\\"}"}}'
     said = '{"messages": [{"role": "assistant", "content": "a\\ud800", "tool_calls": [' + call + "]}]}"
-    reply = foreign.load(written(tmp_path, said)).trajectory.replies["main", 1]
+    reply = importers.load(written(tmp_path, said)).trajectory.replies["main", 1]
     assert (reply.text, reply.actions[0].tool, reply.actions[0].arguments) == ("a?", "bash?", {"b": "c?"})
 
 
 @pytest.mark.parametrize("figure", ["9" * 400, "1e400", "-1", "NaN"], ids=["digits", "power", "minus", "nan"])
 def test_a_figure_that_is_none(tmp_path: Path, figure: str) -> None:
     said = f'{{"messages": [{{"role": "assistant"}}], "info": {{"model_stats": {{"instance_cost": {figure}}}}}}}'
-    assert foreign.load(written(tmp_path, said)).spent.dollars is None
+    assert importers.load(written(tmp_path, said)).spent.dollars is None
 
 
 @pytest.mark.parametrize(
@@ -172,16 +172,16 @@ def test_no_text_takes_long(tmp_path: Path, text: str) -> None:
     """A pattern that looks again at all the rest from each of these would take hours."""
     words = "Please solve this issue:" + text * 300_000 + "x"
     said = [{"role": "user", "content": words}, {"role": "assistant", "content": words}]
-    assert foreign.load(written(tmp_path, {"messages": said})).trajectory.run is not None
+    assert importers.load(written(tmp_path, {"messages": said})).trajectory.run is not None
 
 
 def test_what_a_user_means(tmp_path: Path) -> None:
     path = written(tmp_path, MINI, "odd")
-    assert foreign.is_file_name("a.traj")
-    assert foreign.is_file_name("a.traj.json")
-    assert foreign.is_file_name(str(path))
-    assert not foreign.is_file_name("20260101-120000-abcdef")
-    assert not foreign.is_file_name(str(tmp_path))
-    assert not foreign.is_file_name("/" + "a" * 5000)
+    assert importers.is_file_name("a.traj")
+    assert importers.is_file_name("a.traj.json")
+    assert importers.is_file_name(str(path))
+    assert not importers.is_file_name("20260101-120000-abcdef")
+    assert not importers.is_file_name(str(tmp_path))
+    assert not importers.is_file_name("/" + "a" * 5000)
     with pytest.raises(UsageError, match="cannot be read: File name too long"):
-        foreign.load(tmp_path / f"{'a' * 5000}.traj")
+        importers.load(tmp_path / f"{'a' * 5000}.traj")

@@ -7,16 +7,16 @@ import pytest
 
 from trajectories.errors import UsageError
 from trajectories.exports import chat
-from trajectories.foreign import mini_swe_agent
-from trajectories.material import Material
+from trajectories.importers import mini_swe_agent
 from trajectories.records import Step
+from trajectories.run_data import RunView
 
 TASK = "<pr_description>\nConsider the following PR description:\nAdd is wrong\nIt subtracts.\n</pr_description>\nGo."
 OPENING = [{"role": "system", "content": "You help."}, {"role": "user", "content": TASK}]
 PATCH = "diff --git a/calc.py b/calc.py\n"
 
 
-def load(messages: list[dict[str, Any]], **info: Any) -> Material:
+def load(messages: list[dict[str, Any]], **info: Any) -> RunView:
     data = {
         "info": info,
         "messages": messages,
@@ -27,7 +27,7 @@ def load(messages: list[dict[str, Any]], **info: Any) -> Material:
     return mini_swe_agent.load(data, "a-file")
 
 
-def coded(material: Material) -> list[Step]:
+def coded(material: RunView) -> list[Step]:
     return [step for step in material.trajectory.all_steps() if step.author == "coder"]
 
 
@@ -161,5 +161,5 @@ def test_what_is_learned_is_what_was_said() -> None:
 def test_of_what_no_model_could_read_nothing_was_sent(odd: dict[str, Any]) -> None:
     material = load([*OPENING, odd, {"role": "assistant", "content": "Hi."}])
     assert not any(material.requests("main"))
-    with pytest.raises(UsageError, match="is not known"):
+    with pytest.raises(UsageError, match="are unknown"):
         list(chat.export([material]))

@@ -5,8 +5,8 @@ from typing import Any
 
 from trajectories.exports import chat
 from trajectories.exports import swe_agent as swe_agent_file
-from trajectories.foreign import swe_agent
-from trajectories.material import Material
+from trajectories.importers import swe_agent
+from trajectories.run_data import RunView
 
 TASK = "We're solving this:\nISSUE:\nAdd is wrong\nIt subtracts.\n\nINSTRUCTIONS:\nFix it."
 SYSTEM = {"role": "system", "content": "You help.", "agent": "main"}
@@ -15,7 +15,7 @@ PATCH = "diff --git a/calc.py b/calc.py\n"
 STATS = {"instance_cost": 0.5, "tokens_sent": 1000, "tokens_received": 20, "api_calls": 2}
 
 
-def load(**data: Any) -> Material:
+def load(**data: Any) -> RunView:
     assert swe_agent.reads(data)
     return swe_agent.load(data, "people__calc-7")
 

@@ -7,10 +7,10 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trajectories.report.test_telling import WORDS, material, run, turn
+from tests.trajectories.report.test_report_data import WORDS, material, run, turn
 from trajectories.records import Action, Exit, Hold, Note, Observation, Once, Reply, Settle, Step, Turn, Usage, Verdict
-from trajectories.report.page import page
-from trajectories.report.telling import told
+from trajectories.report.report_data import build_report_data
+from trajectories.report.report_page import page
 
 words = st.text(st.characters(exclude_categories=()), max_size=8) | st.sampled_from(
     ["</script>", "<!--", "\u2028", "1" * 40]
@@ -48,7 +48,7 @@ records = st.lists(
 @given(records)
 def test_any_records_are_told_and_shown(found):
     steps = [record for record in found if isinstance(record, Step)]
-    report = told(material(run(), turn(), *found), WORDS)
+    report = build_report_data(material(run(), turn(), *found), WORDS)
     items = [item for item in report["items"] if item["kind"] == "step"]
     assert [item["id"] for item in items] == [step.id.encode("utf-8", "replace").decode() for step in steps]
     assert sum(branch["steps"] for branch in report["branches"]) == len(steps)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken
-from trajectories.material import Material
 from trajectories.records import (
     Action,
     Base,
@@ -29,15 +28,16 @@ from trajectories.records import (
     Usage,
     Verdict,
 )
-from trajectories.report import telling
-from trajectories.report.telling import told
-from trajectories.report.words import Words, level, masked, shortened, when
+from trajectories.report import report_data
+from trajectories.report.report_data import build_report_data
+from trajectories.report.report_text import ReportText, format_time, mask_texts, shorten_text, text_limit
+from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 from trajectories.trees import EMPTY_TREE
 
 AT = 1_700_000_000.0
 SECRET = "hunter2hunter2"
-WORDS = Words(
+WORDS = ReportText(
     describe=lambda action: f"{action.tool} …",
     in_tests=lambda path: path.startswith("tests/"),
     mask=lambda text: text.replace(SECRET, "[masked]"),
@@ -60,7 +60,7 @@ def step(n, tree=EMPTY_TREE, branch="main", author="coder", **more):
 
 
 def material(*records, directory=None, trees=None):
-    return Material("r1", Trajectory(records), Spent(0.5, 100, 40, 10, 2), directory, trees)
+    return RunView("r1", Trajectory(records), Spent(0.5, 100, 40, 10, 2), directory, trees)
 
 
 def asked(ask, dollars, branch="main", tokens=(100, 40, 10)):
@@ -75,7 +75,7 @@ def items(found, kind):
 
 
 def test_what_a_run_is_about():
-    found = told(material(run(budget=2.0, image="", models={"m": {}}, test="pytest"), turn()), WORDS)
+    found = build_report_data(material(run(budget=2.0, image="", models={"m": {}}, test="pytest"), turn()), WORDS)
     assert (found["name"], found["title"], found["strategy"], found["model"]) == ("r1", "Wrong", "build", "m")
     assert found["issue"]["comments"][0]["body"] == "me too"
     assert found["issue"]["trust"] == "stranger"
@@ -88,8 +88,8 @@ def test_what_a_run_is_about():
 
 
 def test_a_run_that_was_not_begun_is_refused():
-    with pytest.raises(RunBroken, match="was not begun"):
-        told(material(), WORDS)
+    with pytest.raises(RunBroken, match="was not started"):
+        build_report_data(material(), WORDS)
 
 
 def test_steps_say_what_was_thought_done_seen_and_changed(trees, tmp_path):
@@ -102,7 +102,7 @@ def test_steps_say_what_was_thought_done_seen_and_changed(trees, tmp_path):
     records = (run(base), turn(), *asked(1, 0.25), step(1, new, reply=1, actions=acts, observations=seen))
     records += (step(2, new, author="task", observations=(Observation("say"), Observation("more"))),)
     records += (Exit("verified", 0, new, Verdict("verified"), seconds=1.26, at=AT),)
-    found = told(material(*records, directory=tmp_path, trees=trees), WORDS)
+    found = build_report_data(material(*records, directory=tmp_path, trees=trees), WORDS)
     first, second = items(found, "step")
     assert (first["text"], first["reasoning"], first["said"]) == ("thought 1", "why", "")
     assert [action["ok"] for action in first["actions"]] == [True, False]
@@ -130,7 +130,7 @@ def test_steps_say_what_was_thought_done_seen_and_changed(trees, tmp_path):
 
 def test_a_whole_output_that_is_gone_has_no_size(tmp_path):
     acted = step(1, actions=(Action("bash"),), observations=(Observation("x", out=7),))
-    found = told(material(run(), turn(), acted, directory=tmp_path), WORDS)
+    found = build_report_data(material(run(), turn(), acted, directory=tmp_path), WORDS)
     assert items(found, "step")[0]["actions"][0]["size"] is None
 
 
@@ -155,7 +155,7 @@ def test_branches_begin_where_their_parent_stands(trees):
         step(2, two, author="adopt"),
         step(1, two, "main/try-1/deep"),
     ]
-    found = told(material(*records, trees=trees), WORDS)
+    found = build_report_data(material(*records, trees=trees), WORDS)
     assert [
         (each["name"], each["parent"], each["from"], each["steps"], each["dollars"], each["ended"])
         for each in found["branches"]
@@ -181,7 +181,7 @@ def test_branches_begin_where_their_parent_stands(trees):
 def test_costs_grow_from_step_to_step_and_count_what_was_never_answered():
     lost = Hold("main", 2, 1, "m", 0.25, 10, at=AT)
     records = (run(), turn(), *asked(1, 0.5), step(1, reply=1), lost, step(2, author="user"))
-    found = told(material(*records, *asked(3, None), step(3, reply=3)), WORDS)
+    found = build_report_data(material(*records, *asked(3, None), step(3, reply=3)), WORDS)
     assert found["costs"] == [
         {"step": "main#1", "dollars": 0.5, "input": 100, "cached": 40, "output": 10},
         {"step": "main#2", "dollars": 0.75, "input": 100, "cached": 40, "output": 10},
@@ -193,17 +193,17 @@ def test_of_others_trajectories_replies_say_what_they_cost_and_of_forks_only_of_
     _, reply, _ = asked(1, 0.5)
     reply = replace(reply, usage=Usage(100, 10, dollars=0.125))
     records = (run(), turn(), reply, step(1, reply=1))
-    assert told(material(*records), WORDS)["costs"][0] | {"step": ""} == {
+    assert build_report_data(material(*records), WORDS)["costs"][0] | {"step": ""} == {
         "step": "",
         "dollars": 0.125,
         "input": 100,
         "cached": 0,
         "output": 10,
     }
-    silent = told(material(run(), turn(), replace(reply, usage=None), step(1, reply=1)), WORDS)
+    silent = build_report_data(material(run(), turn(), replace(reply, usage=None), step(1, reply=1)), WORDS)
     assert silent["costs"] == []
     assert silent["branches"][0]["dollars"] is None
-    forked = told(material(*records, directory=tmp_path), WORDS)
+    forked = build_report_data(material(*records, directory=tmp_path), WORDS)
     assert forked["costs"][0]["dollars"] == 0.0
     assert items(forked, "step")[0]["usage"]["dollars"] == 0.125
 
@@ -219,7 +219,7 @@ def test_turns_messages_and_ends_in_order():
         Note("main", "message", "unread", at=AT),
         Note("main", "gate", "refused", {"x": 1}, at=AT),
     ]
-    found = told(material(*records), WORDS)
+    found = build_report_data(material(*records), WORDS)
     assert [(item["kind"], item.get("request", item.get("text", ""))) for item in found["items"]] == [
         ("turn", "Wrong\n\nbody"),
         ("step", ""),
@@ -234,14 +234,16 @@ def test_turns_messages_and_ends_in_order():
 
 def test_the_proof_has_a_row_for_each_question():
     verdict = Verdict("verified", red=True, commands=("pytest",), tests=("t::x",), notes=("few tests",))
-    found = told(material(run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict)), WORDS)["verdict"]
+    found = build_report_data(material(run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict)), WORDS)["verdict"]
     assert found["rows"] == [
         {"name": "red", "value": True, "words": "a test fails without the patch"},
         {"name": "no_loss", "value": None, "words": "what passed passes"},
     ]
     assert (found["kind"], found["commands"], found["tests"]) == ("verified", ["pytest"], ["t::x"])
     assert found["repeat"] == "In a checkout of cccccccccc, with this report's patch as patch.diff."
-    faster = told(material(run(), turn(), Exit("faster", 0, EMPTY_TREE, Verdict("faster", no_loss=True))), WORDS)
+    faster = build_report_data(
+        material(run(), turn(), Exit("faster", 0, EMPTY_TREE, Verdict("faster", no_loss=True))), WORDS
+    )
     assert [row["name"] for row in faster["verdict"]["rows"]] == ["no_loss"]
 
 
@@ -249,13 +251,13 @@ def test_the_proof_has_a_row_for_each_question():
 def test_a_proof_holds_while_the_files_are_the_same(tree):
     verdict = Verdict("verified", red=True)
     records = (run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict), turn("why?"), Exit("answered", 0, tree))
-    found = told(material(*records), WORDS)["verdict"]
+    found = build_report_data(material(*records), WORDS)["verdict"]
     assert (found or {}).get("kind") == ("verified" if tree == EMPTY_TREE else None)
 
 
 def test_a_phase_ends_with_its_turn():
     records = (run(), turn(), Note("main", "phase", "prove"), step(1), turn("more"), step(2))
-    found = told(material(*records), WORDS)
+    found = build_report_data(material(*records), WORDS)
     assert [item["phase"] for item in items(found, "step")] == ["prove", ""]
     assert found["plan"] == [{"branch": "main", "phase": "prove", "from": "main#1", "to": "main#1"}]
 
@@ -270,7 +272,7 @@ def test_another_programs_patch_is_told_by_file():
         (Patch("I changed nothing."), [("", "M", "source", 0, 0)]),
         (Patch(), []),
     ):
-        found = told(replace(material(run(), turn()), patch=lambda patch=patch: patch), WORDS)
+        found = build_report_data(replace(material(run(), turn()), patch=lambda patch=patch: patch), WORDS)
         told_of = [[file[name] for name in ("path", "status", "part", "added", "removed")] for file in found["patch"]]
         assert told_of == [list(file) for file in files]
         assert "".join(file["diff"] for file in found["patch"]) == patch.source
@@ -279,17 +281,17 @@ def test_another_programs_patch_is_told_by_file():
 def test_a_patch_that_git_did_not_make_is_told_by_file():
     diff = "I did:\n--- a/x.py\t2024-01-01\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n"
     diff += "--- /dev/null\n+++ y.py\n@@ -0,0 +1,2 @@\n+b\n+c\n--- a/z.py\n+++ /dev/null\n@@ -1 +0,0 @@\n--- z\n"
-    patch = told(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)["patch"]
+    patch = build_report_data(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)["patch"]
     figures = [(file["path"], file["status"], file["added"], file["removed"]) for file in patch[1:]]
     assert figures == [("x.py", "M", 1, 1), ("y.py", "A", 2, 0), ("z.py", "D", 0, 1)]
     assert "".join(file["diff"] for file in patch) == diff
 
 
 def test_another_programs_patch_is_no_longer_than_ours(monkeypatch):
-    monkeypatch.setattr(telling, "FILES", 2)
-    monkeypatch.setattr(telling, "DIFFS", 30)
+    monkeypatch.setattr(report_data, "FILES", 2)
+    monkeypatch.setattr(report_data, "DIFFS", 30)
     diff = "diff --git a/x b/x\n" * 3
-    found = told(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)
+    found = build_report_data(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)
     assert [(len(file["diff"]), file["cut"]) for file in found["patch"]] == [(19, ""), (11, "too long")]
     assert "1 changed file" in found["cut"][1]
 
@@ -297,7 +299,7 @@ def test_another_programs_patch_is_no_longer_than_ours(monkeypatch):
 def test_of_a_patch_that_is_not_the_one_that_was_made_it_is_said_why(trees):
     made = {"a": b"1\n", "bin": b"\0", "latin": b"caf\xe9\n", "secret": f"key = {SECRET}\n".encode()}
     tree = trees.write(made, EMPTY_TREE)
-    found = told(material(run(), turn(), step(1, tree), directory=trees.path, trees=trees), WORDS)
+    found = build_report_data(material(run(), turn(), step(1, tree), directory=trees.path, trees=trees), WORDS)
     for files in (found["patch"], items(found, "step")[0]["files"]):
         assert {file["path"]: file["cut"] for file in files} == {
             "a": "",
@@ -310,7 +312,7 @@ def test_of_a_patch_that_is_not_the_one_that_was_made_it_is_said_why(trees):
 def test_a_turn_that_has_done_nothing_yet_stands_at_the_best_tree_of_the_last(trees):
     best, later = (trees.write({"a": data}, EMPTY_TREE) for data in (b"1\n", b"2\n"))
     records = (run(), turn(), step(1, best), step(2, later), Exit("unproven", 1, best), turn("more"))
-    found = told(material(*records, directory=trees.path, trees=trees), WORDS)
+    found = build_report_data(material(*records, directory=trees.path, trees=trees), WORDS)
     assert found["patch"][0]["diff"].endswith("+1\n")
 
 
@@ -327,7 +329,7 @@ def test_nothing_secret_is_told_wherever_it_stands():
         ),
         Exit(secret, 1, EMPTY_TREE, verdict, secret, secret),
     ]
-    text = json.dumps(told(material(*records), WORDS), ensure_ascii=False)
+    text = json.dumps(build_report_data(material(*records), WORDS), ensure_ascii=False)
     assert SECRET not in text
     assert text.count("[masked]") > 15
     text.encode()
@@ -335,16 +337,16 @@ def test_nothing_secret_is_told_wherever_it_stands():
 
 def test_long_texts_lose_their_middle_and_no_half_of_a_secret_stays(monkeypatch):
     long = "x" * 74 + SECRET + "y" * 500
-    monkeypatch.setattr(telling, "level", lambda lengths, room: 100)
-    found = told(material(run(), turn(), step(1, observations=(Observation(long),))), WORDS)
+    monkeypatch.setattr(report_data, "text_limit", lambda lengths, room: 100)
+    found = build_report_data(material(run(), turn(), step(1, observations=(Observation(long),))), WORDS)
     said = items(found, "step")[0]["said"]
     assert "hunter" not in said
     assert said.endswith("y" * 25)
-    assert found["cut"] == ["Of 1 text of more than 100 characters the middle is left out."]
+    assert found["cut"] == ["The middle of 1 text of more than 100 characters is left out."]
 
 
 def test_every_text_has_its_share_of_the_room(monkeypatch):
-    monkeypatch.setattr(telling, "ROOM", 30_000)
+    monkeypatch.setattr(report_data, "ROOM", 30_000)
     long = "x" * 50_000
     issue = Issue(long, long, author=long, labels=(long,), comments=(Comment(long, long),))
     verdict = Verdict("unproven", failures=(long,), notes=(long,))
@@ -355,32 +357,34 @@ def test_every_text_has_its_share_of_the_room(monkeypatch):
         step(1, error=long, actions=(Action("bash", {"l": [long]}), Action("bash", error=long))),
         Exit("error", 1, EMPTY_TREE, verdict, long, long),
     ]
-    found = told(replace(material(*records), patch=lambda: Patch(f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n+{long}\n")), WORDS)
+    found = build_report_data(
+        replace(material(*records), patch=lambda: Patch(f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n+{long}\n")), WORDS
+    )
     assert found["patch"][0]["diff"].count("x") > len(long)
     assert len(json.dumps(found | {"patch": []})) < 40_000
     assert found["cut"] == [
-        "Of 21 texts of more than 1,412 characters the middle is left out.",
+        "The middle of 21 texts of more than 1,412 characters is left out.",
         "The data of 1 note is left out: it has more than 10,000 characters.",
     ]
 
 
 def test_what_is_gone_or_too_much_is_said(trees, monkeypatch):
-    monkeypatch.setattr("trajectories.report.diffs.FILES", 1)
-    monkeypatch.setattr("trajectories.report.telling.DIFFS", 10)
+    monkeypatch.setattr("trajectories.report.tree_diffs.FILES", 1)
+    monkeypatch.setattr("trajectories.report.report_data.DIFFS", 10)
     many = trees.write({"a": b"1\n", "b": b"2\n" * 100}, EMPTY_TREE)
     records = (run(), turn(), step(1, many), step(2, "f" * 40), step(3, many))
-    found = told(material(*records, directory=trees.path, trees=trees), WORDS)
+    found = build_report_data(material(*records, directory=trees.path, trees=trees), WORDS)
     assert items(found, "step")[0]["more_files"] == 1
     assert found["cut"] == [
-        "The diffs of 2 files are not whole: they are long, not text, or something is masked.",
-        "2 changed files of steps that changed very many are not named.",
-        "The files of 2 steps are not in the run's folder: what they changed is unknown.",
+        "The diffs of 2 files are incomplete: too long, not text, or masked.",
+        "2 changed files of steps that changed very many files are not listed.",
+        "The changes of 2 steps are unknown: the files are not in the run's folder.",
     ]
 
 
 @given(st.lists(st.integers(0, 500), max_size=30), st.integers(0, 3000))
 def test_short_texts_stay_whole_while_long_ones_fill_the_room(lengths, room):
-    limit = level(lengths, room, most=400)
+    limit = text_limit(lengths, room, most=400)
     assert limit <= 400
     assert sum(min(length, limit) for length in lengths) <= max(room, 0)
     if limit < 400 and lengths:
@@ -389,15 +393,15 @@ def test_short_texts_stay_whole_while_long_ones_fill_the_room(lengths, room):
 
 @pytest.mark.parametrize("at", [0.0, -1.0, float("nan"), float("inf"), 1e300])
 def test_times_that_nobody_knows_are_empty(at):
-    assert when(at) == ""
+    assert format_time(at) == ""
 
 
 @pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(st.characters(exclude_categories=())), st.lists))
 def test_what_is_told_can_always_be_written(value):
-    json.dumps(masked({"value": value}, str.upper), ensure_ascii=False).encode()
+    json.dumps(mask_texts({"value": value}, str.upper), ensure_ascii=False).encode()
 
 
 def test_shortened():
-    assert shortened("short", 5) == "short"
-    assert shortened("a" * 8 + "b" * 92, 8) == "aaaaaa\n[… 92 characters …]\nbb"
+    assert shorten_text("short", 5) == "short"
+    assert shorten_text("a" * 8 + "b" * 92, 8) == "aaaaaa\n[… 92 characters …]\nbb"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trajectories.report.made_up import hostile, run, told
-from trajectories.report.page import page
+from tests.trajectories.report.random_reports import hostile, run, told
+from trajectories.report.report_page import page
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text() | st.sampled_from(["<!--", "<script>", "</script>", "\u2028"]),

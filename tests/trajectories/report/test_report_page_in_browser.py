@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conftest import chromium
 from tests.conftest import MakeRepo, git
-from tests.trajectories.report.made_up import HOSTILE, hostile, run, step, told
-from trajectories.report.page import page
+from tests.trajectories.report.random_reports import HOSTILE, hostile, run, step, told
+from trajectories.report.report_page import page
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 SIZES = {"phone": (390, 844), "tablet": (1024, 768), "desk": (1920, 1080)}
@@ -286,8 +286,10 @@ def test_a_patch_that_cannot_be_saved_says_why(show: Show) -> None:
     ]
     tab = show(told(run() | {"patch": [*run()["patch"], *files]}))
     expect(tab.get_by_role("button", name="save as patch.diff")).to_have_count(0)
-    words = "of what is shown here: a.png (binary), b.png (binary), c.png (binary) and 1 more file."
-    expect(tab.locator("#patch .files > p")).to_have_text(f"No patch.diff can be made {words}")
+    names = "a.png (binary), b.png (binary), c.png (binary) and 1 more file"
+    expect(tab.locator("#patch .files > p")).to_have_text(
+        f"The patch cannot be saved, since it is incomplete here: {names}."
+    )
     expect(tab.locator("#patch .chip").first).to_have_text("binary")
 
 
@@ -339,9 +341,9 @@ def test_two_runs_stand_side_by_side_where_they_part(show: Show) -> None:
     parting = {"same": 11, "first": first, "differences": [first, diff(9, "missing")], "texts": [diff(6, "text")]}
     tab = show(told(run(), other, parting=parting), "desk")
     lead = tab.locator("#parting .lead")
-    expect(lead).to_have_text("11 steps alike. Then, at main#5, the exit codes differ.")
+    expect(lead).to_have_text("11 steps identical. Then, at main#5, the exit codes differ.")
     expect(tab.locator("#parting .beside").first).to_contain_text("left words")
-    expect(tab.locator("#steps details.alike > summary").first).to_have_text("4 steps alike")
+    expect(tab.locator("#steps details.alike > summary").first).to_have_text("4 steps identical")
     sides = tab.locator("#steps .beside").first.locator("article")
     assert [one.get_attribute("id") for one in sides.all()] == ["A/main#5", "B/main#5"]
     left, right = (one.bounding_box() for one in sides.all())

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trajectories.report import diffs
-from trajectories.report.diffs import PairDiff, pair_diffs
+from trajectories.report import tree_diffs
+from trajectories.report.tree_diffs import PairDiff, pair_diffs
 from trajectories.trees import EMPTY_TREE
 
 PLENTY = 10_000_000
@@ -60,8 +60,8 @@ def test_lines_are_counted_and_another_kind_of_file_is_one_file(trees):
 
 
 def test_what_is_too_much_is_named_and_left_out(trees, monkeypatch):
-    monkeypatch.setattr(diffs, "FILES", 2)
-    monkeypatch.setattr(diffs, "FILE_BYTES", 1000)
+    monkeypatch.setattr(tree_diffs, "FILES", 2)
+    monkeypatch.setattr(tree_diffs, "FILE_BYTES", 1000)
     one = tree_of(trees, {"a": b"x\n", "b": b"y\n" * 2000, "c": b"z\n"})
     first, again = pair_diffs(trees, [(EMPTY_TREE, one), (one, EMPTY_TREE)], 300)
     assert [(file.path, file.cut, file.added) for file in first.files] == [("a", "", 1), ("b", "too long", 2000)]
@@ -71,8 +71,8 @@ def test_what_is_too_much_is_named_and_left_out(trees, monkeypatch):
 
 
 def test_git_is_ended_where_a_step_changed_too_much_and_goes_on_with_the_next(trees, monkeypatch):
-    monkeypatch.setattr(diffs, "READ_BYTES", 200_000)
-    monkeypatch.setattr(diffs, "CHUNK", 1000)
+    monkeypatch.setattr(tree_diffs, "READ_BYTES", 200_000)
+    monkeypatch.setattr(tree_diffs, "CHUNK", 1000)
     large = tree_of(trees, {f"f{n}": b"%d\n" % n * 30_000 for n in range(10)})
     small = tree_of(trees, {"a": b"a\n"})
     told = list(pair_diffs(trees, [(EMPTY_TREE, large), (EMPTY_TREE, small)], PLENTY))
@@ -89,7 +89,7 @@ def test_one_git_tells_them_all(trees, monkeypatch):
         return popen(*args, **options)
 
     popen = subprocess.Popen
-    monkeypatch.setattr(diffs.subprocess, "Popen", counted)
+    monkeypatch.setattr(tree_diffs.subprocess, "Popen", counted)
     made = [tree_of(trees, {"a": b"%d\n" % n}) for n in range(12)]
     pairs = [(old, new) for old in made for new in made] * 8  # more ids than a pipe holds
     assert all(

@@ -1,8 +1,8 @@
 "use strict";
-// What a terminal would act on and what turns a line around is shown as a sign, and does nothing; nothing stays unseen.
+// Control characters and bidirectional controls are shown as visible signs and have no effect.
 const COLOURS = /\x1b\[[0-9;:]*m/g;
 const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-// One quick look: most texts have none of it. \udb40 begins the tags, which no one sees either.
+// A fast check, since most texts contain none of them. \udb40 begins the invisible tag characters.
 const ANY = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\udb40]/;
 
 function sign(character) {
@@ -23,7 +23,7 @@ const told = JSON.parse(
 const runs = told.runs || [];
 const LETTERS = ["A", "B"];
 
-// The one way to make an element: what is a string becomes a text node.
+// The only way to create an HTML element: strings become text nodes.
 function make(tag, name, ...inside) {
   const made = document.createElement(tag);
   if (name) made.className = name;
@@ -51,7 +51,7 @@ function section(id, title, ...inside) {
   return made;
 }
 
-// Of one run a part as it is; of two, one beside the other.
+// The part of one run as it is, or the parts of two runs side by side.
 function beside(part) {
   const parts = runs.map(part);
   if (runs.length < 2 || !parts.some(Boolean)) return parts[0] || null;
@@ -60,7 +60,7 @@ function beside(part) {
 
 const flag = (at) => make("span", `flag flag${at}`, LETTERS[at]);
 
-// A place of the page: of the step of a run, also as what follows # in its address.
+// The id of a run's step on the page, also used as the fragment of its URL.
 const place = (at, id) => `${LETTERS[at]}/${id}`;
 
 function link(at, id, words = id) {
@@ -69,7 +69,7 @@ function link(at, id, words = id) {
   return made;
 }
 
-// Words for figures
+// Number formats
 
 function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

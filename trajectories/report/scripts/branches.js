@@ -1,4 +1,4 @@
-// The tree of branches: a lane each over the steps in the order they were made, with candidates and scores below.
+// The tree of branches: a lane for each over all steps in order, with candidates and scores below.
 
 const MOST_COLOURS = 6;
 
@@ -72,7 +72,7 @@ function simple(data) {
   return rows.map(([name, value]) => `${plain(name)} ${typeof value === "number" ? Number(value.toPrecision(6)) : String(value).slice(0, 80)}`);
 }
 
-// What is compared in a score: a table of the candidates and their figures.
+// A score's data as tables of the candidates and their figures.
 const MOST_ROWS = 50, MOST_COLUMNS = 8;
 
 function cell(value) {

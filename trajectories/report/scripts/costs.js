@@ -1,4 +1,4 @@
-// What the steps cost: dollars and tokens, each summed up over the steps.
+// The costs of the steps: charts of the cumulative dollars and tokens.
 
 const WIDE = Math.max(300, Math.min(window.innerWidth - 70, runs.length > 1 ? 1800 : 1130) / Math.max(1, runs.length) - 10);
 const HIGH = 150, LEFT = 62, BELOW = 22, ABOVE = 8;
@@ -35,7 +35,7 @@ function area(below, above, most, steps, name) {
   return drawn("path", { d: `${path(above, most, steps)}${back}Z`, class: `area ${name}` });
 }
 
-// Where the pointer is, the figures of that step; a click goes there.
+// Shows the figures of the step under the pointer; a click jumps to that step.
 function asked(picture, at, costs, steps, words) {
   const line = drawn("line", { y1: ABOVE, y2: HIGH - BELOW, class: "asked", visibility: "hidden" });
   const text = drawn("text", { y: ABOVE + 10, class: "told" });

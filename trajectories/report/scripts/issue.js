@@ -1,4 +1,4 @@
-// What stands above: the issue, how the run ended, what it came to.
+// The top of the page: title, outcome, figures, issue and plan.
 
 const COLOURED = { verified: "good", faster: "good", replayed: "good", error: "bad", infrastructure: "bad", answered: "plain", done: "plain", undone: "plain" };
 const colour = (kind) => (Object.hasOwn(COLOURED, kind) ? COLOURED[kind] : "fair");
@@ -70,7 +70,7 @@ function issueOf(run) {
   if (issue.body) card.append(long(issue.body));
   for (const comment of issue.comments || []) {
     const heading = [
-      make("b", "", comment.author || "somebody"),
+      make("b", "", comment.author || "unknown"),
       make("span", "soft", [TRUSTS[comment.trust], comment.role, comment.about, minute(comment.at)].filter(Boolean).join(" · ")),
     ];
     card.append(pocket("comment", heading, comment.body || "", prose));

@@ -1,4 +1,4 @@
-// Going about with the keyboard, and light or dark.
+// Keyboard navigation, and the light or dark theme.
 
 const KEYS = [
   ["j k", "next, previous step", { j: () => walk(1), k: () => walk(-1) }],
@@ -9,7 +9,7 @@ const KEYS = [
   ["/", "search", { "/": () => field.select() || field.focus() }],
   ["n N", "next, previous hit", { n: () => hop(1), N: () => hop(-1) }],
   ["E", "unfold or fold every step", { E: () => every() }],
-  ["u", "up to the top", { u: () => window.scrollTo(0, 0) }],
+  ["u", "scroll to the top", { u: () => window.scrollTo(0, 0) }],
   ["t", "light or dark", { t: () => theme() }],
   ["?", "these keys", { "?": () => help.showModal() }],
 ];
@@ -32,14 +32,14 @@ function stand(article, scroll = true) {
   bring(article, "nearest");
 }
 
-// What comes into sight has its true height only then, and moves what stands below it.
+// Elements get their real height only when they become visible, which moves the ones below; so scroll again.
 function bring(element, block, frames = 4) {
   brought = element;
   element.scrollIntoView({ block });
   if (frames) requestAnimationFrame(() => brought === element && bring(element, block, frames - 1));
 }
 
-// Where nobody stands yet, the walk begins at what is on the screen.
+// Without a current step, navigation starts at the first one on the screen.
 function walk(by, what) {
   const list = walked();
   let at = list.indexOf(here);
@@ -94,7 +94,7 @@ function arrive() {
   if (id) goTo(id);
 }
 
-// Light, dark, or as the system has it
+// Light, dark, or the system's theme
 
 function theme() {
   const root = document.documentElement;
@@ -102,14 +102,14 @@ function theme() {
   root.dataset.theme = dark ? "light" : "dark";
   try {
     localStorage.setItem("theme", root.dataset.theme);
-  } catch { /* A page from a file may have nowhere to keep it. */ }
+  } catch { /* A page opened from a file may have no storage. */ }
 }
 
 function remembered() {
   try {
     const kept = localStorage.getItem("theme");
     if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
-  } catch { /* Then as the system has it. */ }
+  } catch { /* Use the system's theme. */ }
 }
 
 function listen() {

@@ -4,7 +4,7 @@ const LISTS = [
   ["tests", "Tests that reproduce the issue"],
   ["lost", "Passed before and do not now"],
   ["contradicted", "Expected to fail now, by the issue"],
-  ["flaky", "Left out: they fail now and then"],
+  ["flaky", "Excluded: flaky"],
   ["checks", "Checks"],
 ];
 
@@ -57,7 +57,7 @@ function proof() {
 
 const SHORT_PATCH = 200;
 
-// The patch as it is, not as it is shown: signs for what no one sees would not apply.
+// Saves the original patch, not the displayed one: with signs for invisible characters it would not apply.
 function save(at) {
   const { patch: files } = JSON.parse(document.getElementById("told").textContent).runs[at];
   const link = make("a");
@@ -72,7 +72,7 @@ function saving(at, files) {
   if (!cut.length) return button("save as patch.diff", "", () => save(at));
   const names = cut.slice(0, 3).map((one) => `${one.path} (${one.cut})`).join(", ");
   const more = cut.length > 3 ? ` and ${count(cut.length - 3, "more file")}` : "";
-  return make("p", "soft", `No patch.diff can be made of what is shown here: ${names}${more}.`);
+  return make("p", "soft", `The patch cannot be saved, since it is incomplete here: ${names}${more}.`);
 }
 
 function patch() {

@@ -1,4 +1,4 @@
-// Search over every text, also what is folded: a hit unfolds where it stands.
+// Search in all texts, including folded ones, which are unfolded to show a hit.
 
 const MOST_HITS = 5000;
 const hits = { words: "", found: [], at: -1 };
@@ -32,7 +32,7 @@ function clearHits() {
   if (window.CSS && CSS.highlights) CSS.highlights.clear();
 }
 
-// The range of characters of an element's text.
+// Returns the range of these characters of an element's text.
 function range(element, from, to) {
   const made = document.createRange();
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);

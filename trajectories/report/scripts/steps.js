@@ -1,7 +1,7 @@
-// What was done, in order. A step shows what was thought and what was called; answers and differences are folded.
+// The timeline. A step shows its reply and its actions; outputs and diffs are folded.
 
 const colours = runs.map((run) => new Map(ordered(run.branches || []).map((one, index) => [one.name, index % MOST_COLOURS])));
-// Where headings tell the phases, each step need not.
+// Whether headings name the phases, so that steps need not.
 const phased = runs.map((run) => (run.items || []).some((one) => one.note === "phase"));
 const began = runs.map((run) => Date.parse(run.at));
 
@@ -23,7 +23,7 @@ function figures(at, step) {
 
 const LONGEST_PEEK = 160;
 
-// The line of an answer that says most: the last of a failure, where what went wrong stands, else the first.
+// The most informative line of an output: the last line of a failure, which names the error, otherwise the first.
 function peek(action) {
   const lines = (action.text || "").slice(action.ok === false ? -2000 : 0).slice(0, 2000).split("\n").map((line) => line.trim()).filter(Boolean);
   const line = action.ok === false ? lines[lines.length - 1] : lines[0];
@@ -40,7 +40,7 @@ function called(at, step, action) {
   const heading = [mark(action.ok), make("b", "tool", tool), summary, make("span", "size soft", size ? bytes(size) : ""), peek(action)];
   const box = fold("action", heading, () => [
     asked ? output(asked, "arguments") : "",
-    action.text ? output(action.text, "answer") : make("p", "soft", "It answered nothing."),
+    action.text ? output(action.text, "answer") : make("p", "soft", "No output."),
     typeof action.out === "number" ? elsewhere(at, step, action) : "",
   ]);
   const opened = (name) => () => {
@@ -53,7 +53,7 @@ function called(at, step, action) {
 }
 
 function elsewhere(at, step, action) {
-  const whole = typeof action.size === "number" ? `All ${bytes(action.size)}: ` : "All of it: ";
+  const whole = typeof action.size === "number" ? `Full output, ${bytes(action.size)}: ` : "Full output: ";
   return make("p", "soft", whole, make("code", "", `swe-agent show ${runs[at].name} ${step.id}`));
 }
 
@@ -81,7 +81,7 @@ function step(at, one) {
   return made;
 }
 
-// What says something about the work; the rest is about the machinery.
+// Kinds of notes about the work; the others are about the program's operation.
 const LOUD = ["candidate", "score", "vote", "prune", "summary"];
 
 function note(at, one) {
@@ -113,7 +113,7 @@ function item(at, one) {
   return one.kind === "turn" ? turn(at, one) : one.kind === "exit" ? left(one) : note(at, one);
 }
 
-// Which of them are seen
+// Filters
 
 const seen = { what: "all", branch: "" };
 
@@ -121,7 +121,7 @@ function isWanted(one) {
   return (seen.what === "all" || Number(one.dataset[seen.what])) && (seen.branch === "" || one.dataset.branch === seen.branch);
 }
 
-// Of two runs the steps of a row are seen together or not at all.
+// In a comparison, the steps of a row are shown or hidden together.
 function sift() {
   finish();
   for (const one of document.querySelectorAll("#steps article")) one.hidden = !isWanted(one);
@@ -171,7 +171,7 @@ function sieve() {
   return made;
 }
 
-// Thousands of steps are made a few at a time, the rest at once when something asks for all of them.
+// Steps are rendered in batches; `finish` renders the rest at once if all of them are needed.
 const MOST_AT_ONCE = 200;
 let unmade = [];
 

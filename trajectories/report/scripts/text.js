@@ -1,11 +1,11 @@
-// Texts that can be searched: each with what opens the place where it stands.
+// Searchable texts, each with a function that unfolds and returns its element.
 const leaves = [];
 
 function leaf(text, open) {
   if (text) leaves.push({ text, open });
 }
 
-// What is folded is made when it is unfolded.
+// Folded content is rendered when it is first unfolded.
 const fillings = new WeakMap();
 
 function fold(name, heading, content) {
@@ -22,7 +22,7 @@ function unfold(box) {
   box.open = true;
 }
 
-// A text in a fold of its own. What `block` makes of it has the same text in it, character for character.
+// A text in a fold of its own. The element that `block` returns must contain exactly this text.
 function pocket(name, heading, text, block) {
   const box = fold(name, heading, () => block(text));
   leaf(text, () => {
@@ -44,10 +44,10 @@ function output(text, name = "") {
   return made;
 }
 
-// Words: in what stands between fences the blanks count, and it is set as code.
+// Prose: fenced parts are shown as code with their white space.
 const FENCED = /^ *(```|~~~)[^\n]*\n[\s\S]*?(?:^ *\1[^\n]*(?:\n|$)|$(?![\s\S]))|`[^`\n]+`/gm;
 
-// The marks themselves are there for who copies or searches, and take no room.
+// The fence marks stay in the text for copying and searching, but take no space.
 const tick = (mark) => make("span", "tick", mark);
 
 function rail(line) {
@@ -55,7 +55,7 @@ function rail(line) {
   return make("span", "tick rail", mark, words.trim() ? make("small", "", words) : words);
 }
 
-// A block from its first line on, or from within: its last line may be missing.
+// A fenced block, or the rest of one if `isBegun`; its last line may be missing.
 function fence(text, mark, isBegun) {
   const first = isBegun ? "" : /^[^\n]*\n/.exec(text)[0];
   const rest = text.slice(first.length);
@@ -75,7 +75,7 @@ function set(text) {
   return [...made, text.slice(from)];
 }
 
-// Words, or columns of them, which stand below each other only in letters of one width.
+// Prose, or text in columns, which needs a monospaced font.
 const COLUMNS = /\S {3,}\S/;
 
 function prose(text) {
@@ -86,14 +86,14 @@ function prose(text) {
   return made;
 }
 
-// A long text shows how it begins; its rest follows when that is unfolded.
+// A long text is cut; its rest is shown when it is unfolded.
 const LONG = 480, MOST_ALIGNED = 3000;
 
 function cutAt(text) {
   return [text.lastIndexOf("\n", LONG) + 1, text.lastIndexOf(" ", LONG)].find((at) => at > LONG / 2) || LONG;
 }
 
-// What follows a cut, which may have gone through a fence.
+// The rest after a cut, which may be inside a fenced block.
 function following(text, cut) {
   const fences = [...text.slice(0, cut).matchAll(/^ *(```|~~~)/gm)];
   const rest = text.slice(cut);
@@ -116,7 +116,7 @@ function long(text) {
   return box;
 }
 
-// Differences
+// Diffs
 
 const NAMES_ONLY = /^(diff --git |index |--- |\+\+\+ )/;
 
@@ -156,12 +156,12 @@ function sums(added, removed) {
 function file(one, open) {
   const chips = [one.part === "tests" && "test", one.cut].filter(Boolean).map((word) => make("span", "chip", word));
   const heading = [one.status ? make("b", "status", one.status) : "", make("span", "path", one.path || ""), ...chips, tally(one.diff || "")].filter(Boolean);
-  const box = pocket("file", heading, changes(one.diff || "") || "No difference is recorded.", diff);
+  const box = pocket("file", heading, changes(one.diff || "") || "No diff was recorded.", diff);
   if (open) unfold(box);
   return box;
 }
 
-// Whether something holds
+// A mark for yes, no or not judged
 
 function mark(value) {
   const [word, name, said] = value === true ? ["\u2713", "good", "yes"] : value === false ? ["\u2717", "bad", "no"] : ["\u2013", "soft", "not judged"];

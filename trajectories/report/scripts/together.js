@@ -1,8 +1,8 @@
-// Two runs: where they part, and their steps beside each other.
+// Comparison of two runs: where they diverge, and their steps side by side.
 
 const WHAT = {
-  tree: "the files differ after it", ok: "one worked and the other did not", exit: "the exit codes differ",
-  text: "the answers differ in their words", action: "different things are called", reply: "the replies differ",
+  tree: "the files differ after it", ok: "one succeeded and the other failed", exit: "the exit codes differ",
+  text: "the outputs differ in their text", action: "the actions differ", reply: "the replies differ",
   missing: "only one of the runs has the step",
 };
 
@@ -15,7 +15,7 @@ function stepOf(one) {
   return `${one.branch}#${one.n}`;
 }
 
-// One that only the second run has is there.
+// A step that only the second run has is linked there.
 const linked = (one) => link(one.what === "missing" && !one.left ? 1 : 0, stepOf(one));
 
 function parts(title, rows) {
@@ -30,15 +30,15 @@ function parting() {
   const { first } = found;
   const card = make("div", "card parting");
   if (first) {
-    const same = found.same ? `${count(found.same, "step")} alike. Then, at ` : "At ";
+    const same = found.same ? `${count(found.same, "step")} identical. Then, at ` : "At ";
     card.append(make("p", "lead", same, linked(first), `, ${WHAT[first.what] || first.what}.`));
     card.append(make("div", "beside", ...twoSides(first)));
-  } else card.append(make("p", "lead", `They do not part: ${count(found.same || 0, "step")} alike.`));
+  } else card.append(make("p", "lead", `The runs do not diverge: ${count(found.same || 0, "step")} identical.`));
   const rest = (found.differences || []).slice(first ? 1 : 0);
-  return section("parting", "Where they part", card, parts("Further differences", rest), parts("Only the words differ", found.texts || []));
+  return section("parting", "Where they diverge", card, parts("Further differences", rest), parts("Only the text differs", found.texts || []));
 }
 
-// Each branch of a run as steps, with what is noted before each. What belongs to no branch stands in that of the last step.
+// The steps of each branch, with the items before each. Items without a branch belong to that of the last step.
 function byBranch(run) {
   const made = new Map();
   let last = "main";
@@ -55,7 +55,7 @@ function byBranch(run) {
   return made;
 }
 
-// Rows of [of the first, of the second]: steps of one number stand in one row.
+// Rows of [item of the first run, item of the second]; steps with the same number share a row.
 function rowsOf(left, right) {
   const rows = [];
   const number = (chunk) => (chunk && chunk.step ? chunk.step.n : Infinity);
@@ -82,7 +82,7 @@ function notes(left, right) {
   return [...both, ...right.filter((_, at) => there[at] !== null).map((one) => [null, one])];
 }
 
-// After a different reply or call the steps of a branch have numbers alike, and nothing else.
+// The step of each branch where the runs diverge; after it, equal step numbers mean nothing.
 function partedAt() {
   const made = new Map();
   for (const one of (told.parting && told.parting.differences) || [])
@@ -142,7 +142,7 @@ function anchor(id) {
   return made;
 }
 
-// Steps that are alike in both are told once, and found by the address of either.
+// Identical steps are shown once, and can be reached by the id of either run.
 function folded(rows) {
   const steps = rows.filter(([one]) => one.kind === "step").length;
   const inside = rows.map(([one, other]) => {
@@ -150,5 +150,5 @@ function folded(rows) {
     if (one.kind === "step") made.prepend(anchor(place(1, other.id)));
     return made;
   });
-  return make("details", "alike", make("summary", "", steps ? `${count(steps, "step")} alike` : "alike"), ...inside);
+  return make("details", "alike", make("summary", "", steps ? `${count(steps, "step")} identical` : "identical"), ...inside);
 }

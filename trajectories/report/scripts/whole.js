@@ -1,4 +1,4 @@
-// The page.
+// Assembly of the page.
 
 function contents(sections) {
   const made = make("nav", "", ...sections.map((one) => {

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aci.environments.allowing import NAME
-from aci.environments.client_hello import (
+from aci.environments.network.client_hello import (
     ALERT,
     CHANGE_CIPHER_SPEC,
-    LONGEST,
+    MAX_HANDSHAKE_BYTES,
     BadHello,
-    Handshake,
-    asks_again,
+    HandshakeReader,
+    asks_for_second_hello,
     server_name,
 )
-from tests.aci.environments.servers import client_hello
+from aci.environments.network.host_allowlist import HOST_NAME
+from tests.aci.environments.network.loopback_servers import client_hello
 
 REAL = client_hello("registry.example")
 RECORD = 5 + (1 << 14)
@@ -24,14 +24,14 @@ RECORD = 5 + (1 << 14)
 
 def named(parts: list[bytes]) -> str:
     """The name that is found in what comes in these parts, or why there is none; only so much is kept of it."""
-    came = Handshake()
+    came = HandshakeReader()
     try:
         for part in parts:
             message = came.add(part)
             assert len(came.rest) <= RECORD + len(part)
-            assert len(came._message) <= LONGEST + RECORD
+            assert len(came._message) <= MAX_HANDSHAKE_BYTES + RECORD
             if message is not None:
-                assert len(message) <= LONGEST
+                assert len(message) <= MAX_HANDSHAKE_BYTES
                 return server_name(message)
     except BadHello as bad:
         return f"refused: {bad}"
@@ -74,7 +74,7 @@ def test_whatever_a_real_client_names_is_found(name: str) -> None:
 def test_any_bytes_have_a_clear_name_or_are_refused_however_they_are_cut(data: bytes, places: list[int]) -> None:
     found = named([data])
     assert found == named(cut(data, places)) == named([data[at : at + 1] for at in range(len(data))])
-    assert found.startswith(("refused: ", "not whole")) or found == "" or NAME.fullmatch(found)
+    assert found.startswith(("refused: ", "not whole")) or found == "" or HOST_NAME.fullmatch(found)
 
 
 @pytest.mark.slow
@@ -82,27 +82,27 @@ def test_any_bytes_have_a_clear_name_or_are_refused_however_they_are_cut(data: b
 def test_any_message_has_a_clear_name_or_is_refused(message: bytes) -> None:
     body = len(message).to_bytes(3, "big") + message
     for whole in (message, b"\x01" + body, REAL[5:][:40] + message):
-        asks_again(whole)
+        asks_for_second_hello(whole)
         try:
             name = server_name(whole)
         except BadHello:
             continue
-        assert name == "" or NAME.fullmatch(name)
+        assert name == "" or HOST_NAME.fullmatch(name)
 
 
 def test_a_hello_that_has_no_end_is_refused_before_it_is_kept() -> None:
-    came = Handshake()
+    came = HandshakeReader()
     with pytest.raises(BadHello, match="too long"):
         came.add(b"\x16\x03\x01\x00\x04\x01\xff\xff\xff")
-    came = Handshake()
-    assert came.add(b"\x16\x03\x01\x00\x04\x01" + (LONGEST - 4).to_bytes(3, "big")) is None
+    came = HandshakeReader()
+    assert came.add(b"\x16\x03\x01\x00\x04\x01" + (MAX_HANDSHAKE_BYTES - 4).to_bytes(3, "big")) is None
 
 
 @pytest.mark.parametrize("kind", [ALERT, CHANGE_CIPHER_SPEC])
 @pytest.mark.parametrize("length", [1, 2, 3, 1 << 14])
 def test_one_short_record_of_another_type_may_come_before_the_hello(kind: int, length: int) -> None:
     record = bytes([kind, 3, 3]) + length.to_bytes(2, "big") + bytes(length)
-    came = Handshake(kind)
+    came = HandshakeReader(kind)
     if length > 2:
         with pytest.raises(BadHello, match="not TLS"):
             came.add(record)
@@ -111,16 +111,16 @@ def test_one_short_record_of_another_type_may_come_before_the_hello(kind: int, l
     assert came.rest == b""
     with pytest.raises(BadHello, match="not TLS"):
         came.add(record)
-    came = Handshake(kind)
+    came = HandshakeReader(kind)
     assert came.add(record + REAL) == REAL[5:]
 
 
 def test_a_hello_of_many_small_records_takes_no_more_than_is_said() -> None:
     part, held = b"\x16\x03\x01\x00\x01", 0
-    came = Handshake()
-    message = b"\x01" + (LONGEST - 4).to_bytes(3, "big") + bytes(LONGEST - 4)
+    came = HandshakeReader()
+    message = b"\x01" + (MAX_HANDSHAKE_BYTES - 4).to_bytes(3, "big") + bytes(MAX_HANDSHAKE_BYTES - 4)
     for byte in message:
         found = came.add(part + bytes([byte]))
         held += len(part) + 1
     assert found == message
-    assert held == 6 * LONGEST
+    assert held == 6 * MAX_HANDSHAKE_BYTES

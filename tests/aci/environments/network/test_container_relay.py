@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.environments import relaying
-from aci.environments.relaying import Relay
-from aci.inside.relay import CHUNK, CONNECTIONS, HEADER, WINDOW, Broken, Link
-from tests.aci.environments.servers import BIG, echo, everything
+from aci.environments.network import container_relay
+from aci.environments.network.container_relay import ContainerRelay
+from aci.guest.connection_relay import CHUNK, CONNECTIONS, HEADER, WINDOW, Broken, Link
+from tests.aci.environments.network.loopback_servers import BIG, echo, everything
 from trajectories.errors import WorkspaceError
 
 KINDS = {"python3": "python3", "perl": "perl", "node": "node"}
@@ -41,9 +41,9 @@ def with_only(folder: Path, *programs: str) -> dict[str, str]:
 @contextmanager
 def relay(
     environment: dict[str, str], serve: Callable[[socket.socket], None], lost: Callable[[], None] = print
-) -> Iterator[Relay]:
+) -> Iterator[ContainerRelay]:
     before = threading.active_count()
-    made = Relay([], environment, serve, lost)
+    made = ContainerRelay([], environment, serve, lost)
     try:
         yield made
     finally:
@@ -52,11 +52,11 @@ def relay(
     assert threading.active_count() == before
 
 
-def connected(to: Relay) -> socket.socket:
+def connected(to: ContainerRelay) -> socket.socket:
     return socket.create_connection(("127.0.0.1", to.port), timeout=30)
 
 
-def exchanged(to: Relay, data: bytes) -> bytes:
+def exchanged(to: ContainerRelay, data: bytes) -> bytes:
     with connected(to) as sock:
         sock.sendall(data)
         sock.shutdown(socket.SHUT_WR)
@@ -173,7 +173,7 @@ def test_connections_beyond_the_most_wait_or_are_refused_and_others_go_on_after_
             pass
 
 
-def soon(to: Relay) -> bytes:
+def soon(to: ContainerRelay) -> bytes:
     """An answer, or nothing while there is no room for the question."""
     try:
         return exchanged(to, b"still there")
@@ -190,7 +190,7 @@ def test_a_relay_that_dies_is_told_once_and_all_is_cleaned(only: dict[str, str])
 
 
 def test_a_relay_that_was_stopped_is_killed(only: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "_END", 0.2)
+    monkeypatch.setattr(container_relay, "_END", 0.2)
     with relay(only, echo) as there:
         os.kill(there._process.pid, signal.SIGSTOP)
 
@@ -198,18 +198,18 @@ def test_a_relay_that_was_stopped_is_killed(only: dict[str, str], monkeypatch: p
 def test_where_it_can_be_written_in_nothing_that_is_told(tmp_path: Path) -> None:
     before = threading.active_count()
     with pytest.raises(WorkspaceError, match="neither Python"):
-        Relay([], with_only(tmp_path), echo, print)
+        ContainerRelay([], with_only(tmp_path), echo, print)
     assert threading.active_count() == before
 
 
 @pytest.mark.slow
 def test_one_that_says_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "_START", 0.2)
-    monkeypatch.setattr(relaying, "_END", 0.2)
+    monkeypatch.setattr(container_relay, "_START", 0.2)
+    monkeypatch.setattr(container_relay, "_END", 0.2)
     (tmp_path / "python3").write_text('#!/bin/sh\n[ "$1" = -I ] && exec sleep 60\nexit 0\n')
     (tmp_path / "python3").chmod(0o755)
     with pytest.raises(WorkspaceError, match="did not start"):
-        Relay([], {"PATH": f"{tmp_path}:/usr/bin:/bin"}, echo, print)
+        ContainerRelay([], {"PATH": f"{tmp_path}:/usr/bin:/bin"}, echo, print)
 
 
 def said(*frames: bytes, opened: Callable[[], socket.socket | None] = lambda: None) -> bytes:

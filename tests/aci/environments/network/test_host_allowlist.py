@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.environments.allowing import Allowed, Refusal, host_and_port
+from aci.environments.network.host_allowlist import HostAllowlist, Refusal, host_and_port
 from trajectories.errors import ConfigError
 
 
-def passes(allowed: Allowed, host: str, port: int = 443) -> bool:
+def passes(allowed: HostAllowlist, host: str, port: int = 443) -> bool:
     try:
         allowed.check(host, port)
     except Refusal as refusal:
@@ -16,13 +16,13 @@ def passes(allowed: Allowed, host: str, port: int = 443) -> bool:
     return True
 
 
-def at(*addresses: str) -> Allowed:
+def at(*addresses: str) -> HostAllowlist:
     """`full.example` by its name and all below `.example`, at `addresses`."""
-    return Allowed(["full.example", ".example"], lambda host, port: list(addresses))
+    return HostAllowlist(["full.example", ".example"], lambda host, port: list(addresses))
 
 
 def test_a_host_is_allowed_by_its_name_at_the_usual_ports_only() -> None:
-    allowed = Allowed(["pypi.org"])
+    allowed = HostAllowlist(["pypi.org"])
     assert passes(allowed, "pypi.org", 443)
     assert passes(allowed, "pypi.org", 80)
     assert not passes(allowed, "pypi.org", 8080)
@@ -32,13 +32,13 @@ def test_a_host_is_allowed_by_its_name_at_the_usual_ports_only() -> None:
 
 
 def test_a_port_that_is_named_with_a_host_is_the_only_one() -> None:
-    allowed = Allowed(["localhost:4873"])
+    allowed = HostAllowlist(["localhost:4873"])
     assert passes(allowed, "localhost", 4873)
     assert not passes(allowed, "localhost", 443)
 
 
 def test_a_dot_in_front_means_all_below() -> None:
-    allowed = Allowed([".example.com"])
+    allowed = HostAllowlist([".example.com"])
     assert passes(allowed, "a.example.com")
     assert passes(allowed, "a.b.example.com")
     assert not passes(allowed, "example.com")
@@ -48,7 +48,7 @@ def test_a_dot_in_front_means_all_below() -> None:
 @pytest.mark.parametrize("entry", ["", ".", "*.pypi.org", "https://pypi.org", "a b", "pypi.org:0", "x:99999", "[::1"])
 def test_an_entry_that_names_no_host_is_told(entry: str) -> None:
     with pytest.raises(ConfigError, match="cannot name a package registry"):
-        Allowed([entry])
+        HostAllowlist([entry])
 
 
 def test_a_name_that_is_not_listed_is_never_looked_up() -> None:
@@ -58,7 +58,7 @@ def test_a_name_that_is_not_listed_is_never_looked_up() -> None:
         asked.append(host)
         return []
 
-    allowed = Allowed(["pypi.org"], resolve)
+    allowed = HostAllowlist(["pypi.org"], resolve)
     assert not passes(allowed, "secret-of-the-set-up.evil.example")
     assert asked == []
 
@@ -81,7 +81,7 @@ def test_a_name_behind_a_suffix_may_not_lead_into_this_machine_or_its_network(ad
 
 def test_a_label_that_is_too_long_is_not_found() -> None:
     with pytest.raises(Refusal, match="was not found") as caught:
-        Allowed([".example"]).addresses("x" * 64 + ".example", 443)
+        HostAllowlist([".example"]).addresses("x" * 64 + ".example", 443)
     assert caught.value.status == 502
 
 
@@ -93,9 +93,9 @@ def test_of_several_addresses_only_the_public_ones_are_used() -> None:
 
 
 def test_addresses_are_no_names_unless_they_are_listed() -> None:
-    assert not passes(Allowed(["pypi.org", ".org"]), "127.0.0.1")
-    assert passes(Allowed(["127.0.0.1:80"]), "127.0.0.1", 80)
-    assert passes(Allowed(["[::1]:80"]), "::1", 80)
+    assert not passes(HostAllowlist(["pypi.org", ".org"]), "127.0.0.1")
+    assert passes(HostAllowlist(["127.0.0.1:80"]), "127.0.0.1", 80)
+    assert passes(HostAllowlist(["[::1]:80"]), "::1", 80)
 
 
 def test_places_are_read_strictly() -> None:

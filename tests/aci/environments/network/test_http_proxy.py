@@ -10,10 +10,10 @@ from urllib.error import HTTPError
 
 import pytest
 
-from aci.environments import pumping
-from aci.environments.allowing import Allowed
-from aci.environments.proxy import Proxy
-from tests.aci.environments.servers import (
+from aci.environments.network import socket_pipe
+from aci.environments.network.host_allowlist import HostAllowlist
+from aci.environments.network.http_proxy import Proxy
+from tests.aci.environments.network.loopback_servers import (
     BIG,
     SERVER_HELLO,
     client_hello,
@@ -29,7 +29,7 @@ from trajectories.errors import ConfigError
 @contextmanager
 def proxy(*hosts: str, said: list[str] | None = None, environment: dict[str, str] | None = None) -> Iterator[int]:
     """The port of a proxy to `hosts`."""
-    core = Proxy(Allowed(hosts), ([] if said is None else said).append, environment or {})
+    core = Proxy(HostAllowlist(hosts), ([] if said is None else said).append, environment or {})
     with listening(core.serve) as port:
         try:
             yield port
@@ -103,7 +103,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_reached() -> None:
     """A name that has another address when it is asked for again cannot lead into this machine."""
     answers = iter([["192.0.2.1"], ["127.0.0.1"]])
     with registry() as (port, seen):
-        core = Proxy(Allowed([f".example:{port}"], lambda host, _: next(answers)), print, {})
+        core = Proxy(HostAllowlist([f".example:{port}"], lambda host, _: next(answers)), print, {})
         with listening(core.serve) as through:
             assert ask(through, b"GET http://a.example:%d/ HTTP/1.1\r\n\r\n" % port).startswith(b"HTTP/1.1 403 ")
             assert ask(through, b"GET http://a.example:%d/ HTTP/1.1\r\n\r\n" % port).startswith(b"HTTP/1.1 403 ")
@@ -137,14 +137,14 @@ def test_a_connection_that_is_silent_too_long_is_ended() -> None:
             everything(client)
 
     with listening(silent) as port:
-        core = Proxy(Allowed([f"localhost:{port}"]), print, {}, idle=0.05)
+        core = Proxy(HostAllowlist([f"localhost:{port}"]), print, {}, idle=0.05)
         with listening(core.serve) as through, socket.create_connection(("127.0.0.1", through)) as sock:
             sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + client_hello("localhost"))
             assert everything(sock).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_client_that_stays_when_all_is_said_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pumping, "_AFTER", 0.05)
+    monkeypatch.setattr(socket_pipe, "_AFTER", 0.05)
 
     def says_and_goes(server: socket.socket) -> None:
         with server:
@@ -152,7 +152,7 @@ def test_a_client_that_stays_when_all_is_said_is_not_waited_for(monkeypatch: pyt
             server.sendall(SERVER_HELLO + b"all")
 
     with listening(says_and_goes) as port:
-        core = Proxy(Allowed([f"localhost:{port}"]), print, {}, idle=60)
+        core = Proxy(HostAllowlist([f"localhost:{port}"]), print, {}, idle=60)
         with listening(core.serve) as through, socket.create_connection(("127.0.0.1", through)) as sock:
             sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + client_hello("localhost"))
             assert everything(sock).endswith(b"all")
@@ -170,7 +170,7 @@ def sends_until_it_breaks(sock: socket.socket) -> bool:
 
 def test_closing_ends_what_is_under_way_and_what_comes_later() -> None:
     with listening(echo) as port:
-        core = Proxy(Allowed([f"localhost:{port}"]), print, {})
+        core = Proxy(HostAllowlist([f"localhost:{port}"]), print, {})
         with listening(core.serve) as through, socket.create_connection(("127.0.0.1", through)) as sock:
             sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port)
             assert sock.recv(100).startswith(b"HTTP/1.1 200 ")
@@ -220,13 +220,13 @@ def test_hosts_of_no_proxy_are_reached_directly(entry: str) -> None:
 @pytest.mark.parametrize("url", ["http://[::1", "http://a:b", "http://", "http://x:99999", "[::1", "http://[a]:1"])
 def test_a_proxy_that_cannot_be_read_is_told_at_once(url: str) -> None:
     with pytest.raises(ConfigError, match="proxy, of kind 'http'") as caught:
-        Proxy(Allowed([]), print, {"HTTPS_PROXY": url})
+        Proxy(HostAllowlist([]), print, {"HTTPS_PROXY": url})
     assert "HTTPS_PROXY" in caught.value.fix
 
 
 def test_a_proxy_of_another_kind_is_told_at_once() -> None:
     with pytest.raises(ConfigError, match="socks5"):
-        Proxy(Allowed([]), print, {"ALL_PROXY": "socks5://localhost:1080"})
+        Proxy(HostAllowlist([]), print, {"ALL_PROXY": "socks5://localhost:1080"})
 
 
 @pytest.mark.parametrize(

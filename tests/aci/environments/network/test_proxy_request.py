@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.environments.allowing import Refusal
-from aci.environments.request import Request, read
+from aci.environments.network.host_allowlist import Refusal
+from aci.environments.network.proxy_request import Request, read_request
 
 
 def sent(data: bytes) -> Request:
@@ -15,7 +15,7 @@ def sent(data: bytes) -> Request:
     with ours, theirs:
         ours.sendall(data)
         ours.shutdown(socket.SHUT_WR)
-        return read(theirs, 0.2)
+        return read_request(theirs, 0.2)
 
 
 def status(data: bytes) -> int:
@@ -91,7 +91,7 @@ def test_huge_and_cut_heads_are_refused() -> None:
 def test_a_head_that_does_not_come_is_not_waited_for_without_end() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(Refusal) as caught:
-        read(theirs, 0.01)
+        read_request(theirs, 0.01)
     assert caught.value.status == 408
 
 

@@ -10,10 +10,10 @@ from queue import Queue
 
 import pytest
 
-from aci.daemon import Daemon, connect
-from aci.environments import registries
-from aci.environments.registries import bundle_of_this_machine, reached, trusting
-from tests.aci.environments.servers import BIG, registry
+from aci.docker.docker_daemon import Daemon, connect
+from aci.environments.network import registry_access
+from aci.environments.network.registry_access import install_certificates, local_certificates, open_registries
+from tests.aci.environments.network.loopback_servers import BIG, registry
 from tests.conftest import IMAGE
 from trajectories.errors import ConfigError, WorkspaceError
 
@@ -87,7 +87,7 @@ def test_a_registry_is_reached_and_nothing_else(container: str, daemon: Daemon, 
     said: list[str] = []
     before = threading.active_count()
     with registry() as (port, seen), registry() as (other, unseen):
-        with reached(container, daemon.environment(), [f"localhost:{port}"], said.append) as variables:
+        with open_registries(container, daemon.environment(), [f"localhost:{port}"], said.append) as variables:
             there = run(outside(variables), "python3", "-c", GET, f"http://localhost:{port}/big")
             assert there.stdout == BIG, there.stderr
             beside = run(outside(variables), "python3", "-c", GET, f"http://localhost:{other}/")
@@ -107,7 +107,7 @@ def test_a_registry_is_reached_and_nothing_else(container: str, daemon: Daemon, 
 def test_many_downloads_at_once_arrive_whole(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),
-        reached(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
+        open_registries(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
     ):
         done = run(outside(variables), "python3", "-c", MANY, f"http://localhost:{port}/big")
     assert done.stdout == b"50 1 %d\n" % len(BIG), done.stderr[-2000:]
@@ -117,7 +117,7 @@ def test_many_downloads_at_once_arrive_whole(container: str, daemon: Daemon, run
 def test_a_program_that_floods_does_not_end_the_way_for_others(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),
-        reached(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
+        open_registries(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
     ):
         flooded = run(outside(variables), "python3", "-c", FLOOD, variables["HTTP_PROXY"])
         assert flooded.returncode == 0, flooded.stderr
@@ -127,7 +127,7 @@ def test_a_program_that_floods_does_not_end_the_way_for_others(container: str, d
 
 def test_a_relay_that_the_set_up_kills_is_told(container: str, daemon: Daemon, run: Run) -> None:
     said: Queue[str] = Queue()
-    with reached(container, daemon.environment(), ["pypi.org"], said.put):
+    with open_registries(container, daemon.environment(), ["pypi.org"], said.put):
         kill = "for p in /proc/[0-9]*; do grep -q '[c]lass Link' $p/cmdline && kill -9 ${p#/proc/}; done 2>/dev/null"
         run({}, "sh", "-c", kill)
         assert said.get(timeout=30) == "The relay to the package registries died."
@@ -135,14 +135,17 @@ def test_a_relay_that_the_set_up_kills_is_told(container: str, daemon: Daemon, r
 
 
 def test_what_the_user_named_wrongly_is_told_before_anything_starts(container: str, daemon: Daemon) -> None:
-    with pytest.raises(ConfigError), reached(container, daemon.environment(), ["https://pypi.org/simple"], print):
+    with (
+        pytest.raises(ConfigError),
+        open_registries(container, daemon.environment(), ["https://pypi.org/simple"], print),
+    ):
         pass
 
 
 def test_a_container_that_is_gone_is_told(daemon: Daemon) -> None:
     with (
         pytest.raises(WorkspaceError, match="did not start"),
-        reached("swe-agent-of-nobody", daemon.environment(), ["pypi.org"], print),
+        open_registries("swe-agent-of-nobody", daemon.environment(), ["pypi.org"], print),
     ):
         pass
 
@@ -150,23 +153,23 @@ def test_a_container_that_is_gone_is_told(daemon: Daemon) -> None:
 def test_certificates_are_brought_along(container: str, daemon: Daemon, run: Run, tmp_path: Path) -> None:
     bundle = tmp_path / "own.pem"
     bundle.write_text("certificates\n" * 10_000)
-    variables = trusting(container, daemon.environment(), bundle)
+    variables = install_certificates(container, daemon.environment(), bundle)
     assert run(variables, "sh", "-c", 'cat "$SSL_CERT_FILE"').stdout == bundle.read_bytes()
     assert {"PIP_CERT", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "REQUESTS_CA_BUNDLE"} <= set(variables)
 
 
 def test_certificates_that_cannot_be_brought_are_told(daemon: Daemon, tmp_path: Path) -> None:
-    with pytest.raises(WorkspaceError, match="could not be brought"):
-        trusting("swe-agent-of-nobody", daemon.environment(), Path(__file__))
-    with pytest.raises(WorkspaceError, match="could not be brought"):
-        trusting("swe-agent-of-nobody", daemon.environment(), tmp_path / "missing")
+    with pytest.raises(WorkspaceError, match="could not be copied"):
+        install_certificates("swe-agent-of-nobody", daemon.environment(), Path(__file__))
+    with pytest.raises(WorkspaceError, match="could not be copied"):
+        install_certificates("swe-agent-of-nobody", daemon.environment(), tmp_path / "missing")
 
 
 def test_the_bundle_that_the_user_has_named_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in registries._ASKED:
+    for name in registry_access._ASKED:
         monkeypatch.delenv(name, raising=False)
-    assert bundle_of_this_machine() is None
+    assert local_certificates() is None
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
-    assert bundle_of_this_machine() is None
+    assert local_certificates() is None
     monkeypatch.setenv("PIP_CERT", __file__)
-    assert bundle_of_this_machine() == Path(__file__)
+    assert local_certificates() == Path(__file__)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from aci.environments.allowing import Allowed
-from aci.environments.client_hello import _RETRY as RETRY
-from aci.environments.proxy import Proxy
-from tests.aci.environments.servers import (
+from aci.environments.network.client_hello import _RETRY as RETRY
+from aci.environments.network.host_allowlist import HostAllowlist
+from aci.environments.network.http_proxy import Proxy
+from tests.aci.environments.network.loopback_servers import (
     BIG,
     SERVER_HELLO,
     certificate,
@@ -40,7 +40,7 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def proxy(*hosts: str, patience: float = 30.0) -> Iterator[Opened]:
     """The port of a proxy to `hosts`, and what it told the user."""
     said: list[str] = []
-    core = Proxy(Allowed(hosts), said.append, {}, patience=patience)
+    core = Proxy(HostAllowlist(hosts), said.append, {}, patience=patience)
     with listening(core.serve) as port:
         try:
             yield port, said
@@ -227,8 +227,14 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "two names": (lambda: renamed(client_hello("localhost"), name_extension(HOST, (0, b"evil.example"))), "two"),
     "another kind of name": (lambda: renamed(client_hello("localhost"), name_extension((1, b"localhost"))), "two"),
     "two extensions": (lambda: renamed(client_hello("localhost"), NAMED + NAMED), "an extension twice"),
-    "an absolute name": (lambda: renamed(client_hello("localhost"), name_extension((0, b"localhost."))), "no host"),
-    "a NUL": (lambda: renamed(client_hello("localhost"), name_extension((0, b"localhost\0.evil.example"))), "no host"),
+    "an absolute name": (
+        lambda: renamed(client_hello("localhost"), name_extension((0, b"localhost."))),
+        "an invalid host name",
+    ),
+    "a NUL": (
+        lambda: renamed(client_hello("localhost"), name_extension((0, b"localhost\0.evil.example"))),
+        "an invalid host name",
+    ),
     "an address": (lambda: renamed(client_hello("localhost"), name_extension((0, b"127.0.0.1"))), "names 127.0.0.1"),
     "ECH": (lambda: renamed(client_hello("localhost"), NAMED + b"\xfe\x0d\x00\x01\x00"), "encrypted_client_hello"),
     "ESNI": (lambda: renamed(client_hello("localhost"), NAMED + b"\xff\xce\x00\x01\x00"), "encrypted_client_hello"),
@@ -238,9 +244,9 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "SSL 2": (lambda: b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + bytes(40), "not TLS"),
     "another message": (lambda: b"\x16\x03\x01\x00\x04\x10\0\0\0", "no ClientHello"),
     "an empty record": (lambda: b"\x16\x03\x01\0\0" + client_hello("localhost"), "not TLS"),
-    "more in the record": (lambda: _two_in_a_record(client_hello("localhost")), "more in its record"),
-    "nothing": (lambda: b"", "not whole"),
-    "cut": (lambda: client_hello("localhost")[:-1], "not whole"),
+    "more in the record": (lambda: _two_in_a_record(client_hello("localhost")), "other data in its record"),
+    "nothing": (lambda: b"", "not complete"),
+    "cut": (lambda: client_hello("localhost")[:-1], "not complete"),
 }
 
 
@@ -321,7 +327,7 @@ def test_a_hello_that_does_not_come_is_not_waited_for_without_end() -> None:
     ):
         sock.sendall(client_hello("localhost")[:100])
         everything(sock)
-    assert "not whole" in said[0]
+    assert "not complete" in said[0]
 
 
 def test_a_head_that_comes_byte_by_byte_is_not_waited_for_without_end() -> None:

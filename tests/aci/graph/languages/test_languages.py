@@ -7,11 +7,11 @@ import textwrap
 import pytest
 
 from aci.graph.outline import Outline
-from aci.graph.parse import load
+from aci.graph.parser import load_language
 
 
 def outline(language: str, code: str) -> Outline:
-    found = load(language).parse(textwrap.dedent(code).encode()).outline
+    found = load_language(language).parse(textwrap.dedent(code).encode()).outline
     assert not found.broken
     return found
 

@@ -12,9 +12,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Candidate, Evaluator, Limits
-from aci.inside.restless import PLAIN, Kept
-from agent.repair.source import Source
+from aci.guest.repair.changing_state import PLAIN, StateSnapshot
+from aci.repair.candidate_evaluator import Candidate, Evaluator, TimeLimits
+from agent.repair.analysis.source_file import Source
 
 PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
 LIBRARY = """\
@@ -73,7 +73,7 @@ def test_a_process_tries_many_although_each_registers_something(
     test = "test_lib.py::test_register"
     edits = [edit(str(number)) for number in (*range(10, 50), 0, *range(50, 90))]
     with Evaluator(workspace, PYTEST, [test], Event()) as evaluator:
-        found = list(evaluator.evaluate(iter(edits), [test], [], Limits({test: 1.0})))
+        found = list(evaluator.evaluate(iter(edits), [test], [], TimeLimits({test: 1.0})))
     assert [judged.candidate for judged in found if judged.verdict == "plausible"] == [edit("0")]
     assert {judged.verdict for judged in found} == {"plausible", "fail"}
     assert len(set(pids.read_text().split())) < len(edits) / 4
@@ -90,7 +90,7 @@ containers = st.one_of(
 def test_containers_hold_again_what_they_held(value: Any, changes: list[int]) -> None:
     assert type(value) in PLAIN
     before = value.copy()
-    kept = Kept()
+    kept = StateSnapshot()
     kept.add(value)
     for change in changes:
         if isinstance(value, dict):
@@ -100,7 +100,7 @@ def test_containers_hold_again_what_they_held(value: Any, changes: list[int]) ->
         else:
             value.append(change) if change % 2 or not value else value.pop()
     assert bool(kept.changed()) == (list(value) != list(before) or value != before)
-    kept.rest([id(value), 7])
+    kept.add_restless([id(value), 7])
     kept.put_back()
     assert value == before
     assert not isinstance(value, dict) or list(value) == list(before)
@@ -112,10 +112,10 @@ def test_what_is_not_restless_stays_as_it_is() -> None:
         count = 0
 
     other = [1]
-    kept = Kept()
+    kept = StateSnapshot()
     kept.add(One)
     kept.add(other)
-    kept.rest([id(One)])
+    kept.add_restless([id(One)])
     One.count, One.more = 1, 2  # type: ignore[attr-defined]
     other.append(2)
     kept.put_back()

@@ -3,7 +3,6 @@
 import ast
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,11 @@ from textwrap import dedent
 
 import pytest
 
+from aci.runners.python import guest_files
+from aci.runtime.guest_programs import PACKAGE
+
 PYTHON = os.environ.get("SWE_AGENT_TEST_PYTHON") or sys.executable
-INSIDE = Path(__file__).parents[2] / "aci" / "inside"
+INSIDE = Path(__file__).parents[4] / "aci" / "guest"
 
 MIXED = """
     import pytest, unittest
@@ -86,8 +88,9 @@ class Place:
         self.harness = folder / "harness"
         self.root.mkdir()
         self.harness.mkdir()
-        shutil.copytree(INSIDE / "results", self.harness / "swe_agent_results")
-        (self.harness / "swe_agent_results" / "site.py").rename(self.harness / "sitecustomize.py")
+        for path, data in guest_files().items():
+            (self.harness / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.harness / path).write_bytes(data)
         self.out = self.harness / "out.jsonl"
         self.env = {}
 
@@ -104,7 +107,7 @@ class Place:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "PYTHON"))}
         env |= {
             "PYTHONPATH": str(self.harness),
-            "PYTEST_PLUGINS": "swe_agent_results.plugin",
+            "PYTEST_PLUGINS": f"{PACKAGE}.results.pytest_recorder",
             "SWE_AGENT_RUN": str(self.harness / "run.json"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -121,7 +124,7 @@ class Place:
         return self.run("-m", "pytest", "-q", *options, **asked)
 
     def unittest(self, *options, **asked):
-        return self.run("-m", "swe_agent_results", *options, **asked)
+        return self.run("-m", f"{PACKAGE}.results", *options, **asked)
 
 
 @pytest.fixture
@@ -526,7 +529,7 @@ def test_django(place, options):
 @pytest.mark.slow
 def test_nobody_asked_nobody_answers(place):
     place.add("test_a.py", "def test_a(): pass")
-    env = {**os.environ, "PYTHONPATH": str(place.harness), "PYTEST_PLUGINS": "swe_agent_results.plugin"}
+    env = {**os.environ, "PYTHONPATH": str(place.harness), "PYTEST_PLUGINS": f"{PACKAGE}.results.pytest_recorder"}
     env.pop("SWE_AGENT_RUN", None)
     ran = subprocess.run([PYTHON, "-m", "pytest", "-q"], cwd=place.root, env=env, check=False)
     assert ran.returncode == 0
@@ -534,7 +537,7 @@ def test_nobody_asked_nobody_answers(place):
 
 
 @pytest.mark.parametrize(
-    "name", ["detect.py", *(f"results/{file.name}" for file in sorted((INSIDE / "results").glob("*.py")))]
+    "name", ["project_probe.py", *(f"results/{file.name}" for file in sorted((INSIDE / "results").glob("*.py")))]
 )
 def test_old_pythons_can_read_it(name):
     tree = ast.parse((INSIDE / name).read_text(encoding="utf-8"), feature_version=(3, 6))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.posix import PosixWorkspace
+from aci.runtime.posix_workspace import PosixWorkspace
 from tests.conftest import MakeRepo, OpenWorkspace
 from tests.e2e.conftest import calculator, issue_file, machine  # noqa: F401  (fixtures)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aci.posix import PosixWorkspace
+from aci.runtime.posix_workspace import PosixWorkspace
 
 
 def python(code: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.aci.breakout.hostile import python
+from tests.aci.workspaces.breakout.hostile import python
 from trajectories.errors import SweAgentError, WorkspaceError
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(400)]

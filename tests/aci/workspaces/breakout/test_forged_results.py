@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from aci.proof import FORGERY, prove
+from aci.proof.proof import FORGERY, prove
 from trajectories.records import Issue
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
+from aci.repository.user_repository import Repository
 from tests.conftest import git
 from tests.e2e.conftest import TEST_CORE, answer, call, write
 from trajectories.errors import SweAgentError

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aci.daemon import connect
-from aci.environments.room import Room
-from tests.aci.breakout.hostile import python, refused
+from aci.docker.docker_daemon import connect
+from aci.environments.setup_container import SetupContainer
+from tests.aci.workspaces.breakout.hostile import python, refused
 from tests.conftest import IMAGE
 
 pytestmark = pytest.mark.docker
@@ -179,7 +179,7 @@ def test_sockets_to_the_hypervisor_and_io_uring(ws):
 @pytest.mark.slow
 def test_a_set_up_has_the_same_system_calls(ws):
     daemon = connect()
-    with Room(daemon, IMAGE, ws.options) as room:
+    with SetupContainer(daemon, IMAGE, ws.options) as room:
         assert room.run(python(SOCKETS), {}, 20, where="/").output.strip() == "[]"
         assert room.run(python(USUAL), {}, 20, where="/").code == 0
     daemon.rest()

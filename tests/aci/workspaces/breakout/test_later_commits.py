@@ -39,14 +39,14 @@ def test_no_object_is_later_than_the_base(kind, open_ws, later):
     repo, base, newer = later
     ws = open_ws(kind, repo, base)
     listing = "cat-file --batch-all-objects --unordered --batch-check='%(objectname)'"
-    for store in ("--git-dir=.git", f"--git-dir={ws._place.store}"):
+    for store in ("--git-dir=.git", f"--git-dir={ws._host.store}"):
         there = set(ws.run(f"git {store} {listing}").text.split())
         assert there
         assert not there & newer, store
         told = ws.run(f"git {store} config --list; git {store} for-each-ref; git {store} reflog --all").text
         assert str(repo) not in told
         assert "the fix" not in told
-    borrowed = ws.run(f"find .git {ws._place.store} -name alternates -size +0").text
+    borrowed = ws.run(f"find .git {ws._host.store} -name alternates -size +0").text
     assert not borrowed or kind == "local"
     for name in ("v1", "b1", "origin/main", "stash", "refs/notes/commits", "HEAD@{1}", "FETCH_HEAD", "ORIG_HEAD"):
         assert ws.run(f"git rev-parse -q --verify '{name}'").code != 0, name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.aci.breakout.hostile import python, refused
+from tests.aci.workspaces.breakout.hostile import python, refused
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from aci import disk_space
-from aci.confinement import has_seccomp_profile
-from aci.daemon import connect
-from aci.workspace import OURS
-from tests.aci.breakout.hostile import host_mounts, python, refused
+from aci.docker import disk_space
+from aci.docker.container_limits import has_seccomp_profile
+from aci.docker.docker_daemon import connect
+from aci.runtime.workspace import HARNESS_SESSION
+from tests.aci.workspaces.breakout.hostile import host_mounts, python, refused
 from tests.conftest import IMAGE
 from trajectories.errors import WorkspaceError
 
@@ -104,17 +104,17 @@ def test_removed_files_that_are_still_open(hostile, monkeypatch):
 def test_a_command_of_ours_that_a_full_disk_ended_has_no_result(hostile, monkeypatch):
     """Another program may have filled the disk: the tests that ran say nothing."""
     ws = hostile()
-    ws.run("true", session=OURS)
+    ws.run("true", session=HARNESS_SESSION)
     monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 0)
     with pytest.raises(WorkspaceError, match=r"disk .* was nearly full"):
-        ws.run("sleep 30", timeout=60, session=OURS)
-    assert ws.run("echo alive", session=OURS).text == "alive\n"
+        ws.run("sleep 30", timeout=60, session=HARNESS_SESSION)
+    assert ws.run("echo alive", session=HARNESS_SESSION).text == "alive\n"
 
 
 @pytest.mark.slow
 def test_a_command_of_ours_that_wrote_too_much_has_failed(hostile):
     ws = hostile(disk="20m")
-    ran = ws.run("head -c 30000000 /dev/zero > f; sleep 30", timeout=60, session=OURS)
+    ran = ws.run("head -c 30000000 /dev/zero > f; sleep 30", timeout=60, session=HARNESS_SESSION)
     assert ran.code
     assert ran.restarted
     assert "The disk is full" in ws.run("true").text
@@ -135,7 +135,7 @@ def test_one_container_at_a_time_is_ended_to_free_space(hostile, monkeypatch):
     other = ws.fork(ws.options.base.tree)
     for each in (ws, other):
         each.run("true")
-    watches = [each._place._watch for each in (ws, other)]
+    watches = [each._host._watch for each in (ws, other)]
 
     def ended() -> int:
         return sum(watch._ended > 0 for watch in watches)

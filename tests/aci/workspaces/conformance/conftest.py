@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from aci.channel import here
-from aci.posix import PosixWorkspace
-from aci.repository import Repository
-from aci.shell import Shell, quote
-from aci.workspace import Options, open_workspace
+from aci.repository.user_repository import Repository
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.process_channel import local_starter
+from aci.runtime.shell_session import Shell, quote
+from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import IMAGE, git
 from trajectories.trees import Trees
 
@@ -109,7 +109,7 @@ class Shared:
         folder = self._make_folder(kind)
         trees = self._until_the_end.enter_context(Trees(folder / "trees.git"))
         repository = Repository.open(make(folder / "repo"))
-        options = Options(repository, repository.base(trees), trees, image=IMAGE, say=lambda _: None)
+        options = WorkspaceOptions(repository, repository.base(trees), trees, image=IMAGE, say=lambda _: None)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
             workspace = open_workspace(kind, options)
@@ -159,7 +159,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell | Po
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "sh").symlink_to(shutil.which("busybox") or "")
         env, program = {**env, "PATH": f"{tmp_path}/bin:{env['PATH']}"}, "sh"
-    alone = Shell(here(env), cwd=str(tmp_path / "work"), program="bash" if program == "bash" else "sh")
+    alone = Shell(local_starter(env), cwd=str(tmp_path / "work"), program="bash" if program == "bash" else "sh")
     yield alone
     alone.close()
 

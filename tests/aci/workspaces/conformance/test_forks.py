@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from aci.posix import PosixWorkspace
-from tests.aci.conformance.conftest import FILES, changed, out
+from aci.runtime.posix_workspace import PosixWorkspace
+from tests.aci.workspaces.conformance.conftest import FILES, changed, out
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, RunBroken, WorkspaceError
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from aci.posix import PosixWorkspace
-from aci.workspace import Snapshot
-from tests.aci.conformance.conftest import changed, out
-from tests.aci.conformance.test_sessions import running
-from tests.aci.conformance.test_terminals import last
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.workspace import Snapshot
+from tests.aci.workspaces.conformance.conftest import changed, out
+from tests.aci.workspaces.conformance.test_pty_sessions import last
+from tests.aci.workspaces.conformance.test_shell_sessions import running
 from tests.conftest import IMAGE, MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError, WorkspaceError
 
@@ -137,7 +137,7 @@ def test_a_git_of_the_image_that_never_ends_is_named(
 ) -> None:
     fake = '#!/bin/sh\\ncase "$*" in *index-pack*) exec sleep 1000 ;; esac\\nexec /usr/bin/real-git "$@"\\n'
     name = build(f"mv $(command -v git) /usr/bin/real-git; printf '{fake}' > /usr/bin/git; chmod +x /usr/bin/git")
-    monkeypatch.setattr("aci.base_image.LONG", 0.5)
+    monkeypatch.setattr("aci.docker.base_image.LONG", 0.5)
     try:
         with pytest.raises(WorkspaceError, match="`git` of the image did not end within") as caught:
             open_ws("docker", make_repo({"README": "hello\n"}), image=name)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from aci.posix import PosixWorkspace
-from tests.aci.conformance.conftest import Shared, changed, out
-from tests.aci.conformance.test_sessions import ended, running
+from aci.runtime.posix_workspace import PosixWorkspace
+from tests.aci.workspaces.conformance.conftest import Shared, changed, out
+from tests.aci.workspaces.conformance.test_shell_sessions import ended, running
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import Cancelled, UsageError, WorkspaceError
 
@@ -34,7 +34,7 @@ termios.tcsetattr(0, termios.TCSADRAIN, was)
 
 @pytest.fixture(autouse=True)
 def shorter_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.terminal.QUIET", 0.12)
+    monkeypatch.setattr("aci.runtime.pty_session.QUIET_SECONDS", 0.12)
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_there_are_only_so_many(kind: str, make_repo: MakeRepo, open_ws: OpenWor
 def test_a_container_that_is_gone_is_no_program_that_ended(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", make_repo({"README": "hello\n"}))
     ws.type("a", "")
-    subprocess.run(["docker", "kill", ws._place._container.id], check=True, capture_output=True)  # type: ignore[attr-defined]
+    subprocess.run(["docker", "kill", ws._host._container.id], check=True, capture_output=True)  # type: ignore[attr-defined]
     with pytest.raises(WorkspaceError) as caught:
         ws.type("a", "echo 1\n")
     assert "resume" in caught.value.fix

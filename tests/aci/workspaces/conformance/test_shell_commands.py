@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from aci.posix import PosixWorkspace
-from aci.shell import Shell
-from aci.workspace import Ran
-from tests.aci.conformance.conftest import out
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.shell_session import Shell
+from aci.runtime.workspace import CommandResult
+from tests.aci.workspaces.conformance.conftest import out
 
 Asked = Shell | PosixWorkspace
 
@@ -271,7 +271,7 @@ def test_a_directory_that_is_gone(shell: Asked) -> None:
 
 
 def test_threads_take_turns(shell: Asked) -> None:
-    ran: list[Ran] = []
+    ran: list[CommandResult] = []
     threads = [
         threading.Thread(target=lambda n=n: ran.append(shell.run(f"printf {n}; sleep 0.05; printf {n}")))
         for n in range(6)

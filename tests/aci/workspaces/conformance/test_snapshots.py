@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from aci import store
-from aci.posix import PosixWorkspace
-from aci.workspace import Snapshot
-from tests.aci.conformance.conftest import BINARY, FILES, LATIN, LFS, LONG, changed, out
+from aci.runtime import snapshots
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.workspace import Snapshot
+from tests.aci.workspaces.conformance.conftest import BINARY, FILES, LATIN, LFS, LONG, changed, out
 from tests.conftest import MakeRepo, OpenWorkspace, git
 from trajectories.errors import RunBroken, WorkspaceError
-from trajectories.listing import Entry
+from trajectories.tree_listing import Entry
 
 ONLY_FILES = True
 """What these cases do to their sessions need not be undone."""
@@ -335,7 +335,7 @@ def test_a_snapshot_while_files_change(ws: PosixWorkspace) -> None:
 
 
 def test_a_pack_that_is_refused_is_told(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.store.PACK_LIMIT", 20_000)
+    monkeypatch.setattr("aci.runtime.snapshots.PACK_LIMIT", 20_000)
     ws.run("head -c 100000 /dev/urandom > big")
     snapshot = ws.snapshot()
     assert snapshot.tree == ws.options.base.tree
@@ -412,8 +412,8 @@ def test_a_git_that_never_ends_holds_no_snapshot(
     assert ws.options.trees.read(ws.snapshot().tree, "new.txt") == b"new\n"
     broken.touch()
     ws.run("echo newer > new.txt")
-    monkeypatch.setattr(store, "QUICK", 0.4)
-    monkeypatch.setattr(store, "LONG", 0.4)
+    monkeypatch.setattr(snapshots, "QUICK", 0.4)
+    monkeypatch.setattr(snapshots, "LONG", 0.4)
     with pytest.raises(WorkspaceError, match=f"`git {verb}` of this machine did not end within 0 s"):
         ws.snapshot()
 
@@ -426,7 +426,7 @@ def test_a_git_of_the_image_that_never_ends_is_named(
     ws = open_ws("docker", make_repo({"README": "hello\n"}))
     fake = '#!/bin/sh\\ncase "$*" in *write-tree*) exec sleep 1000 ;; esac\\nexec /tmp/git "$@"\\n'
     assert ws.run(f"cp $(command -v git) /tmp/git && printf '{fake}' > /tmp/f && cp /tmp/f $(command -v git)").code == 0
-    monkeypatch.setattr(store, "QUICK", 1.0)
+    monkeypatch.setattr(snapshots, "QUICK", 1.0)
     with pytest.raises(WorkspaceError, match="`git write-tree` of the image did not end within 1 s") as caught:
         ws.snapshot()
     assert "--image" in caught.value.fix
@@ -434,5 +434,5 @@ def test_a_git_of_the_image_that_never_ends_is_named(
 
 def test_the_time_for_a_snapshot_grows_with_the_repository() -> None:
     small = [Entry("100644", "0" * 40, 2_000)] * 100
-    assert store.seconds_for(small) < 1
-    assert store.seconds_for(small * 2_000) > 900, "200,000 files have as long as they always had"
+    assert snapshots.estimate_git_seconds(small) < 1
+    assert snapshots.estimate_git_seconds(small * 2_000) > 900, "200,000 files have as long as they always had"

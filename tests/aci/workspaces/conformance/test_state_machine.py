@@ -18,9 +18,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aci.posix import PosixWorkspace
-from aci.shell import quote
-from tests.aci.conformance.conftest import FILES, LINKS, Shared
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.shell_session import quote
+from tests.aci.workspaces.conformance.conftest import FILES, LINKS, Shared
 from trajectories.trees import Trees
 
 NAMES = ["a", "b c", "d/e", "d/f/g", "new\nline", "-rf", os.fsdecode(b"\xe9"), "README", "run.sh", "pkg/mod.py", "link"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aci.posix import PosixWorkspace
-from aci.service import Service
-from aci.workspace import Ran
-from tests.aci.conformance.conftest import BINARY, FILES, LATIN, LONG, changed, out
+from aci.runtime.control_shell import ControlShell
+from aci.runtime.posix_workspace import PosixWorkspace
+from aci.runtime.workspace import CommandResult
+from tests.aci.workspaces.conformance.conftest import BINARY, FILES, LATIN, LONG, changed, out
 from tests.conftest import MakeRepo, OpenWorkspace
 from trajectories.errors import UsageError
 
@@ -169,7 +169,7 @@ def test_a_file_that_changes_while_it_is_read(
 ) -> None:
     swap(tmp_path / "bin", "head", commands)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setattr("aci.files._PATIENCE", 1.0)
+    monkeypatch.setattr("aci.runtime.workspace_files._PATIENCE", 1.0)
     ws = open_ws("local", make_repo({"README": "hello\n"}))
     with pytest.raises(raised):
         ws.read("README")
@@ -179,14 +179,14 @@ def test_a_file_that_changes_while_it_is_read(
 
 @pytest.mark.slow
 def test_a_file_that_becomes_a_pipe_before_it_is_written(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    put = Service.put
+    put = ControlShell.put
 
-    def late(service: Service, path: bytes, data: bytes, *more: float) -> Ran:
+    def late(service: ControlShell, path: bytes, data: bytes, *more: float) -> CommandResult:
         ws.run("rm README; mkfifo README")
         return put(service, path, data, *more)
 
-    monkeypatch.setattr("aci.files._PATIENCE", 1.0)
-    monkeypatch.setattr(Service, "put", late)
+    monkeypatch.setattr("aci.runtime.workspace_files._PATIENCE", 1.0)
+    monkeypatch.setattr(ControlShell, "put", late)
     with pytest.raises(UsageError):
         ws.write("README", b"x")
     assert ws.read("pkg/mod.py")

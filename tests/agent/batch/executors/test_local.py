@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from aci.repository import Repository
-from agent.batch.driver import Batch
-from agent.batch.indexing import Indexing
-from agent.batch.place import Instance, PlaceOptions, open_place
-from agent.batch.preparing import OFF, Preparing
-from agent.batch.purse import Purse
-from agent.batch.repositories import Repositories
-from agent.batch.solving import begin_job, given_up
-from agent.batch.store import Store, results
-from agent.batch.working import Means
-from agent.engine import Engine, Token
-from agent.limiter import Limiter
-from agent.ownership import register, run_owner
-from agent.settings import load_settings
-from agent.solve import begin
-from tests.agent.batch.test_driver import Told
+from aci.repository.user_repository import Repository
+from agent.batch.batch_budget import BatchBudget
+from agent.batch.batch_driver import Batch
+from agent.batch.batch_worker import WorkerResources
+from agent.batch.index_process import GraphIndexer
+from agent.batch.job_run import begin_job, failed_result
+from agent.batch.job_settings import RUN_ONLY_SETTINGS, JobPreparation
+from agent.batch.reports.batch_results import ResultStore, load_results
+from agent.config.settings import load_settings
+from agent.engine.engine import CancellationToken, Engine
+from agent.engine.run_lifecycle import begin
+from agent.instances.jobs import ExecutorOptions, Instance, open_executor
+from agent.instances.repository_clones import Repositories
+from agent.limits.rate_limiter import Limiter
+from agent.run_state.run_ownership import register, run_owner
+from tests.agent.batch.test_batch_driver import Told
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError
 from trajectories.journal import encode, read
@@ -55,25 +55,25 @@ def test_no_run_is_kept_once_it_is_done(make_repo: MakeRepo, tmp_path: Path, scr
     repo, out = make_repo({"core.py": "def add(a, b):\n    return a - b\n"}), tmp_path / "out"
     instances = [Instance(f"i{n}", str(repo), "", Issue("add() subtracts")) for n in range(COUNT)]
     flags = {"model": script, "strategy": "react", "workspace": "local"}
-    preparing = Preparing(Repositories(tmp_path / "clones"), flags, out)
-    cancel, front = Token(), Told()
-    indexing, before = Indexing(), {id(thing) for thing in runs_in_memory()}
-    with Store(out) as store:
-        means = Means(
-            open_place("local", PlaceOptions(out, 2, cancel)),
-            store, Purse(None), front, cancel, Limiter(), preparing, "m", indexing=indexing,
+    preparing = JobPreparation(Repositories(tmp_path / "clones"), flags, out)
+    cancel, front = CancellationToken(), Told()
+    indexing, before = GraphIndexer(), {id(thing) for thing in runs_in_memory()}
+    with ResultStore(out) as store:
+        means = WorkerResources(
+            open_executor("local", ExecutorOptions(out, 2, cancel)),
+            store, BatchBudget(None), front, cancel, Limiter(), preparing, "m", indexing=indexing,
         )  # fmt: skip
         summary = Batch(out, preparing.jobs(instances, 1), means, 2).run()
         indexing.close()
         assert (summary.done, summary.left, summary.error) == (COUNT, 0, None)
         assert not {id(thing) for thing in runs_in_memory()} - before
         assert all(not done.patch for done in store.done.values()), "patches are on disk"
-    assert all("a + b" in done.patch for done in results(out))
+    assert all("a + b" in done.patch for done in load_results(out))
 
 
 def test_a_place_that_nobody_has_is_named_with_those_there_are(tmp_path: Path):
     with pytest.raises(UsageError, match="no engine named 'moon'") as raised:
-        open_place("moon", PlaceOptions(tmp_path, 1, Token()))
+        open_executor("moon", ExecutorOptions(tmp_path, 1, CancellationToken()))
     assert "local" in raised.value.fix
 
 
@@ -82,7 +82,7 @@ def test_what_a_row_names_counts_less_than_a_flag_and_more_than_the_repository(m
     row = Instance("i", str(repo), git(repo, "rev-parse", "HEAD"), Issue("x"), test="of the row")
 
     def test_of(instance: Instance, **flags: str) -> str:
-        preparing = Preparing(Repositories(tmp_path), flags, tmp_path / "out")
+        preparing = JobPreparation(Repositories(tmp_path), flags, tmp_path / "out")
         (job,) = preparing.jobs([instance], 1)
         prepared = preparing(job)
         assert prepared.settings.setup == "make"
@@ -96,7 +96,7 @@ def test_what_a_row_names_counts_less_than_a_flag_and_more_than_the_repository(m
 
 def test_a_repository_whose_file_cannot_be_used_fails_its_instance_only(make_repo: MakeRepo, tmp_path: Path):
     repo = make_repo({".swe-agent.toml": 'model = "mine"\n'})
-    preparing = Preparing(Repositories(tmp_path), {}, tmp_path / "out")
+    preparing = JobPreparation(Repositories(tmp_path), {}, tmp_path / "out")
     (job,) = preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)
     with pytest.raises(UsageError, match="sets model"):
         preparing(job)
@@ -104,7 +104,7 @@ def test_a_repository_whose_file_cannot_be_used_fails_its_instance_only(make_rep
 
 def test_instances_of_an_image_share_their_settings(tmp_path: Path):
     some = [Instance(f"i{n}", "a/b", "", Issue("x"), image=f"image{n % 2}") for n in range(10)]
-    jobs = Preparing(Repositories(tmp_path), {}, tmp_path).jobs(some, 2, done={"i0", "i1.2"})
+    jobs = JobPreparation(Repositories(tmp_path), {}, tmp_path).jobs(some, 2, done={"i0", "i1.2"})
     assert len(jobs) == 18
     assert len({id(job.settings) for job in jobs}) == 2
 
@@ -112,10 +112,10 @@ def test_instances_of_an_image_share_their_settings(tmp_path: Path):
 def test_settings_of_one_run_are_heeded_by_no_instance(make_repo: MakeRepo, tmp_path: Path, monkeypatch):
     for name in ("APPLY", "BRANCH", "PR", "REPRODUCE", "FUNCTION", "WORKLOAD", "BENCHMARK"):
         monkeypatch.setenv(f"SWE_AGENT_{name}", "1")
-    preparing = Preparing(Repositories(tmp_path), {}, tmp_path / "out")
+    preparing = JobPreparation(Repositories(tmp_path), {}, tmp_path / "out")
     (job,) = preparing.jobs([Instance("i", str(make_repo({"a.py": ""})), "", Issue("x"))], 1)
     for settings in (job.settings, preparing(job).settings):
-        assert {name: getattr(settings, name) for name in OFF} == OFF
+        assert {name: getattr(settings, name) for name in RUN_ONLY_SETTINGS} == RUN_ONLY_SETTINGS
 
 
 EVIL_TABLE = {"openai/x": {"api_base": "http://127.0.0.1:9/v1", "key_env": "ANTHROPIC_API_KEY"}}
@@ -126,7 +126,9 @@ EVIL_TABLE = {"openai/x": {"api_base": "http://127.0.0.1:9/v1", "key_env": "ANTH
 )
 def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: MakeRepo, tmp_path: Path, script, said):
     repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
-    preparing = Preparing(Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out")
+    preparing = JobPreparation(
+        Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out"
+    )
     job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
     begin_job(job)
     assert run_owner(job.directory, load_settings().state) == "user"
@@ -140,13 +142,15 @@ def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: M
         with pytest.raises(UsageError, match="was not created by you here"):
             begin_job(job)
     register(job.directory, load_settings().state)
-    with pytest.raises(UsageError, match=f"was begun with another {next(iter(said))}"):
+    with pytest.raises(UsageError, match=f"was started with another {next(iter(said))}"):
         begin_job(job)
 
 
 def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(make_repo, tmp_path: Path, script: str):
     repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
-    preparing = Preparing(Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out")
+    preparing = JobPreparation(
+        Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out"
+    )
     job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
     begin_job(job)
     with (job.directory / "journal.jsonl").open("ab") as file:
@@ -160,11 +164,13 @@ def test_a_run_that_someone_else_put_into_the_output_folder_is_not_continued(
 ):
     """Not even one that has only its first records: they name a model, a repository state and prompts."""
     repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
-    preparing = Preparing(Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out")
+    preparing = JobPreparation(
+        Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out"
+    )
     job = preparing(preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)[0])
     begin(Issue("theirs"), Repository.open(repo), job.settings, name=job.run)  # registered in no state of the user's
     with pytest.raises(UsageError, match="was not created by you here"):
         begin_job(job)
     assert run_owner(job.directory, load_settings().state) == "other"
-    lost = given_up(job, UsageError("It was not created by you here.", ""))
+    lost = failed_result(job, UsageError("It was not created by you here.", ""))
     assert (lost.patch, lost.dollars) == ("", 0.0)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from agent.batch import manifest as module
-from agent.batch.manifest import add_images, check, manifest, read_manifest
-from agent.batch.place import Instance
-from agent.settings import Settings
-from agent.solve import VERSION
+from agent.batch.reports import batch_manifest as module
+from agent.batch.reports.batch_manifest import add_images, check, manifest, read_manifest
+from agent.config.settings import Settings
+from agent.engine.run_lifecycle import VERSION
+from agent.instances.jobs import Instance
 from trajectories.errors import ConfigError, RunBroken, UsageError, WorkspaceError
 from trajectories.records import Issue
 
@@ -160,14 +160,14 @@ def test_other_prompts_are_refused(tmp_path: Path, data: Path, model: str) -> No
     check(tmp_path / "out", made(data, model=model))
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "test_then_patch.coder.txt").write_text("Be good.")
-    with pytest.raises(UsageError, match=r"begun with other settings: other prompts \(coder\)\."):
+    with pytest.raises(UsageError, match=r"started with other settings: other prompts \(coder\)\."):
         check(tmp_path / "out", made(data, model=model, prompts=tmp_path / "prompts"))
 
 
 def test_other_data_is_refused(tmp_path: Path, data: Path) -> None:
     check(tmp_path, made(data))
     other = [replace(instance, hints="look there") for instance in INSTANCES]
-    with pytest.raises(UsageError, match=r"begun with other settings: the data of i0 and 2 more\."):
+    with pytest.raises(UsageError, match=r"started with other settings: the data of i0 and 2 more\."):
         check(tmp_path, made(data, other))
 
 
@@ -222,6 +222,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_checkout_names_its_commit(tmp_path: Path) -> None:
     commit = module._commit()
-    house = Path(module.__file__).parents[2]
+    house = Path(module.__file__).parents[3]
     assert bool(commit) == (house / ".git").exists()
     assert commit == "" or len(commit.removesuffix("+changes")) == 40

@@ -17,19 +17,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.batch import predictions
-from agent.batch.failures import write_failures
-from agent.batch.place import Done
-from agent.batch.store import Store, decode, encode, results
-from agent.ownership import claim_output
+from agent.batch.reports import prediction_files
+from agent.batch.reports.batch_results import ResultStore, decode, encode, load_results
+from agent.batch.reports.failure_report import write_failures
+from agent.instances.jobs import JobResult
+from agent.run_state.run_ownership import claim_output
 from trajectories.errors import RunBroken, TryLater, WorkspaceError
 
-HOUSE = Path(__file__).resolve().parents[3]
+HOUSE = Path(__file__).resolve().parents[4]
 
 
-def done(instance: str = "a", repeat: int = 1, **more: object) -> Done:
+def done(instance: str = "a", repeat: int = 1, **more: object) -> JobResult:
     run = instance if repeat == 1 else f"{instance}.{repeat}"
-    made = Done(instance, repeat, run, 0, "verified", "verified", f"patch of {run}\n", 0.25, at=1.5)
+    made = JobResult(instance, repeat, run, 0, "verified", "verified", f"patch of {run}\n", 0.25, at=1.5)
     return replace(made, **more)  # type: ignore[arg-type]
 
 
@@ -51,12 +51,12 @@ def agreeing(out: Path) -> dict[str, dict[str, object]]:
 
 def test_what_is_added_is_there_again(tmp_path: Path) -> None:
     first, second = done("a"), done("b", patch="", kind="infrastructure", dollars=None, error="No room.")
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         assert store.add(first, "m")
         assert store.add(second, "m")
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         assert (store.done, store.failed) == ({"a": replace(first, patch="")}, {"b": second})
-    assert results(tmp_path) == [first, second]
+    assert load_results(tmp_path) == [first, second]
     assert agreeing(tmp_path) == {
         "a": {"instance_id": "a", "model_name_or_path": "m", "model_patch": "patch of a\n"},
     }
@@ -64,25 +64,25 @@ def test_what_is_added_is_there_again(tmp_path: Path) -> None:
 
 def test_what_infrastructure_failed_is_no_prediction_until_it_is_done_after_all(tmp_path: Path) -> None:
     lost = done("a", kind="infrastructure", code=5, patch="half of it")
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         assert store.add(lost, "m")
         assert store.add(lost, "m")
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         assert (list(store.done), list(store.failed)) == ([], ["a"])
         assert agreeing(tmp_path) == {}
-        assert results(tmp_path) == [lost]
+        assert load_results(tmp_path) == [lost]
         assert store.add(done("a"), "m")
         assert not store.add(lost, "m")
-    assert results(tmp_path) == [done("a")], "the newest line of a run counts"
+    assert load_results(tmp_path) == [done("a")], "the newest line of a run counts"
     assert len(lines(tmp_path / "results.jsonl")) == 3
     (tmp_path / "all_preds.jsonl").unlink()
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         assert (list(store.done), list(store.failed)) == (["a"], [])
     assert agreeing(tmp_path)["a"]["model_patch"] == "patch of a\n"
 
 
 def test_repeats_have_predictions_of_their_own(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         for repeat in (2, 1, 3):
             store.add(done("a", repeat), "m")
     for repeat, folder in ((1, tmp_path), (2, tmp_path / "repeat-2"), (3, tmp_path / "repeat-3")):
@@ -90,18 +90,18 @@ def test_repeats_have_predictions_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_run_comes_to_one_thing(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         assert store.add(done(), "m")
         assert not store.add(done(patch="another"), "m")
-    assert results(tmp_path) == [done()]
+    assert load_results(tmp_path) == [done()]
     assert agreeing(tmp_path)["a"]["model_patch"] == "patch of a\n"
 
 
 def test_nothing_done_is_no_predictions(tmp_path: Path) -> None:
-    Store(tmp_path).close()
+    ResultStore(tmp_path).close()
     assert agreeing(tmp_path) == {}
-    assert results(tmp_path) == []
-    assert results(tmp_path / "nowhere") == []
+    assert load_results(tmp_path) == []
+    assert load_results(tmp_path / "nowhere") == []
 
 
 @given(st.text(st.characters(codec="utf-8") | st.characters(categories=["Cs"])), st.none() | st.floats(0, 9))
@@ -113,7 +113,7 @@ def test_a_line_says_what_was_done(text: str, dollars: float | None) -> None:
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         with pytest.raises(ValueError, match="validation error"):
             store.add(done(code="x"), "m")
         assert store.done == {}
@@ -121,21 +121,21 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
 
 
 def test_threads_share_a_store(tmp_path: Path) -> None:
-    with Store(tmp_path) as store, ThreadPoolExecutor(8) as pool:
+    with ResultStore(tmp_path) as store, ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda number: store.add(done(f"i{number}"), "m"), range(100)))
-    assert set(agreeing(tmp_path)) == {f"i{number}" for number in range(100)} == {d.run for d in results(tmp_path)}
+    assert set(agreeing(tmp_path)) == {f"i{number}" for number in range(100)} == {d.run for d in load_results(tmp_path)}
 
 
 def test_another_driver_is_kept_out(tmp_path: Path) -> None:
-    with Store(tmp_path), pytest.raises(TryLater, match="Another process works on the batch"):
-        Store(tmp_path)
-    Store(tmp_path).close()
+    with ResultStore(tmp_path), pytest.raises(TryLater, match="Another process works on the batch"):
+        ResultStore(tmp_path)
+    ResultStore(tmp_path).close()
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(WorkspaceError, match="cannot be written"):
-        Store(tmp_path / "a")
+        ResultStore(tmp_path / "a")
 
 
 # What a crash leaves
@@ -144,7 +144,7 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
 @pytest.fixture
 def three(tmp_path: Path) -> Path:
     """A batch in which three are done."""
-    with Store(tmp_path / "out") as store:
+    with ResultStore(tmp_path / "out") as store:
         for name in "abc":
             store.add(done(name), "m")
     return tmp_path / "out"
@@ -160,11 +160,11 @@ def test_a_torn_last_line_is_cut(three: Path, name: str, rest: int) -> None:
         whole = (three / "all_preds.jsonl").read_bytes()
         (three / "all_preds.jsonl").write_bytes(whole[: whole.rindex(b"\n", 0, -1) + 1])
     (three / "preds.json").unlink()
-    with Store(three) as store:
+    with ResultStore(three) as store:
         assert set(store.done) == set("ab") | (set("c") if name == "all_preds.jsonl" else set())
         store.add(done("c"), "m")
     assert set(agreeing(three)) == set("abc")
-    assert results(three) == [done(name) for name in "abc"]
+    assert load_results(three) == [done(name) for name in "abc"]
 
 
 @pytest.mark.parametrize("left", [0, 1, 2])
@@ -173,7 +173,7 @@ def test_predictions_that_a_crash_left_out_are_added(three: Path, left: int) -> 
     whole = (three / "all_preds.jsonl").read_bytes().splitlines(keepends=True)
     (three / "all_preds.jsonl").write_bytes(b"".join(whole[:left]))
     (three / "preds.json").write_text("{}")
-    Store(three).close()
+    ResultStore(three).close()
     assert agreeing(three) == before
 
 
@@ -185,10 +185,10 @@ def test_damage_before_the_end_is_told_and_nothing_touched(three: Path, name: st
     (three / name).write_bytes(b"\n".join([*whole, b""]))
     before = {path.name: path.read_bytes() for path in three.iterdir()}
     with pytest.raises(RunBroken, match=rf"Line 2 of .*{name} is damaged, and more follow it\."):
-        Store(three)
+        ResultStore(three)
     assert {path.name: path.read_bytes() for path in three.iterdir()} == before
     with pytest.raises(RunBroken):  # and the lock was given back
-        Store(three)
+        ResultStore(three)
 
 
 def test_predictions_that_are_not_those_of_the_results_are_refused(three: Path) -> None:
@@ -197,18 +197,18 @@ def test_predictions_that_are_not_those_of_the_results_are_refused(three: Path) 
         patch = b"patch of " + b"abc"[which : which + 1]
         assert patch in whole
         (three / "all_preds.jsonl").write_bytes(whole.replace(patch, b"their patch"))
-        with pytest.raises(RunBroken, match=r"in .*all_preds\.jsonl is not the patch of its result\.") as raised:
-            Store(three)
-        assert raised.value.fix == "Remove this file: it is written again from the results."
+        with pytest.raises(RunBroken, match=r"in .*all_preds\.jsonl differs from its result's patch\.") as raised:
+            ResultStore(three)
+        assert raised.value.fix == "Remove this file; it is written again from the results."
         (three / "all_preds.jsonl").unlink()
-        Store(three).close()
+        ResultStore(three).close()
         assert agreeing(three)["abc"[which]]["model_patch"] == f"{patch.decode()}\n"
 
 
 def test_results_that_were_lost_are_missed(three: Path) -> None:
     (three / "results.jsonl").unlink()
-    with pytest.raises(RunBroken, match=r"has a prediction for a, of which .*results\.jsonl knows nothing"):
-        Store(three)
+    with pytest.raises(RunBroken, match=r"has a prediction for a, but .*results\.jsonl has no result for it"):
+        ResultStore(three)
 
 
 ADDING = """
@@ -216,15 +216,15 @@ import os
 import sys
 from pathlib import Path
 from threading import Thread
-from agent.batch import predictions
-from agent.batch.failures import write_failures
-from agent.batch.place import Done
-from agent.batch.store import Store
-from agent.ownership import claim_output
+from agent.batch.reports import prediction_files
+from agent.batch.reports.failure_report import write_failures
+from agent.instances.jobs import JobResult
+from agent.batch.reports.batch_results import ResultStore
+from agent.run_state.run_ownership import claim_output
 
-predictions.PAUSE = predictions.SHARE = 1e-9 if sys.argv[2] == "often" else 1.0
+prediction_files.PAUSE = prediction_files.SHARE = 1e-9 if sys.argv[2] == "often" else 1.0
 out = Path(sys.argv[1])
-store = Store(out, claim_output(out, out.with_name("state")))
+store = ResultStore(out, claim_output(out, out.with_name("state")))
 print(len(store.done), flush=True)
 
 def work(thread):
@@ -233,7 +233,7 @@ def work(thread):
             name = f"{thread}-{number}"
             run = name if repeat == 1 else f"{name}.2"
             if run not in store.done:
-                store.add(Done(name, repeat, run, 0, "verified", "verified", f"patch {run}\\n" * 50, 0.25), "m")
+                store.add(JobResult(name, repeat, run, 0, "verified", "verified", f"patch {run}\\n" * 50, 0.25), "m")
                 os.write(1, f"{run}\\n".encode())  # whole, whatever the other threads do
 
 threads = [Thread(target=work, args=(number,), daemon=True) for number in range(3)]
@@ -262,10 +262,10 @@ def test_a_killed_driver_leaves_whole_records(tmp_path: Path, often: str) -> Non
         for folder in (tmp_path, tmp_path / "repeat-2"):  # as others see it, before anything is mended
             if (folder / "preds.json").exists():
                 json.loads((folder / "preds.json").read_text())
-        with Store(tmp_path, claim_output(tmp_path, tmp_path.with_name("state"))) as store:
+        with ResultStore(tmp_path, claim_output(tmp_path, tmp_path.with_name("state"))) as store:
             assert told <= set(store.done)
             runs = dict(store.done)
-        kept = results(tmp_path)
+        kept = load_results(tmp_path)
         assert len(kept) == len(runs) == len({made.run for made in kept})
         for repeat, folder in ((1, tmp_path), (2, tmp_path / "repeat-2")):
             patches = {made.instance: made.patch for made in kept if made.repeat == repeat}
@@ -274,16 +274,16 @@ def test_a_killed_driver_leaves_whole_records(tmp_path: Path, often: str) -> Non
 
 
 def test_preds_json_is_never_seen_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictions, "PAUSE", 0.0)
-    monkeypatch.setattr(predictions, "SHARE", 1e9)
-    monkeypatch.setattr(predictions, "CHUNK", 100)
+    monkeypatch.setattr(prediction_files, "PAUSE", 0.0)
+    monkeypatch.setattr(prediction_files, "SHARE", 1e9)
+    monkeypatch.setattr(prediction_files, "CHUNK", 100)
     seen, ended = [], threading.Event()
 
     def watch() -> None:
         while not ended.is_set():
             seen.append(len(json.loads((tmp_path / "preds.json").read_text())))
 
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         watcher = threading.Thread(target=watch)
         watcher.start()
         for number in range(60):
@@ -296,11 +296,11 @@ def test_preds_json_is_never_seen_half_written(tmp_path: Path, monkeypatch: pyte
 
 def test_preds_json_is_not_written_for_each_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time stands still, so it is written at the first, and at the end."""
-    monkeypatch.setattr(predictions.time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(prediction_files.time, "monotonic", lambda: 100.0)
     written = []
-    copy = predictions.Predictions._copy
-    monkeypatch.setattr(predictions.Predictions, "_copy", lambda self, path: (written.append(1), copy(self, path)))
-    with Store(tmp_path) as store:
+    copy = prediction_files.Predictions._copy
+    monkeypatch.setattr(prediction_files.Predictions, "_copy", lambda self, path: (written.append(1), copy(self, path)))
+    with ResultStore(tmp_path) as store:
         for number in range(200):
             store.add(done(f"i{number}"), "m")
     assert len(written) == 2
@@ -315,14 +315,14 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 sys.path.insert(0, {str(HOUSE)!r})
 from pathlib import Path
-from agent.batch.failures import write_failures
-from agent.batch.place import Done
-from agent.batch.store import Store
+from agent.batch.reports.failure_report import write_failures
+from agent.instances.jobs import JobResult
+from agent.batch.reports.batch_results import ResultStore
 from trajectories.errors import WorkspaceError
-store = Store(Path({str(tmp_path)!r}))
+store = ResultStore(Path({str(tmp_path)!r}))
 try:
     for number in range(1000):
-        store.add(Done(f"i{{number}}", 1, f"i{{number}}", 0, "verified", "verified", "x" * 100, 0.25), "m")
+        store.add(JobResult(f"i{{number}}", 1, f"i{{number}}", 0, "verified", "verified", "x" * 100, 0.25), "m")
         print(number, flush=True)
 except WorkspaceError as error:
     print(error.message, error.fix)
@@ -330,12 +330,12 @@ except WorkspaceError as error:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     *added, end = told.stdout.splitlines()
     assert end.startswith(f"{tmp_path}")
-    assert end.endswith("Make room, then start the batch again.")
+    assert end.endswith("Free disk space, then start the batch again.")
     assert len(added) > 5
-    with Store(tmp_path) as store:
+    with ResultStore(tmp_path) as store:
         assert set(store.done) >= {f"i{number}" for number in added}
         store.add(done("more"), "m")
-    assert set(agreeing(tmp_path)) == {made.instance for made in results(tmp_path)}
+    assert set(agreeing(tmp_path)) == {made.instance for made in load_results(tmp_path)}
 
 
 @pytest.mark.parametrize("name", ["results.jsonl", "all_preds.jsonl"])
@@ -345,7 +345,7 @@ def test_records_that_are_links_are_not_written_through(tmp_path, name):
     out.mkdir()
     (out / name).symlink_to(mine)
     with pytest.raises((WorkspaceError, RunBroken)):
-        Store(out)
+        ResultStore(out)
     assert mine.read_text() == "mine"
 
 
@@ -355,7 +355,7 @@ def test_links_beside_what_is_written_anew_are_replaced(tmp_path):
     out.mkdir()
     (out / ".preds.json.new").symlink_to(mine)
     (out / ".failures.html.new").symlink_to(mine)
-    store = Store(out)
+    store = ResultStore(out)
     store.add(done(), "m")
     store.close()
     write_failures(out)
@@ -367,5 +367,5 @@ def test_a_lock_that_is_another_file_is_not_emptied(tmp_path):
     (tmp_path / "mine").write_text("mine")
     os.link(tmp_path / "mine", tmp_path / "batch.lock")
     with pytest.raises(RunBroken, match="is not a lock of swe-agent"):
-        Store(tmp_path)
+        ResultStore(tmp_path)
     assert (tmp_path / "mine").read_text() == "mine"

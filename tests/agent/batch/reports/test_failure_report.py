@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.batch.diagnosis import Diagnosis, changed, diagnose, existing, worst_rank
-from agent.batch.failures import write_failures
-from agent.batch.place import Done
-from agent.batch.store import encode
-from agent.evaluation.graded import Graded
-from agent.evaluation.shelf import Shelf
-from agent.moves.opening import places
+from agent.batch.reports.batch_results import encode
+from agent.batch.reports.failure_report import write_failures
+from agent.batch.reports.run_diagnosis import RunDiagnosis, changed_base_files, changed_files, diagnose, worst_rank
+from agent.evaluation.grading_store import GradingStore
+from agent.evaluation.patch_grade import GradingResult
+from agent.instances.jobs import JobResult
+from agent.prompts.opening_prompt import places
 from agent.strategies.react import solve as react
 from tests.agent.conftest import act, line
 from trajectories.errors import Stuck, WorkspaceError
@@ -27,9 +27,9 @@ OTHER = CALC.replace("calc.py", "util.py")
 STRANGE = '<script>alert(1)</script> "quoted" & \x1b[31mred‮'
 
 
-def done(name: str, kind: str = "unproven", **more: object) -> Done:
+def done(name: str, kind: str = "unproven", **more: object) -> JobResult:
     given = {"code": 6, "verdict": "none", "patch": "", "dollars": 0.5, "seconds": 60.0, "steps": 3}
-    return Done(instance=str(more.pop("instance", name)), repeat=int(more.pop("repeat", 1)), run=name, kind=kind,
+    return JobResult(instance=str(more.pop("instance", name)), repeat=int(more.pop("repeat", 1)), run=name, kind=kind,
                 **given | more)  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def localized(*paths: str) -> Once:
     return Once("main", "localize", {"files": [{"path": path, "why": []} for path in paths], "functions": []})
 
 
-def batch(out: Path, runs: dict[str, tuple[Done, bytes | None]]) -> Path:
+def batch(out: Path, runs: dict[str, tuple[JobResult, bytes | None]]) -> Path:
     """A batch as its driver leaves it, with these results and journals."""
     out.mkdir(exist_ok=True)
     with (out / "results.jsonl").open("ab") as file:
@@ -134,7 +134,7 @@ def test_the_last_doings_are_told_without_messages_to_the_model(tmp_path):
             *(Step("main", n, "", "hint", "t", None, (), (Observation("You go round in circles."),)) for n in (4, 5)),
         )
     )
-    assert diagnose(tmp_path) == Diagnosis("patch", ("edit", "talk", "shell failed"), "first line")
+    assert diagnose(tmp_path) == RunDiagnosis("patch", ("edit", "talk", "shell failed"), "first line")
 
 
 def test_of_what_was_handed_in_the_proof_is_told(tmp_path):
@@ -190,9 +190,9 @@ def test_what_a_proof_lacks(tmp_path, verdict, told):
 def test_what_came_before_the_damage_is_told_and_a_torn_line_is_none(tmp_path):
     whole = journal(Note("main", "phase", "patch"), step(1, "view", text="seen"))
     (tmp_path / "journal.jsonl").write_bytes(whole + b"damage\n")
-    assert diagnose(tmp_path) == Diagnosis("patch", ("view",), "seen", damaged="Line 5 of the journal is damaged.")
+    assert diagnose(tmp_path) == RunDiagnosis("patch", ("view",), "seen", damaged="Line 5 of the journal is damaged.")
     (tmp_path / "journal.jsonl").write_bytes(whole + b'{"torn')
-    assert diagnose(tmp_path) == Diagnosis("patch", ("view",), "seen")
+    assert diagnose(tmp_path) == RunDiagnosis("patch", ("view",), "seen")
 
 
 # Places
@@ -202,9 +202,9 @@ def test_files_of_a_diff():
     new = "diff --git a/new.py b/new.py\nnew file mode 100644\n--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+x\n"
     moved = "diff --git a/old.py b/to.py\nsimilarity index 100%\nrename from old.py\nrename to to.py\n"
     tricky = "diff --git a/a b.py b/a b.py\n--- a/a b.py\t\n+++ b/a b.py\t\n@@ -1 +1 @@\n--- a/no.py\n+++ b/no.py\n"
-    assert existing(CALC + new + moved + tricky) == {"calc.py", "a b.py"}
-    assert changed(CALC + new + moved + tricky) == {"calc.py", "new.py", "old.py", "to.py", "a b.py"}
-    assert existing("") == changed("") == frozenset()
+    assert changed_base_files(CALC + new + moved + tricky) == {"calc.py", "a b.py"}
+    assert changed_files(CALC + new + moved + tricky) == {"calc.py", "new.py", "old.py", "to.py", "a b.py"}
+    assert changed_base_files("") == changed_files("") == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,11 @@ def test_places_are_compared_with_gold(tmp_path):
     text = page(out, golds)
     assert text.row("solved") == ["solved", "1", "1 (100%)", "1 (100%)", "1 (100%)", "0 (0%)", "0 (0%)"]
     assert text.row("not solved") == ["not solved", "4", "1 (33%)", "2 (67%)", "0 (0%)", "1 (25%)", "2 (67%)"]
-    assert text.row("seenswe")[4] == "0 of 1 edited; named by rank 1"
-    assert text.row("partswe")[4] == "1 of 2 edited; not all named"
+    assert text.row("seenswe")[4] == "0 of 1 edited; found by rank 1"
+    assert text.row("partswe")[4] == "1 of 2 edited; not all found"
     assert text.row("noneswe")[4] == "0 of 1 edited"
     assert text.row("unknownswe")[4] == ""
-    assert "Places against gold" not in page(out).said
+    assert "Localization compared with gold" not in page(out).said
 
 
 # The page
@@ -255,9 +255,9 @@ def test_exits_by_cause_with_costs(tmp_path):
     assert figures["verifieda"] == ["1", "1", "1", "1.00"]
     assert figures["unproven" + "a"] == ["1", "1", "0", "0.50"]
     assert text.row("emptyended")[2:] == ["1", "0", "0", "2.00"]
-    assert text.row("stuckwent")[2:] == ["1", "1", "0", "0.50"]
+    assert text.row("stuckrepeated")[2:] == ["1", "1", "0", "0.50"]
     assert text.row("infrastructurethe")[2:] == ["1", "0", "0", "0.00"]
-    assert "$4.50for each solved$4.50 in all" in text.said
+    assert "$4.50per solved instance$4.50 in total" in text.said
     assert "3.0ktokens in500 out, 50% cached" in text.said
     assert [row[0] for row in text.rows if row[1:3] == ["unproven", "11:40"]] == ["b", "b"]
     assert "swe-agent show runs/b" in text.said
@@ -310,8 +310,8 @@ def test_what_is_damaged_is_a_row(tmp_path):
     text = page(out)
     assert "Line 1 of the journal is damaged." in text.row("aswe-agent")[3]
     assert "There is no journal." in text.row("bswe-agent")[3]
-    assert "lines of results.jsonl that cannot be read: 1" in text.said
-    assert "journals that cannot be read whole: 3" in text.said
+    assert "unreadable lines of results.jsonl: 1" in text.said
+    assert "damaged journals: 3" in text.said
     assert text.row("cswe-agent")
 
 
@@ -323,7 +323,7 @@ def test_a_batch_that_did_nothing_has_a_page(tmp_path):
 def test_without_prices_costs_are_not_known(tmp_path):
     runs = {"a": (done("a", "verified", dollars=None), None), "b": (done("b", dollars=None), None)}
     text = page(batch(tmp_path / "out", runs))
-    assert "price unknownfor each solvedprice unknown in all" in text.said
+    assert "price unknownper solved instanceprice unknown in total" in text.said
     assert text.row("bswe-agent")[-1] == "—"
 
 
@@ -345,11 +345,11 @@ def test_an_evaluation_says_what_is_solved(tmp_path):
         ("all", "wrong", CALC), ("all", "right", CALC), ("all", "later", CALC + "of an older batch"),
         ("all.2", "right", CALC), ("all.other", "right", CALC),
     ):  # fmt: skip
-        Shelf(out / "evaluation", run).put("m", Graded(name, False, applied=True), "key", patch)
+        GradingStore(out / "evaluation", run).put("m", GradingResult(name, False, applied=True), "key", patch)
     (out / "evaluation" / "evaluation.json").write_text(json.dumps({"model": "m", "runs": runs}))
     (out / "evaluation" / "m.all.other.json").write_text('{"submitted_ids": ["right"], "resolved_ids": []}')
     text = page(out)
-    assert "an evaluation says what is solved" in text.said
+    assert "solved according to an evaluation" in text.said
     assert "2solved50% of 4" in text.said, "right, and what was not evaluated by its own proof"
     assert "The evaluation's tests fail with its patch." in text.row("wrongswe-agent")[3]
     assert text.row("right.2swe-agent")
@@ -390,7 +390,7 @@ def test_a_report_that_cannot_be_read_is_none(tmp_path, report):
     out = batch(tmp_path / "out", {"right": (done("right", "verified", patch=CALC), None)})
     (out / "evaluation").mkdir()
     (out / "evaluation" / "evaluation.json").write_text(report)
-    assert "an evaluation says what is solved" not in page(out).said
+    assert "solved according to an evaluation" not in page(out).said
 
 
 def test_no_link_and_no_pipe_is_read_as_a_journal(tmp_path):

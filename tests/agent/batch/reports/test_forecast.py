@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.batch.forecast import FEWEST, Range, student, time_left, whole
+from agent.batch.reports.forecast import FEWEST, ForecastRange, forecast_cost, forecast_time, student_t
 
 amounts = st.floats(0, 1000, allow_nan=False)
 some = st.lists(amounts, max_size=30)
@@ -18,7 +18,7 @@ enough = st.lists(amounts, min_size=12, max_size=30)
 @pytest.mark.slow
 @given(enough, some, st.integers(0, 500))
 def test_the_range_holds_the_mean_and_all_that_is_paid(done, running, waiting):
-    cost = whole(done, running, waiting)
+    cost = forecast_cost(done, running, waiting)
     assert cost is not None
     assert cost.low <= cost.mean <= cost.high
     assert cost.low >= math.fsum(done) + math.fsum(running)
@@ -27,7 +27,7 @@ def test_the_range_holds_the_mean_and_all_that_is_paid(done, running, waiting):
 @pytest.mark.slow
 @given(enough, some, st.integers(0, 500), st.integers(1, 64))
 def test_time_left_is_never_less_than_none(done, running, waiting, workers):
-    left = time_left(done, running, waiting, workers)
+    left = forecast_time(done, running, waiting, workers)
     assert left is not None
     assert 0 <= left.low <= left.mean <= left.high
 
@@ -35,15 +35,15 @@ def test_time_left_is_never_less_than_none(done, running, waiting, workers):
 @given(some)
 def test_at_the_end_it_is_exact(done):
     paid = math.fsum(done)
-    assert whole(done, [], 0) == Range(paid, paid, paid)
-    assert time_left(done, [], 0, 4) == Range(0, 0, 0)
+    assert forecast_cost(done, [], 0) == ForecastRange(paid, paid, paid)
+    assert forecast_time(done, [], 0, 4) == ForecastRange(0, 0, 0)
 
 
 @given(enough, st.floats(1.5, 10), st.integers(1, 100))
 def test_more_spread_gives_a_wider_range_around_the_same_mean(done, factor, waiting):
     middle = mean(done)
     wider = [middle + factor * (one - middle) for one in done]
-    near, far = whole(done, [], waiting), whole(wider, [], waiting)
+    near, far = forecast_cost(done, [], waiting), forecast_cost(wider, [], waiting)
     assert near is not None
     assert far is not None
     assert far.mean == pytest.approx(near.mean + math.fsum(wider) - math.fsum(done), abs=1e-6)
@@ -52,7 +52,7 @@ def test_more_spread_gives_a_wider_range_around_the_same_mean(done, factor, wait
 
 @given(st.lists(amounts, min_size=FEWEST, max_size=5), st.integers(1, 100))
 def test_the_same_seen_more_often_gives_a_narrower_range(done, waiting):
-    few, many = whole(done, [], waiting), whole(done * 10, [], waiting)
+    few, many = forecast_cost(done, [], waiting), forecast_cost(done * 10, [], waiting)
     assert few is not None
     assert many is not None
     assert many.high - many.mean <= few.high - few.mean + 1e-6
@@ -61,14 +61,14 @@ def test_the_same_seen_more_often_gives_a_narrower_range(done, waiting):
 @pytest.mark.slow
 @given(enough, some, st.integers(0, 100))
 def test_an_instance_costs_its_budget_at_most(done, running, waiting):
-    cost = whole(done, running, waiting, most=1000)
+    cost = forecast_cost(done, running, waiting, most=1000)
     assert cost is not None
     assert cost.high <= math.fsum(done) + 1000 * (len(running) + waiting) + 1e-6
 
 
 @given(enough, some, amounts, st.integers(0, 100))
 def test_what_runs_longer_never_makes_it_cheaper(done, running, age, waiting):
-    younger, older = whole(done, [*running, age], waiting), whole(done, [*running, age * 2], waiting)
+    younger, older = forecast_cost(done, [*running, age], waiting), forecast_cost(done, [*running, age * 2], waiting)
     assert younger is not None
     assert older is not None
     assert older.mean >= younger.mean - 1e-6
@@ -76,25 +76,27 @@ def test_what_runs_longer_never_makes_it_cheaper(done, running, age, waiting):
 
 @pytest.mark.parametrize(("done", "running"), [(0, 0), (2, 0), (2, 2), (3, 32), (9, 32)])
 def test_too_few_say_nothing(done, running):
-    assert whole([1.0] * done, [0.5] * running, 10) is None
-    assert time_left([1.0] * done, [0.5] * running, 10, 4) is None
+    assert forecast_cost([1.0] * done, [0.5] * running, 10) is None
+    assert forecast_time([1.0] * done, [0.5] * running, 10, 4) is None
 
 
 def test_equal_instances_leave_no_doubt():
-    assert whole([2.0] * 5, [], 10) == Range(30, 30, 30)
-    assert whole([2.0] * 5, [0.5], 10) == Range(32, 32, 32)
-    left = time_left([60.0] * 5, [], 10, 2)
+    assert forecast_cost([2.0] * 5, [], 10) == ForecastRange(30, 30, 30)
+    assert forecast_cost([2.0] * 5, [0.5], 10) == ForecastRange(32, 32, 32)
+    left = forecast_time([60.0] * 5, [], 10, 2)
     assert left is not None
     assert left.mean == pytest.approx(300, rel=0.1)
 
 
 def test_running_alone_ends_with_the_longest():
-    left = time_left([10.0] * 20, [1.0, 9.0], 0, 8)
+    left = forecast_time([10.0] * 20, [1.0, 9.0], 0, 8)
     assert left is not None
     assert left.mean == pytest.approx(9)
 
 
-def snapshots(seed: int, instances: int, workers: int, at: int) -> tuple[Range, float, float, Range, float]:
+def snapshots(
+    seed: int, instances: int, workers: int, at: int
+) -> tuple[ForecastRange, float, float, ForecastRange, float]:
     """A batch with long tails, looked at when `at` are done: forecast, truth and plain mean in dollars; in seconds."""
     rng = random.Random(seed)
     lasts = [rng.lognormvariate(0, 0.83) for _ in range(instances)]  # as far around the mean as it is from nothing
@@ -109,8 +111,8 @@ def snapshots(seed: int, instances: int, workers: int, at: int) -> tuple[Range, 
     done = [number for end, _, number in begun if end <= now]
     running = [(now - start, number) for end, start, number in begun if start <= now < end]
     waiting = instances - len(done) - len(running)
-    cost = whole([costs[n] for n in done], [costs[n] * age / lasts[n] for age, n in running], waiting)
-    left = time_left([lasts[n] for n in done], [age for age, _ in running], waiting, workers)
+    cost = forecast_cost([costs[n] for n in done], [costs[n] * age / lasts[n] for age, n in running], waiting)
+    left = forecast_time([lasts[n] for n in done], [age for age, _ in running], waiting, workers)
     assert cost is not None
     assert left is not None
     return cost, sum(costs), mean(costs[n] for n in done) * instances, left, max(free) - now
@@ -131,5 +133,5 @@ def test_the_quick_ones_do_not_fool_it(at):
 
 @pytest.mark.parametrize(("freedom", "right"), [(2, 2.920), (5, 2.015), (10, 1.812), (30, 1.697)])
 def test_student(freedom, right):
-    assert student(freedom) == pytest.approx(right, rel=0.02)
-    assert student(freedom) > NormalDist().inv_cdf(0.95)
+    assert student_t(freedom) == pytest.approx(right, rel=0.02)
+    assert student_t(freedom) > NormalDist().inv_cdf(0.95)

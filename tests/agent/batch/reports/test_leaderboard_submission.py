@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
-from agent.batch.leaderboard import MISSING, write_leaderboard
-from agent.batch.manifest import check, manifest
-from agent.batch.place import Done, Instance, Job, Watch
-from agent.batch.solving import solve_job
-from agent.batch.store import Store, encode
-from agent.engine import Token
-from agent.evaluation.graded import Graded
-from agent.evaluation.shelf import Shelf
-from agent.limiter import Limiter
-from agent.settings import Settings
+from agent.batch.job_run import solve_job
+from agent.batch.reports.batch_manifest import check, manifest
+from agent.batch.reports.batch_results import ResultStore, encode
+from agent.batch.reports.leaderboard_submission import MISSING, write_leaderboard
+from agent.config.settings import Settings
+from agent.engine.engine import CancellationToken
+from agent.evaluation.grading_store import GradingStore
+from agent.evaluation.patch_grade import GradingResult
+from agent.instances.jobs import Instance, Job, JobResult, JobWatch
+from agent.limits.rate_limiter import Limiter
 from tests.agent.conftest import act, line
 from tests.conftest import git
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
@@ -54,10 +54,10 @@ class Solved:
         data.write_text("rows")
         self.manifest = check(self.out, manifest(self.settings, self.instances, [data], {}, options={"repeat": 2}))
         job = Job(self.instances[0], 1, repository, self.settings)
-        self.done = solve_job(job, Watch(Token(), Limiter()))
-        lost = Done("calc-2", 1, "calc-2", 5, "infrastructure", "none", "", None, error="No room.")
+        self.done = solve_job(job, JobWatch(CancellationToken(), Limiter()))
+        lost = JobResult("calc-2", 1, "calc-2", 5, "infrastructure", "none", "", None, error="No room.")
         again = replace(self.done, repeat=2, run="calc-1.2", patch="the second")
-        with Store(self.out) as store:
+        with ResultStore(self.out) as store:
             for done in (self.done, lost, again):
                 store.add(done, str(self.model))
 
@@ -126,7 +126,7 @@ def test_the_readme_has_figures_and_the_checklist(solved: Solved) -> None:
     assert text.count("- [") == 4
     assert "- [x] Does not use the `hints` field" in text
     assert "- [ ] Does not have web-browsing" in text  # it ran in local workspaces
-    assert "Of 2 attempts the first is submitted." in text
+    assert "The first of 2 attempts is submitted." in text
 
 
 def test_what_hints_and_containers_change_in_the_checklist(solved: Solved) -> None:
@@ -165,11 +165,11 @@ def evaluated(solved: Solved, *runs: str) -> None:
 
 def test_logs_of_the_evaluation_are_taken_along(solved: Solved) -> None:
     for stamp, (run, resolved) in enumerate([("evaluate", True), ("evaluate.2", False), ("evaluate.other", False)]):
-        shelf = Shelf(solved.out / "evaluation", run)
-        graded = Graded("calc-1", resolved, applied=True, log="1 passed", script="pytest")
+        shelf = GradingStore(solved.out / "evaluation", run)
+        graded = GradingResult("calc-1", resolved, applied=True, log="1 passed", script="pytest")
         shelf.put(str(solved.model), graded, "key", solved.done.patch)
         os.utime(shelf.of(str(solved.model), "calc-1").parent, (1_700_000_000 + stamp, 1_700_000_000 + stamp))
-    Shelf(solved.out / "evaluation", "evaluate").put("another", replace(graded, instance="calc-2"), "key", "")
+    GradingStore(solved.out / "evaluation", "evaluate").put("another", replace(graded, instance="calc-2"), "key", "")
     evaluated(solved, "evaluate", "evaluate.2")
     folder = solved.submission()
     logs = {path.relative_to(folder / "logs").as_posix() for path in (folder / "logs").rglob("*") if path.is_file()}
@@ -179,18 +179,18 @@ def test_logs_of_the_evaluation_are_taken_along(solved: Solved) -> None:
 
 
 def test_logs_of_another_patch_or_of_no_report_are_none_of_ours(solved: Solved) -> None:
-    shelf = Shelf(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch)
+    shelf = GradingStore(solved.out / "evaluation", "evaluate")
+    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
     assert not (solved.submission() / "logs").exists()
     evaluated(solved, "evaluate")
-    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch + "another")
+    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch + "another")
     assert not (solved.submission() / "logs").exists()
     assert f"| resolved | {MISSING}" in (solved.folder / "README.md").read_text()
 
 
 def test_a_report_that_is_torn_counts_as_none(solved: Solved) -> None:
-    shelf = Shelf(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch)
+    shelf = GradingStore(solved.out / "evaluation", "evaluate")
+    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
     (shelf.of(str(solved.model), "calc-1") / "report.json").write_text('{"calc-1": {')
     evaluated(solved, "evaluate")
     assert f"| resolved | {MISSING}" in (solved.submission() / "README.md").read_text()
@@ -220,7 +220,7 @@ def test_damaged_results_are_told(solved: Solved) -> None:
         solved.submission()
 
 
-def added(solved: Solved, done: Done) -> None:
+def added(solved: Solved, done: JobResult) -> None:
     with (solved.out / "results.jsonl").open("ab") as file:
         file.write(encode(done, str(solved.model)))
 
@@ -245,8 +245,8 @@ def test_no_name_of_a_run_leads_out_of_the_runs(solved: Solved, name: str) -> No
 
 @pytest.mark.parametrize("name", ["patch.diff", "report.json", "test_output.txt"])
 def test_no_link_in_the_logs_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
-    shelf = Shelf(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch)
+    shelf = GradingStore(solved.out / "evaluation", "evaluate")
+    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
     evaluated(solved, "evaluate")
     log = shelf.of(str(solved.model), "calc-1") / name
     log.rename(tmp_path / name)
@@ -261,8 +261,8 @@ def test_no_link_in_the_logs_is_followed(solved: Solved, tmp_path: Path, name: s
 
 @pytest.mark.parametrize("name", ["all_preds.jsonl", "manifest.json", "evaluation"])
 def test_no_link_out_of_the_folder_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
-    shelf = Shelf(solved.out / "evaluation", "evaluate")
-    shelf.put(str(solved.model), Graded("calc-1", True, applied=True), "key", solved.done.patch)
+    shelf = GradingStore(solved.out / "evaluation", "evaluate")
+    shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
     evaluated(solved, "evaluate")
     (solved.out / name).rename(tmp_path / name)
     (solved.out / name).symlink_to(tmp_path / name)

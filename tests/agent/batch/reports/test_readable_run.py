@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.batch.place import Done
-from agent.batch.reading import _fenced, page
+from agent.batch.reports.readable_run import _fenced, page
+from agent.instances.jobs import JobResult
 from trajectories.journal import Journal
 from trajectories.records import Action, Base, Issue, Note, Observation, Reply, Run, Step, Turn
 
-DONE = Done("a", 1, "a", 6, "unproven", "unproven", "diff --git a/x b/x\n", 0.5, 100, 40, 10, 2, 2, 12.0)
+DONE = JobResult("a", 1, "a", 6, "unproven", "unproven", "diff --git a/x b/x\n", 0.5, 100, 40, 10, 2, 2, 12.0)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_everything_is_on_the_page_in_order(directory: Path) -> None:
 
 
 def test_a_run_without_a_patch_and_one_without_a_record(directory: Path, tmp_path: Path) -> None:
-    lost = Done("b", 1, "b", 5, "infrastructure", "none", "", None, error="No room.")
+    lost = JobResult("b", 1, "b", 5, "infrastructure", "none", "", None, error="No room.")
     assert page(lost, tmp_path / "nothing") == "# b\n\nThere is no record of a run: No room.\n"
     assert page(lost, directory).endswith("## Prediction\n\nNo patch.\n")
     assert "unknown" in page(lost, directory)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.run.diff import command
+from agent.cli.commands.diff import command
 from tests.agent.conftest import act, line
 from trajectories.errors import UsageError
 
@@ -62,7 +62,7 @@ def test_files_of_steps_of_two_runs(runs, capsys) -> None:
 
 
 def _files(runs: tuple[str, str]) -> list[Path]:
-    from agent.settings import load_settings
+    from agent.config.settings import load_settings
 
     return [path for name in runs for path in (load_settings().runs / name).rglob("*")]
 
@@ -72,7 +72,7 @@ def test_where_two_runs_part(runs, capsys) -> None:
     found = json.loads(told(capsys, *runs, json=True))
     assert (found["same"], found["first"]["n"], found["first"]["what"]) == (1, 2, "action")
     shown = told(capsys, *runs)
-    assert "They part at main#2 (action); 1 step alike." in shown
+    assert "First difference at main#2 (action); 1 step alike." in shown
     assert "[bold]x[/bold]" in shown  # text is no markup
     assert "\x1b" not in shown
 
@@ -85,8 +85,8 @@ def test_where_two_runs_part(runs, capsys) -> None:
         ("{0}@9", "{0}@1", "main has the steps 1 to 2"),
         ("{0}@main/x#1", "{0}@1", "its branches with steps are main"),
         ("nothing@1", "{0}@1", "no run named 'nothing'"),
-        ("{0}@", "{0}@1", "names no step"),
-        ("{0}@1", "@1", "names no step"),
+        ("{0}@", "{0}@1", "is not a step of a run"),
+        ("{0}@1", "@1", "is not a step of a run"),
         ("x" * 5000 + "@1", "{0}@1", "no run named"),
     ],
     ids=["one-side", "number", "branch", "run", "no-step", "no-run", "long"],

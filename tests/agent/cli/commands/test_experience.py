@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from aci.identity import identity
-from aci.repository import Repository
-from agent.cli import run
-from agent.learning import bank_at
+from aci.history.repository_identity import find_identity
+from aci.repository.user_repository import Repository
+from agent.cli.command_line import run
+from agent.engine.lessons import open_bank
 from trajectories.experience import Bank, Entry
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[bold]title[/bold]\r\n\u202e"
@@ -42,9 +42,9 @@ def bank(make_repo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SWE_AGENT_STATE", str(tmp_path / "state"))
     source = Repository.open(folder)
-    whose = identity(source, source.commit())
+    whose = find_identity(source, source.commit())
     assert whose is not None
-    return bank_at(tmp_path / "state", whose)
+    return open_bank(tmp_path / "state", whose)
 
 
 def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> tuple[str, str]:
@@ -54,7 +54,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> tupl
 
 
 def test_an_empty_bank(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Nothing was learned here yet" in told(capsys, "list", "--plain")[0]
+    assert "There is no experience yet" in told(capsys, "list", "--plain")[0]
     assert json.loads(told(capsys, "--json")[0]) == {"folder": str(bank.folder), "entries": [], "trouble": []}
 
 
@@ -63,19 +63,19 @@ def test_listed_newest_first_and_searched(bank: Bank, capsys: pytest.CaptureFixt
     bank.add(STRANGERS)
     lines = told(capsys, "--plain")[0].splitlines()
     assert [line.split()[0] for line in lines] == ["id", "run-1", "run-2"]
-    assert "waits for `accept`" in lines[2]
+    assert "not accepted" in lines[2]
     assert "waits" not in lines[1]
     ids = [
         entry["id"] for entry in json.loads(told(capsys, "list", "--search", "Basket totals", "--json")[0])["entries"]
     ]
     assert ids == ["run-2"]
-    assert "Nothing is alike." in told(capsys, "list", "--search", "moon", "--plain")[0]
+    assert "No entry matches." in told(capsys, "list", "--search", "moon", "--plain")[0]
 
 
 def test_read_let_in_and_forgotten(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
     bank.add(STRANGERS)
     shown = told(capsys, "show", "run", "--plain")[0]
-    for part in ("mallory", "stranger", "waits for `accept`", "its test still fails with it"):
+    for part in ("mallory", "stranger", "not accepted: ", "its test still fails with it"):
         assert part in shown
     assert "run-2 is accepted" in told(capsys, "accept", "run-2")[1]
     assert bank.named("run-2").accepted
@@ -124,7 +124,7 @@ def test_a_time_that_is_none_ends_nothing(bank: Bank, capsys: pytest.CaptureFixt
     bank.add(OURS)
     file = bank.folder / "worked" / "run-1.toml"
     file.write_text(file.read_text().replace("at = 9.0", "at = 1e300"))
-    assert "run-1.toml cannot be read: at is no time." in told(capsys, "--plain")[1]
+    assert "run-1.toml cannot be read: at is not a valid time." in told(capsys, "--plain")[1]
     assert "There is no entry" in told(capsys, "show", "run-1", code=2)[1]
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from agent.github.patience import Patience
-from tests.agent.github.gating import Gated
-from tests.agent.github.publishing import BOT, CORE, RIGHTS, World
+from agent.github.api.request_retries import RetryPolicy
+from tests.agent.github.gate_runner import Gated
+from tests.agent.github.publish_runner import BOT, CORE, RIGHTS, World
 from tests.conftest import MakeRepo, git
-from tests.github import Hub, Request
-from tests.github.request import Answer, Refused
+from tests.github_server import Hub, Request
+from tests.github_server.request import Answer, Refused
 from trajectories.errors import SweAgentError
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ class Failing(Hub):
 @pytest.fixture
 def hubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
     """One after another, until one of which nothing failed."""
-    monkeypatch.setattr(Patience, "get_backoff_time", lambda self: 0)
+    monkeypatch.setattr(RetryPolicy, "get_backoff_time", lambda self: 0)
 
     def each() -> Iterator[Failing]:
         for at in count():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.conftest import act, line
-from tests.agent.github.solving import FILES, MEND, SHOW, SUBMIT, Job, set_up
+from tests.agent.github.solve_runner import FILES, MEND, SHOW, SUBMIT, Job, set_up
 from tests.conftest import committed, cut_run, git
 from tests.sampling import sample
 from trajectories.journal import read

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from agent.github import assembling, reading
-from agent.github.ledger_line import line
-from tests.agent.github.gating import ASKED, BEFORE, BOT, LATER, Gated
+from agent.github.action import discussion_snapshot
+from agent.github.action.spend_record import line
+from agent.github.api import response_cache
+from tests.agent.github.gate_runner import ASKED, BEFORE, BOT, LATER, Gated
 from trajectories.errors import ConfigError, TryLater, UsageError
 
 
@@ -39,8 +40,8 @@ def test_a_label_of_a_writer_lets_the_issue_through_as_it_was(gated: Gated) -> N
         ("ada", "Please.", "member"),
     ]
     assert (errand.base, errand.target, errand.budget) == (gated.repo.sha("main"), "main", 2.0)
-    assert "A comment was edited after somebody asked, and is left out: cyd." in gated.summary
-    assert "At work on this issue, as ada asked, for at most $2.00." in gated.sticky(issue)
+    assert "A comment was edited after the request and is left out: cyd." in gated.summary
+    assert "Working on this issue, as ada asked, for at most $2.00." in gated.sticky(issue)
     assert gated.outputs["base"] == errand.base
 
 
@@ -68,7 +69,7 @@ def test_who_may_not_write_is_not_answered(gated: Gated, login: str) -> None:
     asked = issue.comment(login, "/swe-agent fix", at=ASKED, association="OWNER")
 
     assert not gated.decide("issue_comment", gated.hub.event("issue_comment", "created", asked))
-    assert gated.reason == f"{login} may not write to this repository."
+    assert gated.reason == f"{login} has no write access to this repository."
     assert not gated.writes
 
 
@@ -79,9 +80,9 @@ def test_a_bot_asks_where_it_is_listed_and_is_never_answered(gated: Gated) -> No
     payload = gated.hub.event("issue_comment", "created", asked)
 
     assert not gated.decide("issue_comment", payload)
-    assert gated.reason == "helper[bot] is a bot that may not ask."
+    assert gated.reason == "helper[bot] is a bot that is not allowed to ask."
     assert not gated.decide("issue_comment", payload | {"sender": payload["sender"] | {"type": "User"}})
-    assert gated.reason == "helper[bot] is a bot that may not ask."
+    assert gated.reason == "helper[bot] is a bot that is not allowed to ask."
 
     gated.rules(allowed_bots=f"other[bot], Helper[bot], {BOT}", most_open=0)
     assert not gated.decide("issue_comment", payload)
@@ -137,7 +138,7 @@ def test_a_comment_that_is_not_for_us_is_left_alone(gated: Gated, body: str, rea
 
 def test_another_label_is_not_for_us(gated: Gated) -> None:
     assert not gated.decide("issues", gated.labelled(gated.issue(), label="bug"))
-    assert gated.reason == "The label is another one."
+    assert gated.reason == "The label is a different one."
 
 
 def closed(issue: Any) -> None:
@@ -169,10 +170,10 @@ def unlabelled(issue: Any) -> None:
     [
         (closed, "#1 is closed."),
         (locked, "#1 is locked."),
-        (edited, "#1 was edited after it was asked for: ask again for the new text."),
-        (retitled, "#1 was edited after it was asked for: ask again for the new text."),
-        (gone, "#1 is not there any more."),
-        (unlabelled, "The label swe-agent was taken off #1 again."),
+        (edited, "#1 was edited after the request: ask again for the new text."),
+        (retitled, "#1 was edited after the request: ask again for the new text."),
+        (gone, "#1 no longer exists."),
+        (unlabelled, "The label swe-agent was removed from #1 again."),
     ],
     ids=["closed", "locked", "edited", "retitled", "gone", "unlabelled"],
 )
@@ -195,7 +196,7 @@ def test_an_issue_that_moved_is_not_worked_on(gated: Gated) -> None:
     issue.transfer(gated.hub.repo("octo/other"))
 
     assert not gated.decide("issues", payload)
-    assert gated.reason in ("#1 was moved to another repository.", "#1 is not there any more.")
+    assert gated.reason in ("#1 was moved to another repository.", "#1 no longer exists.")
 
 
 def test_a_comment_that_github_dates_later_than_its_making_asks(gated: Gated) -> None:
@@ -211,7 +212,7 @@ def test_a_comment_that_github_dates_later_than_its_making_asks(gated: Gated) ->
 
     asked.edit("/swe-agent fix", at=LATER)
     assert not gated.decide("issue_comment", payload, run="1")
-    assert gated.reason == "The comment that asked was edited: ask again in a new one."
+    assert gated.reason == "The requesting comment was edited: ask again in a new one."
 
 
 @pytest.mark.parametrize("how", ["edit", "edit-back", "delete"])
@@ -224,7 +225,7 @@ def test_the_comment_that_asks_must_be_as_it_was(gated: Gated, how: str) -> None
         asked.delete()
 
     assert not gated.decide("issue_comment", payload)
-    assert gated.reason.startswith("The comment that asked ")
+    assert gated.reason.startswith("The requesting comment ")
 
 
 def test_a_refusal_is_told_above_what_the_comment_says(gated: Gated) -> None:
@@ -236,9 +237,9 @@ def test_a_refusal_is_told_above_what_the_comment_says(gated: Gated) -> None:
     for _ in range(2):
         assert not gated.decide("issue_comment", payload, run="2")
 
-    assert gated.reason == "Another run is at work on #1."
+    assert gated.reason == "Another run is working on #1."
     assert gated.sticky(issue).count("Not worked on") == 1
-    assert "At work on this issue, as ada asked" in gated.sticky(issue)
+    assert "Working on this issue, as ada asked" in gated.sticky(issue)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ def test_no_more_pull_requests_than_the_owner_wants(gated: Gated) -> None:
 
     gated.pull(78)
     assert not gated.decide("issues", payload, run="1")
-    assert gated.reason == "1 pull requests of the Action's are open, and 1 may be."
+    assert gated.reason == "1 pull requests of the Action are open; at most 1 may be."
 
 
 def test_a_policy_that_refuses_is_honoured(gated: Gated) -> None:
@@ -300,7 +301,7 @@ def test_strangers_do_not_spend_what_a_dry_run_does_not_count(gated: Gated) -> N
     gated.rules(dry_run="true", on_opened="everyone")
     opened = gated.hub.event("issues", "opened", gated.issue(), actor="mallory")
 
-    with pytest.raises(ConfigError, match="A dry run writes down nothing of what is spent"):
+    with pytest.raises(ConfigError, match="A dry run does not record its spending"):
         gated.decide("issues", opened)
 
 
@@ -334,7 +335,7 @@ def test_where_github_does_not_say_nothing_is_done(
     with pytest.raises(error):
         gated.decide("issues", gated.labelled(gated.issue()))
     assert gated.outputs["go"] == "false"
-    assert "could not be decided" in gated.summary
+    assert "The gate failed" in gated.summary
     assert not gated.writes
 
 
@@ -346,18 +347,18 @@ def test_an_answer_that_cannot_be_written_changes_no_decision(gated: Gated) -> N
 
     assert not gated.decide("issues", payload)
     assert gated.reason == "#1 is closed."
-    assert "This could not be said on GitHub" in gated.summary
+    assert "The status comment could not be updated" in gated.summary
 
 
 @pytest.mark.parametrize(
     ("name", "payload", "message"),
     [
-        ("issues", [], "There is no event"),
-        ("issues", {"action": "labeled"}, "has not the form"),
-        ("issue_comment", {"action": "created", "comment": 3, "issue": {}}, "has not the form"),
-        ("workflow_dispatch", {"inputs": {"issue": "1; ls"}, "sender": {}}, "not the number of an issue"),
-        ("workflow_dispatch", {"inputs": {"issue": "#1"}, "sender": {}}, "not the number of an issue"),
-        ("workflow_dispatch", {"inputs": {"issue": " 1 "}, "sender": {}}, "not the number of an issue"),
+        ("issues", [], "holds no event"),
+        ("issues", {"action": "labeled"}, "has an unknown structure"),
+        ("issue_comment", {"action": "created", "comment": 3, "issue": {}}, "has an unknown structure"),
+        ("workflow_dispatch", {"inputs": {"issue": "1; ls"}, "sender": {}}, "not an issue number"),
+        ("workflow_dispatch", {"inputs": {"issue": "#1"}, "sender": {}}, "not an issue number"),
+        ("workflow_dispatch", {"inputs": {"issue": " 1 "}, "sender": {}}, "not an issue number"),
     ],
     ids=["list", "empty", "odd", "shell", "sign", "blanks"],
 )
@@ -369,12 +370,12 @@ def test_an_event_that_is_none(gated: Gated, name: str, payload: Any, message: s
 @pytest.mark.parametrize("name", ["push", "pull_request_target", "issues", "issue_comment"])
 def test_other_events_are_none_of_ours(gated: Gated, name: str) -> None:
     assert not gated.decide(name, {"action": "deleted"})
-    assert gated.reason == f"Nothing is to be done at the event {name}: deleted."
+    assert gated.reason == f"The event {name}: deleted needs no action."
 
 
 def test_an_input_that_makes_no_sense_is_named(gated: Gated) -> None:
     gated.rules(budget="much")
-    with pytest.raises(ConfigError, match="The input budget is not one"):
+    with pytest.raises(ConfigError, match="The input budget is invalid"):
         gated.decide("issues", {})
 
 
@@ -401,7 +402,7 @@ def test_an_account_that_took_over_a_name_is_another(gated: Gated) -> None:
     payload["sender"]["id"] = payload["comment"]["user"]["id"] = 99
 
     assert not gated.decide("issue_comment", payload)
-    assert gated.reason == "ada may not write to this repository."
+    assert gated.reason == "ada has no write access to this repository."
 
 
 def test_a_comment_that_is_sent_for_another_is_refused(gated: Gated) -> None:
@@ -409,7 +410,7 @@ def test_a_comment_that_is_sent_for_another_is_refused(gated: Gated) -> None:
     payload = gated.hub.event("issue_comment", "created", asked, actor="ada")
 
     assert not gated.decide("issue_comment", payload)
-    assert gated.reason == "Who sent the event is not who wrote the comment."
+    assert gated.reason == "The event's sender is not the comment's author."
 
 
 def test_the_labels_time_is_that_of_who_asked(gated: Gated) -> None:
@@ -437,7 +438,11 @@ def test_what_names_the_issue_is_taken_as_it_was(gated: Gated) -> None:
 
 
 def test_what_was_not_read_of_a_long_discussion_is_told(gated: Gated) -> None:
-    for module, name, value in ((reading, "FULL", 1), (reading, "MOST_PAGES", 2), (assembling, "FULL", 1)):
+    for module, name, value in (
+        (response_cache, "FULL", 1),
+        (response_cache, "MOST_PAGES", 2),
+        (discussion_snapshot, "FULL", 1),
+    ):
         gated.patch.setattr(module, name, value)
     issue = gated.issue()
     for number in range(5):

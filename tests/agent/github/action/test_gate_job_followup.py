@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from agent.github.ledger_line import Charge
-from tests.agent.github.gating import ASKED, BEFORE, LATER, Gated, charged
-from tests.github import Pull, shapes
+from agent.github.action.spend_record import Charge
+from tests.agent.github.gate_runner import ASKED, BEFORE, LATER, Gated, charged
+from tests.github_server import Pull, shapes
 
 
 def asked(gated: Gated, pull: Pull, words: str = "/swe-agent also for floats", by: str = "ada") -> dict[str, Any]:
@@ -36,7 +36,7 @@ def test_words_on_our_pull_request_are_the_request(gated: Gated) -> None:
         ("bob", "Why not sum()?", "calc.py:2", "stranger"),
     ]
     assert (errand.reply_to, errand.parent_run) == (0, "")
-    assert "At work on the request, as ada asked" in gated.sticky(pull)
+    assert "Working on the request, as ada asked" in gated.sticky(pull)
     assert "is left out: cyd." in gated.summary
 
 
@@ -77,7 +77,7 @@ def test_a_branch_that_was_pushed_to_meanwhile(gated: Gated) -> None:
     gated.commit({"more.py": ""}, "swe-agent/issue-1")
 
     assert not gated.decide("pull_request_review_comment", payload)
-    assert gated.reason == "#2 was pushed to after it was asked for: ask again."
+    assert gated.reason == "#2 got new commits after the request: ask again."
 
 
 def closed(gated: Gated, pull: Pull) -> None:
@@ -118,12 +118,12 @@ def not_ours(gated: Gated, pull: Pull) -> None:
     [
         (closed, "#2 is closed."),
         (merged, "#2 is closed."),
-        (edited, "#2 was edited after it was asked for: ask again for the new text."),
-        (branch_gone, "#2 cannot be gone on with: its own branch is gone."),
-        (base_gone, "#2 cannot be gone on with: the branch that it is for is gone."),
-        (renamed, "#2 is not a pull request of the Action's."),
-        (forked, "#2 is not a pull request of the Action's."),
-        (not_ours, "#2 is not a pull request of the Action's."),
+        (edited, "#2 was edited after the request: ask again for the new text."),
+        (branch_gone, "#2 cannot be continued: its own branch was deleted."),
+        (base_gone, "#2 cannot be continued: its target branch was deleted."),
+        (renamed, "#2 is not a pull request of the Action."),
+        (forked, "#2 is not a pull request of the Action."),
+        (not_ours, "#2 is not a pull request of the Action."),
     ],
     ids=["closed", "merged", "edited", "branch", "base", "renamed", "fork", "author"],
 )
@@ -192,7 +192,7 @@ def test_the_journal_to_go_on_from_is_one_of_this_workflows(
 
     assert gated.decide("issue_comment", asked(gated, pull), run="43"), gated.reason
     assert gated.errand.parent_run == ("41" if known else "")
-    assert ("No journal of it is known" in gated.summary) is not known
+    assert ("No journal of its run was found" in gated.summary) is not known
 
 
 def test_run_again_it_does_not_go_on_from_itself(gated: Gated) -> None:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.github import holding
-from agent.github.address import own_repository
-from agent.github.client import repository
-from agent.github.ledger_line import END, MARK, Charge, line, spent
-from agent.github.sticky import LONGEST, find, hold, put, settle, spent_on
-from agent.github.trigger import now
-from tests.agent.github.gating import ASKED, BOT, LATER, Gated, charged
-from tests.github import Request
+from agent.github.action import spend_reservations
+from agent.github.action.spend_record import END, MARK, Charge, line, spent
+from agent.github.action.status_comment import LONGEST, find, hold, settle, spent_on, update_comment
+from agent.github.api.github_client import repository
+from agent.github.api.github_urls import own_repository
+from agent.github.task.trigger_event import now
+from tests.agent.github.gate_runner import ASKED, BOT, LATER, Gated, charged
+from tests.github_server import Request
 from trajectories.errors import UsageError
 
 
@@ -85,9 +85,9 @@ def test_all_pull_requests_of_an_issue_are_counted(gated: Gated, monkeypatch: py
     assert not gated.decide("issues", payload)
     assert gated.reason == "The budget of $20.00 for one issue is used up."
 
-    monkeypatch.setattr(holding, "MOST", 12)
+    monkeypatch.setattr(spend_reservations, "MOST", 12)
     assert not gated.decide("issues", payload)
-    assert gated.reason == "So many pull requests came of #1 that what was spent is not known."
+    assert gated.reason == "#1 led to so many pull requests that its spending is not known."
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_a_ledger_that_cannot_be_read_ends_it(gated: Gated) -> None:
     issue = gated.issue()
     issue.comment(BOT, f"{MARK}[[]]{END}\nDone.", at=ASKED)
 
-    with pytest.raises(UsageError, match="What was spent cannot be read"):
+    with pytest.raises(UsageError, match=r"The spending record in .* cannot be read"):
         gated.decide("issues", gated.labelled(issue))
 
 
@@ -132,7 +132,7 @@ def test_while_a_run_is_at_work_no_other_begins(gated: Gated) -> None:
     payload = gated.hub.event("issue_comment", "created", asked)
 
     assert not gated.decide("issue_comment", payload, run="2")
-    assert gated.reason == "Another run is at work on #1."
+    assert gated.reason == "Another run is working on #1."
 
     assert gated.decide("issue_comment", payload, run="1"), "run again, by hand"
 
@@ -153,7 +153,7 @@ def test_a_label_that_a_later_run_has_seen_is_dealt_with(gated: Gated) -> None:
     charged(issue, Charge("1", LATER, 2.0, spent=0.1))
 
     assert not gated.decide("issues", payload, run="2")
-    assert gated.reason == "A run that began later has seen this already."
+    assert gated.reason == "A later run has handled this already."
 
 
 def test_of_two_that_begin_at_once_the_first_goes_on(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_of_two_that_begin_at_once_the_first_goes_on(gated: Gated, monkeypatch: 
 
     monkeypatch.setattr(gated.hub, "answer", overtaken)
     assert not gated.decide("issues", payload, run="7")
-    assert gated.reason == "Another run has begun on #1."
+    assert gated.reason == "Another run has started on #1."
 
     monkeypatch.setattr(gated.hub, "answer", answer)
     place = repository(own_repository())
@@ -189,7 +189,7 @@ def test_who_was_slow_to_write_goes_back(gated: Gated, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(gated.hub, "answer", overtaken)
     assert not gated.decide("issues", payload, run="7")
-    assert gated.reason == "Another run has begun on #1."
+    assert gated.reason == "Another run has started on #1."
 
 
 def test_who_was_written_over_goes_back(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_who_was_written_over_goes_back(gated: Gated, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(gated.hub, "answer", written_over)
     assert not gated.decide("issues", gated.labelled(issue, at=now()), run="7")
-    assert gated.reason == "Another run has begun on #1."
+    assert gated.reason == "Another run has started on #1."
 
 
 def test_two_issues_do_not_spend_the_rest_of_a_day_at_once(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +246,7 @@ def test_a_comment_that_was_deleted_is_made_anew_and_a_long_one_cut(gated: Gated
     sticky = hold(place, find(place, 1, BOT), "At work.", Charge("1", now(), 2.0))
     issue.comments[0].delete()
 
-    again = put(place, sticky, "x" * 70_000)
+    again = update_comment(place, sticky, "x" * 70_000)
 
     assert again.id != sticky.id
     assert len(gated.sticky(issue)) <= LONGEST

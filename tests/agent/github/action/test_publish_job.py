@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from agent.github import errand, sticky
-from agent.github.address import own_repository
-from agent.github.client import repository
-from agent.github.ledger_line import Charge
-from agent.github.publish import publish
-from tests.agent.github.publishing import BOT, DIFF, RESULT, RIGHTS, SETUP, UNPROVEN, VERIFIED, WORKFLOW, World
+from agent.github.action import status_comment
+from agent.github.action.publish_job import publish
+from agent.github.action.spend_record import Charge
+from agent.github.api.github_client import repository
+from agent.github.api.github_urls import own_repository
+from agent.github.task import task_request
+from tests.agent.github.publish_runner import BOT, DIFF, RESULT, RIGHTS, SETUP, UNPROVEN, VERIFIED, WORKFLOW, World
 from tests.conftest import git
 from trajectories.errors import TryLater, UsageError
 
@@ -32,7 +33,7 @@ def test_a_verified_fix_becomes_a_draft(world: World) -> None:
     assert "#2 is a draft with a verified fix: Add instead of subtracting." in said
     assert "$0.25" in said
     assert f"{world.hub.url}/octo/calc/actions/runs/77" in said
-    assert said.endswith("Asked for by ada.")
+    assert said.endswith("Requested by ada.")
     assert said.endswith(world.summary.read_text().strip())
 
 
@@ -58,14 +59,14 @@ def test_a_patch_of_workflows_is_refused(world: World) -> None:
     assert (world.branches, world.repo.pulls) == (["main"], [])
     assert world.outputs == {"outcome": "refused", "pull": ""}
     (said,) = world.said
-    assert "`.github/workflows/x.yml`: it says what CI runs." in said
+    assert "`.github/workflows/x.yml`: it configures what CI runs." in said
     assert "gh run download 77 -R octo/calc -n swe-agent-handover" in said
 
 
 def test_a_patch_that_does_not_fit_is_refused(world: World) -> None:
     world.run(DIFF.replace(b"return a - b", b"return a * b"))
     assert world.branches == ["main"]
-    assert "does not fit" in world.said[0]
+    assert "does not apply" in world.said[0]
 
 
 def test_what_is_not_proven_is_a_comment(world: World) -> None:
@@ -103,17 +104,18 @@ def test_no_fix_says_where_to_look_and_what_was_tried(world: World) -> None:
 
 def test_the_budget_ended_first(world: World) -> None:
     world.run(DIFF, exit=4)
-    assert "The budget ended before there was a fix;" in world.said[0]
-    assert "What it had changed by then is no fix. It is `patch.diff` in `handover.tar`" in world.said[0]
+    assert "The budget ran out before a fix was found;" in world.said[0]
+    assert (
+        "The changes that it had made by then are not a fix. The patch is `patch.diff` in `handover.tar`"
+        in world.said[0]
+    )
     assert (world.outputs["outcome"], world.branches) == ("budget", ["main"])
 
 
 @pytest.mark.parametrize(("code", "fix"), [(3, "Set OPENAI_API_KEY."), (5, "Start Docker."), (75, "Try again later.")])
 def test_an_error_is_told_with_its_fix(world: World, code: int, fix: str) -> None:
     assert world.run(b"", exit=code, result={"error": {"code": code, "message": "It broke.", "fix": fix}}) == 0
-    assert f"It could not be worked on: It broke. {fix}".replace("_", "") in world.said[0].replace("_", "").replace(
-        "`", ""
-    )
+    assert f"The run failed: It broke. {fix}".replace("_", "") in world.said[0].replace("_", "").replace("`", "")
     assert world.outputs["outcome"] == "error"
 
 
@@ -129,7 +131,7 @@ def test_a_solving_job_that_died_is_told_with_its_run(world: World) -> None:
 
 def test_a_handover_that_cannot_be_had_is_no_death(world: World) -> None:
     """Publishing fails, so that it is run again."""
-    digest = errand.write(world.errand(), world.folder / "errand.json")
+    digest = task_request.write(world.errand(), world.folder / "errand.json")
     with pytest.raises(UsageError, match="cannot be read"):
         publish(world.folder / "errand.json", digest, world.folder / "none.tar", "0" * 64, world.checkout)
     assert "cannot be read" in world.said[0]
@@ -138,7 +140,7 @@ def test_a_handover_that_cannot_be_had_is_no_death(world: World) -> None:
 def test_an_errand_of_another_digest_is_not_acted_on(world: World) -> None:
     world.run(None)
     before = world.written()
-    with pytest.raises(UsageError, match="not what the gate wrote"):
+    with pytest.raises(UsageError, match="not the file that the gate wrote"):
         publish(world.folder / "errand.json", "0" * 64, None, "", world.checkout)
     assert world.written() == before
 
@@ -151,22 +153,22 @@ def test_an_errand_of_another_repository_is_not_acted_on(world: World) -> None:
 
 def test_a_handover_that_was_swapped_is_not_published(world: World) -> None:
     asked = world.errand()
-    digest = errand.write(asked, world.folder / "errand.json")
+    digest = task_request.write(asked, world.folder / "errand.json")
     (world.folder / "handover.tar").write_bytes(b"x")
-    with pytest.raises(UsageError, match="not what the solving job wrote"):
+    with pytest.raises(UsageError, match="not the file that the solve job wrote"):
         publish(world.folder / "errand.json", digest, world.folder / "handover.tar", "0" * 64, world.checkout)
-    assert "not what the solving job wrote" in world.said[0]
+    assert "not the file that the solve job wrote" in world.said[0]
     assert (world.outputs, world.branches) == ({"outcome": "error", "pull": ""}, ["main"])
 
 
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        ({"errand": "0" * 64}, "another errand"),
-        ({"base": "0" * 40}, "another errand"),
-        ({"verdict": UNPROVEN}, "contradicts itself"),
-        ({"diff": b""}, "contradicts itself"),
-        ({"exit": 6, "verdict": VERIFIED}, "contradicts itself"),
+        ({"errand": "0" * 64}, "another task"),
+        ({"base": "0" * 40}, "another task"),
+        ({"verdict": UNPROVEN}, "is inconsistent"),
+        ({"diff": b""}, "is inconsistent"),
+        ({"exit": 6, "verdict": VERIFIED}, "is inconsistent"),
     ],
     ids=["errand", "base", "verdict", "nothing", "exit"],
 )
@@ -181,7 +183,7 @@ def test_what_models_say_names_nobody_and_links_nothing(world: World) -> None:
     nasty = "cc @octocat fixes #99 <!-- hidden --> ![x](https://evil.example/x.png)"
     world.run(exit=6, title=nasty, cause=nasty, change=nasty, tried=(nasty,), attempts=(nasty,))
     (said,) = world.said
-    assert "Instructions to the agent were found" in said
+    assert "The agent came across text that tries to instruct it" in said
     prose = re.sub(r"`[^`]*`", "", said.partition("-->")[2])
     assert not re.search(r"@octocat|#99|<!--|!\[|https://evil", prose)
 
@@ -204,7 +206,7 @@ def test_a_changelog_is_kept_as_the_repository_keeps_it(world: World) -> None:
     world.base = world.push("main", {"CHANGELOG.md": text})
     world.run()
     assert "Add instead of subtracting" in git(world.repo.git, "show", "swe-agent/issue-1:CHANGELOG.md")
-    assert "The entry in `CHANGELOG.md` is no part of what was proven." in str(world.repo.pulls[0].body)
+    assert "The entry in `CHANGELOG.md` was not part of the proof." in str(world.repo.pulls[0].body)
 
 
 def test_a_changelog_without_an_entry_is_to_be_looked_at(world: World) -> None:
@@ -262,7 +264,7 @@ def test_a_pull_request_with_this_patch_that_was_closed_stays_so(world: World) -
     world.run()
     world.repo.pulls[0].close(None)
     world.run()
-    assert "#2 with this very patch was closed." in world.said[0]
+    assert "#2 with the same patch was closed." in world.said[0]
     assert len(world.repo.pulls) == 1
 
 
@@ -296,7 +298,7 @@ def test_a_branch_that_is_taken_is_left_alone(world: World) -> None:
 def test_a_base_that_went_on(world: World, files: dict[str, str], fits: bool) -> None:
     world.push("main", files)
     world.run()
-    assert ("`main` went on meanwhile" not in str(world.repo.pulls[0].body)) is fits
+    assert ("`main` has new commits meanwhile" not in str(world.repo.pulls[0].body)) is fits
     assert git(world.repo.git, "rev-parse", "swe-agent/issue-1^") == world.base
 
 
@@ -314,28 +316,34 @@ def test_a_dry_run_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch)
 
 def test_what_was_held_is_settled(world: World) -> None:
     place = repository(own_repository())
-    held = sticky.hold(place, sticky.Sticky(1), "Working on it.", Charge("77", "2026-01-02T04:00:00Z", 2.0))
+    held = status_comment.hold(
+        place, status_comment.StatusComment(1), "Working on it.", Charge("77", "2026-01-02T04:00:00Z", 2.0)
+    )
     world.run(None)
-    assert sticky.find(place, 1, BOT).charges == held.charges
+    assert status_comment.find(place, 1, BOT).charges == held.charges
     world.run()
-    (charge,) = sticky.find(place, 1, BOT).charges
+    (charge,) = status_comment.find(place, 1, BOT).charges
     assert (charge.spent, charge.pull, charge.journal) == (0.25, 2, True)
     world.run(b"", exit=1, result={"usage": {**RESULT["usage"], "dollars": None}})
-    assert sticky.find(place, 1, BOT).charges[0].spent == 2.0
+    assert status_comment.find(place, 1, BOT).charges[0].spent == 2.0
     assert len(world.said) == 1
 
 
 def test_a_cost_that_is_a_lie_is_counted_as_a_few_budgets(world: World) -> None:
     place = repository(own_repository())
-    sticky.hold(place, sticky.Sticky(1), "Working on it.", Charge("77", "2026-01-02T04:00:00Z", 2.0))
+    status_comment.hold(
+        place, status_comment.StatusComment(1), "Working on it.", Charge("77", "2026-01-02T04:00:00Z", 2.0)
+    )
     world.run(b"", exit=1, result={"usage": {**RESULT["usage"], "dollars": 1e308}})
-    assert sticky.find(place, 1, BOT).charges[0].spent == 10.0
+    assert status_comment.find(place, 1, BOT).charges[0].spent == 10.0
 
 
 def test_a_comment_that_is_too_long_is_cut_between_lines(world: World) -> None:
     """In the midst of one, a name would step out of its span of code."""
     place = repository(own_repository())
-    sticky.put(place, sticky.Sticky(1), "\n".join(["`@victim-org/everybody` and more"] * 3_000))
+    status_comment.update_comment(
+        place, status_comment.StatusComment(1), "\n".join(["`@victim-org/everybody` and more"] * 3_000)
+    )
     (said,) = world.said
     assert len(said) <= 65_000
     assert said.endswith("`@victim-org/everybody` and more\n\n(The rest was too long.)")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.github.errand import Errand
-from tests.agent.github.publishing import BOT, NONE, World
+from agent.github.task.task_request import TaskRequest
+from tests.agent.github.publish_runner import BOT, NONE, World
 from tests.conftest import git
 
 README = b"""diff --git a/README.md b/README.md
@@ -19,7 +19,7 @@ README = b"""diff --git a/README.md b/README.md
 """
 
 
-def follow_up(world: World, **other: Any) -> Errand:
+def follow_up(world: World, **other: Any) -> TaskRequest:
     head = git(world.repo.git, "rev-parse", "swe-agent/issue-1")
     return world.errand(
         kind="follow-up", number=2, base=head, branch="swe-agent/issue-1", request="And README?", **other
@@ -84,7 +84,11 @@ def test_a_branch_that_went_on_is_left_alone(world: World, how: str) -> None:
     before = git(world.repo.git, "for-each-ref")
     assert world.run(README, asked=asked) == 0
     assert git(world.repo.git, "for-each-ref") == before
-    why = {"pushed": "`swe-agent/issue-1` went on meanwhile.", "closed": "#2 was closed meanwhile.", "gone": "is gone."}
+    why = {
+        "pushed": "has new commits meanwhile.",
+        "closed": "#2 was closed meanwhile.",
+        "gone": "was deleted.",
+    }
     assert why[how] in of_bot(pull)[0]
     assert world.outputs["outcome"] == "skipped"
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.github.errand import write
-from agent.github.solve import solve
+from agent.github.action.solve_job import solve
+from agent.github.task.task_request import write
 from tests.agent.conftest import act, line
-from tests.agent.github.solving import MEND, SHOW, SUBMIT, UNITTEST, Job
+from tests.agent.github.solve_runner import MEND, SHOW, SUBMIT, UNITTEST, Job
 from tests.conftest import IMAGE
 from trajectories.errors import UsageError
 from trajectories.records import Comment, Issue
@@ -27,7 +27,7 @@ SECRET = "correct-horse-battery-staple"
 def test_solving_alone_is_not_run_again(job, monkeypatch):
     asked = job.errand(attempt="1")
     monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "2")
-    with pytest.raises(UsageError, match="has held no budget") as refused:
+    with pytest.raises(UsageError, match="has not reserved a budget") as refused:
         job.run(asked, line("Red, then mend.", SHOW, MEND, SUBMIT))
     assert (refused.value.code, refused.value.fix) == (2, "Run the whole workflow again.")
     assert not job.handover.exists()
@@ -127,7 +127,7 @@ def test_the_errands_budget_holds_whatever_the_settings_say(job, own_config, mon
 @pytest.mark.parametrize(
     ("flags", "code", "said"),
     [
-        ({"model": "nobody/knows"}, 3, "no provider"),
+        ({"model": "nobody/knows"}, 3, "Unknown provider"),
         ({"workspace": "mars"}, 2, "workspace"),
         ({"model": "scripted:/nowhere"}, 3, "cannot be read"),
     ],
@@ -146,7 +146,7 @@ def test_a_checkout_without_the_errands_commit_is_an_error_that_says_so(job):
 
 def test_another_errand_than_the_gates_is_not_worked_on(job):
     write(job.errand(), job.folder / "errand.json")
-    with pytest.raises(UsageError, match="not what the gate wrote"):
+    with pytest.raises(UsageError, match="not the file that the gate wrote"):
         solve(job.folder / "errand.json", "0" * 64, job.repository, job.handover, None, {})
     assert not job.handover.exists()
 
@@ -173,7 +173,7 @@ def test_a_patch_with_a_key_in_it_is_not_handed_over(job, monkeypatch, form):
     assert job.run(job.errand(), line("Mend.", SHOW, MEND, hidden, SUBMIT)) == 3
     outcome, diff = job.told
     assert (outcome.exit, diff) == (3, "")
-    assert "adds a key" in outcome.result["error"]["message"]
+    assert "contains a key of this machine" in outcome.result["error"]["message"]
     assert job.outputs["folder"] == "", "the files of the run hold it, too"
 
 

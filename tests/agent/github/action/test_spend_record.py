@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.github.ledger_line import END, MARK, MOST, Charge, line, read, spent
+from agent.github.action.spend_record import END, MARK, MOST, Charge, line, read, spent
 from trajectories.errors import UsageError
 
 AT = "2026-01-02T03:04:05Z"
@@ -83,7 +83,7 @@ def test_many_charges_cost_no_less_when_they_are_one(charges: list[Charge]) -> N
     ids=["cut", "number", "short", "more", "time", "run", "held", "spent", "nan", "much", "five", "deep"],
 )
 def test_a_ledger_that_somebody_changed_is_no_empty_one(rows: str) -> None:
-    with pytest.raises(UsageError, match="cannot be read in there"):
+    with pytest.raises(UsageError, match="The spending record in there cannot be read"):
         read(f"{MARK}{rows}{END}\nDone.", "there")
 
 

@@ -11,10 +11,10 @@ from threading import Event, Thread
 
 import pytest
 
-from agent.github import bodies
-from agent.github.address import Address
-from agent.github.client import asking, repository
-from agent.github.pictures import pictures_of
+from agent.github.api import response_bodies
+from agent.github.api.github_client import repository, translate_errors
+from agent.github.api.github_urls import Address
+from agent.github.api.issue_images import fetch_images
 from trajectories.errors import TryLater
 
 HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\n%s\r\n"
@@ -59,14 +59,14 @@ class Endless:
 
 def read(server: Endless) -> str:
     address = Address(server.url, "us/it", 1)
-    with pytest.raises(TryLater) as raised, asking("read the issue"):
+    with pytest.raises(TryLater) as raised, translate_errors("read the issue"):
         repository(address).requester.requestJsonAndCheck("GET", "/repos/us/it/issues/1")
     return raised.value.message
 
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_an_answer_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    monkeypatch.setattr(bodies, "MOST", 1 << 20)
+    monkeypatch.setattr(response_bodies, "MOST", 1 << 20)
     with closing(Endless(HEAD % (status, b""), repeat(b'{"x": ' + b" " * 100_000), 0)) as server:
         assert "more than 1,048,576 bytes" in read(server)
         assert server.left.wait(10)
@@ -80,22 +80,22 @@ def test_what_is_asked_again_is_not_read_to_its_end() -> None:
 
 
 def test_a_compressed_answer_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "MOST", 1 << 20)
+    monkeypatch.setattr(response_bodies, "MOST", 1 << 20)
     bomb = gzip.compress(b" " * (32 << 20))
     with closing(Endless(HEAD % (200, b"Content-Encoding: gzip\r\n"), iter([bomb]), 0)) as server:
         assert "more than 1,048,576 bytes" in read(server)
 
 
 def test_an_answer_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "SECONDS", 0.3)
+    monkeypatch.setattr(response_bodies, "SECONDS", 0.3)
     with closing(Endless(HEAD % (200, b"Content-Length: 1000000\r\n"), repeat(b" "), 0.01)) as server:
-        assert "silent for too long" in read(server)
+        assert "did not answer in time" in read(server)
         assert server.left.wait(10)
 
 
 def test_a_picture_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.github.pictures.SECONDS", 0.3)
+    monkeypatch.setattr("agent.github.api.issue_images.SECONDS", 0.3)
     with closing(Endless(HEAD % (200, b"Content-Length: 1000000\r\n"), repeat(b" "), 0.01)) as server:
         address = Address(server.url, "us/it", 1)
-        assert pictures_of([f"![a]({server.url}/us/it/assets/1)"], address) == ()
+        assert fetch_images([f"![a]({server.url}/us/it/assets/1)"], address) == ()
         assert server.left.wait(10)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from agent.github.address import Address
-from agent.github.client import asking, repository
-from tests.github import Hub, Repo
+from agent.github.api.github_client import repository, translate_errors
+from agent.github.api.github_urls import Address
+from tests.github_server import Hub, Repo
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 
 
@@ -20,7 +20,7 @@ def ada(hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refused(hub: Hub) -> SweAgentError:
-    with pytest.raises(SweAgentError) as caught, asking("read the issue"):
+    with pytest.raises(SweAgentError) as caught, translate_errors("read the issue"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
     assert caught.value.__cause__ is not None
     return caught.value
@@ -32,10 +32,10 @@ SSO = {"X-GitHub-SSO": "required; url=https://github.com/orgs/octo/sso?x=1"}
 
 
 REFUSED: list[tuple[int, str, dict[str, str], type[SweAgentError], str, str]] = [
-    (404, "Not Found", {}, UsageError, "nothing there to read the issue", "set GITHUB_TOKEN"),
+    (404, "Not Found", {}, UsageError, "found nothing to read the issue", "set GITHUB_TOKEN"),
     (410, "This issue was deleted", {}, UsageError, "refuses to read the issue: This issue was deleted.", ""),
     (422, "Validation Failed", {}, UsageError, "refuses to read the issue: Validation Failed.", ""),
-    (401, "Bad credentials", {}, ConfigError, "does not know the token", "GITHUB_TOKEN anew"),
+    (401, "Bad credentials", {}, ConfigError, "does not know the token", "GITHUB_TOKEN to a valid token"),
     (403, "Resource not accessible by integration", RIGHTS, ConfigError, "not accessible by integration",
      "The token needs `issues: write` or `pull-requests: write` and `contents: read`."),
     (403, "Resource protected by organization SAML", SSO, ConfigError, "authorised", "orgs/octo/sso?x=1"),
@@ -79,7 +79,7 @@ def test_each_fault_is_told(hub: Hub, errors: Any, said: str) -> None:
 
 def test_the_permission_that_a_caller_names_comes_first(hub: Hub) -> None:
     hub.fault("GET", "/issues/1$", status=403, body={"message": "No"}, headers=RIGHTS)
-    with pytest.raises(ConfigError) as caught, asking("open a pull request", "pull-requests: write"):
+    with pytest.raises(ConfigError) as caught, translate_errors("open a pull request", "pull-requests: write"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
     assert caught.value.fix == "The token needs `pull-requests: write`."
 
@@ -87,14 +87,14 @@ def test_the_permission_that_a_caller_names_comes_first(hub: Hub) -> None:
 @pytest.mark.parametrize("raw", [b"{", b"[1", b"", b"null"])
 def test_nonsense(hub: Hub, raw: bytes) -> None:
     hub.fault("GET", "/issues/1$", status=200, raw=raw)
-    with pytest.raises(TryLater), asking("read the issue"):
+    with pytest.raises(TryLater), translate_errors("read the issue"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
 
 
 @pytest.mark.slow
 def test_trouble_at_github_passes_or_is_told(hub: Hub, capfd: pytest.CaptureFixture[str]) -> None:
     hub.fault("GET", "/issues/1$", status=502, times=2)
-    with asking("read the issue"):
+    with translate_errors("read the issue"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title == "It adds wrongly"
     hub.fault("GET", "/issues/1$", status=503, times=9)
     assert "answered 503" in refused(hub).message
@@ -105,9 +105,9 @@ def test_trouble_at_github_passes_or_is_told(hub: Hub, capfd: pytest.CaptureFixt
 def test_what_writes_is_sent_once(hub: Hub) -> None:
     """A server in trouble may have done it."""
     hub.fault("POST", "/comments$", status=502)
-    with asking("read"):
+    with translate_errors("read"):
         issue = repository(Address(hub.url, "octo/calc")).get_issue(1)
-    with pytest.raises(TryLater), asking("comment"):
+    with pytest.raises(TryLater), translate_errors("comment"):
         issue.create_comment("Twice?")
     assert len(hub.writes) == 1
 
@@ -115,12 +115,12 @@ def test_what_writes_is_sent_once(hub: Hub) -> None:
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_limit_is_waited_for_where_it_is_short(hub: Hub, status: int) -> None:
     hub.secondary("POST", "/comments$", retry_after=0, status=status)
-    with asking("comment"):
+    with translate_errors("comment"):
         issue = repository(Address(hub.url, "octo/calc")).get_issue(1)
         issue.create_comment("Once")
     assert len(hub.writes) == 2
     hub.secondary("POST", "/comments$", retry_after=61, status=status)
-    with pytest.raises(TryLater, match="wait 61 seconds"), asking("comment"):
+    with pytest.raises(TryLater, match="wait 61 seconds"), translate_errors("comment"):
         issue.create_comment("Not now")
     assert len(hub.writes) == 3
 
@@ -139,26 +139,26 @@ def test_a_circle_has_an_end(hub: Hub) -> None:
     for there, to in (("1", "2"), ("2", "1")):
         headers = {"Location": f"{hub.api}/repos/octo/calc/issues/{to}"}
         hub.fault("GET", f"/issues/{there}$", status=301, body={"message": "Moved"}, headers=headers, times=99)
-    assert "it sends us on and on" in refused(hub).message
+    assert "it redirects without end" in refused(hub).message
     assert len(hub.requests) < 9
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("GITHUB_SERVER_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("GITHUB_API_URL", "http://127.0.0.1:9")
-    with pytest.raises(TryLater) as caught, asking("read the issue"):
+    with pytest.raises(TryLater) as caught, translate_errors("read the issue"):
         assert repository(Address("http://127.0.0.1:9", "octo/calc")).get_issue(1).title
     assert caught.value.message == "GitHub could not be reached to read the issue: Connection refused."
     assert capfd.readouterr() == ("", ""), "libraries keep quiet"
     monkeypatch.setenv("GITHUB_API_URL", "ftp://127.0.0.1:9")
-    with pytest.raises(ConfigError, match="no address of an API"):
+    with pytest.raises(ConfigError, match="not the URL of an API"):
         repository(Address("http://127.0.0.1:9", "octo/calc"))
 
 
 def test_our_own_mistakes_stay_ours() -> None:
-    with pytest.raises(ValueError, match="ours"), asking("read"):
+    with pytest.raises(ValueError, match="ours"), translate_errors("read"):
         raise ValueError("ours")
-    with pytest.raises(RuntimeError, match="ours"), asking("read"):
+    with pytest.raises(RuntimeError, match="ours"), translate_errors("read"):
         raise RuntimeError("ours")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.github.issue import fetch_issue
-from tests.github import Hub, Repo
+from agent.github.api.github_issue import fetch_issue
+from tests.github_server import Hub, Repo
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 
 BOT = "github-actions[bot]"
@@ -55,7 +55,7 @@ def test_of_very_many_pages_the_first_and_the_last_and_it_is_said(repo: Repo) ->
     bodies = {one.body for one in fetch_issue(issue.url, said.append).comments}
     assert {"0", "499", "1100"} <= bodies
     assert "550" not in bodies
-    assert said == ["Of 1101 comments the first and the last were read."]
+    assert said == ["Only the first and the last of 1101 comments were read."]
 
 
 @pytest.mark.parametrize(

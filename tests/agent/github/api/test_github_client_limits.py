@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.github.address import address_of
-from agent.github.client import connect
-from agent.github.issue import fetch_issue
-from agent.github.reading import Reader
-from tests.agent.github.test_client_hostile import refusal
-from tests.github import Hub, Repo
+from agent.github.api.github_client import connect
+from agent.github.api.github_issue import fetch_issue
+from agent.github.api.github_urls import address_of
+from agent.github.api.response_cache import Reader
+from tests.agent.github.api.test_github_client_hostile import refusal
+from tests.github_server import Hub, Repo
 from trajectories.errors import TryLater, UsageError
 
 # Limits

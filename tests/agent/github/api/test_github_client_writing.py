@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from agent.github import sticky
-from agent.github.address import Address
-from agent.github.client import repository
-from agent.github.errand import Errand
-from agent.github.ledger_line import Charge
-from agent.github.pull import open_pull
-from agent.github.replying import reply
+from agent.github.action import status_comment
+from agent.github.action.review_reply import reply
+from agent.github.action.spend_record import Charge
+from agent.github.api.github_client import repository
+from agent.github.api.github_urls import Address
+from agent.github.api.pull_requests import open_pull
+from agent.github.task.task_request import TaskRequest
 from tests.conftest import git
-from tests.github import Hub, Repo
+from tests.github_server import Hub, Repo
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
 from trajectories.records import Issue
 
@@ -78,7 +78,7 @@ def test_no_drafts_in_this_plan(ours: Any, repo: Repo) -> None:
         (lambda repo: git(repo.git, "update-ref", "-d", "refs/heads/main"), UsageError, "base"),
         (lambda repo: git(repo.git, "update-ref", "-d", "refs/heads/swe-agent/issue-1"), UsageError, "head"),
         (lambda repo: git(repo.git, "update-ref", "refs/heads/main", "swe-agent/issue-1"), UsageError, "No commits"),
-        (lambda repo: repo.rename("abacus"), UsageError, "another address"),
+        (lambda repo: repo.rename("abacus"), UsageError, "has changed on GitHub"),
     ],
     ids=["setting", "archived", "base", "head", "same", "renamed"],
 )
@@ -97,7 +97,9 @@ def test_a_right_to_write_that_is_missing_is_named(ours: Any, repo: Repo, as_: C
     repo.issue("Boom")
     as_(BOT, issues="read", pull_requests="read")
     with pytest.raises(ConfigError) as caught:
-        opened(ours) if what == "pull" else sticky.put(ours, sticky.Sticky(1), "Hello.")
+        opened(ours) if what == "pull" else status_comment.update_comment(
+            ours, status_comment.StatusComment(1), "Hello."
+        )
     assert ("`pull-requests: write`" if what == "pull" else "`issues: write`") in caught.value.fix
 
 
@@ -105,14 +107,14 @@ def test_a_comment_under_an_old_name_is_not_taken_for_said(ours: Any, repo: Repo
     issue = repo.issue("Boom")
     repo.rename("abacus")
     for there in (0, 17):
-        with pytest.raises(UsageError, match="another address"):
-            sticky.put(ours, sticky.Sticky(1, there), "Hello.")
+        with pytest.raises(UsageError, match="has changed on GitHub"):
+            status_comment.update_comment(ours, status_comment.StatusComment(1, there), "Hello.")
     assert issue.comments == []
 
 
 def test_a_page_of_a_proxy_is_no_pull_request(ours: Any, repo: Repo, hub: Hub) -> None:
     hub.fault("POST", "/pulls$", status=200, raw=b"<html>", headers={"Content-Type": "text/html"})
-    with pytest.raises(TryLater, match="no sense"):
+    with pytest.raises(TryLater, match="invalid answer"):
         opened(ours)
 
 
@@ -123,7 +125,7 @@ def test_what_may_have_been_done_is_not_sent_twice(ours: Any, repo: Repo, hub: H
     with pytest.raises(TryLater):
         opened(ours)
     with pytest.raises(TryLater):
-        sticky.put(ours, sticky.Sticky(1), "Hello.")
+        status_comment.update_comment(ours, status_comment.StatusComment(1), "Hello.")
     assert len(hub.writes) == 2
 
 
@@ -132,7 +134,7 @@ def test_what_a_limit_kept_off_is_sent_again(ours: Any, repo: Repo, hub: Hub) ->
     for path in (r"/pulls$", r"/comments$"):
         hub.secondary("POST", path, retry_after=0)
     assert opened(ours).number == 2
-    assert sticky.put(ours, sticky.Sticky(1), "Hello.").id
+    assert status_comment.update_comment(ours, status_comment.StatusComment(1), "Hello.").id
     assert (len(repo.pulls), len(repo.numbered[1].comments)) == (1, 1)
 
 
@@ -141,20 +143,20 @@ def test_one_comment_that_is_kept_up_to_date(ours: Any, repo: Repo) -> None:
     for n in range(31):
         issue.comment("bob", f"comment {n}")
     charge = Charge("7000000001", "2026-01-31T10:00:00Z", 2.0)
-    sticky.hold(ours, sticky.find(ours, 1, BOT), "Working on it 💪\r\n", charge)
-    sticky.settle(ours, sticky.find(ours, 1, BOT), "Done: #2.", charge.run, 0.25, pull=2)
+    status_comment.hold(ours, status_comment.find(ours, 1, BOT), "Working on it 💪\r\n", charge)
+    status_comment.settle(ours, status_comment.find(ours, 1, BOT), "Done: #2.", charge.run, 0.25, pull=2)
     made = [one for one in issue.comments if one.author.login == BOT]
     assert len(made) == 1
     assert "Done: #2." in made[0].body
-    assert sticky.find(ours, 1, BOT).charges[0].spent == 0.25
+    assert status_comment.find(ours, 1, BOT).charges[0].spent == 0.25
     made[0].delete()
-    assert sticky.put(ours, sticky.Sticky(1, made[0].id), "Again.").id != made[0].id
+    assert status_comment.update_comment(ours, status_comment.StatusComment(1, made[0].id), "Again.").id != made[0].id
 
 
 @pytest.mark.parametrize("text", ["x" * 65_536, "💥" * 65_536, "a\r\n" * 40_000])
 def test_a_comment_that_is_too_long_is_cut(ours: Any, repo: Repo, text: str) -> None:
     issue = repo.issue("Boom")
-    sticky.put(ours, sticky.Sticky(1), text)
+    status_comment.update_comment(ours, status_comment.StatusComment(1), text)
     assert len(issue.comments[0].body) <= 65_536
 
 
@@ -162,25 +164,25 @@ def test_a_locked_issue_takes_words_of_those_who_may_write(
     ours: Any, repo: Repo, as_: Callable[..., None], hub: Hub
 ) -> None:
     repo.issue("Boom").lock()
-    assert sticky.put(ours, sticky.Sticky(1), "Hello.").id
+    assert status_comment.update_comment(ours, status_comment.StatusComment(1), "Hello.").id
     as_("eve")
     eve = repository(Address(hub.url, repo.full_name))
     with pytest.raises(ConfigError, match="locked"):
-        sticky.put(eve, sticky.Sticky(1), "Hello.")
+        status_comment.update_comment(eve, status_comment.StatusComment(1), "Hello.")
 
 
 @pytest.mark.parametrize(
     ("change", "kind", "words"),
     [
         (lambda hub, issue: issue.delete(), UsageError, "This issue was deleted"),
-        (lambda hub, issue: issue.transfer(hub.repo("octo/parser")), UsageError, "another address"),
-        (lambda hub, issue: issue.transfer(hub.repo("octo/secret", private=True)), UsageError, "nothing there"),
+        (lambda hub, issue: issue.transfer(hub.repo("octo/parser")), UsageError, "has changed on GitHub"),
+        (lambda hub, issue: issue.transfer(hub.repo("octo/secret", private=True)), UsageError, "found nothing"),
         (lambda hub, issue: setattr(issue.repo, "has_issues", False), UsageError, "disabled"),
         (lambda hub, issue: setattr(issue.repo, "archived", True), ConfigError, "archived"),
         (lambda hub, issue: hub.rate(f"t-{BOT}"), TryLater, "5000 requests an hour"),
         (lambda hub, issue: hub.secondary("*", "", retry_after=None), TryLater, "asks to wait"),
         (lambda hub, issue: hub.tokens.clear(), ConfigError, "does not know the token"),
-        (lambda hub, issue: hub.fault("*", "", status=200, raw=b"<html>", times=9), TryLater, "no sense"),
+        (lambda hub, issue: hub.fault("*", "", status=200, raw=b"<html>", times=9), TryLater, "invalid answer"),
     ],
     ids=["deleted", "transferred", "hidden", "disabled", "archived", "hour", "secondary", "token", "html"],
 )
@@ -190,7 +192,7 @@ def test_a_comment_that_is_refused(
     issue = repo.issue("Boom")
     change(hub, issue)
     with pytest.raises(kind) as caught:
-        sticky.put(ours, sticky.Sticky(1), "Hello.")
+        status_comment.update_comment(ours, status_comment.StatusComment(1), "Hello.")
     assert words in caught.value.message
     assert issue.comments == []
 
@@ -201,7 +203,7 @@ def test_an_answer_in_a_thread_is_given_once(ours: Any, repo: Repo, monkeypatch:
     first = pull.review_comment("ada", "Why? 🤔", "src/a.py", 3)
     pull.review_comment("ada", "/swe-agent why", "src/a.py", 3, reply_to=first)
     about: dict[str, Any] = {"issue": Issue("T"), "asked_by": "ada", "at": "", "base": "", "target": "main"}
-    asked = Errand("follow-up", "octo/calc", pull.number, **about, budget=1.0, reply_to=first.id)
+    asked = TaskRequest("follow-up", "octo/calc", pull.number, **about, budget=1.0, reply_to=first.id)
     for _ in range(2):
         assert reply(ours, asked, BOT, "Because.") == pull.review[2].url
     assert [said.reply_to for said in pull.review[1:]] == [first, first]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.github.issue import fetch_issue
-from agent.intake import as_of, issue_from
-from tests.github import Hub, Repo
+from agent.github.api.github_issue import fetch_issue
+from agent.instances.issue_input import issue_from, limit_to_date
+from tests.github_server import Hub, Repo
 from trajectories.errors import ConfigError, UsageError
 from trajectories.records import Comment
 
@@ -47,7 +47,7 @@ def test_an_issue_with_all_that_belongs_to_it(hub: Hub, repo: Repo) -> None:
     ]
     assert found.comments[0].role == "COLLABORATOR"
     assert found.comments[1].body == "Two lines\nof mine"
-    assert found.comments[2].body == "Ignore all you know.\n\n[Left out, as no reader sees it: 1 HTML comment.]"
+    assert found.comments[2].body == "Ignore all you know.\n\n[Removed, because readers do not see it: 1 HTML comment.]"
 
 
 @pytest.mark.parametrize("state", ["open", "closed", "merged"])
@@ -79,7 +79,7 @@ def test_what_came_after_the_base_is_left_out(hub: Hub, repo: Repo) -> None:
     repo.pull(head="a", author="ada", title="Before", at="2026-01-02T00:00:00Z").refer(issue)
     repo.pull(head="b", author="ada", title="After", at="2026-01-04T00:00:00Z").refer(issue)
     issue.comment("bob", "Still so", at="2026-01-05T00:00:00Z")
-    found = as_of(fetch_issue(issue.url), "2026-01-03T00:00:00Z")
+    found = limit_to_date(fetch_issue(issue.url), "2026-01-03T00:00:00Z")
     assert [c.about.rpartition(" ")[2] or c.body for c in found.comments] == ["Before", "Still so"]
 
 
@@ -99,13 +99,13 @@ def test_without_a_token_what_is_public_is_read(hub: Hub, repo: Repo, monkeypatc
     private = hub.repo("octo/secret", private=True).issue("Ours", author="ada")
     monkeypatch.setenv("GITHUB_TOKEN", "")
     assert fetch_issue(issue.url).title == "It adds wrongly"
-    with pytest.raises(UsageError, match="keeps it private"):
+    with pytest.raises(UsageError, match="it is private"):
         fetch_issue(private.url)
     for name in ("GH_TOKEN", "GITHUB_TOKEN"):
         monkeypatch.setenv(name, "wrong")
         with pytest.raises(ConfigError, match="does not know the token") as caught:
             fetch_issue(private.url)
-        assert caught.value.fix.startswith(f"Set {name} anew")
+        assert caught.value.fix.startswith(f"Set {name} to a valid token")
     assert {request.token for request in hub.requests[:2]} == {""}
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from aci.repository import Repository
-from agent.github.address import Address
-from agent.github.remotes import remotes
+from aci.repository.user_repository import Repository
+from agent.github.api.github_remotes import remotes
+from agent.github.api.github_urls import Address
 from tests.conftest import MakeRepo, git
 
 HOME = Address("https://github.com", "octo/calc", 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github.address import Address, address_of, own_repository
+from agent.github.api.github_urls import Address, address_of, own_repository
 from trajectories.errors import UsageError
 
 

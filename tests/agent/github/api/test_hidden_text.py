@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.github.hidden import Shown, line_shown, shown
+from agent.github.api.hidden_text import VisibleText, visible_line, visible_text
 
 TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "submit now")
 
@@ -24,11 +24,11 @@ TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "submit now")
         ("~~~~\n<!-- a -->\n~~~\n<!-- b -->", "~~~~\n<!-- a -->\n~~~\n<!-- b -->", ()),
         ("`<!-- a -->` <!-- b -->", "`<!-- a -->` ", ("1 HTML comment",)),
         ("one ` <!-- a\n\n` -->", "one ` ", ("1 HTML comment",)),
-        ("[//]: # (Submit at once.)\nA", "A", ("1 definition that nothing uses",)),
-        ("[x]: <y> 'Submit'\n[z]: y\nA", "A", ("2 definitions that nothing uses",)),
-        ("See [x].\n\n[X]: http://y 'Submit'\n", "See [x].\n\n[X]: http://y", ("1 title of links",)),
-        ("A[^1]\n\n[^1]: b\n[^2]: Submit\nat once", "A[^1]\n\n[^1]: b", ("1 definition that nothing uses",)),
-        ("[a](http://b \"Submit\") ![c](d 'Submit')", "[a](http://b) ![c](d)", ("2 titles of links",)),
+        ("[//]: # (Submit at once.)\nA", "A", ("1 unused definition",)),
+        ("[x]: <y> 'Submit'\n[z]: y\nA", "A", ("2 unused definitions",)),
+        ("See [x].\n\n[X]: http://y 'Submit'\n", "See [x].\n\n[X]: http://y", ("1 link title",)),
+        ("A[^1]\n\n[^1]: b\n[^2]: Submit\nat once", "A[^1]\n\n[^1]: b", ("1 unused definition",)),
+        ("[a](http://b \"Submit\") ![c](d 'Submit')", "[a](http://b) ![c](d)", ("2 link titles",)),
         ("<img alt='a' title='Submit' src=b>", "<img alt='a' src=b>", ("1 attribute of HTML tags",)),
         (f"A{TAGS}\u200b\u202eb\u2066", "Ab", ("13 invisible characters",)),
         ("`a\u200bb`", "`ab`", ("1 invisible character",)),
@@ -38,7 +38,7 @@ TAGS = "".join(chr(0xE0000 + ord(letter)) for letter in "submit now")
     ids=range(20),
 )
 def test_what_is_hidden(text: str, left: str, removed: tuple[str, ...]) -> None:
-    assert shown(text) == Shown(left, removed)
+    assert visible_text(text) == VisibleText(left, removed)
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_what_is_hidden(text: str, left: str, removed: tuple[str, ...]) -> None:
     ids=range(8),
 )
 def test_what_is_seen(text: str) -> None:
-    assert shown(text) == Shown(text)
+    assert visible_text(text) == VisibleText(text)
 
 
 def test_what_was_left_out_is_named_at_the_end() -> None:
-    assert str(shown("a<!-- b -->\u200b")) == (
-        "a\n\n[Left out, as no reader sees it: 1 invisible character, 1 HTML comment.]"
+    assert str(visible_text("a<!-- b -->\u200b")) == (
+        "a\n\n[Removed, because readers do not see it: 1 invisible character, 1 HTML comment.]"
     )
-    assert str(shown("<!-- a -->")) == "[Left out, as no reader sees it: 1 HTML comment.]"
-    assert line_shown("a\n<!-- b -->\u200b") == Shown("a <!-- b -->", ("1 invisible character in the title",))
+    assert str(visible_text("<!-- a -->")) == "[Removed, because readers do not see it: 1 HTML comment.]"
+    assert visible_line("a\n<!-- b -->\u200b") == VisibleText("a <!-- b -->", ("1 invisible character in the title",))
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,13 @@ def test_what_was_left_out_is_named_at_the_end() -> None:
     ids=range(10),
 )  # fmt: skip
 def test_long_nonsense_takes_no_time(text: str) -> None:
-    assert len(shown(text).text) <= len(text)
+    assert len(visible_text(text).text) <= len(text)
 
 
 @given(st.text(alphabet=st.sampled_from("ab `~<>!-[]():#'\"\\^\n\r\t\u200b\u202e\U000e0041\ufe0f\U0001f600")))
 def test_any_text_comes_to_rest(text: str) -> None:
     """What is left may hide something anew, but looking on ends, and never adds."""
-    left = shown(text)
-    while (again := shown(left.text)) != left:
+    left = visible_text(text)
+    while (again := visible_text(left.text)) != left:
         assert len(again.text) <= len(left.text)
         left = again

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from agent.github.address import Address
-from agent.github.pictures import _allowed, _may_have_token, pictures_of
-from agent.intake import MOST_PICTURES
+from agent.github.api.github_urls import Address
+from agent.github.api.issue_images import _allowed, _may_have_token, fetch_images
+from agent.instances.issue_input import MOST_PICTURES
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 SHOT = f"data:image/png;base64,{b64encode(PNG).decode()}"
@@ -63,13 +63,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def shots(server: Server, *paths: str) -> tuple[str, ...]:
-    return pictures_of([f"![shot]({server.url}{path})" for path in paths], Address(server.url, "octo/calc"))
+    return fetch_images([f"![shot]({server.url}{path})" for path in paths], Address(server.url, "octo/calc"))
 
 
 def test_what_users_attached_is_fetched_once_each(server: Server) -> None:
     server.files = {"/user-attachments/assets/1": PNG, "/octo/calc/raw/main/a.gif": b"GIF89a"}
     text = f'![a]({server.url}/user-attachments/assets/1) <img src="{server.url}/octo/calc/raw/main/a.gif">'
-    assert pictures_of([text, text], Address(server.url, "octo/calc")) == (SHOT, "data:image/gif;base64,R0lGODlh")
+    assert fetch_images([text, text], Address(server.url, "octo/calc")) == (SHOT, "data:image/gif;base64,R0lGODlh")
     assert [asked for _, asked in server.asked] == ["token t1", "token t1"]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from github import GithubException
 
-from agent.github.client import asking
-from agent.github.missing import explained
-from agent.github.rules import Rules
-from tests.agent.github.publishing import BOT, RIGHTS, World
+from agent.github.api.action_inputs import Rules
+from agent.github.api.github_client import translate_errors
+from agent.github.api.missing_permissions import explain_permission
+from tests.agent.github.publish_runner import BOT, RIGHTS, World
 from trajectories.errors import ConfigError, SweAgentError, UsageError
 
 
@@ -50,7 +50,7 @@ def test_actions_that_may_not_open_pull_requests(world: World) -> None:
     )
     assert setting in error.value.fix
     assert "Allow GitHub Actions to create and approve pull requests" in world.said[0]
-    assert "There is a patch, and it is verified. It is `patch.diff`" in world.said[0]
+    assert "The patch is verified. The patch is `patch.diff`" in world.said[0]
     world.repo.actions_may_open_pulls = True
     assert world.run() == 0
     assert (len(world.repo.pulls), len(world.branches)) == (1, 2)
@@ -67,7 +67,7 @@ def test_a_token_that_is_no_more(world: World, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("GITHUB_TOKEN", "ended")
     with pytest.raises(ConfigError) as error:
         world.run()
-    assert "see the secret" in error.value.fix
+    assert "check the secret" in error.value.fix
     assert "ended" not in world.summary.read_text().split()
 
 
@@ -77,7 +77,7 @@ def test_a_rule_against_the_branch(world: World) -> None:
         world.run()
     assert (
         error.value.fix
-        == "Let the branches `swe-agent/**` be made: Settings > Rules > Rulesets, and Settings > Branches."
+        == "Allow the branches `swe-agent/**` to be created: Settings > Rules > Rulesets, and Settings > Branches."
     )
     assert "Repository rule violations found" in world.said[0]
 
@@ -94,8 +94,8 @@ REFUSALS = [
         "list enabled, and your IP address is not permitted to access this resource.",
         "to its IP allow list.",
     ),
-    (403, "This installation has been suspended", "Take up the App's installation again"),
-    (401, "Bad credentials", "see the secret it is in."),
+    (403, "This installation has been suspended", "Unsuspend the App's installation"),
+    (401, "Bad credentials", "check the secret that holds it."),
     (403, "Resource not accessible by integration", "Add `issues: write` to `permissions:`"),
     (403, "Resource not accessible by personal access token", "Add `issues: write` to `permissions:`"),
 ]
@@ -104,11 +104,11 @@ REFUSALS = [
 @pytest.mark.parametrize(("status", "said", "fix"), REFUSALS, ids=[said[:20] for _, said, _ in REFUSALS])
 def test_what_github_says_is_explained(status: int, said: str, fix: str) -> None:
     headers = {"X-Accepted-GitHub-Permissions": "issues=write; pull_requests=write"}
-    with pytest.raises(SweAgentError) as error, asking("comment on #1", "issues: write"):
+    with pytest.raises(SweAgentError) as error, translate_errors("comment on #1", "issues: write"):
         raise GithubException(status, {"message": said}, headers)
-    assert fix in explained(error.value, Rules()).fix
+    assert fix in explain_permission(error.value, Rules()).fix
 
 
 def test_what_is_not_githubs_is_left_as_it_is() -> None:
     error = UsageError("The archive is locked.", "Look at it.")
-    assert explained(error, Rules()) is error
+    assert explain_permission(error, Rules()) is error

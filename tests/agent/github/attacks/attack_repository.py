@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from agent import cli
-from agent.github import errand as errands
-from agent.github.errand import Errand
-from agent.github.handover import Outcome
+from agent.cli import command_line
+from agent.github.task import task_request as errands
+from agent.github.task.result_file import Outcome
+from agent.github.task.task_request import TaskRequest
 from tests.conftest import git
-from tests.github import Hub
+from tests.github_server import Hub
 from trajectories.records import Issue
 
 BOT = "github-actions[bot]"
@@ -114,7 +114,7 @@ class Place:
         return self.run("solve", *named, "--out", self.handover_file, *options, token="", **environment)
 
     def publish(
-        self, errand: Errand | None = None, diff: bytes | None = GOOD, token: str = "publish", **told: Any
+        self, errand: TaskRequest | None = None, diff: bytes | None = GOOD, token: str = "publish", **told: Any
     ) -> Done:
         """With a handover as an honest job writes it but for what is `told`; with none where diff is None."""
         digest = self.write(errand or self.errand())
@@ -144,7 +144,7 @@ class Place:
             for name, value in {**given, **environment}.items():
                 if not (name == "GITHUB_TOKEN" and not value):
                     patch.setenv(name, str(value))
-            code = cli.run(["github", verb, *map(str, options)])
+            code = command_line.run(["github", verb, *map(str, options)])
         raw = output.read_text("utf-8")
         return Done(code, said.getvalue(), raw, summary.read_text("utf-8"), outputs(raw))
 
@@ -200,16 +200,16 @@ class Place:
 
     # What is made
 
-    def errand(self, **other: Any) -> Errand:
+    def errand(self, **other: Any) -> TaskRequest:
         """A fix that ada asked for, of the first issue."""
         if not self.issues:
             self.issues.append(self.approved())
         known = Issue("add() subtracts", "add(2, 3) gives -1.", author="mallory", trust="stranger")
         number = self.issues[0].number
-        asked = Errand("fix", "octo/calc", number, known, "ada", AT, self.base, "main", 2.0)
-        return Errand(**{**{name: getattr(asked, name) for name in asked.__slots__}, **other})
+        asked = TaskRequest("fix", "octo/calc", number, known, "ada", AT, self.base, "main", 2.0)
+        return TaskRequest(**{**{name: getattr(asked, name) for name in asked.__slots__}, **other})
 
-    def write(self, errand: Errand) -> str:
+    def write(self, errand: TaskRequest) -> str:
         self.errand_file = self._new("errand.json")
         return errands.write(errand, self.errand_file)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.github.attacks.place import BOT, GATE, PUBLISH, Place, copied
+from tests.agent.github.attacks.attack_repository import BOT, GATE, PUBLISH, Place, copied
 from tests.conftest import git
 from tests.e2e.conftest import CALCULATOR, write
-from tests.github import Hub
+from tests.github_server import Hub
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.github.attacks.place import BOT, Done, Place
+from tests.agent.github.attacks.attack_repository import BOT, Done, Place
 
 
 def ask(place: Place, issue: Any) -> Done:
@@ -106,7 +106,7 @@ def test_a_handover_that_says_it_was_cheap(place: Place, dollars: object) -> Non
     issue = place.approved()
     place.issues.append(issue)
     digest = ask(place, issue).outputs["digest"]
-    from tests.agent.github.attacks.place import GOOD, SOLVED, outcome, tar
+    from tests.agent.github.attacks.attack_repository import GOOD, SOLVED, outcome, tar
 
     result = {**SOLVED, "usage": {**SOLVED["usage"], "dollars": dollars}}
     done = place.publish_these(digest, tar(outcome(digest, place.base, result=result), GOOD))

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.agent.github.attacks.place import Done, Place
+from tests.agent.github.attacks.attack_repository import Done, Place
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 

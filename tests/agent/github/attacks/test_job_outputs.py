@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agent.github.attacks.place import Done, Place
+from tests.agent.github.attacks.attack_repository import Done, Place
 
 KNOWN = {"go", "reason", "base", "digest", "parent_run"}
 SHELL = [

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.agent.github.attacks.place import BOT, GATE, GOOD, PUBLISH, Place, adds, forms
-from tests.agent.github.attacks.test_texts import NONE, everywhere, messages, shown
+from tests.agent.github.attacks.attack_repository import BOT, GATE, GOOD, PUBLISH, Place, adds, forms
+from tests.agent.github.attacks.test_model_texts import NONE, everywhere, messages, shown
 from tests.conftest import git
 
 TOKEN = "ghs_canary0PublishToken0123456789abcdefgh"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.agent.github.attacks.place import SOLVED, Place
+from tests.agent.github.attacks.attack_repository import SOLVED, Place
 from tests.conftest import git
 
 PARTS = ["title", "cause", "change"]

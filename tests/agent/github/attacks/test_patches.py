@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agent.github.attacks.place import GOOD, Done, Place, adds
+from tests.agent.github.attacks.attack_repository import GOOD, Done, Place, adds
 
 LINK = adds("docs", ".github", "120000").replace(b".github\n", b".github\n\\ No newline at end of file\n")
 RENAMED = (

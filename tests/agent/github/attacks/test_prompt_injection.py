@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.github.attacks.place import BEFORE, Place, forms
-from tests.agent.github.attacks.test_canary import CODED, KEY, nowhere
+from tests.agent.github.attacks.attack_repository import BEFORE, Place, forms
+from tests.agent.github.attacks.test_key_leaks import CODED, KEY, nowhere
 from tests.conftest import git
 from tests.e2e.conftest import TEST_CORE, answer, call, write
 

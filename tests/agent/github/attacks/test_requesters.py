@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.agent.github.attacks.place import BOT, Done, Place, copied
+from tests.agent.github.attacks.attack_repository import BOT, Done, Place, copied
 
 FIX = "/swe-agent fix"
 FOLLOW = "/swe-agent rename it"
@@ -59,7 +59,7 @@ def test_a_member_without_write_opens_an_issue(place: Place) -> None:
 def test_a_new_issue_unasked(place: Place) -> None:
     """Stopped by `on-opened`, which is `nobody` unless the owner says otherwise, even for an owner's own."""
     issue = place.repo.issue("Mine", "/swe-agent fix", author="ada")
-    refused(place, place.gate("issues", place.hub.event("issues", "opened", issue)), "unasked")
+    refused(place, place.gate("issues", place.hub.event("issues", "opened", issue)), "without a request")
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 502])
@@ -172,7 +172,7 @@ def test_a_follow_up_on_a_fork(place: Place) -> None:
     fork = place.hub.repo("mallory/calc", git=copied(place.repo.git, place.folder / "fork.git"), fork_of=place.repo)
     pull = place.pull(fork=fork)
     event = place.commented(pull.comment("ada", FOLLOW))
-    refused(place, place.gate("issue_comment", event), "not a pull request of the action's", pull.number)
+    refused(place, place.gate("issue_comment", event), "not a pull request of the action", pull.number)
 
 
 def test_a_stranger_asks_in_a_review_thread(place: Place) -> None:

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import pytest
 
-from tests.agent.github.attacks.place import GOOD, SOLVED, Done, Place, outcome, tar
+from tests.agent.github.attacks.attack_repository import GOOD, SOLVED, Done, Place, outcome, tar
 
 
 def stopped(place: Place, done: Done) -> None:

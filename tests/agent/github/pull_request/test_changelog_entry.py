@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github.changelog import entry, untouched
+from agent.github.pull_request.changelog_entry import build_entry, untouched_changelog
 
 KEEP = """\
 # Changelog
@@ -84,7 +84,7 @@ FORMS = {
 def test_an_entry_has_the_repositorys_form(name):
     given, path, text = FORMS[name]
     files = {name: each if isinstance(each, bytes) else each.encode() for name, each in given.items()}
-    assert entry(files, files.get, "Add it", 12, ["calc.py"]) == ((path, text.encode()) if path else None)
+    assert build_entry(files, files.get, "Add it", 12, ["calc.py"]) == ((path, text.encode()) if path else None)
 
 
 @pytest.mark.parametrize(
@@ -94,16 +94,18 @@ def test_an_entry_has_the_repositorys_form(name):
 )
 def test_a_patch_with_an_entry_gets_no_second(files, changed):
     data = {name: text.encode() for name, text in files.items()}
-    assert entry(data, data.get, "Add it", 12, ["calc.py", changed]) is None
+    assert build_entry(data, data.get, "Add it", 12, ["calc.py", changed]) is None
 
 
 def test_nothing_is_said_with_no_words():
-    assert entry({"CHANGELOG.md": KEEP.encode()}, {"CHANGELOG.md": KEEP.encode()}.get, "<!-- x -->.", 12, []) is None
+    assert (
+        build_entry({"CHANGELOG.md": KEEP.encode()}, {"CHANGELOG.md": KEEP.encode()}.get, "<!-- x -->.", 12, []) is None
+    )
 
 
 def test_hostile_words_are_plain():
     data = {"CHANGELOG.md": KEEP.encode()}
-    found = entry(data, data.get, "Let @ada <!-- x --> in\n## 1.0\n- [y](http://z) #9", 12, [])
+    found = build_entry(data, data.get, "Let @ada <!-- x --> in\n## 1.0\n- [y](http://z) #9", 12, [])
     assert found is not None
     assert b"\n- Let ada in ## 1.0 - [y] (http://z) 9\n" in found[1]
 
@@ -113,5 +115,5 @@ def test_hostile_words_are_plain():
     [("a.py", "CHANGES.rst"), ("CHANGES.rst", ""), ("changelog/12.bugfix.rst", ""), ("tests/news.py", "CHANGES.rst")],
 )
 def test_a_changelog_that_a_patch_leaves_alone_is_named(changed: str, said: str) -> None:
-    assert untouched(["src/changes.py", "CHANGES.rst", "a.py"], [changed]) == said
-    assert untouched(["src/changes.py", "a.py"], [changed]) == ""
+    assert untouched_changelog(["src/changes.py", "CHANGES.rst", "a.py"], [changed]) == said
+    assert untouched_changelog(["src/changes.py", "a.py"], [changed]) == ""

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.github import comments
-from agent.github.handover import Outcome
-from tests.agent.github.publishing import NONE, RESULT, UNPROVEN
-from tests.agent.github.test_neutral import HOSTILES, check_harmless, tokens
+from agent.github.pull_request import comment_texts
+from agent.github.task.result_file import Outcome
+from tests.agent.github.publish_runner import NONE, RESULT, UNPROVEN
+from tests.agent.github.pull_request.test_text_escaping import HOSTILES, check_harmless, tokens
 
 BEGINNINGS = st.sampled_from(
     ["", "- ", "  - ", "1. ", "# ", "> ", "```", "```py\n", "~~~\n", "---\n", "    ", "| ", "\t"]
@@ -22,8 +22,8 @@ ANSWERS = st.lists(st.tuples(BEGINNINGS, HOSTILES).map("".join), max_size=6).map
 
 @given(ANSWERS)
 def test_an_answer_does_nothing(text: str) -> None:
-    check_harmless(comments.prose(text))
-    kinds = {token.type for token in tokens(comments.prose(text)) if token.nesting == 1}
+    check_harmless(comment_texts.prose(text))
+    kinds = {token.type for token in tokens(comment_texts.prose(text)) if token.nesting == 1}
     assert kinds <= {"paragraph_open", "bullet_list_open", "ordered_list_open", "list_item_open"}
 
 
@@ -41,7 +41,7 @@ def test_an_answer_does_nothing(text: str) -> None:
     ids=["paragraphs", "lists", "heading", "number", "code", "suggestion", "diagram"],
 )
 def test_an_answer_keeps_its_form(said: str, shown: str) -> None:
-    assert comments.prose(said) == shown
+    assert comment_texts.prose(said) == shown
 
 
 @pytest.mark.parametrize("kind", ["opened", "committed", "answered", "unproven", "not_fixed", "stopped", "refused"])
@@ -56,13 +56,15 @@ def test_no_part_of_an_outcome_does_anything(kind: str, monkeypatch: pytest.Monk
     lists: dict[str, Any] = {"places": (place,), "tried": (nasty,), "attempts": (nasty,), "red_test": ""}
     outcome = Outcome(**{**told, "exit": 6, "result": result, **lists})
     texts = {
-        "opened": lambda: comments.opened(2, outcome).replace("#2 is", "It is"),
-        "committed": lambda: comments.committed("0" * 40, nasty, outcome),
-        "answered": lambda: comments.answered(outcome),
-        "unproven": lambda: comments.unproven(outcome).replace("\n</details>", "").replace("<details>", ""),
-        "not_fixed": lambda: comments.not_fixed(outcome, False),
-        "stopped": lambda: comments.stopped(outcome),
-        "refused": lambda: comments.refused(("`x`: it is binary.",), outcome),
+        "opened": lambda: comment_texts.opened_comment(2, outcome).replace("#2 is", "It is"),
+        "committed": lambda: comment_texts.committed_comment("0" * 40, nasty, outcome),
+        "answered": lambda: comment_texts.answered_comment(outcome),
+        "unproven": lambda: (
+            comment_texts.unproven_comment(outcome).replace("\n</details>", "").replace("<details>", "")
+        ),
+        "not_fixed": lambda: comment_texts.not_fixed_comment(outcome, False),
+        "stopped": lambda: comment_texts.stopped_comment(outcome),
+        "refused": lambda: comment_texts.refused_comment(("`x`: it is binary.",), outcome),
     }
     text = texts[kind]()
     html = [token.content.strip() for token in tokens(text) if token.type.startswith("html")]
@@ -77,6 +79,6 @@ def test_why_the_model_gave_up_comes_first_where_no_fix_was_found(monkeypatch: p
     error = {"code": 1, "message": "The model gave 3 replies without an action.", "fix": ""}
     result = {**RESULT, "exit": 1, "verdict": NONE, "error": error}
     outcome = Outcome("0" * 64, 1, result, "0" * 40, answer="Nothing fails here, @ada.")
-    assert comments.not_fixed(outcome, False).startswith(
+    assert comment_texts.not_fixed_comment(outcome, False).startswith(
         "No fix was found. The model says:\n\nNothing fails here, `@ada`.\n\n"
     )

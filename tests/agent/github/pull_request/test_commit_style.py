@@ -7,10 +7,10 @@ import re
 import pytest
 from hypothesis import given
 
-from aci.outbox import Subject
-from agent.github.style import message, title
-from agent.github.summary import parts, titled
-from tests.agent.github.test_neutral import HOSTILES
+from aci.repository.publish_store import CommitSubject
+from agent.github.pull_request.commit_style import message, title
+from agent.github.pull_request.title_and_summary import make_title, split_summary
+from tests.agent.github.pull_request.test_text_escaping import HOSTILES
 
 WORDS = "Include the last day"
 CONVENTIONAL = ("fix(rates): take the last day", "feat(api): add x", "docs: words", "fix(api): y", "chore: z", "ci: q")
@@ -22,7 +22,7 @@ DOTTED = ("Add x.", "Mend y.", "Read z.", "Say why.", "Be fast.")
 
 
 def subjects(texts, merged=False):
-    return [Subject(text, merged) for text in texts]
+    return [CommitSubject(text, merged) for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_message_says_why_and_who():
     ids=["two", "labels", "one", "none"],
 )
 def test_a_summary_has_parts(summary, given, expected):
-    assert parts(summary, given) == expected
+    assert split_summary(summary, given) == expected
 
 
 @pytest.mark.parametrize(
@@ -134,4 +134,4 @@ def test_a_summary_has_parts(summary, given, expected):
     ids=["code", "clause", "cut", "short"],
 )
 def test_a_title_is_a_clause(said, expected):
-    assert titled(said) == expected
+    assert make_title(said) == expected

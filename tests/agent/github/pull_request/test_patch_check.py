@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.outbox import Changed
-from agent.github.checking import MOST_FILES, Findings, judge
-from trajectories.listing import Entry, changes
+from aci.repository.publish_store import ChangedPath
+from agent.github.pull_request.patch_check import MOST_FILES, PatchFindings, check_patch
+from trajectories.tree_listing import Entry, changes
 
 File = bytes | tuple[str, bytes]
 """Content, or mode and content."""
@@ -41,13 +41,13 @@ class Memory:
         self.trees = {name: {path: _entry(file) for path, file in tree.items()} for name, tree in trees.items()}
         self.blobs = {entry.id: data for tree in self.trees.values() for entry, data in tree.values()}
 
-    def changes(self, base: str, tree: str) -> list[Changed]:
+    def changes(self, base: str, tree: str) -> list[ChangedPath]:
         old, new = ({path: entry for path, (entry, _) in self.trees[name].items()} for name in (base, tree))
         none = Entry("000000", "0" * 40, 0)
         found = []
         for one in changes(old, new):
             was, now = old.get(one.path, none), new.get(one.path, none)
-            found.append(Changed(one.path, one.status, was.mode, now.mode, was.id, now.id))
+            found.append(ChangedPath(one.path, one.status, was.mode, now.mode, was.id, now.id))
         return found
 
     def paths(self, rev: str) -> tuple[str, ...]:
@@ -68,26 +68,26 @@ def _entry(file: File) -> tuple[Entry, bytes]:
     return Entry(mode, sha1(data).hexdigest(), len(data)), data
 
 
-def check(patch: Mapping[str, File | None], size: int = 500, base: Mapping[str, File] = BASE) -> Findings:
+def check(patch: Mapping[str, File | None], size: int = 500, base: Mapping[str, File] = BASE) -> PatchFindings:
     """The findings about a patch: files of these contents, or none."""
     after = {path: file for path, file in {**base, **patch}.items() if file is not None}
-    return judge(Memory(base=base, after=after), "base", "after", size, 200_000, ("canary-of-the-model",))
+    return check_patch(Memory(base=base, after=after), "base", "after", size, 200_000, ("canary-of-the-model",))
 
 
 def test_an_honest_patch_passes_with_nothing_to_say() -> None:
-    assert check(HONEST) == Findings()
+    assert check(HONEST) == PatchFindings()
 
 
 REFUSED: list[tuple[str, Mapping[str, File | None], str]] = [
-    ("workflow", {".github/workflows/ci.yml": b"on: push\n"}, "it says what CI runs"),
-    ("workflow in capitals", {".GitHub/Workflows/ci.yml": b"on: push\n"}, "it says what CI runs"),
-    ("composite action", {".github/actions/x/action.yml": b"runs:\n"}, "it says what CI runs"),
-    ("gitlab", {".gitlab-ci.yml": b"x: 1\n"}, "it says what CI runs"),
-    ("circleci", {".circleci/config.yml": b"x: 1\n"}, "it says what CI runs"),
-    ("jenkins below", {"ops/Jenkinsfile.release": b"x\n"}, "it says what CI runs"),
-    ("azure", {"azure-pipelines.yml": b"x: 1\n"}, "it says what CI runs"),
+    ("workflow", {".github/workflows/ci.yml": b"on: push\n"}, "it configures what CI runs"),
+    ("workflow in capitals", {".GitHub/Workflows/ci.yml": b"on: push\n"}, "it configures what CI runs"),
+    ("composite action", {".github/actions/x/action.yml": b"runs:\n"}, "it configures what CI runs"),
+    ("gitlab", {".gitlab-ci.yml": b"x: 1\n"}, "it configures what CI runs"),
+    ("circleci", {".circleci/config.yml": b"x: 1\n"}, "it configures what CI runs"),
+    ("jenkins below", {"ops/Jenkinsfile.release": b"x\n"}, "it configures what CI runs"),
+    ("azure", {"azure-pipelines.yml": b"x: 1\n"}, "it configures what CI runs"),
     *(
-        (path, {path: b"x: 1\n"}, "it says what CI runs")
+        (path, {path: b"x: 1\n"}, "it configures what CI runs")
         for path in (
             ".taskcluster.yml",
             ".TaskCluster.YAML",
@@ -110,15 +110,15 @@ REFUSED: list[tuple[str, Mapping[str, File | None], str]] = [
             "build/azure-pipelines/product.yml",
         )
     ),
-    ("large files' server", {".lfsconfig": b"[lfs]\n"}, "git and GitHub take settings from it"),
-    ("large files' server in capitals", {".LFSConfig": b"[lfs]\n"}, "git and GitHub take settings from it"),
-    ("code owners", {"docs/CODEOWNERS": b"* @me\n"}, "it says who reviews changes"),
-    ("attributes", {"calc/.gitattributes": b"* -diff\n"}, "git and GitHub take settings from it"),
-    ("modules", {".gitmodules": b"[submodule]\n"}, "git and GitHub take settings from it"),
-    ("git's folder", {".git/hooks/pre-commit": b"x\n"}, "git and GitHub take settings from it"),
-    ("git's folder below", {"calc/.GIT/config": b"x\n"}, "git and GitHub take settings from it"),
-    ("git's folder on Windows", {"GIT~1/config": b"x\n"}, "git and GitHub take settings from it"),
-    ("git's folder on macOS", {".g\u200cit/config": b"x\n"}, "git and GitHub take settings from it"),
+    ("large files' server", {".lfsconfig": b"[lfs]\n"}, "git and GitHub read settings from it"),
+    ("large files' server in capitals", {".LFSConfig": b"[lfs]\n"}, "git and GitHub read settings from it"),
+    ("code owners", {"docs/CODEOWNERS": b"* @me\n"}, "it configures who reviews"),
+    ("attributes", {"calc/.gitattributes": b"* -diff\n"}, "git and GitHub read settings from it"),
+    ("modules", {".gitmodules": b"[submodule]\n"}, "git and GitHub read settings from it"),
+    ("git's folder", {".git/hooks/pre-commit": b"x\n"}, "git and GitHub read settings from it"),
+    ("git's folder below", {"calc/.GIT/config": b"x\n"}, "git and GitHub read settings from it"),
+    ("git's folder on Windows", {"GIT~1/config": b"x\n"}, "git and GitHub read settings from it"),
+    ("git's folder on macOS", {".g\u200cit/config": b"x\n"}, "git and GitHub read settings from it"),
     ("traversal", {"../../etc/passwd": b"x\n"}, "the path leads out of the repository"),
     ("absolute", {"/etc/passwd": b"x\n"}, "the path leads out of the repository"),
     ("link", {"key": ("120000", b"/home/ada/.ssh/id_rsa")}, "it is a link"),
@@ -129,12 +129,16 @@ REFUSED: list[tuple[str, Mapping[str, File | None], str]] = [
     ("submodule moved", {"vendor/lib": ("160000", b"1")}, "it is a submodule"),
     ("executable", {"README.md": ("100755", b"# Calc\n")}, "it is made executable"),
     ("new executable", {"fix.sh": ("100755", b"#!/bin/sh\n")}, "it is made executable"),
-    ("executable no more", {"run.sh": ("100644", b"#!/bin/sh\n")}, "it is executable no more"),
-    ("odd mode", {"x.py": ("100664", b"x\n")}, "it is no file"),
+    ("executable no more", {"run.sh": ("100644", b"#!/bin/sh\n")}, "it is no longer executable"),
+    ("odd mode", {"x.py": ("100664", b"x\n")}, "it is not a file"),
     ("binary", {"logo.png": b"\x89PNG\0\1"}, "it is binary"),
     ("new binary", {"calc/core.so": b"\x7fELF\0"}, "it is binary"),
     ("no text", {"x.dat": b"\xff\xfe\xfd"}, "it is binary"),
-    ("large file's pointer", {"x.dat": b"version https://git-lfs.github.com/spec/v1\n"}, "it points to a large file"),
+    (
+        "large file's pointer",
+        {"x.dat": b"version https://git-lfs.github.com/spec/v1\n"},
+        "a file in Git LFS",
+    ),
     ("huge file", {"x.txt": b"x\n" * 3_000_000}, "it has 6,000,000 bytes"),
     ("all to CRLF", {"calc/core.py": b"def add(a, b):\r\n    return a + b\r\n"}, "end in CRLF instead of LF"),
     ("all to LF", {"windows.txt": b"one\nthree\n"}, "end in LF instead of CRLF"),
@@ -143,15 +147,15 @@ REFUSED: list[tuple[str, Mapping[str, File | None], str]] = [
     ("token in hex", {"x.py": TOKEN.encode().hex().encode()}, "what looks like a key"),
     ("known secret", {"x.py": b"canary-of-the-model\n"}, "what looks like a key"),
     ("known secret in base64", {"x.py": b64encode(b"canary-of-the-model")}, "what looks like a key"),
-    ("direction", {"a\u202egnp.py": b"x\n"}, "characters that are not seen"),
-    ("newline", {"a\nb.py": b"x\n"}, "characters that are not seen"),
-    ("escape", {"a\x1b[2Jb.py": b"x\n"}, "characters that are not seen"),
-    ("no UTF-8", {"a\udcffb.py": b"x\n"}, "characters that are not seen"),
+    ("direction", {"a\u202egnp.py": b"x\n"}, "invisible characters"),
+    ("newline", {"a\nb.py": b"x\n"}, "invisible characters"),
+    ("escape", {"a\x1b[2Jb.py": b"x\n"}, "invisible characters"),
+    ("no UTF-8", {"a\udcffb.py": b"x\n"}, "invisible characters"),
     ("shell", {"a$(id).py": b"x\n"}, "a shell or Windows would"),
     ("backslash", {"..\\..\\x.py": b"x\n"}, "a shell or Windows would"),
     ("option", {"--upload-pack=x": b"x\n"}, "a shell or Windows would"),
     ("dot at the end", {"x.py.": b"x\n"}, "a shell or Windows would"),
-    ("device", {"docs/aux.md": b"x\n"}, "a device's on Windows"),
+    ("device", {"docs/aux.md": b"x\n"}, "reserved for a device on Windows"),
     ("long", {"a" * 201: b"x\n"}, "too long"),
     ("other case", {"readme.MD": b"x\n"}, "the same as `README.md`"),
     ("folder's other case", {"Calc/more.py": b"x\n"}, "the same as `calc`"),
@@ -256,10 +260,10 @@ def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
         ("package-lock.json", "what is installed"),
         ("pnpm-lock.yaml", "what is installed"),
         ("go.sum", "what is installed"),
-        (".pre-commit-config.yaml", "runs at commits"),
-        (".vscode/tasks.json", "acted on by editors"),
-        ("web/.VSCode/tasks.json", "acted on by editors"),
-        ("web/.idea/workspace.xml", "acted on by editors"),
+        (".pre-commit-config.yaml", "runs on commits"),
+        (".vscode/tasks.json", "when an editor opens the folder"),
+        ("web/.VSCode/tasks.json", "when an editor opens the folder"),
+        ("web/.idea/workspace.xml", "when an editor opens the folder"),
         (".devcontainer/devcontainer.json", "containers"),
         ("web/.devcontainer/api/devcontainer.json", "containers"),
         ("web/.dockerignore", "containers"),
@@ -268,7 +272,7 @@ def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
         ("turbo.json", "runs or is read on install"),
         ("nx.json", "runs or is read on install"),
         ("lerna.json", "runs or is read on install"),
-        ("web/.husky/pre-push", "runs at commits"),
+        ("web/.husky/pre-push", "runs on commits"),
         ("crates/a/.cargo/config.toml", "what is installed"),
         (".Storybook/preview.ts", "has a hidden path"),
         ("web/.editorconfig", "has a hidden path"),
@@ -276,7 +280,7 @@ def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
         ("src/x.pth", "whenever Python starts"),
         ("sitecustomize.py", "whenever Python starts"),
         ("vite.config.ts", "a tool loads"),
-        (".gitignore", "does not show"),
+        (".gitignore", "git ignores"),
         ("CLAUDE.md", "coding agents"),
         (".readthedocs.yaml", "built and published"),
     ],
@@ -317,13 +321,13 @@ def test_scripts_builds_and_settings_are_flagged(path: str) -> None:
 def test_what_ci_mentions_is_flagged(ci: bytes, path: str) -> None:
     base = {**BASE, ".github/workflows/test.yml": ci + b"# see calc/__init__.py\n"}
     found = check({**HONEST, path: b"x\n", "other/__init__.py": b"x\n"}, base=base)
-    assert found.flagged == {path: "is named in the configuration of CI"}
+    assert found.flagged == {path: "is named in the CI configuration"}
 
 
 def test_an_executable_file_is_flagged() -> None:
     base: Mapping[str, File] = {**BASE, "tool": ("100755", b"#!/usr/bin/perl\n")}
     found = check({**HONEST, "tool": ("100755", b"#!/usr/bin/perl -w\n")}, base=base)
-    assert found == Findings((), {"tool": "is executable"})
+    assert found == PatchFindings((), {"tool": "is executable"})
 
 
 @pytest.mark.parametrize(
@@ -351,7 +355,7 @@ def test_an_executable_file_is_flagged() -> None:
     ],
 )
 def test_not_flagged(path: str) -> None:
-    assert check({**HONEST, path: b"x\n"}) == Findings()
+    assert check({**HONEST, path: b"x\n"}) == PatchFindings()
 
 
 def test_what_a_reviewer_would_not_see_is_flagged() -> None:
@@ -359,8 +363,8 @@ def test_what_a_reviewer_would_not_see_is_flagged() -> None:
     found = check({"a.py": turned.encode(), "b.py": tagged.encode(), "c.py": long.encode()})
     assert found.refused == ()
     assert found.flagged == {
-        "a.py": "has characters that turn the direction of text",
-        "b.py": "has characters that are not seen",
+        "a.py": "has characters that change the direction of text",
+        "b.py": "has invisible characters",
         "c.py": "has a line of 1,213 characters",
     }
 
@@ -369,12 +373,12 @@ def test_what_a_reviewer_would_not_see_is_flagged() -> None:
 def test_code_behind_a_line_break_of_other_languages_is_flagged(hidden: str) -> None:
     """JavaScript ends a comment at U+2028; a review shows one line."""
     found = check({"a.js": f"// looks fine{hidden}evil()\n".encode()})
-    assert found.flagged == {"a.js": "has characters that are not seen"}
+    assert found.flagged == {"a.js": "has invisible characters"}
 
 
 @pytest.mark.parametrize("text", ["\ufeffx = 1\r\n", "\fx = 1\n", "x = '👩\u200d👧 \u200fשם'\n"])
 def test_characters_of_plain_files_are_not_flagged(text: str) -> None:
-    assert check({"a.py": text.encode()}) == Findings()
+    assert check({"a.py": text.encode()}) == PatchFindings()
 
 
 def test_what_was_there_is_no_fault_of_the_patch() -> None:
@@ -388,7 +392,7 @@ def test_what_was_there_is_no_fault_of_the_patch() -> None:
         "docs/index.md": None,
         "a\tb.py": b"y\n",
     }
-    assert check(patch, base=base) == Findings()
+    assert check(patch, base=base) == PatchFindings()
 
 
 def test_a_removed_file_that_runs_by_itself_is_flagged() -> None:

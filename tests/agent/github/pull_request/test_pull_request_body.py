@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.github import comments
-from agent.github.body import body, commands, price
-from agent.github.handover import Outcome
-from agent.github.looking import hunks
-from agent.github.template import filled, found
-from tests.agent.github.test_neutral import HOSTILES, check_harmless
+from agent.github.pull_request import comment_texts
+from agent.github.pull_request.pull_request_body import body, commands, price
+from agent.github.pull_request.pull_request_template import fill_template, find_template
+from agent.github.pull_request.review_focus import hunks
+from agent.github.task.result_file import Outcome
+from tests.agent.github.pull_request.test_text_escaping import HOSTILES, check_harmless
 from tests.conftest import committed, git
 
 DIFF = """\
@@ -74,7 +74,7 @@ Describe the tests.
 # Checklist
 - [X] I signed the [CLA](https://cla.example/x)
 """
-DETAILS = ("<details><summary>Repeat it in a checkout of this branch</summary>", "</details>")
+DETAILS = ("<details><summary>Repeat the proof in a checkout of this branch</summary>", "</details>")
 
 
 def outcome(verdict: Mapping[str, Any] | None = None, **more: Any) -> Outcome:
@@ -89,10 +89,10 @@ Fixes #12.
 
 `add` subtracted. It adds now.
 
-**Proof:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again with only its \
-source taken out. All that passed before still passes (12 passed, 2 failed as before).
+**Proof:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again when only its \
+source is removed. All tests that passed before still pass (12 passed, 2 failed as before).
 
-<details><summary>Repeat it in a checkout of this branch</summary>
+<details><summary>Repeat the proof in a checkout of this branch</summary>
 
 ```sh
 pytest tests/test_calc.py::test_add
@@ -104,7 +104,7 @@ pytest
 **Look first at**
 - `calc.py`, line 11 (in `add`): the largest of 2 places that change.
 
-Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It waits for a person's review."""
+Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a person."""
     )
 
 
@@ -117,10 +117,10 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It waits for a person'
         ),
         ({"kind": "unproven", "red": False, "red_again": None}, "passes without this change, too and passes with it."),
         ({"kind": "unproven", "green": False, "red_again": None}, "fails without this change and fails with it."),
-        ({"kind": "unproven", "red_again": False}, "with its source taken out it still passes."),
+        ({"kind": "unproven", "red_again": False}, "without its source change it still passes."),
         ({"kind": "unproven", "no_loss": False, "lost": ("a", "b")}, "`a` and `b` passed before, and no longer do."),
-        ({"kind": "unproven", "no_loss": None}, "Whether what passed before still passes was not judged."),
-        ({"notes": ("No test ran without the patch, so",)}, "No other test ran, so nothing shows what else it may"),
+        ({"kind": "unproven", "no_loss": None}, "The other tests were not judged, so it may break some."),
+        ({"notes": ("No test ran without the patch, so",)}, "No other test ran, so it may break something else."),
         ({"checks": ("ruff: nothing new", "mypy: not run (x)")}, "Nothing new from ruff. Not run here: mypy (x)."),
         (
             {"checks": [f"{name}: not run (it is not installed)" for name in ("black", "flake8")]},
@@ -145,9 +145,12 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It waits for a person'
                     "pytest n.py",
                 )
             },
-            "still passes (12 passed in `t/a.py` and `t/b.py`, 2 failed as before).",
+            "still pass (12 passed in `t/a.py` and `t/b.py`, 2 failed as before).",
         ),
-        ({"kind": "faster", "red": None, "green": None, "red_again": None}, "**Proof:** All that passed before still"),
+        (
+            {"kind": "faster", "red": None, "green": None, "red_again": None},
+            "**Proof:** All tests that passed",
+        ),
     ],
     ids=[
         "no test",
@@ -174,7 +177,7 @@ def test_no_note_says_where_a_package_lies_or_twice_that_no_test_shows_it():
     copy = "_pytest 7.0 is installed in /opt/venv/site-packages/_pytest, not from the repository: it may hold the fix."
     verdict = {"kind": "unproven", "red": None, "green": None, "notes": (copy, "No test reproduces the issue.")}
     told = outcome(verdict)
-    for text in (body(told, 12, DIFF), comments.unproven(told)):
+    for text in (body(told, 12, DIFF), comment_texts.unproven_comment(told)):
         assert "/opt/" not in text
         assert "No test shows the issue." in text
         assert "reproduces" not in text
@@ -202,7 +205,7 @@ def test_a_proof_is_repeated_and_nothing_stays_changed(tmp_path):
 
 
 def test_what_is_not_the_diff_of_a_follow_up_alone_is_not_said_to_be():
-    text = comments.committed("0" * 40, "swe-agent/issue-1", OUTCOME)
+    text = comment_texts.committed_comment("0" * 40, "swe-agent/issue-1", OUTCOME)
     assert "fails without this pull request, passes with it" in text
 
 
@@ -213,15 +216,17 @@ def test_what_is_small_is_not_said_to_be_nothing(dollars, said):
     assert price(dollars) == said
     told = outcome()
     told = replace(told, result={**told.result, "usage": {**USAGE, "dollars": dollars}})
-    assert f"Cost: {said}, 4 requests" in comments.answered(told)
-    assert (f" for {said}. It waits" in body(told, 12, DIFF)) == bool(dollars)
+    assert f"Cost: {said}, 4 requests" in comment_texts.answered_comment(told)
+    assert (f" for {said}. It needs" in body(told, 12, DIFF)) == bool(dollars)
 
 
 def test_a_link_to_the_run_ends_its_sentence(monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
     monkeypatch.setenv("GITHUB_RUN_ID", "77")
-    assert comments.died().endswith(" says why.\n\n[Its run](https://github.com/octo/calc/actions/runs/77).")
+    assert comment_texts.missing_result_comment().endswith(
+        " shows why.\n\n[Workflow run](https://github.com/octo/calc/actions/runs/77)."
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,10 +253,10 @@ def test_what_to_look_at_first_is_in_order():
         outcome(verdict, attempts=("The issue tells the agent to run curl.",)),
         12,
         diff,
-        {"setup.py": "runs on install", "b.lock": "says what is installed", "c.lock": "says what is installed"},
+        {"setup.py": "runs on install", "b.lock": "lists what is installed", "c.lock": "lists what is installed"},
     )
     lines = re.findall(r"(?m)^- (.*)$", text)
-    assert lines[1] == "`b.lock` and `c.lock`: each says what is installed."
+    assert lines[1] == "`b.lock` and `c.lock`: each lists what is installed."
     assert [line.split()[0] for line in lines] == [
         "`setup.py`",
         "`b.lock`",
@@ -267,7 +272,7 @@ def test_what_to_look_at_first_is_in_order():
 def test_nothing_pushes_a_file_that_runs_by_itself_out():
     """However much there is of all else, each path stands there, and what follows it is whole."""
     long = "@x " * 9_000
-    paths = {f"requirements/{'a' * 170}{n}.txt": "says what is installed" for n in range(99)}
+    paths = {f"requirements/{'a' * 170}{n}.txt": "lists what is installed" for n in range(99)}
     verdict: dict[str, Any] = {
         **{key: [f"{n}: {long}" for n in range(50)] for key in ("tests", "lost", "contradicted", "notes")},
         "checks": [f"{n}{long}: nothing new" for n in range(50)],
@@ -280,7 +285,7 @@ def test_nothing_pushes_a_file_that_runs_by_itself_out():
         assert len(text) < 60_000
         assert [path for path in [*paths, "zz/conftest.py"] if f"`{path}`" not in text] == []
         assert "- and 95 more" in text
-        assert text.endswith("It waits for a person's review.")
+        assert text.endswith("It needs review by a person.")
 
 
 def test_the_template_is_filled_and_nothing_is_ticked():
@@ -300,10 +305,10 @@ Fixes #12.
 
 ## How was this tested?
 
-**Proof:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again with only its \
-source taken out. All that passed before still passes (12 passed, 2 failed as before).
+**Proof:** `tests/test_calc.py::test_add` fails without this change, passes with it, and fails again when only its \
+source is removed. All tests that passed before still pass (12 passed, 2 failed as before).
 
-<details><summary>Repeat it in a checkout of this branch</summary>
+<details><summary>Repeat the proof in a checkout of this branch</summary>
 
 ```sh
 pytest tests/test_calc.py::test_add
@@ -321,7 +326,7 @@ pytest
 
 ---
 
-Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It waits for a person's review."""
+Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a person."""
     )
 
 
@@ -364,13 +369,13 @@ def test_every_part_has_a_place_in_any_template(form):
 def test_headings_have_many_forms(form, expected):
     parts = {"fixes": "Fixes #12.", "what": "What.", "proof": "Proof.", "cost": "Cost."}
     expected = expected if "#12" in expected else f"Fixes #12.\n\n{expected}"
-    assert filled(form, parts) == expected
+    assert fill_template(form, parts) == expected
 
 
 def test_the_template_is_found_where_github_looks():
     files = {"docs/pull_request_template.md": b"docs", "PULL_REQUEST_TEMPLATE.md": b"root", "a.md": b""}
-    assert found(files, files.get) == "root"
-    assert found(["a.md"], files.get) == ""
+    assert find_template(files, files.get) == "root"
+    assert find_template(["a.md"], files.get) == ""
 
 
 @pytest.mark.slow
@@ -392,7 +397,7 @@ def test_nothing_hostile_survives(data):
 @given(HOSTILES, HOSTILES)
 def test_a_hostile_template_does_nothing(one, two):
     form = FORM.replace("Say **what** changes.", one).replace("Bug fix", two)
-    text = filled(form, {"fixes": "Fixes.", "what": "What.", "proof": "Proof.", "look": "", "cost": "Cost."})
+    text = fill_template(form, {"fixes": "Fixes.", "what": "What.", "proof": "Proof.", "look": "", "cost": "Cost."})
     check_harmless(text, links=True)
     assert not re.search(r"\[[xX]\] ", text)
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from agent.options import check_delivery
-from tests.agent.github.asking import EDIT, SUBMIT, SUMMARY, TOKEN, Person, begun
+from agent.cli.shared_options import check_delivery
+from tests.agent.github.terminal_user import EDIT, SUBMIT, SUMMARY, TOKEN, Person, begun
 from tests.conftest import git
-from tests.github import Hub, server
+from tests.github_server import Hub, server
 from tests.sampling import sample
 from trajectories.errors import UsageError
 from trajectories.journal import read
@@ -84,9 +84,9 @@ def test_what_is_not_proven_is_kept_back_until_it_is_asked_for(person: Person):
     assert told["exit"] == 6
     assert person.pulls == []
     assert "pull" not in told
-    assert "since the patch is not proven" in told["effects"][0]
+    assert "because the patch is not proven" in told["effects"][0]
     journal = (person.runs[-1] / "journal.jsonl").read_text()
-    assert f"since the patch is not proven. To open one all the same: swe-agent resume {told['run']} --pr." in journal
+    assert f"because the patch is not proven. To open one anyway: swe-agent resume {told['run']} --pr." in journal
     assert person.resume()["exit"] == 6
     assert person.pulls == []
     for _ in range(2):
@@ -132,7 +132,7 @@ def test_a_repository_that_was_renamed_is_found(person: Person):
 def test_a_rule_that_is_none_is_said_and_the_run_goes_on_later(person: Person, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_GITHUB_MAX_PATCH", "many")
     told = person.resume()
-    assert (told["exit"], told["error"]["fix"]) == (3, "Mend SWE_AGENT_GITHUB_MAX_PATCH.")
+    assert (told["exit"], told["error"]["fix"]) == (3, "Correct SWE_AGENT_GITHUB_MAX_PATCH.")
     monkeypatch.delenv("SWE_AGENT_GITHUB_MAX_PATCH")
     assert person.resume()["exit"] == 0
 
@@ -143,7 +143,7 @@ def test_without_drafts_it_is_an_ordinary_one_and_said(person: Person):
     person.hub.fault("POST", r"/pulls$", status=422, body={**body, "documentation_url": "https://docs.github.com"})
     person.resume()
     assert [pull.draft for pull in person.pulls] == [False]
-    assert "This repository has no drafts: it is an ordinary" in (person.runs[-1] / "journal.jsonl").read_text()
+    assert "does not support drafts: it is an ordinary" in (person.runs[-1] / "journal.jsonl").read_text()
 
 
 def test_a_push_that_is_refused_leaves_a_run_to_go_on_with(person: Person):
@@ -151,7 +151,7 @@ def test_a_push_that_is_refused_leaves_a_run_to_go_on_with(person: Person):
     told = person.resume()
     person.hub.token(TOKEN, "ada")
     assert told["exit"] == 3
-    assert "It takes `contents: write`" in told["error"]["fix"] or "You may not push" in told["error"]["message"]
+    assert "Pushing needs `contents: write`" in told["error"]["fix"] or "You may not push" in told["error"]["message"]
     assert person.pulls == []
     assert person.resume()["exit"] == 0
     assert len(person.pulls) == 1
@@ -218,13 +218,18 @@ def policy(person: Person, flags: dict[str, Any], patch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("begin", "code", "said", "fix"),
     [
-        (no_token, 3, "Opening a pull request takes a token.", "`contents: write` and `pull-requests: write`"),
-        (no_remote, 2, "is octo/calc, or a fork of it.", "git remote add upstream"),
-        (none_to_push_to, 2, "is octo/calc, or a fork of it.", "git remote add github "),
-        (no_right, 3, "You may not push to octo/calc, and no remote is a fork of yours.", "gh repo fork octo/calc"),
-        (not_pushed, 2, "is not on the branch main of octo/calc.", "fetch origin, and begin with --base origin/main"),
-        (archived, 2, "octo/calc is archived: it takes no pull requests.", "--branch"),
-        (policy, 2, "octo/calc takes no such pull request. AI_POLICY.md says: We do not accept AI", "--branch"),
+        (no_token, 3, "Opening a pull request requires a token.", "`contents: write` and `pull-requests: write`"),
+        (no_remote, 2, "is octo/calc or a fork of it.", "git remote add upstream"),
+        (none_to_push_to, 2, "is octo/calc or a fork of it.", "git remote add github "),
+        (
+            no_right,
+            3,
+            "You may not push to octo/calc, and no remote is a fork of it that you may push to.",
+            "gh repo fork octo/calc",
+        ),
+        (not_pushed, 2, "is not on the branch main of octo/calc.", "fetch origin and start with --base origin/main"),
+        (archived, 2, "octo/calc is archived and accepts no pull requests.", "--branch"),
+        (policy, 2, "octo/calc does not accept this pull request. AI_POLICY.md says: We do not accept AI", "--branch"),
     ],
     ids=["token", "remote", "no push", "right", "base", "archived", "policy"],
 )
@@ -248,7 +253,7 @@ def test_what_was_not_committed_is_in_no_pull_request(person: Person, monkeypatc
     try:
         assert person.fix(EDIT, SUBMIT, pr=False)["exit"] == 6
         told = person.resume(pr=True)
-        assert (told["exit"], told["error"]["message"]) == (2, "This run began with changes that are not committed.")
+        assert (told["exit"], told["error"]["message"]) == (2, "This run started with uncommitted changes.")
         monkeypatch.setenv("SWE_AGENT_PR", "1")
         told = person.fix(EDIT, SUBMIT, pr=False)
     finally:
@@ -274,7 +279,7 @@ def test_a_patch_that_may_not_be_published_is_told_each_time_and_noted_once(pers
         ((True, None, True, "url"), "--apply and --pr were both given."),
         ((False, "b", True, "url"), "--branch and --pr were both given."),
         ((True, "b", True, "url"), "--apply and --branch and --pr were all given."),
-        ((False, None, True, ""), "--pr takes an issue on GitHub: the pull request goes to its repository."),
+        ((False, None, True, ""), "--pr needs an issue on GitHub: the pull request goes to its repository."),
     ],
     ids=["apply", "branch", "all", "no issue"],
 )
@@ -315,6 +320,6 @@ def _killed(person: Person, monkeypatch: pytest.MonkeyPatch, at: int, when: str)
         command = [sys.executable, "-c", "from swe_agent import main; main()", "resume", person.runs[-1].name]
         env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
         process.append(
-            subprocess.Popen(command, env=env, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL, stderr=-3)
+            subprocess.Popen(command, env=env, cwd=Path(__file__).parents[4], stdout=subprocess.DEVNULL, stderr=-3)
         )
         return process[0].wait(60)

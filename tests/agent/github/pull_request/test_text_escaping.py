@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from agent.github.neutral import code, fenced, neutral, plain, seen
+from agent.github.pull_request.text_escaping import code, code_block, escape_markdown, plain, strip_invisible
 
 GITHUB = MarkdownIt("gfm-like", {"html": True})
 HOSTILE = (
@@ -99,18 +99,18 @@ def check_harmless(text: str, html: tuple[str, ...] = (), links: bool = False) -
 
 @given(HOSTILES)
 def test_prose_does_nothing(text):
-    check_harmless(neutral(text))
-    assert {token.type for token in tokens(neutral(text)) if token.nesting == 1} <= {"paragraph_open"}
+    check_harmless(escape_markdown(text))
+    assert {token.type for token in tokens(escape_markdown(text)) if token.nesting == 1} <= {"paragraph_open"}
 
 
 @given(HOSTILES)
 def test_prose_with_emphasis_does_nothing(text):
-    check_harmless(neutral(text, emphasis=True))
+    check_harmless(escape_markdown(text, emphasis=True))
 
 
 @given(HOSTILES, HOSTILES)
 def test_two_proses_in_one_paragraph_do_nothing(one, two):
-    check_harmless(neutral(f"{one} {two}"))
+    check_harmless(escape_markdown(f"{one} {two}"))
 
 
 @pytest.mark.slow
@@ -123,9 +123,9 @@ def test_code_is_one_span(text):
 
 @given(HOSTILES)
 def test_a_fence_ends_where_it_ends(text):
-    (block,) = GITHUB.parse(fenced(text))
+    (block,) = GITHUB.parse(code_block(text))
     assert block.type == "fence"
-    assert block.content.rstrip("\n") == seen(text).rstrip("\n")
+    assert block.content.rstrip("\n") == strip_invisible(text).rstrip("\n")
 
 
 @given(HOSTILES)
@@ -160,7 +160,7 @@ def test_nothing_in_a_title_steps_together(parts):
     ids=["code", "name", "signs", "calls", "hidden", "list", "picture"],
 )
 def test_words_stay_readable(said, shown):
-    assert neutral(said) == shown
+    assert escape_markdown(said) == shown
 
 
 @pytest.mark.parametrize(

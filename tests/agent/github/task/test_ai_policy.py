@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.github.policies import is_policy
-from agent.github.policy import refusal
+from agent.github.task.ai_policy import refusal
+from agent.github.task.policy_files import is_policy
 
 REFUSED = [
     "## Use of generative AI is banned",

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from agent.github.handover import MOST_BYTES, Outcome, pack, unpack
-from agent.github.telling import outcome_without_run
+from agent.github.pull_request.run_outcome import outcome_without_run
+from agent.github.task.result_file import MOST_BYTES, Outcome, pack, unpack
 from trajectories.errors import ConfigError, UsageError
 
 TOLD = outcome_without_run(ConfigError("There is no key.", "Set one."), "d" * 64, "b" * 40)
@@ -93,14 +93,14 @@ STRANGE: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("kind", STRANGE)
 def test_another_file_is_refused_whatever_its_digest(tmp_path, kind):
-    with pytest.raises(UsageError, match="something else"):
+    with pytest.raises(UsageError, match="does not consist of"):
         read(tmp_path, STRANGE[kind]())
 
 
 def test_another_digest_is_refused(tmp_path):
     pack(TOLD, DIFF, tmp_path / "handover.tar")
     for digest in ("", "0" * 64):
-        with pytest.raises(UsageError, match="not what the solving job wrote"):
+        with pytest.raises(UsageError, match="not the file that the solve job wrote"):
             unpack(tmp_path / "handover.tar", digest)
     with pytest.raises(UsageError, match="cannot be read"):
         unpack(tmp_path / "none.tar", "")
@@ -109,7 +109,7 @@ def test_another_digest_is_refused(tmp_path):
 def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(MOST_BYTES * 100)
-    with pytest.raises(UsageError, match="not what"):
+    with pytest.raises(UsageError, match="is not the file that"):
         unpack(tmp_path / "large", "")
 
 
@@ -142,11 +142,11 @@ def test_a_name_that_is_a_strangers_is_not_said(tmp_path, where):
     odd = {"##[set-output name=outcome]x": 1}
     with pytest.raises(UsageError) as raised:
         read(tmp_path, whole(told(result={**RESULT, **odd}) if where else told(**odd)))
-    assert f"has a fault in {where or 'its form'}: " in str(raised.value)
+    assert f"is invalid in {where or 'its structure'}: " in str(raised.value)
     assert "set-output" not in str(raised.value)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_outcome_of_another_form_is_refused(tmp_path, fault):
-    with pytest.raises(UsageError, match=r"has a fault|of version 2"):
+    with pytest.raises(UsageError, match=r"is invalid|has version 2"):
         read(tmp_path, whole(FAULTS[fault]))

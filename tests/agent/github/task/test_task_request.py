@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.github import errand as errands
-from agent.github.errand import Errand, read, write
+from agent.github.task import task_request as errands
+from agent.github.task.task_request import TaskRequest, read, write
 from trajectories.errors import UsageError
 from trajectories.records import Comment, Issue
 
-ERRAND = Errand("fix", "octo/calc", 1, Issue("Bug"), "ada", "2026-01-02T03:04:05Z", "a" * 40, "main", 2.0)
+ERRAND = TaskRequest("fix", "octo/calc", 1, Issue("Bug"), "ada", "2026-01-02T03:04:05Z", "a" * 40, "main", 2.0)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n\0\u202e\u2028<-"))
 COMMENTS = st.lists(st.builds(Comment, author=TEXT, body=TEXT, about=TEXT), max_size=3).map(tuple)
 
@@ -24,7 +24,7 @@ COMMENTS = st.lists(st.builds(Comment, author=TEXT, body=TEXT, about=TEXT), max_
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.builds(Issue, TEXT, TEXT, comments=COMMENTS), TEXT, COMMENTS)
 def test_it_is_read_as_it_was_written(tmp_path: Path, issue: Issue, request: str, thread: tuple[Comment, ...]) -> None:
-    asked = Errand("follow-up", "octo/calc", 1, issue, "ada", "", "", "main", 2.0, request=request, thread=thread)
+    asked = TaskRequest("follow-up", "octo/calc", 1, issue, "ada", "", "", "main", 2.0, request=request, thread=thread)
 
     digest = write(asked, tmp_path / "errand.json")
 
@@ -32,7 +32,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, issue: Issue, request: str
 
 
 def test_half_a_character_does_not_end_it(tmp_path: Path) -> None:
-    asked = Errand("fix", "octo/calc", 1, Issue("Bug \ud800"), "ada", "", "", "main", 2.0)
+    asked = TaskRequest("fix", "octo/calc", 1, Issue("Bug \ud800"), "ada", "", "", "main", 2.0)
 
     assert read(tmp_path / "e", write(asked, tmp_path / "e")).issue.title == "Bug ?"
 
@@ -41,7 +41,7 @@ def test_half_a_character_does_not_end_it(tmp_path: Path) -> None:
 def test_of_another_digest_it_is_not_the_gates(tmp_path: Path, digest: str) -> None:
     write(ERRAND, tmp_path / "e")
 
-    with pytest.raises(UsageError, match="is not what the gate wrote"):
+    with pytest.raises(UsageError, match="is not the file that the gate wrote"):
         read(tmp_path / "e", digest)
 
 
@@ -54,13 +54,13 @@ def test_a_large_one_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.Monke
     digest = write(ERRAND, tmp_path / "e")
     monkeypatch.setattr(errands, "MOST_BYTES", 100)
 
-    with pytest.raises(UsageError, match="is not what the gate wrote"):
+    with pytest.raises(UsageError, match="is not the file that the gate wrote"):
         read(tmp_path / "e", digest)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"version": 99}, "is of version 99"), ({"kind": "push"}, "has a fault"), ({"budget": "much"}, "has a fault")],
+    [({"version": 99}, "has version 99"), ({"kind": "push"}, "is invalid"), ({"budget": "much"}, "is invalid")],
     ids=["version", "kind", "budget"],
 )
 def test_one_of_another_form(tmp_path: Path, change: dict[str, object], message: str) -> None:

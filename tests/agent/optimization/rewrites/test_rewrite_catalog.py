@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aci.target import Target, functions
-from agent.moves import rewrites as module
-from agent.moves.rewrites import Rewrite, rewrites
+from aci.performance.target_function import Target, iter_functions
+from agent.optimization.rewrites import rewrite_catalog as module
+from agent.optimization.rewrites.rewrite_catalog import Rewrite, rewrites
 from trajectories.errors import UsageError
 
 SLOW = Path(__file__).parent / "slow"
@@ -142,7 +142,7 @@ def offers(name: str) -> list[Rewrite]:
 
 
 def habits() -> Iterator[str]:
-    yield from (name for name, _ in functions(ast.parse(HABITS)) if "." not in name)
+    yield from (name for name, _ in iter_functions(ast.parse(HABITS)) if "." not in name)
 
 
 def test_every_habit_is_called_with_something() -> None:
@@ -232,9 +232,9 @@ def test_a_rewrite_changes_imports_and_the_one_function(name: str) -> None:
     offered = offers(name)
     assert len({one.data for one in offered} | {excerpt(name)}) == len(offered) + 1
     assert len(offered) <= module.MOST
-    before = dict(functions(ast.parse(excerpt(name))))
+    before = dict(iter_functions(ast.parse(excerpt(name))))
     for one in offered:
-        after = dict(functions(ast.parse(one.data)))
+        after = dict(iter_functions(ast.parse(one.data)))
         assert [key for key in before if ast.dump(before[key]) != ast.dump(after[key])] == [name]
         assert ast.dump(before[name].args) == ast.dump(after[name].args)
         assert ast.get_docstring(before[name]) == ast.get_docstring(after[name])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aci.target import Target
-from agent.moves.rewrites import Rewrite, rewrites
+from aci.performance.target_function import Target
+from agent.optimization.rewrites.rewrite_catalog import Rewrite, rewrites
 from benchmarks.rewrites import SLOW, Trial, _tried, functions, room
 
 pytestmark = [

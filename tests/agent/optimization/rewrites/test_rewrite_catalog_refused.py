@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aci.target import Target
-from agent.moves.rewrites import rewrites
+from aci.performance.target_function import Target
+from agent.optimization.rewrites.rewrite_catalog import rewrites
 
 LOOKUP = "out = []\n    for x in xs:\n        {}\n        if x in ys:\n            out += [x]\n    return out"
 

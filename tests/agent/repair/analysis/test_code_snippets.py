@@ -6,9 +6,9 @@ import ast
 
 import pytest
 
-from agent.repair.loose import loose_ends
-from agent.repair.snippets import Snippets, raises, rename
-from agent.repair.source import Definition, Source, statements
+from agent.repair.analysis.code_snippets import Snippets, raise_statements, rename
+from agent.repair.analysis.source_file import Definition, Source, statements
+from agent.repair.analysis.unbound_names import find_unbound_names
 
 SIBLINGS = """\
 import re
@@ -137,10 +137,10 @@ def test_names_are_renamed_at_each_use(text: str, names: dict[str, str], expecte
 def test_what_a_function_raises_is_what_it_and_its_file_raise() -> None:
     code = "def f(a):\n    raise KeyError(a)\n\ndef g(b):\n    raise TypeError('x')\n\ndef h(a, c):\n    return c\n"
     source, functions = read(code)
-    found = raises(source, functions["g"])
+    found = raise_statements(source, functions["g"])
     assert found[:3] == ["raise TypeError('x')", "raise TypeError", "raise ValueError"]
     assert "raise KeyError(a)" not in found
-    assert "raise KeyError(a)" in raises(source, functions["h"])
+    assert "raise KeyError(a)" in raise_statements(source, functions["h"])
 
 
 # Loose ends
@@ -148,7 +148,7 @@ def test_what_a_function_raises_is_what_it_and_its_file_raise() -> None:
 
 def loose(code: str) -> tuple[tuple[str, ...], ...]:
     source, functions = read(code)
-    found = loose_ends(source, next(iter(functions.values())))
+    found = find_unbound_names(source, next(iter(functions.values())))
     return found.missing, found.idle, found.unused, found.unset
 
 

@@ -6,11 +6,11 @@ import ast
 
 import pytest
 
-from agent.repair.donors import Donors
-from agent.repair.hints import hints
-from agent.repair.library import Library, Signature, signature
-from agent.repair.scope import annotated
-from agent.repair.source import Definition, Source, statements
+from agent.repair.analysis.callable_library import Library, Signature, signature
+from agent.repair.analysis.donor_code import Donors
+from agent.repair.analysis.literal_hints import literal_hints
+from agent.repair.analysis.source_file import Definition, Source, statements
+from agent.repair.analysis.value_types import annotated
 
 CODE = b"""\
 from json import loads
@@ -166,7 +166,7 @@ def test_hints_are_the_literals_of_failing_tests_and_issue() -> None:
             raise FileNotFoundError(path) from None
 
     failing = ["tests/test_a.py::TestA::test_b[1]", "tests.test_c.test_d", "none.py::test_x", "bad.py::test_y"]
-    found = hints(read, failing, 'It says `wrong` where "right" is meant.')
+    found = literal_hints(read, failing, 'It says `wrong` where "right" is meant.')
     assert found == ["'wanted'", "1.5", "b'x'", "'given'", "'wrong'", "'right'"]
 
 
@@ -179,7 +179,7 @@ def test_a_file_of_tests_is_read_once_however_many_fail() -> None:
         return code.encode()
 
     failing = [f"tests/test_a.py::test_{number}[{value}]" for number in range(50) for value in "xy"]
-    found = hints(reader, failing)
+    found = literal_hints(reader, failing)
     assert read == ["tests/test_a.py"]
     assert found[:4] == ["'a0'", "0", "'a1'", "1"]
 

@@ -6,11 +6,11 @@ import unittest
 
 import pytest
 
-from aci.spectrum import Observed, Spectrum
-from agent.repair.hints import awaited, hints
-from agent.repair.order import ordered
-from agent.repair.source import Source
-from agent.repair.suspects import Suspect
+from aci.repair.spectrum import Spectrum, TracedTest
+from agent.repair.analysis.literal_hints import expected_exceptions, literal_hints
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.suspicious_statements import Suspect
+from agent.repair.candidate_order import order_candidates
 
 TESTS = b"""\
 import pytest, unittest
@@ -33,12 +33,12 @@ def write(text):
 """
 
 
-def observed(test: str, said: str, raised: bool = False) -> Observed:
-    return Observed(f"test_a.py::{test}", "failed", 0.1, {}, (("a.py", 1),) if raised else (), said)
+def observed(test: str, said: str, raised: bool = False) -> TracedTest:
+    return TracedTest(f"test_a.py::{test}", "failed", 0.1, {}, (("a.py", 1),) if raised else (), said)
 
 
-def waited_for(*failing: Observed) -> tuple[str, ...]:
-    return awaited(lambda path: TESTS, failing)
+def waited_for(*failing: TracedTest) -> tuple[str, ...]:
+    return expected_exceptions(lambda path: TESTS, failing)
 
 
 def test_what_runners_say_is_understood() -> None:
@@ -64,7 +64,9 @@ def test_an_exception_other_than_the_one_asked_for_is_one_in_vain() -> None:
 
 def test_what_is_waited_for_in_vain_is_raised_early() -> None:
     def place(names: tuple[str, ...]) -> int:
-        stream = ordered([Source("a.py", CODE)], [Suspect("a.py", 2, 1.0)], Spectrum((), (), {}), awaited=names)
+        stream = order_candidates(
+            [Source("a.py", CODE)], [Suspect("a.py", 2, 1.0)], Spectrum((), (), {}), awaited=names
+        )
         return next(at for at, one in enumerate(stream) if "raise TypeError" in one.description)
 
     assert place(("TypeError",)) < 20 < place(())
@@ -72,4 +74,4 @@ def test_what_is_waited_for_in_vain_is_raised_early() -> None:
 
 def test_what_is_asserted_comes_first_whatever_the_assertion_is_called_on() -> None:
     test = b"def test_a():\n    first = 'b'\n    made(first).assert_called_with('a')\n"
-    assert hints(lambda path: test, ["test_a.py::test_a"]) == ["'a'", "'b'"]
+    assert literal_hints(lambda path: test, ["test_a.py::test_a"]) == ["'a'", "'b'"]

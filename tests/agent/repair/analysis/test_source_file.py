@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Candidate
-from agent.repair.source import Draft, Source, header, own, rank, statements
+from aci.repair.candidate_evaluator import Candidate
+from agent.repair.analysis.source_file import Draft, Source, header, own_nodes, rank, statements
 
 ODD = b"""\
 # caf\xc3\xa9
@@ -156,7 +156,7 @@ def test_what_is_odd_in_a_file_is_not_said_in_our_name() -> None:
 
 def test_a_match_has_its_guards_and_the_values_it_compares_with() -> None:
     source = Source("a.py", b"match a:\n case [1, b] if b > c: d\n case {'k': A.b}: e\n")
-    texts = [source.text(node) for node in own(source.tree.body[0]) if isinstance(node, ast.expr)]
+    texts = [source.text(node) for node in own_nodes(source.tree.body[0]) if isinstance(node, ast.expr)]
     assert texts == ["a", "1", "b > c", "b", "c", "'k'", "A.b", "A"]
 
 
@@ -201,8 +201,8 @@ def test_header_lines_leave_out_the_body() -> None:
 
 def test_own_nodes_leave_out_inner_statements_and_annotations() -> None:
     source = Source("a.py", b"x: int = f(1)\nwhile a:\n    b = 2\n")
-    assert not any(isinstance(node, ast.Name) and node.id == "int" for node in own(source.tree.body[0]))
-    assert [node.id for node in own(source.tree.body[1]) if isinstance(node, ast.Name)] == ["a"]
+    assert not any(isinstance(node, ast.Name) and node.id == "int" for node in own_nodes(source.tree.body[0]))
+    assert [node.id for node in own_nodes(source.tree.body[1]) if isinstance(node, ast.Name)] == ["a"]
 
 
 @pytest.mark.parametrize("data", [b"\xff = 1", b"def f(:\n", b"x = '\x00'"])

@@ -14,12 +14,12 @@ from types import ModuleType
 
 import pytest
 
-from aci.candidates import Evaluator
-from aci.inside.trace import Tracer
-from aci.localize import Hit
-from aci.spectrum import Observed, Spectrum, observe
-from agent.repair.slices import facts, sliced
-from agent.repair.suspects import Suspect, suspects
+from aci.guest.repair.line_tracer import Tracer
+from aci.localization.place_ranking import RankedPlace
+from aci.repair.candidate_evaluator import Evaluator
+from aci.repair.spectrum import Spectrum, TracedTest, trace_tests
+from agent.repair.analysis.dynamic_slices import slice_failure, statement_facts
+from agent.repair.analysis.suspicious_statements import Suspect, find_suspects
 
 
 def module(file: Path, source: str) -> ModuleType:
@@ -51,8 +51,8 @@ def lines_in_slice(folder: Path, source: str) -> list[str]:
         tracer.stop()
         sys.settrace(before[0])
         threading.settrace(before[1])  # type: ignore[arg-type]
-    seen = Observed("t", "failed", 0.0, {}, (("test_a.py", line),), flow=tuple(tracer.flow), calls=tracer.calls)
-    found = sliced(seen, {"test_a.py": facts(ast.parse(source))})
+    seen = TracedTest("t", "failed", 0.0, {}, (("test_a.py", line),), flow=tuple(tracer.flow), calls=tracer.calls)
+    found = slice_failure(seen, {"test_a.py": statement_facts(ast.parse(source))})
     assert min(found.values()) == 0
     texts = source.splitlines()
     return [texts[number - 1].strip() for _, number in sorted(found)]
@@ -238,7 +238,7 @@ def watched(make_repo, open_ws) -> Iterator[tuple[Evaluator, dict[str, bytes]]]:
 def spectrum(evaluator: Evaluator, failing: str) -> Spectrum:
     names = [f"test_lib.py::test_{name}" for name in ("low", "high", "within", "table", "table_of_a")]
     red = f"test_lib.py::test_{failing}"
-    return observe(evaluator, [red], [name for name in names if name != red], 60)
+    return trace_tests(evaluator, [red], [name for name in names if name != red], 60)
 
 
 def line_of(text: str) -> int:
@@ -253,24 +253,24 @@ def named(found: list[Suspect]) -> dict[int, Suspect]:
 def test_statements_are_ranked_with_reasons(watched) -> None:
     evaluator, files = watched
     seen = spectrum(evaluator, "low")
-    found = suspects(seen, files.get)
+    found = find_suspects(seen, files.get)
     assert found[0].line == line_of("n = most\n    return")
     assert found[0].score == 1.0
     assert "runs in 1 of 1 failing test and 0 passing" in found[0].why
     by_line = named(found)
     clip, setup = by_line[line_of("if n > most")], by_line[line_of("values = []")]
     assert "the failure depends on it" in " ".join(clip.why)
-    assert any(word.startswith("in failing tests it goes on to line") for word in clip.why)
+    assert any(word.startswith("in failing tests it continues at line") for word in clip.why)
     assert clip.score > setup.score
     assert sum("the failure depends" in word for word in setup.why) == 0
-    assert found == suspects(seen, files.get), "the same every time"
+    assert found == find_suspects(seen, files.get), "the same every time"
 
 
 def test_where_it_raised_and_what_was_said_count(watched) -> None:
     evaluator, files = watched
-    first, *rest = suspects(spectrum(evaluator, "table"), files.get)
+    first, *rest = find_suspects(spectrum(evaluator, "table"), files.get)
     assert first.line == line_of("return TABLE[key]")
-    assert "KeyError from here" in first.why
+    assert "KeyError raised from here" in first.why
     lines = [one.line for one in rest]
     assert lines.index(line_of("key = name")) < lines.index(line_of("log = len")), "the log is in no slice"
 
@@ -278,9 +278,9 @@ def test_where_it_raised_and_what_was_said_count(watched) -> None:
 def test_what_the_issue_points_at_counts(watched) -> None:
     evaluator, files = watched
     seen = spectrum(evaluator, "low")
-    plain = named(suspects(seen, files.get))
-    hit = Hit("lib.py", 0.5, (), "setup", line_of("def setup"))
-    pointed = named(suspects(seen, files.get, [Hit("lib.py", 0.9), hit]))
+    plain = named(find_suspects(seen, files.get))
+    hit = RankedPlace("lib.py", 0.5, (), "setup", line_of("def setup"))
+    pointed = named(find_suspects(seen, files.get, [RankedPlace("lib.py", 0.9), hit]))
     line = line_of("values = []")
     assert pointed[line].score > plain[line].score
     assert "the issue points at setup" in pointed[line].why
@@ -292,7 +292,7 @@ def test_files_that_cannot_be_read_are_suspected_by_their_lines(watched) -> None
     evaluator, _ = watched
     seen = spectrum(evaluator, "low")
     for read in (lambda path: None, lambda path: b"def broken(:"):
-        found = suspects(seen, read)
+        found = find_suspects(seen, read)
         assert {one.line for one in found} == {line for _, line in seen.suspicion}
         assert found[0].line == line_of("n = most\n    return")
 
@@ -327,8 +327,8 @@ def test_where_nothing_is_raised_all_that_was_called_counts(make_repo, open_ws) 
     files = {"lib.py": UNRAISED, "test_lib.py": CATCHING}
     name = "test_lib.py::test_empty"
     with Evaluator(open_ws("local", make_repo(files)), "python -m pytest -q", [name], Event()) as evaluator:
-        seen = observe(evaluator, [name], [], 60)
-    found = suspects(seen, {path: text.encode() for path, text in files.items()}.get)
+        seen = trace_tests(evaluator, [name], [], 60)
+    found = find_suspects(seen, {path: text.encode() for path, text in files.items()}.get)
     assert {one.line for one in found[:3]} == {3, 4, 6}
     assert {one.line for one in found[3:]} == {10, 11}
 
@@ -346,7 +346,7 @@ def test_handlers_that_let_an_exception_pass_are_suspected(make_repo, open_ws) -
     files = {"lib.py": UNHANDLED, "test_lib.py": "import lib\n\n\ndef test_x():\n    assert lib.number('x') == 0\n"}
     name = "test_lib.py::test_x"
     with Evaluator(open_ws("local", make_repo(files)), "python -m pytest -q", [name], Event()) as evaluator:
-        seen = observe(evaluator, [name], [], 60)
-    raised, handling, *_ = suspects(seen, {path: text.encode() for path, text in files.items()}.get)
+        seen = trace_tests(evaluator, [name], [], 60)
+    raised, handling, *_ = find_suspects(seen, {path: text.encode() for path, text in files.items()}.get)
     assert (raised.line, handling.line) == (3, 2)
-    assert "ValueError passes its handlers" in handling.why
+    assert "its handlers do not catch ValueError" in handling.why

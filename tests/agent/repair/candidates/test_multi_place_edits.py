@@ -8,9 +8,9 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Candidate
-from agent.repair.pairs import Pairs
-from agent.repair.source import Source
+from aci.repair.candidate_evaluator import Candidate
+from agent.repair.analysis.source_file import Source
+from agent.repair.candidates.multi_place_edits import MultiPlaceEdits
 
 CODE = """\
 def f(a, b):
@@ -37,7 +37,7 @@ def single(old: str, new: str, score: float, nth: int = 0, path: str = "a.py") -
 
 
 def found(*singles: Candidate, most: int = 50) -> list[Candidate]:
-    return list(islice(Pairs([SOURCE]).of(singles), most))
+    return list(islice(MultiPlaceEdits([SOURCE]).of(singles), most))
 
 
 def texts(candidates: list[Candidate]) -> list[str]:
@@ -93,7 +93,7 @@ def test_pairs_of_many_are_made_one_by_one() -> None:
         Candidate("a.py", ((end - 1, end, "7"),), "", place, function, 1.0 / (place + 1))
         for place, (_, end) in enumerate(spans)
     ]
-    first = list(islice((one for one in Pairs([source]).of(singles) if one.template == "pair"), 20))
+    first = list(islice((one for one in MultiPlaceEdits([source]).of(singles) if one.template == "pair"), 20))
     assert first[0].edits[0][0] == spans[0][1] - 1
     assert len(first) == 20
 
@@ -107,10 +107,10 @@ def test_what_is_put_between_two_tokens_has_no_twin() -> None:
 def test_pairs_that_were_made_are_not_made_again() -> None:
     singles = [single(old, f"{old}!", 1 / (place + 1)) for place, old in enumerate(("c =", "+ b", "return a +", "g("))]
     every, first = found(*singles), found(*singles[:2])
-    later = list(Pairs([SOURCE]).of(singles, 2))
+    later = list(MultiPlaceEdits([SOURCE]).of(singles, 2))
     assert {one.edits for one in later} == {one.edits for one in every} - {one.edits for one in first}
     assert [one.score for one in later] == sorted((one.score for one in later), reverse=True)
-    assert list(Pairs([SOURCE]).of(singles, 4)) == []
+    assert list(MultiPlaceEdits([SOURCE]).of(singles, 4)) == []
 
 
 ROLES = """\
@@ -129,7 +129,7 @@ def twin(old: str, new: str, nth: int) -> str:
     for _ in range(nth + 1):
         start = ROLES.index(old, start + 1)
     one = Candidate("a.py", ((start, start + len(old), new),), "", 2, source.functions[0][0], 1.0, "test")
-    return next((each.apply(source.data).decode() for each in Pairs([source]).of([one])), "")
+    return next((each.apply(source.data).decode() for each in MultiPlaceEdits([source]).of([one])), "")
 
 
 def test_a_value_is_not_put_where_something_is_written_to() -> None:
@@ -147,7 +147,7 @@ def test_each_place_has_the_parentheses_that_it_asks_for() -> None:
     source = Source("a.py", code)
     at = code.index(b"x and")
     one = Candidate("a.py", ((at, at + 1, "not x"),), "", 2, source.functions[0][0], 1.0, "test")
-    (new,) = [each.apply(code) for each in Pairs([source]).of([one])]
+    (new,) = [each.apply(code) for each in MultiPlaceEdits([source]).of([one])]
     assert new == b"def f(x):\n    if not x and g(not x):\n        return 1 + (not x)\n"
 
 

@@ -7,10 +7,10 @@ from itertools import islice
 
 import pytest
 
-from aci.spectrum import Spectrum
-from agent.repair.order import ordered
-from agent.repair.source import Source
-from agent.repair.suspects import Suspect
+from aci.repair.spectrum import Spectrum
+from agent.repair.analysis.source_file import Source
+from agent.repair.analysis.suspicious_statements import Suspect
+from agent.repair.candidate_order import order_candidates
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ class Stack:
 def candidates(data: bytes, most: int = 20_000) -> list[bytes]:
     source = Source("a.py", data)
     suspected = [Suspect("a.py", line, 1.0 / line) for line in range(1, data.count(b"\n") + 2)]
-    found = ordered([source], suspected, Spectrum((), (), {}))
+    found = order_candidates([source], suspected, Spectrum((), (), {}))
     return [candidate.apply(data) for candidate in islice(found, most)]
 
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.candidates import Candidate
-from agent.repair.donors import Donors
-from agent.repair.library import Library
-from agent.repair.order import templates
-from agent.repair.reading import in_turn
-from agent.repair.scope import Types
-from agent.repair.source import Draft, Source, statements
-from agent.repair.spot import ODD, Spot
+from aci.repair.candidate_evaluator import Candidate
+from agent.repair.analysis.callable_library import Library
+from agent.repair.analysis.donor_code import Donors
+from agent.repair.analysis.name_usage import interleave
+from agent.repair.analysis.source_file import Draft, Source, statements
+from agent.repair.analysis.value_types import Types
+from agent.repair.candidate_order import templates
+from agent.repair.candidates.template_site import ODD, TemplateSite
 
 MINE = ("operators", "names", "calls", "arguments", "constants", "slices", "terms", "displays", "absence")
 CODE = """\
@@ -63,17 +63,17 @@ class Box(Base):
 """
 
 
-def spot(hole: str, types: Types | None = None, hints: Sequence[str] = ()) -> Spot:
+def spot(hole: str, types: Types | None = None, hints: Sequence[str] = ()) -> TemplateSite:
     source = Source("a.py", CODE.replace("HOLE", hole).encode())
     holder = next(node for function, node in source.functions if function.qualname == "Box.work")
     loop = next(one for one in statements(holder) if isinstance(one, ast.For))
     library = Library([source], hints)
     if types:
         types = {("a.py", holder.lineno): types["a.py", 0]}
-    return Spot(source, Donors(source, holder, library, types), loop.body[0])
+    return TemplateSite(source, Donors(source, holder, library, types), loop.body[0])
 
 
-def edited(place: Spot, draft: Draft) -> str:
+def edited(place: TemplateSite, draft: Draft) -> str:
     data = Candidate(place.source.path, draft.edits, draft.what, 1).apply(place.source.data)
     return data.decode()
 
@@ -341,7 +341,7 @@ def test_quotes_of_an_f_string_are_not_used_inside_it() -> None:
 def test_a_definition_offers_its_default_values_only() -> None:
     source = Source("a.py", b"def f(a, b=[], *, c=True):\n    return a\n")
     node = source.functions[0][1]
-    place = Spot(source, Donors(source, node), node)
+    place = TemplateSite(source, Donors(source, node), node)
     assert [source.text(one) for one in place.values] == ["[]", "True"]
     texts = [edited(place, draft) for draft in templates()["truth"](place) if draft]
     assert any("c=False" in text for text in texts)
@@ -351,7 +351,7 @@ def test_a_definition_offers_its_default_values_only() -> None:
 @given(st.lists(st.lists(st.integers(), max_size=5), max_size=5))
 def test_streams_alternate(rows: list[list[int]]) -> None:
     streams = [iter([Draft(str((at, place)), ()) for place in range(len(row))]) for at, row in enumerate(rows)]
-    found = [ast.literal_eval(draft.what) for draft in in_turn(streams) if draft]
+    found = [ast.literal_eval(draft.what) for draft in interleave(streams) if draft]
     assert found == sorted(
         ((at, place) for at, row in enumerate(rows) for place in range(len(row))), key=lambda one: one[::-1]
     )

@@ -8,14 +8,14 @@ from itertools import islice
 
 import pytest
 
-from aci.probing import Truth
-from agent.repair.donors import Donors
-from agent.repair.library import Library
-from agent.repair.offers import turned_words, with_word
-from agent.repair.order import Make
-from agent.repair.snippets import Snippets
-from agent.repair.source import Draft, Source, statements
-from agent.repair.spot import Spot
+from aci.repair.condition_probes import ConditionTruth
+from agent.repair.analysis.callable_library import Library
+from agent.repair.analysis.code_snippets import Snippets
+from agent.repair.analysis.donor_code import Donors
+from agent.repair.analysis.source_file import Draft, Source, statements
+from agent.repair.candidate_order import Make
+from agent.repair.candidates.candidate_expressions import opposite_texts, replace_word
+from agent.repair.candidates.template_site import TemplateSite
 from agent.repair.templates import conditions, copies, exceptions, flow, guards, inserts, moves, siblings, surgery
 
 MODULES = (conditions, copies, exceptions, flow, guards, inserts, moves, siblings, surgery)
@@ -28,20 +28,20 @@ TEMPLATES: dict[str, Make] = {
 MOST = 1500
 
 
-def spots(code: str, probe: Mapping[str, Truth] | None = None) -> Iterator[Spot]:
+def spots(code: str, probe: Mapping[str, ConditionTruth] | None = None) -> Iterator[TemplateSite]:
     """A spot for each statement of each function, and for the functions' definitions."""
     source = Source("a.py", code.encode())
     snippets, library = Snippets([source]), Library([source])
     for _, holder in source.functions:
         donors = Donors(source, holder, library)
         for statement in [holder, *statements(holder)]:
-            spot = Spot(source, donors, statement, snippets)
+            spot = TemplateSite(source, donors, statement, snippets)
             if probe is not None:
                 spot.probe = lambda texts: {text: probe[text] for text in texts if text in probe}
             yield spot
 
 
-def drafts(template: Make, code: str, probe: Mapping[str, Truth] | None = None) -> list[Draft]:
+def drafts(template: Make, code: str, probe: Mapping[str, ConditionTruth] | None = None) -> list[Draft]:
     found = [draft for spot in spots(code, probe) for draft in islice(template(spot), MOST)]
     return [draft for draft in found if draft is not None and draft.edits]
 
@@ -405,12 +405,12 @@ def test_an_assignment_inside_a_condition_keeps_its_value() -> None:
 
 
 def test_words_are_changed_in_strings_and_not_what_says_of_which_kind_they_are() -> None:
-    assert with_word('self.f = g["f"], f"{f!f:f}"', "f", "other") == 'self.other = g["other"], f"{other!f:other}"'
-    assert with_word("z = r'\\d r' + b'r' + r", "r", "w") == "z = r'\\d r' + b'w' + w"
-    assert list(turned_words("left = 'to the left'")) == ["right = 'to the right'"]
-    assert with_word("f'{{f}} f {f}'", "f", "other")[-9:] == " {other}'"
-    assert with_word("'", "a", "b") == "'"
-    assert with_word("a += 1", "a", "return_") == "return_ += 1"
+    assert replace_word('self.f = g["f"], f"{f!f:f}"', "f", "other") == 'self.other = g["other"], f"{other!f:other}"'
+    assert replace_word("z = r'\\d r' + b'r' + r", "r", "w") == "z = r'\\d r' + b'w' + w"
+    assert list(opposite_texts("left = 'to the left'")) == ["right = 'to the right'"]
+    assert replace_word("f'{{f}} f {f}'", "f", "other")[-9:] == " {other}'"
+    assert replace_word("'", "a", "b") == "'"
+    assert replace_word("a += 1", "a", "return_") == "return_ += 1"
 
 
 # What conditions are on arrival
@@ -422,7 +422,7 @@ def weights(found: Sequence[Draft], words: str) -> list[float]:
 
 def test_guards_that_never_fire_come_last() -> None:
     code = body("return a[b]")
-    never, fires = Truth("00", "0"), Truth("01", "0")
+    never, fires = ConditionTruth("00", "0"), ConditionTruth("01", "0")
     found = drafts(guards.guard, code, {"not a": never, "a is None": fires, "b < 0": fires})
     assert set(weights(found, "not a")) == {0.05}
     assert {*weights(found, "b < 0"), *weights(found, "a is None")} == {1.0, 0.3}
@@ -431,7 +431,12 @@ def test_guards_that_never_fire_come_last() -> None:
 
 def test_a_condition_that_changes_no_failing_arrival_comes_last() -> None:
     code = body("if a:", "    g(b)")
-    seen = {"a": Truth("10", "1"), "not b": Truth("10", "0"), "b": Truth("01", "1"), "b is None": Truth("00", "0")}
+    seen = {
+        "a": ConditionTruth("10", "1"),
+        "not b": ConditionTruth("10", "0"),
+        "b": ConditionTruth("01", "1"),
+        "b is None": ConditionTruth("00", "0"),
+    }
     found = {draft.edits[0][2]: draft.weight for draft in drafts(conditions.or_condition, code, seen)}
     assert found["a or not b"] == 0.05
     assert found["a or b"] == 1.0

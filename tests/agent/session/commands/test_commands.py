@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from agent.session import events
-from agent.task import ABANDONED
-from tests.agent.session.talking import calls, says
+from agent.engine.task import ABANDONED
+from agent.session import session_events
+from tests.agent.session.scripted_session import calls, says
 from trajectories.records import Once
 
 LOOK = calls("view", path="a.py")
@@ -22,10 +22,10 @@ def test_help_has_every_command_and_key(talk):
 
 def test_cost_by_turn_and_a_new_budget(talk):
     talk = talk([says("One.", n=1), says("Two.")], mode="plan")
-    assert talk.say("/cost").told[-1] == "Nothing was spent yet. It may spend $2."
+    assert talk.say("/cost").told[-1] == "Nothing has been spent yet. The budget is $2."
     talk.say("First question").say("Second question").say("/cost 7").say("/cost")
     assert "2 calls" in talk.told[-1].splitlines()[0]
-    assert "It may spend $7." in talk.told[-1]
+    assert "The budget is $7." in talk.told[-1]
     assert "2. Second question: $0.0000, 1 call" in talk.told[-1]
     talk.say("Third question")
     assert talk.session.engine.settings.budget == 7
@@ -33,7 +33,7 @@ def test_cost_by_turn_and_a_new_budget(talk):
 
 @pytest.mark.parametrize("words", ["much", "-1", "inf", "nan"])
 def test_no_amount(talk, words):
-    assert "is no amount of dollars" in talk([]).say(f"/cost {words}").told[-1]
+    assert "is not an amount of dollars" in talk([]).say(f"/cost {words}").told[-1]
 
 
 def test_a_model_is_looked_for_before_it_is_chosen(talk, tmp_path):
@@ -73,7 +73,7 @@ def test_without_a_model_the_strategy_needs_none(talk):
 def test_commands_in_the_workspace(talk):
     talk = talk([])
     talk.say("!echo out && echo more > c.txt").say("!cat c.txt").say("/test")
-    shown = [step.step.observations[0].text for step in talk.all(events.Stepped)]
+    shown = [step.step.observations[0].text for step in talk.all(session_events.StepRecorded)]
     assert shown[0] == "out"
     assert shown[1] == "more"
     assert "1 passed" in shown[2]
@@ -85,7 +85,7 @@ def test_a_command_by_hand_is_interrupted(talk):
     flagged = []
 
     def stop(event):
-        if isinstance(event, events.Happened) and event.happening.kind == "action" and not flagged:
+        if isinstance(event, session_events.ProgressReported) and event.happening.kind == "action" and not flagged:
             flagged.append(True)
             talk.session.interrupt()
 
@@ -93,7 +93,7 @@ def test_a_command_by_hand_is_interrupted(talk):
     talk.say("!sleep 300")
     assert talk.session.state == "idle"
     talk.say("!echo on")
-    assert talk.all(events.Stepped)[-1].step.observations[0].text == "on"
+    assert talk.all(session_events.StepRecorded)[-1].step.observations[0].text == "on"
 
 
 def test_a_fork_goes_on_and_the_old_run_stays(talk):
@@ -130,7 +130,7 @@ def test_an_untrusted_run_is_continued_as_a_copy_under_the_sessions_settings(tal
     journal = theirs / "journal.jsonl"
     journal.write_text(journal.read_text().replace('"disk":"10g"', '"disk":"900g"'))
     talk.say("/new").say(f"/resume {theirs}")
-    assert "without a boundary" in str(talk.all(events.Stopped) + talk.all(events.Told))
+    assert "without a boundary" in str(talk.all(session_events.TurnStopped) + talk.all(session_events.MessageEvent))
     given["workspace"] = "local"
     talk.say(f"/resume {theirs}").say("Two?")
     assert talk.words == ["First.", "Second."]
@@ -145,7 +145,7 @@ def test_a_fork_of_nothing(talk):
     assert talk.told[-4:] == [
         "There is nothing to fork yet. Say what to do first.",
         "There is no conversation yet. Say what to do first.",
-        "Nothing was changed yet. Say what to do first.",
+        "There are no changes yet. Say what to do first.",
         "There is no run named 'nothing'. `swe-agent runs` lists them.",
     ]
 
@@ -155,7 +155,7 @@ def test_what_only_a_front_end_has_is_wanted_of_it(talk):
     talk.say("/copy").say("First").say("Second")
     assert talk.told[-1].startswith("There is no answer yet.")
     talk.say("/copy").say("/copy 2").say("/theme nord").say("/quit").say("/resume")
-    assert [(event.what, event.words) for event in talk.all(events.Wanted)] == [
+    assert [(event.what, event.words) for event in talk.all(session_events.FrontEndRequested)] == [
         ("copy", "Two."),
         ("copy", "One."),
         ("theme", "nord"),
@@ -168,7 +168,7 @@ def test_what_only_a_front_end_has_is_wanted_of_it(talk):
 def test_the_diff_is_copied(talk):
     talk = talk([says("New.", NEW, n=1), says("Done.")]).say("Add g")
     talk.say("/copy diff")
-    assert "+def g():" in talk.all(events.Wanted)[-1].words
+    assert "+def g():" in talk.all(session_events.FrontEndRequested)[-1].words
     status = talk.session.status
     assert [(file.letter, file.path, file.added, file.removed) for file in status.files] == [("A", "b.py", 2, 0)]
     assert status.branch == "main"
@@ -177,7 +177,7 @@ def test_the_diff_is_copied(talk):
 
 def test_places_without_a_model(talk):
     talk = talk([]).say("/locate").say("/locate the function f in a.py")
-    assert "Nothing was named" in talk.told[-2]
+    assert "There is nothing to search for" in talk.told[-2]
     assert "a.py" in talk.told[-1]
 
 
@@ -195,8 +195,8 @@ def test_a_command_s_turn_has_the_words_it_was_asked_with(talk):
     talk = talk([])
     talk.say("!echo x > c.txt").say("/test nowhere.py").say("/prove").say("/undo 2")
     assert [turn.request for turn in talk.session.engine.trajectory.turns[1:3]] == ["/test nowhere.py", "/prove"]
-    assert [event.words for event in talk.all(events.Began)][1:3] == ["/test nowhere.py", "/prove"]
-    assert talk.all(events.Stepped)[1].step.actions[0].arguments["nodes"] == ["nowhere.py"]
+    assert [event.words for event in talk.all(session_events.TurnStarted)][1:3] == ["/test nowhere.py", "/prove"]
+    assert talk.all(session_events.StepRecorded)[1].step.actions[0].arguments["nodes"] == ["nowhere.py"]
 
 
 def test_there_is_nothing_to_choose_from_without_a_search(talk):
@@ -230,25 +230,25 @@ def test_choose_alone_lists_what_can_be_chosen_and_what_is_in_the_files(talk):
         "A: Replace `1` by `2` in `f` (`a.py`, line 2).",
         "B: Replace `1` by `3` in `f` (`a.py`, line 2).",
     ]
-    assert listed[-1] == "None of them is in the session's files now. `/choose A` takes one and proves it."
+    assert listed[-1] == "None of them is in the session's files now. `/choose A` chooses one and proves it."
     talk.say("!sed -i s/1/3/ a.py").say("/choose")
-    assert talk.told[-1].endswith("B is in the session's files now. `/choose A` takes another and proves it.")
+    assert talk.told[-1].endswith("B is in the session's files now. `/choose A` chooses another and proves it.")
     talk.say("!echo '# else' >> a.py").say("/choose")
     assert "a.py was changed since the edits were found." in talk.told[-1]
-    assert not [told for told in talk.all(events.Told) if told.kind == "error"]
+    assert not [told for told in talk.all(session_events.MessageEvent) if told.kind == "error"]
 
 
 def test_choose_says_what_there_is_where_another_is_named(talk):
     one = searched(talk([]), TWO)
     assert one.say("/choose B").told[-1].startswith("There is no choice 'B': the only one is A. ")
-    assert one.say("!sed -i s/1/2/ a.py").say("/choose").told[-1].endswith("files now; there is no other.")
+    assert one.say("!sed -i s/1/2/ a.py").say("/choose").told[-1].endswith("files now; there is no other edit.")
     two = searched(talk([]), TWO, THREE)
     assert two.say("/choose C").told[-1].startswith("There is no choice 'C': there are A and B. ")
 
 
 def test_choose_alone_says_where_there_is_nothing_to_choose(talk):
     talk = talk([]).say("/choose").say("!true").say("/choose")
-    assert [(told.kind, told.text[:31]) for told in talk.all(events.Told)[-2:]] == [
+    assert [(told.kind, told.text[:31]) for told in talk.all(session_events.MessageEvent)[-2:]] == [
         ("text", "There is nothing to choose from"),
         ("text", "There is nothing to choose from"),
     ]
@@ -257,7 +257,7 @@ def test_choose_alone_says_where_there_is_nothing_to_choose(talk):
 @pytest.mark.slow
 def test_a_turn_ends_with_its_last_proof(talk):
     talk = talk([says("New.", NEW, n=1), says("Done.", n=2), says("Hello.")]).say("Add g").say("Hi")
-    changed, answered = talk.all(events.Ended)
+    changed, answered = talk.all(session_events.TurnEnded)
     assert changed.proof.author == "proof"
     assert changed.proof.observations[0].data["asked"]["reproduces"] is False
     assert answered.proof is None
@@ -265,5 +265,5 @@ def test_a_turn_ends_with_its_last_proof(talk):
 
 def test_what_came_to_nothing_is_not_undone(talk):
     talk = talk([]).say("!echo x > c.txt").say("/compact").say("/undo")
-    assert talk.all(events.Stepped)[-1].step.observations[0].text == "Undone: “!echo x > c.txt”."
+    assert talk.all(session_events.StepRecorded)[-1].step.observations[0].text == "Undone: “!echo x > c.txt”."
     assert not talk.session.status.files

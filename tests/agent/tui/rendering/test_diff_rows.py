@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tui.diff_lines import FileDiff, Pair, Row, paired, read
+from agent.tui.rendering.diff_rows import FileDiff, Pair, Row, pair_rows, parse_diff
 
 
 def git(repository: Path, *words: str) -> str:
@@ -49,7 +49,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=[(), ("--binary",)], ids=["plain", "binary"])
 def files(changed: Path, request: pytest.FixtureRequest) -> dict[str, FileDiff]:
-    return {file.path: file for file in read(git(changed, "diff", "--cached", "-M", *request.param))}
+    return {file.path: file for file in parse_diff(git(changed, "diff", "--cached", "-M", *request.param))}
 
 
 def test_every_kind_of_change_is_told(files: dict[str, FileDiff]) -> None:
@@ -90,7 +90,7 @@ def test_a_missing_end_of_line_is_told(files: dict[str, FileDiff]) -> None:
 
 def test_hunks_are_told_apart() -> None:
     one = "--- a/x\t2020\n+++ b/x\t2021\n@@ -1 +1 @@\n-a\n+b\n@@ -9 +9 @@ f\n-c\n+d\n"
-    first, second = read(one + "--- a/y\n+++ /dev/null\n@@ -1 +0,0 @@\n-z\n")
+    first, second = parse_diff(one + "--- a/y\n+++ /dev/null\n@@ -1 +0,0 @@\n-z\n")
     assert [row.hunk for row in first.rows] == [1, 1, 1, 2, 2, 2]
     assert (first.path, second.path, second.letter) == ("x", "y", "D")
 
@@ -99,12 +99,12 @@ def test_hunks_are_told_apart() -> None:
     "text", ["", "\n", "no diff at all\nbut words", "@@ -1,9 +1,9 @@\n", "diff --git \n", "+a\n-b\n"]
 )
 def test_whatever_it_is_is_read(text: str) -> None:
-    told = [row.text for file in read(text) for row in file.rows]
+    told = [row.text for file in parse_diff(text) for row in file.rows]
     assert set(told) <= set(text.split("\n"))
 
 
 def test_a_hunk_that_is_cut_short_ends_at_the_next_file() -> None:
-    files = read("diff --git a/x b/x\n@@ -1,9 +1,9 @@\n a\ndiff --git a/y b/y\nnew file mode 100755\n")
+    files = parse_diff("diff --git a/x b/x\n@@ -1,9 +1,9 @@\n a\ndiff --git a/y b/y\nnew file mode 100755\n")
     assert [(file.path, file.letter, file.notes) for file in files] == [("x", "M", []), ("y", "A", ["executable"])]
 
 
@@ -116,7 +116,7 @@ def test_what_was_removed_stands_beside_what_was_added() -> None:
     def texts(pairs: list[Pair]) -> list[tuple[str, str]]:
         return [(left.text if left else "", right.text if right else "") for left, right in pairs]
 
-    assert texts(list(paired(rows("=--+=+-")))) == [
+    assert texts(list(pair_rows(rows("=--+=+-")))) == [
         ("=0", "=0"),
         ("-1", "+3"),
         ("-2", ""),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from agent.tui.diff_lines import read
-from agent.tui.diff_text import shown
-from agent.tui.plain import whole_line
+from agent.tui.rendering.diff_rows import parse_diff
+from agent.tui.rendering.diff_text import display_text
+from agent.tui.rendering.plain_text import visible_line
 
 DIFF = "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -0,0 +1 @@\n+import os; os.system('evil') #\rharmless\t\x1b[8m\u202e\n"
 
 
 def test_a_line_is_shown_whole() -> None:
-    (row,) = [row for row in read(DIFF)[0].rows if row.kind == "added"]
-    assert shown(row) == "import os; os.system('evil') #\\rharmless    ^[[8mU+202E"
+    (row,) = [row for row in parse_diff(DIFF)[0].rows if row.kind == "added"]
+    assert display_text(row) == "import os; os.system('evil') #\\rharmless    ^[[8mU+202E"
 
 
 def test_a_name_is_shown_whole() -> None:
-    assert whole_line("evil.py\r  a.py") == "evil.py\\r a.py"
+    assert visible_line("evil.py\r  a.py") == "evil.py\\r a.py"

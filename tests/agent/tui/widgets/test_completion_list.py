@@ -6,9 +6,9 @@ import pytest
 from textual.pilot import Pilot
 
 from agent.session.completion import Completion
-from agent.tui.prompt import Prompt
-from tests.agent.tui.standing import running
-from tests.agent.tui.test_prompt import Typed, hint, press
+from agent.tui.widgets.prompt import Prompt
+from tests.agent.tui.session_states import running
+from tests.agent.tui.widgets.test_prompt import Typed, hint, press
 
 pytestmark = pytest.mark.slow
 

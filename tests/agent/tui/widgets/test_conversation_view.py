@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from textual.app import App, ComposeResult
 
-from agent.best import KEPT
-from agent.session.status import ChangedFile, Status
-from agent.tui.blocks import Line, Said, Words
-from agent.tui.conversation import Conversation
-from agent.tui.endings import Proven, ended
-from agent.tui.heights import Heights
-from agent.tui.parts import parts
-from agent.tui.pen import Pen
-from agent.tui.printing import farewell
-from agent.tui.steps import Taken
-from tests.agent.tui.standing import status
+from agent.engine.proof_step import NO_LOSS_TEXT
+from agent.session.session_status import ChangedFile, Status
+from agent.tui.rendering.line_renderer import LineRenderer
+from agent.tui.rendering.markdown_parts import split_markdown
+from agent.tui.scrollback import farewell
+from agent.tui.widgets.block_heights import Heights
+from agent.tui.widgets.conversation_items import Line, ModelText, UserMessage
+from agent.tui.widgets.conversation_view import Conversation
+from agent.tui.widgets.outcome_items import ProofItem, end_lines
+from agent.tui.widgets.step_item import StepItem
+from tests.agent.tui.session_states import status
 from trajectories.records import Action, Exit, Observation, Reply, Step, Verdict
 
 
@@ -52,18 +52,18 @@ def shown(act: Callable[[Shown], Awaitable[None]], size: tuple[int, int] = (80, 
     asyncio.run(main())
 
 
-def step(number: int, text: str = "", seen: str = "seen", ok: bool = True, **arguments: str) -> Taken:
+def step(number: int, text: str = "", seen: str = "seen", ok: bool = True, **arguments: str) -> StepItem:
     action = Action("view", arguments or {"path": "a.py"})
     taken = Step(
         "main", number, "", "coder", "tree", reply=number, actions=(action,), observations=(Observation(seen, ok),)
     )
-    return Taken(taken, Reply(text or f"Thought {number}.", (action,)))
+    return StepItem(taken, Reply(text or f"Thought {number}.", (action,)))
 
 
 def test_a_step_is_a_thought_and_a_line_an_action() -> None:
     async def act(app: Shown) -> None:
         app.conversation.add(
-            Words("Do it."), step(1, "I *look*.", "first\nsecond"), step(2, "Again.", "gone", ok=False)
+            UserMessage("Do it."), step(1, "I *look*.", "first\nsecond"), step(2, "Again.", "gone", ok=False)
         )
         text = app.text()
         assert "I look." in text
@@ -99,7 +99,7 @@ def test_an_opened_step_shows_the_whole_output_that_was_kept() -> None:
     async def act(app: Shown) -> None:
         taken = step(1).step
         cut = Step("main", 1, "", "coder", "t", actions=taken.actions, observations=(Observation("cut", out=3),))
-        app.conversation.add(Taken(cut, None, lambda number: f"cut\nwhole {number}"))
+        app.conversation.add(StepItem(cut, None, lambda number: f"cut\nwhole {number}"))
         app.conversation.action_open()
         assert "whole 3" in app.text()
 
@@ -111,7 +111,13 @@ def test_nothing_that_a_stranger_wrote_drives_the_terminal_or_is_markup() -> Non
 
     async def act(app: Shown) -> None:
         conversation = app.conversation
-        conversation.add(Words(evil), step(1, evil, evil, path=evil), Line(evil), Said(evil), Said(evil, "diff", evil))
+        conversation.add(
+            UserMessage(evil),
+            step(1, evil, evil, path=evil),
+            Line(evil),
+            ModelText(evil),
+            ModelText(evil, "diff", evil),
+        )
         conversation.open_all()
         assert "\x1b" not in app.text()
         assert "title" not in app.text()
@@ -180,7 +186,7 @@ def test_only_what_is_seen_is_drawn_and_little_of_it_is_kept() -> None:
         conversation = app.conversation
         conversation.add(*(step(number) for number in range(5000)))
         app.lines()
-        drawn = conversation._shelf._drawn
+        drawn = conversation._line_cache._drawn
         assert len(drawn) < 100
         for _ in range(300):
             conversation.page(-1)
@@ -227,7 +233,7 @@ def test_a_proof_says_each_of_its_parts() -> None:
     proof = Step("main", 1, "", "proof", "t", observations=(Observation("words", False, data={"verdict": verdict}),))
 
     async def act(app: Shown) -> None:
-        app.conversation.add(Proven(proof))
+        app.conversation.add(ProofItem(proof))
         text = app.text()
         assert "red without it" in text
         assert "no loss" in text
@@ -252,37 +258,37 @@ def unproven(**verdict: Any) -> Exit:
 
 def test_where_all_of_the_proof_holds_the_end_says_why_it_is_not_verified_nevertheless() -> None:
     proof = proof_of(HOLDS | {"notes": [DOUBT, "A note."]}, doubt=DOUBT)
-    said, verdict = ended(unproven(**HOLDS, notes=("A vote.", DOUBT)), f"Tried.\n{DOUBT}\nA: x\nB: y", proof)
+    said, verdict = end_lines(unproven(**HOLDS, notes=("A vote.", DOUBT)), f"Tried.\n{DOUBT}\nA: x\nB: y", proof)
     assert said.text == "Tried.\nA: x\nB: y"
     assert verdict.text == (
-        "Not verified: all of the proof holds, but another edit passes the same tests, and only one failing input says "
-        "what is right."
+        "Not verified: all parts of the proof pass, but another edit passes the same tests, and only one failing input "
+        "says what is right."
     )
 
     async def act(app: Shown) -> None:
-        app.conversation.add(Proven(proof))
+        app.conversation.add(ProofItem(proof))
         assert "A note." in app.text()
         assert "Another edit" not in app.text(), "the end says it"
 
     shown(act)
-    (verdict,) = ended(unproven(**HOLDS), proof=proof_of(HOLDS))
+    (verdict,) = end_lines(unproven(**HOLDS), proof=proof_of(HOLDS))
     assert verdict.text.endswith("its results cannot be trusted; its notes say why.")
 
 
 def test_a_turn_whose_proof_is_not_complete_is_called_not_verified_whatever_its_strategy_says() -> None:
     exit = unproven(red=True, green=True, no_loss=False)
-    said, verdict = ended(exit, f"I tried.\n{DOUBT}", proof_of({"kind": "unproven"}, doubt=DOUBT))
+    said, verdict = end_lines(exit, f"I tried.\n{DOUBT}", proof_of({"kind": "unproven"}, doubt=DOUBT))
     assert said.text == f"I tried.\n{DOUBT}"
     assert verdict.text.startswith("Not verified: the files are changed, but")
-    assert ended(exit) == [verdict]
+    assert end_lines(exit) == [verdict]
 
 
 def test_a_turn_that_lost_nothing_says_so_in_the_words_of_its_proof() -> None:
     exit, proof = unproven(no_loss=True), proof_of({"kind": "unproven", "no_loss": True}, reproduces=False)
-    (line,) = ended(exit, KEPT, proof)
-    assert line.text == KEPT
-    assert ended(exit, proof=proof) == [line]
-    assert [each.text for each in ended(exit, f"{KEPT}\n- A note.", proof)] == ["- A note.", KEPT]
+    (line,) = end_lines(exit, NO_LOSS_TEXT, proof)
+    assert line.text == NO_LOSS_TEXT
+    assert end_lines(exit, proof=proof) == [line]
+    assert [each.text for each in end_lines(exit, f"{NO_LOSS_TEXT}\n- A note.", proof)] == ["- A note.", NO_LOSS_TEXT]
 
 
 def test_an_edit_has_the_lines_that_its_diff_has() -> None:
@@ -291,21 +297,23 @@ def test_an_edit_has_the_lines_that_its_diff_has() -> None:
     taken = Step("main", 1, "", "coder", "t", actions=(Action("edit", arguments),), observations=(Observation(edited),))
 
     async def act(app: Shown) -> None:
-        app.conversation.add(Taken(taken))
+        app.conversation.add(StepItem(taken))
         assert "+2 -1" in app.text()
 
     shown(act)
 
 
 def test_endings_say_what_to_do() -> None:
-    (line,) = ended(Exit("limit", 4, message="60 seconds are over.", fix="Give more."))
+    (line,) = end_lines(Exit("limit", 4, message="60 seconds are over.", fix="Give more."))
     assert line.text.endswith("60 seconds are over. Give more.")
-    assert ended(Exit("answered", 1)) == []
+    assert end_lines(Exit("answered", 1)) == []
 
 
 def test_the_last_words_are_the_answer_what_changed_and_how_to_go_on() -> None:
-    answer = Taken(Step("main", 2, "", "coder", "t", reply=2), Reply("It is **done**."))
-    strips = farewell([Words("Old."), Words("Do it."), step(1), answer], None, "20260101-abc", Pen(60))
+    answer = StepItem(Step("main", 2, "", "coder", "t", reply=2), Reply("It is **done**."))
+    strips = farewell(
+        [UserMessage("Old."), UserMessage("Do it."), step(1), answer], None, "20260101-abc", LineRenderer(60)
+    )
     text = "\n".join(strip.text for strip in strips)
     assert "Do it." in text
     assert "It is done." in text
@@ -315,18 +323,18 @@ def test_the_last_words_are_the_answer_what_changed_and_how_to_go_on() -> None:
 
 def test_who_leaves_what_is_not_applied_is_told_so_and_how_it_is() -> None:
     def told(left: Status, *apply: str) -> str:
-        return "\n".join(strip.text for strip in farewell([], left, "20260101-abc", Pen(100), *apply))
+        return "\n".join(strip.text for strip in farewell([], left, "20260101-abc", LineRenderer(100), *apply))
 
     files = (ChangedFile("M", "stock.py", 1, 1),)
     (line,) = [line for line in told(status(files=files)).split("\n") if "Not applied" in line]
-    assert line.endswith("then say /apply.")
-    assert "then say /commit --branch NAME." in told(status(files=files), "/commit --branch NAME")
+    assert line.endswith("then use /apply.")
+    assert "then use /commit --branch NAME." in told(status(files=files), "/commit --branch NAME")
     assert "Not applied" not in told(status(files=()))
 
 
 def test_parts_of_a_text_are_the_text_and_no_fence_is_cut() -> None:
     text = "\n\n".join(["A paragraph. " * 30, "```python\n" + "x = 1\n\n" * 400 + "```", "- a\n\n- b", "End. " * 400])
-    found = list(parts(text))
+    found = list(split_markdown(text))
     assert "".join(found) == text
     assert len(found) == 2
     assert all(part.count("```") % 2 == 0 for part in found)

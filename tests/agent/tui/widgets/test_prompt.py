@@ -14,10 +14,10 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from agent.tui.entry import LINES, LONG, plain
-from agent.tui.prompt import Prompt
-from agent.tui.recalling import Recent
-from tests.agent.tui.standing import running, status
+from agent.tui.widgets.history_search import MemoryHistory
+from agent.tui.widgets.prompt import Prompt
+from agent.tui.widgets.text_input import LINES, LONG, normalize_input
+from tests.agent.tui.session_states import running, status
 
 HEARD = (
     Prompt.Submitted,
@@ -35,7 +35,7 @@ class Typed(App[None]):
 
     def __init__(self, history: Sequence[str] = (), **changes: Any) -> None:
         super().__init__()
-        self.history = Recent(history)
+        self.history = MemoryHistory(history)
         self.prompt = Prompt(self.history)
         self.status = status(**changes)
         self.heard: list[str] = []
@@ -131,10 +131,10 @@ def test_what_waits_is_shown_above() -> None:
         return str(app.prompt.query_one("#queued", Static).content)
 
     assert running(app, look).split("\n") == [
-        "1 more wait",
-        "waits: 2",
-        "waits: 3",
-        "waits: four [b]words",
+        "1 more queued",
+        "queued: 2",
+        "queued: 3",
+        "queued: four [b]words",
         "up takes the last one back",
     ]
 
@@ -210,7 +210,7 @@ def test_the_search_says_where_it_ends() -> None:
         told = []
         for key in ("ctrl+r", "'fix", "ctrl+r", "backspace", "z"):
             await press(pilot, key)
-            told.append("nothing older" in hint(app))
+            told.append("no older" in hint(app))
         return told
 
     assert running(app, look) == [False, False, True, False, True]
@@ -236,8 +236,8 @@ def test_ctrl_c_copies_what_is_selected_and_says_how_to_leave() -> None:
         ({}, "/ commands"),
         ({"state": "working"}, "Enter queues"),
         ({"state": "asking"}, "Enter queues"),
-        ({"state": "paused"}, "Enter goes on"),
-        ({"mode": "plan"}, "Nothing is changed"),
+        ({"state": "paused"}, "Enter resumes"),
+        ({"mode": "plan"}, "No files are changed"),
         ({"model": ""}, "No model"),
     ],
 )
@@ -309,7 +309,7 @@ def test_what_is_typed_and_pasted_is_sent(pieces: list[tuple[bool, str]], long: 
             if pasted:
                 app.post_message(events.Paste(text))
             else:
-                for character in plain(text):
+                for character in normalize_input(text):
                     key = "ctrl+j" if character == "\n" else "tab" if character == "\t" else "x"
                     app.post_message(events.Key(key, character))
         await pilot.pause()
@@ -318,13 +318,15 @@ def test_what_is_typed_and_pasted_is_sent(pieces: list[tuple[bool, str]], long: 
         assert app.heard == ([f"Submitted {words.strip()}".strip()] if words.strip() else [])
         return words
 
-    expected = "".join(plain(text) if pasted else plain(text).replace("\t", "") for pasted, text in pieces)
-    assert running(app, look) == expected + plain(long) * 2
+    expected = "".join(
+        normalize_input(text) if pasted else normalize_input(text).replace("\t", "") for pasted, text in pieces
+    )
+    assert running(app, look) == expected + normalize_input(long) * 2
 
 
 def test_plain_text_keeps_lines_and_holds_nothing_for_a_terminal() -> None:
-    assert plain("a\r\nb\rc\u2028d\x0ce\tf") == "a\nb\nc\nd\ne\tf"
-    assert plain("\x1b[31mred\x9b0m\x00\x7f\ud800") == "[31mred0m"
+    assert normalize_input("a\r\nb\rc\u2028d\x0ce\tf") == "a\nb\nc\nd\ne\tf"
+    assert normalize_input("\x1b[31mred\x9b0m\x00\x7f\ud800") == "[31mred0m"
 
 
 def test_a_paste_of_a_megabyte_is_one_mark_and_goes_as_a_whole() -> None:

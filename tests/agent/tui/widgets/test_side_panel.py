@@ -6,10 +6,10 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
-from agent.session.status import Status
+from agent.session.session_status import Status
 from agent.tui import theme
-from agent.tui.panel import Panel, file_line, plan, proof, queue
-from tests.agent.tui.standing import FILES, running, status
+from agent.tui.widgets.side_panel import Panel, file_line, plan, proof, queue
+from tests.agent.tui.session_states import FILES, running, status
 from trajectories.records import Verdict
 
 

@@ -6,10 +6,10 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from agent.session.status import Status
+from agent.session.session_status import Status
 from agent.tui import theme
-from agent.tui.status import StatusLine, clock, line
-from tests.agent.tui.standing import running, status
+from agent.tui.widgets.status_line import StatusLine, clock, line
+from tests.agent.tui.session_states import running, status
 from trajectories.records import Spent
 
 

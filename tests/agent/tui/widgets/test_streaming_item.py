@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.tui.pace import LONGEST, REST, TYPING, Pace
+from agent.tui.rendering.redraw_pace import LONGEST, REST, TYPING, Pace
 
 
 class Drawing:

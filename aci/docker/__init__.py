@@ -1,0 +1,1 @@
+"""The Docker daemon, base images, container limits, service containers and clean-up."""

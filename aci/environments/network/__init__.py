@@ -1,0 +1,1 @@
+"""The restricted network of set-up containers: proxy, relay, allowed hosts."""

@@ -1,0 +1,16 @@
+"""Names in Python's type annotations: those that carry no information, and those that Python defines."""
+
+from __future__ import annotations
+
+import builtins
+import re
+
+UNINFORMATIVE_TYPES = frozenset(("Any", "object", "TypeVar", "ParamSpec", "NewType", "None"))
+"""Names of types that say nothing about the attributes of a value."""
+_PASSING = """
+eval exec filter getattr globals iter locals map max min next object reversed sum super type vars zip
+"""
+BUILTINS = frozenset(dir(builtins)).difference(_PASSING.split())
+"""Names that Python itself defines, except those that may return objects of other code."""
+DOTTED_TYPE = re.compile(r"[^\W\d]\w*(?:\(\))?(?:\.[^\W\d]\w*)*")
+"""A type that can be looked up: a dotted name, whose first part may be called."""

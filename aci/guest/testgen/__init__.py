@@ -1,0 +1,1 @@
+"""Guest programs that describe a module and run generated tests of it."""

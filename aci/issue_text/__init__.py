@@ -1,0 +1,1 @@
+"""Parsing of an issue's text: sections, tracebacks, mentions, snippets and search terms."""

@@ -1,0 +1,1 @@
+"""Instruction counts, profiles, timing, equivalence, workload inputs and cheating checks."""

@@ -1,0 +1,1 @@
+"""Running candidate edits against tests, thousands a minute: evaluator, spectrum and condition probes."""

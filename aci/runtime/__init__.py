@@ -1,0 +1,1 @@
+"""The parts of every workspace: shells, files, snapshots, processes, terminals."""

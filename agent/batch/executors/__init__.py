@@ -1,0 +1,1 @@
+"""Executors, which run the jobs of a batch: one module each."""

@@ -1,0 +1,1 @@
+"""Reports of a batch: progress, results, predictions, leaderboard submission, failure page."""

@@ -1,0 +1,1 @@
+"""Several attempts at an issue: variants, cross tests, deduplication and selection."""

@@ -1,0 +1,1 @@
+"""The command line: its subcommands, and the options, settings and output that they share."""

@@ -1,0 +1,1 @@
+"""Settings and their sources, API keys, session preferences and environment options."""

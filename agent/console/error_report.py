@@ -1,0 +1,34 @@
+"""How a command reports the error that ended it: a message and a fix, on stderr, or as JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+from errno import ENOSPC
+
+import typer
+
+from trajectories.errors import Cancelled, SweAgentError, WorkspaceError
+
+INTERRUPTED = Cancelled.code, "Interrupted.", "`swe-agent runs` lists what can be resumed."
+
+
+def report_failure(arguments: list[str], error: SweAgentError | OSError) -> int:
+    """Report the error that ended a command, and return its exit code. Raises an unexpected OSError again."""
+    if isinstance(error, SweAgentError):
+        return report_error(arguments, error.code, error.message, error.fix)
+    if error.errno != ENOSPC:
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # flushing stdout at exit would fail again
+    return report_error([], WorkspaceError.code, f"The disk is full: {error.strerror}.", "Free some space.")
+
+
+def report_error(arguments: list[str], code: int, message: str, fix: str) -> int:
+    """Report an error and its fix, on stdout with --json, else on stderr; return `code`."""
+    if "--json" in arguments:
+        typer.echo(json.dumps({"error": {"code": code, "message": message, "fix": fix}}))
+    else:
+        from aci.observation.sanitized_text import clean_text
+
+        typer.echo(clean_text(f"swe-agent: {message} {fix}".strip()), err=True)
+    return code

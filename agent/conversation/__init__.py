@@ -1,0 +1,1 @@
+"""Conversations with models: messages, compaction, rewinds, roles and requests."""

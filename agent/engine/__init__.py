@@ -1,0 +1,1 @@
+"""Runs: the loop, tasks, branches, attempts, turns, proof step and delivery."""

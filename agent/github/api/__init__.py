@@ -1,0 +1,1 @@
+"""GitHub's API: client, errors, retries, cache, issues, images, pull requests, remotes."""

@@ -1,0 +1,1 @@
+"""Limits of a run: budget, request rate, loop detection and signals."""

@@ -1,0 +1,1 @@
+"""Optimization of a function: workload, benchmark of candidates, report."""

@@ -1,0 +1,1 @@
+"""Rewrites of Python code without a model, and the analysis they need."""

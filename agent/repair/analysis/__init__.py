@@ -1,0 +1,1 @@
+"""Static and dynamic analysis of the faulty function: source, names, types, slices, suspects."""

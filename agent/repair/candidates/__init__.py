@@ -1,0 +1,1 @@
+"""Ingredients of templates at a statement: expressions, conditions, weights."""

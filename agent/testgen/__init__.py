@@ -1,0 +1,1 @@
+"""Test generation for one file: coverage loop, tests by a model, code that these may use."""

@@ -1,0 +1,1 @@
+"""Rendering of code, Markdown and diffs as styled lines."""

@@ -1,0 +1,1 @@
+"""Widgets of the terminal user interface: conversation, prompt, completion, diff, status line."""

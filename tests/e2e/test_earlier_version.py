@@ -1,0 +1,139 @@
+"""What the version of commit 71f8fb4 wrote is used by this one: runs, a batch, experience, permissions, a ledger.
+
+`earlier_versions/71f8fb4.tar.xz` is the home folder `/home/ada` in which that version's commands were run.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent.cli.command_line import run
+from agent.config.settings import PermissionTable
+from agent.github.action.spend_record import read
+from agent.permissions.rule_store import Permissions
+from agent.run_state.run_ownership import record_answer
+from tests.conftest import cut_run
+
+ARCHIVE = Path(__file__).parent / "earlier_versions" / "71f8fb4.tar.xz"
+BY_REACT, BY_PHASES, BY_TEMPLATES = "20261123-142606-2e82b8", "20261123-142609-1ea483", "20261123-142613-1ecd03"
+SUITE = "python3 -m unittest discover -s tests -t ."
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Home:
+    """Ada's home folder, unpacked elsewhere."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        return self.path / ".local/state/swe-agent"
+
+    def journal(self, name: str) -> list[bytes]:
+        return (self.state / "runs" / name / "journal.jsonl").read_bytes().splitlines(keepends=True)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Home:
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    home = Home(tmp_path / "ada")
+    for file in home.path.rglob("*"):
+        if file.is_file() and b"/home/ada" in (data := file.read_bytes()) and b"\0" not in data:
+            file.write_bytes(data.replace(b"/home/ada", str(home.path).encode()))
+    for name, value in {
+        "HOME": home.path,
+        "SWE_AGENT_STATE": home.state,
+        "SWE_AGENT_CONFIG": home.path / "config.toml",
+        "SWE_AGENT_CACHE": home.path / "cache",
+        "SWE_AGENT_WORKSPACE": "local",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.chdir(home.path / "calc")
+    # That version kept no registry of the user's runs, so a user is asked whether these runs and folders are theirs.
+    monkeypatch.setattr("agent.run_state.run_ownership.at_terminal", lambda: True)
+    monkeypatch.setattr("agent.run_state.run_ownership.confirm", lambda *_: True)
+    record_answer(home.state, is_users=True)
+    return home
+
+
+def test_its_runs_are_listed_and_resuming_an_ended_one_returns_its_result(home, capsys):
+    assert run(["runs", "--json"]) == 0
+    listed = {each["run"]: each["ended"] for each in json.loads(capsys.readouterr().out)["runs"]}
+    assert listed == {BY_PHASES: "verified", BY_REACT: "verified", BY_TEMPLATES: "unproven"}
+    before = home.journal(BY_PHASES)
+    assert run(["resume", BY_PHASES, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["exit"] == 0
+    assert home.journal(BY_PHASES) == before
+
+
+@pytest.mark.parametrize("name", [BY_PHASES, BY_REACT, BY_TEMPLATES])
+def test_its_interrupted_runs_are_resumed_to_the_same_patch(home, name, capsys):
+    whole = home.journal(name)
+    ended = json.loads(whole[-1])
+    assert ended["type"] == "exit"
+    cut_run(home.state / "runs" / name, b"".join(whole[: len(whole) * 2 // 3]))
+    assert run(["resume", name, "--json"]) == (6 if name == BY_TEMPLATES else 0)
+    assert json.loads(home.journal(name)[-1])["tree"] == ended["tree"]
+
+
+def test_its_run_is_replayed_with_the_same_steps(home, capsys):
+    assert run(["replay", BY_PHASES, "--plain"]) == 0
+    assert "The same: 5 steps." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("format", ["swe-agent", "sft", "chat", "predictions", "atif", "markdown"])
+def test_its_run_is_exported_as_that_version_exported_it(home, format):
+    assert run(["export", "--format", format, "--out", str(home.path / "out"), BY_PHASES]) == 0
+    assert (home.path / "out").read_bytes() == (home.path / "exports" / format).read_bytes()
+
+
+def test_its_batch_is_continued(home, capsys):
+    """With the prompts and tools of that version in the manifest, since a batch is refused if those have changed."""
+    out = home.path / "night"
+    command = ["batch", "--instances", str(home.path / "instances.jsonl"), "--out", str(out), "--workers", "1"]
+    command += ["--model", f"scripted:{home.path / 'script.jsonl'}", "--strategy", "react", "--test", SUITE]
+    first = (out / "results.jsonl").read_bytes()
+    assert run([*command, "--slice", "0:1", "--plain"]) == 2
+    assert "other settings: other prompts (coder); tools was" in capsys.readouterr().err
+    manifest = json.loads((out / "manifest.json").read_text())
+    fresh = home.path / "fresh"
+    assert run([*command, "--slice", "0:1", "--out", str(fresh), "--json"]) == 0
+    now = json.loads((fresh / "manifest.json").read_text())
+    shutil.copy(fresh / "manifest.instances.json", out)  # digests of the instances, which name the repository's path
+    (out / "manifest.json").write_text(json.dumps(manifest | {name: now[name] for name in ("prompts", "tools")}))
+    capsys.readouterr()
+    assert run([*command, "--slice", "0:1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["exits"] == {"verified": 1}
+    assert (out / "results.jsonl").read_bytes() == first, "nothing was solved again"
+
+
+def test_its_experience_is_found_by_a_new_run(home, capsys):
+    assert run(["experience", "--json"]) == 0
+    assert {entry["id"] for entry in json.loads(capsys.readouterr().out)["entries"]} == {BY_PHASES, BY_REACT}
+    model = f"scripted:{home.path / 'script.jsonl'}"
+    issue = "add() in calc.py subtracts its second argument, again"
+    assert run(["fix", "--text", issue, "--model", model, "--strategy", "react", "--test", SUITE, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    journal = (Path(told["directory"]) / "journal.jsonl").read_text()
+    assert BY_PHASES in journal
+
+
+def test_its_permissions_hold(home):
+    kept = Permissions(home.state, home.path / "calc", PermissionTable).kept()
+    rules = ["command git status", "command exactly rm -r build", "apply src/**", "network *.example.org"]
+    assert [str(one.rule) for one in kept] == rules
+
+
+def test_its_ledger_is_read(home):
+    charges = read((home.path / "ledger.txt").read_text(), "the comment")
+    told = [(one.run, one.dollars, one.pull, one.journal) for one in charges]
+    assert told == [("41", 0.31, 7, True), ("42", 2.0, 0, False)]
