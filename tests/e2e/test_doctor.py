@@ -28,7 +28,7 @@ def checks(machine, *flags):
 def test_without_a_model_it_says_what_fix_will_use(user):
     code, found = checks(user)
     assert code == 0
-    assert "strategy templates" in found["model"]["found"]
+    assert "strategy `templates`" in found["model"]["found"]
     assert checks(user, "--ask")[0] == 3
 
 
