@@ -192,7 +192,7 @@ def test_who_may_not_ask_gets_no_runner_and_no_answer(place: Place) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["errand", "handover"])
+@pytest.mark.parametrize("name", ["task", "handover"])
 def test_an_artifact_that_was_swapped_is_not_read(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def swapped(run: Workflow, given: Any, known: Any, env: Any) -> dict[str, str]:
         put = download(run, given, known, env)

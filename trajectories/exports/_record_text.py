@@ -13,7 +13,7 @@ from trajectories.trajectory import Trajectory
 
 STRUCTURE = frozenset({"phase", "candidate", "score", "vote", "prune", "summary"})
 """Kinds of notes in which a strategy reports what it does."""
-OURS = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}|errand-[0-9a-f]+")
+OURS = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}|(?:task|errand)-[0-9a-f]+")
 """Generated names of runs."""
 ADDRESS = re.compile(r"https?://[^/]+/([^/]+)/([^/]+)/(?:issues|pull)/(\d+)")
 REPEATED = re.compile(r"(.+__.+-\d+)\.\d+")

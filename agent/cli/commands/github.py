@@ -15,7 +15,9 @@ Verb = Literal["gate", "solve", "publish"]
 
 def command(
     verb: Annotated[Verb, typer.Argument(help="Which job.", metavar="gate|solve|publish")],
-    errand: Annotated[Path, typer.Option(help="Task file that the gate writes.", metavar="F")] = Path("errand.json"),
+    task: Annotated[
+        Path, typer.Option("--task", "--errand", help="Task file that the gate writes.", metavar="F")
+    ] = Path("task.json"),
     digest: Annotated[str, typer.Option(help="SHA-256 of the task file.", metavar="D")] = "",
     repo: Annotated[Path, typer.Option(help="A checkout of the repository.", metavar="DIR")] = Path(),
     out: Annotated[Path | None, typer.Option(help="gate, solve: output file.", metavar="F")] = None,
@@ -43,13 +45,13 @@ def command(
     if verb == "gate":
         from agent.github.action.gate_job import decide
 
-        return escape_commands(lambda: decide(out or errand))
+        return escape_commands(lambda: decide(out or task))
 
     if verb == "publish":
         from agent.github.action.publish_job import publish
 
         handed = Path(handover) if handover else None
-        return escape_commands(lambda: publish(errand, digest, handed, handover_digest, repo))
+        return escape_commands(lambda: publish(task, digest, handed, handover_digest, repo))
 
     from agent.github.action.solve_job import solve
 
@@ -67,4 +69,4 @@ def command(
         "max_time": max_time,
     }
     before = Path(parent) if parent else None
-    return escape_commands(lambda: solve(errand, digest, repo, out, before, flags))
+    return escape_commands(lambda: solve(task, digest, repo, out, before, flags))

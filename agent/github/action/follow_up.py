@@ -53,7 +53,7 @@ class Head(WorkingTree):
 
 
 def open_follow_up(
-    errand: TaskRequest,
+    task: TaskRequest,
     name: str,
     source: Repository,
     parent: Path | None,
@@ -70,17 +70,17 @@ def open_follow_up(
     if not is_started(directory):
         shutil.rmtree(directory, ignore_errors=True)
         earlier = _earlier_run(parent, copy, source, known)
-        base = earlier.run.base.commit if earlier else errand.base
+        base = earlier.run.base.commit if earlier else task.base
         settings = load_settings(source.file(".swe-agent.toml", base) or b"", **given)  # not the earlier run's
         if earlier is not None:
             fork(earlier, settings, name=name)
         else:
-            begin(issue_of(errand), source, settings, errand.base, name)
+            begin(issue_of(task), source, settings, task.base, name)
     engine = reopen(directory, known.state, notify)
     try:
-        engine.working_tree = Head(engine, errand.base)
+        engine.working_tree = Head(engine, task.base)
         if any(note.kind == "forked" for note in engine.trajectory.notes):
-            _start_turn(engine, errand, copy)
+            _start_turn(engine, task, copy)
     except BaseException:
         engine.close()
         raise
@@ -114,7 +114,7 @@ def _earlier_run(parent: Path | None, copy: Path, source: Repository, settings: 
     return replace(found, run=replace(found.run, repository=str(source.root)))
 
 
-def _start_turn(engine: Engine, errand: TaskRequest, copy: Path) -> None:
+def _start_turn(engine: Engine, task: TaskRequest, copy: Path) -> None:
     """Record the earlier run's result as merged into the pull request, then start the next turn; each only once."""
     records = engine.trajectory.records
     forked = max(at for at, record in enumerate(records) if isinstance(record, Note) and record.kind == "forked")
@@ -127,4 +127,4 @@ def _start_turn(engine: Engine, errand: TaskRequest, copy: Path) -> None:
         data = {EFFECT: f"{PULL} {number}", MOVED: [both, ended.tree]}
         engine.journal.append(Note(MAIN, "done", "The patch went into the pull request.", data), ended)
     if not any(isinstance(record, Turn) for record in since):
-        next_turn(engine, request_of(errand), BUILD, engine.settings, errand.issue.images)
+        next_turn(engine, request_of(task), BUILD, engine.settings, task.issue.images)

@@ -82,20 +82,20 @@ def _decide(gate: Gate, out: Path) -> int:
     except TriggerSkipped as skip:
         return _skip(str(skip))
     try:
-        errand, note = _create_task(gate, trigger, answerable)
+        task, note = _create_task(gate, trigger, answerable)
     except TriggerSkipped as skip:
         if answerable and not gate.rules.dry_run:
             _answer(gate, trigger, str(skip))
         return _skip(str(skip))
-    digest = write(errand, out)
-    reason = f"{errand.asked_by} {'opened' if trigger.kind == 'opened' else 'asked for'} it."
-    summarise(f"Starting work on #{errand.number}. {reason} {note}".strip())
+    digest = write(task, out)
+    reason = f"{task.asked_by} {'opened' if trigger.kind == 'opened' else 'asked for'} it."
+    summarise(f"Starting work on #{task.number}. {reason} {note}".strip())
     write_outputs(
         go="true",
         reason=reason,
-        base=errand.base,
+        base=task.base,
         digest=digest,
-        parent_run=errand.parent_run,
+        parent_run=task.parent_run,
     )
     return 0
 
@@ -117,7 +117,7 @@ def _create_task(gate: Gate, trigger: Trigger, asked: bool) -> tuple[TaskRequest
     policies = check_policies(place, gate.here, base, asked=asked)
     issue, thread, discussion = _texts(gate, trigger, subject)
     pull = subject.pull
-    errand = TaskRequest(
+    task = TaskRequest(
         kind="follow-up" if pull else "fix",
         repository=name,
         number=trigger.number,
@@ -136,9 +136,9 @@ def _create_task(gate: Gate, trigger: Trigger, asked: bool) -> tuple[TaskRequest
         attempt=workflow_attempt(),
     )
     if not gate.rules.dry_run:
-        reserve(place, stickies[trigger.number], _working_text(errand, discussion, gate.run), errand.budget, gate.rules)
-    note = "" if errand.parent_run or not pull else "No journal of its run was found: it starts from the current state."
-    return errand, f"{discussion.note} {note}".strip()
+        reserve(place, stickies[trigger.number], _working_text(task, discussion, gate.run), task.budget, gate.rules)
+    note = "" if task.parent_run or not pull else "No journal of its run was found: it starts from the current state."
+    return task, f"{discussion.note} {note}".strip()
 
 
 def _base(place: Repository, subject: Subject) -> tuple[str, str]:
@@ -165,10 +165,10 @@ def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple
     return issue, (), discussion
 
 
-def _working_text(errand: TaskRequest, discussion: Discussion, run: str) -> str:
+def _working_text(task: TaskRequest, discussion: Discussion, run: str) -> str:
     """Return the status comment's text while the run is at work."""
-    what = "the request" if errand.kind == "follow-up" else "this issue"
-    status = f"Working on {what}, as {escape_markdown(errand.asked_by)} asked, for at most {price(errand.budget)}."
+    what = "the request" if task.kind == "follow-up" else "this issue"
+    status = f"Working on {what}, as {escape_markdown(task.asked_by)} asked, for at most {price(task.budget)}."
     return "\n\n".join(filter(None, [status, discussion.note, run]))
 
 

@@ -71,12 +71,12 @@ def publish(asked: Path, digest: str, handed: Path | None, handed_digest: str, r
     return 0
 
 
-def _result(file: Path | None, digest: str, asked: TaskRequest, errand_digest: str) -> tuple[Outcome | None, bytes]:
+def _result(file: Path | None, digest: str, asked: TaskRequest, task_digest: str) -> tuple[Outcome | None, bytes]:
     """Return the result if it belongs to this task and is consistent. Raises UsageError otherwise."""
     if file is None:
         return None, b""
     outcome, diff = result_file.unpack(file, digest)
-    if (outcome.errand, outcome.base) != (errand_digest, asked.base):
+    if (outcome.errand, outcome.base) != (task_digest, asked.base):
         raise UsageError("The result file belongs to another task.", AGAIN)
     verified = outcome.result["verdict"]["kind"] in ("verified", "faster")
     answers = asked.kind == "follow-up" and not diff

@@ -38,14 +38,14 @@ REPORTED = frozenset({0, 1, 4, 6})
 """Exit codes of runs that ended; their result file holds the details, and the job succeeds."""
 
 
-def solve(errand: Path, digest: str, repo: Path, out: Path, parent: Path | None, flags: Mapping[str, Any]) -> int:
+def solve(task: Path, digest: str, repo: Path, out: Path, parent: Path | None, flags: Mapping[str, Any]) -> int:
     """Work on the task in the checkout `repo` and write the result file to `out`.
 
     `parent` is the folder of the run that a follow-up continues. `flags` are settings (None: not given). Returns 0 if
     the run ended regularly, else the error's code. Raises UsageError, with nothing written, for a file that is not the
     gate's or belongs to an earlier attempt of the workflow run.
     """
-    asked = read(errand, digest)
+    asked = read(task, digest)
     if asked.attempt not in ("", workflow_attempt()):  # its budget may be spent already
         raise UsageError("The gate has not reserved a budget to solve this again.", AGAIN)
     with escaped_output():
@@ -64,13 +64,13 @@ def solve(errand: Path, digest: str, repo: Path, out: Path, parent: Path | None,
 class Job:
     """Writer of the job's results while the run is open: result file, run archive, and outputs for Actions."""
 
-    def __init__(self, errand: TaskRequest, digest: str, out: Path) -> None:
-        self.errand, self.digest, self.out = errand, digest, out
+    def __init__(self, task: TaskRequest, digest: str, out: Path) -> None:
+        self.task, self.digest, self.out = task, digest, out
 
     def ended(self, engine: Engine, ended: Result, error: SweAgentError | None) -> None:
         """Write the result. If the patch adds a key, raise ConfigError, or omit patch and journal after an error."""
         with ignore_signals():
-            outcome = replace(outcome_of(engine, ended, self.digest, error, self.errand.thread), base=self.errand.base)
+            outcome = replace(outcome_of(engine, ended, self.digest, error, self.task.thread), base=self.task.base)
             diff = engine.trees.diff(self.base(engine), ended.exit.tree)
             if not adds_secret(diff, engine.secrets):
                 self.write(outcome, diff.encode("utf-8", "surrogateescape"), engine)
@@ -81,7 +81,7 @@ class Job:
 
     def base(self, engine: Engine) -> str:
         """Return the tree that the diff is relative to."""
-        return engine.repository.base(engine.trees, self.errand.base).tree
+        return engine.repository.base(engine.trees, self.task.base).tree
 
     def write(self, outcome: Outcome, diff: bytes, engine: Engine | None = None) -> None:
         digest = pack(outcome, diff, self.out)
@@ -102,24 +102,24 @@ def _open_run(job: Job, repo: Path, parent: Path | None, flags: Mapping[str, Any
     """Start the task's run, or reopen it as an earlier process left it."""
     from aci.repository.user_repository import Repository
 
-    errand = job.errand
+    task = job.task
     source = Repository.open(repo)
-    given = {**flags, **NOWHERE, "budget": errand.budget, "experience": False}
-    name = f"errand-{job.digest[:20]}"
-    if errand.kind == "follow-up":
+    given = {**flags, **NOWHERE, "budget": task.budget, "experience": False}
+    name = f"task-{job.digest[:20]}"
+    if task.kind == "follow-up":
         from agent.github.action.follow_up import open_follow_up
 
-        return open_follow_up(errand, name, source, parent, given, console.happening)
-    settings = load_settings(source.file(".swe-agent.toml", errand.base) or b"", **given)
+        return open_follow_up(task, name, source, parent, given, console.happening)
+    settings = load_settings(source.file(".swe-agent.toml", task.base) or b"", **given)
     directory = settings.runs / name
     if not is_started(directory):
         shutil.rmtree(directory, ignore_errors=True)
-        begin(issue_of(errand), source, settings, errand.base, name)
+        begin(issue_of(task), source, settings, task.base, name)
     return reopen(directory, settings.state, console.happening)
 
 
-def _solver(errand: TaskRequest) -> Callable[[Engine, Console], Result]:
-    if errand.kind == "fix":
+def _solver(task: TaskRequest) -> Callable[[Engine, Console], Result]:
+    if task.kind == "fix":
         return solve_and_show
     from agent.github.action.follow_up import run_follow_up
 

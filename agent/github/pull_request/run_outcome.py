@@ -48,7 +48,7 @@ NO_USAGE = {"dollars": 0.0, "input_tokens": 0, "cached_tokens": 0, "output_token
 def outcome_of(
     engine: Engine,
     result: Result,
-    errand_digest: str = "",
+    task_digest: str = "",
     error: SweAgentError | None = None,
     thread: Sequence[Comment] = (),
 ) -> Outcome:
@@ -68,14 +68,14 @@ def outcome_of(
         if "error" in report:
             report["error"]["code"] = report["exit"]
     words = _final_answer(engine, work)
-    ending = "" if (errand_digest and words) or is_by_hand(engine.trajectory.turns[-1].strategy) else result.word
-    said = "" if errand_digest else words  # an answer is not a commit message
+    ending = "" if (task_digest and words) or is_by_hand(engine.trajectory.turns[-1].strategy) else result.word
+    said = "" if task_digest else words  # an answer is not a commit message
     title, cause, change = split_summary(
         submission_field(work.steps, "summary") or said or ending, submission_field(work.steps, "title")
     )
     unproven = report["exit"] != 0
     return Outcome(
-        errand=errand_digest,
+        errand=task_digest,
         exit=report["exit"],
         result=report,
         base=engine.run.base.commit,
@@ -91,12 +91,12 @@ def outcome_of(
     )
 
 
-def outcome_without_run(error: SweAgentError, errand_digest: str, base: str, secrets: Iterable[str] = ()) -> Outcome:
+def outcome_without_run(error: SweAgentError, task_digest: str, base: str, secrets: Iterable[str] = ()) -> Outcome:
     """Return the outcome of a task for which no run could start."""
     details = {"code": error.code, "message": error.message, "fix": error.fix}
     result = {"run": "", "exit": error.code, "verdict": NO_VERDICT, "usage": NO_USAGE, "steps": 0, "seconds": 0.0}
     result |= {"directory": "", "word": "", "error": details}
-    return Outcome(errand_digest, error.code, _bounded(result, tuple(secrets)), base)
+    return Outcome(task_digest, error.code, _bounded(result, tuple(secrets)), base)
 
 
 def _is_no_fix(engine: Engine, result: Result, work: Work) -> bool:

@@ -55,9 +55,9 @@ class TaskRequest:
     version: int = VERSION
 
 
-def write(errand: TaskRequest, file: Path) -> str:
+def write(task: TaskRequest, file: Path) -> str:
     """Write the task, with pasted keys masked, and return the file's digest."""
-    data = json.dumps(mask_keys(asdict(errand)), ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    data = json.dumps(mask_keys(asdict(task)), ensure_ascii=False, indent=1).encode("utf-8", "replace")
     write_durably(file, data)
     return sha256(data).hexdigest()
 

@@ -11,14 +11,14 @@ from trajectories.records import Comment, Issue
 REQUEST_ROLE = "what you are asked for"
 
 
-def issue_of(errand: TaskRequest) -> Issue:
+def issue_of(task: TaskRequest) -> Issue:
     """Return the issue as of the trigger, with the thread's comments; the requester's words come last."""
-    said = [*errand.issue.comments, *errand.thread]
-    if errand.request.strip():
-        said.append(Comment(errand.asked_by, errand.request, errand.at, trust="member", about=REQUEST_ROLE))
-    return replace(errand.issue, comments=tuple(said))
+    said = [*task.issue.comments, *task.thread]
+    if task.request.strip():
+        said.append(Comment(task.asked_by, task.request, task.at, trust="member", about=REQUEST_ROLE))
+    return replace(task.issue, comments=tuple(said))
 
 
-def request_of(errand: TaskRequest) -> str:
+def request_of(task: TaskRequest) -> str:
     """Return the requester's words, then the earlier comments as quoted data."""
-    return "\n\n".join(filter(None, [errand.request.strip(), discussion(errand.thread)]))
+    return "\n\n".join(filter(None, [task.request.strip(), discussion(task.thread)]))

@@ -43,8 +43,8 @@ def memories(misled: float) -> list[dict]:
         line("Likely.\n0.8", branch="main/recall-1-weigh-3"),
         line("Follow the memory about lengths.", branch="main/plan-1-1", contains=MISLEADING),
         line("Write a plus.", branch="main/plan-1-1"),
-        line("So.", WEAK, WRONG, SUBMIT, branch="main/mend", contains="about lengths"),
-        line("So.", TELLING, RIGHT, SUBMIT, branch="main/mend"),
+        line("So.", WEAK, WRONG, SUBMIT, branch="main/fix", contains="about lengths"),
+        line("So.", TELLING, RIGHT, SUBMIT, branch="main/fix"),
     ]
 
 
@@ -57,7 +57,7 @@ def test_a_memory_that_misleads_is_dropped(solved: Solved, misled: float, sum: i
     assert [note.partition(":")[0] for note in scores] == [
         "0.90, kept", f"{misled:.2f}, {'dropped' if misled < 0.7 else 'kept'}", "0.80, kept"
     ]  # fmt: skip
-    assert ended.notes("phase") == ["recall", "plan", "mend", "prove"]
+    assert ended.notes("phase") == ["recall", "plan", "fix", "prove"]
     planned = next(step for step in ended.steps if step.branch == "main/plan-1-1").observations[0].text
     assert "1. A sum was written as a difference.\n(weigher: True and alike.\n0.9)" in planned
     assert (MISLEADING in planned) == (misled > 0.7)
@@ -67,8 +67,8 @@ READS = (
     line("It adds, or should.", branch="main/intent"),
     line("add(-1, -2) is -3.", branch="main/generalise-1-1"),
 )
-FOR_THE_EXAMPLE = line("So.", WEAK, WRONG, SUBMIT, branch="main/mend", n=1)
-MENDED = line("Ah.", TELLING, REWORKED, SUBMIT, branch="main/mend", n=2, contains="add(-1, -2) is 3 with it")
+FOR_THE_EXAMPLE = line("So.", WEAK, WRONG, SUBMIT, branch="main/fix", n=1)
+MENDED = line("Ah.", TELLING, REWORKED, SUBMIT, branch="main/fix", n=2, contains="add(-1, -2) is 3 with it")
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solve
     ended = solved("spec", *READS, FOR_THE_EXAMPLE, MENDED, no, yes)
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
     assert [note[:16] for note in ended.notes("vote")] == ["reviewer says no", "reviewer says ye"]
-    assert ended.notes("phase")[2:] == ["mend", "prove", "review", "mend 2", "prove 2", "review 2"]
+    assert ended.notes("phase")[2:] == ["fix", "prove", "review", "fix 2", "prove 2", "review 2"]
     asked = next(step for step in ended.steps if step.branch == "main/review-1-1" and step.author == "task")
     assert "+    return abs(a) + abs(b)" in asked.observations[0].text
     assert "self.assertEqual(add(4, 4), 8)" in asked.observations[0].text
@@ -87,7 +87,7 @@ def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solve
 
 @pytest.mark.slow
 def test_a_reviewer_who_is_never_content_is_heard(solved: Solved) -> None:
-    again = line("Ah.", SUBMIT, branch="main/mend")
+    again = line("Ah.", SUBMIT, branch="main/fix")
     ended = solved("spec", *READS, FOR_THE_EXAMPLE, again, line("I do not like it.\nNo."))
     assert (ended.kind, ended.result.exit.code) == ("unproven", 6)
     assert ended.result.exit.verdict.notes[0] == "The reviewer rejects it: I do not like it. No."
@@ -191,7 +191,7 @@ def test_the_graph_finds_what_words_do_not(solved: Solved) -> None:
         line(f"Then so: {ask}", branch="main/query-1", n=2, contains="Extra inputs are not permitted"),
         line("shapes/round.py:4 Oval", branch="main/query-1", n=3, contains="shapes/round.py:4 Oval"),
         line("shapes/round.py:4 Oval", branch="main/rank-1-1", contains="shapes/round.py:4 Oval"),
-        line("So.", test, mended, SUBMIT, branch="main/mend", contains="shapes/round.py:4 Oval"),
+        line("So.", test, mended, SUBMIT, branch="main/fix", contains="shapes/round.py:4 Oval"),
         line("I do not know."),
     )
     ended = solved("graph-query", *lines, files=SHAPES, issue=NO_AREA, max_steps=20)
@@ -215,17 +215,17 @@ def test_an_anchor_stops_what_breaks_again(solved: Solved) -> None:
     breaks = mend("b - abs(a)", "abs(a) + abs(b)")
     lines = (
         line("Sums keep signs.", branch="main/reflect-1-1"),
-        line("Write a plus.", branch="main/ways-1-1"),
+        line("Write a plus.", branch="main/solutions-1-1"),
         line("Tests.", rules, branch="main/tests", n=1),
         line("Both fail.", branch="main/tests", n=2),
-        line("The easy one.", WRONG, SUBMIT, branch="main/mend", n=1),
-        line("The hard one.", breaks, SUBMIT, branch="main/mend", n=2),
-        line("Both.", REWORKED, SUBMIT, branch="main/mend", n=3, contains="passed before and no longer pass"),
+        line("The easy one.", WRONG, SUBMIT, branch="main/fix", n=1),
+        line("The hard one.", breaks, SUBMIT, branch="main/fix", n=2),
+        line("Both.", REWORKED, SUBMIT, branch="main/fix", n=3, contains="passed before and no longer pass"),
         line("I do not know."),
     )
     ended = solved("flow", *lines)
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
-    assert ended.notes("phase")[2:] == ["tests", "mend", "prove", "mend 2", "prove 2"]
+    assert ended.notes("phase")[2:] == ["tests", "fix", "prove", "fix 2", "prove 2"]
     assert ended.notes("gate") == ["tests.test_rules.RulesTest.test_easy passed before: reverted"]
 
 

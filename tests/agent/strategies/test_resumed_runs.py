@@ -79,8 +79,8 @@ def recall(solved: Solved) -> Ended:
 def spec(solved: Solved) -> Ended:
     reads = line("It adds.", branch="main/intent"), line("Signs stay.", branch="main/generalise-1-1")
     reviews = line("Signs.\nno", branch="main/review-1-1"), line("Good.\nyes", branch="main/review-2-1")
-    again = line("So.", TEST, mend("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/mend", n=2)
-    return solved("spec", *reads, *reviews, again, {**LESS, "branch": "main/mend", "n": 1})
+    again = line("So.", TEST, mend("a + b", "abs(a) + abs(b)"), SUBMIT, branch="main/fix", n=2)
+    return solved("spec", *reads, *reviews, again, {**LESS, "branch": "main/fix", "n": 1})
 
 
 def team(solved: Solved) -> Ended:
@@ -96,8 +96,8 @@ def search_api(solved: Solved) -> Ended:
     """An edit that does not fit is told of, and mended."""
     wrong = "twice(a, b) + b - a"
     reads = line("Look.", act("symbols", name="add"), branch="main/search", n=1)
-    again = line("Ah.", mend("twice(a) + b - a", wrong), SUBMIT, branch="main/mend", n=2)
-    first = line("So.", TEST, mend(wrong), branch="main/mend", n=1)
+    again = line("Ah.", mend("twice(a) + b - a", wrong), SUBMIT, branch="main/fix", n=2)
+    first = line("So.", TEST, mend(wrong), branch="main/fix", n=1)
     return solved("search-api", reads, line("calc.py:add.", branch="main/search", n=2), first, again)
 
 
@@ -110,9 +110,9 @@ def code_act(solved: Solved) -> Ended:
 def retrieve(solved: Solved) -> Ended:
     """What fails is weighed once more."""
     says = line("Nothing.", branch="main/weigh-1-1"), line("Signs.", branch="main/reflect-1-1")
-    wrong = line("So.", act("edit", path="calc.py", old="a * 2", new="a * 3"), SUBMIT, branch="main/mend", n=1)
+    wrong = line("So.", act("edit", path="calc.py", old="a * 2", new="a * 3"), SUBMIT, branch="main/fix", n=1)
     back = act("edit", path="calc.py", old="a * 3", new="a * 2")
-    return solved("retrieve", *says, wrong, line("So.", TEST, mend("a + b"), back, SUBMIT, branch="main/mend"))
+    return solved("retrieve", *says, wrong, line("So.", TEST, mend("a + b"), back, SUBMIT, branch="main/fix"))
 
 
 CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, search_api, code_act, retrieve

@@ -115,7 +115,7 @@ def test_a_past_fix_shows_how_this_project_mends_such_a_thing(past: Path, run: R
     ended = run(past, "retrieve", WEIGHED, FOLLOWED, HELPLESS)
     assert ended.kind == "verified"
     assert "+    return rounded(sum(parts))\n" in ended.result.patch.source
-    assert ended.notes("phase") == ["weigh", "mend", "prove"]
+    assert ended.notes("phase") == ["weigh", "fix", "prove"]
     assert ended.notes("summary")[0].endswith(f"{FIX}, in shop/till.py")
     for other in ("react", "recall"):
         assert run(past, other, WEIGHED, FOLLOWED, HELPLESS).kind != "verified", other
@@ -148,15 +148,15 @@ def test_what_failed_is_weighed_against_the_past(past: Path, run: Run) -> None:
     lines = (
         line("Give back what is asked for.", branch="main/weigh-1-1"),
         line(
-            "So.", WEAK, act("edit", path="shop/night.py", old="sum(parts)", new="0.3"), SUBMIT, branch="main/mend", n=1
+            "So.", WEAK, act("edit", path="shop/night.py", old="sum(parts)", new="0.3"), SUBMIT, branch="main/fix", n=1
         ),
         line(LEARNT, branch="main/reflect-1-1", contains=HELPER),
-        line("As they did.", again, IMPORT, SUBMIT, branch="main/mend", contains=LEARNT),
+        line("As they did.", again, IMPORT, SUBMIT, branch="main/fix", contains=LEARNT),
         HELPLESS,
     )
     ended = run(past, "retrieve", *lines)
     assert ended.kind == "verified"
-    assert ended.notes("phase") == ["weigh", "mend", "prove", "reflect", "mend 2", "prove 2"]
+    assert ended.notes("phase") == ["weigh", "fix", "prove", "reflect", "fix 2", "prove 2"]
     reflected = asked(ended, "main/reflect-1-1")
     assert "+    return 0.3" in reflected
     assert "test_night" in reflected

@@ -43,7 +43,7 @@ def test_the_lines_that_fail_say_where(solved: Solved) -> None:
     asked = {"files": OF_SHOP, "issue": "It is wrong\n\nWhat is shown is wrong.", "max_steps": 30}
     ended = solved("search-api", *lines, **asked)
     assert (ended.kind, ended.answer("shown(2)")) == ("verified", 3)
-    assert ended.notes("phase") == ["search", "mend", "prove"]
+    assert ended.notes("phase") == ["search", "fix", "prove"]
     told = next(step for step in ended.steps if step.branch == "main/search").observations[0].text
     assert "1 failing tests (tests.test_calc.ShopTest.test_shown) and 1 passing ones were traced" in told
     assert solved("react", *lines, **asked).kind != "verified"
@@ -106,7 +106,7 @@ def test_who_looks_in_circles_is_asked_for_words(solved: Solved) -> None:
 
 def test_the_net_still_tells_what_cannot_be_loaded(solved: Solved) -> None:
     bad = mend("a - b\n\n\nfrom tests.test_calc import Nothing")
-    lines = line("calc.py:add.", branch="main/search"), line("So.", bad, branch="main/mend", n=1), line("Hm.")
+    lines = line("calc.py:add.", branch="main/search"), line("So.", bad, branch="main/fix", n=1), line("Hm.")
     ended = solved("search-api", *lines, max_steps=6)
     told = [step.observations[0].text for step in ended.steps if step.author == "safety"]
     assert told
@@ -128,8 +128,8 @@ def test_a_checker_tells_only_news_and_leaves_nothing(solved: Solved) -> None:
     again = act("edit", path="calc.py", old="return a + b + 'x'", new="return a + b")
     lines = (
         line("calc.py:add.", branch="main/search"),
-        line("So.", test, typed, mend("a + b + 'x'"), branch="main/mend", n=1),
-        line("So.", again, SUBMIT, branch="main/mend", contains="Unsupported operand types"),
+        line("So.", test, typed, mend("a + b + 'x'"), branch="main/fix", n=1),
+        line("So.", again, SUBMIT, branch="main/fix", contains="Unsupported operand types"),
     )
     files = FILES | {"calc.py": TYPED, "mypy.ini": "[mypy]\nlinecount_report = reports\n"}
     files["tests/test_calc.py"] = (
