@@ -26,7 +26,7 @@ from agent.evaluation.grading_venvs import venv
 from agent.instances.dataset_instances import Gold, read_golds, read_instances
 from agent.instances.jobs import Instance
 from trajectories.errors import UsageError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 PERSON = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com")
 CHECK_SECONDS = 600.0

@@ -29,7 +29,7 @@ from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from agent.repair.analysis.source_file import Definition, Source
 from benchmarks._mutating import Mutant, mutants
 from trajectories.errors import UsageError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 TESTS, TESTS_OF_MUTANT = 80, 12
 """So many of a package's tests are used, and so many for one mutant: those that run least beside the function."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 _LINE = "x = 1  # a line of text\n"
 _MEGABYTE = (_LINE * (1_000_000 // len(_LINE) + 1))[:1_000_000]

@@ -15,7 +15,7 @@ from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.suite_run import run_tests
 from trajectories.errors import UsageError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 PERSON = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com")
 SUITE_CPU, SUITE_SECONDS = 60, 900.0

@@ -40,7 +40,7 @@ from aci.graph.name_lookup import dotted_name
 from aci.graph.outline import FUNCTION, Location, Outline
 from aci.graph.scope_bindings import FileNames
 from aci.repository.file_blobs import GitBlobs
-from trajectories.git_commands import QUIET, environment, git
+from trajectories.git_store.git_commands import QUIET, environment, git
 
 HOWS = ("call", "attribute", "protocol", "through C")
 TESTS = frozenset(("test", "tests", "testing", "conftest.py"))

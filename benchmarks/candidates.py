@@ -40,7 +40,7 @@ from agent.repair.repair_search import SearchRun
 from agent.repair.search_progress import NoMemory, SearchProgress
 from benchmarks.quixbugs import build, wanted
 from trajectories.errors import SweAgentError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 SECONDS = 120.0
 Tests = tuple[Sequence[str], Sequence[str]]

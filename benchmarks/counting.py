@@ -30,7 +30,7 @@ from aci.performance.instruction_count import Count, count_calls, fork_for_count
 from aci.performance.target_function import Target, python_line
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 LEAST = 0.01
 """The relative difference from which two counts have an order."""

@@ -22,7 +22,7 @@ from aci.testing.suite_run import run_tests
 from agent.config.environment_options import environment_options, services
 from agent.config.settings import Settings, load_settings
 from trajectories.errors import SweAgentError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from aci.repository.file_blobs import TreeBlobs
 from agent.engine.lessons import experience_query, lesson_of_turn
 from benchmarks._planted import BUGS, FILES, Bug
 from trajectories.experience import Bank, Entry, ExperienceQuery, rank_entries
-from trajectories.git_commands import QUIET, decode, environment, git
+from trajectories.git_store.git_commands import QUIET, decode, environment, git
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Base, Exit, Issue, Run, Turn, Verdict
 from trajectories.trajectory import Trajectory
-from trajectories.trees import EMPTY_TREE, Trees
 
 Way = Callable[[Bank, ExperienceQuery], list[Entry]]
 TOP = 3

@@ -27,8 +27,8 @@ from aci.performance.target_function import Target
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from benchmarks._growth_pairs import PAIRS, Cost, Pair
-from trajectories.git_commands import QUIET, environment
-from trajectories.trees import Trees
+from trajectories.git_store.git_commands import QUIET, environment
+from trajectories.git_store.trees import Trees
 
 TOLERANCE = 0.15
 FILE = "growth_pairs.py"

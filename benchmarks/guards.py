@@ -27,7 +27,7 @@ from aci.performance.cheating_check import CheatingFinding, find_cheating
 from aci.performance.target_function import Target, python_line
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 SUBJECT = "subject_module.py"
 SEEDS = (0, 1, 2, 7, 42)

@@ -33,7 +33,7 @@ from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from aci.testing.suite_run import SuiteReport, run_tests
 from agent.repair.repair_search import RepairTask, SearchResult, search
 from trajectories.errors import SweAgentError, UsageError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 ISSUE = """{program} gives wrong results
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.journal import encode
 from trajectories.records import (
     Action,
@@ -34,7 +35,6 @@ from trajectories.records import (
     Usage,
     Verdict,
 )
-from trajectories.trees import EMPTY_TREE, Trees
 
 MOST = 2.0
 FILES, LINES, SEEN = 200, 80, 10_000

@@ -32,7 +32,7 @@ from aci.repository.user_repository import Repository
 from aci.runtime.workspace import Workspace, WorkspaceOptions, open_workspace
 from agent.optimization.rewrites.rewrite_catalog import Rewrite, rewrites
 from trajectories.errors import UsageError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 SLOW = Path(__file__).resolve().parents[1] / "tests" / "agent" / "optimization" / "rewrites" / "slow"
 GOAL = 3.0

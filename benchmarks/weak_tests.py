@@ -32,7 +32,7 @@ from aci.testing.suite_run import run_tests
 from agent.repair.edit_selection import SHOWN
 from agent.repair.repair_search import RepairTask, search
 from benchmarks.quixbugs import COMMAND, build, programs, score
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 CPU_SECONDS = 30.0
 FIX_SECONDS = 600.0

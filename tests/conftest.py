@@ -19,7 +19,7 @@ from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from aci.workspaces import local
 from agent.run_state.run_ownership import register
 from tests.sampling import sample
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 IMAGE = os.environ.get("SWE_AGENT_TEST_IMAGE") or os.environ.get("SWE_AGENT_IMAGE") or "swe-agent-base:latest"
 NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"

@@ -8,7 +8,7 @@ from aci.repository.patch import count_diff_lines
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Snapshot
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 MOST_FILES = 30
 WORDS = {"A": "new", "D": "deleted", "T": "type changed"}

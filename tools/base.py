@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from aci.runtime.workspace import Workspace
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 Function = Callable[..., "Observation | str"]
 FILE_ERRORS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)

@@ -15,8 +15,8 @@ from aci.testing.suite_run import SuiteReport, TestResult
 from aci.testing.suite_run import run_tests as run
 from tools.base import Context, tool
 from trajectories.errors import RunBroken
+from trajectories.git_store.trees import Trees
 from trajectories.records import Observation
-from trajectories.trees import Trees
 
 LONGEST = 3600
 MOST_IDS = 8

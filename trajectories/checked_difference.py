@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trajectories.errors import RunBroken
-from trajectories.object_reader import Reader
-from trajectories.pack_writer import parse_tree
-from trajectories.tree_size import FOLDER
+from trajectories.git_store.object_reader import Reader
+from trajectories.git_store.pack_writer import parse_tree
+from trajectories.git_store.tree_size import FOLDER
 
 SUBMODULE = "160000"
 TREE_LIMIT = 1 << 28

@@ -9,7 +9,7 @@ A model's mistake becomes an observation. Mistakes of the user, the machine or t
     ├── ConfigError           3     configuration, credentials, price
     ├── WorkspaceError        5     Docker missing or stopped, no image, disk full, container gone
     │   ├── RunBroken         5     a run's journal or trees cannot be read
-    │   └── GitFailed         5     git on the host ended with an error (`trajectories/git_commands.py`)
+    │   └── GitFailed         5     git on the host ended with an error (`trajectories/git_store/git_commands.py`)
     ├── PackRefused           1     objects from a workspace were rejected; an observation (`pack_reader.py`)
     ├── TryLater             75     another process works on this run, or the provider asks to wait
     ├── ModelError            1     a request to a model failed

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from trajectories.errors import NewerRun, RunBroken, TryLater, UsageError, WorkspaceError
 from trajectories.file_limits import count_values, open_regular, read_limited
-from trajectories.git_commands import make_folder, sync_folder
+from trajectories.git_store.git_commands import make_folder, sync_folder
 from trajectories.journal_digest import JournalDigest, digest_of, known_lines
 from trajectories.migrations import check_not_newer, migrate_line, version_after, version_note, version_of
 from trajectories.records import VERSION, Note, Record, Run

@@ -14,7 +14,7 @@ from trajectories.records import Patch, Spent, Step
 from trajectories.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 Message = dict[str, Any]
 """A message of a conversation, in OpenAI's chat format."""

@@ -17,7 +17,7 @@ from aci.runtime.background_task import BackgroundTask
 from aci.runtime.control_shell import print_command
 from aci.runtime.shell_session import quote
 from aci.runtime.workspace import WorkspaceOptions
-from trajectories.git_commands import decode
+from trajectories.git_store.git_commands import decode
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

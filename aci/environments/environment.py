@@ -23,7 +23,7 @@ from aci.repository import process_owner
 from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 if TYPE_CHECKING:
     from aci.environments.environment_build import BuildResult

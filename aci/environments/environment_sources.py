@@ -11,11 +11,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aci.environments import devcontainer, dockerfile, other_environments, python_environment
-from aci.environments.devcontainer import Devcontainer
-from aci.environments.dockerfile import DockerfileStage, UnusableDockerfile
+from aci.environments import other_environments, python_environment
 from aci.environments.environment_plan import VENV, Command, Dockerfile, EnvironmentOptions, Files, Plan
 from aci.environments.language_images import DEFAULTS
+from aci.environments.manifests import devcontainer, dockerfile
+from aci.environments.manifests.devcontainer import Devcontainer
+from aci.environments.manifests.dockerfile import DockerfileStage, UnusableDockerfile
 
 _MANIFESTS = r"pyproject\.toml|setup\.py|setup\.cfg|requirements\.txt|package\.json|go\.mod|Cargo\.toml|pom\.xml"
 DOCKERFILES = ("Dockerfile", "Dockerfile.dev", "Dockerfile.test", "docker/Dockerfile", ".docker/Dockerfile")

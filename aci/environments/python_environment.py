@@ -8,8 +8,15 @@ from collections.abc import Iterator, Sequence
 
 from aci.environments.environment_plan import VENV, Command, EnvironmentOptions, Files, Plan
 from aci.environments.language_images import alternative_images, choose_image
-from aci.environments.python_manifests import PYPROJECT, SETUP_CFG, SETUP_PY, TOX, Manifests, select_test_groups
-from aci.environments.python_version import wanted_version
+from aci.environments.manifests.python_manifests import (
+    PYPROJECT,
+    SETUP_CFG,
+    SETUP_PY,
+    TOX,
+    Manifests,
+    select_test_groups,
+)
+from aci.environments.manifests.python_version import wanted_version
 
 LANGUAGE = "python"
 _PLAIN = ("requirements.txt", "requirements/base.txt", "requirements/main.txt", "requirements/requirements.txt")

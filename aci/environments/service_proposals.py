@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aci.environments.devcontainer import image_refusal
 from aci.environments.environment_plan import Files
+from aci.environments.manifests.devcontainer import image_refusal
 
 _FILES = re.compile(
     r"(?:[\w-]+/)?(?:docker-)?compose(?:[.-][\w.-]*)?\.ya?ml|\.devcontainer/.*compose[\w.-]*\.ya?ml"

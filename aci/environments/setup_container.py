@@ -30,7 +30,7 @@ from trajectories.errors import WorkspaceError
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 ROOT = "/workspace/repo"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aci.environments.environment_plan import Plan
 from aci.environments.setup_container import SetupResult
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 TIME = 120
 """Seconds for which tests run. Later tests of a large suite are not tried."""

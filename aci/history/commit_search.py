@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aci.history.git_log import GitLog
 from aci.repository.disk_cache import Cache, Damaged
-from trajectories.git_commands import GitFailed
+from trajectories.git_store.git_commands import GitFailed
 
 if TYPE_CHECKING:
     from aci.history.commit_index import Base, Numbers, Scores

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from trajectories.git_commands import GitFailed, create_store, decode, git, git_environ
+from trajectories.git_store.git_commands import GitFailed, create_store, decode, git, git_environ
 
 MOST_COMMITS = 200_000
 MOST_FILES = 100

@@ -13,7 +13,7 @@ from pathlib import Path
 from aci.history.git_log import GitLog
 from aci.repository.user_repository import Repository
 from trajectories.errors import SweAgentError
-from trajectories.git_commands import GitFailed
+from trajectories.git_store.git_commands import GitFailed
 
 MOST_CLONES = 5
 """Clones of clones that are followed to the origin of the first."""

@@ -12,7 +12,7 @@ from trajectories.errors import WorkspaceError
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph
     from aci.graph.patch_impact import BreakingChange, Edit
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 MOST_FUNCTIONS, MOST_CALLERS = 5, 6
 """Changed functions that are reported, and callers of each."""

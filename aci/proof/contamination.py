@@ -21,7 +21,7 @@ from trajectories.records import Action, Observation, Step
 
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 MOST_SENTENCES = 5
 _PATIENCE = 20.0

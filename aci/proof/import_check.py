@@ -12,7 +12,7 @@ from typing import NamedTuple
 from aci.repository.patch import is_test, is_test_config
 from aci.repository.python_source import parse
 from aci.runtime.workspace import HARNESS_SESSION, Workspace
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 MOST_MODULES, LONGEST_ERROR, LARGEST = 8, 300, 500_000
 NOT_IMPORTED = {"__main__.py", "setup.py", "conftest.py"}

@@ -29,8 +29,8 @@ from aci.testing.failure_digest import format_failures
 from aci.testing.suite_command import command_for_nodes, group_nodes, is_run_by
 from aci.testing.suite_run import SuiteReport
 from trajectories.errors import UsageError
+from trajectories.git_store.trees import Trees
 from trajectories.records import Issue, Verdict
-from trajectories.trees import Trees
 
 CORES_FOR_TWO, BYTES_FOR_TWO = 4, 8_000_000_000
 FORGERY = "The code under test runs in the process that reports on it, so a forged result cannot be ruled out."

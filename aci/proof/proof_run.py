@@ -10,8 +10,8 @@ from aci.runtime.workspace import Workspace
 from aci.testing.suite_command import is_run_by
 from aci.testing.suite_run import SuiteReport, TestResult, run_tests
 from trajectories.errors import UsageError
+from trajectories.git_store.trees import Trees
 from trajectories.records import Issue
-from trajectories.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)

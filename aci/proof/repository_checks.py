@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from aci.runtime.workspace import CommandResult, Workspace
 from trajectories.errors import UsageError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 SESSION = "checks"
 SECONDS, ALL_SECONDS = 60.0, 240.0

@@ -17,7 +17,7 @@ from aci.repository.file_blobs import TreeBlobs
 from aci.repository.patch import is_test
 from aci.repository.python_source import definitions
 from trajectories.errors import WorkspaceError
-from trajectories.trees import Entry, Trees
+from trajectories.git_store.trees import Entry, Trees
 
 if TYPE_CHECKING:
     from aci.graph.code_graph import Graph

@@ -6,11 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_commands import QUIET, environment
-from trajectories.object_reader import Reader
-from trajectories.pack_reader import PackRefused
-from trajectories.pack_writer import Entries, parse_tree
-from trajectories.tree_size import check_size, measure
+from trajectories.git_store.git_commands import QUIET, environment
+from trajectories.git_store.object_reader import Reader
+from trajectories.git_store.pack_reader import PackRefused
+from trajectories.git_store.pack_writer import Entries, parse_tree
+from trajectories.git_store.tree_size import check_size, measure
 
 TREE_LIMIT = 1 << 28
 """Bytes that are read of one tree object."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from aci.repository.push import token_environment
 from aci.repository.user_repository import OPTIONS
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.git_commands import QUIET, GitFailed, environment, git
+from trajectories.git_store.git_commands import QUIET, GitFailed, environment, git
 
 REFUSED = re.compile(
     r"not found|does(n't| not) (exist|appear to be a git repository)|not a git repository|terminal prompts disabled|"

@@ -22,10 +22,10 @@ from aci.repository.tree_merge import merge_trees
 from aci.repository.user_repository import OPTIONS, Repository
 from trajectories.errors import Cancelled, TryLater, UsageError
 from trajectories.file_limits import open_regular
-from trajectories.git_commands import GitFailed, decode, encode, environment, git
+from trajectories.git_store.git_commands import GitFailed, decode, encode, environment, git
+from trajectories.git_store.tree_size import FOLDER
+from trajectories.git_store.trees import Trees
 from trajectories.records import Base
-from trajectories.tree_size import FOLDER
-from trajectories.trees import Trees
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MIDDLE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from trajectories.git_commands import encode
-from trajectories.trees import Trees
+from trajectories.git_store.git_commands import encode
+from trajectories.git_store.trees import Trees
 
 HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 

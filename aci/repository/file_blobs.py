@@ -11,9 +11,19 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_commands import OWN, QUIET, GitFailed, create_store, decode, encode, environment, folders, git
-from trajectories.object_reader import cat_file
-from trajectories.trees import Trees
+from trajectories.git_store.git_commands import (
+    OWN,
+    QUIET,
+    GitFailed,
+    create_store,
+    decode,
+    encode,
+    environment,
+    folders,
+    git,
+)
+from trajectories.git_store.object_reader import cat_file
+from trajectories.git_store.trees import Trees
 
 LARGEST = 1_000_000
 """Size limit in bytes of files that are read; longer ones are data or generated."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from trajectories.git_store.trees import Trees
 from trajectories.records import Patch
-from trajectories.trees import Trees
 
 _FOLDERS = re.compile(
     r"(?:.*[-_.])?(?:unit)?tests?(?:data)?(?:[-_.].*)?|__(?:tests|mocks|snapshots)__|specs?|e2e|testing"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from aci.repository.user_repository import HISTORY_CONFIG, IDENTITY, Repository
 from trajectories.errors import UsageError
-from trajectories.git_commands import GitFailed, create_store, encode
-from trajectories.trees import Trees
+from trajectories.git_store.git_commands import GitFailed, create_store, encode
+from trajectories.git_store.trees import Trees
 
 MOST_FILES = 50_000
 MOST_BYTES = 1_000_000_000

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from aci.observation.sanitized_text import clean_text
 from aci.repository.publish_store import PublishStore
 from trajectories.errors import ConfigError, SweAgentError, TryLater, UsageError
-from trajectories.git_commands import QUIET, GitFailed, git
+from trajectories.git_store.git_commands import QUIET, GitFailed, git
 
 PROTOCOLS = "http:https:ssh"
 SECONDS = 300.0

@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_commands import OWN, GitFailed, environment, git
-from trajectories.trees import Change, Entry, Trees
+from trajectories.git_store.git_commands import OWN, GitFailed, environment, git
+from trajectories.git_store.trees import Change, Entry, Trees
 
 LARGEST = 20_000_000
 """Size limit in bytes of files that are merged line by line."""

@@ -23,7 +23,7 @@ from aci.repository.base_size import check_base
 from aci.repository.file_blobs import GitBlobs
 from aci.repository.patch_size import MOST_UNFOLDED, unpacked_size
 from trajectories.errors import NoRepository, TryLater, UsageError
-from trajectories.git_commands import (
+from trajectories.git_store.git_commands import (
     DURABLE,
     QUIET,
     GitFailed,
@@ -36,8 +36,8 @@ from trajectories.git_commands import (
     git,
     sync_folder,
 )
+from trajectories.git_store.trees import Trees
 from trajectories.records import Base
-from trajectories.trees import Trees
 
 OPTIONS = (
     *("-c", f"core.hooksPath={os.devnull}"),

@@ -8,12 +8,12 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from aci.repository.user_repository import Repository
-from trajectories.git_commands import GitFailed, decode
+from trajectories.git_store.git_commands import GitFailed, decode
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 
 class WorkingTree:

@@ -14,10 +14,10 @@ from aci.runtime.shell_session import quote
 from aci.runtime.workspace import CommandResult, Snapshot
 from trajectories.checked_difference import SUBMODULE
 from trajectories.errors import WorkspaceError
-from trajectories.git_commands import encode
-from trajectories.pack_reader import PACK_LIMIT, PackRefused
-from trajectories.tree_listing import Entry
-from trajectories.trees import Trees
+from trajectories.git_store.git_commands import encode
+from trajectories.git_store.pack_reader import PACK_LIMIT, PackRefused
+from trajectories.git_store.tree_listing import Entry
+from trajectories.git_store.trees import Trees
 
 _CONFIG = """\
 [core]

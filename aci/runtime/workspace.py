@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from aci.docker.service_containers import Service
     from aci.repository.user_repository import Repository
     from aci.runtime.line_process import LineProcess
+    from trajectories.git_store.trees import Trees
     from trajectories.records import Base
-    from trajectories.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from aci.repository.disk_cache import cache_folder
 from aci.repository.user_repository import Repository
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.git_commands import QUIET, GitFailed, create_store, environment, git, sync_folder
+from trajectories.git_store.git_commands import QUIET, GitFailed, create_store, environment, git, sync_folder
 
 
 def hash_refs(root: Path) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trajectories.errors import WorkspaceError
-from trajectories.git_commands import create_store, sync_folder
+from trajectories.git_store.git_commands import create_store, sync_folder
 from trajectories.journal_digest import JournalDigest
 
 JOURNAL = "journal.jsonl"

@@ -41,7 +41,7 @@ def run_issue_code(
     from agent.config.named_environment import option_source
     from agent.config.settings import load_settings
     from agent.run_state.run_settings import BOUNDARY
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
     text = append_discussion(issue).text
     examples = find_snippets(text)

@@ -356,7 +356,7 @@ def _merge_policy(values: dict[str, Any], policy: dict[str, Any]) -> dict[str, A
 
 def _check_image(values: dict[str, Any], of_repository: bytes, given: Collection[str]) -> None:
     """Raise ConfigError if only the repository names the image and it is not from a public registry."""
-    from aci.environments.devcontainer import image_refusal
+    from aci.environments.manifests.devcontainer import image_refusal
 
     image = values.get("image")
     theirs = "image" not in given and origins(of_repository).get("image") == REPOSITORY

@@ -35,10 +35,10 @@ from agent.permissions.approvals import Approve, allow_unless_denied
 from agent.run_state.run_ownership import digest_path
 from tools.base import Toolbox
 from trajectories.errors import Cancelled, LimitStop
+from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, first_record
 from trajectories.records import Hold, Note, Reply, Run, Turn
 from trajectories.trajectory import Trajectory
-from trajectories.trees import Trees
 
 if TYPE_CHECKING:
     from aci.environments.environment_plan import EnvironmentOptions

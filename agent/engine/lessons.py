@@ -36,8 +36,8 @@ from trajectories.records import Issue, Record, Step, Trust, Verdict
 if TYPE_CHECKING:
     from aci.history.repository_identity import Identity
     from agent.engine.engine import Engine
+    from trajectories.git_store.trees import Trees
     from trajectories.trajectory import Trajectory
-    from trajectories.trees import Trees
 
 MOST_WORDS, MOST_PLACES, MOST_TESTS, MOST_ENDS = 60, 12, 5, 4
 LONGEST_CHANGE, LONGEST_SYMPTOM, LONGEST_LINE = 1_500, 600, 300

@@ -43,13 +43,13 @@ from trajectories.errors import (
     UsageError,
     WorkspaceError,
 )
-from trajectories.git_commands import make_folder, sync_folder
+from trajectories.git_store.git_commands import make_folder, sync_folder
+from trajectories.git_store.trees import Trees
 from trajectories.journal import Journal, encode, first_record, read, write_durably
 from trajectories.plugins import find
 from trajectories.records import Exit, Issue, Note, Patch, Run, Spent, Step, Turn, Verdict
 from trajectories.run_comparison import replay_of
 from trajectories.trajectory import Trajectory
-from trajectories.trees import Trees
 
 VERSION = "0.1.0"
 STRATEGIES = Path(__file__).parents[1] / "strategies"

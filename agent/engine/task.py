@@ -37,7 +37,7 @@ from trajectories.records import Action, Base, Issue, Note, Observation, Once, R
 if TYPE_CHECKING:
     from aci.runtime.workspace import Workspace
     from agent.config.settings import Settings
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 INSERTED = frozenset({"user", "resume"})  # authors of steps that are inserted between a strategy's own
 EFFECTS = {"message", "approval", "intent", "done", "life", "overflow", "fallback", "forked", "replay", "parted"}

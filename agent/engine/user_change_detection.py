@@ -16,7 +16,7 @@ from aci.observation.sanitized_text import clean_text
 from aci.repository.tree_merge import MergeResult, merge_trees
 from agent.run_state.merge_base import find_merge_base, merge_data, present_tree
 from agent.run_state.turn_state import HOST
-from trajectories.trees import Change
+from trajectories.git_store.trees import Change
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine

@@ -17,7 +17,7 @@ from aci.repository.disk_cache import cache_folder
 from aci.runtime.workspace import WorkspaceOptions
 from agent.config.settings import SECRET
 from trajectories.errors import WorkspaceError
-from trajectories.git_commands import decode, environment, git
+from trajectories.git_store.git_commands import decode, environment, git
 
 _MANIFESTS = ("setup.py", "setup.cfg", "pyproject.toml")
 _MADE = "made.tar"

@@ -22,7 +22,7 @@ from agent.evaluation.patch_grade import GradingResult
 from agent.instances.dataset_instances import Gold
 from agent.instances.jobs import Instance
 from trajectories.errors import UsageError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 NOT_RUN = 126, 127
 """Exit codes of a shell that cannot run or find a program."""

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
-from trajectories.git_commands import sync_folder
+from trajectories.git_store.git_commands import sync_folder
 from trajectories.journal import append_durably
 from trajectories.journal_digest import JournalDigest, matches
 

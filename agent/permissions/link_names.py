@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 LINK = "120000"
 LONGEST_TARGET = 4096

@@ -10,8 +10,8 @@ from agent.repair.edit_descriptions import LETTERS, describe_behaviours, describ
 from trajectories.errors import UsageError
 
 if TYPE_CHECKING:
+    from trajectories.git_store.trees import Trees
     from trajectories.trajectory import Trajectory
-    from trajectories.trees import Trees
 
 SEARCH = "search"
 WORDS = re.compile(r"(?:/?choose\s+)?([A-Za-z])", re.IGNORECASE)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from agent.engine.task import Task
+    from trajectories.git_store.trees import Change
     from trajectories.records import Step
-    from trajectories.trees import Change
 
 OF_THE_TEST = {"SyntaxError", "IndentationError", "NameError", "UnboundLocalError"}
 READ_BY_CODE = CODE | {"cfg", "html", "ini", "j2", "jinja", "json", "po", "toml", "xml", "yaml", "yml"}

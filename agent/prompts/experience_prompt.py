@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aci.observation.output_text import mask_secrets
 from agent.prompts.quotation import attribute_text, quote_fully
-from trajectories.git_commands import GitFailed
+from trajectories.git_store.git_commands import GitFailed
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

@@ -20,7 +20,7 @@ from agent.prompts.experience_prompt import past_runs_prompt
 from agent.prompts.opening_prompt import places, search_tree
 from agent.prompts.quotation import attribute_text, quote_fully, quote_text
 from trajectories.errors import WorkspaceError
-from trajectories.git_commands import GitFailed
+from trajectories.git_store.git_commands import GitFailed
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

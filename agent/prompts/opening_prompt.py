@@ -17,7 +17,7 @@ from aci.testing.suite_command import detect
 from agent.prompts.experience_prompt import past_runs_prompt
 from agent.prompts.quotation import framed_issue, quote_text
 from trajectories.errors import UsageError
-from trajectories.trees import EMPTY_TREE
+from trajectories.git_store.trees import EMPTY_TREE
 
 if TYPE_CHECKING:
     from agent.engine.task import Task

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from aci.localization.place_ranking import RankedPlace
     from aci.runtime.workspace import Workspace
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
 MOST_FILES = 12
 RIVALS = (300, 3000)

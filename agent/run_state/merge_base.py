@@ -14,9 +14,9 @@ from typing import Any
 from aci.repository.tree_merge import merge_trees
 from agent.conversation.rewind import rewinds
 from agent.run_state.turn_state import HOST, MAIN, tree_at
+from trajectories.git_store.trees import Trees
 from trajectories.records import Note, Step
 from trajectories.trajectory import Trajectory
-from trajectories.trees import Trees
 
 EFFECT, MOVED, FAILED = "effect", "moved", "failed"
 """Names in the data of a `done` note: the effect; the old and the new common tree; whether it failed."""

@@ -19,7 +19,7 @@ from typing import Literal
 from agent.console.rich_terminal import at_terminal, confirm
 from trajectories.errors import ConfigError, RunBroken, TryLater, UsageError
 from trajectories.file_limits import open_regular
-from trajectories.git_commands import exclusive, make_folder
+from trajectories.git_store.git_commands import exclusive, make_folder
 from trajectories.journal import is_as_written, open_journal, write_durably
 from trajectories.journal_digest import JournalDigest, write_digest
 from trajectories.run_comparison import REPLAY

@@ -62,7 +62,7 @@ def settings_of_untrusted_run(
     Raises UsageError for an image that a repository may not name either, and if the run's commands would run without
     isolation although the `flags` do not ask for it.
     """
-    from aci.environments.devcontainer import image_refusal
+    from aci.environments.manifests.devcontainer import image_refusal
 
     if today.workspace == "local" and flags.get("workspace") != "local":
         raise UsageError(f"{where} is not among your runs, and its commands would run without a boundary.", BOUNDARY)

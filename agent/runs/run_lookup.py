@@ -13,11 +13,11 @@ from agent.run_state.turn_state import current_tree
 from agent.runs.request_replay import reader_factory, replay_requests
 from trajectories import importers
 from trajectories.errors import RunBroken
+from trajectories.git_store.trees import Trees
 from trajectories.journal import first_record, read
 from trajectories.records import Patch
 from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
-from trajectories.trees import Trees
 
 
 def open_run(name: str, settings: Settings) -> RunView:

@@ -10,7 +10,7 @@ from aci.observation.sanitized_text import clean_text
 from aci.repository.user_repository import Repository
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import DONE
-from trajectories.git_commands import decode
+from trajectories.git_store.git_commands import decode
 from trajectories.records import Exit, Turn
 
 LONGEST = 72

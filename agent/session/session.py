@@ -19,7 +19,7 @@ from agent.engine.engine import Engine
 from agent.permissions.approvals import Answer, Approval
 from agent.session import commands
 from agent.session.error_messages import error_event
-from agent.session.file_completion import FileIndex
+from agent.session.prompt_input.file_completion import FileIndex
 from agent.session.session_events import Event, FrontEndRequested, MessageEvent, SessionClosed, StatusChanged
 from agent.session.session_state import SessionSnapshot
 from agent.session.session_status import State, Status

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from agent.engine.engine import Engine
     from agent.session.session import Session
+    from trajectories.git_store.trees import Trees
     from trajectories.records import Record
     from trajectories.trajectory import Trajectory
-    from trajectories.trees import Trees
 
 
 class SessionSnapshot:

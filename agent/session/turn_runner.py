@@ -19,8 +19,8 @@ from agent.run_state.run_ownership import run_owner
 from agent.run_state.strategy_traits import is_by_hand, reads_messages
 from agent.runs.run_fork import copy_untrusted_run, find_origin, fork
 from agent.session import applied_changes, session_commit
-from agent.session.attachments import Request, resolve_attachments
 from agent.session.error_messages import to_swe_agent_error
+from agent.session.prompt_input.attachments import Request, resolve_attachments
 from agent.session.session_events import ProgressReported, RunOpened, StepRecorded, TurnEnded, TurnStarted, TurnStopped
 from agent.session.session_state import last_proof
 from trajectories.errors import ConfigError, UsageError, WorkspaceError

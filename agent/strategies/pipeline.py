@@ -18,7 +18,7 @@ from agent.prompts.opening_prompt import describe_tests, likely_sources, nearest
 from agent.prompts.quotation import framed_issue, quote_text
 from agent.prompts.role_questions import Question, ask_roles
 from agent.run_state.attempt_outcome import Outcome
-from trajectories.pack_writer import is_plain
+from trajectories.git_store.pack_writer import is_plain
 from trajectories.records import Verdict
 
 if TYPE_CHECKING:

@@ -184,8 +184,8 @@ class SessionApp(App[int]):
 
     def _open(self) -> None:
         """Open the session, in a thread, because importing it takes longer than drawing a screen."""
-        from agent.session.completion import Completer
-        from agent.session.prompt_history import History
+        from agent.session.prompt_input.completion import Completer
+        from agent.session.prompt_input.prompt_history import History
         from agent.session.session import Session
 
         try:

@@ -9,8 +9,8 @@ import pytest
 
 from aci.runtime.workspace import Workspace
 from tools.base import Context, Toolbox
+from trajectories.git_store.trees import Trees
 from trajectories.records import Action, Base, Observation, Step
-from trajectories.trees import Trees
 
 
 class Bench:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.tools.conftest import Bench, MakeBench
 from tools.run_tests import recall_names
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 TESTS = """\
 import pytest

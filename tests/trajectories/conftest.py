@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 
 @pytest.fixture

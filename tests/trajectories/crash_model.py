@@ -21,8 +21,8 @@ from pathlib import Path
 from tests.trajectories.recorded_run import RUN, Acknowledged, check, need, write
 from tests.trajectories.unreliable_disk import Crash, Disk
 from trajectories.errors import SweAgentError, TryLater, WorkspaceError
+from trajectories.git_store.read_only_store import objects_environment
 from trajectories.journal import Journal, read
-from trajectories.read_only_store import objects_environment
 from trajectories.records import (
     Note,
     Record,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trajectories.errors import RunBroken, UsageError, WorkspaceError
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.journal import Journal, first_record, read, write_durably
 from trajectories.records import (
     Base,
@@ -26,7 +27,6 @@ from trajectories.records import (
     Usage,
     Verdict,
 )
-from trajectories.trees import EMPTY_TREE, Trees
 
 RUN = Path("state", "runs", "r")
 TURNS = 4

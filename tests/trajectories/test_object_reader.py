@@ -1,4 +1,4 @@
-from trajectories.tree_cache import LARGEST, MOST, AnswerCache
+from trajectories.git_store.tree_cache import LARGEST, MOST, AnswerCache
 
 
 def test_the_latest_answers_are_kept() -> None:

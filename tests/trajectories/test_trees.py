@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_commands import decode, encode
-from trajectories.tree_cache import LISTINGS
-from trajectories.trees import EMPTY_TREE, Change, Entry, Trees
+from trajectories.git_store.git_commands import decode, encode
+from trajectories.git_store.tree_cache import LISTINGS
+from trajectories.git_store.trees import EMPTY_TREE, Change, Entry, Trees
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ def test_threads_read_and_write_at_once(trees: Trees) -> None:
 
 
 def test_many_packs_are_indexed_together(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trajectories.trees.PACKS_PER_INDEX", 2)
+    monkeypatch.setattr("trajectories.git_store.trees.PACKS_PER_INDEX", 2)
     (trees.path / "objects" / "pack" / "multi-pack-index.lock").write_text("left by a process that was killed")
     made = [trees.write({"a": b"%d" % n}, EMPTY_TREE) for n in range(3)]
     (trees.path / "objects" / "pack" / "multi-pack-index.lock").unlink()

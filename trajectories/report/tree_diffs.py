@@ -17,8 +17,8 @@ from typing import IO
 
 from trajectories.checked_difference import object_folder
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_commands import decode, no_git
-from trajectories.trees import Trees
+from trajectories.git_store.git_commands import decode, no_git
+from trajectories.git_store.trees import Trees
 
 Pair = tuple[str, str]
 """Ids of two trees, before and after."""

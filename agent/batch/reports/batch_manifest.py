@@ -26,7 +26,7 @@ from agent.instances.jobs import Instance
 from agent.models.base import Model
 from tools.base import Toolbox
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_commands import QUIET, GitFailed, environment, git
+from trajectories.git_store.git_commands import QUIET, GitFailed, environment, git
 from trajectories.journal import write_durably
 
 MANIFEST = "manifest.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.instances.append_log import AppendLog, write_error
 from trajectories.errors import RunBroken
-from trajectories.git_commands import sync_folder
+from trajectories.git_store.git_commands import sync_folder
 from trajectories.journal import open_new, write_whole
 
 SHARE = 0.02

@@ -114,8 +114,8 @@ def _diff_trees(left: Side, right: Side) -> str:
     """Return the diff of two trees, made by one git process over both stores, which it does not change."""
     from trajectories.checked_difference import CheckedDifference, object_folder
     from trajectories.errors import RunBroken
-    from trajectories.git_commands import create_store, decode, folders, git, git_environ
-    from trajectories.object_reader import Reader
+    from trajectories.git_store.git_commands import create_store, decode, folders, git, git_environ
+    from trajectories.git_store.object_reader import Reader
 
     stores = []
     for side in (left, right):

@@ -92,7 +92,7 @@ def _open_repository(
     from aci.runtime.workspace import WorkspaceOptions
     from agent.config.environment_options import services
     from agent.instances.issue_input import repository_from
-    from trajectories.trees import Trees
+    from trajectories.git_store.trees import Trees
 
     source = Repository.open(repository_from(repo))
     with tempfile.TemporaryDirectory(prefix="swe-agent-") as folder, Trees(Path(folder) / "trees.git") as trees:

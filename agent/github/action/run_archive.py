@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine

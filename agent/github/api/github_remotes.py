@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trajectories.git_commands import GitFailed, decode
+from trajectories.git_store.git_commands import GitFailed, decode
 
 if TYPE_CHECKING:
     from aci.repository.user_repository import Repository

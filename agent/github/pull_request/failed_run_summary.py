@@ -19,8 +19,8 @@ from trajectories.records import Step
 
 if TYPE_CHECKING:
     from agent.engine.engine import Engine
+    from trajectories.git_store.trees import Trees
     from trajectories.records import Issue, Verdict
-    from trajectories.trees import Trees
 
 MOST_FILES = 4
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agent.github.api.github_urls import address_of
 from agent.github.api.pull_requests import OpenedPullRequest, branches, open_pull
 from trajectories.errors import UsageError
-from trajectories.git_commands import encode
+from trajectories.git_store.git_commands import encode
 from trajectories.records import Note
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.session import commands
-from agent.session.key_help import KEYS, TYPED
+from agent.session.prompt_input.key_help import KEYS, TYPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

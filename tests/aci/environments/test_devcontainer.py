@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aci.environments import devcontainer
-from aci.environments.devcontainer import COMMANDS, REFUSED, Devcontainer
-from aci.environments.json_comments import parse_json_comments
+from aci.environments.manifests import devcontainer
+from aci.environments.manifests.devcontainer import COMMANDS, REFUSED, Devcontainer
+from aci.environments.manifests.json_comments import parse_json_comments
 
 PATH = ".devcontainer/devcontainer.json"
 

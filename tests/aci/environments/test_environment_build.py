@@ -26,7 +26,7 @@ from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import IMAGE, MakeRepo, git
 from trajectories.errors import Cancelled, WorkspaceError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 
@@ -408,7 +408,7 @@ def test_environments_are_listed_and_pruned(build: Build, daemon: Daemon) -> Non
 
 
 def test_what_cannot_be_pulled_leads_to_what_files_imply(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aci.environments.devcontainer.PUBLIC_REGISTRIES", {"no-such-registry.invalid"})
+    monkeypatch.setattr("aci.environments.manifests.devcontainer.PUBLIC_REGISTRIES", {"no-such-registry.invalid"})
     files = {".devcontainer.json": '{"image": "no-such-registry.invalid/x:1"}', "test_a.py": "import unittest\n"}
     image, options = build(files, image="", images={"python": IMAGE})
     assert image == IMAGE

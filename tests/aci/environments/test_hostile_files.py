@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from aci.environments.dockerfile import UnusableDockerfile, read_dockerfile
 from aci.environments.environment_plan import Dockerfile, EnvironmentOptions
 from aci.environments.environment_sources import plan_environment
-from aci.environments.json_comments import parse_json_comments
-from aci.environments.python_manifests import Manifests
+from aci.environments.manifests.dockerfile import UnusableDockerfile, read_dockerfile
+from aci.environments.manifests.json_comments import parse_json_comments
+from aci.environments.manifests.python_manifests import Manifests
 from aci.environments.service_proposals import find_proposals
 
 pytestmark = pytest.mark.timeout(20)

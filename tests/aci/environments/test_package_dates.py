@@ -25,7 +25,7 @@ from aci.guest import dated_index
 from aci.repository.user_repository import Repository
 from aci.runtime.workspace import WorkspaceOptions
 from tests.conftest import MakeRepo
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 TIME = "2025-05-17T08:13:06"
 HTML = """<html><body>

@@ -16,7 +16,7 @@ from aci.history.commit_terms import CLOSING, LONGEST, MENTIONING, parse_message
 from aci.history.file_renames import changed_together, find_present_paths
 from aci.history.git_log import GitLog
 from tests.conftest import git
-from trajectories.git_commands import GitFailed
+from trajectories.git_store.git_commands import GitFailed
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))

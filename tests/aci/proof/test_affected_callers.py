@@ -9,7 +9,7 @@ import pytest
 from aci.localization import issue_localization
 from aci.proof.affected_callers import affected_callers
 from tests.aci.conftest import BASE, RIGHT, told
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 NEW_TEST = {
     "tests/test_new.py": "import unittest\nfrom shop import price\nclass T(unittest.TestCase):\n"

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from aci.proof.repository_checks import find_checks, new_findings, run_checks
-from trajectories.trees import EMPTY_TREE, Trees
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 OLD = "import os\n\n\ndef add(a, b):\n    return a + b\n"
 RUFF = "[tool.ruff]\nline-length = 100\n"

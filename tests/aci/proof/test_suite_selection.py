@@ -11,7 +11,7 @@ from aci.localization import issue_localization
 from aci.proof import suite_selection
 from aci.proof.suite_selection import LARGE, MOST, nearest_tests, related_tests
 from aci.repository.user_repository import Repository
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 SOURCE = (
     "def total(prices):\n    return sum(prices)\n\n\n"

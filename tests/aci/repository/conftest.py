@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 BYTES = b"name \xff\xfe"
 

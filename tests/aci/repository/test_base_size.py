@@ -10,8 +10,8 @@ import pytest
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import User, run
 from trajectories.errors import UsageError
-from trajectories.pack_writer import object_id, write_pack
-from trajectories.trees import Trees
+from trajectories.git_store.pack_writer import object_id, write_pack
+from trajectories.git_store.trees import Trees
 
 
 def bomb(root: Path, levels: int, name: bytes, width: int = 1) -> str:

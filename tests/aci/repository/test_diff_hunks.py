@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aci.repository.diff_hunks import apply_parts, split_diff
-from trajectories.git_commands import encode
-from trajectories.trees import EMPTY_TREE, Trees
+from trajectories.git_store.git_commands import encode
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 LINES = [f"line {n}\n".encode() for n in range(40)]
 TEXT = b"".join(LINES)

@@ -16,7 +16,7 @@ from aci.repository.file_blobs import LARGEST, Blobs, GitBlobs, TextBlobs, TreeB
 from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git
 from trajectories.errors import UsageError, WorkspaceError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 FILES = {"a.py": "def a():\n    pass\n", "sub/b.py": "from a import a\na()\n", "sub/c.txt": "c\n"}
 

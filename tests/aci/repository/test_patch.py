@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aci.repository.patch import is_test, is_test_config, split_patch
-from trajectories.git_commands import encode
-from trajectories.trees import EMPTY_TREE, Trees
+from trajectories.git_store.git_commands import encode
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from aci.repository.plain_folder import open_folder, reopen_repository
 from aci.repository.user_repository import Repository
 from aci.repository.working_tree import WorkingTree
 from trajectories.errors import NoRepository, UsageError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 
 @pytest.fixture

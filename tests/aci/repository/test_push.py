@@ -17,7 +17,7 @@ from aci.repository.user_repository import Repository
 from tests.conftest import MakeRepo, git
 from tests.github_server import Hub, Repo
 from trajectories.errors import SweAgentError, TryLater, UsageError
-from trajectories.git_commands import GitFailed
+from trajectories.git_store.git_commands import GitFailed
 
 AT = 1_700_000_000
 ADA = ("Ada", "ada@example.org")

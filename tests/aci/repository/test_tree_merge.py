@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aci.repository.tree_merge import merge_trees
-from trajectories.trees import EMPTY_TREE, Trees
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 
 LINES = [f"line {n}\n".encode() for n in range(12)]
 TEXT = b"".join(LINES)

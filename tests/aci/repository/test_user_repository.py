@@ -13,8 +13,8 @@ import pytest
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import BYTES, User, contents, run
 from trajectories.errors import UsageError
+from trajectories.git_store.trees import Trees
 from trajectories.records import Base
-from trajectories.trees import Trees
 
 # Opening
 

@@ -16,8 +16,8 @@ from aci.repository.clone import clone
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import BYTES, User
 from trajectories.errors import TryLater, UsageError, WorkspaceError
-from trajectories.git_commands import GitFailed, exclusive
-from trajectories.trees import Trees
+from trajectories.git_store.git_commands import GitFailed, exclusive
+from trajectories.git_store.trees import Trees
 
 # Applying
 

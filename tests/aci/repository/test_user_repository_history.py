@@ -14,8 +14,8 @@ import pytest
 from aci.repository.user_repository import Repository
 from tests.aci.repository.conftest import User, run
 from trajectories.errors import UsageError
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Base
-from trajectories.trees import EMPTY_TREE, Trees
 
 
 def test_history_knows_ancestors_and_nothing_later(user: User, trees: Trees, tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ from agent.run_state.run_ownership import digest_path
 from tests.conftest import MakeRepo, git
 from tests.endpoint import Answer, Endpoint, Request
 from trajectories.errors import Cancelled, ConfigError, ModelError, TryLater, UsageError, WorkspaceError
+from trajectories.git_store.trees import Trees
 from trajectories.journal import read
 from trajectories.records import Exit, Issue
-from trajectories.trees import Trees
 
 TEST = (
     "import unittest\n\nfrom calc import add\n\n\nclass Test(unittest.TestCase):\n"

@@ -11,9 +11,9 @@ import pytest
 from agent.batch import run_upload
 from agent.batch.run_upload import JOURNAL, FileChunk, Receiver, Sender, cut_incomplete_line
 from trajectories.errors import WorkspaceError
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.journal import Journal, read, write_durably
 from trajectories.records import Note
-from trajectories.trees import EMPTY_TREE, Trees
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ import pytest
 
 from agent.engine.lessons import LARGEST, MOST_PLACES, _definitions, experience_query, lesson_of_turn
 from trajectories.experience import Bank, Entry
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.records import Base, Comment, Exit, Issue, Observation, Record, Run, Step, Turn, Verdict
 from trajectories.trajectory import Trajectory
-from trajectories.trees import EMPTY_TREE, Trees
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
 CALC = "class Calc:\n    def add(self, a, b):\n        return a - b\n\n\ndef twice(a):\n    return a * 2\n"

@@ -12,7 +12,7 @@ from aci.runtime.workspace import WorkspaceOptions
 from agent.evaluation.grading_venvs import venv
 from tests.conftest import MakeRepo
 from trajectories.errors import WorkspaceError
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 SETUP = """\
 set -e

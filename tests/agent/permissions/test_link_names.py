@@ -15,7 +15,7 @@ from agent.permissions.decisions import judge
 from agent.permissions.link_names import names_through_links
 from agent.permissions.rules import Rule
 from tests.conftest import MakeRepo, git
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 VSCODE = Rule("apply", ".vscode/**")
 

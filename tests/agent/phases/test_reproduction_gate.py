@@ -3,7 +3,7 @@
 import pytest
 
 from agent.phases.reproduction_gate import _source, wrong_reason
-from trajectories.trees import Change
+from trajectories.git_store.trees import Change
 
 ISSUE = "frobnicate() raises TypeError for None, and there should be a `Widget.spin`"
 

@@ -13,8 +13,8 @@ from agent.engine.run_lifecycle import reopen
 from agent.run_state.run_ownership import ask_for_owner, record_answer, run_owner
 from tests.agent.conftest import line
 from trajectories.errors import UsageError
+from trajectories.git_store.trees import EMPTY_TREE, Trees
 from trajectories.journal import encode, read
-from trajectories.trees import EMPTY_TREE, Trees
 
 
 def test_a_changed_first_record_is_not_the_users(bench) -> None:

@@ -22,10 +22,10 @@ from agent.runs.run_fork import find_origin, fork
 from agent.runs.run_lookup import open_own_run
 from tests.agent.scripted_turns import finished
 from tests.conftest import committed, cut_run
+from trajectories.git_store.trees import Trees
 from trajectories.journal import read
 from trajectories.migrations import is_version_note
 from trajectories.records import VERSION
-from trajectories.trees import Trees
 
 KEPT = Path(__file__).parents[2] / "trajectories" / "journals"
 NAMES = ("react", "models", "batches", "session")

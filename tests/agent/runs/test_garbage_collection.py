@@ -14,11 +14,11 @@ from agent.runs import run_fork
 from agent.runs.garbage_collection import RemovalPlan, collect
 from tests.agent.runs.test_run_listing import state, step, write  # noqa: F401 - `state` is a fixture
 from trajectories.errors import UsageError
-from trajectories.git_commands import create_store, git, git_environ
+from trajectories.git_store.git_commands import create_store, git, git_environ
+from trajectories.git_store.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 from trajectories.journal import Journal, lock_run, read
 from trajectories.records import Action, Exit, Note, Observation, Once, Reply, Step, Turn, Verdict
 from trajectories.run_cleanup import MANY_LOOSE, MANY_PACKS, DiskUsage, referenced_outputs
-from trajectories.trees import EMPTY_TREE, PACKS_PER_INDEX, Trees
 
 DAY = 86_400.0
 

@@ -24,7 +24,7 @@ from tests.agent.runs.test_untrusted_run import appended, last, theirs
 from tools.run_tests import MOST_NAMED, recall_names
 from trajectories.errors import RunBroken, SweAgentError, UsageError
 from trajectories.exports._candidate_groups import candidate_groups
-from trajectories.git_commands import OWN, git, git_environ
+from trajectories.git_store.git_commands import OWN, git, git_environ
 from trajectories.journal import Journal, lock_run, write_durably
 from trajectories.records import Exit, Observation, Verdict
 from trajectories.run_data import NOT_CHECKED

@@ -26,12 +26,12 @@ from agent.runs.untrusted_run import NOT_RUN_HERE
 from tests.agent.conftest import act, line
 from tests.agent.scripted_turns import finished
 from trajectories.errors import ConfigError, RunBroken, UsageError
-from trajectories.git_commands import create_store, git, git_environ
+from trajectories.git_store.git_commands import create_store, git, git_environ
+from trajectories.git_store.pack_reader import PackRefused
+from trajectories.git_store.pack_writer import object_id, write_pack
+from trajectories.git_store.trees import Trees
 from trajectories.journal import encode, read
-from trajectories.pack_reader import PackRefused
-from trajectories.pack_writer import object_id, write_pack
 from trajectories.records import Exit, Note, Observation, Once, Run, Step, Turn
-from trajectories.trees import Trees
 
 EDIT = act("edit", path="calc.py", old="a - b", new="a + b")
 PROVEN = {"kind": "verified", "red": True, "green": True, "red_again": True, "no_loss": True}

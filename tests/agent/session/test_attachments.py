@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.session.attachments import MOST_TEXT, Request, resolve_attachments
+from agent.session.prompt_input.attachments import MOST_TEXT, Request, resolve_attachments
 from trajectories.errors import UsageError
 from trajectories.records import Comment, Issue
 

@@ -4,8 +4,8 @@ import pytest
 
 from aci.repository.plain_folder import open_folder
 from aci.repository.user_repository import Repository
-from agent.session.completion import Completer
-from agent.session.file_completion import FileIndex
+from agent.session.prompt_input.completion import Completer
+from agent.session.prompt_input.file_completion import FileIndex
 from tests.conftest import git
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.session import commands
-from agent.session.key_help import KEYS, TYPED
+from agent.session.prompt_input.key_help import KEYS, TYPED
 
 PAGE = Path(__file__).parents[3] / "docs" / "session.md"
 

@@ -4,8 +4,8 @@ from multiprocessing import get_context
 
 import pytest
 
-from agent.session import prompt_history
-from agent.session.prompt_history import History
+from agent.session.prompt_input import prompt_history
+from agent.session.prompt_input.prompt_history import History
 
 
 @pytest.fixture

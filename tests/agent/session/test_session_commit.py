@@ -34,7 +34,7 @@ from pathlib import Path
 from aci.repository.commit import commit
 from aci.repository.user_repository import Repository
 from trajectories.records import Base
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 root, store, head, old, new = sys.argv[1:]
 with Trees(Path(store)) as trees:

@@ -16,10 +16,10 @@ from agent.config.settings import ModelTable, Settings
 from agent.engine.engine import Engine
 from agent.engine.run_lifecycle import Result, begin, reopen, solve
 from tests.agent.conftest import act
+from trajectories.git_store.trees import Trees
 from trajectories.journal import read
 from trajectories.records import Issue, Step
 from trajectories.trajectory import Trajectory
-from trajectories.trees import Trees
 
 CALC = "def add(a, b):\n    return a - b\n\n\ndef twice(a):\n    return a * 2\n"
 TESTS = "import unittest\n\nfrom calc import twice\n\n\nclass TwiceTest(unittest.TestCase):\n" + (

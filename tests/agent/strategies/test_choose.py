@@ -18,8 +18,8 @@ from agent.engine.turn_lifecycle import next_turn
 from agent.phases.edit_choice import remaining_doubt, vote
 from agent.phases.offered_edits import apply_edit, explain_doubt, offered_edits, options, parse_choice
 from trajectories.errors import Cancelled, UsageError
+from trajectories.git_store.trees import EMPTY_TREE
 from trajectories.records import Issue
-from trajectories.trees import EMPTY_TREE
 
 SHOP = """\
 def price(amount, discount):

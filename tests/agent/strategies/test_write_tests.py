@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.strategies.conftest import Ended, Solved
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 pytestmark = pytest.mark.slow
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trajectories.errors import RunBroken
+from trajectories.git_store.trees import EMPTY_TREE
 from trajectories.records import (
     Action,
     Base,
@@ -33,7 +34,6 @@ from trajectories.report.report_data import build_report_data
 from trajectories.report.report_text import ReportText, format_time, mask_texts, shorten_text, text_limit
 from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
-from trajectories.trees import EMPTY_TREE
 
 AT = 1_700_000_000.0
 SECRET = "hunter2hunter2"

@@ -13,8 +13,8 @@ from aci.repository.user_repository import Repository
 from tests.conftest import git
 from tests.e2e.conftest import TEST_CORE, answer, call, write
 from trajectories.errors import SweAgentError
+from trajectories.git_store.trees import Trees
 from trajectories.journal import read
-from trajectories.trees import Trees
 
 
 @pytest.mark.parametrize(

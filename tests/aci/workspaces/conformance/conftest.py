@@ -21,7 +21,7 @@ from aci.runtime.process_channel import local_starter
 from aci.runtime.shell_session import Shell, quote
 from aci.runtime.workspace import WorkspaceOptions, open_workspace
 from tests.conftest import IMAGE, git
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 KINDS = ["local", pytest.param("docker", marks=pytest.mark.docker)]
 SHELLS = ["bash", "sh", *(["busybox"] if shutil.which("busybox") else []), *KINDS]

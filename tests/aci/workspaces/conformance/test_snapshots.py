@@ -14,7 +14,7 @@ from aci.runtime.workspace import Snapshot
 from tests.aci.workspaces.conformance.conftest import BINARY, FILES, LATIN, LFS, LONG, changed, out
 from tests.conftest import MakeRepo, OpenWorkspace, git
 from trajectories.errors import RunBroken, WorkspaceError
-from trajectories.tree_listing import Entry
+from trajectories.git_store.tree_listing import Entry
 
 ONLY_FILES = True
 """What these cases do to their sessions need not be undone."""

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from aci.runtime.posix_workspace import PosixWorkspace
 from aci.runtime.shell_session import quote
 from tests.aci.workspaces.conformance.conftest import FILES, LINKS, Shared
-from trajectories.trees import Trees
+from trajectories.git_store.trees import Trees
 
 NAMES = ["a", "b c", "d/e", "d/f/g", "new\nline", "-rf", os.fsdecode(b"\xe9"), "README", "run.sh", "pkg/mod.py", "link"]
 CONTENTS = [b"", b"x\n", b"no newline", b"\0\xff\r\n", b"# " * 40_000]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from agent.session.completion import Completion
+from agent.session.prompt_input.completion import Completion
 from agent.tui.widgets.prompt import Prompt
 from tests.agent.tui.session_states import running
 from tests.agent.tui.widgets.test_prompt import Typed, hint, press

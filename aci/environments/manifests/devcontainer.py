@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aci.environments.environment_plan import Command, Dockerfile, Files
-from aci.environments.json_comments import parse_json_comments
+from aci.environments.manifests.json_comments import parse_json_comments
 from aci.environments.setup_container import ROOT
 
 DEVCONTAINER_PATHS = (".devcontainer/devcontainer.json", ".devcontainer.json")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from trajectories.errors import SweAgentError
-from trajectories.git_commands import decode, folders, no_git, sync_folder
+from trajectories.git_store.git_commands import decode, folders, no_git, sync_folder
 
 PACK_LIMIT = 200_000_000
 PACK_SECONDS = 120.0

@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import IO
 
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_commands import no_git
+from trajectories.git_store.git_commands import no_git
 
 CHUNK = 1 << 20
 LONGEST_LINE = 200

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from aci.repository.user_repository import Repository
-from trajectories.git_commands import GitFailed, decode
+from trajectories.git_store.git_commands import GitFailed, decode
 
 FRESH = 5.0
 """Seconds until a listing is renewed."""

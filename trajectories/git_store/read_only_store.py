@@ -15,7 +15,7 @@ from threading import Lock
 
 from trajectories.errors import RunBroken
 from trajectories.file_limits import is_in
-from trajectories.git_commands import create_store
+from trajectories.git_store.git_commands import create_store
 
 _LOCK = Lock()
 ALTERNATES = frozenset({"alternates", "http-alternates"})

@@ -14,7 +14,7 @@ from agent.instances.issue_input import MAGIC, MOST_PICTURES, from_text, issue_f
 from agent.prompts.quotation import discussion
 from trajectories.errors import UsageError
 from trajectories.file_limits import open_regular
-from trajectories.git_commands import QUIET, GitFailed, environment, git
+from trajectories.git_store.git_commands import QUIET, GitFailed, environment, git
 from trajectories.records import Issue
 
 MOST_TEXT = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from trajectories.git_commands import encode
+from trajectories.git_store.git_commands import encode
 
 
 @dataclass(frozen=True, slots=True)

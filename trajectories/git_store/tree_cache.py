@@ -7,7 +7,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from trajectories.tree_listing import Entry
+from trajectories.git_store.tree_listing import Entry
 
 MOST, LARGEST = 64, 1_000_000
 """Maximum number of answers, and of characters (or items) in all of them."""

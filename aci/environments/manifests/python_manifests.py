@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from aci.environments.environment_plan import Files
-from aci.environments.poetry_requirements import convert_requirements
+from aci.environments.manifests.poetry_requirements import convert_requirements
 
 PYPROJECT, SETUP_CFG, SETUP_PY, TOX = "pyproject.toml", "setup.cfg", "setup.py", "tox.ini"
 TESTS, DEVELOPMENT = ("test", "tests", "testing", "unittest", "pytest"), ("dev", "develop", "development")

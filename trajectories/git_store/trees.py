@@ -18,10 +18,19 @@ from typing import BinaryIO
 
 from trajectories.checked_difference import SUBMODULE, TREE_LIMIT, CheckedDifference, object_folder
 from trajectories.errors import RunBroken, UsageError
-from trajectories.git_commands import GitFailed, create_store, decode, encode, folders, git, git_environ, sync_folder
-from trajectories.object_reader import Reader
-from trajectories.pack_reader import PACK_LIMIT, PackRefused, index_pack, pack_objects
-from trajectories.pack_writer import (
+from trajectories.git_store.git_commands import (
+    GitFailed,
+    create_store,
+    decode,
+    encode,
+    folders,
+    git,
+    git_environ,
+    sync_folder,
+)
+from trajectories.git_store.object_reader import Reader
+from trajectories.git_store.pack_reader import PACK_LIMIT, PackRefused, index_pack, pack_objects
+from trajectories.git_store.pack_writer import (
     EMPTY_TREE,
     Entries,
     Objects,
@@ -32,11 +41,11 @@ from trajectories.pack_writer import (
     parse_tree,
     write_pack,
 )
-from trajectories.read_only_store import objects_environment, read_only_environment
-from trajectories.tree_cache import AnswerCache, Listings
-from trajectories.tree_listing import Change, Entry, changes
-from trajectories.tree_paths import checked_id, checked_path, is_under
-from trajectories.tree_size import FOLDER, TreeSize, check_size, measure
+from trajectories.git_store.read_only_store import objects_environment, read_only_environment
+from trajectories.git_store.tree_cache import AnswerCache, Listings
+from trajectories.git_store.tree_listing import Change, Entry, changes
+from trajectories.git_store.tree_paths import checked_id, checked_path, is_under
+from trajectories.git_store.tree_size import FOLDER, TreeSize, check_size, measure
 
 __all__ = ["EMPTY_TREE", "Change", "Entry", "PackRefused", "Trees"]
 

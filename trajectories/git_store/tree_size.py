@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from trajectories.pack_reader import PackRefused
-from trajectories.pack_writer import Entries
+from trajectories.git_store.pack_reader import PackRefused
+from trajectories.git_store.pack_writer import Entries
 
 FOLDER = "040000"
 

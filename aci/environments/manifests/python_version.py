@@ -7,8 +7,8 @@ import re
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from aci.environments.language_images import Version, WantedVersion, parse_version
-from aci.environments.poetry_requirements import convert_specifier
-from aci.environments.python_manifests import Manifests
+from aci.environments.manifests.poetry_requirements import convert_specifier
+from aci.environments.manifests.python_manifests import Manifests
 
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d{1,9})")
 _ENDLESS = re.compile(r"\d{10}|.{1000}", re.DOTALL)

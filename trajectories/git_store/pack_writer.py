@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha1
 from pathlib import Path
 
-from trajectories.git_commands import decode, encode, sync_folder
+from trajectories.git_store.git_commands import decode, encode, sync_folder
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
