@@ -148,7 +148,7 @@ def _row(one: PlaceView, relation: str) -> str:
     if relation == "members":
         return f"  {one.line}-{one.end} {one.signature}"
     name = one.name if one.line else "(module level)"
-    return f"  {one.told_at(relation)} {name}{' (perhaps)' if one.unsure else ''}"
+    return f"  {one.reference_location(relation)} {name}{' (perhaps)' if one.unsure else ''}"
 
 
 def _source(ctx: Context, tree: str, graph: Graph, place: Location) -> str:

@@ -347,7 +347,7 @@ def append_durably(descriptor: int, data: bytes) -> None:
     """Append `data` to an open file and sync it, or leave the file unchanged. Raises OSError."""
     end = os.fstat(descriptor).st_size
     try:
-        write_whole(descriptor, data)
+        write_fully(descriptor, data)
         os.fsync(descriptor)
     except OSError:
         os.ftruncate(descriptor, end)
@@ -362,7 +362,7 @@ def write_durably(target: Path, data: bytes) -> None:
     try:
         descriptor = open_new(beside)
         try:
-            write_whole(descriptor, data)
+            write_fully(descriptor, data)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -393,7 +393,7 @@ def _unwritten(path: Path, error: OSError) -> WorkspaceError:
     return WorkspaceError(f"{path} cannot be written: {error.strerror}.", fix)
 
 
-def write_whole(descriptor: int, data: bytes) -> None:
+def write_fully(descriptor: int, data: bytes) -> None:
     """Write all of `data`, in as many parts as needed. Raises OSError."""
     view = memoryview(data)
     while view:

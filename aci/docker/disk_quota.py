@@ -131,7 +131,7 @@ class DiskWatch:
                 shortage = space.floor
                 self._end(api, text, self._allowed, short=True)
                 self._shortage = shortage
-                space.lower_floor()
+                space.reset_floor()
 
     def _check_usage(self, api: APIClient) -> None:
         began = time.monotonic()

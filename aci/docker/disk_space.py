@@ -47,7 +47,7 @@ class DiskSpace:
         self.floor = max(self.floor, reserve(self.free))
         return self.free < self.floor
 
-    def lower_floor(self) -> None:
+    def reset_floor(self) -> None:
         """Reset the floor by the current free space, since another program may have filled the disk."""
         self.floor = 0
         self.is_short()

@@ -59,7 +59,7 @@ class PlaceView:
             return self.signature or self.name
         return f"{self.name}  {self.signature}"
 
-    def told_at(self, relation: str) -> str:
+    def reference_location(self, relation: str) -> str:
         """Return `path:line` of the reference if this place is the referring one, else of the definition."""
         line = self.at if relation in REFERRING else self.line
         return f"{self.path}:{line}" if line else self.path

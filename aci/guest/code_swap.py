@@ -128,7 +128,7 @@ class Editor:
 
         Line numbers are those of the file if `numbered`, else they start at 1. Raises CannotSwap, SyntaxError.
         """
-        self.put_back()
+        self.restore()
         function = candidate["function"]
         if function is None:
             raise CannotSwap("the edit is outside of functions")
@@ -147,7 +147,7 @@ class Editor:
             self._swapped.append((one, old))
             one.__code__ = new
 
-    def put_back(self):
+    def restore(self):
         """Restore the original code of the swapped functions."""
         while self._swapped:
             one, code = self._swapped.pop()

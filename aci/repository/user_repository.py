@@ -155,7 +155,7 @@ class Repository:
         """Return the value of a git setting, or "" if it is not set."""
         return decode(self._git("config", *how, name, ok=(0, 1)).strip())
 
-    def told(self, rev: str | None = None) -> str:
+    def describe_source(self, rev: str | None = None) -> str:
         """Return a description of what `blobs` reads."""
         return rev or ("HEAD" if self.bare or not self._path("index").exists() else "the working tree")
 

@@ -95,7 +95,7 @@ class Hub:
         attempt.stop.set()
         return attempt.begun
 
-    def begun(self, token: str) -> bool:
+    def has_started(self, token: str) -> bool:
         """Whether a node has started the attempt."""
         return self._attempts[token].begun
 

@@ -121,7 +121,7 @@ def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Mat
         tests = "\n".join(task.trees.read(one.tree, path).decode("utf-8", "replace") for path in files)
         parts.append(f"Patch {letters[one.name]}:\n{quote_text(cut(one.patch.source, MOST_DIFF))}")
         parts.append(f"Its tests:\n{quote_text(cut(tests, MOST_TEST))}" if tests else "")
-    for test in _interleave(matrix.telling)[:MOST_DECISIVE]:
+    for test in _interleave(matrix.distinguishing_tests)[:MOST_DECISIVE]:
         author, _, id = test.partition(": ")
         author_note = "".join(f" (of {letters[one.name]})" for one in candidates if author in one.alike)
         passes = [letters[one.name] for one in candidates if test in matrix.passed[one.name]]
@@ -135,8 +135,8 @@ def _selection_question(task: Task, candidates: Sequence[Candidate], matrix: Mat
             f"{quote_text(id[:LONGEST_ID])}{author_note}: passes with {_join_letters(passes)}{before}, "
             f"fails with {_join_letters(fails)}."
         )
-    if len(matrix.telling) > MOST_DECISIVE:
-        parts.append(f"… and {len(matrix.telling) - MOST_DECISIVE} more tests.")
+    if len(matrix.distinguishing_tests) > MOST_DECISIVE:
+        parts.append(f"… and {len(matrix.distinguishing_tests) - MOST_DECISIVE} more tests.")
     parts.append("Which patch solves the issue?")
     return "\n\n".join(filter(None, parts))
 

@@ -60,7 +60,7 @@ class Matrix:
         return [test for test in self.writer if test not in self.passed.get(name, ())]
 
     @property
-    def telling(self) -> list[str]:
+    def distinguishing_tests(self) -> list[str]:
         """The tests that some candidates pass and others do not."""
         return [test for test in self.writer if len({test in passed for passed in self.passed.values()}) > 1]
 

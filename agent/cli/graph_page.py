@@ -90,7 +90,7 @@ def _grow(box: Box, boxes: list[Box], only: str) -> None:
         for other in found[:MOST_OF_A_RELATION]:
             text = other.name if other.kind != "file" else other.path.rpartition("/")[2]
             made = Box(f"p{len(boxes)}-{box.id}", other, relation, box.column + side, text, parent=box)
-            made.sub = other.told_at(relation)
+            made.sub = other.reference_location(relation)
             boxes.append(made)
             box.children.append(made)
             _grow(made, boxes, relation)
@@ -201,7 +201,10 @@ def _cut(text: str, most: int) -> str:
 
 def _rest(box: Box) -> dict[str, object]:
     """Return what the panel shows for the box of those without room."""
-    rows = [f"{one.name if one.kind != 'file' else '(module level)'}  {one.told_at(box.relation)}" for one in box.rest]
+    rows = [
+        f"{one.name if one.kind != 'file' else '(module level)'}  {one.reference_location(box.relation)}"
+        for one in box.rest
+    ]
     return {"name": f"{len(rows)} more", "relation": TITLES[box.relation], "rest": [clean_text(row) for row in rows]}
 
 

@@ -37,7 +37,9 @@ def _line(one: PlaceView, relation: str) -> Text:
     """Return `Till.sum  shop/till.py:12`: the line of the reference if this symbol refers, else of the definition."""
     name = one.name if one.kind != "file" else "(module level)"
     unsure = (" perhaps", "yellow") if one.unsure else ""
-    return Text.assemble((clean_text(name), "cyan"), (f"  {clean_text(one.told_at(relation))}", "dim"), unsure)
+    return Text.assemble(
+        (clean_text(name), "cyan"), (f"  {clean_text(one.reference_location(relation))}", "dim"), unsure
+    )
 
 
 def as_json(one: PlaceView) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from aci.observation.untrusted_text import wrap_output
 from agent.conversation.compaction import IMAGE_TOKENS, Compaction, characters
-from agent.conversation.rewind import goes_back, is_rewritten, visible_steps
+from agent.conversation.rewind import is_rewritten, rewind_target, visible_steps
 from agent.models.base import Message
 from trajectories.records import Reply, Step
 from trajectories.run_data import call_id, observation_message
@@ -116,7 +116,7 @@ def add(
         talk.say({"role": "user", "content": _illustrated(observation_message(step), pictures, reader.images)})
     else:
         reply = replies[step.branch, step.reply]
-        usage = reply.usage if goes_back(step) is None else None  # after a rewind it was for a longer conversation
+        usage = reply.usage if rewind_target(step) is None else None  # after a rewind it was for a longer conversation
         talk.exchange(_exchange(step, reply, reader.model, taken), step, usage)
 
 

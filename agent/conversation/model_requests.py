@@ -62,7 +62,7 @@ def send(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
                 raise
             why = f"{model.name} failed ({error.message}), trying {other.name}"
             engine.journal.append(Note(ask.branch, "fallback", why, {"ask": ask.number}))
-            engine.tell("say", ask.branch, why)
+            engine.report("say", ask.branch, why)
             tried.add(other.name)
             model = other
 
@@ -132,7 +132,7 @@ class _Retries:
         limiter = self._engine.limiter
         try:
             with ExitStack() as stack:
-                with self._engine.standing_still():
+                with self._engine.pause_clock():
                     stack.enter_context(limiter.turn(self._place, self._ask.cancel, self._longest))
                 return _send_once(self._engine, self._model, self._ask)
         except PermissionDenied as error:
@@ -155,7 +155,7 @@ class _Retries:
         return self._backoff(state) if error.wait is None else error.wait
 
     def sleep(self, seconds: float) -> None:
-        with self._engine.standing_still() if self._limited else nullcontext():
+        with self._engine.pause_clock() if self._limited else nullcontext():
             self._ask.cancel.sleep(seconds)
 
     def is_exhausted(self, state: RetryCallState) -> bool:
@@ -165,7 +165,7 @@ class _Retries:
 
     def report(self, state: RetryCallState) -> None:
         seconds = state.next_action.sleep if state.next_action else 0
-        self._engine.tell("say", self._ask.branch, f"{_error(state)} Trying again in {seconds:.0f} s.")
+        self._engine.report("say", self._ask.branch, f"{_error(state)} Trying again in {seconds:.0f} s.")
 
 
 def _error(state: RetryCallState) -> ModelError:
@@ -184,7 +184,7 @@ def _send_once(engine: Engine, model: Model, ask: RequestSpec) -> Reply:
     hold, output = ledger.hold(ask.branch, ask.number, attempt, model.name, model.price, bound, model.max_output)
     journal.append(hold)
     engine.limiter.leaving()
-    delta = partial(engine.tell, "delta", ask.branch)
+    delta = partial(engine.report, "delta", ask.branch)
     options = RequestOptions(ask.branch, ask.number, output, ask.cancel, delta, ask.temperature)
     try:
         reply = replace(_call_model(model, said, ask, options), branch=ask.branch, ask=ask.number)

@@ -22,7 +22,7 @@ READ_ONLY_TOOLS = {"view", "search", "symbols"}
 LONGEST, LONGEST_ACTION, LONGEST_ANSWER = 1_000, 80, 120
 
 
-def goes_back(step: Step) -> int | None:
+def rewind_target(step: Step) -> int | None:
     """Return the number of the step that this one goes back to."""
     numbers = [seen.data[BACK_TO] for seen in step.observations if BACK_TO in seen.data]
     return min(numbers, default=None)
@@ -54,7 +54,7 @@ def visible_steps(steps: Sequence[Step]) -> list[Step]:
     for step in steps:
         if (number := rewinds(step)) is not None:
             kept = list(known[number])
-        elif (target := goes_back(step)) is not None:
+        elif (target := rewind_target(step)) is not None:
             kept = _summarise_attempts(kept, target)
         if number is None or any(seen.data.get(TOLD) for seen in step.observations):
             kept.append(step)
@@ -66,7 +66,7 @@ def visible_steps(steps: Sequence[Step]) -> list[Step]:
 def is_rewritten(steps: Sequence[Step]) -> bool:
     """Return whether the last reply answers a conversation that is not the beginning of the present one."""
     last = next((at for at in reversed(range(len(steps))) if steps[at].reply is not None), 0)
-    if all(goes_back(step) is None and rewinds(step) is None for step in steps[last:]):
+    if all(rewind_target(step) is None and rewinds(step) is None for step in steps[last:]):
         return False
     before = visible_steps(steps[:last])
     return visible_steps(steps)[: len(before)] != before

@@ -179,7 +179,7 @@ class Engine:
         self.cancel.deadline = None if max_time is None else now - self.trajectory.turn_seconds() + max_time
 
     @contextmanager
-    def standing_still(self) -> Iterator[None]:
+    def pause_clock(self) -> Iterator[None]:
         """Pause the run's clock in this context, in which any branch waits for the user or for permission to send a
         request."""
         with self._pause_lock:
@@ -210,7 +210,7 @@ class Engine:
                 self.ledger.settle(settle)
                 self.journal.append(settle)
 
-    def tell(self, kind: str, branch: str, text: str) -> None:
+    def report(self, kind: str, branch: str, text: str) -> None:
         self.notify(ProgressEvent(kind, branch, text))
 
     def model(self, role: str) -> Model:
@@ -303,7 +303,7 @@ class Engine:
             **self.settings.limits,
             services=services(self.settings, self.repository.name),
             cancel=self.cancel,
-            say=lambda line: self.tell("say", "main", line),
+            say=lambda line: self.report("say", "main", line),
             may_set_up=partial(may_set_up, self),
         )
         if self.settings.workspace == "docker":
@@ -323,7 +323,7 @@ class Engine:
     def _find_copies(self, workspace: Workspace) -> tuple[str, ...]:
         found = find_installed_copies(workspace, self.trees, self.run.base.tree)
         for copy in found:
-            self.tell("say", "main", copy)
+            self.report("say", "main", copy)
         return found
 
     def _environment_options(self) -> EnvironmentOptions:

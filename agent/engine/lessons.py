@@ -87,10 +87,10 @@ def store_lessons(engine: Engine) -> None:
             return
         bank.add(entry, {"root": found.root, "origin": mask_secrets(found.origin, engine.secrets)})
     except (SweAgentError, OSError) as error:
-        engine.tell("say", "main", f"No lesson was stored for later runs: {error}")
+        engine.report("say", "main", f"No lesson was stored for later runs: {error}")
         return
     if not entry.accepted:
-        engine.tell(
+        engine.report(
             "say", "main", f"Later runs use the lesson of this run after `swe-agent experience accept {entry.id}`."
         )
 

@@ -70,7 +70,7 @@ def proof_step(
             places=places,
             timeout=engine.settings.test_timeout,
             spare=engine.settings.suite_time,
-            say=lambda line: engine.tell("say", "proof", line),
+            say=lambda line: engine.report("say", "proof", line),
             known=engine.baselines,
             reproduces=reproduces,
             changed_tests=engine.settings.update_tests and not reproduces,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from aci.proof.evidence import find_contradiction
-from agent.conversation.rewind import BACK_TO, SAFETY, goes_back, rewinds
+from agent.conversation.rewind import BACK_TO, SAFETY, rewind_target, rewinds
 from agent.engine.step_import_check import Loading
 from tools.run_tests import recall_names
 from trajectories.records import Action, Observation, Step
@@ -97,7 +97,7 @@ class RegressionGuard:
     def _advance(self, step: Step) -> Damage | None:
         """Advance to the state after a step; return what it broke, if anything."""
         damage = None
-        back = goes_back(step)
+        back = rewind_target(step)
         if (number := rewinds(step) if back is None else back) is not None:
             self._accepted_losses |= self._state.lost if step.author == SAFETY else frozenset()
             self._state = self._states[max(number, self._task.first)]

@@ -108,9 +108,9 @@ class Task:
         known = self.conversation
         if self.start != (known[-1].tree if known else self.engine.run.base.tree):
             yield self.adopt(self.start, MOVED, author="turn")
-        self.begin_here()
+        self.mark_start()
 
-    def begin_here(self) -> None:
+    def mark_start(self) -> None:
         """Mark the start of the turn's own work: earlier changes are not attributed to it and it cannot revert them."""
         self.start = self.tree
         self.first = self._phase = self._at
@@ -195,7 +195,7 @@ class Task:
             return recorded
         self.cancel.check()
         self.engine.take_step()
-        self.engine.tell("ask", self.branch, role)
+        self.engine.report("ask", self.branch, role)
         offered = self.scope.offered(self.engine.run.tools) if tools else ()
         ask = RequestSpec(
             self.branch, self.asks, partial(build_request, self, role), offered, self.cancel, self.temperature
@@ -218,7 +218,7 @@ class Task:
             elif refusal := self._refusal(action):
                 done.append(Observation(refusal, ok=False))
             else:
-                self.engine.tell("action", self.branch, describe(action))
+                self.engine.report("action", self.branch, describe(action))
                 self._wrote |= self.engine.toolbox.writes(action)
                 before = tuple(zip(actions, done, strict=False))
                 done.append(self.engine.toolbox.run(action, self._context(before)))
@@ -292,7 +292,7 @@ class Task:
         if self._notes_written > recorded:
             self.engine.journal.append(Note(self.branch, kind, text, data))
             if aloud:
-                self.engine.tell(kind, self.branch, text)
+                self.engine.report(kind, self.branch, text)
 
     def prompt(self, name: str, **values: str) -> str:
         """Return a prompt of the strategy, from the file `<strategy>.<name>.txt`, with `$names` filled in."""
@@ -374,7 +374,7 @@ class Task:
 
     def notify(self, text: str) -> None:
         """Report progress to the front end. It is not recorded."""
-        self.engine.tell("say", self.branch, text)
+        self.engine.report("say", self.branch, text)
 
     # Internals
 

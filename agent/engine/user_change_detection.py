@@ -40,7 +40,7 @@ def take_over_changes(task: Task) -> Generator[Step, None, None]:
 
 def _adopt_changes(task: Task, tree: str, text: str, data: Mapping[str, Any]) -> Step:
     step = task.adopt(tree, text, HOST, {HOST: data})
-    task.begin_here()
+    task.mark_start()
     return step
 
 

@@ -23,7 +23,7 @@ class Layers:
             layers |= self.of(image)
         return sum(layers.values())
 
-    def made_of(self, image: str) -> list[str]:
+    def derived_images(self, image: str) -> list[str]:
         """Return the ids of environments and base images made from an image, newest first."""
         top = next(reversed(self.of(image)), None)
         ours = self._daemon.client.api.images(filters={"label": LABEL}) if top else []

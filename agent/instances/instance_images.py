@@ -200,7 +200,8 @@ class Images:
             ours = list(self._own_images.values())
         with docker_errors():
             return (
-                self._layers.size([*ours, *(made for one in ours for made in self._layers.made_of(one))]) > self._limit
+                self._layers.size([*ours, *(made for one in ours for made in self._layers.derived_images(one))])
+                > self._limit
             )
 
     def _make_room(self) -> bool:
@@ -219,7 +220,7 @@ class Images:
         from docker.errors import APIError, ImageNotFound
 
         api = self._daemon.client.api
-        for made in self._layers.made_of(id):
+        for made in self._layers.derived_images(id):
             with suppress(APIError):  # one that a container uses stays
                 api.remove_image(made)
         try:

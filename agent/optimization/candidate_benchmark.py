@@ -87,9 +87,9 @@ class Bench:
 
     @property
     def before(self) -> Workspace:
-        return self.room_at(self.tree)
+        return self.workspace_at(self.tree)
 
-    def room_at(self, tree: str) -> Workspace:
+    def workspace_at(self, tree: str) -> Workspace:
         """Return the workspace at `tree`. Each candidate gets a fresh one, since others may leave processes running."""
         if tree not in self._workspaces:
             for other in [each for each in self._workspaces if each != self.tree]:
@@ -161,7 +161,7 @@ class Bench:
         if status:
             return CandidateVerdict(what, tree, status, (why,)).as_json()
         try:
-            other = collect_answers(self.room_at(tree), self.target, self.calls["known"])
+            other = collect_answers(self.workspace_at(tree), self.target, self.calls["known"])
             if wrong := describe_differences(self._answers, other):
                 return CandidateVerdict(what, tree, "wrong", tuple(wrong[:MOST_WORDS])).as_json()
             return self._counted(what, tree)
@@ -174,7 +174,7 @@ class Bench:
             return CandidateVerdict(what, tree, "doubted", (f"It ended its workspace: {error.message}",)).as_json()
 
     def _counted(self, what: str, tree: str) -> dict[str, Any]:
-        counts = self._counts if tree == self.tree else self._count(self.room_at(tree))
+        counts = self._counts if tree == self.tree else self._count(self.workspace_at(tree))
         if why := incomparable_reason(self._counts, counts):
             return CandidateVerdict(what, tree, "doubted", (why,)).as_json()
         real, grown = counts.calls[: len(self.measured)], counts.calls[len(self.measured) :]
@@ -205,7 +205,7 @@ class Bench:
         return found
 
     def _last_checks(self, tree: str) -> list[str]:
-        unseen, rooms = self.calls["unseen"], (self.before, self.room_at(tree))
+        unseen, rooms = self.calls["unseen"], (self.before, self.workspace_at(tree))
         for seed in UNSEEN_SEEDS:
             old, new = (collect_answers(room, self.target, unseen, hash_seed=seed) for room in rooms)
             if wrong := describe_differences(old, new):
@@ -219,7 +219,7 @@ class Bench:
         def timed() -> dict[str, Any] | None:
             calls = [call.data for call in (*self.measured, *self.calls["grown"])]
             try:
-                return asdict(compare_timing(self.before, self.room_at(tree), self.target, calls))
+                return asdict(compare_timing(self.before, self.workspace_at(tree), self.target, calls))
             except UsageError:
                 return None
 
@@ -232,7 +232,7 @@ class Bench:
         return list(zip(*sides, strict=True))
 
     def _seeds(self, tree: str) -> list[int]:
-        room, calls = self.room_at(tree), self.measured[:1]
+        room, calls = self.workspace_at(tree), self.measured[:1]
         found = [count_calls(room, self.target, calls, (seed,), backend=self._backend) for seed in FINAL_SEEDS]
         return [count.calls[0].warm for count in found]
 
@@ -249,7 +249,7 @@ class Bench:
 
     def _workload(self, tree: str) -> list[int]:
         try:
-            return list(count_workload(self.room_at(tree), self.target, self.command, COUNTING, self._backend))
+            return list(count_workload(self.workspace_at(tree), self.target, self.command, COUNTING, self._backend))
         except UsageError as error:
             self.task.notify(error.message)
             return []

@@ -174,7 +174,7 @@ def hot_lines_text(bench: Bench, tree: str) -> str:
     """Return a sentence with the lines of the function that take most of the instructions at `tree`, or ""."""
 
     def hot_line_list() -> str:
-        room = bench.room_at(tree)
+        room = bench.workspace_at(tree)
         try:
             lines = profile_lines(room, bench.target, bench.measured)
         except UsageError:

@@ -48,7 +48,7 @@ class Permissions:
         self._session: list[StoredRule] = []
         self._lock = Lock()
 
-    def kept(self) -> tuple[StoredRule, ...]:
+    def allow_rules(self) -> tuple[StoredRule, ...]:
         """Return all allowing rules, in the order in which they are numbered for the user. Raises ConfigError."""
         with self._lock:
             session = tuple(self._session)

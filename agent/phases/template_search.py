@@ -87,7 +87,7 @@ def _budget(task: Task, suite: float) -> tuple[float, float]:
 
 
 def _progress_reporter(task: Task) -> Callable[[Progress], None]:
-    return lambda progress: task.engine.tell("progress", task.branch, str(progress))
+    return lambda progress: task.engine.report("progress", task.branch, str(progress))
 
 
 def _edit(found: SearchResult, number: int) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class ReplayTask(Task):
             if tool is not None and (refused := refusal(self, tool, action)):
                 done.append(Observation(refused, ok=False))
                 continue
-            self.engine.tell("action", self.branch, describe(action))
+            self.engine.report("action", self.branch, describe(action))
             self._wrote |= self.engine.toolbox.writes(action)
             before = tuple(zip(step.actions, done, strict=False))
             done.append(self.engine.toolbox.run(self._with_current_paths(action), self._context(before)))

@@ -10,7 +10,7 @@ from agent.conversation.compaction import Compaction
 from agent.conversation.messages import Reader, add, images_by_step
 from agent.conversation.model_roles import CODER
 from agent.conversation.request_builder import reader_of, system_prompt
-from agent.conversation.rewind import goes_back, rewinds, visible_steps
+from agent.conversation.rewind import rewind_target, rewinds, visible_steps
 from agent.models.base import Message
 from trajectories.errors import SweAgentError
 from trajectories.plugins import names
@@ -39,7 +39,7 @@ def replay_requests(
                 conversation.add(record)
             case Reply() if record.branch == branch:
                 system = system_prompt(prompts, roles.get(record.ask, CODER))
-                yield conversation.asked(record.ask, system, reader(record.model, turn))
+                yield conversation.messages(record.ask, system, reader(record.model, turn))
 
 
 def reader_factory(run: Run, turns: Sequence[Turn]) -> Callable[[str, int], Reader]:
@@ -92,10 +92,10 @@ class _Conversation:
 
     def add(self, step: Step) -> None:
         self._count += 1
-        if goes_back(step) is not None or rewinds(step) is not None:
+        if rewind_target(step) is not None or rewinds(step) is not None:
             self._included = -1
 
-    def asked(self, ask: int, system: str, reader: Reader) -> list[Message]:
+    def messages(self, ask: int, system: str, reader: Reader) -> list[Message]:
         later = self._steps[max(self._included, 0) : self._count]
         acted_on = not self._last_answered or any(step.reply == self._last_answered for step in later)
         if self._included < 0 or self._built_for != (system, reader) or not acted_on:

@@ -105,14 +105,14 @@ def find_origin(name: str, settings: Settings, at: Path | None = None, trusted: 
     run, mark, step = name.rpartition("@")
     if not mark or not run or not step:
         raise UsageError(f"{name!r} is not a step of a run.", "Write RUN@STEP, as in 20260101-120000-abcdef@main#7.")
-    whole = whole_run(settings.run_directory(run), settings, at, trusted)
+    whole = run_as_origin(settings.run_directory(run), settings, at, trusted)
     found = find_step(whole.trajectory, step, whole.directory.name)
     if found.reply is not None and (found.branch, found.reply) not in whole.trajectory.replies:
         raise RunBroken(f"The reply of step {found.id} is missing in {whole.run.id}.", "Fork another step.")
     return replace(whole, step=found)
 
 
-def whole_run(directory: Path, settings: Settings, at: Path | None = None, trusted: bool = False) -> Origin:
+def run_as_origin(directory: Path, settings: Settings, at: Path | None = None, trusted: bool = False) -> Origin:
     """Return a whole run as an origin; see `origin`."""
     trajectory = read(directory)
     run = first_record(trajectory, directory)
@@ -158,7 +158,7 @@ def copy_untrusted_run(directory: Path, settings: Settings, flags: Mapping[str, 
     `at` is the path of its repository, the current folder if None. Raises what `settings_of_untrusted_run` and `fork`
     raise.
     """
-    whole = whole_run(directory, settings, at)
+    whole = run_as_origin(directory, settings, at)
     return fork(whole, settings_of_untrusted_run(whole.untrusted or {}, directory, settings, flags))
 
 

@@ -107,7 +107,7 @@ class RunFilter:
 
 def list_runs(runs: Path, wanted: RunFilter | None = None, sort: Sort = "at") -> list[RunSummary]:
     """Return the runs in a folder, including damaged ones, the newest first or by `sort`."""
-    held = held_files()
+    held = locked_files()
     found = [(folder, summarize_run(folder, held)) for folder in run_folders(runs)]
     lines = [line for folder, line in found if wanted is None or wanted.has(line, folder)]
     lines.sort(key=lambda line: (line.at, line.run), reverse=True)
@@ -124,7 +124,7 @@ def run_folders(runs: Path) -> Iterator[Path]:
     yield from (each for each in folders if each.name[0] != "." and (each / "journal.jsonl").is_file())
 
 
-def held_files() -> frozenset[tuple[int, int]]:
+def locked_files() -> frozenset[tuple[int, int]]:
     """Return device and inode of each locked file; none on systems without such a list."""
     try:
         listing = LOCKS.read_text("ascii", "replace")

@@ -213,7 +213,7 @@ class RunReplay:
         if step.branch == MAIN and not self._begun:
             self._begun = step.author not in FIRST
             if not self._begun:
-                task.begin_here()
+                task.mark_start()
         exact, _ = compare_steps(step, made)
         if exact:
             self.parted = True
@@ -223,7 +223,7 @@ class RunReplay:
             words = f"{step.id} differs in {what}{named}; the next steps start from the recorded tree."
             data = {"step": step.id, "tree": step.tree, "files": files[:MOST_FILES]}
             self.engine.journal.append(Note(step.branch, PARTED, words, data))
-            self.engine.tell("say", step.branch, words)
+            self.engine.report("say", step.branch, words)
 
     def _next_turn(self, number: int, turn: Turn) -> None:
         """Start a turn with the recorded files, even if the previous turn ended with other files."""
@@ -235,7 +235,7 @@ class RunReplay:
         self.engine.next_turn(again, settings.model_copy(update={"state": before.state}))
         self._trees = {MAIN: tree_at(self.recorded, number, self.engine.run.base.tree)}
         self._begun = False
-        self._task(MAIN).begin_here()
+        self._task(MAIN).mark_start()
 
     # Branches and workspaces
 

@@ -14,7 +14,7 @@ from aci.repository.patch import count_diff_lines
 from agent.console.pager import Lines
 from agent.console.run_display import Console
 from agent.conversation.action_summary import describe
-from agent.runs.run_listing import ORIGIN_NOTES, held_files, is_held
+from agent.runs.run_listing import ORIGIN_NOTES, is_held, locked_files
 from trajectories.errors import RunBroken
 from trajectories.records import Action, Exit, Note, Observation, Record, Reply, Step, Turn, Usage
 from trajectories.report.branch_structure import SCORES, Structure, branches_as_json, structure
@@ -112,7 +112,7 @@ class TranscriptPrinter:
         hint = "the replay was interrupted." if replay_of(material.trajectory) else ""
         hint = hint or f"`swe-agent resume {material.name}` resumes it."
         self._out.line()
-        self._line("Still running." if is_held(material.directory, held_files()) else f"Not ended: {hint}", "bold")
+        self._line("Still running." if is_held(material.directory, locked_files()) else f"Not ended: {hint}", "bold")
 
     def whole(self, step: Step) -> None:
         """Print a step in full: arguments, outputs and diff."""

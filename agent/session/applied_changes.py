@@ -70,7 +70,7 @@ def pending_user_changes(session: Session) -> tuple[str, ...]:
 def finish_interrupted_apply(session: Session) -> None:
     """Finish what a process that died was applying, and report it."""
     for text in recorded_effects.finish_interrupted_effects(engine_of(session)):
-        session.tell(text)
+        session.show(text)
 
 
 def tree_paths(engine: Engine, words: Sequence[str]) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
     all_parts = split_diff(engine.trees, base, mine, tree_paths(engine, words))
     if not all_parts:
         where = f" in {' '.join(words)}" if words else ""
-        session.tell(f"There is nothing to apply: your files have all changes of the session{where}.")
+        session.show(f"There is nothing to apply: your files have all changes of the session{where}.")
         return False
     chosen = _ask_for_parts(session, engine, base, all_parts)
     if not chosen:
@@ -105,7 +105,7 @@ def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
     if merged.conflicts:
         wanted = engine.trees.overlay(wanted, base, merged.paths)
     if host == merged.tree and base == wanted:
-        session.tell(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")
+        session.show(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")
         return False
     data = {
         EFFECT: recorded_effects.effect_name(engine, "apply"),
@@ -114,7 +114,7 @@ def apply_changes(session: Session, words: Sequence[str] = ()) -> bool:
         MOVED: [base, wanted],
     }
     _write(engine, data, f"{_files(engine, base, wanted)} applied to {engine.repository.root}.")
-    session.tell(
+    session.show(
         _with_conflicts(merged, f"Applied to {_files(engine, base, wanted)}. /apply --undo reverts this.", SOLVE)
     )
     return True
@@ -126,7 +126,7 @@ def _ask_for_parts(session: Session, engine: Engine, base: str, every: Sequence[
     all_of_it = apply_parts(engine.trees, base, session_tree(engine), every, every)
     merged = _merge_into(engine, base, engine.working_tree.tree(), all_of_it)
     if len(set(merged.paths)) == len(every):  # one part per file, and all of them conflict
-        session.tell(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")
+        session.show(_with_conflicts(merged, "Nothing was applied.", SOLVE), "error")
         return []
     count = f"{len(every)} changes" if len(every) > 1 else "1 change"
     title = f"Apply {count} in {describe_paths(paths)} to {engine.repository.root}?"
@@ -142,12 +142,12 @@ def _ask_for_parts(session: Session, engine: Engine, base: str, every: Sequence[
         )
     )
     if not answer.yes:
-        session.tell(f"Nothing was applied. {answer.reason}".strip())
+        session.show(f"Nothing was applied. {answer.reason}".strip())
         return []
     numbers = range(len(every)) if answer.chosen is None else answer.chosen
     chosen = [part for number, part in enumerate(every) if number in numbers]
     if not chosen:
-        session.tell("Nothing was applied: no hunk was chosen.")
+        session.show("Nothing was applied: no hunk was chosen.")
     return chosen
 
 
@@ -156,7 +156,7 @@ def undo_apply(session: Session) -> None:
     engine = engine_of(session)
     finish_interrupted_apply(session)
     if not applied_changes(engine):
-        session.tell("There is nothing to revert: no applied change is left.")
+        session.show("There is nothing to revert: no applied change is left.")
         return
     before = engine.working_tree.tree()
     for last in reversed(applied_changes(engine)):
@@ -164,7 +164,7 @@ def undo_apply(session: Session) -> None:
         if merged.tree != before or not merged.conflicts:
             break
         text = f"The changes applied to {_files(engine, last['host'], last['after'])} cannot be reverted."
-        session.tell(
+        session.show(
             _with_conflicts(merged, text, "Remove your own changes of these lines, then use /apply --undo again.")
         )
     else:
@@ -183,7 +183,7 @@ def undo_apply(session: Session) -> None:
         )
         answer = session.ask(asked)
         if not answer.yes:
-            session.tell(f"Nothing was reverted. {answer.reason}".strip())
+            session.show(f"Nothing was reverted. {answer.reason}".strip())
             return
         before = engine.working_tree.tree()
         merged = _merge_into(engine, last["after"], before, last["host"])
@@ -203,7 +203,7 @@ def undo_apply(session: Session) -> None:
     text = f"Reverted in {_files(engine, before, merged.tree)}. The session still has the changes; /apply applies them."
     if merged.tree == before and not merged.conflicts:
         text = "Your files no longer contain what was applied last."
-    session.tell(_with_conflicts(merged, text, "They were not changed."))
+    session.show(_with_conflicts(merged, text, "They were not changed."))
 
 
 def applied_changes(engine: Engine) -> list[Mapping[str, Any]]:
@@ -217,7 +217,7 @@ def report_applied_changes(session: Session) -> None:
     """After an undo, report that the user's files still have applied changes, and how to update them."""
     engine = session.engine
     if engine and applied_changes(engine) and common_tree(engine) != session_tree(engine):
-        session.tell("Your own files still have the applied changes: /apply updates them, /apply --undo reverts them.")
+        session.show("Your own files still have the applied changes: /apply updates them, /apply --undo reverts them.")
 
 
 def _merge_into(engine: Engine, base: str, host: str, theirs: str) -> MergeResult:

@@ -72,14 +72,14 @@ class Session:
         self.state: State = "idle"
         self.stopped = Flag()
         """Set when the user interrupts the current job."""
-        self.asking = UserQuestions(self)
-        self.turning = TurnRunner(self)
+        self.questions = UserQuestions(self)
+        self.turns = TurnRunner(self)
         self._waiting = WorkQueue()
         self._doing = ""
         """The user's words of the current job."""
         self._paths: FileIndex | None = None
         self._checks: Thread | None = None
-        self.standing = SessionSnapshot(self)
+        self.snapshot = SessionSnapshot(self)
         self._thread = Thread(target=self._work, name="session", daemon=True)
 
     def open(self) -> None:
@@ -88,7 +88,7 @@ class Session:
         self._checks = run_startup_checks(self)
         if self.start.run is not None:
             run = self.start.run
-            self.later("", lambda: self.turning.take_up(run))
+            self.later("", lambda: self.turns.take_up(run))
         elif self.start.choose:
             self.hear(FrontEndRequested("runs"))
 
@@ -106,7 +106,7 @@ class Session:
             command, _, rest = words[1:].partition(" ")
             commands.run(self, command, rest.strip())
         elif words:
-            self.later(words, lambda: self.turning.request(words))
+            self.later(words, lambda: self.turns.request(words))
 
     def steer(self, words: str) -> bool:
         """Send words to the model at its next step and return True.
@@ -114,14 +114,14 @@ class Session:
         Commands, and words without a turn that uses a model, go to `say` instead; then return False.
         """
         words = words.strip()
-        if self.state in ("working", "asking") and words[:1] not in ("", "/", "!") and self.turning.steer(words):
+        if self.state in ("working", "asking") and words[:1] not in ("", "/", "!") and self.turns.steer(words):
             return True
         self.say(words)
         return False
 
     def go_on(self) -> None:
         """Resume the interrupted turn, then run what is queued."""
-        self.later("/resume", self.turning.go_on)
+        self.later("/resume", self.turns.go_on)
 
     def unqueue(self) -> str:
         """Remove the last words from the queue and return them; "" if it is empty."""
@@ -138,11 +138,11 @@ class Session:
         self.stopped.set()
         if engine := self.engine:
             engine.cancel.set()
-        self.asking.refuse_all()
+        self.questions.refuse_all()
 
     def answer(self, id: int, answer: Answer) -> bool:
         """Answer the `Approval` of that id. Return False, without effect, if it is not the open question."""
-        return self.asking.answer(id, answer)
+        return self.questions.answer(id, answer)
 
     def close(self) -> None:
         """Stop the current job, close the run and wait for both. Raises the error of the front end, if any."""
@@ -177,16 +177,16 @@ class Session:
         self._waiting.put(Job(words, job))
         self.hear(StatusChanged())
 
-    def look_out(self) -> None:
+    def check_user_changes(self) -> None:
         """Look for user changes in the working tree, for the status, unless the session is busy."""
         if self.engine is not None and self.state in ("idle", "paused"):
-            self.later("", self.standing.look_out)
+            self.later("", self.snapshot.check_user_changes)
 
     def ask(self, approval: Approval) -> Answer:
         """Ask the user and wait for the answer; the run's time does not pass meanwhile."""
-        return self.asking.ask(approval)
+        return self.questions.ask(approval)
 
-    def tell(
+    def show(
         self, text: str, kind: Literal["text", "markdown", "diff", "error", "notice"] = "text", title: str = ""
     ) -> None:
         self.hear(MessageEvent(text, kind, title))
@@ -203,7 +203,7 @@ class Session:
         """Discard the held queue, which belongs to another run."""
         if dropped := self._waiting.drop():
             quoted = ", ".join(f"“{words}”" for words in dropped)
-            self.tell(
+            self.show(
                 f"Discarded from the queue of the other run: {quoted}. Send it again if you want it here.", "notice"
             )
 
@@ -227,7 +227,7 @@ class Session:
     @property
     def status(self) -> Status:
         """The current status; cheap enough to be read several times a second."""
-        return self.standing.now()
+        return self.snapshot.now()
 
     # In the session's thread
 
@@ -239,14 +239,14 @@ class Session:
                 except Exception as error:  # noqa: BLE001 - an error does not end the session
                     self.hear(error_event(error))
         try:
-            self.turning.leave()
+            self.turns.leave()
         except SweAgentError as error:
-            self.tell(f"{error.message} {error.fix}".strip(), "error")
+            self.show(f"{error.message} {error.fix}".strip(), "error")
         finally:
             self.hear(SessionClosed())
 
     def _begin(self, job: Job) -> None:
-        if job.is_said:
+        if job.has_text:
             self._doing = job.words
             self.stopped.clear()
             self.state = "working"
@@ -254,7 +254,7 @@ class Session:
     def _rest(self) -> None:
         open_turn = self.engine is not None and self.engine.trajectory.exit is None
         try:
-            self.standing.look()
+            self.snapshot.refresh()
         finally:
             self._doing = ""
             self.state = "paused" if open_turn else "idle"

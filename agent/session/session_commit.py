@@ -56,7 +56,7 @@ def commit(session: Session, words: str) -> None:
     own = _own_changes(engine, _uncommitted(engine))
     paths = _paths(engine, own)
     if not paths:
-        session.tell(_with_conflicts(own, "There is nothing to commit: your last commit has all applied changes."))
+        session.show(_with_conflicts(own, "There is nothing to commit: your last commit has all applied changes."))
         return
     text = build_message(engine, words, _turns(engine))
     who = committing.commit_identity(engine.repository)
@@ -73,7 +73,7 @@ def commit(session: Session, words: str) -> None:
     )
     answer = session.ask(asked)
     if not answer.yes:
-        session.tell(f"Nothing was committed. {answer.reason}".strip())
+        session.show(f"Nothing was committed. {answer.reason}".strip())
         return
     with_hooks = _hooks(session, engine)
     done: list[str] = []
@@ -87,9 +87,9 @@ def commit(session: Session, words: str) -> None:
     try:
         effects.run_recorded(engine, _data(engine, own, "commit", branch, text), do, summary)
     except Cancelled as error:
-        session.tell(f"{error.message} {error.fix}", "notice")
+        session.show(f"{error.message} {error.fix}", "notice")
         return
-    session.tell(_with_conflicts(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
+    session.show(_with_conflicts(own, f"Commit {done[0][:10]} on {branch}: “{text.partition(chr(10))[0]}”."))
 
 
 def commit_to_branch(session: Session, name: str, words: str) -> None:
@@ -101,7 +101,7 @@ def commit_to_branch(session: Session, name: str, words: str) -> None:
     own = _own_changes(engine, _uncommitted(engine), every=True)
     paths = _paths(engine, own)
     if not paths:
-        session.tell(
+        session.show(
             _with_conflicts(own, "There is nothing to commit: your last commit has all changes of the session.")
         )
         return
@@ -115,7 +115,7 @@ def commit_to_branch(session: Session, name: str, words: str) -> None:
     )
     answer = session.ask(asked)
     if not answer.yes:
-        session.tell(f"No branch was created. {answer.reason}".strip())
+        session.show(f"No branch was created. {answer.reason}".strip())
         return
     done: list[str] = []
 
@@ -124,7 +124,7 @@ def commit_to_branch(session: Session, name: str, words: str) -> None:
         return {"commit": done[-1]}
 
     effects.run_recorded(engine, _data(engine, own, "branch", name, text), do, f"The branch {name} was created.")
-    session.tell(_with_conflicts(own, f"Branch {name} is at {done[0][:10]}."))
+    session.show(_with_conflicts(own, f"Branch {name} is at {done[0][:10]}."))
 
 
 def check_interrupted_commit(session: Session) -> None:
@@ -136,14 +136,14 @@ def check_interrupted_commit(session: Session) -> None:
         try:
             committing.recover_commit(repository)
         except TryLater as error:
-            session.tell(f"{error.message} {error.fix}", "notice")
+            session.show(f"{error.message} {error.fix}", "notice")
             return
         made = committing.find_commit(repository, data["head"], data["tree"], data[MESSAGE], data[BRANCH])
         if made and own:
             committing.update_index_for(repository, trees, repository.base(trees, data["head"]), made)
         text = f"The session ended during a commit on {data[BRANCH]}; the commit was {'made' if made else 'not made'}."
         effects.record_outcome(engine, {**data, "commit": made}, bool(made), text)
-        session.tell(text)
+        session.show(text)
 
 
 def _require_git(engine: Engine) -> None:

@@ -48,7 +48,7 @@ class SessionSnapshot:
         engine = self._session.engine
         return present_tree(engine.trajectory, engine.run.base.tree) if engine else ""
 
-    def look(self, head: bool = True) -> None:
+    def refresh(self, head: bool = True) -> None:
         """Compute the changes that are not applied, and HEAD. Call it in the session's thread after they may change."""
         session, engine = self._session, self._session.engine
         if head:
@@ -65,7 +65,7 @@ class SessionSnapshot:
             self._computed_for = seen
             self._files = _changed_files(engine.trees, find_merge_base(engine.trees, trajectory, base).tree, self.tree)
 
-    def look_out(self) -> None:
+    def check_user_changes(self) -> None:
         """Find what the user changed meanwhile. Call it in the session's thread from time to time."""
         self._edited = pending_user_changes(self._session)
 
@@ -79,7 +79,7 @@ class SessionSnapshot:
         return Status(
             state=session.state,
             mode=session.mode,
-            strategy=session.turning.strategy(),
+            strategy=session.turns.strategy(),
             model=settings.model,
             workspace=settings.workspace + (f", {settings.subtree} only" if settings.subtree else ""),
             branch=self._branch(),

@@ -34,7 +34,7 @@ def run_startup_checks(session: Session) -> Thread:
         text = "Nothing runs until this is fixed; it is read again at each request. /help works."
         session.hear(MessageEvent(text, "error", code=0))
     for text in (*_check_repository(session), *_unfinished_commit(session)):
-        session.tell(text, "notice")
+        session.show(text, "notice")
     looking = Thread(target=_run_slow_checks, args=(session,), name="welcome", daemon=True)
     looking.start()
     return looking
@@ -71,7 +71,7 @@ def _run_slow_checks(session: Session) -> None:
     """Run the slow checks: importing a provider's library or connecting to Docker takes a second."""
     for look in (_model, _docker):
         if text := look(session):
-            session.tell(text, "notice")
+            session.show(text, "notice")
 
 
 def _model(session: Session) -> str:

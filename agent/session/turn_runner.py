@@ -55,7 +55,7 @@ class TurnRunner:
             return
         request = resolve_attachments(words, self._session.start.source.root)
         for line in request.read:
-            self._session.tell(line, "notice")
+            self._session.show(line, "notice")
         if request.whole is not None and request.whole.url:
             self._check_issue(request.whole.url)
         self._session.release()
@@ -128,7 +128,7 @@ class TurnRunner:
         turns = engine.trajectory.turns
         if self._is_paused() and is_by_hand(turns[-1].strategy):
             end_interrupted(engine)
-            session.tell("The last command was interrupted and is not repeated.", "notice")
+            session.show("The last command was interrupted and is not repeated.", "notice")
         last = next((turn.strategy for turn in reversed(turns) if not is_by_hand(turn.strategy)), session.mode)
         if last in MODES:
             session.mode, session.strategy = last, ""
@@ -141,7 +141,7 @@ class TurnRunner:
         if run_owner(directory, state) != "user":
             copy = copy_untrusted_run(directory, session.settings, session.start.given, root)
             notice = f"{directory} was not created by you here. It is resumed as a copy, {copy.name}"
-            session.tell(f"{notice}, with your current settings.", "notice")
+            session.show(f"{notice}, with your current settings.", "notice")
             directory = copy
         engine = reopen(directory, state, self._report_progress)
         if engine.run.repository != str(root):
@@ -172,7 +172,7 @@ class TurnRunner:
         if ended is not None:
             self._engine().journal.append(ended)
         session.settings = self._turn_settings = settings
-        session.standing.look()
+        session.snapshot.refresh()
         return old
 
     def leave(self) -> None:
@@ -244,7 +244,7 @@ class TurnRunner:
                 if step.id in known:
                     continue
                 reply = engine.trajectory.replies.get((step.branch, step.reply)) if step.reply else None
-                session.standing.look(head=False)
+                session.snapshot.refresh(head=False)
                 session.hear(StepRecorded(step, reply))
         except Exception as error:  # noqa: BLE001 - an error stops the turn, not the session
             if isinstance(error, WorkspaceError):
@@ -259,7 +259,7 @@ class TurnRunner:
         engine.approve = self._session.ask
         engine.rest()
         self._session.engine = engine
-        self._session.standing.look()
+        self._session.snapshot.refresh()
         self._session.hear(RunOpened(engine.trajectory))
 
     def _engine(self) -> Engine:

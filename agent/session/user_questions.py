@@ -60,7 +60,7 @@ class UserQuestions:
         if decision.yes is not None:
             return self._by_rule(approval, decision)
         engine = self._session.engine
-        with engine.standing_still() if engine else nullcontext():
+        with engine.pause_clock() if engine else nullcontext():
             approval = self._enqueue(approval)
             shown = False
             try:
@@ -133,7 +133,7 @@ class UserQuestions:
     def _decide(self, approval: Approval) -> Decision:
         """Apply the rules. An untrusted rules file is reported once and ignored."""
         try:
-            kept = self.permissions.kept()
+            kept = self.permissions.allow_rules()
         except ConfigError as error:
             kept = self.permissions.without_file()
             self._tell(error)
@@ -165,7 +165,7 @@ class UserQuestions:
     def _tell(self, error: SweAgentError) -> None:
         if error.message != self._reported:
             self._reported = error.message
-            self._session.tell(f"{error.message} {error.fix}".strip(), "error")
+            self._session.show(f"{error.message} {error.fix}".strip(), "error")
 
     def _record(self, approval: Approval, answer: Answer, rule: str, by: str) -> None:
         engine = self._session.engine

@@ -16,7 +16,7 @@ class Job:
     do: Callable[[], None]
 
     @property
-    def is_said(self) -> bool:
+    def has_text(self) -> bool:
         return bool(self.words)
 
 
@@ -33,7 +33,7 @@ class WorkQueue:
     def words(self) -> tuple[str, ...]:
         """The words of waiting jobs, oldest first."""
         with self._changed:
-            return tuple(job.words for job in (*self._jobs, *self._held) if job.is_said)
+            return tuple(job.words for job in (*self._jobs, *self._held) if job.has_text)
 
     def put(self, job: Job) -> None:
         """Append a job. Held jobs stay held."""
@@ -59,7 +59,7 @@ class WorkQueue:
         with self._changed:
             for jobs in (self._held, self._jobs):
                 for job in reversed(jobs):
-                    if job.is_said:
+                    if job.has_text:
                         jobs.remove(job)
                         return job.words
         return ""
@@ -67,8 +67,8 @@ class WorkQueue:
     def hold(self) -> None:
         """Hold the user's waiting jobs."""
         with self._changed:
-            self._held.extend(job for job in self._jobs if job.is_said)
-            self._jobs = deque(job for job in self._jobs if not job.is_said)
+            self._held.extend(job for job in self._jobs if job.has_text)
+            self._jobs = deque(job for job in self._jobs if not job.has_text)
 
     def release(self) -> bool:
         """Put the held jobs first in the queue; return whether there were any."""

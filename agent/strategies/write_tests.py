@@ -69,7 +69,7 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
         words.append(f"{cover.path} has no function to test.")
         return
     task.note("phase", f"measure the tests of {cover.path}")
-    before = cover.standing()
+    before = cover.existing_coverage()
     task.note("phase", f"search for tests of {cover.path}")
     found = cover.found()
     cases, dropped = cover.holding(found.cases, found.module)

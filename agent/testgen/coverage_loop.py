@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from aci.testing.suite_results import SuiteReport
     from agent.engine.task import Task
 
-SECONDS, STANDING = 60.0, 90.0
+SECONDS, EXISTING_SECONDS = 60.0, 90.0
 """Seconds without --max-time: for the search in one file, and for running its existing tests."""
-SHARE_OF_STANDING, REST, MOST_REST = 0.2, 0.35, 25.0
+SHARE_FOR_EXISTING, REST, MOST_REST = 0.2, 0.35, 25.0
 """Shares of the time left of --max-time: for the existing tests, and reserved for the last runs, with a limit in
 seconds."""
 STARTS, MOST_STARTS = 6.0, 0.6
@@ -85,19 +85,19 @@ class FileCoverage:
     def command(self) -> str:
         return test_command(self.task)
 
-    def standing(self) -> ExistingCoverage:
+    def existing_coverage(self) -> ExistingCoverage:
         """Return the coverage of the existing tests."""
-        value = self.task.once(f"standing {self.path}", lambda: self._standing().as_json())
+        value = self.task.once(f"standing {self.path}", lambda: self._measure_existing_coverage().as_json())
         return coverage_from_json(value)
 
-    def _standing(self) -> ExistingCoverage:
+    def _measure_existing_coverage(self) -> ExistingCoverage:
         if not self.command:
             return ExistingCoverage(said="The repository has no tests that can be run.")
         files = sorted(self._tests())
         if not files:
             return ExistingCoverage(said="No test of the repository mentions the module.")
         left = self._left()
-        seconds = STANDING if left is None else max(1.0, left * SHARE_OF_STANDING / self.files)
+        seconds = EXISTING_SECONDS if left is None else max(1.0, left * SHARE_FOR_EXISTING / self.files)
         with closing(self.task.engine.fork(self.task.tree, self.task.cancel)) as room:
             return measure_coverage(room, self.command, self.path, self.mutants, self.task.cancel, seconds, files)
 
@@ -113,9 +113,11 @@ class FileCoverage:
             task.cancel.check()
             if time.monotonic() - last_report[0] > 1:
                 last_report[0] = time.monotonic()
-                task.engine.tell("progress", task.branch, message)
+                task.engine.report("progress", task.branch, message)
 
-        asked = GenerationRequest(self.path, self.data, self.subjects, self.mutants, self.standing(), self._tests())
+        asked = GenerationRequest(
+            self.path, self.data, self.subjects, self.mutants, self.existing_coverage(), self._tests()
+        )
         with closing(task.engine.fork(task.tree, task.cancel)) as room:
             return generate_cases(room, asked, task.cancel, self._search_time(), tell)
 

@@ -77,7 +77,7 @@ def run(prepare: Callable[[], Start], preferences: Preferences) -> int:
     finally:
         gc.enable()
         app.let_go()
-        app.say_goodbye()
+        app.print_farewell()
     return app.return_code or 0
 
 
@@ -171,12 +171,12 @@ class SessionApp(App[int]):
         await self.query_one("#middle").mount(self.panel)
         self.event_queue = EventQueue(self.call_later, self._show_event)
         self.set_interval(0.25, self.show_status)
-        self.set_interval(LOOK_OUT, self._look_out)
+        self.set_interval(LOOK_OUT, self._check_user_changes)
         self._start()
 
-    def _look_out(self) -> None:
+    def _check_user_changes(self) -> None:
         if self.session is not None and self.session.engine is not None:
-            self.session.look_out()
+            self.session.check_user_changes()
 
     def _start(self) -> None:
         self._preparing = True
@@ -241,7 +241,7 @@ class SessionApp(App[int]):
             closing.start()
             closing.join(CLOSING)
 
-    def say_goodbye(self) -> None:
+    def print_farewell(self) -> None:
         """Print what stays on the normal screen."""
         from agent.tui.scrollback import farewell, print_strips
 
@@ -316,7 +316,7 @@ class SessionApp(App[int]):
         if len(self.screen_stack) > 1:
             self.notify(message, timeout=3, markup=False)
         else:
-            self.prompt.tell(message)
+            self.prompt.show_hint(message)
 
     @on(Conversation.Left)
     def _to_prompt(self) -> None:

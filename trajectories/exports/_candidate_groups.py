@@ -181,7 +181,7 @@ def conversation_parts(candidate: Candidate) -> Iterator[tuple[list[Message], li
             yield _cut([_trainable(message) for message in asked.whole], known)
 
 
-def whole_conversation(candidate: Candidate) -> tuple[list[Message], list[Message]]:
+def full_conversation(candidate: Candidate) -> tuple[list[Message], list[Message]]:
     """Return the opening, and everything from the first reply to the last, with each output in its original form and
     including steps that were undone later. A reply that was never acted on is left out, as the model did not read it
     again."""

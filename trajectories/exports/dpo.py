@@ -16,9 +16,9 @@ from trajectories.exports._candidate_groups import (
     by_cost,
     candidate_groups,
     costs,
+    full_conversation,
     same_prompt_groups,
     tools,
-    whole_conversation,
 )
 from trajectories.run_data import Message, RunView
 
@@ -77,8 +77,8 @@ def _of_efficiency(proven: Sequence[Candidate]) -> list[tuple[float, Pair]]:
 
 def _row(pair: Pair, kind: str) -> str:
     better, worse = pair
-    prompt, chosen = whole_conversation(better)
-    _, rejected = whole_conversation(worse)
+    prompt, chosen = full_conversation(better)
+    _, rejected = full_conversation(worse)
     unit, (chosen_cost, rejected_cost) = costs(pair)
     row: dict[str, str | int | list[Message]] = {"prompt": prompt, "chosen": chosen, "rejected": rejected}
     row |= {"tools": tools(better), "kind": kind, **better.about, "rejected_run": worse.run.name}

@@ -15,8 +15,8 @@ from trajectories.exports._candidate_groups import (
     candidate_groups,
     candidate_rewards,
     costs,
+    full_conversation,
     tools,
-    whole_conversation,
 )
 from trajectories.rewards import advantages
 from trajectories.run_data import RunView
@@ -37,7 +37,7 @@ def export(runs: Sequence[RunView]) -> Iterator[str]:
         proven = [candidate for candidate in group if candidate.proven]
         unit, _ = costs(proven or group)
         for candidate, reward, advantage in zip(group, earned, advantages(earned), strict=True):
-            prompt, completion = whole_conversation(candidate)
+            prompt, completion = full_conversation(candidate)
             row = {"prompt": prompt, "completion": completion, "tools": tools(candidate), **candidate.about}
             row |= {"reward": round(reward, 6), "advantage": round(advantage, 6), "proven": candidate.proven}
             yield as_line(row | {"cost": getattr(candidate, unit), "cost_in": unit})

@@ -194,7 +194,7 @@ def watch(job):
         work.end()
         keeper.keep()
 
-    def begin_forked():
+    def restart_after_fork():
         keeper.renew()
         work.renew()
         work.start(keeper.keep)
@@ -208,7 +208,7 @@ def watch(job):
     os._exit = leave_with_record  # children of multiprocessing exit by it
     atexit.register(end)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=begin_forked)
+        os.register_at_fork(after_in_child=restart_after_fork)
     if not job["calls"] and sys.getswitchinterval() > SWITCH:
         sys.setswitchinterval(SWITCH)
     work.start(keeper.keep)

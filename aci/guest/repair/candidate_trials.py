@@ -112,9 +112,9 @@ class Bench:
         """Restore the state outside the repository's data, and the data that tests always change; clear the caches."""
         for cache in self.caches:
             cache.cache_clear()
-        self.canary.snapshot.put_back()
+        self.canary.snapshot.restore()
         if self.surroundings:
-            self.surroundings.put_back()
+            self.surroundings.restore()
 
     def run(self, name, limit):
         """Return the outcome of a test, and whether it ended cleanly.
@@ -188,7 +188,7 @@ class Check:
             self.saved -= cost
             self.at += 1
             if not checked:
-                self.bench.editor.put_back()
+                self.bench.editor.restore()
             checked = True
             self.bench.renew()
             if self.bench.run(name, limit) != ("passed", True):

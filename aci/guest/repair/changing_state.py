@@ -36,7 +36,7 @@ class StateSnapshot:
         """Restore these, too, from now on."""
         self.restless |= self._saved.keys() & frozenset(ids)
 
-    def put_back(self):
+    def restore(self):
         for key in self.restless:
             value, saved = self._saved[key]
             try:

@@ -36,7 +36,7 @@ class Piece:
     def __init__(self, request, candidates, kind="block"):
         self.request, self.candidates, self.kind = request, candidates, kind
 
-    def may_begin(self):
+    def may_start(self):
         return self.kind == "steady" or self.request.trial.steady is not None
 
     def worker(self, server):

@@ -151,7 +151,7 @@ class Server:
     def next_piece(self, trial=None):
         """Return the next piece of work that can start; with `trial`, only one that its child can continue with."""
         for place, piece in enumerate(self.queue):
-            if piece.may_begin():
+            if piece.may_start():
                 if trial is not None and not (piece.kind == "block" and piece.request.trial is trial):
                     return None
                 del self.queue[place]

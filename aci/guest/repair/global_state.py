@@ -40,7 +40,7 @@ class Surroundings:
         self._depth = sys.getrecursionlimit()
         self._seed = random.setstate, random.getstate()
 
-    def put_back(self):
+    def restore(self):
         """Restore the state."""
         for module, saved in self._saved.values():
             now = vars(module)

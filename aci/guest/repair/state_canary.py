@@ -43,7 +43,7 @@ class Canary:
 
     def look(self):
         """Restore the restless data; return a list that differs if any of the data has changed."""
-        self.snapshot.put_back()
+        self.snapshot.restore()
         return self._look(None)
 
     def _keep(self, value):

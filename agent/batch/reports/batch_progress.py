@@ -127,7 +127,7 @@ class BatchProgress:
         """Seconds since this process started the batch."""
         return self.clock() - self._began
 
-    def standing(self) -> BatchSnapshot:
+    def snapshot(self) -> BatchSnapshot:
         with self._lock:
             now = self.clock()
             running = tuple(replace(one) for one in sorted(self._running.values(), key=lambda one: one.since))

@@ -119,7 +119,8 @@ def _stuck(survey: FailureStatistics) -> str:
         for phase, acted, one in survey.stuck
     ]
     seen = [
-        f"<tr>{_cells([str(one.runs)], 'number')}{_cells([_text(one.text), _run(one.run)])}</tr>" for one in survey.seen
+        f"<tr>{_cells([str(one.runs)], 'number')}{_cells([_text(one.text), _run(one.run)])}</tr>"
+        for one in survey.frequent
     ]
     return _section("Where they got stuck", ("#runs", "phase", "last actions", "example"), ways) + _section(
         "What they saw last", ("#runs", "first line", "example"), seen

@@ -164,7 +164,7 @@ class FailureStatistics:
         return [(phase, acted, pattern) for (phase, acted), pattern in most]
 
     @property
-    def seen(self) -> list[Pattern]:
+    def frequent(self) -> list[Pattern]:
         """What runs saw last, the most frequent first."""
         return heapq.nlargest(MOST, self._seen.values(), key=lambda pattern: pattern.runs)
 

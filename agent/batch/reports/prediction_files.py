@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.instances.append_log import AppendLog, write_error
 from trajectories.errors import RunBroken
 from trajectories.git_store.git_commands import sync_folder
-from trajectories.journal import open_new, write_whole
+from trajectories.journal import open_new, write_fully
 
 SHARE = 0.02
 """Maximum share of the time spent on rewriting `preds.json` during a batch, whatever its size."""
@@ -93,9 +93,9 @@ class Predictions:
                     name = json.dumps(json.loads(line)["instance_id"]).encode()
                     buffer += (b",\n" if number else b"\n") + name + b": " + line.rstrip(b"\n")
                     if len(buffer) > CHUNK:
-                        write_whole(descriptor, bytes(buffer))
+                        write_fully(descriptor, bytes(buffer))
                         buffer.clear()
-            write_whole(descriptor, bytes(buffer) + b"\n}\n")
+            write_fully(descriptor, bytes(buffer) + b"\n}\n")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

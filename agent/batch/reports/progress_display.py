@@ -68,7 +68,7 @@ class PlainLines:
 
     def began(self, jobs: Sequence[Job], done: Sequence[JobResult] = ()) -> None:
         self._tally.began(jobs, done)
-        now = self._tally.standing()
+        now = self._tally.snapshot()
         before = f"; {len(done)} already done, {money(now.dollars)}" if done else ""
         self._print(f"{len(jobs)} to solve, {self._plan.workers} workers{before}")
 
@@ -97,7 +97,7 @@ class PlainLines:
 
     def done(self, done: JobResult) -> None:
         seconds = self._tally.done(done)
-        now = self._tally.standing()
+        now = self._tally.snapshot()
         reason = [
             outcome_reason(done),
             f"exit {done.code}",
@@ -174,7 +174,7 @@ class Dashboard:
     # Rendering, in the display's thread
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        now = self._tally.standing()
+        now = self._tally.snapshot()
         width, height = options.max_width, console.size.height
         head = [*self._head(now, width), *self._pauses()]
         yield from head

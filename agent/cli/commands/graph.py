@@ -44,7 +44,7 @@ def command(
     source = Repository.open(repository_from(repo))
     with waiting("Reading the repository", plain or json) as progress, source.blobs(base) as blobs:
         found, more = query_tree_graph(blobs, lambda graph: _look_up(graph, name, depth), progress.print)
-    where = f"{source.name} at {source.told(base)}"
+    where = f"{source.name} at {source.describe_source(base)}"
     if html:
         _write(html, found, where)
         progress.print(f"Written to {html}.")

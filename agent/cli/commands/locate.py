@@ -71,7 +71,12 @@ def command(
         from agent.cli.localization_output import print_places
 
         print_places(
-            found, title, f"{source.name} at {source.told(base)}", NOTHING if asked else NOTHING_ELSE, plain, verbose
+            found,
+            title,
+            f"{source.name} at {source.describe_source(base)}",
+            NOTHING if asked else NOTHING_ELSE,
+            plain,
+            verbose,
         )
     return 0
 

@@ -84,7 +84,7 @@ class FunctionFacts:
     def terms(self) -> list[ScopeUsage]:
         kinds = ast.Attribute | ast.Subscript | ast.Call | ast.BinOp
         found = [node for node in self.nodes if isinstance(node, kinds)]
-        return [self.seen(node) for node in found if isinstance(getattr(node, "ctx", ast.Load()), ast.Load)]
+        return [self.usage_in(node) for node in found if isinstance(getattr(node, "ctx", ast.Load()), ast.Load)]
 
     @cached_property
     def conditions(self) -> list[ScopeUsage]:
@@ -93,17 +93,17 @@ class FunctionFacts:
             for node in self.nodes
             if isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
         ]
-        return [self.seen(node) for node in found]
+        return [self.usage_in(node) for node in found]
 
     @cached_property
     def returned(self) -> list[ScopeUsage]:
         found = [node.value for node in self.statements if isinstance(node, ast.Return) and node.value]
-        return [self.seen(node) for node in found]
+        return [self.usage_in(node) for node in found]
 
     @cached_property
     def simple(self) -> list[ScopeUsage]:
         kinds = ast.Assign | ast.AugAssign | ast.Expr | ast.Delete
-        return [self.seen(node) for node in self.statements if isinstance(node, kinds)]
+        return [self.usage_in(node) for node in self.statements if isinstance(node, kinds)]
 
     @cached_property
     def constants(self) -> list[ScopeUsage]:
@@ -139,7 +139,7 @@ class FunctionFacts:
                     found.setdefault(node.targets[0].id, kind)
         return found
 
-    def seen(self, node: ast.expr | ast.stmt) -> ScopeUsage:
+    def usage_in(self, node: ast.expr | ast.stmt) -> ScopeUsage:
         inside = [one for one in ast.walk(node) if isinstance(one, ast.Name)]
         inner = [one for one in ast.walk(node) if isinstance(one, ast.comprehension | ast.Lambda)]
         made = {name for one in inner for name in names_of(one)}

@@ -25,12 +25,12 @@ def run(session: Session, words: str) -> None:
     except UsageError:
         if words:
             raise
-        session.tell(NOTHING)
+        session.show(NOTHING)
         return
     if words:
-        session.turning.act(f"/choose {_letter(found, words)}", "choose")
+        session.turns.act(f"/choose {_letter(found, words)}", "choose")
     else:
-        session.tell(_listed(session.engine, session.standing.tree, found))
+        session.show(_listed(session.engine, session.snapshot.tree, found))
 
 
 def _letter(found: dict[str, Any], words: str) -> str:

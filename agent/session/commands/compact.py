@@ -16,4 +16,4 @@ GROUP = "what"
 def run(session: Session, words: str) -> None:
     if session.engine is None:
         raise UsageError("There is no conversation yet.", "Say what to do first.")
-    session.turning.act(f"/compact {words}".strip(), "compact")
+    session.turns.act(f"/compact {words}".strip(), "compact")

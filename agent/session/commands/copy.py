@@ -33,7 +33,7 @@ def completions(session: Session, words: str) -> list[str]:
 
 def _diff(session: Session) -> str:
     engine = session.engine
-    diff = engine.trees.diff(engine.run.base.tree, session.standing.tree) if engine else ""
+    diff = engine.trees.diff(engine.run.base.tree, session.snapshot.tree) if engine else ""
     if not diff:
         raise UsageError("Nothing was changed yet.", "`/copy` copies the last answer.")
     return diff

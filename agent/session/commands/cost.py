@@ -52,7 +52,7 @@ def run(session: Session, words: str) -> None:
     if words:
         _set_budget(session, words)
         return
-    session.tell(_describe_costs(session), title="Cost")
+    session.show(_describe_costs(session), title="Cost")
 
 
 def _set_budget(session: Session, words: str) -> None:
@@ -62,9 +62,9 @@ def _set_budget(session: Session, words: str) -> None:
         amount = math.nan
     if not math.isfinite(amount) or amount < 0:
         raise UsageError(f"{words!r} is not an amount of dollars.", "Write for example /cost 5.")
-    session.turning.allow(amount)
+    session.turns.allow(amount)
     session.hear(StatusChanged())
-    session.tell(f"The session's budget is now ${amount:g} in total.")
+    session.show(f"The session's budget is now ${amount:g} in total.")
 
 
 def _describe_costs(session: Session) -> str:

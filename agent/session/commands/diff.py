@@ -35,10 +35,10 @@ def run(session: Session, words: str) -> None:
     all_paths = [change.path for change in engine.trees.changed(old, new)]
     changed = [path for path in all_paths if not paths or is_within(path, paths)]
     if not changed:
-        session.tell(f"{title}: no changes.")
+        session.show(f"{title}: no changes.")
         return
     diff = engine.trees.diff(old, new, changed if paths else ())
-    session.tell(diff, "diff", f"{title}: {diff_stat(diff, len(changed))}")
+    session.show(diff, "diff", f"{title}: {diff_stat(diff, len(changed))}")
 
 
 def diff_stat(diff: str, files: int) -> str:

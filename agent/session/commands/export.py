@@ -21,7 +21,7 @@ def run(session: Session, words: str) -> None:
 
     name, _, file = words.partition(" ")
     if not name:
-        session.tell("\n".join(f"`/export {format}`: {what}" for format, what in formats().items()), title="Formats")
+        session.show("\n".join(f"`/export {format}`: {what}" for format, what in formats().items()), title="Formats")
         return
     if session.engine is None:
         raise UsageError("There is nothing to export yet.", "Ask something first.")
@@ -33,7 +33,7 @@ def run(session: Session, words: str) -> None:
         write_export(export_runs([material], name, session.engine.secrets), target)
     finally:
         material.close()
-    session.tell(f"Written to {target.absolute()}.")
+    session.show(f"Written to {target.absolute()}.")
 
 
 def completions(session: Session, words: str) -> list[tuple[str, str]]:

@@ -11,5 +11,5 @@ GROUP = "session"
 
 
 def run(session: Session, words: str) -> None:
-    name = session.turning.fork()
-    session.tell(f"This is a new run now. The old one is unchanged; /resume {name} returns to it.")
+    name = session.turns.fork()
+    session.show(f"This is a new run now. The old one is unchanged; /resume {name} returns to it.")

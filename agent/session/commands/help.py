@@ -21,10 +21,10 @@ def run(session: Session, words: str) -> None:
     if words:
         command = commands.find(name := words.removeprefix("/"))
         what = (command.__doc__ or "").strip().partition("\n")[0]
-        session.tell(f"`/{name} {getattr(command, 'USAGE', '')}`".replace(" `", "`") + f": {what}", "markdown")
+        session.show(f"`/{name} {getattr(command, 'USAGE', '')}`".replace(" `", "`") + f": {what}", "markdown")
         return
     parts = [("You type", TYPED), ("Keys", KEYS), *commands.grouped_summaries()]
-    session.tell("\n\n".join(f"**{title}**\n\n{_listed(lines)}" for title, lines in parts), "markdown", "Help")
+    session.show("\n\n".join(f"**{title}**\n\n{_listed(lines)}" for title, lines in parts), "markdown", "Help")
 
 
 def completions(session: Session, words: str) -> list[str]:

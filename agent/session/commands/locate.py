@@ -27,7 +27,7 @@ def run(session: Session, words: str) -> None:
     with source.blobs(base) as blobs:
         before = HistoryBase(source.git_dir, source.commit(base))
         found = localize_issue(blobs, from_text(words), before, TOP, lambda line: None, None)
-    session.tell(_list_places(found.places), title="Places")
+    session.show(_list_places(found.places), title="Places")
 
 
 def _list_places(places: RankedPlaces) -> str:

@@ -19,7 +19,7 @@ ADVICE = "`swe-agent config set models.NAME.price_in DOLLARS` and similar comman
 
 def run(session: Session, words: str) -> None:
     if not words:
-        session.tell(_listed(session), title="Models")
+        session.show(_listed(session), title="Models")
         return
     settings = under_policy(session.settings.model_copy(update={"model": words}))
     if settings.model != words:
@@ -29,7 +29,7 @@ def run(session: Session, words: str) -> None:
     chosen = check_models(settings)
     session.settings = settings
     session.hear(StatusChanged())
-    session.tell(f"The next turns use {chosen.name}.")
+    session.show(f"The next turns use {chosen.name}.")
 
 
 def completions(session: Session, words: str) -> list[str]:

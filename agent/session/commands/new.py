@@ -12,6 +12,6 @@ GROUP = "session"
 
 def run(session: Session, words: str) -> None:
     before = session.engine.run.id if session.engine else ""
-    session.turning.leave()
+    session.turns.leave()
     session.drop()
-    session.tell("A new run." + (f" The old one is kept; /resume {before} returns to it." if before else ""))
+    session.show("A new run." + (f" The old one is kept; /resume {before} returns to it." if before else ""))

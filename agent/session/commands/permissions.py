@@ -21,23 +21,23 @@ WHOSE = {"config": "your config", "project": "always in this project", "session"
 
 
 def run(session: Session, words: str) -> None:
-    permissions = session.asking.permissions
+    permissions = session.questions.permissions
     if not words:
-        session.tell(_listed(permissions), title="Permissions")
+        session.show(_listed(permissions), title="Permissions")
         return
     verb, _, number = words.partition(" ")
     if verb != "remove":
         raise UsageError(f"There is no `/permissions {verb}`.", "Write /permissions, or /permissions remove N.")
-    removed = _named(permissions.kept(), number.strip())
+    removed = _named(permissions.allow_rules(), number.strip())
     permissions.remove(removed)
-    session.tell(f"Rule removed; the session asks again: {clean_text(str(removed.rule))}.")
+    session.show(f"Rule removed; the session asks again: {clean_text(str(removed.rule))}.")
 
 
 def _listed(permissions: Permissions) -> str:
     allowed, denied = _of_policy()
     lines = [
         f"{number}. {clean_text(str(kept.rule))} ({POLICY if _is_in(kept, allowed) else WHOSE[kept.by]}{_since(kept)})"
-        for number, kept in enumerate(permissions.kept(), 1)
+        for number, kept in enumerate(permissions.allow_rules(), 1)
     ]
     lines += [
         f"never: {clean_text(str(rule))} ({POLICY if rule in denied else WHOSE['config']})"

@@ -15,4 +15,4 @@ GROUP = "what"
 def run(session: Session, words: str) -> None:
     if session.engine is None:
         raise UsageError("There are no changes yet.", "Say what to do first.")
-    session.turning.act("/prove", "prove")
+    session.turns.act("/prove", "prove")

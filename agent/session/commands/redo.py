@@ -18,4 +18,4 @@ def run(session: Session, words: str) -> None:
     undo_count(request)
     if session.engine is None:
         raise UsageError("There is nothing to redo.", "/redo restores what /undo reverted.")
-    session.turning.act(request, "undo")
+    session.turns.act(request, "undo")

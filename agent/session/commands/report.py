@@ -24,6 +24,6 @@ def run(session: Session, words: str) -> None:
     material = open_own_run(session.engine.journal.directory)
     target = report_path([material], Path(words).expanduser() if words else None).absolute()
     try:
-        session.tell(write_report([material], target, session.engine.secrets))
+        session.show(write_report([material], target, session.engine.secrets))
     finally:
         material.close()

@@ -20,9 +20,9 @@ def run(session: Session, words: str) -> None:
         directory = session.settings.run_directory(words)
         if session.engine is not None and session.engine.journal.directory == directory:
             raise UsageError("That is the current run.", "Continue with it, or name another run.")
-        session.turning.take_up(directory)
+        session.turns.take_up(directory)
     elif session.engine is not None and session.engine.trajectory.exit is None:
-        session.turning.go_on()
+        session.turns.go_on()
     else:
         session.hear(FrontEndRequested("runs"))
 

@@ -21,8 +21,8 @@ OF_MODES = ("build", "plan")
 def run(session: Session, words: str) -> None:
     known = _names()
     if not words:
-        lines = [f"{'>' if name == session.turning.strategy() else ' '} {name}: {_summary(name)}" for name in known]
-        session.tell("\n".join(lines), title="Strategies")
+        lines = [f"{'>' if name == session.turns.strategy() else ' '} {name}: {_summary(name)}" for name in known]
+        session.show("\n".join(lines), title="Strategies")
         return
     name = words.replace("_", "-")
     if name not in known:

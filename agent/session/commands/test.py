@@ -12,7 +12,7 @@ GROUP = "what"
 
 
 def run(session: Session, words: str) -> None:
-    session.turning.act(f"/test {words}".strip(), "by-hand")
+    session.turns.act(f"/test {words}".strip(), "by-hand")
 
 
 def completions(session: Session, words: str) -> list[str]:

@@ -19,5 +19,5 @@ def run(session: Session, words: str) -> None:
     undo_count(request)
     if session.engine is None:
         raise UsageError("There is nothing to undo.", "Say what to do first.")
-    session.turning.act(request, "undo")
+    session.turns.act(request, "undo")
     applied_changes.report_applied_changes(session)

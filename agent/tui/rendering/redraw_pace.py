@@ -52,9 +52,9 @@ class Pace:
         wait = min(self._now() + REST * took, self._ended + min(LONGEST, TYPING * took))
         self._next = max(self._next, wait)
 
-    def begins(self) -> None:
+    def redraw_started(self) -> None:
         self._began = self._now()
 
-    def ended(self) -> None:
+    def redraw_ended(self) -> None:
         self._ended = self._now()
         self._next = self._ended + min(LONGEST, REST * (self._ended - self._began))

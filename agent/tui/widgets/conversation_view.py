@@ -159,7 +159,7 @@ class Conversation(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         if self._page is None:
-            self._pace.begins()
+            self._pace.redraw_started()
             self._page = self._filled()
             self._hints = [] if self._page or self.has_class("-inline") else hint_lines(self._line_cache.pen)
             self.call_next(self._update_scrollbar)
@@ -207,7 +207,7 @@ class Conversation(ScrollView, can_focus=True):
 
     def _update_scrollbar(self) -> None:
         """Update the scrollbar from the known heights, if it would look different."""
-        self._pace.ended()
+        self._pace.redraw_ended()
         heights, seen = self._line_cache.heights, max(1, self.scrollable_content_region.height)
         at = heights.start(min(self._top[0], max(0, len(heights) - 1))) + self._top[1] if len(heights) else 0
         scale = seen * EIGHTHS / max(seen, heights.total)

@@ -170,7 +170,7 @@ class DiffView(ScrollView, can_focus=True):
                 return True
         return False
 
-    def place_found(self) -> tuple[int, int]:
+    def match_position(self) -> tuple[int, int]:
         """Return the file and the row of the last match."""
         return self.file_at(self._last), max(0, _number(self._rows[self._last]))
 

@@ -122,7 +122,7 @@ class Prompt(Vertical):
         self._settled = self.entry.put(words)
         self.completions.offer(())
 
-    def tell(self, words: str) -> None:
+    def show_hint(self, words: str) -> None:
         """Show a hint until the next key."""
         self._set_line("#hint", words)
 
@@ -139,7 +139,7 @@ class Prompt(Vertical):
     def _key(self, event: events.Key) -> bool:
         if self._history_search.query is None and not (self._leaving and event.key == "ctrl+c"):
             self._leaving = False
-            self.tell("")
+            self.show_hint("")
         if self._history_search.query is not None and self._search_key(event):
             return True
         if self.completions.is_open:
@@ -187,7 +187,7 @@ class Prompt(Vertical):
             self.post_message(self.Quit())
         else:
             self._leaving = True
-            self.tell(LEAVE)
+            self.show_hint(LEAVE)
         return True
 
     def _leave(self) -> bool:
@@ -213,7 +213,7 @@ class Prompt(Vertical):
 
     def _search(self) -> bool:
         self._history_search.search(self.entry.words)
-        self.tell(SEARCH.format(query=""))
+        self.show_hint(SEARCH.format(query=""))
         return True
 
     def _search_key(self, event: events.Key) -> bool:
@@ -229,7 +229,7 @@ class Prompt(Vertical):
                 hint = NO_MORE
         else:
             search.query = None
-        self.tell("" if search.query is None else hint.format(query=search.query))
+        self.show_hint("" if search.query is None else hint.format(query=search.query))
         return search.query is not None or event.key in ("escape", "ctrl+c", "ctrl+g", "enter")
 
     # Completion
@@ -280,7 +280,7 @@ class Prompt(Vertical):
     @on(Completions.OptionHighlighted)
     def _looked_at(self) -> None:
         if self.completions.narrow and (choice := self.completions.chosen) is not None:
-            self.tell(one_line(choice.help))
+            self.show_hint(one_line(choice.help))
 
     @on(Completions.OptionSelected)
     def _take(self) -> None:

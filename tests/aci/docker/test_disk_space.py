@@ -33,7 +33,7 @@ def test_where_little_is_free_half_of_it_may_be_used(monkeypatch):
 def test_the_floor_rises_again_with_the_free_space(monkeypatch):
     space = space_of(monkeypatch, 9 * RESERVE, 1000, 1000, 500, 499, 9 * RESERVE, RESERVE - 1)
     assert space.is_short()
-    space.lower_floor()
+    space.reset_floor()
     assert [space.is_short() for _ in range(4)] == [False, True, False, True]
 
 

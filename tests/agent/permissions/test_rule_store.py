@@ -20,7 +20,7 @@ def permissions(state: Path, repository: Path | None = None, **table: tuple[str,
 
 
 def rules(found: Permissions) -> list[Rule]:
-    return [kept.rule for kept in found.kept()]
+    return [kept.rule for kept in found.allow_rules()]
 
 
 def test_a_rule_of_a_project_outlives_the_session_and_holds_there_only(tmp_path: Path) -> None:
@@ -29,8 +29,8 @@ def test_a_rule_of_a_project_outlives_the_session_and_holds_there_only(tmp_path:
     first.keep([GIT], "project")
     later = permissions(tmp_path)
     assert rules(later) == [GIT, LS]
-    assert {kept.by for kept in later.kept()} == {"project"}
-    assert all(kept.since > 0 for kept in later.kept())
+    assert {kept.by for kept in later.allow_rules()} == {"project"}
+    assert all(kept.since > 0 for kept in later.allow_rules())
     assert later.path.stat().st_mode & 0o777 == 0o600
     assert rules(permissions(tmp_path, tmp_path / "other")) == []
 
@@ -54,7 +54,7 @@ def test_rules_are_removed(tmp_path: Path) -> None:
     found = permissions(tmp_path, allow=("command make",))
     found.keep([GIT, LS], "project")
     found.keep([GIT], "session")
-    for kept in found.kept():
+    for kept in found.allow_rules():
         if kept.rule == GIT:
             found.remove(kept)
     assert rules(found) == [Rule("command", "make"), LS]
@@ -81,7 +81,7 @@ def test_a_damaged_file_is_named_and_allows_nothing(tmp_path: Path, text: str) -
     found.path.write_text(text)
     found.path.chmod(0o600)
     with pytest.raises(ConfigError, match=r"permissions\.json"):
-        found.kept()
+        found.allow_rules()
     with pytest.raises(ConfigError):
         found.keep([GIT], "project")
     assert found.path.read_text() == text
@@ -93,7 +93,7 @@ def test_a_file_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
     found.keep([GIT], "project")
     found.path.chmod(0o622)
     with pytest.raises(ConfigError, match="others"):
-        found.kept()
+        found.allow_rules()
 
 
 def test_a_rule_of_a_later_version_is_passed_over_and_kept(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_day_with_edits_on_both_sides(seats) -> None:
     seat.say("/apply")
     assert (root / "sub.py").read_text() == "def sub(a, b):\n    return a - b\n"
     (root / "notes.txt").write_text("one\nMINE\nthree\nfour\nfive\n")
-    seat.session.look_out()
+    seat.session.check_user_changes()
     seat.settle()
     assert seat.session.status.edited == ("notes.txt",)
     events = seat.say("Add mul")

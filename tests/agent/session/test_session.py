@@ -154,13 +154,13 @@ def taken_up(talk, first):
 def test_a_run_that_is_taken_up_is_in_its_mode_whatever_was_done_by_hand(talk):
     later = taken_up(talk, talk([says("Yes.")], mode="plan").say("Hi").say("!echo hi").say("/undo"))
     assert later.session.mode == "plan"
-    assert later.session.turning.strategy() == "plan"
+    assert later.session.turns.strategy() == "plan"
 
 
 def test_a_run_that_is_taken_up_has_the_strategy_that_was_chosen(talk):
     done = says("Done.", calls("submit", summary="Done."))
     later = taken_up(talk, talk([done]).say("/strategy react").say("Hi").say("!echo hi"))
-    assert later.session.turning.strategy() == "react"
+    assert later.session.turns.strategy() == "react"
 
 
 @pytest.mark.slow
@@ -374,5 +374,5 @@ def test_closing_before_anything_was_said(talk):
 
 def test_notes_of_the_user_do_not_meet_a_closed_run(talk):
     talk = talk([says("Yes.")], mode="plan").say("Hi")
-    assert not talk.session.turning.steer("late")  # the turn has ended
+    assert not talk.session.turns.steer("late")  # the turn has ended
     assert not [note for note in talk.session.engine.trajectory.notes if isinstance(note, Note) and note.text == "late"]

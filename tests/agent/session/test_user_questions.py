@@ -214,7 +214,7 @@ def test_closing_ends_the_question(talk) -> None:
 def test_an_answer_to_another_question_has_no_effect(talk) -> None:
     found = talk([])
     assert not found.session.answer(1, YES)
-    assert not found.session.asking.waiting
+    assert not found.session.questions.waiting
 
 
 def test_several_threads_are_answered_one_at_a_time_and_in_order(talk) -> None:
@@ -278,7 +278,7 @@ def test_a_front_end_that_fails_leaves_no_question_behind(talk) -> None:
 
     found = talk([], broken)
     assert not found.session.ask(Approval("branch", "?", "a")).yes
-    assert not found.session.asking.waiting
+    assert not found.session.questions.waiting
     assert found.session.state == "idle"
     with pytest.raises(ZeroDivisionError):
         found.session.close()

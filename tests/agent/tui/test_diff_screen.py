@@ -144,10 +144,10 @@ def test_search_goes_round() -> None:
         await pilot.pause()
         view, seen = pilot.app.screen.query_one(DiffView), []
         for key in ("enter", "enter", "up", "down"):
-            seen.append(view.place_found())
+            seen.append(view.match_position())
             await pilot.press(key)
             await pilot.pause()
-        seen.append(view.place_found())
+        seen.append(view.match_position())
         await pilot.press("escape")
         assert pilot.app.screen.focused is view
         return seen

@@ -101,7 +101,7 @@ def test_containers_hold_again_what_they_held(value: Any, changes: list[int]) ->
             value.append(change) if change % 2 or not value else value.pop()
     assert bool(kept.changed()) == (list(value) != list(before) or value != before)
     kept.add_restless([id(value), 7])
-    kept.put_back()
+    kept.restore()
     assert value == before
     assert not isinstance(value, dict) or list(value) == list(before)
     assert not kept.changed()
@@ -118,7 +118,7 @@ def test_what_is_not_restless_stays_as_it_is() -> None:
     kept.add_restless([id(One)])
     One.count, One.more = 1, 2  # type: ignore[attr-defined]
     other.append(2)
-    kept.put_back()
+    kept.restore()
     assert One.count == 0
     assert not hasattr(One, "more")
     assert kept.changed() == [id(other)]

@@ -174,8 +174,8 @@ def test_many_threads_at_once():
         for thread in threads:
             thread.join()
     assert "64/64 100%" in console.file.getvalue()
-    assert dashboard._tally.standing().running == ()
-    assert dashboard._tally.standing().dollars == pytest.approx(6.4)
+    assert dashboard._tally.snapshot().running == ()
+    assert dashboard._tally.snapshot().dollars == pytest.approx(6.4)
 
 
 # Logs
@@ -290,10 +290,10 @@ def test_how_a_batch_stands_is_told_without_a_look_at_all_that_is_done():
     now = [0.0]
     tally = BatchProgress(BatchLimits(1), clock=lambda: now[0])
     tally.began([job("another"), job("more")], [done(f"d{n}") for n in range(20_000)])
-    assert tally.standing().dollars == 10_000
+    assert tally.snapshot().dollars == 10_000
     tally.done(done("another", dollars=0.25))
     tracemalloc.start()
-    standing = tally.standing()
+    standing = tally.snapshot()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (standing.done, standing.dollars) == (20_001, 10_000.25)

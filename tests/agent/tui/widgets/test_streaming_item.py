@@ -19,9 +19,9 @@ class Drawing:
 
     def draw(self) -> None:
         self.drawn.append(self.now)
-        self.pace.begins()
+        self.pace.redraw_started()
         self.now += self.takes
-        self.pace.ended()
+        self.pace.redraw_ended()
 
     def pass_by(self, seconds: float) -> None:
         end = self.now + seconds
