@@ -28,8 +28,8 @@ from benchmarks.localization import load, share_within
 from trajectories.errors import SweAgentError
 
 FILES = (
-    "text", "title", "past", "told", "commit", "path", "link", "trace", "class", "class_in_title", "function", "method",
-    "stem", "message",
+    "text", "title", "past", "commit_message", "commit", "path", "link", "trace", "class", "class_in_title", "function",
+    "method", "stem", "message",
 )  # fmt: skip
 FUNCTIONS = (
     "file", "file_rank", "text", "title", "text_rank_in_file", "covered", "link", "trace", "called", "method",

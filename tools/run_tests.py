@@ -68,14 +68,14 @@ def run_tests(ctx: Context, nodes: list[str] | None = None, command: str = "", t
         return Observation("\n".join(head), data=data)
     known = _failed_before(ctx, [result for result in failed if not _is_requested(result, nodes or ())])
     head += [f"Already failed before the source was changed: {format_names(known)}."] if known else []
-    told, output = (
+    lines, output = (
         [*head, *format_failures([result for result in failed if result.id not in known])],
         clean_text(report.output),
     )
-    if failed and not has_more_output(output, "\n".join(told)):
-        return Observation("\n".join(told), ok=report.ok, data=data)
+    if failed and not has_more_output(output, "\n".join(lines)):
+        return Observation("\n".join(lines), ok=report.ok, data=data)
     out = ctx.keep(output.encode())
-    return Observation("\n".join([*told, f"Full output: out:{out}"]), ok=report.ok, out=out, data=data)
+    return Observation("\n".join([*lines, f"Full output: out:{out}"]), ok=report.ok, out=out, data=data)
 
 
 def _failed_before(ctx: Context, failed: Sequence[TestResult]) -> list[str]:
@@ -128,10 +128,10 @@ def _slowness_notes(report: SuiteReport, timeout: int) -> list[str]:
         spent[folder] = spent.get(folder, 0.0) + result.seconds
     most = sorted(spent, key=lambda folder: -spent[folder])[:MOST_FOLDERS]
     longest = [f"{folder} {spent[folder]:.0f} s" for folder in most if spent[folder] >= 1]
-    told = [f"Slowest: {', '.join(longest)}."] if len(spent) > 1 and longest else []
+    lines = [f"Slowest: {', '.join(longest)}."] if len(spent) > 1 and longest else []
     if report.timed_out and timeout < LONGEST:
-        told.append(f"Name folders or tests, or set a timeout of up to {LONGEST} s.")
-    return told
+        lines.append(f"Name folders or tests, or set a timeout of up to {LONGEST} s.")
+    return lines
 
 
 def keep_names(ctx: Context, names: Sequence[str]) -> int:

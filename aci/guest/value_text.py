@@ -10,7 +10,7 @@ import types
 ITEMS, DEPTH, PARTS, READ = 300, 100, 20000, 160
 """Limits: items taken from an iterator, levels and parts of a nested value, characters of a text for readers."""
 NEAR = 6
-"""Levels that `outlined` includes."""
+"""Levels that `outline_text` includes."""
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 NAMED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 """Values whose attributes are not part of their state."""
@@ -25,12 +25,12 @@ def readable_text(value):
 
 
 def full_text(value):
-    """Return a text as `shown` does, but with the attributes (and slots) of objects with their own `__repr__` too."""
+    """Return a text as `readable_text` does, with attributes and slots also of objects with their own `__repr__`."""
     return Shower(True).text(value)
 
 
 def outline_text(value):
-    """Return a text as `told` does, but cut off below NEAR levels."""
+    """Return a text as `full_text` does, without the levels below NEAR."""
     return Shower(True, NEAR).text(value)
 
 

@@ -83,7 +83,7 @@ class CandidateSearch:
         slot = {number: place for place, number in enumerate(chosen.tolist())}
         whole, title = documents.scores([self._texts.all, self._texts.title], chosen)
         signals = {"text": self._text_signal(normalise(whole), documents, chosen), "title": Signal(normalise(title))}
-        for name in ("past", "commit", "told"):
+        for name in ("past", "commit", "commit_message"):
             signals[name] = _selected(self._past[name], chosen)
         signals |= {name: Signal.none(len(chosen)) for name in FILE_POINTERS}
         for kind, file, _, value, why in self._pointers.all:

@@ -42,7 +42,7 @@ class SimilarCommits:
         """Return three signals for the files with these numbers.
 
         `past` is for files that similar commits changed, `commit` for those that commits named in the issue changed,
-        and `told` for those whose commit messages use the issue's words.
+        and `commit_message` for those whose commit messages use the issue's words.
         """
         commits = [one.commit for one in (*self._similar, *self._named)]
         touched = self._commits.touched(commits, number) if self._commits else {}
@@ -58,7 +58,7 @@ class SimilarCommits:
             "commit": _combine_commits(
                 self._named, changed, len(number), lambda one: one.score, "changed by a commit that the issue names"
             ),
-            "told": self._message_signal(number),
+            "commit_message": self._message_signal(number),
         }
 
     def _message_signal(self, number: Mapping[str, int]) -> Signal:

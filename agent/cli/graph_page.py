@@ -60,7 +60,7 @@ def render_page(found: Sequence[PlaceView], where: str) -> str:
 </div>
 <aside aria-live="polite"><p class="hint">Choose a box to see its signature and location.</p></aside>
 </main>
-<script type="application/json" id="told">{_json(details)}</script>
+<script type="application/json" id="page-data">{_json(details)}</script>
 <script>{script}</script>
 </body>
 </html>

@@ -171,8 +171,10 @@ def run_graph(task: Task) -> Generator[Step, None, Outcome]:
     rejected does not count as verified. Raises ConfigError for a graph that is not valid."""
     graph = read_graph(task.prompts["graph"], roles_of(task.turn.strategy))
     given = yield from given_tests(task)
-    told = framed_issue(task.issue), quote_text(name_places(places(task))), "", "", ""
-    progress = _GraphProgress(task, given, dict(zip(PROMPT_NAMES, told, strict=True)) | dict.fromkeys(graph.phase, ""))
+    values = framed_issue(task.issue), quote_text(name_places(places(task))), "", "", ""
+    progress = _GraphProgress(
+        task, given, dict(zip(PROMPT_NAMES, values, strict=True)) | dict.fromkeys(graph.phase, "")
+    )
     name = next(iter(graph.phase))
     while name != END:
         phase = graph.phase[name]
@@ -196,8 +198,8 @@ def _words(progress: _GraphProgress, name: str, phase: Phase) -> Generator[Step,
     for said in answers:
         progress.task.note("summary", f"{phase.role}: {_one_line(said)}")
     marks = [f"{at}. " for at in range(1, len(answers) + 1)] if phase.samples > 1 else [""]
-    told = "\n\n".join(f"{mark}{cut(said, MOST_SAID)}" for mark, said in zip(marks, answers, strict=False))
-    progress.said[name] = quote_text(told) or "(nothing)"
+    text = "\n\n".join(f"{mark}{cut(said, MOST_SAID)}" for mark, said in zip(marks, answers, strict=False))
+    progress.said[name] = quote_text(text) or "(nothing)"
     return bool(answers)
 
 
@@ -292,8 +294,8 @@ def _judgement(progress: _GraphProgress, name: str, phase: Phase) -> Generator[S
         task.note("vote", f"{phase.role} gives no answer")
         return True
     good, why = is_yes(said), f"The {phase.role} rejects it: {_one_line(said)}"
-    told = f"{phase.role} says {'yes' if good else 'no'}: {_one_line(said)}"
-    task.note("vote", told, tree=task.tree, against="" if good else why)
+    vote = f"{phase.role} says {'yes' if good else 'no'}: {_one_line(said)}"
+    task.note("vote", vote, tree=task.tree, against="" if good else why)
     progress.said[name] = quote_text(cut(said, MOST_SAID))
     progress.said["failed"] = f"The {phase.role} says of the patch:\n{progress.said[name]}"
     return good

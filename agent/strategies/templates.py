@@ -44,8 +44,8 @@ def solve(task: Task) -> Generator[Step, None, Outcome]:
     found = search_templates(task, tests)
     _note(task, found)
     if not found["edits"]:
-        told = (_counts_text(found), _advice(found, tests["failing"]), _suspects(found), likely)
-        yield task.say("\n".join(filter(None, told)), author=AUTHOR)
+        parts = (_counts_text(found), _advice(found, tests["failing"]), _suspects(found), likely)
+        yield task.say("\n".join(filter(None, parts)), author=AUTHOR)
         return task.best()
 
     task.note("phase", "prove")
@@ -122,15 +122,15 @@ def _counts_text(found: dict[str, Any]) -> str:
 
 def _advice(found: dict[str, Any], failing: Sequence[str]) -> str:
     """Return the advice to the user if nothing was found."""
-    told = []
+    parts = []
     if len(failing) > 1:
-        told.append(
+        parts.append(
             f"One edit had to fix all {len(failing)} failing tests, {format_names(failing)}. If they fail for "
             "different reasons, name those with one reason (--reproduce TEST)."
         )
     if found.get("cut_short"):
-        told.append("The time ended before all edits were tried; give more with --max-time SECONDS.")
-    return " ".join(told)
+        parts.append("The time ended before all edits were tried; give more with --max-time SECONDS.")
+    return " ".join(parts)
 
 
 def _change(found: dict[str, Any], place: int, refuted: Sequence[int]) -> str:
@@ -138,8 +138,8 @@ def _change(found: dict[str, Any], place: int, refuted: Sequence[int]) -> str:
     edit = found["edits"][place]
     what = describe_change(edit["path"], edit["line"], edit["function"], edit["description"])
     refuted_letters = " and ".join(_letter(one) for one in refuted)
-    told = [_counts_text(found), f"The proof rejects {refuted_letters}." if refuted else "", what, edit["why"]]
-    return "\n".join(filter(None, [" ".join(filter(None, told)), explain_doubt(found, place, refuted)]))
+    parts = [_counts_text(found), f"The proof rejects {refuted_letters}." if refuted else "", what, edit["why"]]
+    return "\n".join(filter(None, [" ".join(filter(None, parts)), explain_doubt(found, place, refuted)]))
 
 
 def _suspects(found: dict[str, Any]) -> str:

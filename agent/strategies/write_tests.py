@@ -97,7 +97,7 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
     if cases:
         written = sum(not one.case.call for one in cases)
         from_model = f", {written} tests by the model" if written else ""
-        told = [
+        lines = [
             f"{cover.place()}: {len(cases)} tests of {cover.what}, from {found.tried} calls tried{from_model}; "
             f"{found.why}.",
             f"Before: {start}." + (f" {before.said}" if before.said else ""),
@@ -106,11 +106,11 @@ def _cover(task: Task, cover: FileCoverage, words: list[str]) -> Generator[Step,
     else:
         why = "every test that was found gives different results from run to run" if found.unsteady else found.why
         why = "none of the tests that were found passes in the repository's runner" if dropped else why
-        told = [f"{cover.what}: no further test would improve on the present tests ({start}): {why}."]
-    task.note("summary", told[0], before=str(start), after=str(after))
+        lines = [f"{cover.what}: no further test would improve on the present tests ({start}): {why}."]
+    task.note("summary", lines[0], before=str(start), after=str(after))
     if cases and (needs := cover.needs(found.module)):
-        told.append(needs)
-    words += [*told, *_findings_text(found, dropped)]
+        lines.append(needs)
+    words += [*lines, *_findings_text(found, dropped)]
     if cases and (left := cover.survivors(killed, found.usable)):
         words += ["Mutants that no test detects:", *(f"- {one}" for one in left)]
 
@@ -131,12 +131,12 @@ def _merge_cases(
 
 def _findings_text(found: GeneratedCases, dropped: list[str]) -> list[str]:
     """Return lines about suspicious behaviour, dropped tests, and calls that were not tested."""
-    told = []
+    lines = []
     if found.trouble:
-        told += ["Suspicious behaviour, not turned into tests:", *(f"- {one}" for one in found.trouble)]
+        lines += ["Suspicious behaviour, not turned into tests:", *(f"- {one}" for one in found.trouble)]
     if dropped:
-        told.append(f"Dropped, because they do not pass every time: {'; '.join(dropped[:MOST_DROPPED])}.")
+        lines.append(f"Dropped, because they do not pass every time: {'; '.join(dropped[:MOST_DROPPED])}.")
     if found.harms:
         named = ", ".join(f"{name} ({count} times)" for name, count in sorted(found.harms.items()))
-        told.append(f"Stopped before they did harm, and not tested: {named}.")
-    return told
+        lines.append(f"Stopped before they did harm, and not tested: {named}.")
+    return lines

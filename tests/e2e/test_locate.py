@@ -340,7 +340,7 @@ def test_a_page_that_needs_nothing_else(machine: Machine, make_repo, tmp_path: P
     assert policy
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
-    told = json.loads(re.search(r'id="told">(.*?)</script>', text, re.DOTALL)[1])
+    told = json.loads(re.search(r'id="page-data">(.*?)</script>', text, re.DOTALL)[1])
     boxes = {attributes["id"] for _, attributes in found.tags if "box" in (attributes.get("class") or "").split()}
     assert boxes == set(told)
     assert any(len(one.get("rest", ())) == 22 for one in told.values())

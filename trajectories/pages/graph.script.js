@@ -1,6 +1,6 @@
 
 "use strict";
-const told = JSON.parse(document.getElementById("told").textContent);
+const pageData = JSON.parse(document.getElementById("page-data").textContent);
 const panel = document.querySelector("aside");
 
 function line(tag, text, parent) {
@@ -10,7 +10,7 @@ function line(tag, text, parent) {
 }
 
 function show(box) {
-  const known = told[box.id];
+  const known = pageData[box.id];
   if (!known) return;
   for (const other of document.querySelectorAll(".chosen")) other.classList.remove("chosen");
   box.classList.add("chosen");

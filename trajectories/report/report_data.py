@@ -137,11 +137,11 @@ def _verdict(material: RunView, words: ReportText) -> dict[str, Any] | None:
         for part, value in parts.items()
         if verdict.kind != "faster" or value is not None  # a speed-up has no failing test
     ]
-    told = {name: value for name, value in asdict(verdict).items() if name not in parts}
+    shown_verdict = {name: value for name, value in asdict(verdict).items() if name not in parts}
     if material.untrusted:
-        told |= {"kind": f"claimed: {verdict.kind}", "notes": [NOT_CHECKED, *verdict.notes]}
+        shown_verdict |= {"kind": f"claimed: {verdict.kind}", "notes": [NOT_CHECKED, *verdict.notes]}
     base = material.trajectory.run.base if material.trajectory.run else ""
-    return told | {"rows": rows, "repeat": f"In a checkout of {base}, with this report's patch as patch.diff."}
+    return shown_verdict | {"rows": rows, "repeat": f"In a checkout of {base}, with this report's patch as patch.diff."}
 
 
 def _branches(material: RunView, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ def page(data: Mapping[str, Any]) -> str:
     return (
         f"{head}<body>\n<noscript><p>This page needs its embedded script, which loads nothing. Allow scripts, or read "
         f"the run with <code>swe-agent show</code>.</p></noscript>\n"
-        f'<script type="application/json" id="told">{_data(data)}</script>\n'
+        f'<script type="application/json" id="page-data">{_data(data)}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
 

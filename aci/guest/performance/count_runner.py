@@ -92,7 +92,7 @@ def by_label(out):
 
 def read_counts(out):
     labelled, in_c = {}, {}
-    for label, cost, inside in map(json.loads, text(os.path.join(out, "told")).splitlines()):
+    for label, cost, inside in map(json.loads, text(os.path.join(out, "counts")).splitlines()):
         labelled[label] = labelled.get(label, 0) + cost
         in_c[label] = in_c.get(label, "") or inside
     return labelled, in_c

@@ -30,7 +30,7 @@ class ReadableMeter:
     is_readable = True
 
     def __init__(self, out):
-        self._file = os.path.join(out, "told")
+        self._file = os.path.join(out, "counts")
         self._before = self._after = 0
 
     def run(self, function, args, kwargs, label):

@@ -71,13 +71,13 @@ def read_verdicts(out: Path) -> Verdicts:
         return Verdicts(folder)
 
 
-def _repeat(run_id: str, first: str, told: dict[str, Any]) -> int:
+def _repeat(run_id: str, first: str, report: dict[str, Any]) -> int:
     """Return the repeat of a run; reports without a field for it have it in the run id: evaluate, evaluate.2."""
-    if isinstance(told.get("repeat"), int):
-        return int(told["repeat"])
+    if isinstance(report.get("repeat"), int):
+        return int(report["repeat"])
     return 1 if run_id == first else int(run_id.removeprefix(f"{first}."))
 
 
-def _run(name: str, told: dict[str, Any]) -> _Run:
-    failed = frozenset(told["unresolved"]) | frozenset(told["errors"])
-    return _Run(name, frozenset(told["resolved"]), failed, frozenset(told["empty"]))
+def _run(name: str, report: dict[str, Any]) -> _Run:
+    failed = frozenset(report["unresolved"]) | frozenset(report["errors"])
+    return _Run(name, frozenset(report["resolved"]), failed, frozenset(report["empty"]))

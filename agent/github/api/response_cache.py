@@ -90,15 +90,15 @@ class Reader:
         if known and "page" not in parameters and self._is_full(known):
             known = None
         headers = {"If-None-Match": known.etag} if known else {}
-        status, told, body = self._requester.requestJson("GET", path, parameters, headers)
+        status, received_headers, body = self._requester.requestJson("GET", path, parameters, headers)
         if status == 304 and known:
             return known
         if status >= 400:
             data = self._parsed(body) if body.startswith("{") else {"message": body[:200]}
-            raise self._requester.createException(status, told, data)
+            raise self._requester.createException(status, received_headers, data)
         if status != 200:
             raise TryLater(f"GitHub answered {status} for {path}.", "Try again.")
-        answer = Answer(told.get("etag", ""), told.get("link", ""), body)
+        answer = Answer(received_headers.get("etag", ""), received_headers.get("link", ""), body)
         self._parsed(body)
         self._store(key, answer)
         return answer

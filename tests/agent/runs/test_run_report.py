@@ -64,7 +64,7 @@ def tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def data(page: str) -> dict:
     """What a page shows."""
-    found = re.search(r'<script type="application/json" id="told">(.*?)</script>', page, re.DOTALL)
+    found = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', page, re.DOTALL)
     assert found
     return json.loads(found[1])
 

@@ -53,6 +53,6 @@ def test_any_records_are_told_and_shown(found):
     assert [item["id"] for item in items] == [step.id.encode("utf-8", "replace").decode() for step in steps]
     assert sum(branch["steps"] for branch in report["branches"]) == len(steps)
     text = page({"runs": [report]})
-    shown = text.partition('id="told">')[2].partition("</script>")[0]
+    shown = text.partition('id="page-data">')[2].partition("</script>")[0]
     assert "<" not in shown
     assert json.loads(shown)["runs"][0]["name"] == "r1"

@@ -239,7 +239,7 @@ def test_the_plot_leads_to_its_steps(show: Show) -> None:
     box = plot.bounding_box()
     assert box
     plot.hover(position={"x": box["width"] - 12, "y": 60})
-    expect(plot.locator(".told")).to_have_text("main/try-2#2  $0.12")
+    expect(plot.locator(".label-text")).to_have_text("main/try-2#2  $0.12")
     plot.click(position={"x": box["width"] - 12, "y": 60})
     assert current(tab) == "Step main/try-2#2"
 

@@ -16,11 +16,11 @@ function plain(text, isDiff) {
   return (isDiff ? whole : whole.replace(/\r\n?/g, "\n")).replace(UNSEEN, sign);
 }
 
-const told = JSON.parse(
-  document.getElementById("told").textContent,
+const pageData = JSON.parse(
+  document.getElementById("page-data").textContent,
   (key, value) => (typeof value === "string" ? plain(value, key === "diff") : value),
 );
-const runs = told.runs || [];
+const runs = pageData.runs || [];
 const LETTERS = ["A", "B"];
 
 // The only way to create an HTML element: strings become text nodes.

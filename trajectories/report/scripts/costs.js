@@ -38,7 +38,7 @@ function area(below, above, most, steps, name) {
 // Shows the figures of the step under the pointer; a click jumps to that step.
 function asked(picture, at, costs, steps, words) {
   const line = drawn("line", { y1: ABOVE, y2: HIGH - BELOW, class: "asked", visibility: "hidden" });
-  const text = drawn("text", { y: ABOVE + 10, class: "told" });
+  const text = drawn("text", { y: ABOVE + 10, class: "label-text" });
   picture.append(line, text);
   const index = (event) => {
     const box = picture.getBoundingClientRect();

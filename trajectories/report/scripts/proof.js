@@ -59,7 +59,7 @@ const SHORT_PATCH = 200;
 
 // Saves the original patch, not the displayed one: with signs for invisible characters it would not apply.
 function save(at) {
-  const { patch: files } = JSON.parse(document.getElementById("told").textContent).runs[at];
+  const { patch: files } = JSON.parse(document.getElementById("page-data").textContent).runs[at];
   const link = make("a");
   link.download = "patch.diff";
   link.href = URL.createObjectURL(new Blob([files.map((one) => one.diff).join("")], { type: "text/x-diff" }));

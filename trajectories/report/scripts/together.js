@@ -25,7 +25,7 @@ function parts(title, rows) {
 }
 
 function parting() {
-  const found = told.parting;
+  const found = pageData.parting;
   if (runs.length < 2 || !found) return null;
   const { first } = found;
   const card = make("div", "card parting");
@@ -85,7 +85,7 @@ function notes(left, right) {
 // The step of each branch where the runs diverge; after it, equal step numbers mean nothing.
 function partedAt() {
   const made = new Map();
-  for (const one of (told.parting && told.parting.differences) || [])
+  for (const one of (pageData.parting && pageData.parting.differences) || [])
     if (["reply", "action", "missing"].includes(one.what)) made.set(one.branch, Math.min(one.n, made.get(one.branch) ?? Infinity));
   return made;
 }
@@ -95,7 +95,7 @@ const FEW = 3;
 function together() {
   const [left, right] = runs.map(byBranch);
   const differing = new Map();
-  for (const one of (told.parting && told.parting.differences) || [])
+  for (const one of (pageData.parting && pageData.parting.differences) || [])
     differing.set(stepOf(one), [...(differing.get(stepOf(one)) || []), WHAT[one.what] || one.what]);
   const until = partedAt();
   const alike = ([one, other]) => one && other && (one.kind !== "step" || (!differing.has(one.id) && one.n <= (until.get(one.branch) ?? Infinity)));
@@ -111,7 +111,7 @@ function together() {
       same = [];
     };
     for (const row of rowsOf(left.get(name) || [], right.get(name) || [])) {
-      if (told.parting && alike(row)) same.push(row);
+      if (pageData.parting && alike(row)) same.push(row);
       else {
         flush();
         const what = row[0] && row[1] && differing.get(row[0].id);

@@ -19,7 +19,7 @@ function settings() {
 function foot() {
   const cut = runs.flatMap((run, at) => (run.cut || []).map((words) => make("li", "", runs.length > 1 ? flag(at) : null, words)));
   const left = cut.length ? [make("p", "", "Left out here:"), make("ul", "", ...cut)] : [];
-  const by = [told.by && `Written by ${told.by}`, minute(told.made)].filter(Boolean).join(", ");
+  const by = [pageData.by && `Written by ${pageData.by}`, minute(pageData.made)].filter(Boolean).join(", ");
   return make("footer", "soft", settings(), ...left, make("p", "", by));
 }
 
