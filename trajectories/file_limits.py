@@ -95,7 +95,7 @@ def count_values(text: bytes) -> int:
 def check_values(text: bytes, place: str, most: int = MOST_VALUES) -> None:
     """Raise UsageError if a JSON text, which was read from `place`, holds more than `most` values."""
     if len(text) > most and count_values(text) > most:
-        raise UsageError(f"{place} holds more than {most:,} values.", "Name a smaller file.")
+        raise UsageError(f"{place} contains more than {most:,} values.", "Name a smaller file.")
 
 
 def _separators(text: bytes) -> int:

@@ -179,4 +179,4 @@ class DiskWatch:
 
 def _usage_text(taken: int, files: int, limit: int, most_files: int) -> str:
     what = f"{taken / 2**20:,.0f} MiB" if taken > limit else f"{files:,} files"
-    return f"{what} were written, {limit / 2**20:,.0f} MiB and {most_files:,} files may be"
+    return f"{what} were written; the limit is {limit / 2**20:,.0f} MiB and {most_files:,} files"

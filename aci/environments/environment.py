@@ -95,7 +95,9 @@ def plan_for(options: WorkspaceOptions, settings: EnvironmentOptions) -> Plan:
     )
     if when is None:
         return plan
-    reason = f"If the base's tests fail with today's packages, those of {when:%Y-%m-%d}, its code's date, are tried."
+    reason = (
+        f"If the base's tests fail with today's packages, those of {when:%Y-%m-%d}, the date of its code, are tried."
+    )
     return replace(plan, reasons=(*plan.reasons, reason))
 
 

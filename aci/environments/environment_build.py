@@ -292,7 +292,7 @@ def _check_network(done: SetupResult) -> None:
     if line := find_outage(done.output):
         raise NetworkFailed(
             f"The network failed while `{done.command[:200]}` ran: {line[:300]}",
-            "Run it again when the network works: nothing of this set-up is kept.",
+            "Run it again when the network works; this set-up was discarded.",
         )
 
 

@@ -15,7 +15,7 @@ _OUTAGE = re.compile(
     r"|i/o timeout|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|socket hang up|IncompleteRead",
     re.IGNORECASE,
 )
-_FOR_GOOD = re.compile(r"\b403\b|not among the registries|has a private address|said HTTP/\S+ 4|Retry\(total=[1-9]")
+_FOR_GOOD = re.compile(r"\b403\b|not among the registries|has a private address|answered HTTP/\S+ 4|Retry\(total=[1-9]")
 """Errors that another run would not change, and lines of pip's own retries."""
 
 _LONGEST = 1000

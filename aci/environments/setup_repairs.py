@@ -114,7 +114,7 @@ def _unavailable_version(failure: Failure) -> Repair | None:
     if not match:
         return None
     name, pin = match[1], f"{match[2]}{match[3]}"
-    what = f"{name}{pin} is not in the index any more: any version of {name} is installed"
+    what = f"{name}{pin} is no longer in the index: any version of {name} is installed"
     pinned = rf"({re.escape(name)}(?:\[[^\]]*\])?)\s*{re.escape(match[2])}\s*{re.escape(match[3])}"
     again = re.sub(pinned, r"\1", failure.command)
     if again != failure.command:

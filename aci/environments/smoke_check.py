@@ -79,14 +79,14 @@ def _pytest(run: Run, command: str) -> SmokeResult:
     if done.code not in (0, 5) or not collected:
         bad = {word: int(number) for number, word in _COUNTS.findall(done.output.strip().rpartition("\n")[2])}
         errors = next((bad[word] for word in ("error", "errors") if word in bad), 0)
-        what = f"{collected} collected, {errors} files cannot be" if collected else "none could be collected"
+        what = f"{collected} collected, {errors} files cannot be" if collected else "no tests could be collected"
         lacking = "" if done.timed_out else done.output
         return SmokeResult(what, _COLLECT, collected, 0, lacking=lacking, failing=done.code != 5)
     done = run(_with_time_limit(command), TIME + 60)
     last = done.output.strip().rpartition("\n")[2]
     counts = {word.rstrip("s"): int(number) for number, word in _COUNTS.findall(last)}
     bad_ones = counts.get("failed", 0) + counts.get("error", 0)
-    words = ", ".join(f"{number} {word}" for word, number in counts.items()) or "none ended"
+    words = ", ".join(f"{number} {word}" for word, number in counts.items()) or "none finished"
     cut = f" in the first {_seconds_run(done)} s" if sum(counts.values()) < collected else ""
     return SmokeResult(
         f"{collected} collected, {words}{cut}",

@@ -73,7 +73,7 @@ def unreadable_reason(data: bytes) -> str:
     if len(data) > 10 * LONG_LINES and len(data) > LONG_LINES * (data.count(b"\n") + data.count(b"\r") + 1):
         return MINIFIED
     if data.count(b"#") >= MOST_COMMENTS and _is_commented_out(data):
-        return "comments only, for thousands of lines"
+        return "thousands of consecutive comment lines"
     code = _CODE.search(data, 0, HEAD)
     return GENERATED if _SAYS_GENERATED.search(data, 0, code.start() if code else HEAD) else ""
 

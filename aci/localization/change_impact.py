@@ -34,7 +34,9 @@ def find_impact(graph: Graph, edits: Sequence[Edit], together: Mapping[str, floa
     reasons = [*_callers(graph, edits), *_overrides(graph, edits, changed), *_siblings(graph, changed)]
     reasons += _tests(graph, changed)
     patched = {edit.path for edit in edits}
-    reasons += [(Location(path), W_TOGETHER * share, "changes with it") for path, share in together.items()]
+    reasons += [
+        (Location(path), W_TOGETHER * share, "often changes in the same commits") for path, share in together.items()
+    ]
     for place, score, why in reasons:
         if place not in inside and not (place.symbol < 0 and place.path in patched):
             found[place][why] = max(score, found[place].get(why, 0.0))
@@ -73,7 +75,7 @@ def _siblings(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
         for other in others if len(others) <= MOST_SIBLINGS else ():
             there = PurePosixPath(other.path)
             near = 1.0 if there.parent == here.parent or there.name == here.name else 0.5
-            yield other, W_SIBLING * near / len(others) ** 0.5, f"named like {symbol.name}"
+            yield other, W_SIBLING * near / len(others) ** 0.5, f"has the same name as {symbol.name}"
 
 
 def _tests(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:

@@ -153,7 +153,7 @@ def choose_backend(desk: CountHost, backend: str = "") -> tuple[str, Tool]:
     """Return the first backend that works on the host, or the named one. Raises UsageError if it does not work."""
     parts = {name: import_module(module) for name, module in names("aci.counters").items()}
     if backend and backend not in parts:
-        raise UsageError(f"There is no way to count named {backend!r}.", f"Choose one of: {', '.join(sorted(parts))}.")
+        raise UsageError(f"Unknown counting backend {backend!r}.", f"Choose one of: {', '.join(sorted(parts))}.")
     refused = {}
     for name, part in sorted(parts.items(), key=lambda pair: int(pair[1].ORDER)):
         if backend in ("", name):
@@ -164,7 +164,7 @@ def choose_backend(desk: CountHost, backend: str = "") -> tuple[str, Tool]:
                 continue
             return name, Tool(tool.words, tool.environment, {**tool.conditions, **refused})
     raise UsageError(
-        f"{backend} cannot count here: {'; '.join(refused.values())}.",
+        f"Backend {backend} is not usable here: {'; '.join(refused.values())}.",
         "Leave out the backend to choose one automatically.",
     )
 

@@ -145,7 +145,7 @@ def count_workload(
     finally:
         room.write(target.path, before)
     if marked["code"] != code:
-        how = f"ends with status {code}, and with {marked['code']} while calls of {target} are counted"
+        how = f"exits with {code}, but with {marked['code']} while calls of {target} are counted"
         raise UsageError(f"The command {how}.", "Check that it ends in the same way each time.")
     return Workload(whole, max(marked["values"]["whole"] - _marking(marked), 0), code)
 
@@ -164,7 +164,7 @@ def incomparable_reason(before: Counts, after: Counts) -> str:
     if before.backend == "opcodes" and before.in_c != after.in_c:
         pairs = zip(before.in_c, after.in_c, strict=False)
         moved = next((f"{one or 'none'} before, {two or 'none'} after" for one, two in pairs if one != two), "")
-        return f"not comparable: opcode events do not see what is done in C ({moved[:200]})"
+        return f"not comparable: opcode events do not include work in C ({moved[:200]})"
     return ""
 
 

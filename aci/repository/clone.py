@@ -129,6 +129,6 @@ def _translated_errors(url: str, folder: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise WorkspaceError(
-            f"Nothing can be cloned to {folder}: {error.strerror}.",
+            f"Cannot clone to {folder}: {error.strerror}.",
             "Free some space there, or point SWE_AGENT_STATE to a writable folder.",
         ) from error

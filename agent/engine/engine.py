@@ -259,7 +259,7 @@ class Engine:
         with self._lock:
             if self._steps_taken >= self.settings.max_steps:
                 steps = "one step" if self.settings.max_steps == 1 else f"{self.settings.max_steps} steps"
-                raise LimitStop(f"The run has taken its {steps}.", "Give more with --max-steps.")
+                raise LimitStop(f"The run reached its limit of {steps}.", "Give more with --max-steps.")
             self._steps_taken += 1
 
     @property

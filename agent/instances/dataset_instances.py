@@ -111,7 +111,9 @@ def select(instances: Sequence[Instance], filter: str = "", slice: str = "", see
         found.sort(key=lambda instance: sha256(f"{seed} {instance.id}".encode()).digest())
     found = found[_slice(slice)]
     if not found:
-        raise UsageError(f"None of {len(instances)} instances is selected.", "Select more with --filter and --slice.")
+        raise UsageError(
+            f"No instance of {len(instances)} matches the selection.", "Select more with --filter and --slice."
+        )
     return found
 
 

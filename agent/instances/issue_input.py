@@ -127,7 +127,7 @@ def patch_from(file: Path | None, *issue: object) -> str:
         raise UsageError("--patch and an issue were both given.", "Choose one.")
     diff = _bytes(file, "patch", MOST_PATCH).decode("utf-8", "surrogateescape")
     if not DIFF.search(diff):
-        what = "holds no diff" if diff.strip() else "is empty"
+        what = "contains no diff" if diff.strip() else "is empty"
         raise UsageError(f"The patch {file} {what}.", "Give a diff as `git diff` writes it.")
     return diff
 

@@ -112,7 +112,7 @@ class Repositories:
             lock.acquire()
         except OSError as error:
             raise WorkspaceError(
-                f"Nothing can be cloned to {self.folder}: {error.strerror}.", "Give another folder with --repos."
+                f"Cannot clone to {self.folder}: {error.strerror}.", "Give another folder with --repos."
             ) from error
         try:
             yield

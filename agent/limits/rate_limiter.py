@@ -112,7 +112,7 @@ class Limiter:
     def _check(self, model: str, pace: SendRate, now: float, most: float) -> None:
         name = model.rpartition(" ")[2]
         if (left := pace.until - now) > most:
-            what = f"{name} asks to wait {left:.0f} s before the next request."
+            what = f"{name} requests a pause of {left:.0f} s before the next request."
         elif pace.refused_since is not None and now - pace.refused_since > (self.patience or inf):
             left = inf
             what = f"{name} has rejected all requests for {now - pace.refused_since:.0f} s."

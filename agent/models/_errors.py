@@ -183,7 +183,7 @@ def _unanswered(chain: list[BaseException], asked: RequestTarget, message: str) 
         return ModelError(f"litellm refused to send this request to {asked.model}: {message}.", billed=False)
     if any(isinstance(one, MISREAD) and str(one) in str(chain[0]) for one in chain):
         return error_for_broken_reply(asked, "sent a response that does not follow its protocol")
-    return error_for_broken_reply(asked, f"broke off: {message}")
+    return error_for_broken_reply(asked, f"was interrupted: {message}")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -53,7 +53,11 @@ def load(name: str, settings: Settings) -> Replay:
     if settings.workspace == "local":
         own = is_own(directory, replay.trajectory, settings.state)
         if not own or has_untrusted_origin(replay.trajectory):
-            what = "was not created by you here" if not own else "continues a run that was not created by you here"
+            what = (
+                "was not created by you on this computer"
+                if not own
+                else "continues a run that was not created by you on this computer"
+            )
             raise UsageError(
                 f"{directory} {what}, and its replies would act without a boundary.", "Use --workspace docker."
             )

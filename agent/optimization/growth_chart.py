@@ -169,7 +169,7 @@ def _exponent_text(growth: Growth) -> str:
 def range_of(growth: Growth) -> str:
     """Return the confidence interval of an exponent as text."""
     if not (math.isfinite(growth.low) and math.isfinite(growth.high)):
-        return "range not known"
+        return "range unknown"
     return f"95 %: {max(growth.low, 0):.2f} to {growth.high:.2f}"
 
 

@@ -46,7 +46,7 @@ def describe_evidence(choice: Choice, place: int, special: str = "") -> str:
         calls = "one call" if choice.pinned == 1 else f"{number_in_words(choice.pinned)} different calls"
         sentences.append(f"It changes the answer to {calls} of the failing tests.")
     if special:
-        sentences.append(f"Against it: it {special}.")
+        sentences.append(f"Evidence against it: it {special}.")
     return " ".join(sentences)
 
 

@@ -191,7 +191,7 @@ def _doubt(
     if look.special:
         return _sentence(look.special)
     if not look.answered:
-        return "The behaviour of the edit on other inputs is unknown: it gave no answer in time."
+        return "The behaviour of the edit on other inputs is unknown: it did not finish in time."
     few = min(failing, look.pinned or failing)
     if few > FEW:
         return ""
@@ -207,9 +207,7 @@ def _doubt(
         unsought = f"There was no time to look for other edits that pass the tests, and {reason} what is correct."
         return "" if sought else unsought
     one = len(rivals) == 1
-    others = (
-        "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other ways to change it pass"
-    )
+    others = "Another edit passes" if one else f"{number_in_words(len(rivals)).capitalize()} other edits pass"
     how = f"{'behaves' if one else 'behave'} differently" if differ else "could not be compared with it"
     return f"{others} the same tests and {how}, and {reason} what is correct."
 

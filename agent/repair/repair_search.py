@@ -44,7 +44,7 @@ MOST_PASSING, MOST_COMPARED = 120, 20
 KEPT_EVERY, TOLD_EVERY = 2.0, 0.25
 """Seconds between two saves of what was tried, and between two progress reports."""
 UNREACHED = "No failing test fails when it is run alone in one process and reaches the repository's own Python."
-TOO_LATE = "The time was up before the failing tests had been traced."
+TOO_LATE = "The time limit was reached before the failing tests were traced."
 UNREADABLE = "The repository's code that the failing tests run cannot be parsed as Python."
 
 

@@ -157,7 +157,9 @@ def claim_output(out: Path, state: Path) -> Path:
     if any(path.name not in (OWNER, BEING_WRITTEN) for path in out.iterdir()):
         what = f"{out} is not empty, and is not registered as a folder that you created."
         if not confirm(what, "Did you create it, with all that is in it?"):
-            raise UsageError(f"{out} is not empty and was not created by you here.", "Choose another --out.")
+            raise UsageError(
+                f"{out} is not empty and was not created by you on this computer.", "Choose another --out."
+            )
     open_registry(state)
     with exclusive(entry.with_suffix(".lock"), LOCK_SECONDS, TryLater(f"Another process registers {out}.")):
         if not _is_registered(out, entry):

@@ -124,7 +124,7 @@ class Recording:
         if patch:
             self.records.append(Once("main", PATCH, patch, at))
         if status or patch:
-            kind = foreign_status(status) if status else "handed in"
+            kind = foreign_status(status) if status else "submitted"
             self.records.append(Exit(kind, UNPROVEN if patch else 1, message=message, at=at))
 
 

@@ -97,7 +97,8 @@ def _rule(text: str) -> HostRule:
         host, port = host_and_port(text.removeprefix("."), default=0)
     except ValueError as error:
         raise ConfigError(
-            f"{text!r} cannot name a package registry.", 'Use hosts: "pypi.org", ".example.com", "localhost:4873".'
+            f"{text!r} is not a valid host of a package registry.",
+            'Use hosts: "pypi.org", ".example.com", "localhost:4873".',
         ) from error
     return HostRule(dot + host, (port,) if port else PORTS)
 

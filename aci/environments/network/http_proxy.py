@@ -80,7 +80,7 @@ class Proxy:
             self._allowed.check(request.host, request.port)
         except Refusal:
             place = f"{request.host}:{request.port}"
-            self._report(f"Set-up asked for {place}, which is not among the registries of your settings: refused.")
+            self._report(f"Refused a request of set-up to {place}, which is not among the registries of your settings.")
             raise
 
     def _start_tls(self, client: socket.socket, server: socket.socket, request: Request) -> bytes:
@@ -105,7 +105,7 @@ class Proxy:
 
     def _connect(self, request: Request, through: ProxyAddress | None) -> socket.socket:
         if through:
-            return _connect_to([through.host], through.port, "the proxy of this machine")
+            return _connect_to([through.host], through.port, "this machine's proxy")
         return _connect_to(self._allowed.addresses(request.host, request.port), request.port, request.host)
 
     @contextmanager
@@ -132,18 +132,18 @@ def _connect_to(addresses: list[str], port: int, name: str) -> socket.socket:
 
 
 def _open_tunnel(server: socket.socket, request: Request, through: ProxyAddress) -> None:
-    """Ask the proxy of this machine for a tunnel. Its answer is read byte by byte, to read nothing after it."""
+    """Ask this machine's proxy for a tunnel. Its answer is read byte by byte, to read nothing after it."""
     lines = [f"CONNECT {request.authority} HTTP/1.1".encode(), f"Host: {request.authority}".encode(), *through.lines]
     server.sendall(b"\r\n".join([*lines, b"", b""]))
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):
         more = server.recv(1)
         if not more or len(answer) > 32768:
-            raise Refusal(502, "the proxy of this machine gave no answer")
+            raise Refusal(502, "this machine's proxy did not answer")
         answer += more
     if not re.match(rb"HTTP/1\.[01] 2[0-9][0-9] ", answer):
         status_line = re.sub(r"[^ -~]", "", answer.split(b"\r\n")[0].decode("latin-1"))[:80]
-        raise Refusal(502, f"the proxy of this machine said {status_line}")
+        raise Refusal(502, f"this machine's proxy answered {status_line}")
 
 
 def _refuse(client: socket.socket, refusal: Refusal) -> None:

@@ -82,7 +82,7 @@ def _parse(lines: list[str], begun: bytes) -> Request:
         raise Refusal(400, "the target of the request is not an http:// address")
     place, path, length = _parse_target(whole[1], 80), whole[2] or "/", _length(headers)
     if any(_parse_target(value, 80) != place for name, value in headers if name == "host"):
-        raise Refusal(400, "the request names two hosts")
+        raise Refusal(400, "the request has two different hosts")
     return Request(method, *place, path if path[0] == "/" else f"/{path}", headers, length, begun[:length])
 
 

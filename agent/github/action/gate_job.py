@@ -35,7 +35,7 @@ from trajectories.records import Comment, Issue
 if TYPE_CHECKING:
     from github.Repository import Repository
 
-NOT_DONE = "**Not worked on.** "
+NOT_DONE = "**Not started.** "
 RULE = "\n\n---\n\n"
 
 
@@ -168,7 +168,7 @@ def _texts(gate: Gate, trigger: Trigger, subject: Subject) -> tuple[Issue, tuple
 def _working_text(task: TaskRequest, discussion: Discussion, run: str) -> str:
     """Return the status comment's text while the run is at work."""
     what = "the request" if task.kind == "follow-up" else "this issue"
-    status = f"Working on {what}, as {escape_markdown(task.asked_by)} asked, for at most {price(task.budget)}."
+    status = f"Working on {what}, requested by {escape_markdown(task.asked_by)}, with a budget of {price(task.budget)}."
     return "\n\n".join(filter(None, [status, discussion.note, run]))
 
 

@@ -30,7 +30,7 @@ def check_free(place: Repository, server: str, name: str, issue: int, rules: Rul
             raise TriggerSkipped(f"A pull request for #{issue} is open: #{pull.number}.")
     own = sum(is_own(pull, name, rules) for pull in pulls)
     if own >= rules.most_open:
-        raise TriggerSkipped(f"{own} pull requests of the Action are open; at most {rules.most_open} may be.")
+        raise TriggerSkipped(f"The Action has {own} open pull requests; the limit is {rules.most_open}.")
 
 
 def closing(server: str, name: str, issue: int) -> re.Pattern[str]:

@@ -27,7 +27,7 @@ def translate_refusal(error: GithubException, what: str, needs: str = "", token:
     match error.status:
         case 401:
             return ConfigError(
-                f"GitHub does not know the token that was used to {what}.",
+                f"GitHub rejects the token that was used to {what}.",
                 f"Set {token} to a valid token, or unset it for public data.",
             )
         case 429:
@@ -36,7 +36,7 @@ def translate_refusal(error: GithubException, what: str, needs: str = "", token:
             return _rate_limit_error(headers, said, what, token) or _forbidden(headers, said, what, needs)
         case 404:
             return UsageError(
-                f"GitHub found nothing to {what}, or it is private.",
+                f"GitHub answers 404 to the request to {what}: it does not exist or is private.",
                 f"Check the address, or use a token with {_needed(needs)}."
                 if needs
                 else f"Check the address, or set {token} to a token that may read it.",

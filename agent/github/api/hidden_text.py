@@ -56,7 +56,7 @@ class VisibleText:
 
     def __str__(self) -> str:
         """The text, followed by a line that names what was removed."""
-        note = f"[Removed, because readers do not see it: {', '.join(self.removed)}.]" if self.removed else ""
+        note = f"[Removed hidden text: {', '.join(self.removed)}.]" if self.removed else ""
         return "\n\n".join(filter(None, (self.text, note)))
 
 

@@ -51,7 +51,7 @@ def check_belongs(source: Repository, url: str, accept: Callable[[str], bool], f
     address = address_of(url)
     if belongs_to(source, address):
         return
-    why = f"The issue is one of {address.repository}, and no remote of {source.root} is that repository."
+    why = f"The issue belongs to {address.repository}, but no remote of {source.root} points to it."
     if not accept(why):
         raise UsageError(why, fix)
 

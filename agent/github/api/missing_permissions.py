@@ -23,7 +23,7 @@ _SETTINGS = (
     (r"IP allow list", "The organisation only allows certain addresses: add the runner's to its IP allow list."),
     (r"suspended", "Unsuspend the App's installation: Settings > GitHub Apps > Configure."),
     (
-        r"Bad credentials|does not know the token|could not read Username|Authentication failed|Invalid username",
+        r"Bad credentials|rejects the token|could not read Username|Authentication failed|Invalid username",
         "The token is expired or invalid: check the secret that holds it.",
     ),
 )

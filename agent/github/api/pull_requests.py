@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 NEEDS = "pull-requests: write"
-NO_DRAFT = "This repository does not support drafts: it is an ordinary pull request."
+NO_DRAFT = "This repository does not support drafts, so the pull request is an ordinary one."
 
 
 @dataclass(frozen=True, slots=True)

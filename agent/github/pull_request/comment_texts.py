@@ -74,7 +74,7 @@ def not_fixed_comment(outcome: Outcome, has_patch: bool) -> str:
         ended = f"No fix was found. {_error(outcome, 'message')}".strip()
     said = [ended, _place_list(outcome), _attempts(outcome), _red_test(outcome)]
     if has_patch:
-        said.append(f"The changes that it had made by then are not a fix. {_download_hint(outcome)}")
+        said.append(f"The unfinished changes are not a fix. {_download_hint(outcome)}")
     return _comment(said, outcome)
 
 
@@ -138,7 +138,7 @@ def _lines(text: str) -> str:
 def _comment(parts: Iterable[str], outcome: Outcome | None = None) -> str:
     attempts = outcome.attempts if outcome else ()
     if attempts:
-        heading = "The agent came across text that tries to instruct it. Such text has no effect here:"
+        heading = "The agent found text that tries to give it instructions. Such text has no effect here:"
         parts = [*parts, f"{heading}\n\n{_bullets(map(escape_markdown, attempts))}"]
     cost = _cost(outcome.result, outcome.model) if outcome else ""
     return "\n\n".join(filter(None, [*parts, f"{cost} {_run_link()}".strip()]))

@@ -84,7 +84,7 @@ def _push_remote(source: Repository, address: Address, hosted: Hosted) -> tuple[
         raise UsageError(f"No remote of {source.root} is {hosted.full_name} or a fork of it.", fix)
     fork = f"gh repo fork {hosted.full_name} --remote"
     raise ConfigError(
-        f"You may not push to {hosted.full_name}, and no remote is a fork of it that you may push to.",
+        f"You have no push access to {hosted.full_name}, and no remote is a fork of it with push access.",
         f"Fork it ({fork}), then try again.",
     )
 

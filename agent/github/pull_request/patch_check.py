@@ -109,7 +109,7 @@ def _refused_entry(change: ChangedPath, store: Store) -> str:
         if change.new_mode in PLAIN and (size := store.size(id)) > LARGEST_FILE:
             return f"it has {size:,} bytes"
     if there[0][0] != there[-1][0] or (change.status == "A" and change.new_mode != PLAIN[0]):
-        return "it is made executable" if change.new_mode == PLAIN[1] else "it is no longer executable"
+        return "it becomes executable" if change.new_mode == PLAIN[1] else "it is no longer executable"
     return ""
 
 

@@ -84,7 +84,7 @@ def _largest(source: list[Hunk]) -> str:
     where = f"{format_name(hunk.path)}, line {hunk.line}" + (f" (in {format_name(hunk.within)})" if hunk.within else "")
     if len(source) == 1:
         return f"{where}: the only place outside the tests that changes."
-    return f"{where}: the largest of {len(source)} places that change."
+    return f"{where}: the largest of {len(source)} changes."
 
 
 def hunks(diff: str) -> Iterator[Hunk]:

@@ -67,7 +67,7 @@ def check_requester(trigger: Trigger, rules: Rules, rights: Rights) -> bool:
         raise TriggerSkipped("The Action does not answer itself.")
     if trigger.is_bot:
         if login.casefold() not in rules.bots:
-            raise TriggerSkipped(f"{login} is a bot that is not allowed to ask.")
+            raise TriggerSkipped(f"{login} is a bot that allowed-bots does not list.")
         return False
     if trigger.kind == "opened":
         if rules.on_opened == "nobody":

@@ -88,7 +88,7 @@ def _check_open(data: Mapping[str, Any], name: str, trigger: Trigger) -> None:
 def _check_text(place: Repository, data: Mapping[str, Any], trigger: Trigger) -> None:
     """Raise TriggerSkipped if the texts were edited after the request, which was for the text as it was read."""
     if trigger.text is not None and trigger.text != (str(data.get("title") or ""), str(data.get("body") or "")):
-        raise TriggerSkipped(f"#{trigger.number} was edited after the request: ask again for the new text.")
+        raise TriggerSkipped(f"#{trigger.number} was edited after the request. Repeat the request to use the new text.")
     if trigger.comment is None:
         return
     kind = "pulls" if trigger.kind == "review" else "issues"

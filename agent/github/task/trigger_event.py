@@ -61,7 +61,7 @@ def _trigger(name: str, event: Mapping[str, Any], rules: Rules) -> Trigger:
     if what == "workflow_dispatch":
         return Trigger("dispatch", _number(event), False, *_sender(event), now())
     if what == "issues: labeled" and event["label"]["name"].casefold() != rules.label.casefold():
-        raise TriggerSkipped("The label is a different one.")
+        raise TriggerSkipped("This label does not request a fix.")
     if what in ("issues: labeled", "issues: opened"):
         issue = event["issue"]
         labelled = what == "issues: labeled"
@@ -131,7 +131,7 @@ def _event() -> Mapping[str, Any]:
     except (OSError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise UsageError(f"GITHUB_EVENT_PATH={path} holds no event.", "This command is for GitHub Actions.")
+        raise UsageError(f"GITHUB_EVENT_PATH={path} contains no event.", "This command is for GitHub Actions.")
     return found
 
 

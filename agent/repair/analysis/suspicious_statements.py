@@ -244,7 +244,7 @@ def _located(located: Sequence[RankedPlace], trees: Mapping[str, ast.Module], fo
             for one in found.values():
                 if one.path == hit.path and (lines is None or one.line in lines):
                     place = hit.name or hit.path
-                    one.add(name, 1 / (1 + number), f"the issue points at {place}")
+                    one.add(name, 1 / (1 + number), f"the issue mentions {place}")
 
 
 def _span(tree: ast.Module | None, line: int) -> range:
