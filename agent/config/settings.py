@@ -434,7 +434,7 @@ def _read_repository_config(text: bytes) -> dict[str, Any]:
         raise ConfigError(f"The repository's .swe-agent.toml cannot be read: {error}.", "Fix the file.") from None
     if foreign := sorted(values.keys() - OF_REPOSITORY):
         raise ConfigError(
-            f"The repository's .swe-agent.toml sets {', '.join(foreign)}; a repository may set only image, setup and test.",
+            f"The repository's .swe-agent.toml sets {', '.join(foreign)}; it may set only image, setup and test.",
             "Move the rest to your own config.",
         )
     return values

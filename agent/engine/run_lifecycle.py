@@ -247,7 +247,7 @@ def reopen(
         and run_owner(directory, registry or state) != "user"
     ):
         raise UsageError(
-            f"{directory} was not created by you here.",
+            f"{directory} was not created by you on this computer.",
             f"`swe-agent resume {directory}` continues a copy of it under your own settings.",
         )
     settings = settings_of_own_run(trajectory, state, workspace=workspace)

@@ -54,7 +54,7 @@ class TranscriptPrinter:
         about = (f"{run.repository} {base}".strip(), turn.strategy, model)
         place = run.settings.get("workspace", "")
         if self._material.untrusted:
-            self._line("This run was not created by you here: its records were not checked.", "yellow")
+            self._line("This run was not created by you on this computer: its records were not checked.", "yellow")
         self._line(run.issue.title, "bold")
         parts = (*map(str, about), str(place), f"run {self._material.name}")
         self._line(" · ".join(filter(None, map(one_line, parts))), "dim")

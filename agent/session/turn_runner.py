@@ -140,7 +140,7 @@ class TurnRunner:
         state, root = session.settings.state, session.start.source.root
         if run_owner(directory, state) != "user":
             copy = copy_untrusted_run(directory, session.settings, session.start.given, root)
-            notice = f"{directory} was not created by you here. It is resumed as a copy, {copy.name}"
+            notice = f"{directory} was not created by you on this computer. It is resumed as a copy, {copy.name}"
             session.show(f"{notice}, with your current settings.", "notice")
             directory = copy
         engine = reopen(directory, state, self._report_progress)

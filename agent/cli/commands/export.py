@@ -42,7 +42,7 @@ def command(
                 typer.echo(f"{run.name} has not ended; its current state is exported.", err=True)
             if run.untrusted and format in TRAINING:
                 typer.echo(
-                    f"{run.name} was not created by you here and is skipped: its verdict cannot be trusted.", err=True
+                    f"{run.name} was not created by you on this computer and is skipped: its verdict cannot be trusted.", err=True
                 )
         pieces = export_runs(found, format, secrets_of_services(settings))
         if out is not None:
