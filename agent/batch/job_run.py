@@ -80,7 +80,8 @@ def begin_job(job: Job) -> None:
 def _check(job: Job, state: Path) -> None:
     """Raise UsageError if someone else wrote or changed the run in `--out`."""
     if run_owner(job.directory, state) != "user":
-        raise UsageError(f"{job.directory} was not created by you on this computer.", "Start another batch with another --out.")
+        what = f"{job.directory} was not created by you on this computer."
+        raise UsageError(what, "Start another batch with another --out.")
     recorded = recorded_settings(read(job.directory))
     meant = job.settings.recorded()
     changed = [name for name in sorted(OF_MACHINE) if name in recorded and recorded[name] != meant[name]]

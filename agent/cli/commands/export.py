@@ -41,9 +41,8 @@ def command(
             if run.is_ours and run.trajectory.exit is None:
                 typer.echo(f"{run.name} has not ended; its current state is exported.", err=True)
             if run.untrusted and format in TRAINING:
-                typer.echo(
-                    f"{run.name} was not created by you on this computer and is skipped: its verdict cannot be trusted.", err=True
-                )
+                what = f"{run.name} was not created by you on this computer and is skipped"
+                typer.echo(f"{what}: its verdict cannot be trusted.", err=True)
         pieces = export_runs(found, format, secrets_of_services(settings))
         if out is not None:
             typer.echo(write_export(pieces, out), err=True)

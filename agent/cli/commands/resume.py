@@ -53,7 +53,8 @@ def command(
         if run_owner(directory, settings.state) == "user":
             return reopen(directory, settings.state, console.happening, workspace=workspace)
         if choose or pr:
-            raise UsageError(f"{directory} was not created by you on this computer.", "Resume it without --choose and --pr first.")
+            what = f"{directory} was not created by you on this computer."
+            raise UsageError(what, "Resume it without --choose and --pr first.")
         copy = _copy_untrusted(directory, workspace, clean_printer(console.progress))
         return reopen(copy, settings.state, console.happening)
 
@@ -70,7 +71,10 @@ def _copy_untrusted(directory: Path, workspace: str | None, say: Callable[[str],
             f"`swe-agent show {directory}` shows what it says, `swe-agent replay {directory}` runs it again.",
         )
     copy = copy_untrusted_run(directory, load_settings(workspace=workspace), {"workspace": workspace})
-    say(f"{directory} was not created by you on this computer. It is resumed as a copy, {copy.name}, with your current settings.")
+    say(
+        f"{directory} was not created by you on this computer. It is resumed as a copy, {copy.name}, with your current "
+        "settings."
+    )
     return copy
 
 

@@ -14,7 +14,7 @@ LONGEST = 2.0
 
 
 class Pace:
-    """Limits redraws. Call `wanted` whenever content grows, and `begins` and `ended` around drawing.
+    """Limits redraws. Call `wanted` whenever content grows, and `redraw_started` and `redraw_ended` around drawing.
 
     `draw` is called at once or, through `later`, once after a pause.
     """
