@@ -127,7 +127,7 @@ class Lines:
             except (ValueError, RecursionError) as error:
                 if _is_unfinished(line, lines):
                     return
-                what = f"Line {self.count + 1} of {self.path} is damaged, and more follow it."
+                what = f"Line {self.count + 1} of {self.path} is damaged and is not the last line."
                 raise RunBroken(what, "Restore the file from a copy.") from error
             self._have(line)
             yield record

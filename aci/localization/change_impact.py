@@ -81,7 +81,7 @@ def _siblings(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
 def _tests(graph: Graph, changed: Sequence[Location]) -> Iterator[Reason]:
     source = {place: 1.0 for place in changed if not is_test_file(graph, place.path)}
     for path, reached in find_reaching_tests(graph, source).items():
-        yield Location(path), W_TEST * reached.score, "tests it" if reached.hops == 1 else "tests what uses it"
+        yield Location(path), W_TEST * reached.score, "tests it" if reached.hops == 1 else "tests a caller of it"
 
 
 def _ranked(graph: Graph, found: Mapping[Location, Mapping[str, float]], top: int) -> RankedPlaces:

@@ -56,7 +56,7 @@ class SimilarCommits:
                 self._similar, changed, len(number), lambda one: one.score**4, "changed by similar commits"
             ),
             "commit": _combine_commits(
-                self._named, changed, len(number), lambda one: one.score, "changed by a commit that the issue names"
+                self._named, changed, len(number), lambda one: one.score, "changed by a commit mentioned in the issue"
             ),
             "commit_message": self._message_signal(number),
         }

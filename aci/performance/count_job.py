@@ -117,7 +117,7 @@ class CountJob:
             answer = json.loads(self.desk.read(f"{at}.answer"))
         except (OSError, ValueError, RecursionError):
             why = "it took too long" if code == 124 else output.strip()[-300:] or f"exit status {code}"
-            raise UsageError(f"Nothing could be counted: {why}.", "Give it more time or less work.") from None
+            raise UsageError(f"Counting failed: {why}.", "Give it more time or less work.") from None
         finally:
             self.desk.run(f"rm -rf {shlex.quote(at)}.*", PATIENCE)
         return validate_answer(answer)
@@ -130,9 +130,9 @@ def validate_answer(answer: object) -> dict[str, Any]:
     too large, or the answer reports an error.
     """
     if isinstance(answer, dict) and "error" in answer:
-        raise UsageError(f"Nothing could be counted: {str(answer['error'])[:300]}.", "Check that the command runs.")
+        raise UsageError(f"Counting failed: {str(answer['error'])[:300]}.", "Check that the command runs.")
     if not isinstance(answer, dict) or not _is_sound(answer):
-        raise UsageError("Nothing could be counted: the answer is invalid.", "Check whether the code tampers with it.")
+        raise UsageError("Counting failed: the answer is invalid.", "Check whether the code tampers with it.")
     empty: dict[str, Any] = {"values": {}, "in_c": {}, "conditions": {}, "died": [], "said": ""}
     return {**empty, "code": 0, "entries": 0, "nested": 0, **answer}
 

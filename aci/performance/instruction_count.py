@@ -160,7 +160,7 @@ def incomparable_reason(before: Counts, after: Counts) -> str:
         return f"not comparable: counted by {before.backend} before and by {after.backend} after"
     differing = [name for name in ("python", "hash seed") if before.conditions.get(name) != after.conditions.get(name)]
     if differing:
-        return f"not comparable: another {' and '.join(differing)}"
+        return f"not comparable: different {' and '.join(differing)}"
     if before.backend == "opcodes" and before.in_c != after.in_c:
         pairs = zip(before.in_c, after.in_c, strict=False)
         moved = next((f"{one or 'none'} before, {two or 'none'} after" for one, two in pairs if one != two), "")

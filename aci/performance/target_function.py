@@ -34,7 +34,9 @@ class Target:
         try:
             found = [node for name, node in iter_functions(ast.parse(source)) if name == self.name]
         except (RecursionError, MemoryError):
-            raise UsageError(f"{self.path} is nested too deeply to be parsed.", "Name a function elsewhere.") from None
+            raise UsageError(
+                f"{self.path} is nested too deeply to be parsed.", "Choose a function in another file."
+            ) from None
         if not found:
             raise UsageError(f"{self.path} has no function {self.name}.", "Name it as PATH.py:Class.method.")
         return found[-1]

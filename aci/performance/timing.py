@@ -87,7 +87,7 @@ def _run_rounds(
         try:
             new = _measure(rooms[1], programs[1], target, calls, timeout, *more)
         except UsageError as error:
-            return Timing((), (), (0, 0), f"it cannot be timed any more: {error.message}")
+            return Timing((), (), (0, 0), f"it can no longer be timed: {error.message}")
         if more:
             peaks = (int(max(old)), int(max(new)))
         else:

@@ -108,12 +108,12 @@ def _report_lost_calls(target: Target, summary: Mapping[str, Any], say: Callable
     if summary.get("refused"):
         say(f"Calls of {target} cannot be recorded: {format_value(str(summary['refused']))}")
     elif not summary.get("processes"):
-        say("Calls could be recorded in no Python process of the command.")
+        say("No Python process of the command could record calls.")
     elif not summary.get("seen"):
         say(f"The command does not call {target}.")
     lost = sorted(dict(summary.get("lost") or {}).items(), key=lambda pair: -int(pair[1]))
     for reason, number in lost[:MOST_LOST]:
-        say(f"{number} of {summary.get('seen')} calls were not kept: {format_value(str(reason))}")
+        say(f"{number} of {summary.get('seen')} calls were not recorded: {format_value(str(reason))}")
 
 
 def _loadable(

@@ -59,4 +59,4 @@ def _sentence(graph: Graph, broken: BreakingChange, edits: Sequence[Edit]) -> st
 
 
 def _changed(words: str) -> str:
-    return words if words == REMOVED else f"has another signature: {words}"
+    return words if words == REMOVED else f"has a new signature: {words}"

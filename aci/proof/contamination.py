@@ -117,7 +117,7 @@ def find_contamination(steps: Iterable[Step], names: Sequence[str]) -> tuple[str
     )
     shown = list(sentences)[:MOST_SENTENCES]
     more = len(sentences) - len(shown)
-    return (*shown, f"{more} more steps of that kind.") if more else tuple(shown)
+    return (*shown, f"{more} more such steps.") if more else tuple(shown)
 
 
 def find_installed_copies(workspace: Workspace, trees: Trees, tree: str) -> tuple[str, ...]:
@@ -141,9 +141,7 @@ def _suspicions(action: Action, seen: Observation, names: Sequence[str]) -> Iter
     for field in _READ.get(action.tool, ()):
         text = _without_files(str(action.arguments.get(field) or ""))[:_READ_AT_MOST]
         if path := _installed(text, names):
-            yield (
-                f"read {path}, a copy of the package that is not the repository's" if seen.ok else f"looked for {path}"
-            )
+            yield (f"read {path}, an installed copy of the package" if seen.ok else f"looked for {path}")
         for program, words in _commands(text):
             if named := _named(_fetched(program, words), names):
                 yield f"{'fetched' if succeeded else 'tried to fetch'} {named}"

@@ -53,7 +53,9 @@ def find_injections(steps: Iterable[Step], issue: Issue) -> tuple[str, ...]:
             elif what not in found.setdefault(source, []):
                 found[source].append(what)
     lines = [f"{source} {_joined(what)}." for source, what in found.items()]
-    more = [f"{len(lines) - MOST_SENTENCES} more texts are of that kind."] if len(lines) > MOST_SENTENCES else []
+    more = (
+        [f"{len(lines) - MOST_SENTENCES} more texts contain such instructions."] if len(lines) > MOST_SENTENCES else []
+    )
     return (*lines[:MOST_SENTENCES], *more, *_about(list(about)))
 
 

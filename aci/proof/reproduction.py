@@ -160,7 +160,7 @@ def _only_slow(
         if _is_surely_red(trial, trial.only(before, [id], trial.without), id):
             return slow
         slow.add(id)
-    trial.note(f"Only slow without the patch, and ended before their time limit: {format_names(doubtful)}.")
+    trial.note(f"Slow without the patch, and stopped before the time limit: {format_names(doubtful)}.")
     return {*slow, *doubtful}
 
 

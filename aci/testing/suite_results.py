@@ -257,7 +257,7 @@ def _mismatches(ran: CommandResult, complete: bool, results: Collection[TestResu
     notes = []
     any_bad = unasked or any(result.bad for result in results)
     if ended := [result.id for result in results if result.too_long]:
-        notes.append(f"Ended because they ran too long: {', '.join(ended[:5])}{' …' if len(ended) > 5 else ''}.")
+        notes.append(f"Stopped because they ran too long: {', '.join(ended[:5])}{' …' if len(ended) > 5 else ''}.")
     if not complete and not ran.timed_out:
         last = f" Its last output: {_last_line(ran.text)}" if not results and ran.text.strip() else ""
         notes.append(f"The test run ended with exit code {ran.code} before all its tests were reported.{last}")

@@ -30,7 +30,7 @@ def run_issue_code(
 ) -> SnippetTrace | None:
     """Run the issue's example and return what it calls, or None, with a message to `say`, if it has none that runs.
 
-    `workspace` and `image` override the settings. Raises UsageError, also if the code would run without a boundary and
+    `workspace` and `image` override the settings. Raises UsageError, also if the code would run without isolation and
     `workspace` does not ask for that, or if a rule denies it; ConfigError; WorkspaceError.
     """
     from aci.environments.environment import environment_for
@@ -40,7 +40,7 @@ def run_issue_code(
     from agent.config.environment_options import environment_options
     from agent.config.named_environment import option_source
     from agent.config.settings import load_settings
-    from agent.run_state.run_settings import BOUNDARY
+    from agent.run_state.run_settings import ISOLATION
     from trajectories.git_store.trees import Trees
 
     text = append_discussion(issue).text
@@ -51,7 +51,7 @@ def run_issue_code(
     own = source.file(".swe-agent.toml", rev) or b""
     settings = load_settings(own, workspace=workspace, image=image)
     if settings.workspace == "local" and workspace != "local":
-        raise UsageError("The issue's example would run without a boundary.", BOUNDARY)
+        raise UsageError("The issue's example would run without isolation.", ISOLATION)
     if settings.workspace == "local":
         answer = allow_unless_denied(Approval("command", TITLE, "\n".join(examples)), settings.permissions)
         if not answer.yes:

@@ -198,7 +198,7 @@ class Engine:
                     self.started += paused
                     self.cancel.deadline = None if self._paused_deadline is None else self._paused_deadline + paused
         if paused >= SHORTEST_PAUSE:  # so that a resumed run counts the same time
-            self.journal.append(Note("main", "life", f"stood still for {paused:.0f} s"))
+            self.journal.append(Note("main", "life", f"paused for {paused:.0f} s"))
 
     def settle_late(self) -> None:
         """Settle the requests whose reply is recorded but whose settlement was lost with the process."""

@@ -49,7 +49,7 @@ same in all issues."""
 RANKS: tuple[Trust, ...] = ("stranger", "member", "user")
 FROM_ELSEWHERE = ('trust="stranger"', "/issues/", "<issue")
 """Marks that show that a request quotes someone else's text."""
-COUNTER_EVIDENCE = {"green": "its test still fails with it", "no_loss": "what passed before no longer does"}
+COUNTER_EVIDENCE = {"green": "its test still fails with the patch", "no_loss": "it breaks tests that passed before"}
 """What a failed part of a verdict says against a patch. A test that passes without the patch counts as nothing."""
 
 

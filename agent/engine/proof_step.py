@@ -18,7 +18,7 @@ from trajectories.records import Issue, Note, Observation, Step, Verdict
 if TYPE_CHECKING:
     from agent.engine.task import Task
 
-ANSWER_TEXTS = {True: "yes", False: "NO", None: "not judged"}
+ANSWER_TEXTS = {True: "yes", False: "NO", None: "not checked"}
 BACKGROUND_NOTES = re.compile(r"The suite with|Run first, |The test command did not end|The code under test runs")
 """Notes on how much evidence backs a verdict. They name nothing to fix."""
 PARTS = {

@@ -58,7 +58,7 @@ class Damage:
         if self.lost:
             more = f" and {len(self.lost) - SHOWN} more" if len(self.lost) > SHOWN else ""
             lines.append(f"No longer passing: {', '.join(self.lost[:SHOWN])}{more}.")
-        return f"This step broke what worked: {' '.join(lines)}"
+        return f"This step caused a regression: {' '.join(lines)}"
 
 
 class RegressionGuard:

@@ -28,7 +28,7 @@ class Scope:
 
     folder: str = ""
     nothing: bool = False
-    because: str = "in plan mode nothing is changed"
+    because: str = "plan mode does not allow changes"
     tools: tuple[str, ...] = ()
 
     @property
@@ -90,5 +90,5 @@ def revert_out_of_scope(
     tree = task.trees.overlay(tree, task.tree, outside)
     task.workspace.restore(tree)
     last = observations[-1]
-    text = f"{last.text}\n[Put back, since {task.scope.why}: {format_names(outside)}]"
+    text = f"{last.text}\n[Restored, since {task.scope.why}: {format_names(outside)}]"
     return tree, (*observations[:-1], replace(last, text=text))

@@ -73,7 +73,7 @@ def _whole(path: Path, read: Callable[[bytes], object]) -> tuple[int, int]:
         for number, line in enumerate(file, 1):
             if damaged:
                 raise RunBroken(
-                    f"Line {damaged} of {path} is damaged, and more follow it.", "Restore the file from a copy."
+                    f"Line {damaged} of {path} is damaged and is not the last line.", "Restore the file from a copy."
                 )
             try:
                 if not line.endswith(b"\n"):

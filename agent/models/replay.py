@@ -59,6 +59,6 @@ def load(name: str, settings: Settings) -> Replay:
                 else "continues a run that was not created by you on this computer"
             )
             raise UsageError(
-                f"{directory} {what}, and its replies would act without a boundary.", "Use --workspace docker."
+                f"{directory} {what}, and its replies would act without isolation.", "Use --workspace docker."
             )
     return replay

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CURRENT = {"first_timeout", "model_timeout", "max_reply", "retry_wait", "permissions"}
 CURRENT_OF_MODEL = {"api_base", "key_env", "price_in", "price_out", "price_cached", "price_written", "fallback"}
 """Settings that a resumed run takes from the present configuration. None of them affects what a model is sent."""
-BOUNDARY = "Choose --workspace docker; --workspace local runs its commands on this machine, as you."
+ISOLATION = "Choose --workspace docker; --workspace local runs its commands on this machine, as you."
 
 
 def recorded_settings(trajectory: Trajectory) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def settings_of_untrusted_run(
     from aci.environments.manifests.devcontainer import image_refusal
 
     if today.workspace == "local" and flags.get("workspace") != "local":
-        raise UsageError(f"{where} is not among your runs, and its commands would run without a boundary.", BOUNDARY)
+        raise UsageError(f"{where} is not among your runs, and its commands would run without isolation.", ISOLATION)
     theirs = {name: said[name] for name in sorted(OF_REPOSITORY) if isinstance(said.get(name), str) and said[name]}
     theirs = {name: value for name, value in theirs.items() if name not in today.model_fields_set}
     if why := image_refusal(theirs.get("image", "")) if "image" in theirs else "":

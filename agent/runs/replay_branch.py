@@ -20,7 +20,7 @@ NOT_RUN = ("Not run:", "Not changed:", "The user refused this")
 """Beginnings of observations of actions that were not run."""
 ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool, "doubt": str}
 """Recorded arguments of a proof; `doubt` is optional."""
-PUT_BACK = "\n[Put back, since "
+PUT_BACK = "\n[Restored, since "
 MARK = "/swe-agent-local-"
 WORKSPACE = re.compile(rf"/[^\s'\"`:;|&()<>]{{0,200}}?{MARK}\w+/[0-9a-f]{{8}}/(repo|scratch|harness)\b")
 """A path in a local workspace, on any machine."""
