@@ -327,7 +327,7 @@ def acquire_lock(path: Path, message: str, fix: str) -> FileLock:
     with suppress(FileNotFoundError):
         about = path.lstat()
         if not stat.S_ISREG(about.st_mode) or about.st_size:
-            raise RunBroken(f"{path} is not a lock of swe-agent.", "Check what it is, and remove it.")
+            raise RunBroken(f"{path} is not a lock file of swe-agent.", "Check what it is, and remove it.")
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=0)

@@ -145,7 +145,7 @@ def commit(
         if repository.commit() != old.commit:
             raise UsageError(f"HEAD of {repository.root} has moved.", "Run /commit again.")
         if branch_to_commit_to(repository) != branch:
-            raise UsageError(f"{repository.root} is no longer at {branch}.", "Run /commit again.")
+            raise UsageError(f"{repository.root} no longer has {branch} checked out.", "Run /commit again.")
         index, text = Path(name, "index"), Path(name, "message")
         text.write_text(message, encoding="utf-8", errors="surrogateescape")
         own = {"GIT_INDEX_FILE": str(index)}
@@ -244,7 +244,7 @@ def _recover(repository: Repository, lock: Path) -> str:
     owners, old, branch, name = fields
     if _may_run(owners.split(), lock):
         fix = f"Wait until its hooks have ended; if no commit is running there, remove {lock}."
-        raise TryLater(f"The commit in {repository.root} is still under way.", fix)
+        raise TryLater(f"The commit in {repository.root} is still in progress.", fix)
     id = _child(repository, old, branch)
     if id:
         with (

@@ -73,7 +73,7 @@ def find_key(model: str, table: ModelTable) -> Key:
     if has_own_address:
         return Key(
             "",
-            "none is sent to its own api_base: no key_env names a variable, and no key has its name",
+            "none is sent to its own api_base: set key_env, or store a key under its name",
         )
     return Key("", f"missing: neither in ${variable} nor in the system's keyring")
 

@@ -37,7 +37,7 @@ SAFE_TOOLS = frozenset(("view", "search", "symbols", "undo", "submit"))
 TESTS_QUESTION = "Run the tests of this repository, and those of this change, on this machine?"
 TESTS_DETAIL = "This includes imports and checks of the changed code. The answer holds for the whole turn."
 WORKLOAD_QUESTION = "Run this workload and the tests of this repository, again with each change, on this machine?"
-REFUSED = "Not tested: you refused."
+REFUSED = "Not tested: permission was denied."
 
 
 def refusal(task: Task, tool: Tool, action: Action) -> str:

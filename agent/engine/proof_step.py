@@ -24,7 +24,7 @@ BACKGROUND_NOTES = re.compile(r"The suite with|Run first, |The test command did 
 PARTS = {
     "red": "a test fails without the patch",
     "green": "it passes with the patch",
-    "red_again": "it fails again with the source hunks taken out",
+    "red_again": "it fails again without the source changes",
     "no_loss": "all tests that passed before still pass",
 }
 NO_LOSS_TEXT = "All tests that passed before still pass. The change is not verified: /prove runs the whole proof."

@@ -92,7 +92,7 @@ def _describe(engine: Engine, edits: Edits) -> str:
     if taken := [change for change in edits.changed if change.path not in edits.merged.paths]:
         names = ", ".join(f"{change.status} {change.path}" for change in taken[:MOST_NAMES])
         more = f", and {len(taken) - MOST_NAMES} more" if len(taken) > MOST_NAMES else ""
-        lines.append(f"[Meanwhile the user changed {names}{more}: your workspace now has these changes.]")
+        lines.append(f"[In the meantime the user changed {names}{more}: your workspace now has these changes.]")
     if edits.merged.conflicts:
         left = ", ".join(map(str, edits.merged.conflicts))
         lines.append(

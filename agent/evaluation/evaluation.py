@@ -109,7 +109,7 @@ def _cases(asked: EvaluateOptions, say: Say) -> dict[str, Case]:
     cases = {each.id: Case(golds[each.id], each) for each in chosen if each.id in golds}
     if not cases:
         files = ", ".join(map(str, asked.instances))
-        raise UsageError(f"{files} have no tests to judge instances by.", "Add a file whose rows have tests.")
+        raise UsageError(f"{files} contain no tests for grading.", "Add a file whose rows have tests.")
     if left := [each.id for each in chosen if each.id not in cases]:
         names = ", ".join(left[:SHOWN]) + (" …" if len(left) > SHOWN else "")
         say(f"{len(left)} of {len(chosen)} instances are left out, because their rows have no tests: {names}.")
@@ -127,7 +127,7 @@ def _by_run_id(
         what = f"No prediction of {where} belongs to one of the {len(cases)} instances."
         raise UsageError(what, "Give files that belong together.")
     if strange := {name for predictions in sets.values() for name in predictions if name not in cases}:
-        say(f"{len(strange)} predictions of {where} belong to none of the selected instances and are left out.")
+        say(f"{len(strange)} predictions of {where} are ignored: none of the selected instances has their ids.")
     return {run_id if at == 1 else f"{run_id}.{at}": predictions for at, predictions in sets.items()}
 
 

@@ -57,7 +57,7 @@ class Scripted:
             if line.get("contains", "") in words:
                 return _reply(line["reply"], self.name)
         raise ModelError(
-            f"No line of {self.name} answers ask {asking.ask} of {asking.branch}.",
+            f"{self.name} has no reply for request {asking.ask} of branch {asking.branch}.",
             "Add a line that matches, or one without conditions at the end.",
             billed=False,
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Kind = Literal["command", "network", "apply", "commit", "branch", "hooks", "issue"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Scope = Literal["once", "session", "project"]
-FORBIDDEN = "A rule of the configuration forbids it: {}."
+FORBIDDEN = "A configured rule denies it: {}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ LEFT = "Others have changed the files."
 OTHERS = "\n\nThis question is asked {count} times; this is number {at}. Answer with something that the others miss."
 ANSWER = "That was the last round. Answer now, in words, without a tool call."
 BROKEN = (
-    "These tests of yours passed before and no longer pass:\n{tests}\n"
+    "These tests that you wrote passed before and fail now:\n{tests}\n"
     "The files are restored to the state in which they passed. Continue so that all of them pass."
 )
 
@@ -297,7 +297,7 @@ def _judgement(progress: _GraphProgress, name: str, phase: Phase) -> Generator[S
     vote = f"{phase.role} says {'yes' if good else 'no'}: {_one_line(said)}"
     task.note("vote", vote, tree=task.tree, against="" if good else why)
     progress.said[name] = quote_text(cut(said, MOST_SAID))
-    progress.said["failed"] = f"The {phase.role} says of the patch:\n{progress.said[name]}"
+    progress.said["failed"] = f"Review by the {phase.role}:\n{progress.said[name]}"
     return good
 
 

@@ -18,6 +18,6 @@ def rewind_to(task: Task, number: int, tree: str, words: str, author: str) -> St
     """
     steps = (step for step in task.steps[task.first :] if step.n > number and step.author == "user")
     said = dict.fromkeys(seen.text for step in steps for seen in step.observations)
-    parts = [*(f"The user said meanwhile: {quote_text(text)}" for text in said), words]
+    parts = [*(f"The user wrote in the meantime: {quote_text(text)}" for text in said), words]
     text = "\n\n".join(filter(None, parts))
     return task.rewind(number, tree, text or "The conversation was rewound.", author, told=bool(text))

@@ -29,9 +29,9 @@ def comparison_lines(found: RunComparison, sides: tuple[str, str]) -> list[str]:
     """Return the comparison as lines of Rich markup."""
     steps = "1 step" if found.same == 1 else f"{found.same} steps"
     if found.first is None:
-        lines = [f"[bold green]The same:[/] {steps}."]
+        lines = [f"[bold green]Identical:[/] {steps}."]
     else:
-        lines = [f"[bold yellow]First difference at {found.first.id}[/] ({found.first.what}); {steps} alike."]
+        lines = [f"[bold yellow]First difference at {found.first.id}[/] ({found.first.what}); {steps} are identical."]
     for title, differences in (("", found.differences), ("Only text differs:", found.texts)):
         if differences and title:
             lines.append(title)

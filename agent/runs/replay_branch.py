@@ -20,7 +20,9 @@ NOT_RUN = ("Not run:", "Not changed:", "The user refused this")
 """Beginnings of observations of actions that were not run."""
 ASKED = {"reproduction": list, "places": list, "reproduces": bool, "whole": bool, "doubt": str}
 """Recorded arguments of a proof; `doubt` is optional."""
-PUT_BACK = "\n[Restored, since "
+RESTORED = re.compile(r"\n\[(?:Restored|Put back), since ")
+RESTORED_IN_PLAN_MODE = re.compile(r"\n\[(?:Restored, since plan mode|Put back, since in plan mode) ")
+"""Notes on reverted changes at the end of an observation; earlier versions wrote "Put back"."""
 MARK = "/swe-agent-local-"
 WORKSPACE = re.compile(rf"/[^\s'\"`:;|&()<>]{{0,200}}?{MARK}\w+/[0-9a-f]{{8}}/(repo|scratch|harness)\b")
 """A path in a local workspace, on any machine."""
@@ -37,7 +39,7 @@ class ReplayTask(Task):
 
     def act_step(self, step: Step) -> Step:
         """Run the actions of a recorded step again and record the new step."""
-        if any(f"{PUT_BACK}{Scope(nothing=True).why}" in seen.text for seen in step.observations):
+        if any(RESTORED_IN_PLAN_MODE.search(seen.text) for seen in step.observations):
             self.scope = Scope(nothing=True)
         return self.step(self._reply(step), self.act_again(step), step.actions, step.author, step.error)
 
@@ -71,7 +73,7 @@ class ReplayTask(Task):
             self.cancel.check()
             tool = self.engine.toolbox.get(action.tool)
             if not self.is_run(seen) or (tool is not None and not self.engine.toolbox.is_built_in(tool)):
-                done.append(replace(seen, text=seen.text.partition(PUT_BACK)[0]))
+                done.append(replace(seen, text=RESTORED.split(seen.text, maxsplit=1)[0]))
                 continue
             if tool is not None and (refused := refusal(self, tool, action)):
                 done.append(Observation(refused, ok=False))

@@ -264,7 +264,7 @@ def _with_conflicts(merged: MergeResult, text: str, fix: str = "") -> str:
     """Return the text, followed by the files that are left as the user has them."""
     if not merged.conflicts:
         return text
-    return f"{text} Left out, because you changed them too: {', '.join(map(str, merged.conflicts))}. {fix}".strip()
+    return f"{text} Skipped, because you changed them too: {', '.join(map(str, merged.conflicts))}. {fix}".strip()
 
 
 def _files(engine: Engine, old: str, new: str) -> str:

@@ -20,7 +20,7 @@ ROLES = ("coder",)
 PROMPTS = ("test_then_patch", "code_act")
 SOURCE = "CodeAct (arXiv 2402.01030), OpenHands (arXiv 2407.16741)"
 WHEN = "the model is better at writing code than at calling tools, or its provider supports none"
-NUDGE = "Your reply had no block of code, so nothing happened. Write one, or a `submit` block when the issue is solved."
+NUDGE = "Your reply contained no code block, so nothing ran. Write one, or a `submit` block when the issue is solved."
 
 
 def solve(task: Task) -> Generator[Step, None, Outcome]:

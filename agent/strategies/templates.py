@@ -125,8 +125,8 @@ def _advice(found: dict[str, Any], failing: Sequence[str]) -> str:
     parts = []
     if len(failing) > 1:
         parts.append(
-            f"One edit had to fix all {len(failing)} failing tests, {format_names(failing)}. If they fail for "
-            "different reasons, name those with one reason (--reproduce TEST)."
+            f"The search looked for one edit that fixes all {len(failing)} failing tests, {format_names(failing)}. If "
+            "they fail for different reasons, name those with one reason (--reproduce TEST)."
         )
     if found.get("cut_short"):
         parts.append("The time ended before all edits were tried; give more with --max-time SECONDS.")

@@ -147,7 +147,7 @@ def _feedback(node: Node) -> str:
     tried = [f"- {quote_text(child.done[:400])} (score {child.value:.1f})" for child in node.children]
     return "\n".join(
         [
-            "From here this was tried before and reverted:",
+            "Earlier attempts from this step, all reverted:",
             *tried,
             "Take a different approach, and say why it is better.",
         ]

@@ -107,7 +107,7 @@ class Reader:
             return None
         kind, size, data, digest = found
         if self._compare and digest != id:
-            what = f"Object {id[:10]} of {self._store} was replaced: its content has another id."
+            what = f"Object {id[:10]} of {self._store} is damaged: its content does not match its id."
             raise RunBroken(what, RESTORE)
         return kind, size, data
 

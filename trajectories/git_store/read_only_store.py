@@ -38,12 +38,14 @@ def check_objects(store: Path) -> None:
     """Raise RunBroken if not all objects of a store are regular files inside it. Raises OSError."""
     objects = store / "objects"
     if store.is_symlink() or not is_in(objects, store) or not objects.is_dir():
-        raise RunBroken(f"{store} holds no objects of its own.", "Copy the whole folder of the run, without links.")
+        raise RunBroken(
+            f"{store} contains no objects, or only links.", "Copy the whole folder of the run, without links."
+        )
     for entry in _entries(objects):
         if not entry.is_file(follow_symlinks=False):
             raise RunBroken(f"{entry.path} is not a regular file.", "Copy the whole folder of the run, without links.")
         if entry.name.casefold() in ALTERNATES:
-            raise RunBroken(f"{entry.path} leads to objects elsewhere.", "Remove this file.")
+            raise RunBroken(f"{entry.path} refers to objects outside the run folder.", "Remove this file.")
 
 
 def _entries(folder: str | Path) -> Iterator[os.DirEntry[str]]:
