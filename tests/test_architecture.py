@@ -60,7 +60,7 @@ def test_import_contracts_hold() -> None:
 
 
 @pytest.mark.parametrize("path", INSIDE, ids=relative)
-def test_what_runs_in_the_target_needs_nothing_of_ours_and_no_new_python(path: Path) -> None:
+def test_what_runs_in_target_needs_nothing_of_ours_and_no_new_python(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"), feature_version=(3, 7))
     imported = {
         name.split(".")[0]
@@ -126,7 +126,7 @@ def pins(requirement: Requirement) -> list[str]:
         ("requirements-dev.lock", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]),
     ],
 )
-def test_locks_are_up_to_date_with_the_project(lock: str, wanted: list[str]) -> None:
+def test_locks_are_up_to_date_with_project(lock: str, wanted: list[str]) -> None:
     have = locked(lock)
     for text in wanted:
         requirement = Requirement(text)
@@ -146,7 +146,7 @@ def test_both_locks_agree() -> None:
 # What is shipped
 
 
-def test_the_wheel_holds_the_door_and_the_four_floors(tmp_path: Path) -> None:
+def test_wheel_holds_door_and_four_floors(tmp_path: Path) -> None:
     built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path)
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
@@ -168,7 +168,7 @@ def test_there_are_three_examples() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_fails_where_its_issue_says_and_nowhere_else(example: Path) -> None:
+def test_example_fails_where_its_issue_says_and_nowhere_else(example: Path) -> None:
     result = run(sys.executable, "-m", "unittest", cwd=example, PYTHONDONTWRITEBYTECODE="1")
     failed = re.findall(r"^(?:FAIL|ERROR): (\w+)", result.stderr, re.MULTILINE)
     (ran,) = map(int, re.findall(r"^Ran (\d+) tests", result.stderr, re.MULTILINE))

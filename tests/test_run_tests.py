@@ -21,7 +21,7 @@ def files(done: subprocess.CompletedProcess[str]) -> set[str]:
 
 
 @pytest.mark.slow
-def test_the_tests_of_a_module_and_of_those_that_import_it() -> None:
+def test_tests_of_module_and_of_those_that_import_it() -> None:
     done = run("trajectories/run_comparison.py")
     assert {
         "tests/agent/runs/test_comparison_view.py",
@@ -32,7 +32,7 @@ def test_the_tests_of_a_module_and_of_those_that_import_it() -> None:
 
 
 @pytest.mark.slow
-def test_the_tests_of_a_module_that_is_loaded_by_its_name() -> None:
+def test_tests_of_module_that_is_loaded_by_its_name() -> None:
     done = run("tools/edit.py", "agent/strategies/debate.py")
     assert {"tests/tools/test_edit.py", "tests/agent/strategies/test_debate.py"} <= files(done)
 
@@ -43,7 +43,7 @@ def test_tests_themselves() -> None:
 
 
 @pytest.mark.slow
-def test_a_path_that_is_not_there_or_has_no_test_is_an_error() -> None:
+def test_path_that_is_not_there_or_has_no_test_is_error() -> None:
     done = run("agent/nothing")
     assert (done.returncode, done.stderr) == (2, "There is no agent/nothing.\n")
     done = run("docs")

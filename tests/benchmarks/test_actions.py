@@ -25,7 +25,7 @@ def test_each_row_is_done_by_each_peer(tmp_path: Path, capsys: pytest.CaptureFix
     assert "100x in containers" in told
 
 
-def test_a_row_that_a_peer_does_not_have_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+def test_row_that_peer_does_not_have_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
     row = actions.Row("r", "start", 1.0, 2.0, {actions.OURS: [1.0, 1.0], actions.EXEC: [3.0, 3.0], "x": [math.nan] * 2})
     actions.show([row])
     told = capsys.readouterr().out

@@ -12,7 +12,7 @@ from benchmarks._synthetic import cases, files
 from benchmarks.batch import _covered, _worked
 
 
-def test_a_seed_gives_the_same_cases() -> None:
+def test_seed_gives_same_cases() -> None:
     assert cases(20, 3) == cases(20, 3) != cases(20, 4)
     assert len({case.image for case in cases(20, 3)}) == 20
 
@@ -39,7 +39,7 @@ def test_what_runs_side_by_side_counts_once() -> None:
     assert _covered([(2.0, 3.0), (0.0, 1.0), (0.5, 1.5), (0.6, 0.7)]) == 2.5
 
 
-def test_a_worker_is_there_from_its_first_instance_to_its_last() -> None:
+def test_worker_is_there_from_its_first_instance_to_its_last() -> None:
     lines = [
         {"what": "instance", "thread": 1, "began": 10.0, "seconds": 1.0},
         {"what": "instance", "thread": 1, "began": 12.0, "seconds": 3.0},

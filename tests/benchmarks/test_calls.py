@@ -128,7 +128,7 @@ def test_recall_and_precision(repository: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.slow
-def test_a_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(measured(repository)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("3 files")
@@ -142,7 +142,7 @@ def test_a_table(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "wrappers of decorators" in lines[7]
 
 
-def test_a_package_that_no_test_touches_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_package_that_no_test_touches_is_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     about = ["--git-dir", str(repository), "--package", "src/shop", "--python", sys.executable, "--", "this"]
     assert main(about) == 1
     assert "No call inside src/shop was seen" in capsys.readouterr().err

@@ -31,7 +31,7 @@ def test_no_start_was_measured() -> None:
     assert "0 with a pytest start each (none)" in table([Row("one", 1, 1.0, 1.0, 0.0, 0, 0, {}, [])])
 
 
-def test_a_folder_without_programs_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_without_programs_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--repo", str(tmp_path)]) == 2
     told = capsys.readouterr()
     assert "has no QuixBugs program" in told.err

@@ -51,7 +51,7 @@ def trajectory(path: Path, calls: int, fenced: bool) -> Path:
 
 
 @pytest.mark.slow
-def test_rules_on_a_long_run_of_ours(tmp_path: Path) -> None:
+def test_rules_on_long_run_of_ours(tmp_path: Path) -> None:
     whole, sliding, blocks, ours = compare(journal(tmp_path / "run", 40)).values()
     assert whole.calls == ours.calls == 40
     assert whole.output == ours.output > 0
@@ -75,7 +75,7 @@ def test_trajectories_of_mini(tmp_path: Path, fenced: bool) -> None:
     assert ours.input <= whole.input
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [str(journal(tmp_path / "run", 10)), str(trajectory(tmp_path / "a.traj.json", 3, False))]
     assert main([*runs, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)["runs"]
@@ -86,7 +86,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "break-even" in capsys.readouterr().out
 
 
-def test_without_a_run_it_says_what_to_do(
+def test_without_run_it_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))

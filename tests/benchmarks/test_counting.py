@@ -30,7 +30,7 @@ TASKS = [
 ]
 
 
-def test_an_order_that_turns_is_seen_and_small_differences_have_none() -> None:
+def test_order_that_turns_is_seen_and_small_differences_have_none() -> None:
     assert order([[100, 200, 300]], [[100, 200, 300]]) == (3, 3)
     assert order([[100, 200, 300]], [[210, 200, 300]]) == (3, 2)
     assert order([[1000, 1001]], [[1001, 1000]]) == (0, 0)
@@ -39,7 +39,7 @@ def test_an_order_that_turns_is_seen_and_small_differences_have_none() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_it_counts_tasks_from_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_counts_tasks_from_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if not shutil.which("valgrind") and os.environ.get("CI") != "true":
         pytest.skip("valgrind is not installed")
     (tmp_path / "tasks").mkdir()

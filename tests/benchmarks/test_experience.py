@@ -21,7 +21,7 @@ def test_related_bugs_are_found_and_little_else(tmp_path: Path) -> None:
     assert figures["bank"]["false"] < figures["newest three"]["false"]
 
 
-def test_each_bug_is_one_edit_of_a_file() -> None:
+def test_each_bug_is_one_edit_of_file() -> None:
     files = dict(FILES)
     for bug in BUGS:
         assert files[bug.path].count(bug.old) == 1, bug.title

@@ -56,7 +56,7 @@ def test_both_sides(peer: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
-def test_without_the_peer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_without_peer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), "/usr/bin", "/bin"]))
     assert main(["--runs", "1", "--workspace", "local"]) == 0
     out = capsys.readouterr().out
@@ -64,13 +64,13 @@ def test_without_the_peer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert "mini is missing" in out
 
 
-def test_a_side_that_ends_without_a_request_is_named(tmp_path: Path) -> None:
+def test_side_that_ends_without_request_is_named(tmp_path: Path) -> None:
     side = Side(OURS, "local", [sys.executable, "-c", "raise SystemExit('no model')"], dict(os.environ))
     with listening() as (_, arrivals), pytest.raises(RuntimeError, match=r"swe-agent \(local\) sent no request: no mo"):
         seconds(side, tmp_path, arrivals)
 
 
-def test_the_repository_is_committed(tmp_path: Path) -> None:
+def test_repository_is_committed(tmp_path: Path) -> None:
     folder = repository(tmp_path)
     assert (folder / ".git").is_dir()
     assert (folder / "accounts" / "wallet.py").exists()

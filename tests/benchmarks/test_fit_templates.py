@@ -57,7 +57,7 @@ def load(path, default=None, *, strict=True, limit=10):
 
 
 @pytest.mark.slow
-def test_mutants_are_other_programs_each_once_and_the_same_each_time() -> None:
+def test_mutants_are_other_programs_each_once_and_same_each_time() -> None:
     made = list(islice(mutants("a.py", SAMPLE, "seed"), 100))
     assert len({one.data for one in made}) == len(made) == 100
     assert made == list(islice(mutants("a.py", SAMPLE, "seed"), 100))
@@ -89,16 +89,16 @@ def test_functions_of_few_statements_are_left_alone() -> None:
         (b"x = a - b\n", (6, 7, "*"), False),
     ],
 )
-def test_the_original_is_known_again_but_for_layout(mutated: bytes, edit: tuple[int, int, str], same: bool) -> None:
+def test_original_is_known_again_but_for_layout(mutated: bytes, edit: tuple[int, int, str], same: bool) -> None:
     assert Same(b"x = a + b\n", mutated).is_original(Draft("", (edit,))) is same
 
 
-def test_a_needless_pass_makes_no_difference() -> None:
+def test_needless_pass_makes_no_difference() -> None:
     original, mutated = b"def f():\n    go()\n", b"def f():\n    stop()\n    go()\n"
     assert Same(original, mutated).is_original(Draft("", ((13, 19, "pass"),)))
 
 
-def test_a_fit_finds_the_weights_that_the_originals_were_drawn_by() -> None:
+def test_fit_finds_weights_that_originals_were_drawn_by() -> None:
     chance = random.Random(1)
     weights, halves = {"often": 1.0, "far": 0.3, "seldom": 0.05}, {"often": 2.0, "far": 20.0, "seldom": 6.0}
     cases = []
@@ -178,7 +178,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Package]:
 
 
 @pytest.mark.slow
-def test_weights_are_fitted_from_watched_mutants_and_compared_on_a_package_held_out(
+def test_weights_are_fitted_from_watched_mutants_and_compared_on_package_held_out(
     tmp_path: Path, packages: list[Package], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache, weights, ranks = (str(tmp_path / name) for name in ("cache", "weights.json", "ranks.json"))

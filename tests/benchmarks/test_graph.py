@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_it_measures_a_project_and_says_which_peers_it_did_not(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_it_measures_project_and_says_which_peers_it_did_not(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({"a.py": "def load():\n    pass\n", "b.py": "from a import load\nload()\n"})
     for number in range(3):
         (repo / "a.py").write_text(f"def load():\n    return {number}\n")
@@ -33,7 +33,7 @@ def test_it_measures_a_project_and_says_which_peers_it_did_not(make_repo: MakeRe
     assert rows["cold graph on disk"]["ratio"] > 0
 
 
-def test_a_command_that_fails_has_no_cost() -> None:
+def test_command_that_fails_has_no_cost() -> None:
     with pytest.raises(RuntimeError, match="ended with 3"):
         cost([sys.executable, "-c", "raise SystemExit(3)"])
 

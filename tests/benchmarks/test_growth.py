@@ -34,7 +34,7 @@ def test_both_solutions_agree_and_leave_their_arguments(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
-def test_the_known_costs_are_told_apart(pair: Pair) -> None:
+def test_known_costs_are_told_apart(pair: Pair) -> None:
     slow, fast = (fit_growth(pair.sizes, [cost(n) for n in pair.sizes]) for cost in (pair.slow_cost, pair.fast_cost))
     assert slow.exponent > fast.exponent
 
@@ -46,7 +46,7 @@ def measured(slow_counts: list[int], fast_counts: list[int]) -> Measured:
 
 
 @pytest.mark.slow
-def test_a_miss_is_told() -> None:
+def test_miss_is_told() -> None:
     right = measured([900 + 7 * n * n for n in SIZES], [5000 + 9 * n for n in SIZES])
     turned = measured([5000 + 9 * n for n in SIZES], [900 + 7 * n * n for n in SIZES])
     steep = measured([7 * n**3 for n in SIZES], [9 * n for n in SIZES])
@@ -74,7 +74,7 @@ def test_opcodes_of_real_calls_are_fitted() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("valgrind") and not IN_CI, reason="valgrind is not installed")
-def test_the_command_prints_and_keeps_what_valgrind_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_and_keeps_what_valgrind_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "growth.json"
     assert main(["--only", "power", "--backend", "valgrind", "--json", str(out)]) == 0
     said = capsys.readouterr().out
@@ -86,7 +86,7 @@ def test_the_command_prints_and_keeps_what_valgrind_counted(tmp_path: Path, caps
     assert all(one > other for one, other in zip(slow, fast, strict=True))
 
 
-def test_a_pair_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pair_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--only", "absent"])
     assert "no pair has such a name" in capsys.readouterr().err

@@ -59,7 +59,7 @@ def flags(given: dict[str, Any]) -> list[str]:
     return [part for name, path in given.items() for part in (f"--{name}", str(path))]
 
 
-def test_scores_of_a_small_repository(
+def test_scores_of_small_repository(
     given: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*flags(given), "--json", str(tmp_path / "out.json"), "--by-repository"]) == 0
@@ -74,7 +74,7 @@ def test_scores_of_a_small_repository(
     assert "not scored: gone" in capsys.readouterr().out
 
 
-def test_a_limit(given: dict[str, Any]) -> None:
+def test_limit(given: dict[str, Any]) -> None:
     assert [one.id for one in load(**given, limit=1)] == ["door"]
 
 
@@ -111,7 +111,7 @@ def test_all_places_have_to_be_found() -> None:
 
 
 @pytest.mark.slow
-def test_what_a_cache_knows_is_not_cold(given: dict[str, Any], tmp_path: Path) -> None:
+def test_what_cache_knows_is_not_cold(given: dict[str, Any], tmp_path: Path) -> None:
     for measured in ({"cold", "new_commit", "warm"}, {"warm"}):
         more = ["--json", str(tmp_path / "out.json"), "--cache", str(tmp_path / "cache")]
         assert main([*flags(given), *more]) == 0
@@ -119,7 +119,7 @@ def test_what_a_cache_knows_is_not_cold(given: dict[str, Any], tmp_path: Path) -
         assert {kind for kind, middle in seconds.items() if middle is not None} == measured
 
 
-def test_a_file_that_cannot_be_written_is_named_before_the_run(
+def test_file_that_cannot_be_written_is_named_before_run(
     given: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*flags(given), "--json", str(tmp_path / "nowhere" / "out.json")]) == 2
@@ -138,7 +138,7 @@ def test_masking_leaves_words(given: dict[str, Any]) -> None:
     assert issue.title.strip() == "Price"
 
 
-def test_the_fit_finds_the_signal_that_tells() -> None:
+def test_fit_finds_signal_that_tells() -> None:
     random = np.random.default_rng(1)
     lists = []
     for _ in range(60):

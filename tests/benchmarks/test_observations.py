@@ -111,7 +111,7 @@ def written(path: Path, found: Any) -> Path:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_format_tells_the_same_run(tmp_path: Path, name: str) -> None:
+def test_each_format_tells_same_run(tmp_path: Path, name: str) -> None:
     run = read_run(written(tmp_path / "a.json", FORMATS[name]()))
     assert SYSTEM in run.system
     assert run.issue == "add() subtracts."
@@ -122,7 +122,7 @@ def test_each_format_tells_the_same_run(tmp_path: Path, name: str) -> None:
     assert all(output in turn.sent[0] for turn, (_, output) in zip(acted, CALLS, strict=True))
 
 
-def test_calls_of_an_editor_are_ours(tmp_path: Path) -> None:
+def test_calls_of_editor_are_ours(tmp_path: Path) -> None:
     given = [
         {"command": "view", "path": "a.py", "view_range": [3, 9]},
         {"command": "str_replace", "path": "a.py", "old_str": "x", "new_str": "y"},
@@ -146,7 +146,7 @@ def test_calls_of_an_editor_are_ours(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_costs_less_where_its_harness_was_wordy(tmp_path: Path) -> None:
+def test_run_costs_less_where_its_harness_was_wordy(tmp_path: Path) -> None:
     found = compare(read_run(written(tmp_path / "a.json", mini(fenced=False))))
     assert found.calls == 3
     assert found.ours.input < found.theirs.input
@@ -156,7 +156,7 @@ def test_a_run_costs_less_where_its_harness_was_wordy(tmp_path: Path) -> None:
     assert found.missed == []
 
 
-def test_what_a_later_step_needed_and_was_cut_is_counted(tmp_path: Path) -> None:
+def test_what_later_step_needed_and_was_cut_is_counted(tmp_path: Path) -> None:
     run = mini(fenced=False)
     deep = LISTING.split("\n")[150].removeprefix("./")
     call = {"id": "c9", "function": {"name": "bash", "arguments": json.dumps({"command": f"cat {deep}"})}}
@@ -167,7 +167,7 @@ def test_what_a_later_step_needed_and_was_cut_is_counted(tmp_path: Path) -> None
     assert found.rate == 0.25
 
 
-def test_a_file_viewed_through_an_editor_is_shown_by_our_view(tmp_path: Path) -> None:
+def test_file_viewed_through_editor_is_shown_by_our_view(tmp_path: Path) -> None:
     run = trae()
     call = {"call_id": "v", "name": "str_replace_editor", "arguments": {"command": "view", "path": "add.py"}}
     text = f"Here's the result of running `cat -n` on add.py:\n{NUMBERED}\n"
@@ -198,7 +198,7 @@ def test_what_is_missed(arguments: dict[str, Any], found: list[str]) -> None:
     assert missed([action], told, told) == []
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(3):
         written(tmp_path / "mini" / f"{number}.traj.json", mini(fenced=True))
     written(tmp_path / "openhands" / "a.json", openhands())

@@ -123,7 +123,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-def test_what_an_operator_offers_parses_and_is_something_else(name: str) -> None:
+def test_what_operator_offers_parses_and_is_something_else(name: str) -> None:
     code = Code("tiny/things.py", SOURCE)
     slips = [slip for function in code.functions.values() for slip in OPERATORS[name](code, function)]
     if name != "early_return":
@@ -154,7 +154,7 @@ def test_what_an_operator_offers_parses_and_is_something_else(name: str) -> None
         ("swapped_statements", "        self.count = len(self.items)\n", ""),
     ],
 )
-def test_an_operator_makes_the_slip_it_is_named_for(name: str, lost: str, new: str) -> None:
+def test_operator_makes_slip_it_is_named_for(name: str, lost: str, new: str) -> None:
     code = Code("tiny/things.py", SOURCE)
     made = [slip.apply(SOURCE).decode() for f in code.functions.values() for slip in OPERATORS[name](code, f)]
     if name == "swapped_statements":
@@ -164,14 +164,14 @@ def test_an_operator_makes_the_slip_it_is_named_for(name: str, lost: str, new: s
         assert SOURCE.decode().replace(lost, new) in made
 
 
-def test_a_return_moves_into_its_loop() -> None:
+def test_return_moves_into_its_loop() -> None:
     source = b"def f(xs):\n    for x in xs:\n        g(x)\n    return x\n"
     code = Code("a.py", source)
     (slip,) = OPERATORS["early_return"](code, code.functions["f"])
     assert slip.apply(source) == b"def f(xs):\n    for x in xs:\n        g(x)\n        return x\n"
 
 
-def test_what_means_the_same_is_the_same_text() -> None:
+def test_what_means_same_is_same_text() -> None:
     one = b'def f(a, b):\n    """Doc."""\n    if not a == b:\n        return -1\n    else:\n        return (a > b)\n'
     other = b"def f(a, b):\n    if a != b:\n        pass\n        return -1  # so\n    return b < a\n"
     assert normal(one) == normal(one.replace(b"(a > b)", b"b < a").replace(b"not a == b", b"a != b"))
@@ -180,7 +180,7 @@ def test_what_means_the_same_is_the_same_text() -> None:
     assert changed(one, b"import os\n" + one) == ([], True)
 
 
-def test_of_a_name_that_is_there_twice_no_version_is_overlooked() -> None:
+def test_of_name_that_is_there_twice_no_version_is_overlooked() -> None:
     one = b"""class A:
     @property
     def x(self):
@@ -197,7 +197,7 @@ def test_of_a_name_that_is_there_twice_no_version_is_overlooked() -> None:
     assert changed(one, one + b"    def y(self):\n        return 1\n") == ([], True)
 
 
-def test_a_function_is_in_one_half_and_both_have_some() -> None:
+def test_function_is_in_one_half_and_both_have_some() -> None:
     halves = {half_of("tiny", "a.py", f"f{number}") for number in range(40)}
     assert halves == set(HALVES)
 
@@ -206,7 +206,7 @@ LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\n"])).map(b"".join)
 
 
 @given(LINES, LINES)
-def test_the_lines_that_differ_are_edits_of_each_run_of_them(before: bytes, after: bytes) -> None:
+def test_lines_that_differ_are_edits_of_each_run_of_them(before: bytes, after: bytes) -> None:
     edits = line_edits(before, after)
     assert Slip(1, edits, "").apply(before) == after
     assert bool(edits) == (before != after)
@@ -219,7 +219,7 @@ def test_history_is_taken_back(tmp_path: Path, tiny: Package) -> None:
     assert "Fix the count" in revert.what
 
 
-def test_what_is_offered_is_of_one_half_and_the_same_each_time(tmp_path: Path, tiny: Package) -> None:
+def test_what_is_offered_is_of_one_half_and_same_each_time(tmp_path: Path, tiny: Package) -> None:
     files = sources(tmp_path, tiny)
     for half in HALVES:
         some, again = (list(offered(tmp_path, tiny, half, files, random.Random(3))) for _ in range(2))
@@ -230,7 +230,7 @@ def test_what_is_offered_is_of_one_half_and_the_same_each_time(tmp_path: Path, t
 
 
 @pytest.mark.slow
-def test_planted_bugs_are_killed_by_the_suite(tmp_path: Path, tiny: Package) -> None:
+def test_planted_bugs_are_killed_by_suite(tmp_path: Path, tiny: Package) -> None:
     (bug,) = make(tmp_path, tiny, "tuning", 1)
     assert bug.failing
     file = tmp_path / "bugs.json"
@@ -241,7 +241,7 @@ def test_planted_bugs_are_killed_by_the_suite(tmp_path: Path, tiny: Package) -> 
 
 
 @pytest.mark.slow
-def test_a_planted_bug_is_repaired_and_told_of(tmp_path: Path, tiny: Package) -> None:
+def test_planted_bug_is_repaired_and_told_of(tmp_path: Path, tiny: Package) -> None:
     at = SOURCE.index(b"self.items[-1]")
     edits = ((at, at + len(b"self.items[-1]"), "self.items[0]"),)
     failing = ("tests/test_things.py::test_bag", "tests/test_things.py::test_last")
@@ -255,7 +255,7 @@ def test_a_planted_bug_is_repaired_and_told_of(tmp_path: Path, tiny: Package) ->
 
 
 @pytest.mark.slow
-def test_two_versions_are_compared_on_calls_of_the_suite(tmp_path: Path, tiny: Package) -> None:
+def test_two_versions_are_compared_on_calls_of_suite(tmp_path: Path, tiny: Package) -> None:
     path = "tiny/things.py"
     with room(tmp_path, tiny, {}) as place:
 
@@ -282,7 +282,7 @@ def test_two_versions_are_compared_on_calls_of_the_suite(tmp_path: Path, tiny: P
         assert place.workspace.read(path) == SOURCE
 
 
-def test_a_package_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+def test_package_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not below") as raised:
         sources(tmp_path, _planting.PACKAGES[0])
     assert "git clone" in raised.value.fix
@@ -309,7 +309,7 @@ def test_input_that_cannot_be_used_is_told_of(
     assert told in capsys.readouterr().err
 
 
-def test_a_report_without_rows_is_empty() -> None:
+def test_report_without_rows_is_empty() -> None:
     assert "| all | 0 |" in report([])
     row = Row("a", "tiny", "de_morgan", "", 1, plausible=2, chosen=1, equal="tree", cpu=3.0)
     assert "| de_morgan | 1 | 1 | 1 | 1 | 1 | 3.0 |" in report([row])

@@ -35,7 +35,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_reference_stays_outside(checkout: Path, tmp_path: Path) -> None:
+def test_reference_stays_outside(checkout: Path, tmp_path: Path) -> None:
     folder = build(checkout, "largest", tmp_path / "built")
     tracked = subprocess.run(["git", "-C", folder, "ls-files"], capture_output=True, text=True, check=True).stdout
     assert "python_programs/largest.py" in tracked
@@ -65,7 +65,7 @@ def test_agreement_is_of_answers(checkout: Path, tmp_path: Path, body: str, agre
 
 
 @pytest.mark.slow
-def test_a_run_that_ends_before_its_tests_do_is_not_plausible(checkout: Path, tmp_path: Path) -> None:
+def test_run_that_ends_before_its_tests_do_is_not_plausible(checkout: Path, tmp_path: Path) -> None:
     tests = checkout / "python_testcases" / "test_largest.py"
     tests.write_text(f"{TEST}\n\ndef test_one():\n    assert largest([1, 2]) == 2\n")
     with opened(build(checkout, "largest", tmp_path / "built"), tmp_path) as (workspace, _, _):
@@ -84,7 +84,7 @@ def test_programs_are_asked_for_by_name(checkout: Path, tmp_path: Path, capsys: 
     assert "git clone" in capsys.readouterr().err
 
 
-def test_a_repaired_program_that_hangs_has_a_score(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repaired_program_that_hangs_has_score(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quixbugs, "SECONDS", 0.01)
     found = score(checkout, "largest", REFERENCE)
     assert found["inputs"] > found["agree"] == 0

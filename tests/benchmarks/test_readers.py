@@ -25,7 +25,7 @@ def test_each_format_is_given_to_its_reader(tmp_path: Path) -> None:
     assert found["atif", "harbor"].ok is None
 
 
-def test_a_reader_that_does_not_take_a_file_is_named_with_its_words(tmp_path: Path) -> None:
+def test_reader_that_does_not_take_file_is_named_with_its_words(tmp_path: Path) -> None:
     made = Made()
     made.ask()
     (row, *_) = rows([made.material()], {"harbor": [sys.executable, "/nowhere"]}, tmp_path)

@@ -41,11 +41,11 @@ TESTED = ("tests/test_a.py", "tests/test_b.py", "tests/test_c.py")
         ("[100%]", False),
     ],
 )
-def test_a_name_without_a_file_is_of_tested_files_and_fails_nowhere(name: str, fails: bool) -> None:
+def test_name_without_file_is_of_tested_files_and_fails_nowhere(name: str, fails: bool) -> None:
     assert failing([name], TOLD, TESTED) == ([name] if fails else [])
 
 
-def test_two_files_have_a_test_of_one_name_and_both_pass() -> None:
+def test_two_files_have_test_of_one_name_and_both_pass() -> None:
     assert failing(["test_twice"], TOLD, TESTED[:2]) == []
 
 
@@ -60,7 +60,7 @@ def test_two_files_have_a_test_of_one_name_and_both_pass() -> None:
         (["tests/test_b.py::test_one[a"], "tests/test_b.py::test_one"),
     ],
 )
-def test_the_failing_test_is_given_or_the_file_of_several(names: list[str], given: str) -> None:
+def test_failing_test_is_given_or_file_of_several(names: list[str], given: str) -> None:
     patch = "diff --git a/tests/test_a.py b/tests/test_a.py\n--- a/tests/test_a.py\n+++ b/tests/test_a.py\n"
     assert reproduction(Gold("id", "", patch, tuple(names), (), {})) == given
 

@@ -35,7 +35,7 @@ def test_places_of_both_are_put_in_one_order() -> None:
     assert hits([found("x", "a b c d e f", "g", "f g")], either) == {"files@5": 0.0, "functions@10": 100.0}
 
 
-def test_the_share_is_chosen_on_one_half_and_told_of_the_other() -> None:
+def test_share_is_chosen_on_one_half_and_told_of_other() -> None:
     all = [found(f"i{n}", "a b c d e f", "f", "f") for n in range(20)]
     said = report(all)
     assert said["n"] + said["chosen_on"] == 20
@@ -44,7 +44,7 @@ def test_the_share_is_chosen_on_one_half_and_told_of_the_other() -> None:
     assert said["share"] == 0.1
 
 
-def test_a_small_repository(make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_small_repository(make_repo: MakeRepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     repo = make_repo(FILES)
     base = commit(repo, "Round pennies", {"shop/till.py": "def close(day):\n    return round(sum(day), 2)\n"})
     later = commit(

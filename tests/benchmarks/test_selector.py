@@ -17,15 +17,15 @@ def row(right: str, made: str, taken: str = "a", resolved: bool = True) -> Row:
 
 
 @pytest.mark.parametrize(("made", "vote"), [("accc", "c"), ("abca", "a"), ("ba", "b")])
-def test_the_vote_is_the_patch_that_most_made_of_equals_the_first(made: str, vote: str) -> None:
+def test_vote_is_patch_that_most_made_of_equals_first(made: str, vote: str) -> None:
     assert row("a", made).vote == vote
 
 
-def test_chance_is_the_share_of_attempts_that_are_right() -> None:
+def test_chance_is_share_of_attempts_that_are_right() -> None:
     assert row("ab", "accb").chance == 0.5
 
 
-def test_a_patch_is_told_by_the_lines_it_changes() -> None:
+def test_patch_is_told_by_lines_it_changes() -> None:
     assert _changed(PATCH) == {"-x = 1", "+x = 2"}
 
 
@@ -41,7 +41,7 @@ def test_each_attempt_comes_to_its_candidate_in_its_own_branch(tmp_path: Path) -
     assert other["reply"]["text"].endswith("none")
 
 
-def test_an_instance_that_nobody_knows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_instance_that_nobody_knows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     issues, cases = tmp_path / "issues.jsonl", tmp_path / "cases"
     issues.write_text("")
     cases.mkdir()

@@ -25,7 +25,7 @@ def row(values: list[float], places: list[int]) -> Row:
     return Row("package", 1, [{"ochiai": value} for value in values], places)
 
 
-def test_the_best_faulty_statement_counts_and_equals_share_the_middle() -> None:
+def test_best_faulty_statement_counts_and_equals_share_middle() -> None:
     assert rank(row([0.9, 0.5, 0.7], [1]), {"ochiai": 1.0}) == 3
     assert rank(row([0.9, 0.5, 0.7], [1, 2]), {"ochiai": 1.0}) == 2
     assert rank(row([0.9, 0.5, 0.5, 0.5], [3]), {"ochiai": 1.0}) == 3
@@ -49,7 +49,7 @@ def test_changed_lines_are_of_statements_and_lost_ones_of_their_neighbours(
     assert changed_statements(mutant) == lines
 
 
-def test_a_fit_weighs_the_signal_that_tells() -> None:
+def test_fit_weighs_signal_that_tells() -> None:
     telling = [Row("p", 1, [{"ochiai": 1.0, "dstar": n % 2}, {"ochiai": 0.0, "dstar": 1.0}], [0]) for n in range(20)]
     weights = fitted(telling, steps=50)
     assert weights["ochiai"] > 1 > weights["dstar"]

@@ -14,7 +14,7 @@ from benchmarks.weak_tests import Row, cut, patched
 ROW = Row("gcd", 1, 1, behaviours=2, verified=True, correct=False, shown=True, cpu=1.0)
 
 
-def test_the_search_and_the_whole_command_are_judged_by_their_own_edits() -> None:
+def test_search_and_whole_command_are_judged_by_their_own_edits() -> None:
     assert (ROW.told, ROW.sold) == ("WRONG", "")
     doubted = replace(ROW, verified=False, verdict="verified", fixed=False)
     assert (doubted.told, doubted.sold) == ("doubted, shown", "verified WRONG")
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_one_of_the_failing_cases_is_kept_and_the_same_for_a_seed(folder: Path, count: int) -> None:
+def test_one_of_failing_cases_is_kept_and_same_for_seed(folder: Path, count: int) -> None:
     file = folder / "json_testcases" / "gcd.json"
     whole, kept = file.read_text(), set()
     for _ in range(2):
@@ -48,7 +48,7 @@ def test_one_of_the_failing_cases_is_kept_and_the_same_for_a_seed(folder: Path, 
     assert {"[2]", "[4]"} & set(lines)
 
 
-def test_the_patch_is_put_in_where_there_is_one(folder: Path) -> None:
+def test_patch_is_put_in_where_there_is_one(folder: Path) -> None:
     (folder / "gcd.py").write_text("a\nc\n")
     patch = subprocess.run(["git", "-C", str(folder), "diff"], capture_output=True, text=True, check=True).stdout
     subprocess.run(["git", "-C", str(folder), "checkout", "-q", "."], check=True)

@@ -112,7 +112,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.mark.slow
 @pytest.mark.docker
 @pytest.mark.timeout(300)
-def test_from_a_label_to_a_draft_and_through_a_follow_up(place: Place) -> None:
+def test_from_label_to_draft_and_through_follow_up(place: Place) -> None:
     again = Answer("The larger one first, as you ask.", actions=[ROUND, SUBMIT])
     with Endpoint([SOLVE, again], key=KEY) as endpoint:
         workflow = place.workflow("openai/x", TABLE.format(endpoint.openai))
@@ -142,7 +142,7 @@ def test_from_a_label_to_a_draft_and_through_a_follow_up(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_a_dry_run_of_an_app_s_writes_nothing(place: Place) -> None:
+def test_dry_run_of_app_s_writes_nothing(place: Place) -> None:
     script = place.script(answer("", ADD_TEST, EDIT, call("submit")))
     jobs = place.label(place.workflow(script, **{"dry-run": True, "app-client-id": "Iv23"}))
     assert results(jobs) == ["success"] * 3, logs(jobs)
@@ -156,7 +156,7 @@ def test_a_dry_run_of_an_app_s_writes_nothing(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_not_proven_is_a_comment_and_an_artifact(place: Place) -> None:
+def test_what_is_not_proven_is_comment_and_artifact(place: Place) -> None:
     jobs = place.label(place.workflow(place.script(answer("", EDIT, call("submit"), n=1), answer("", call("submit")))))
     assert results(jobs) == ["success"] * 3, logs(jobs)
     assert place.branches == ["main"]
@@ -167,7 +167,7 @@ def test_what_is_not_proven_is_a_comment_and_an_artifact(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_no_fix_is_a_comment_with_the_likeliest_places(place: Place) -> None:
+def test_no_fix_is_comment_with_likeliest_places(place: Place) -> None:
     jobs = place.label(place.workflow(place.script(answer("I do not know.")), **{"max-steps": "1"}))
     assert results(jobs) == ["success"] * 3, logs(jobs)
     assert place.branches == ["main"]
@@ -176,7 +176,7 @@ def test_no_fix_is_a_comment_with_the_likeliest_places(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_an_error_of_the_solving_job_is_told_on_the_issue(place: Place) -> None:
+def test_error_of_solving_job_is_told_on_issue(place: Place) -> None:
     config = '[models."openai/x"]\nkey_env = "ANOTHER"\n'
     jobs = place.label(place.workflow("openai/x", config))
     assert results(jobs) == ["success", "failure", "success"], logs(jobs)
@@ -193,7 +193,7 @@ def test_who_may_not_ask_gets_no_runner_and_no_answer(place: Place) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["errand", "handover"])
-def test_an_artifact_that_was_swapped_is_not_read(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_artifact_that_was_swapped_is_not_read(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def swapped(run: Workflow, given: Any, known: Any, env: Any) -> dict[str, str]:
         put = download(run, given, known, env)
         if given["name"] == f"swe-agent-{name}":
@@ -211,7 +211,7 @@ def test_an_artifact_that_was_swapped_is_not_read(place: Place, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_a_handover_that_is_not_had_fails_and_publishing_can_be_run_again(
+def test_handover_that_is_not_had_fails_and_publishing_can_be_run_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(run: Workflow, given: Any, known: Any, env: Any) -> dict[str, str]:
@@ -244,7 +244,7 @@ def test_each_job_may_what_it_needs_and_knows_no_secret_but_its_own() -> None:
     assert not [job for job in jobs.values() if "environment" in job or "timeout-minutes" not in job]
 
 
-def test_the_example_gives_the_workflow_what_it_takes() -> None:
+def test_example_gives_workflow_what_it_takes() -> None:
     text = yaml.safe_load(FILE.read_text("utf-8"))
     call, needed = text[True]["workflow_call"], {}
     for job in text["jobs"].values():
@@ -257,7 +257,7 @@ def test_the_example_gives_the_workflow_what_it_takes() -> None:
     assert job["uses"].split("@")[0].endswith(CALLER)
 
 
-def test_the_guide_names_every_input() -> None:
+def test_guide_names_every_input() -> None:
     inputs = yaml.safe_load(FILE.read_text("utf-8"))[True]["workflow_call"]["inputs"]
     guide = (HOUSE / "docs/github.md").read_text("utf-8")
     assert [name for name in inputs if f"`{name}`" not in guide] == []

@@ -57,7 +57,7 @@ def fixing(machine):
         (["--bogus"], 2, "--bogus"),
     ],
 )
-def test_a_clear_sentence_and_the_right_code(machine, calculator, tmp_path, arguments, code, said):
+def test_clear_sentence_and_right_code(machine, calculator, tmp_path, arguments, code, said):
     (tmp_path / "latin.md").write_bytes("caf\xe9".encode("latin-1"))
     write(tmp_path / "plain", {"a.py": ""})
     git(write(tmp_path / "empty", {}) if (tmp_path / "empty").mkdir() else tmp_path / "empty", "init", "-q")
@@ -75,7 +75,7 @@ def test_a_clear_sentence_and_the_right_code(machine, calculator, tmp_path, argu
 
 
 @pytest.mark.slow
-def test_without_json_the_sentence_is_on_stderr(machine, calculator):
+def test_without_json_sentence_is_on_stderr(machine, calculator):
     done = machine.run("fix", "--repo", calculator)
     refused(done, 2, "No issue was given")
     assert done.stdout == ""
@@ -97,7 +97,7 @@ def test_bad_settings_are_named(machine, calculator):
 
 
 @pytest.mark.slow
-def test_no_tests_in_the_repository(machine, tmp_path):
+def test_no_tests_in_repository(machine, tmp_path):
     bare = write(tmp_path / "bare", {"a.py": "def f():\n    return 1\n"})
     git(bare, "init", "-q")
     git(bare, "add", "-A")
@@ -110,7 +110,7 @@ def test_no_tests_in_the_repository(machine, tmp_path):
 @pytest.mark.parametrize(
     ("test", "said"), [("no-such-command", "no-such-command"), ("sleep 600", "timed out"), ("exit 3", "")]
 )
-def test_a_test_command_that_cannot_be_used_is_not_a_proof(machine, calculator, issue_file, fixing, test, said):
+def test_test_command_that_cannot_be_used_is_not_proof(machine, calculator, issue_file, fixing, test, said):
     machine.extra["SWE_AGENT_TEST_TIMEOUT"] = "3"
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--test", test)
     assert told["returncode"] == told["exit"] == 6
@@ -120,7 +120,7 @@ def test_a_test_command_that_cannot_be_used_is_not_a_proof(machine, calculator, 
 
 
 @pytest.mark.slow
-def test_edits_outside_the_repository_are_observations(machine, calculator, issue_file, tmp_path):
+def test_edits_outside_repository_are_observations(machine, calculator, issue_file, tmp_path):
     (calculator / "link.txt").symlink_to(tmp_path / "outside.txt")
     (tmp_path / "outside.txt").write_text("mine")
     git(calculator, "add", "-A")
@@ -145,7 +145,7 @@ def test_edits_outside_the_repository_are_observations(machine, calculator, issu
 
 
 @pytest.mark.slow
-def test_what_a_model_gets_wrong_is_told_to_it(machine, calculator, issue_file):
+def test_what_model_gets_wrong_is_told_to_it(machine, calculator, issue_file):
     model = machine.script(
         answer("", n=1),
         answer("Unknown.", call("teleport", to="moon"), call("view"), call("view", path=5, lines="x"), n=2),
@@ -164,7 +164,7 @@ def test_what_a_model_gets_wrong_is_told_to_it(machine, calculator, issue_file):
 
 
 @pytest.mark.slow
-def test_a_model_that_only_talks_is_stopped(machine, calculator, issue_file):
+def test_model_that_only_talks_is_stopped(machine, calculator, issue_file):
     model = machine.script(answer("Hm."))
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
     assert (told["exit"], told["patch"], told["steps"]) == (1, "", 4)
@@ -172,7 +172,7 @@ def test_a_model_that_only_talks_is_stopped(machine, calculator, issue_file):
 
 
 @pytest.mark.slow
-def test_a_script_without_an_answer_keeps_the_best_tree(machine, calculator, issue_file):
+def test_script_without_answer_keeps_best_tree(machine, calculator, issue_file):
     model = machine.script(answer("Edit.", FIX, n=1))
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model)
     assert told["exit"] == told["returncode"] == 6
@@ -181,7 +181,7 @@ def test_a_script_without_an_answer_keeps_the_best_tree(machine, calculator, iss
 
 
 @pytest.mark.slow
-def test_the_budget_ends_a_run_with_nothing_done(machine, calculator, issue_file):
+def test_budget_ends_run_with_nothing_done(machine, calculator, issue_file):
     model = machine.script(*(answer("Look.", call("search", pattern=f"word{n}"), n=n) for n in range(1, 99)))
     for limit, code in (("--budget", 4), ("--max-tokens", 4), ("--max-steps", 1)):
         value = {"--budget": "0.02", "--max-tokens": "9000", "--max-steps": "2"}[limit]
@@ -193,7 +193,7 @@ def test_the_budget_ends_a_run_with_nothing_done(machine, calculator, issue_file
 
 
 @pytest.mark.slow
-def test_the_clock_ends_a_run(machine, calculator, issue_file):
+def test_clock_ends_run(machine, calculator, issue_file):
     model = machine.script(answer("Wait.", call("shell", command="sleep 600")))
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--max-time", "2")
     assert told["exit"] == 1
@@ -246,7 +246,7 @@ def test_interrupted_at_any_moment(machine, calculator, issue_file, seconds):
 
 
 @pytest.mark.slow
-def test_a_state_folder_that_cannot_be_used(machine, calculator, issue_file, fixing):
+def test_state_folder_that_cannot_be_used(machine, calculator, issue_file, fixing):
     for state in ("/etc/passwd", "/proc/nope"):
         machine.extra["SWE_AGENT_STATE"] = state
         done = machine.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--json")
@@ -255,7 +255,7 @@ def test_a_state_folder_that_cannot_be_used(machine, calculator, issue_file, fix
 
 
 @pytest.mark.slow
-def test_a_finished_run_needs_the_users_repository_no_more(machine, calculator, issue_file, fixing):
+def test_finished_run_needs_users_repository_no_more(machine, calculator, issue_file, fixing):
     first = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
     calculator.rename(calculator.with_name("gone"))
     again = machine.json("resume", first["run"])
@@ -263,7 +263,7 @@ def test_a_finished_run_needs_the_users_repository_no_more(machine, calculator, 
 
 
 @pytest.mark.slow
-def test_a_run_that_was_never_begun_is_said(machine):
+def test_run_that_was_never_begun_is_said(machine):
     folder = machine.home / "state" / "runs" / "20260101-empty"
     folder.mkdir(parents=True)
     (folder / "journal.jsonl").write_text("")
@@ -273,14 +273,14 @@ def test_a_run_that_was_never_begun_is_said(machine):
 
 
 @pytest.mark.slow
-def test_escape_sequences_of_strangers_stay_out_of_the_terminal(machine, calculator, fixing):
+def test_escape_sequences_of_strangers_stay_out_of_terminal(machine, calculator, fixing):
     done = machine.run("fix", "--repo", calculator, "--text", "\x1b[2J\x1b]0;mine\x07title", "--model", fixing)
     assert "\x1b]" not in done.stdout + done.stderr
     assert "\x1b[2J" not in done.stdout + done.stderr
 
 
 @pytest.mark.slow
-def test_a_run_that_another_process_works_on(machine, calculator, issue_file):
+def test_run_that_another_process_works_on(machine, calculator, issue_file):
     model = machine.script(answer("Slow.", call("shell", command="sleep 20")))
     process = subprocess.Popen(
         machine.command("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model),
@@ -325,7 +325,7 @@ def test_docker_not_running_needs_no_docker_to_be_said(machine, calculator, issu
 
 
 @pytest.mark.slow
-def test_apply_refuses_what_the_user_changed_meanwhile(machine, calculator, issue_file):
+def test_apply_refuses_what_user_changed_meanwhile(machine, calculator, issue_file):
     model = machine.script(answer("Slow.", call("shell", command="sleep 3"), ADD_TEST, FIX, call("submit")))
     process = subprocess.Popen(
         machine.command("fix", "--repo", calculator, "--issue-file", issue_file, "--model", model, "--apply", "--json"),

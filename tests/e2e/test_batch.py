@@ -79,7 +79,7 @@ def has(machine: Machine, endpoint: Endpoint, **more: object) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_an_interrupt_ends_it_though_a_model_says_nothing_and_it_goes_on_after(batcher, machine, times):
+def test_interrupt_ends_it_though_model_says_nothing_and_it_goes_on_after(batcher, machine, times):
     with Endpoint(lambda _: Answer(hang=True)) as silent:
         has(machine, silent)
         told = interrupted(batcher, silent, "--workers", "2", times=times)
@@ -96,7 +96,7 @@ def test_an_interrupt_ends_it_though_a_model_says_nothing_and_it_goes_on_after(b
         assert money["in flight"] > 0, "what may have been billed before the interrupt counts"
 
 
-def test_the_total_ends_it_and_a_higher_one_goes_on(batcher, machine):
+def test_total_ends_it_and_higher_one_goes_on(batcher, machine):
     model = solving(machine)
     refused = batcher.run(model, "--total", 0.5)
     assert (refused["returncode"], "does not cover one instance" in refused["error"]["message"]) == (2, True)
@@ -107,7 +107,7 @@ def test_the_total_ends_it_and_a_higher_one_goes_on(batcher, machine):
     assert (told["returncode"], told["done"], told["dollars"]) == (0, 2, pytest.approx(0.0004)), told
 
 
-def test_a_total_needs_a_price_whatever_else_bounds_a_run(batcher, machine):
+def test_total_needs_price_whatever_else_bounds_run(batcher, machine):
     with Endpoint([]) as endpoint:
         has(machine, endpoint, price_in=None, price_out=None)
         told = batcher.run(MODEL, "--total", 10, "--max-tokens", 100_000)
@@ -115,7 +115,7 @@ def test_a_total_needs_a_price_whatever_else_bounds_a_run(batcher, machine):
     assert f"models.{MODEL}.price_in" in told["error"]["fix"]
 
 
-def test_what_is_wrong_with_an_instance_is_what_it_comes_to(batcher, machine):
+def test_what_is_wrong_with_instance_is_what_it_comes_to(batcher, machine):
     missing = batcher.row(1, base_commit="0" * 40)
     nowhere = batcher.row(2, instance_id="nowhere", repo=str(batcher.folder / "nowhere"))
     batcher.rows(batcher.row(0), missing, nowhere)
@@ -133,7 +133,7 @@ def test_what_is_wrong_with_an_instance_is_what_it_comes_to(batcher, machine):
     assert (again["returncode"], len(batcher.results())) == (0, 5), "they are tried again"
 
 
-def test_a_damaged_run_is_begun_anew_and_counts_as_a_whole_lease(batcher, machine):
+def test_damaged_run_is_begun_anew_and_counts_as_whole_lease(batcher, machine):
     with Endpoint(lambda _: Answer(hang=True)) as silent:
         has(machine, silent)
         interrupted(batcher, silent, "--budget", "0.5")
@@ -158,14 +158,14 @@ def test_repeats_are_runs_and_predictions_of_their_own(batcher, machine):
         assert [one["instance_id"] for one in batcher.predictions(repeat)] == ["people__calc-1"]
 
 
-def test_no_part_of_a_solution_is_in_a_run(batcher, machine):
+def test_no_part_of_solution_is_in_run(batcher, machine):
     batcher.run(solving(machine))
     files = [file for file in (batcher.out / "runs").rglob("*") if file.is_file()]
     assert files
     assert not [file for file in files if b"GOLD" in file.read_bytes()]
 
 
-def test_a_stderr_that_takes_nothing_costs_nothing(batcher, machine):
+def test_stderr_that_takes_nothing_costs_nothing(batcher, machine):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             machine.command(*batcher.arguments(solving(machine)), "--json"),
@@ -174,7 +174,7 @@ def test_a_stderr_that_takes_nothing_costs_nothing(batcher, machine):
     assert (done.returncode, json.loads(done.stdout)["exits"]) == (0, {"verified": 2})
 
 
-def test_what_a_user_has_set_for_runs_does_nothing_to_the_repositories_of_a_batch(batcher, machine):
+def test_what_user_has_set_for_runs_does_nothing_to_repositories_of_batch(batcher, machine):
     clone = batcher.folder / "clones" / "people__calc0"
     machine.extra |= {"SWE_AGENT_APPLY": "1", "SWE_AGENT_BRANCH": "fixed"}
     told = batcher.run(solving(machine), "--slice", "0:1")
@@ -183,26 +183,26 @@ def test_what_a_user_has_set_for_runs_does_nothing_to_the_repositories_of_a_batc
     assert "fixed" not in git(clone, "branch", "--list")
 
 
-def test_a_repos_that_is_a_file(batcher, machine):
+def test_repos_that_is_file(batcher, machine):
     told = batcher.run(solving(machine), "--repos", batcher.folder / "instances.jsonl")
     assert (told["returncode"], "is not a folder" in told["error"]["message"]) == (2, True)
 
 
-def test_a_second_driver_is_told_to_wait(batcher, machine):
+def test_second_driver_is_told_to_wait(batcher, machine):
     claim_output(batcher.out, machine.home / "state")
     with ResultStore(batcher.out):
         told = batcher.run(solving(machine))
     assert (told["returncode"], told["error"]["code"]) == (75, 75), told
 
 
-def test_a_person_is_told_how_it_ended_and_where_the_predictions_are(batcher, machine):
+def test_person_is_told_how_it_ended_and_where_predictions_are(batcher, machine):
     done = machine.run(*batcher.arguments(solving(machine), "--plain"))
     assert done.returncode == 0, done.stderr
     assert "2 of 2 done for $0.0004: 2 verified." in done.stdout
     assert str(batcher.out / "preds.json") in done.stdout
 
 
-def test_what_a_batch_leaves_for_those_who_look_at_it(batcher, machine):
+def test_what_batch_leaves_for_those_who_look_at_it(batcher, machine):
     folder = batcher.folder / "submission"
     told = batcher.run(solving(machine), "--slice", "0:1", "--leaderboard", folder)
     assert (told["returncode"], told["exits"]) == (0, {"verified": 1}), told

@@ -43,7 +43,7 @@ SCRIPT = [
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_driver_killed_at_random_moments(machine: Machine, tmp_path: Path) -> None:
+def test_driver_killed_at_random_moments(machine: Machine, tmp_path: Path) -> None:
     machine.extra |= {"SWE_AGENT_RETRY_WAIT": "0"}
     batcher = Batcher(machine, tmp_path, count=INSTANCES, repositories=3)
     arguments = batcher.arguments(MODEL, "--workers", 3, "--total", INSTANCES)

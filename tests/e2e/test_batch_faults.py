@@ -100,7 +100,7 @@ def charges(batcher: Batcher, run: str, given: list[str]) -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
-def test_a_provider_with_all_faults_loses_no_instance_and_no_cent(machine: Machine, tmp_path) -> None:
+def test_provider_with_all_faults_loses_no_instance_and_no_cent(machine: Machine, tmp_path) -> None:
     batcher = Batcher(machine, tmp_path, count=12)
     provider = Moody(0.3)
     with Endpoint(provider) as endpoint:
@@ -128,7 +128,7 @@ def test_a_provider_with_all_faults_loses_no_instance_and_no_cent(machine: Machi
     assert told["dollars"] == pytest.approx(sum(result["dollars"] for result in results.values()), abs=1e-9)
 
 
-def test_a_provider_that_refuses_for_long_stops_the_batch_and_it_goes_on_later(machine: Machine, tmp_path) -> None:
+def test_provider_that_refuses_for_long_stops_batch_and_it_goes_on_later(machine: Machine, tmp_path) -> None:
     batcher = Batcher(machine, tmp_path, count=4)
     with Endpoint(lambda request: Answer(status=429, headers={"Retry-After": "3600"})) as endpoint:
         has(machine, endpoint)
@@ -142,7 +142,7 @@ def test_a_provider_that_refuses_for_long_stops_the_batch_and_it_goes_on_later(m
     assert (told["returncode"], told["exits"]) == (0, {"verified": 4}), told
 
 
-def test_refusals_slow_a_batch_and_fail_none_of_it(machine: Machine, tmp_path) -> None:
+def test_refusals_slow_batch_and_fail_none_of_it(machine: Machine, tmp_path) -> None:
     """More refusals a run than it has tries: they are pauses of all."""
     batcher = Batcher(machine, tmp_path, count=3)
     provider, refusals = Moody(0.0), iter(range(15))
@@ -158,7 +158,7 @@ def test_refusals_slow_a_batch_and_fail_none_of_it(machine: Machine, tmp_path) -
     assert sum(result["calls"] for result in batcher.results()) == 9 + 15
 
 
-def test_a_provider_that_cannot_be_reached_stops_the_batch_and_gives_up_none(machine: Machine, tmp_path) -> None:
+def test_provider_that_cannot_be_reached_stops_batch_and_gives_up_none(machine: Machine, tmp_path) -> None:
     batcher = Batcher(machine, tmp_path, count=6)
     with Endpoint(Moody(0.0)) as endpoint:
         has(machine, endpoint)

@@ -101,7 +101,7 @@ def all_solved(batcher: Batcher, told: dict[str, Any]) -> None:
     assert max(result["tries"] for result in results) > 1, "nothing went wrong, so nothing was tested"
 
 
-def test_the_daemon_is_restarted_midway(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
+def test_daemon_is_restarted_midway(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
     running = Running(batcher, solving(machine, 1))
     running.until(lambda: running.done(2))
     daemon.stop()
@@ -109,7 +109,7 @@ def test_the_daemon_is_restarted_midway(batcher: Batcher, daemon: OwnDaemon, mac
     all_solved(batcher, running.end())
 
 
-def test_the_image_is_gone_midway_and_comes_back(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
+def test_image_is_gone_midway_and_comes_back(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
     running = Running(batcher, solving(machine, 1), "--image", IMAGE)
     running.until(lambda: running.done(1))
     id = daemon.docker("image", "inspect", "-f", "{{.Id}}", IMAGE)
@@ -123,7 +123,7 @@ def test_the_image_is_gone_midway_and_comes_back(batcher: Batcher, daemon: OwnDa
     all_solved(batcher, running.end())
 
 
-def test_docker_has_no_room_for_a_while(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
+def test_docker_has_no_room_for_while(batcher: Batcher, daemon: OwnDaemon, machine: Machine) -> None:
     running = Running(batcher, solving(machine, 1))
     running.until(lambda: running.done(1))
     ballast = daemon.data / "ballast"
@@ -137,7 +137,7 @@ def test_docker_has_no_room_for_a_while(batcher: Batcher, daemon: OwnDaemon, mac
     all_solved(batcher, running.end())
 
 
-def test_the_daemon_stops_for_good_and_the_batch_goes_on_another_day(
+def test_daemon_stops_for_good_and_batch_goes_on_another_day(
     batcher: Batcher, daemon: OwnDaemon, machine: Machine
 ) -> None:
     """No instance is given up for it: none would fare better."""
@@ -160,7 +160,7 @@ def test_the_daemon_stops_for_good_and_the_batch_goes_on_another_day(
         assert result["dollars"] == pytest.approx(money["settled"] + money["in flight"], abs=1e-12)
 
 
-def test_an_image_that_never_comes_back_is_what_its_instances_come_to(
+def test_image_that_never_comes_back_is_what_its_instances_come_to(
     batcher: Batcher, daemon: OwnDaemon, machine: Machine
 ) -> None:
     machine.extra["SWE_AGENT_RETRY_WAIT"] = "0"

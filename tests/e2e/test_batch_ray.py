@@ -74,12 +74,12 @@ def home(tmp_path: Path, address: str) -> Iterator[Home]:
     made.endpoint.close()
 
 
-def test_a_killed_node_changes_nothing(tmp_path: Path) -> None:
+def test_killed_node_changes_nothing(tmp_path: Path) -> None:
     told = benchmark.compare(tmp_path, 8)
     assert told["faults"] == []
 
 
-def test_an_interrupted_batch_goes_on(home: Home) -> None:
+def test_interrupted_batch_goes_on(home: Home) -> None:
     process = home.start("pass-keys=1")
     benchmark.wait_for(home.out, 1, process)
     process.send_signal(signal.SIGINT)
@@ -97,7 +97,7 @@ def test_an_interrupted_batch_goes_on(home: Home) -> None:
     assert sum(len(record.holds) for record in records) >= len(home.endpoint.asked) > asked
 
 
-def test_where_the_keeper_of_records_dies_all_goes_on(home: Home) -> None:
+def test_where_keeper_of_records_dies_all_goes_on(home: Home) -> None:
     process = home.start("pass-keys=1")
     benchmark.wait_for(home.out, 1, process)
     for hub in hubs(home.out):
@@ -123,7 +123,7 @@ def hubs(out: Path) -> list[int]:
     return found
 
 
-def test_where_no_node_has_docker_the_batch_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_node_has_docker_batch_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     with benchmark.cluster() as (address, _):
         home = Home(tmp_path, address)

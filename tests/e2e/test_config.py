@@ -73,7 +73,7 @@ def test_keys_are_never_shown(user):
 
 
 @pytest.mark.slow
-def test_run_doctor_and_config_show_find_the_same_key(user):
+def test_run_doctor_and_config_show_find_same_key(user):
     user.extra |= {"OTHER_KEY": "canary-1234567", "DEEPSEEK_API_KEY": "canary-2345671"}
     (user.home / "config.toml").write_text(
         'model = "openai/gpt-4.1"\n[models."gpt-4.1"]\nkey_env = "OTHER_KEY"\neffort = "low"\n'
@@ -142,7 +142,7 @@ def test_setting_keeps_comments_and_order(user):
         (("frobnicate",), "frobnicate"),
     ],
 )
-def test_what_is_refused_leaves_the_file_alone(user, arguments, said):
+def test_what_is_refused_leaves_file_alone(user, arguments, said):
     done = user.run("config", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -151,7 +151,7 @@ def test_what_is_refused_leaves_the_file_alone(user, arguments, said):
 
 
 @pytest.mark.slow
-def test_a_first_setting_makes_the_file_and_a_link_stays_a_link(machine):
+def test_first_setting_makes_file_and_link_stays_link(machine):
     file = machine.home / "config.toml"
     file.unlink()
     machine.extra["SWE_AGENT_CONFIG"] = str(machine.home / "new" / "config.toml")
@@ -169,7 +169,7 @@ def test_a_first_setting_makes_the_file_and_a_link_stays_a_link(machine):
 
 
 @pytest.mark.slow
-def test_a_damaged_file_is_said_and_stays(user):
+def test_damaged_file_is_said_and_stays(user):
     for text in ("budget = [", "\udcff"):
         (user.home / "config.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
         done = user.run("config", "set", "rounds", "2")
@@ -179,7 +179,7 @@ def test_a_damaged_file_is_said_and_stays(user):
 
 
 @pytest.mark.slow
-def test_a_bad_value_can_be_mended_by_the_command(user):
+def test_bad_value_can_be_mended_by_command(user):
     (user.home / "config.toml").write_text("budget = 'lots'\nrounds = -1\n")
     assert user.run("config").returncode == 3
     assert user.run("config", "set", "budget", "1").returncode == 0
@@ -195,7 +195,7 @@ def test_what_has_no_effect_is_said(user):
 
 
 @pytest.mark.slow
-def test_keys_from_a_pipe_go_to_the_keyring(user):
+def test_keys_from_pipe_go_to_keyring(user):
     done = feed(user, "key-from-pipe\n", "config", "key", "openai")
     assert (done.returncode, done.stdout) == (0, "")
     assert "in the system's keyring" in done.stderr
@@ -213,7 +213,7 @@ def test_what_is_no_key(user, text):
     assert not (user.home / "ring.json").exists()
 
 
-def test_without_a_keyring_only_in_clear_when_asked(user):
+def test_without_keyring_only_in_clear_when_asked(user):
     user.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     refused = feed(user, "k-1234\n", "config", "key", "openai/gpt-4.1")
     assert refused.returncode == 3
@@ -226,7 +226,7 @@ def test_without_a_keyring_only_in_clear_when_asked(user):
     assert (user.home / "keys.toml").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_key_typed_at_a_terminal_is_not_echoed(user):
+def test_key_typed_at_terminal_is_not_echoed(user):
     parent, child = pty.openpty()
     process = subprocess.Popen(
         user.command("config", "key", "openai"), env=user.environment, cwd=user.home, stdin=child, stdout=child,
@@ -249,7 +249,7 @@ def test_a_key_typed_at_a_terminal_is_not_echoed(user):
 
 
 @pytest.mark.slow
-def test_a_theme_has_a_name_that_there_is(machine):
+def test_theme_has_name_that_there_is(machine):
     wrong = machine.run("config", "set", "session.theme", "drak")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "There is no theme 'drak'" in wrong.stderr

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.slow
-def test_a_command_is_counted_as_it_is(machine: Machine) -> None:
+def test_command_is_counted_as_it_is(machine: Machine) -> None:
     found = machine.json("count", "--repeat", "2", "--json", "--", "sh", "-c", "echo heard; exit 3")
     assert found["returncode"] == 0
     assert len(found["counts"]) == 2
@@ -23,7 +23,7 @@ def test_a_command_is_counted_as_it_is(machine: Machine) -> None:
 
 
 @pytest.mark.slow
-def test_more_work_is_more_instructions_and_a_person_reads_which(machine: Machine) -> None:
+def test_more_work_is_more_instructions_and_person_reads_which(machine: Machine) -> None:
     ran = machine.run("count", "--", "sh", "-c", "echo heard")
     assert ran.returncode == 0
     assert "heard" in ran.stdout

@@ -25,14 +25,14 @@ def checks(machine, *flags):
     return told["returncode"], {check["name"]: check for check in told["checks"]}
 
 
-def test_without_a_model_it_says_what_fix_will_use(user):
+def test_without_model_it_says_what_fix_will_use(user):
     code, found = checks(user)
     assert code == 0
     assert "strategy `templates`" in found["model"]["found"]
     assert checks(user, "--ask")[0] == 3
 
 
-def test_a_known_model_with_its_key(user):
+def test_known_model_with_its_key(user):
     user.extra["OPENAI_API_KEY"] = "canary-4f1d9c27ab"
     code, found = checks(user, "--model", "openai/gpt-4.1")
     assert code == 0
@@ -42,7 +42,7 @@ def test_a_known_model_with_its_key(user):
     assert "canary" not in json.dumps(found)
 
 
-def test_a_price_of_the_users_own(user):
+def test_price_of_users_own(user):
     (user.home / "config.toml").write_text(
         'model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\nprice_in = 0.5\nprice_out = 1.5\n'
     )
@@ -71,7 +71,7 @@ def test_what_is_wrong_and_how_to_mend_it(user, config, check, said):
     assert found[check]["fix"]
 
 
-def test_the_fix_it_gives_for_a_missing_price_works(user):
+def test_fix_it_gives_for_missing_price_works(user):
     (user.home / "config.toml").write_text('model = "mine"\n[models.mine]\napi_base = "http://127.0.0.1:9"\n')
     for field in ("price_in", "price_out"):
         assert user.run("config", "set", f"models.mine.{field}", "1").returncode == 0
@@ -94,7 +94,7 @@ def test_asking_pays_for_one_small_request(user):
 
 
 @pytest.mark.slow
-def test_a_model_that_does_not_answer(user):
+def test_model_that_does_not_answer(user):
     user.extra["OPENAI_API_KEY"] = "canary-4f1d9c27ab"
     with Endpoint([Answer(status=401)]) as endpoint:
         (user.home / "config.toml").write_text(
@@ -109,7 +109,7 @@ def test_a_model_that_does_not_answer(user):
 
 
 @pytest.mark.slow
-def test_a_model_that_hangs_is_given_up_long_before_a_run_would(user, monkeypatch):
+def test_model_that_hangs_is_given_up_long_before_run_would(user, monkeypatch):
     monkeypatch.setattr(health_checks, "PATIENCE", 0.5)
     monkeypatch.setenv("TEST_KEY", "canary-4f1d9c27ab")
     with Endpoint([Answer(hang=True)]) as endpoint:
@@ -125,7 +125,7 @@ def test_a_model_that_hangs_is_given_up_long_before_a_run_would(user, monkeypatc
     assert "a run waits longer" in answered.fix
 
 
-def test_a_scripted_model_needs_no_key(user):
+def test_scripted_model_needs_no_key(user):
     code, found = checks(user, "--model", user.script(answer("yes")), "--ask")
     assert code == 0
     assert "key" not in found
@@ -164,7 +164,7 @@ def test_which_system_calls_containers_are_refused_is_said(user):
         (["name=seccomp,profile=default"], True, "Podman accepts no profile"),
     ],
 )
-def test_a_daemon_that_takes_no_profile(options, is_podman, said):
+def test_daemon_that_takes_no_profile(options, is_podman, said):
     found = health_checks._seccomp({"SecurityOptions": options}, is_podman)
     assert said in found.found
     assert found.ok == bool(options)

@@ -65,7 +65,7 @@ def home(tmp_path, monkeypatch) -> Home:
     return home
 
 
-def test_its_runs_are_listed_and_resuming_an_ended_one_returns_its_result(home, capsys):
+def test_its_runs_are_listed_and_resuming_ended_one_returns_its_result(home, capsys):
     assert run(["runs", "--json"]) == 0
     listed = {each["run"]: each["ended"] for each in json.loads(capsys.readouterr().out)["runs"]}
     assert listed == {BY_PHASES: "verified", BY_REACT: "verified", BY_TEMPLATES: "unproven"}
@@ -76,7 +76,7 @@ def test_its_runs_are_listed_and_resuming_an_ended_one_returns_its_result(home, 
 
 
 @pytest.mark.parametrize("name", [BY_PHASES, BY_REACT, BY_TEMPLATES])
-def test_its_interrupted_runs_are_resumed_to_the_same_patch(home, name, capsys):
+def test_its_interrupted_runs_are_resumed_to_same_patch(home, name, capsys):
     whole = home.journal(name)
     ended = json.loads(whole[-1])
     assert ended["type"] == "exit"
@@ -85,7 +85,7 @@ def test_its_interrupted_runs_are_resumed_to_the_same_patch(home, name, capsys):
     assert json.loads(home.journal(name)[-1])["tree"] == ended["tree"]
 
 
-def test_its_run_is_replayed_with_the_same_steps(home, capsys):
+def test_its_run_is_replayed_with_same_steps(home, capsys):
     assert run(["replay", BY_PHASES, "--plain"]) == 0
     assert "The same: 5 steps." in capsys.readouterr().out
 
@@ -116,7 +116,7 @@ def test_its_batch_is_continued(home, capsys):
     assert (out / "results.jsonl").read_bytes() == first, "nothing was solved again"
 
 
-def test_its_experience_is_found_by_a_new_run(home, capsys):
+def test_its_experience_is_found_by_new_run(home, capsys):
     assert run(["experience", "--json"]) == 0
     assert {entry["id"] for entry in json.loads(capsys.readouterr().out)["entries"]} == {BY_PHASES, BY_REACT}
     model = f"scripted:{home.path / 'script.jsonl'}"

@@ -47,7 +47,7 @@ def test_why_tells_each_part_and_builds_nothing(user: Machine, repository) -> No
     assert IMAGE in shown
 
 
-def test_a_named_image_is_told_by_its_name(user: Machine, repository) -> None:
+def test_named_image_is_told_by_its_name(user: Machine, repository) -> None:
     told = user.json("env", "why", "--repo", repository, "--image", "mine:1")
     assert told["image"] == "mine:1"
     assert told["setup"] == []
@@ -78,7 +78,7 @@ def test_tables_of_settings_are_set_by_entry(user: Machine, name: str, value: st
     assert (value in (user.home / "config.toml").read_text()) == (code == 0)
 
 
-def test_why_does_not_drive_the_terminal(user: Machine, repository) -> None:
+def test_why_does_not_drive_terminal(user: Machine, repository) -> None:
     (repository / ".devcontainer.json").write_text(
         '{"image": "python", "postCreateCommand": "echo \\u001b]0;owned\\u0007 \\u009b2J visible"}'
     )

@@ -209,7 +209,7 @@ def test_instances_that_tell_nothing_are_quarantined_once(judge: Judge) -> None:
 
 
 @pytest.mark.slow
-def test_a_changed_prediction_is_graded_anew(judge: Judge) -> None:
+def test_changed_prediction_is_graded_anew(judge: Judge) -> None:
     instances = judge.lines("instances.jsonl", [judge.instance("c-1")])
     first = judge.words(instances, judge.predicted("preds.jsonl", c_1=judge.solution("*")), "--repeats", "1")
     assert judge.machine.json(*first)["resolved"] == 0
@@ -218,7 +218,7 @@ def test_a_changed_prediction_is_graded_anew(judge: Judge) -> None:
 
 
 @pytest.mark.slow
-def test_a_test_that_flips_with_gold_too_is_named_and_not_counted(judge: Judge) -> None:
+def test_test_that_flips_with_gold_too_is_named_and_not_counted(judge: Judge) -> None:
     fickle = FICKLE.format(file=str(judge.folder / "times"))
     instances = judge.lines("instances.jsonl", [judge.instance("c-1", fickle)])
     told = judge.machine.json(*judge.words(instances, "gold"))
@@ -232,7 +232,7 @@ def test_a_test_that_flips_with_gold_too_is_named_and_not_counted(judge: Judge) 
 
 
 @pytest.mark.slow
-def test_a_batch_with_repeats_is_compared_with_another(judge: Judge) -> None:
+def test_batch_with_repeats_is_compared_with_another(judge: Judge) -> None:
     instances = judge.lines("instances.jsonl", [judge.instance(name) for name in ("c-1", "c-2")])
     right, wrong = judge.solution(), judge.solution("*")
     judge.predicted("batch/all_preds.jsonl", c_1=right, c_2=wrong)
@@ -284,7 +284,7 @@ def halted(judge: Judge) -> Iterator[tuple[Judge, list[str], subprocess.Popen[st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_evaluation_goes_on(
+def test_stopped_evaluation_goes_on(
     halted: tuple[Judge, list[str], subprocess.Popen[str]], number: signal.Signals
 ) -> None:
     judge, words, process = halted
@@ -304,7 +304,7 @@ def test_a_stopped_evaluation_goes_on(
 
 
 @pytest.mark.slow
-def test_two_at_a_time_in_one_folder_are_one_too_many(
+def test_two_at_time_in_one_folder_are_one_too_many(
     halted: tuple[Judge, list[str], subprocess.Popen[str]],
 ) -> None:
     judge, words, _ = halted
@@ -363,7 +363,7 @@ def test_bad_flags_are_one_clear_sentence(judge: Judge, more: list[str], said: s
 
 
 @pytest.mark.slow
-def test_a_comparison_with_what_shares_no_instance_is_one_clear_sentence(judge: Judge) -> None:
+def test_comparison_with_what_shares_no_instance_is_one_clear_sentence(judge: Judge) -> None:
     instances = judge.lines("instances.jsonl", [judge.instance("c-1")])
     (judge.folder / "report.json").write_text('{"resolved_ids": ["x"], "submitted_ids": ["x", "y"]}')
     ran = judge.machine.run(*judge.words(instances, "gold", "--compare", str(judge.folder / "report.json")))
@@ -376,7 +376,7 @@ def test_a_comparison_with_what_shares_no_instance_is_one_clear_sentence(judge: 
 
 
 @pytest.mark.slow
-def test_a_base_that_moves_is_graded_anew(judge: Judge) -> None:
+def test_base_that_moves_is_graded_anew(judge: Judge) -> None:
     row = judge.instance("c-1", base_commit="")
     words = judge.words(judge.lines("instances.jsonl", [row]), "gold", "--repeats", "1")
     assert judge.machine.json(*words)["resolved"] == 1
@@ -387,7 +387,7 @@ def test_a_base_that_moves_is_graded_anew(judge: Judge) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_patch_of_its_own_an_instance_is_judged_and_without_tests_it_is_named(judge: Judge) -> None:
+def test_without_patch_of_its_own_instance_is_judged_and_without_tests_it_is_named(judge: Judge) -> None:
     unsolved = {name: value for name, value in judge.instance("c-1").items() if name != "patch"}
     bare = {name: unsolved[name] for name in ("repo", "base_commit", "problem_statement")}
     instances = judge.lines("instances.jsonl", [unsolved, bare | {"instance_id": "c-2"}])
@@ -406,7 +406,7 @@ def test_instances_without_tests_cannot_be_evaluated(judge: Judge) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_workspace_nothing_is_judged(judge: Judge) -> None:
+def test_without_workspace_nothing_is_judged(judge: Judge) -> None:
     judge.machine.workspace = "docker"
     judge.machine.extra["DOCKER_HOST"] = "unix:///nonexistent.sock"
     instances = judge.lines("instances.jsonl", [judge.instance("c-1")])
@@ -416,7 +416,7 @@ def test_without_a_workspace_nothing_is_judged(judge: Judge) -> None:
 
 
 @pytest.mark.slow
-def test_an_instance_that_cannot_be_had_has_no_verdict_and_the_others_have(judge: Judge) -> None:
+def test_instance_that_cannot_be_had_has_no_verdict_and_others_have(judge: Judge) -> None:
     rows = [judge.instance("c-1"), judge.instance("c-2", base_commit="0" * 40)]
     told = judge.machine.json(*judge.words(judge.lines("instances.jsonl", rows), "gold"))
     assert told["returncode"] == 0
@@ -426,7 +426,7 @@ def test_an_instance_that_cannot_be_had_has_no_verdict_and_the_others_have(judge
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_in_containers_it_is_the_same(judge: Judge) -> None:
+def test_in_containers_it_is_same(judge: Judge) -> None:
     judge.machine.workspace = "docker"
     instances = judge.lines("instances.jsonl", [judge.instance("c-1"), judge.instance("c-2")])
     predictions = judge.predicted("preds.jsonl", c_1=judge.solution(), c_2=judge.solution("*"))

@@ -21,7 +21,7 @@ def fixing(machine):
 
 
 @pytest.mark.parametrize("workspace", KINDS)
-def test_a_scripted_model_ends_verified(machine, calculator, issue_file, fixing, workspace):
+def test_scripted_model_ends_verified(machine, calculator, issue_file, fixing, workspace):
     machine.workspace = workspace
     before = git(calculator, "status", "--porcelain")
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing)
@@ -38,7 +38,7 @@ def test_a_scripted_model_ends_verified(machine, calculator, issue_file, fixing,
     assert "return a + b" in (calculator / "calc/core.py").read_text()
 
 
-def test_a_person_sees_steps_diff_proof_and_where_it_lies(machine, calculator, issue_file, fixing):
+def test_person_sees_steps_diff_proof_and_where_it_lies(machine, calculator, issue_file, fixing):
     done = machine.run("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--plain")
     assert "coder edit tests/test_core.py" in done.stderr
     assert "+    return a + b" in done.stdout
@@ -52,7 +52,7 @@ def test_a_person_sees_steps_diff_proof_and_where_it_lies(machine, calculator, i
     assert f"git apply {directory}/patch.diff" in script.read_text()
 
 
-def test_uncommitted_work_is_the_base_and_stays(machine, calculator, issue_file, fixing):
+def test_uncommitted_work_is_base_and_stays(machine, calculator, issue_file, fixing):
     write(calculator, {"calc/text.py": "def shout(word):\n    return word.upper() + ''\n", "new.txt": "mine\n"})
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--apply")
     assert told["exit"] == 0, told["stderr"]
@@ -62,13 +62,13 @@ def test_uncommitted_work_is_the_base_and_stays(machine, calculator, issue_file,
     assert read(Path(told["directory"])).run.base.changes == 2
 
 
-def test_exactly_from_a_revision(machine, calculator, issue_file, fixing):
+def test_exactly_from_revision(machine, calculator, issue_file, fixing):
     write(calculator, {"calc/core.py": "broken ="})
     told = machine.json("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--base", "HEAD")
     assert told["verdict"]["kind"] == "verified", told["stderr"]
 
 
-def test_a_branch_of_it(machine, calculator, issue_file, fixing):
+def test_branch_of_it(machine, calculator, issue_file, fixing):
     arguments = ("fix", "--repo", calculator, "--issue-file", issue_file, "--model", fixing, "--branch", "mend")
     told = machine.json(*arguments)
     assert told["exit"] == 0
@@ -82,7 +82,7 @@ def test_a_branch_of_it(machine, calculator, issue_file, fixing):
         assert said in refused["error"]["message"]
 
 
-def test_a_given_reproduction_test_counts(machine, calculator, issue_file, tmp_path):
+def test_given_reproduction_test_counts(machine, calculator, issue_file, tmp_path):
     (tmp_path / "test_mine.py").write_text(TEST_CORE)
     model = machine.script(answer("Fix.", FIX, call("submit")))
     told = machine.json(
@@ -93,7 +93,7 @@ def test_a_given_reproduction_test_counts(machine, calculator, issue_file, tmp_p
     assert "tests/test_mine.py" in told["patch"]
 
 
-def test_edits_of_existing_tests_are_in_the_patch_only_when_allowed(machine, calculator, issue_file):
+def test_edits_of_existing_tests_are_in_patch_only_when_allowed(machine, calculator, issue_file):
     weaken = call("edit", path="tests/test_text.py", old='"A"', new='"A" or 1')
     model = machine.script(answer("Both.", ADD_TEST, FIX, weaken, call("submit")))
     for flags, edited in (([], False), (["--update-tests"], True)):
@@ -122,7 +122,7 @@ def test_reproduction_tests_by_any_path(machine, calculator, issue_file, tmp_pat
     assert ("tests/test_core.py" in told["patch"]) is (where == "only in the working tree")
 
 
-def test_a_wrong_patch_is_not_verified(machine, calculator, issue_file):
+def test_wrong_patch_is_not_verified(machine, calculator, issue_file):
     wrong = call("edit", path="calc/core.py", old="return a - b", new="return 6")
     told = machine.json(
         "fix", "--repo", calculator, "--issue-file", issue_file,
@@ -162,13 +162,13 @@ def test_templates_need_no_model(machine, calculator):
     assert (calculator / "calc/core.py").read_text().startswith("def add(a, b):")
 
 
-def test_without_a_failing_test_templates_claim_nothing(machine, calculator):
+def test_without_failing_test_templates_claim_nothing(machine, calculator):
     told = machine.json("fix", "--repo", calculator, "--text", "add() in calc/core.py subtracts")
     assert (told["exit"], told["patch"]) == (1, "")
     assert "calc/core.py" in told["word"]
 
 
-def test_keys_of_the_host_reach_neither_workspace_nor_run(machine, calculator, issue_file):
+def test_keys_of_host_reach_neither_workspace_nor_run(machine, calculator, issue_file):
     canary = "canary-4f1d9c27ab"
     machine.extra |= {"OPENAI_API_KEY": canary, "MY_TOKEN": canary, "UNRELATED": f"x{canary}"}
     model = machine.script(
@@ -182,7 +182,7 @@ def test_keys_of_the_host_reach_neither_workspace_nor_run(machine, calculator, i
     assert canary not in told["stderr"]
 
 
-def test_a_key_in_the_issue_goes_no_further(machine, calculator):
+def test_key_in_issue_goes_no_further(machine, calculator):
     canary = "canary-4f1d9c27ab"
     machine.extra |= {"SHOP_API_KEY": canary}
     model = machine.script(answer("Fix.", FIX, call("submit")))
@@ -196,6 +196,6 @@ def test_a_key_in_the_issue_goes_no_further(machine, calculator):
     assert found == []
 
 
-def test_a_repository_by_its_url(machine, calculator, issue_file, fixing):
+def test_repository_by_its_url(machine, calculator, issue_file, fixing):
     told = machine.json("fix", "--repo", calculator.as_uri(), "--issue-file", issue_file, "--model", fixing)
     assert told["verdict"]["kind"] == "verified", told["stderr"]

@@ -129,7 +129,7 @@ def test_templates_killed_at_every_record(machine, calculator):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("workspace", KINDS)
-def test_a_search_that_was_killed_goes_on_where_it_was(machine, calculator, workspace):
+def test_search_that_was_killed_goes_on_where_it_was(machine, calculator, workspace):
     """What is on the record as tried is not tried again, and the search ends before --max-time does."""
     machine.workspace = workspace
     slowly = TEST_CORE.replace(", 5)", ", sum(range(300_000)) and object())")  # else all is tried too soon
@@ -165,7 +165,7 @@ def tried(directory: Path) -> list[bytes]:
     return [data[at : at + WIDTH] for at in range(0, len(data), WIDTH)]
 
 
-def test_resuming_a_finished_run_answers_as_it_ended(machine, whole):
+def test_resuming_finished_run_answers_as_it_ended(machine, whole):
     again = machine.json("resume", Path(whole["directory"]).name)
     for part in ("run", "exit", "patch", "verdict", "usage", "steps"):
         assert again[part] == whole[part]

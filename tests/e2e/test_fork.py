@@ -88,7 +88,7 @@ def bytes_of(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.timeout(600)
-def test_at_every_step_the_same_answers_give_the_same_patch(machine, parent):
+def test_at_every_step_same_answers_give_same_patch(machine, parent):
     directory = Path(parent["directory"])
     before = bytes_of(directory)
     steps = read(directory).all_steps()
@@ -128,14 +128,14 @@ def test_what_is_taken_over_and_what_is_not(machine, parent):
     assert git(store, "fsck", "--full") is not None
 
 
-def test_the_parent_may_be_removed(machine, parent, copy):
+def test_parent_may_be_removed(machine, parent, copy):
     told = machine.json("fork", f"{copy}@5")
     shutil.rmtree(copy)
     again = machine.json("fork", f"{told['run']}@4")
     assert (again["exit"], again["patch"]) == (0, parent["patch"]), again["stderr"]
 
 
-def test_a_hint_is_read_and_followed(machine, parent):
+def test_hint_is_read_and_followed(machine, parent):
     told = machine.json("fork", f"{parent['run']}@2", "--hint", "It is a sum, not a product.")
     assert told["exit"] == 6, "the test is not written on this way"
     assert "+    return a + b" in told["patch"]
@@ -145,7 +145,7 @@ def test_a_hint_is_read_and_followed(machine, parent):
     assert "hint was not used" not in told["stderr"]
 
 
-def test_a_hint_that_nobody_reads_is_said(machine, parent):
+def test_hint_that_nobody_reads_is_said(machine, parent):
     told = machine.json("fork", f"{parent['run']}@5", "--hint", "Too late.")
     assert told["exit"] == 0
     assert "hint was not used" in told["stderr"]
@@ -164,7 +164,7 @@ def test_another_model_goes_on(machine, parent):
     }
 
 
-def test_what_the_parent_delivered_is_not_delivered_again(machine, calculator, issue_file, script):
+def test_what_parent_delivered_is_not_delivered_again(machine, calculator, issue_file, script):
     first = fix(machine, calculator, issue_file, script, "--branch", "mend")
     tip = git(calculator, "rev-parse", "mend")
     again = machine.json("fork", f"{first['run']}@4")
@@ -245,7 +245,7 @@ def rewrite(directory: Path, change) -> None:
     register(directory, directory.parent.parent)
 
 
-def test_a_run_of_a_newer_version(machine, copy):
+def test_run_of_newer_version(machine, copy):
     def newer(record):
         if record["type"] == "run":
             record["version"] = 99
@@ -257,14 +257,14 @@ def test_a_run_of_a_newer_version(machine, copy):
     assert "was made by a newer swe-agent: its journal has version 99" in done.stderr
 
 
-def test_a_step_whose_reply_is_lost(machine, copy):
+def test_step_whose_reply_is_lost(machine, copy):
     rewrite(copy, lambda record: record if record["type"] != "reply" else None)
     done = machine.run("fork", f"{copy}@2")
     assert done.returncode == 5
     assert "reply of step main#2 is missing" in done.stderr
 
 
-def test_a_copy_that_fails_leaves_nothing_behind(machine, copy):
+def test_copy_that_fails_leaves_nothing_behind(machine, copy):
     shutil.rmtree(copy / "trees.git")
     before = machine.runs()
     done = machine.run("fork", f"{copy.name}@2")
@@ -287,13 +287,13 @@ def test_to_another_file_system_it_is_copied(machine, parent):
         shutil.rmtree(state, ignore_errors=True)
 
 
-def test_a_run_that_has_not_ended_can_be_forked(machine, parent, copy):
+def test_run_that_has_not_ended_can_be_forked(machine, parent, copy):
     rewrite(copy, lambda record: record if record["type"] != "exit" else None)
     told = machine.json("fork", f"{copy.name}@5")
     assert (told["exit"], told["patch"]) == (0, parent["patch"])
 
 
-def test_blocks_of_a_provider_are_taken_over_byte_for_byte(machine, copy):
+def test_blocks_of_provider_are_taken_over_byte_for_byte(machine, copy):
     block = '{"type": "thinking", "signature": "ä\\u0000=="}'
 
     rewrite(copy, lambda record: record | ({"blocks": [block]} if record["type"] == "reply" else {}))

@@ -73,7 +73,7 @@ def owner(machine, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workspace", KINDS)
-def test_no_canary_is_in_any_file_of_a_run(owner, calculator, issue_file, workspace):
+def test_no_canary_is_in_any_file_of_run(owner, calculator, issue_file, workspace):
     owner.workspace = workspace
     git(calculator, "remote", "add", "origin", "https://me:canary8hhhhhhhh@example.org/x.git")
     pasted = "\n".join([VALUES["OPENAI_API_KEY"], b64encode(VALUES["MY_TOKEN"].encode()).decode()])

@@ -35,7 +35,7 @@ def locate(machine: Machine, repo: Path, *more: str) -> dict:
 # locate
 
 
-def test_where_an_issue_is_likely_to_be_solved(machine: Machine, calculator: Path, issue_file: str) -> None:
+def test_where_issue_is_likely_to_be_solved(machine: Machine, calculator: Path, issue_file: str) -> None:
     before = state(calculator)
     found = locate(machine, calculator, "--issue-file", issue_file)
     assert found["returncode"] == 0
@@ -50,7 +50,7 @@ def test_where_an_issue_is_likely_to_be_solved(machine: Machine, calculator: Pat
     assert state(calculator) == before
 
 
-def test_as_a_tree_for_people(machine: Machine, calculator: Path, issue_file: str) -> None:
+def test_as_tree_for_people(machine: Machine, calculator: Path, issue_file: str) -> None:
     done = machine.run("locate", "--repo", str(calculator), "--issue-file", issue_file, "--top", "2")
     assert done.returncode == 0
     lines = done.stdout.split("\n")
@@ -61,13 +61,13 @@ def test_as_a_tree_for_people(machine: Machine, calculator: Path, issue_file: st
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
-def test_within_the_width_of_the_terminal(machine: Machine, calculator: Path, issue_file: str, columns: str) -> None:
+def test_within_width_of_terminal(machine: Machine, calculator: Path, issue_file: str, columns: str) -> None:
     machine.extra["COLUMNS"] = columns
     done = machine.run("locate", "--repo", str(calculator), "--issue-file", issue_file)
     assert max(map(len, done.stdout.split("\n"))) <= int(columns)
 
 
-def test_the_working_tree_as_the_user_sees_it(machine: Machine, calculator: Path) -> None:
+def test_working_tree_as_user_sees_it(machine: Machine, calculator: Path) -> None:
     (calculator / "calc" / "fresh.py").write_text("def plus_minus(a, b):\n    return a, -b\n")
     (calculator / "calc" / "core.py").unlink()
     before = state(calculator)
@@ -101,7 +101,7 @@ def test_repositories_of_all_kinds(
     assert locate(machine, place, "--issue-file", issue_file)["functions"][0]["name"] == "add"
 
 
-def test_a_submodule_is_left_out_and_said(machine: Machine, calculator: Path, issue_file: str, tmp_path: Path) -> None:
+def test_submodule_is_left_out_and_said(machine: Machine, calculator: Path, issue_file: str, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", str(calculator), str(tmp_path / "lib"))
     git(calculator, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(tmp_path / "lib"), "lib")
     git(calculator, "commit", "-qm", "A submodule")
@@ -130,7 +130,7 @@ def test_wrong_usage(machine: Machine, calculator: Path, arguments: list[str], c
     assert said in found["error"]["message"]
 
 
-def test_an_empty_repository_is_said_in_one_sentence(machine: Machine, tmp_path: Path) -> None:
+def test_empty_repository_is_said_in_one_sentence(machine: Machine, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     git(tmp_path / "empty", "init", "-q")
     done = machine.run("locate", "--repo", str(tmp_path / "empty"), "--text", "x")
@@ -139,19 +139,19 @@ def test_an_empty_repository_is_said_in_one_sentence(machine: Machine, tmp_path:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_repository_without_source(machine: Machine, make_repo) -> None:
+def test_repository_without_source(machine: Machine, make_repo) -> None:
     repo = make_repo({"README": "words\n", "empty.py": ""})
     assert locate(machine, repo, "--text", "it breaks")["functions"] == []
 
 
-def test_a_damaged_cache_is_made_again(machine: Machine, calculator: Path, issue_file: str) -> None:
+def test_damaged_cache_is_made_again(machine: Machine, calculator: Path, issue_file: str) -> None:
     first = locate(machine, calculator, "--issue-file", issue_file)
     (database,) = (machine.home / "cache").rglob("graph-*.sqlite")
     database.write_bytes(b"SQLite format 3\0" + os.urandom(5000))
     assert locate(machine, calculator, "--issue-file", issue_file)["functions"] == first["functions"]
 
 
-def test_without_a_cache_that_can_be_written(machine: Machine, calculator: Path, issue_file: str) -> None:
+def test_without_cache_that_can_be_written(machine: Machine, calculator: Path, issue_file: str) -> None:
     machine.extra["SWE_AGENT_CACHE"] = str(calculator / "calc" / "core.py" / "cache")
     found = locate(machine, calculator, "--issue-file", issue_file)
     assert found["functions"][0]["name"] == "add"
@@ -165,7 +165,7 @@ def test_two_at_once_on_one_cache(machine: Machine, calculator: Path, issue_file
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_what_the_issues_example_calls_counts(machine: Machine, calculator: Path) -> None:
+def test_what_issues_example_calls_counts(machine: Machine, calculator: Path) -> None:
     (calculator / "calc" / "other.py").write_text("def thing():\n    return 1\n\n\ndef unlike():\n    return 2\n")
     text = "It is wrong.\n\n```python\nfrom calc.other import unlike\nunlike()\n```\nand that is not one."
     before = state(calculator)
@@ -185,13 +185,13 @@ def test_what_the_issues_example_calls_counts(machine: Machine, calculator: Path
         ("add():\n```python\nimport os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n```", ""),
     ],
 )
-def test_an_example_that_is_none_or_does_harm(machine: Machine, calculator: Path, text: str, said: str) -> None:
+def test_example_that_is_none_or_does_harm(machine: Machine, calculator: Path, text: str, said: str) -> None:
     found = locate(machine, calculator, "--text", text, "--run", "--workspace", "local")
     assert found["functions"][0]["name"] == "add"
     assert said in found["stderr"]
 
 
-def test_where_the_example_cannot_run(machine: Machine, calculator: Path) -> None:
+def test_where_example_cannot_run(machine: Machine, calculator: Path) -> None:
     text = "```python\nimport calc\n```"
     found = locate(machine, calculator, "--text", text, "--run", "--workspace", "nowhere")
     assert found["returncode"] == found["error"]["code"] != 0
@@ -199,7 +199,7 @@ def test_where_the_example_cannot_run(machine: Machine, calculator: Path) -> Non
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
-def test_any_encoding_of_the_terminal(machine: Machine, calculator: Path, encoding: str) -> None:
+def test_any_encoding_of_terminal(machine: Machine, calculator: Path, encoding: str) -> None:
     machine.extra["PYTHONIOENCODING"] = encoding
     (calculator / "calc" / "ünlike.py").write_text("def unlike():\n    return 2\n")
     done = machine.run("locate", "--repo", str(calculator), "--text", "unlike() is … wrong")
@@ -209,7 +209,7 @@ def test_any_encoding_of_the_terminal(machine: Machine, calculator: Path, encodi
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("arguments", [["locate", "--text", "add()"], ["graph", "add"], ["graph", "add", "--json"]])
-def test_a_disk_that_is_full(machine: Machine, calculator: Path, arguments: list[str]) -> None:
+def test_disk_that_is_full(machine: Machine, calculator: Path, arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             machine.command(*arguments),
@@ -225,7 +225,7 @@ def test_a_disk_that_is_full(machine: Machine, calculator: Path, arguments: list
     assert done.stderr == "swe-agent: The disk is full: No space left on device. Free some space.\n"
 
 
-def test_the_names_of_what_was_left_out(machine: Machine, calculator: Path) -> None:
+def test_names_of_what_was_left_out(machine: Machine, calculator: Path) -> None:
     (calculator / "notes.txt").write_text("words\n")
     found = locate(machine, calculator, "--text", "add()", "--verbose")
     assert "notes.txt" in found["left_out_paths"]
@@ -236,7 +236,7 @@ def test_the_names_of_what_was_left_out(machine: Machine, calculator: Path) -> N
 
 
 @pytest.mark.parametrize("applied", [False, True])
-def test_what_else_a_patch_concerns(machine: Machine, calculator: Path, tmp_path: Path, applied: bool) -> None:
+def test_what_else_patch_concerns(machine: Machine, calculator: Path, tmp_path: Path, applied: bool) -> None:
     core = calculator / "calc" / "core.py"
     core.write_text(core.read_text().replace("def add(a, b)", "def add(a, b, c)"))
     git(calculator, "diff", f"--output={tmp_path}/p.diff")
@@ -249,7 +249,7 @@ def test_what_else_a_patch_concerns(machine: Machine, calculator: Path, tmp_path
     assert state(calculator) == before
 
 
-def test_a_patch_that_does_not_fit(machine: Machine, calculator: Path, tmp_path: Path) -> None:
+def test_patch_that_does_not_fit(machine: Machine, calculator: Path, tmp_path: Path) -> None:
     (tmp_path / "p.diff").write_text("--- a/calc/core.py\n+++ b/calc/core.py\n@@ -1 +1 @@\n-nothing\n+something\n")
     found = locate(machine, calculator, "--patch", str(tmp_path / "p.diff"))
     assert found["returncode"] == 2
@@ -258,7 +258,7 @@ def test_a_patch_that_does_not_fit(machine: Machine, calculator: Path, tmp_path:
     assert "is empty" in locate(machine, calculator, "--patch", str(tmp_path / "p.diff"))["error"]["message"]
 
 
-def test_a_patch_without_consequences(machine: Machine, make_repo, tmp_path: Path) -> None:
+def test_patch_without_consequences(machine: Machine, make_repo, tmp_path: Path) -> None:
     repo = make_repo({"a.py": "def lonely():\n    return 1\n"})
     (repo / "a.py").write_text("def lonely():\n    return 2\n")
     git(repo, "diff", f"--output={tmp_path}/p.diff")
@@ -269,7 +269,7 @@ def test_a_patch_without_consequences(machine: Machine, make_repo, tmp_path: Pat
 # graph
 
 
-def test_around_a_definition(machine: Machine, calculator: Path) -> None:
+def test_around_definition(machine: Machine, calculator: Path) -> None:
     done = machine.run("graph", "add", "--repo", str(calculator))
     assert done.stdout.split("\n")[:5] == [
         "def add(a, b)  calc/core.py:1",
@@ -284,7 +284,7 @@ def test_around_a_definition(machine: Machine, calculator: Path) -> None:
     ]
 
 
-def test_a_method_is_told_with_its_class(machine: Machine, make_repo) -> None:
+def test_method_is_told_with_its_class(machine: Machine, make_repo) -> None:
     repo = make_repo({"a.py": "class Till:\n    def sum(self):\n        return 1\n"})
     assert machine.run("graph", "sum", "--repo", str(repo)).stdout.startswith("Till.sum  def sum(self)  a.py:2\n")
 
@@ -299,13 +299,13 @@ def test_more_of_one_name_than_are_shown(machine: Machine, make_repo) -> None:
     assert [one["name"] for one in told["more"]] == [f"C{n}.__init__" for n in range(5, 9)]
 
 
-def test_a_bare_repository_has_no_working_tree(machine: Machine, calculator: Path, tmp_path: Path) -> None:
+def test_bare_repository_has_no_working_tree(machine: Machine, calculator: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--bare", str(calculator), str(tmp_path / "bare"))
     done = machine.run("locate", "--repo", str(tmp_path / "bare"), "--text", "add()")
     assert done.stdout.split("\n")[0] == "add()  bare at HEAD"
 
 
-def test_a_name_that_nothing_has(machine: Machine, calculator: Path) -> None:
+def test_name_that_nothing_has(machine: Machine, calculator: Path) -> None:
     found = machine.json("graph", "duoble", "--repo", str(calculator))
     assert found["returncode"] == found["error"]["code"] == 2
     assert "double (calc/core.py:6)" in found["error"]["fix"]
@@ -325,7 +325,7 @@ class Page(html.parser.HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_a_page_that_needs_nothing_else(machine: Machine, make_repo, tmp_path: Path) -> None:
+def test_page_that_needs_nothing_else(machine: Machine, make_repo, tmp_path: Path) -> None:
     bad = 'def add(a="</script><img src=x onerror=alert(1)>"):\n    """<b>&amp;\'"""\n    return a\n'
     use = "".join(f"def use{n}():\n    return add()\n\n\n" for n in range(30))
     repo = make_repo({"a.py": bad + "\n\n" + use})
@@ -346,7 +346,7 @@ def test_a_page_that_needs_nothing_else(machine: Machine, make_repo, tmp_path: P
     assert any(len(one.get("rest", ())) == 22 for one in told.values())
 
 
-def test_a_page_that_cannot_be_written(machine: Machine, calculator: Path) -> None:
+def test_page_that_cannot_be_written(machine: Machine, calculator: Path) -> None:
     found = machine.json("graph", "add", "--repo", str(calculator), "--html", str(calculator / "no" / "page.html"))
     assert found["returncode"] == 2
     assert "cannot be written" in found["error"]["message"]
@@ -373,7 +373,7 @@ def test_only_what_is_needed_is_imported(machine: Machine, calculator: Path, iss
         assert not HEAVY & {name.partition(".")[0] for name in re.findall(r"'([\w.]+)'", done.stderr)}
 
 
-def test_a_calculator_of_other_languages_does_not_stop_it(machine: Machine, tmp_path: Path) -> None:
+def test_calculator_of_other_languages_does_not_stop_it(machine: Machine, tmp_path: Path) -> None:
     folder = write(
         tmp_path / "odd", CALCULATOR | {"a.js": "function add(a, b) {\n  return a - b\n}\n", "b.py": "def (:\n"}
     )

@@ -37,7 +37,7 @@ def with_marker(pid: int) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [["kill"], ["rm", "-f"]], ids=" ".join)
-def test_a_run_goes_on_in_a_new_container(machine: Machine, calculator: Path, issue_file: str, how: list[str]) -> None:
+def test_run_goes_on_in_new_container(machine: Machine, calculator: Path, issue_file: str, how: list[str]) -> None:
     machine.workspace = "docker"
     script = machine.script(
         answer("A test.", call("edit", path="tests/test_core.py", old="", new=TEST_CORE), n=1),

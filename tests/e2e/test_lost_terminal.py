@@ -116,7 +116,7 @@ def resumed(machine: Machine, cwd: Path) -> None:
 
 @pytest.mark.parametrize("shell", [True, False], ids=["shell", "alone"])
 @pytest.mark.parametrize("screen", ["full", "inline"])
-def test_the_process_ends_and_its_run_goes_on(machine: Machine, calculator: Path, screen: str, shell: bool) -> None:
+def test_process_ends_and_its_run_goes_on(machine: Machine, calculator: Path, screen: str, shell: bool) -> None:
     mark = machine.home / "begun"
     lost(machine, calculator, mark, lambda pid: mark.exists(), "--screen", screen, shell=shell)
     resumed(machine, calculator)

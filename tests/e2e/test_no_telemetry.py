@@ -38,7 +38,7 @@ def contacts(machine, tmp_path: Path, *arguments: str) -> tuple[int, list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workspace", ["local", pytest.param("docker", marks=pytest.mark.docker)])
-def test_a_run_contacts_nobody_but_the_docker_daemon(machine, calculator, issue_file, tmp_path, workspace) -> None:
+def test_run_contacts_nobody_but_docker_daemon(machine, calculator, issue_file, tmp_path, workspace) -> None:
     flags = ("--repo", calculator, "--issue-file", issue_file, "--workspace", workspace)
     _, seen = contacts(machine, tmp_path, "fix", *flags)
     assert [Path(file, "journal.jsonl").exists() for file in machine.runs()] == [True]
@@ -46,7 +46,7 @@ def test_a_run_contacts_nobody_but_the_docker_daemon(machine, calculator, issue_
     assert set(seen) <= allowed
 
 
-def test_the_watch_sees_what_it_should(tmp_path: Path) -> None:
+def test_watch_sees_what_it_should(tmp_path: Path) -> None:
     code = WATCHED.split("from swe_agent")[0] + "import socket\nsocket.socket().connect_ex(('127.0.0.1', 9))\n"
     log = tmp_path / "contacts"
     subprocess.run([sys.executable, "-c", code], env={"CONTACTS": str(log)}, check=True)

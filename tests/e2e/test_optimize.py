@@ -73,7 +73,7 @@ def shop(tmp_path):
 @pytest.mark.slow
 @needs_valgrind
 @pytest.mark.timeout(3600)
-def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machine, shop):
+def test_rewrite_is_found_proven_and_drawn_also_when_killed_at_record(machine, shop):
     told = machine.json(
         "optimize", "--repo", shop, "--function", "helpers.py:unique", "--workload", WORKLOAD, timeout=400
     )
@@ -99,7 +99,7 @@ def test_a_rewrite_is_found_proven_and_drawn_also_when_killed_at_a_record(machin
 @needs_valgrind
 @pytest.mark.timeout(500)
 @pytest.mark.docker
-def test_a_models_candidates_are_judged_and_told(machine, shop):
+def test_models_candidates_are_judged_and_told(machine, shop):
     machine.workspace = "docker"
     model = machine.script(
         answer("Sorted.", written(SLOW.replace(OLD, SORTED)), call("submit"), n=1),
@@ -126,7 +126,7 @@ def test_a_models_candidates_are_judged_and_told(machine, shop):
         (["--function", "helpers.py:sorted_unique"], "has no function sorted_unique"),
     ],
 )
-def test_what_cannot_be_optimized_is_said_in_a_sentence(machine, shop, arguments, words):
+def test_what_cannot_be_optimized_is_said_in_sentence(machine, shop, arguments, words):
     done = machine.run("optimize", "--repo", str(shop), *arguments)
     assert done.returncode == 2
     assert words in done.stderr.replace("\n", " ")

@@ -56,12 +56,12 @@ def test_what_only_looks_ends_well(machine: Machine, arguments: tuple[str, ...],
 
 
 @pytest.mark.parametrize("arguments", [("show", "none"), ("--nonsense",), ("show", "none", "--json")])
-def test_an_error_that_no_one_reads_keeps_its_code(machine: Machine, arguments: tuple[str, ...]) -> None:
+def test_error_that_no_one_reads_keeps_its_code(machine: Machine, arguments: tuple[str, ...]) -> None:
     assert unread(machine, *arguments) == 2
 
 
 @pytest.mark.slow
-def test_a_run_keeps_its_code_and_is_looked_at(machine: Machine, solving: list[str]) -> None:
+def test_run_keeps_its_code_and_is_looked_at(machine: Machine, solving: list[str]) -> None:
     code = unread(machine, *solving)
     (run,) = machine.runs()
     ended = read(run).exit
@@ -73,7 +73,7 @@ def test_a_run_keeps_its_code_and_is_looked_at(machine: Machine, solving: list[s
 
 
 @pytest.mark.slow
-def test_a_run_at_a_provider_keeps_its_code(user: User) -> None:
+def test_run_at_provider_keeps_its_code(user: User) -> None:
     with Endpoint([SOLVE]) as endpoint:
         user.has(endpoint)
         code = unread(user.machine, *user.begin, "--model", "openai/x", "--json")
@@ -84,7 +84,7 @@ def test_a_run_at_a_provider_keeps_its_code(user: User) -> None:
 
 
 @pytest.mark.slow
-def test_a_session_does_what_it_was_asked(machine: Machine, calculator: Path) -> None:
+def test_session_does_what_it_was_asked(machine: Machine, calculator: Path) -> None:
     model = machine.script(answer("Nothing to do."))
     asked = ("session", "--plain", "--model", model, "--workspace", "local")
     assert unread(machine, *asked, words="Is it right?\n! touch seen\n", cwd=calculator) == 0
@@ -103,7 +103,7 @@ exit_process(3)
 """
 
 
-def test_no_thread_holds_the_process_and_nothing_said_is_lost() -> None:
+def test_no_thread_holds_process_and_nothing_said_is_lost() -> None:
     ran = subprocess.run([sys.executable, "-c", END], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (3, "said\nat exit\n", "")
 
@@ -111,7 +111,7 @@ def test_no_thread_holds_the_process_and_nothing_said_is_lost() -> None:
 @pytest.mark.parametrize(
     ("end", "expected"), [("'No.'", (1, "No.\n")), ("7", (7, "")), ("None", (0, "")), ("", (0, ""))]
 )
-def test_a_system_exit_keeps_its_code_and_message(end: str, expected: tuple[int, str]) -> None:
+def test_system_exit_keeps_its_code_and_message(end: str, expected: tuple[int, str]) -> None:
     script = f"import sys, swe_agent\nswe_agent._run = lambda _: sys.exit({end})\nswe_agent.main()"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (ran.returncode, ran.stderr) == expected
@@ -147,7 +147,7 @@ def test_nothing_said_is_lost_where_leftovers_are_not_waited_for(script: str) ->
 
 
 @pytest.mark.slow
-def test_a_full_pipe_ends_with_its_reader(machine: Machine) -> None:
+def test_full_pipe_ends_with_its_reader(machine: Machine) -> None:
     there, here = os.pipe()
     os.set_blocking(here, False)
     with suppress(BlockingIOError):

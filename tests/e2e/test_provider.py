@@ -33,7 +33,7 @@ def answers_in(body: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("calls", ["native", "fenced"])
-def test_a_local_server_solves_an_issue(user: User, calls: str) -> None:
+def test_local_server_solves_issue(user: User, calls: str) -> None:
     first = Answer("I look.", actions=[LOOK, ENV], usage=Tokens(1000, 50))
     second = Answer("A test, the fix.", actions=[ADD_TEST, FIX, SUBMIT], usage=Tokens(2000, 100, cached=900))
     asked = [first, second]
@@ -60,7 +60,7 @@ def test_a_local_server_solves_an_issue(user: User, calls: str) -> None:
 
 
 @pytest.mark.parametrize(("model", "block"), [(CLAUDE, SIGNED), (RESPONSES, SEALED)])
-def test_blocks_go_back_byte_for_byte_also_after_an_interrupt(user: User, model: str, block: dict[str, Any]) -> None:
+def test_blocks_go_back_byte_for_byte_also_after_interrupt(user: User, model: str, block: dict[str, Any]) -> None:
     user.machine.extra["SWE_AGENT_EFFORT"] = "low"
     with Endpoint([Answer("I look.", blocks=[block], actions=[LOOK]), Answer(hang=True), SOLVE]) as endpoint:
         user.has(endpoint, model, max_output=4096)
@@ -84,7 +84,7 @@ def said_by_model(request: Request) -> list[dict[str, Any]]:
     return [part for said in request.body["messages"] if said["role"] == "assistant" for part in said["content"]]
 
 
-def test_encrypted_reasoning_after_a_fork(user: User) -> None:
+def test_encrypted_reasoning_after_fork(user: User) -> None:
     first = Answer("I look.", blocks=[SEALED], actions=[LOOK])
     with Endpoint([first, Answer(finish="content_filter"), SOLVE]) as endpoint:
         user.has(endpoint, RESPONSES)
@@ -94,7 +94,7 @@ def test_encrypted_reasoning_after_a_fork(user: User) -> None:
     assert SEALED in said_by_model(endpoint.requests[-1])
 
 
-def test_a_fallback_answers_when_the_first_does_not(user: User) -> None:
+def test_fallback_answers_when_first_does_not(user: User) -> None:
     first = [Answer("I look.", actions=[LOOK], usage=Tokens(1000, 10)), *[Answer(status=500)] * 5]
     second = [Answer("A test.", actions=[ADD_TEST], usage=Tokens(2000, 10)), Answer("Plus.", actions=[FIX, SUBMIT])]
     with Endpoint(first) as failing, Endpoint(second) as other:
@@ -112,7 +112,7 @@ def test_a_fallback_answers_when_the_first_does_not(user: User) -> None:
 
 
 @pytest.mark.parametrize("images", [True, False])
-def test_a_picture_beside_the_issue(user: User, tmp_path: Path, images: bool) -> None:
+def test_picture_beside_issue(user: User, tmp_path: Path, images: bool) -> None:
     (tmp_path / "issue.md").write_text("# add() subtracts\n\nLook: ![the screen](shot.png)\n")
     (tmp_path / "shot.png").write_bytes(PNG)
     with Endpoint([Answer(status=401)]) as endpoint:
@@ -128,7 +128,7 @@ def test_a_picture_beside_the_issue(user: User, tmp_path: Path, images: bool) ->
         assert url not in text_of(request)
 
 
-def test_prompts_of_the_users_own(user: User, tmp_path: Path) -> None:
+def test_prompts_of_users_own(user: User, tmp_path: Path) -> None:
     mine = "Solve it like a pirate."
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "test_then_patch.coder.txt").write_text(f"{mine}\n")
@@ -142,7 +142,7 @@ def test_prompts_of_the_users_own(user: User, tmp_path: Path) -> None:
     assert own["prompt again"] == other["prompt again"]
 
 
-def test_what_the_model_gets_wrong_is_told_to_it(user: User) -> None:
+def test_what_model_gets_wrong_is_told_to_it(user: User) -> None:
     many = [("view", {"path": "calc/core.py", "lines": [f"{n}-{n}"]}) for n in range(200)]
     asked = [
         Answer("", actions=[("view", '{"path": calc'), ("view", {"path": {"a": 1}}), ("edti", {}), ("view", "[1]")]),
@@ -189,7 +189,7 @@ def test_what_nobody_counted_is_charged_at_its_hold(user: User) -> None:
     assert told["usage"]["calls"] == 6
 
 
-def test_a_conversation_that_is_too_long_goes_on_shorter(user: User) -> None:
+def test_conversation_that_is_too_long_goes_on_shorter(user: User) -> None:
     long = ("shell", {"command": "python3 -c 'for n in range(400): print(hash(str(n)) ** 3)'"})
     said = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
     asked = [Answer("Look.", actions=[long]), Answer("On.", actions=[LOOK]), Answer(status=400, error=said), SOLVE]
@@ -205,7 +205,7 @@ def test_a_conversation_that_is_too_long_goes_on_shorter(user: User) -> None:
 
 
 @pytest.mark.parametrize("model", [MODEL, CLAUDE])
-def test_a_key_that_a_model_says_goes_no_further(user: User, model: str) -> None:
+def test_key_that_model_says_goes_no_further(user: User, model: str) -> None:
     said = f"The key is {KEY}."
     thought = {"type": "thinking", "thinking": said, "signature": "c2ln"}
     echo = ("shell", {"command": f"echo {KEY} | rev", KEY: [KEY]})

@@ -17,7 +17,7 @@ TOO_LONG = "prompt is too long: 210000 tokens > 200000 maximum"
     [(401, "rejected the key", f"${KEY_IN}"), (403, "rejected the key", f"${KEY_IN}"),
      (404, "has no model openai/x", "api_base")],
 )  # fmt: skip
-def test_what_the_user_can_mend_and_resume(user: User, status: int, said: str, fix: str) -> None:
+def test_what_user_can_mend_and_resume(user: User, status: int, said: str, fix: str) -> None:
     with Endpoint([Answer(status=status), SOLVE]) as endpoint:
         user.has(endpoint)
         told = user.fix()
@@ -32,7 +32,7 @@ def test_what_the_user_can_mend_and_resume(user: User, status: int, said: str, f
             assert (done["exit"], done["usage"]["calls"]) == (0, 2), done["stderr"]
 
 
-def test_without_a_key_or_a_price_nothing_is_begun(user: User) -> None:
+def test_without_key_or_price_nothing_is_begun(user: User) -> None:
     with Endpoint([]) as endpoint:
         user.has(endpoint)
         user.has(endpoint, "openai/free", price_in=None, price_out=None)
@@ -55,7 +55,7 @@ def test_without_a_key_or_a_price_nothing_is_begun(user: User) -> None:
     assert user.machine.runs() == []
 
 
-def test_tokens_bound_a_run_without_a_price(user: User) -> None:
+def test_tokens_bound_run_without_price(user: User) -> None:
     with Endpoint([Answer("I look.", actions=[LOOK], usage=Tokens(5000, 500))]) as endpoint:
         user.has(endpoint, price_in=None, price_out=None)
         told = user.fix("--max-tokens", "8000")
@@ -89,7 +89,7 @@ def test_what_may_pass_ends_with_75(user: User, answer: Answer, requests: int, s
     assert paid == [hold.dollars if answer.hang else 0 for hold in record.holds.values()]
 
 
-def test_a_server_that_is_not_there(user: User) -> None:
+def test_server_that_is_not_there(user: User) -> None:
     with Endpoint([]) as endpoint:
         user.has(endpoint)
     told = user.fix()
@@ -99,7 +99,7 @@ def test_a_server_that_is_not_there(user: User) -> None:
     assert told["usage"]["dollars"] == 0
 
 
-def test_a_bill_above_what_was_held_ends_the_run(user: User) -> None:
+def test_bill_above_what_was_held_ends_run(user: User) -> None:
     with Endpoint([Answer("I look.", actions=[LOOK], usage=Tokens(10**8, 5))]) as endpoint:
         user.has(endpoint)
         told = user.fix()
@@ -110,7 +110,7 @@ def test_a_bill_above_what_was_held_ends_the_run(user: User) -> None:
 
 
 @pytest.mark.parametrize("patched", [False, True])
-def test_the_content_filter(user: User, patched: bool) -> None:
+def test_content_filter(user: User, patched: bool) -> None:
     begun = [Answer("The fix.", actions=[FIX])] if patched else []
     with Endpoint([*begun, Answer("I", finish="content_filter", usage=Tokens(50, 5))]) as endpoint:
         user.has(endpoint)
@@ -127,7 +127,7 @@ def test_the_content_filter(user: User, patched: bool) -> None:
     [Answer("", usage=Tokens(100, 0)), Answer("I cannot help with that.", finish="refusal"), Answer("I would add.")],
     ids=["nothing", "a refusal", "only talk"],
 )
-def test_a_model_that_does_nothing_is_stopped(user: User, answer: Answer) -> None:
+def test_model_that_does_nothing_is_stopped(user: User, answer: Answer) -> None:
     with Endpoint([answer] * 3) as endpoint:
         user.has(endpoint)
         told = user.fix()
@@ -138,7 +138,7 @@ def test_a_model_that_does_nothing_is_stopped(user: User, answer: Answer) -> Non
 
 
 @pytest.mark.parametrize("turns", [0, 1])
-def test_a_conversation_that_never_fits(user: User, turns: int) -> None:
+def test_conversation_that_never_fits(user: User, turns: int) -> None:
     answers = [
         *[Answer("Look.", actions=[("shell", {"command": "seq 1 3000"})])] * turns,
         Answer(status=400, error=TOO_LONG),

@@ -28,7 +28,7 @@ def solved(machine: Machine, calculator: Path, issue_file: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_run_is_acted_again_without_its_model_and_its_repository(machine, calculator, issue_file) -> None:
+def test_run_is_acted_again_without_its_model_and_its_repository(machine, calculator, issue_file) -> None:
     run = solved(machine, calculator, issue_file)
     for script in machine.home.glob("script-*"):
         script.unlink()
@@ -49,7 +49,7 @@ def test_a_run_is_acted_again_without_its_model_and_its_repository(machine, calc
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_in_a_container(machine, calculator, issue_file) -> None:
+def test_in_container(machine, calculator, issue_file) -> None:
     machine.workspace = "docker"
     run = solved(machine, calculator, issue_file)
     done = machine.json("replay", run)

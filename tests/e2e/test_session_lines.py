@@ -38,7 +38,7 @@ def test_answers_go_to_stdout_and_progress_to_stderr(machine, lines):
 
 
 @pytest.mark.slow
-def test_the_patch_on_stdout_is_one_that_git_takes(machine, lines):
+def test_patch_on_stdout_is_one_that_git_takes(machine, lines):
     model = machine.script(
         answer("A Makefile.", call("edit", path="Makefile", old="", new="all:\n\techo tab"), n=1), answer("Done.", n=2)
     )
@@ -60,7 +60,7 @@ def test_quit_ends_it(machine, lines):
 
 
 @pytest.mark.slow
-def test_the_exit_code_is_that_of_the_last_request_that_failed(machine, lines):
+def test_exit_code_is_that_of_last_request_that_failed(machine, lines):
     model = machine.script(answer("Yes.", n=1))
     assert lines("/nope\n").returncode == 2
     assert lines("/nope\nHi\n", "--model", model, "--mode", "plan").returncode == 0
@@ -78,26 +78,26 @@ def test_the_exit_code_is_that_of_the_last_request_that_failed(machine, lines):
         (["--bogus"], "--bogus"),
     ],
 )
-def test_a_bad_flag_is_one_sentence(lines, arguments, said):
+def test_bad_flag_is_one_sentence(lines, arguments, said):
     done = lines("/help\n", *arguments)
     assert done.returncode == 2
     assert said in " ".join(done.stderr.split())
 
 
-def test_a_word_that_is_no_subcommand(lines):
+def test_word_that_is_no_subcommand(lines):
     done = lines("", "session", "something")
     assert done.returncode == 2
     assert "swe-agent --resume something" in done.stderr
 
 
 @pytest.mark.slow
-def test_without_a_model_it_says_how_to_name_one(lines):
+def test_without_model_it_says_how_to_name_one(lines):
     done = lines("/locate add subtracts\n")
     assert "swe-agent config set model NAME" in done.stderr
     assert "calc/core.py" in done.stdout
 
 
-def test_a_broken_config_opens_with_defaults_and_runs_nothing(machine, lines):
+def test_broken_config_opens_with_defaults_and_runs_nothing(machine, lines):
     (machine.home / "config.toml").write_text("budget = [")
     done = lines("/help locate\nDo something\n")
     assert f"{machine.home / 'config.toml'} cannot be read" in done.stderr
@@ -106,7 +106,7 @@ def test_a_broken_config_opens_with_defaults_and_runs_nothing(machine, lines):
     assert not (machine.home / "state" / "runs").exists()
 
 
-def test_a_bad_value_in_the_config_too(machine, lines):
+def test_bad_value_in_config_too(machine, lines):
     (machine.home / "config.toml").write_text('budget = "much"\n[session]\nmouse = "maybe"\n')
     done = lines("/help\n")
     assert "budget in" in done.stderr
@@ -120,7 +120,7 @@ def test_without_docker_it_says_what_to_do(machine, lines):
 
 
 @pytest.mark.slow
-def test_a_folder_without_git_can_be_asked_about(machine, lines, tmp_path):
+def test_folder_without_git_can_be_asked_about(machine, lines, tmp_path):
     folder = tmp_path / "plain"
     folder.mkdir()
     (folder / "notes.txt").write_text("Buy milk.\n")
@@ -131,7 +131,7 @@ def test_a_folder_without_git_can_be_asked_about(machine, lines, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_repository_without_a_commit_too(machine, lines, tmp_path):
+def test_repository_without_commit_too(machine, lines, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     git(folder, "init", "-q")
@@ -142,7 +142,7 @@ def test_a_repository_without_a_commit_too(machine, lines, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_detached_head_and_a_merge_half_done(machine, lines):
+def test_detached_head_and_merge_half_done(machine, lines):
     root = lines.root
     git(root, "checkout", "-q", "--detach")
     (root / ".git" / "MERGE_HEAD").write_text(git(root, "rev-parse", "HEAD") + "\n")
@@ -152,7 +152,7 @@ def test_a_detached_head_and_a_merge_half_done(machine, lines):
 
 
 @pytest.mark.slow
-def test_the_newest_run_is_gone_on_with(machine, lines):
+def test_newest_run_is_gone_on_with(machine, lines):
     model = machine.script(answer("One.", n=1), answer("Two.", n=2))
     lines("First?\n", "--model", model, "--mode", "plan")
     done = lines("Second?\n", "--resume")
@@ -163,13 +163,13 @@ def test_the_newest_run_is_gone_on_with(machine, lines):
     assert "2 calls" in named.stdout
 
 
-def test_a_run_may_be_chosen_where_there_is_none(lines):
+def test_run_may_be_chosen_where_there_is_none(lines):
     assert "There is no other run of this repository yet" in lines("", "--resume").stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_closed_terminal_closes_the_session_in_order(machine, lines, number):
+def test_closed_terminal_closes_session_in_order(machine, lines, number):
     model = machine.script(answer("Wait.", call("shell", command="sleep 300", timeout=600), n=1))
     (machine.home / "config.toml").write_text('[permissions]\nallow = ["command sleep"]\n')
     process = subprocess.Popen(

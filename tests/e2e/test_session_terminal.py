@@ -37,7 +37,7 @@ def opened(user: User, cwd: Path, *flags: str, columns: int = 100, rows: int = 3
 
 
 @pytest.mark.slow
-def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: User, calculator: Path) -> None:
+def test_issue_from_its_file_to_users_files_and_on_next_day(user: User, calculator: Path) -> None:
     """start, issue by @file, watch, interrupt, steer, finish, undo, redo, diff, apply with approval, quit, resume."""
     git(calculator, "config", "core.autocrlf", "false")
     (calculator / "issue.md").write_text("# add() subtracts\n\nadd(2, 3) gives -1 but should give 5.\n")
@@ -96,7 +96,7 @@ def test_an_issue_from_its_file_to_the_users_files_and_on_the_next_day(user: Use
 
 
 @pytest.mark.slow
-def test_inline_keeps_what_the_terminal_showed(user: User, calculator: Path) -> None:
+def test_inline_keeps_what_terminal_showed(user: User, calculator: Path) -> None:
     user.machine.workspace = "local"
     with Endpoint([Answer("It subtracts (calc/core.py:3).", actions=[]), Answer("Nothing else does.")]) as endpoint:
         user.has(endpoint)

@@ -55,7 +55,7 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_tests_are_written_applied_and_the_same_when_the_run_was_cut(machine, shop) -> None:
+def test_tests_are_written_applied_and_same_when_run_was_cut(machine, shop) -> None:
     told = machine.json(
         *("test", "--repo", shop, "--function", "shop.py:reduced", "--apply"),
         *("--test", f"{sys.executable} -m unittest discover -s tests -t ."),
@@ -111,7 +111,7 @@ def test_where_nothing_is_left_to_reach_no_test_is_written(machine, shop) -> Non
         (["--function", "broken.py:f"], "broken.py cannot be parsed"),
     ],
 )
-def test_what_cannot_be_tested_is_said_in_a_sentence(machine, shop, arguments, words) -> None:
+def test_what_cannot_be_tested_is_said_in_sentence(machine, shop, arguments, words) -> None:
     (shop / "broken.py").write_text("def f(:\n")
     done = machine.run("test", "--repo", str(shop), *arguments)
     assert done.returncode == 2

@@ -64,7 +64,7 @@ def test_how_it_ended(asker: Any, protocol: str, stream: bool, finish: str, seen
 
 @each_protocol
 @each_way
-def test_comments_and_pauses_in_a_stream_change_nothing(asker: Any, protocol: str, stream: bool) -> None:
+def test_comments_and_pauses_in_stream_change_nothing(asker: Any, protocol: str, stream: bool) -> None:
     asking = asker(protocol, [Answer(**{**fields(LOOK), "keepalive": True, "slow": 0.001})], stream)
     assert called(asking.ask()) == list(LOOK.actions)
 
@@ -197,24 +197,24 @@ def test_images_arrive(asker: Any, protocol: str, part: dict[str, Any]) -> None:
 
 
 @each_protocol
-def test_a_wrong_key_and_an_unknown_model(asker: Any, protocol: str) -> None:
+def test_wrong_key_and_unknown_model(asker: Any, protocol: str) -> None:
     assert asker(protocol, [], key="sk-other").error().status_code == 401
     assert asker(protocol, [], models=["known"]).error().status_code == 404
     assert asker(protocol, [DONE], key="sk-test").ask().choices[0].message.content == "Done."
 
 
-def test_the_models_are_listed() -> None:
+def test_models_are_listed() -> None:
     with Endpoint([], models=["one", "two"]) as endpoint, urlopen(f"{endpoint.openai}/models") as answer:
         assert [model["id"] for model in json.load(answer)["data"]] == ["one", "two"]
 
 
-def test_a_request_without_an_answer_fails_the_test(litellm: Any) -> None:
+def test_request_without_answer_fails_test(litellm: Any) -> None:
     with pytest.raises(AssertionError, match="all answers are used up"), Endpoint([]) as endpoint:
         Asker(litellm, endpoint, "chat").error()
 
 
 @each_protocol
-def test_rules_know_the_turn_and_the_news(asker: Any, protocol: str) -> None:
+def test_rules_know_turn_and_news(asker: Any, protocol: str) -> None:
     script = [
         Rule(Answer(status=429), times=1),
         Rule(LOOK, turns=0),
@@ -230,7 +230,7 @@ def test_rules_know_the_turn_and_the_news(asker: Any, protocol: str) -> None:
     assert "What is wrong?" not in last.news
 
 
-def test_a_plain_string_is_a_conversation_of_one() -> None:
+def test_plain_string_is_conversation_of_one() -> None:
     request = Request("POST", "/v1/responses", {}, body={"input": "hello"})
     assert (request.turns, "hello" in request.news) == (0, True)
 
@@ -238,7 +238,7 @@ def test_a_plain_string_is_a_conversation_of_one() -> None:
 # Processes that die
 
 
-def test_a_client_that_is_killed_leaves_the_endpoint_alive(asker: Any) -> None:
+def test_client_that_is_killed_leaves_endpoint_alive(asker: Any) -> None:
     asked = threading.Event()
 
     def answer(request: Request) -> Answer:
@@ -255,7 +255,7 @@ def test_a_client_that_is_killed_leaves_the_endpoint_alive(asker: Any) -> None:
     assert asking.ask().choices[0].message.content == "Done."
 
 
-def test_in_a_process_of_its_own(tmp_path: Path) -> None:
+def test_in_process_of_its_own(tmp_path: Path) -> None:
     script, log = tmp_path / "script.jsonl", tmp_path / "log.jsonl"
     lines: list[dict[str, Any]] = [
         {"times": 1, "answer": {"status": 529}},

@@ -48,7 +48,7 @@ def test_without_retry_after_there_is_none(asker: Any, protocol: str) -> None:
 
 @each_protocol
 @each_way
-def test_a_conversation_that_is_too_long(asker: Any, protocol: str, stream: bool) -> None:
+def test_conversation_that_is_too_long(asker: Any, protocol: str, stream: bool) -> None:
     said = "prompt is too long: 210000 tokens > 200000 maximum"
     if protocol != "messages":
         said = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
@@ -58,7 +58,7 @@ def test_a_conversation_that_is_too_long(asker: Any, protocol: str, stream: bool
 
 @each_protocol
 @each_way
-def test_silence_is_a_time_out(asker: Any, protocol: str, stream: bool) -> None:
+def test_silence_is_time_out(asker: Any, protocol: str, stream: bool) -> None:
     assert type(asker(protocol, [Answer(hang=True)], stream).error(timeout=0.3)).__name__ == "Timeout"
 
 
@@ -73,7 +73,7 @@ WHOLE_FAULTS = {
 
 @each_protocol
 @pytest.mark.parametrize("fault", WHOLE_FAULTS.values(), ids=WHOLE_FAULTS.keys())
-def test_a_whole_answer_that_breaks_is_an_error(asker: Any, protocol: str, fault: Answer) -> None:
+def test_whole_answer_that_breaks_is_error(asker: Any, protocol: str, fault: Answer) -> None:
     error = asker(protocol, [fault]).error()
     assert error.status_code in (200, 500)
 
@@ -88,7 +88,7 @@ STREAM_FAULTS = {
 
 @each_protocol
 @pytest.mark.parametrize("fault", STREAM_FAULTS.values(), ids=STREAM_FAULTS.keys())
-def test_a_stream_that_breaks_is_an_error(asker: Any, protocol: str, fault: Answer) -> None:
+def test_stream_that_breaks_is_error(asker: Any, protocol: str, fault: Answer) -> None:
     assert type(asker(protocol, [fault], stream=True).error(timeout=0.5)).__name__ == "MidStreamFallbackError"
 
 
@@ -97,13 +97,13 @@ EARLY = Answer(actions=LOOK.actions, cut="ü.", then="end")
 
 @pytest.mark.parametrize("protocol", ["chat", "messages"])
 @pytest.mark.parametrize("fault", [EARLY, Answer(raw=b"<html>busy</html>")], ids=["half a call", "no stream"])
-def test_a_stream_that_ends_early_is_known_by_its_missing_finish(asker: Any, protocol: str, fault: Answer) -> None:
+def test_stream_that_ends_early_is_known_by_its_missing_finish(asker: Any, protocol: str, fault: Answer) -> None:
     asking = asker(protocol, [fault], stream=True)
     assert asking.ask().choices[0].finish_reason == "stop"
     assert asking.wrapper.received_finish_reason is None
 
 
-def test_a_stream_of_responses_that_ends_early_is_an_error(asker: Any) -> None:
+def test_stream_of_responses_that_ends_early_is_error(asker: Any) -> None:
     assert type(asker("responses", [EARLY], stream=True).error()).__name__ == "MidStreamFallbackError"
 
 
@@ -116,7 +116,7 @@ def test_half_arguments_come_as_they_are(asker: Any, protocol: str, stream: bool
 
 
 @pytest.mark.parametrize("protocol", ["chat", "messages"])
-def test_usage_that_never_came_is_in_no_chunk_of_the_provider(asker: Any, protocol: str) -> None:
+def test_usage_that_never_came_is_in_no_chunk_of_provider(asker: Any, protocol: str) -> None:
     asking = asker(protocol, [Answer(text="x", usage=None), Answer(text="x")], stream=True)
     asking.ask()
     assert not [chunk for chunk in asking.wrapper.chunks if getattr(chunk, "usage", None)]

@@ -72,7 +72,7 @@ def test_it_answers_what_is_described_and_nothing_else() -> None:
         ("POST", "/repos/octo/calc/issues/1/comments", {"body": 3}, "3 is not of type 'string'"),
     ],
 )
-def test_a_request_that_is_not_as_described_fails_the_test(
+def test_request_that_is_not_as_described_fails_test(
     tmp_path: Path, method: str, path: str, body: Any, told: str
 ) -> None:
     hub = Hub(tmp_path)
@@ -83,7 +83,7 @@ def test_a_request_that_is_not_as_described_fails_the_test(
         hub.__exit__(None, None, None)
 
 
-def test_an_answer_that_is_not_as_described_fails_the_test(tmp_path: Path) -> None:
+def test_answer_that_is_not_as_described_fails_test(tmp_path: Path) -> None:
     hub = Hub(tmp_path)
     hub.repo("octo/calc").issue("Boom")
     hub.fault("GET", "/issues/1$", status=200, body={"title": "Boom"})
@@ -92,14 +92,14 @@ def test_an_answer_that_is_not_as_described_fails_the_test(tmp_path: Path) -> No
         hub.__exit__(None, None, None)
 
 
-def test_a_test_that_fails_anyway_hears_of_it(tmp_path: Path) -> None:
+def test_test_that_fails_anyway_hears_of_it(tmp_path: Path) -> None:
     hub, error = Hub(tmp_path), ZeroDivisionError()
     requests.get(f"{hub.api}/nothing", timeout=10)
     hub.__exit__(type(error), error, None)
     assert "no such operation" in error.__notes__[0]
 
 
-def test_a_fault_between_github_and_us_is_not_github_s(hub: Hub) -> None:
+def test_fault_between_github_and_us_is_not_github_s(hub: Hub) -> None:
     hub.fault("GET", "/issues$", status=502, raw=b"<html>")
     assert requests.get(f"{hub.api}/repos/octo/calc/issues", timeout=10).text == "<html>"
     assert requests.get(f"{hub.api}/repos/octo/calc/issues", timeout=10).json() == []
@@ -181,7 +181,7 @@ def test_every_webhook_is_as_described(hub: Hub, repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("login", "expected"), [("octo", "admin"), ("ada", "write"), ("bob", "read"), ("eve", None), (BOT, None)]
 )
-def test_the_permission_of_somebody(hub: Hub, login: str, expected: str | None) -> None:
+def test_permission_of_somebody(hub: Hub, login: str, expected: str | None) -> None:
     there = client(hub, "app").get_repo("octo/calc")
     if expected:
         assert there.get_collaborator_permission(login) == expected

@@ -46,7 +46,7 @@ def bench(make_bench: MakeBench) -> Bench:
     return made
 
 
-def test_a_function_becomes_a_tool() -> None:
+def test_function_becomes_tool() -> None:
     assert sample.name == "sample"
     assert not sample.writes
     assert sample.schema["function"] == {
@@ -115,7 +115,7 @@ def test_any_arguments_are_taken_or_explained(given: dict[str, Any]) -> None:
     assert set(taken) == {"path", "lines", "how", "share", "nodes", "quiet"} or said.startswith("sample: ")
 
 
-def test_an_unknown_tool_names_the_nearest(bench: Bench) -> None:
+def test_unknown_tool_names_nearest(bench: Bench) -> None:
     seen = bench("serch", pattern="x")
     assert not seen.ok
     assert "did you mean `search`?" in seen.text
@@ -149,7 +149,7 @@ def raising(error: Exception) -> Tool:
 @pytest.mark.parametrize(
     "error", [UsageError("No.", "Do so."), FileNotFoundError(2, "no", "a.txt"), PermissionError("b")]
 )
-def test_what_a_model_gets_wrong_is_an_observation(bench: Bench, error: Exception) -> None:
+def test_what_model_gets_wrong_is_observation(bench: Bench, error: Exception) -> None:
     bench.toolbox.tools["fails"] = raising(error)
     seen = bench("fails")
     assert not seen.ok
@@ -157,7 +157,7 @@ def test_what_a_model_gets_wrong_is_an_observation(bench: Bench, error: Exceptio
 
 
 @pytest.mark.parametrize("error", [WorkspaceError("gone"), Cancelled("stop"), OSError(28, "disk full")])
-def test_what_is_not_the_models_fault_is_raised(bench: Bench, error: Exception) -> None:
+def test_what_is_not_models_fault_is_raised(bench: Bench, error: Exception) -> None:
     bench.toolbox.tools["fails"] = raising(error)
     with pytest.raises(type(error)):
         bench("fails")
@@ -177,7 +177,7 @@ def test_no_answer_is_too_long_or_unclean(bench: Bench) -> None:
     assert bench.outputs[0].count(b"word") == 10_000
 
 
-def test_every_tool_has_a_schema_and_a_short_prompt() -> None:
+def test_every_tool_has_schema_and_short_prompt() -> None:
     import json
 
     schemas = Toolbox().schemas()
@@ -187,32 +187,32 @@ def test_every_tool_has_a_schema_and_a_short_prompt() -> None:
     assert len(json.dumps(schemas)) < 6_000
 
 
-def test_a_toolbox_of_some_tools() -> None:
+def test_toolbox_of_some_tools() -> None:
     assert list(Toolbox(["run-tests", "view"]).tools) == ["run_tests", "view"]
     with pytest.raises(UsageError, match="no tool named 'fly'"):
         Toolbox(["fly"])
 
 
 @pytest.mark.parametrize("name", ["shell", "run_tests", "run-tests"])
-def test_an_entry_point_does_not_replace_a_built_in_tool(name: str, tmp_path, monkeypatch) -> None:
+def test_entry_point_does_not_replace_built_in_tool(name: str, tmp_path, monkeypatch) -> None:
     before = dict(Toolbox().tools)
     install_tool(tmp_path, monkeypatch, name)
     assert Toolbox().tools == before
 
 
-def test_a_tool_may_not_call_itself_as_another(tmp_path, monkeypatch) -> None:
+def test_tool_may_not_call_itself_as_another(tmp_path, monkeypatch) -> None:
     install_tool(tmp_path, monkeypatch, "zoom", function="view")
     with pytest.raises(ConfigError, match="The function of the tool zoom is named 'view'"):
         Toolbox()
 
 
-def test_a_tool_of_another_package_is_known_as_one(tmp_path, monkeypatch) -> None:
+def test_tool_of_another_package_is_known_as_one(tmp_path, monkeypatch) -> None:
     install_tool(tmp_path, monkeypatch, "roll_out")
     toolbox = Toolbox()
     assert [name for name, tool in toolbox.tools.items() if not toolbox.is_built_in(tool)] == ["roll_out"]
 
 
-def test_an_undescribed_parameter_is_an_error_of_ours() -> None:
+def test_undescribed_parameter_is_error_of_ours() -> None:
     def bad(ctx: Context, path: str) -> str:
         """Do."""
         return path

@@ -23,7 +23,7 @@ def bench(make_bench: MakeBench) -> Bench:
     )
 
 
-def test_an_exact_edit_answers_with_its_diff(bench: Bench) -> None:
+def test_exact_edit_answers_with_its_diff(bench: Bench) -> None:
     seen = bench("edit", path="greet.py", old="    return 'hello'\n", new="    return 'hello you'\n")
     assert seen.ok
     assert (
@@ -77,7 +77,7 @@ def test_spacing_shifts_and_line_numbers_are_ignored(bench: Bench, old: str, new
     assert bench.read("greet.py").decode() == GREET.replace("'hello '", "'hi '")
 
 
-def test_characters_that_a_view_does_not_show_are_ignored(bench: Bench) -> None:
+def test_characters_that_view_does_not_show_are_ignored(bench: Bench) -> None:
     bench("edit", path="a.py", old="", new="x = 'zero\u200bwidth'\ny = 'a\u2028b'\n")
     shown = bench("view", path="a.py").text
     assert "x = 'zerowidth'\n" in shown
@@ -87,7 +87,7 @@ def test_characters_that_a_view_does_not_show_are_ignored(bench: Bench) -> None:
     assert bench.read("a.py") == b"x = 1\ny = 2\n"
 
 
-def test_a_miss_shows_what_is_nearest(bench: Bench) -> None:
+def test_miss_shows_what_is_nearest(bench: Bench) -> None:
     seen = bench("edit", path="greet.py", old="    if names:\n        return 'hello' + names\n", new="x")
     assert not seen.ok
     assert "The most similar lines are 5-6:\n5\t    if name:\n6\t" in seen.text
@@ -95,7 +95,7 @@ def test_a_miss_shows_what_is_nearest(bench: Bench) -> None:
     assert "`new` is already there, at line 7" in done.text
 
 
-def test_an_edit_that_breaks_the_syntax_is_taken_back(bench: Bench) -> None:
+def test_edit_that_breaks_syntax_is_taken_back(bench: Bench) -> None:
     seen = bench("edit", path="greet.py", old="def greet(name):", new="def greet(name:")
     assert not seen.ok
     assert "rejected and rolled back: syntax error in" in seen.text
@@ -136,14 +136,14 @@ def test_line_endings_bytes_and_modes_are_kept(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "path", ["../out.py", "/etc/passwd", "link.py", "linked/x.py", "sub", "inside.py", "inner/new.py"]
 )
-def test_paths_outside_the_repository_are_refused(bench: Bench, path: str) -> None:
+def test_paths_outside_repository_are_refused(bench: Bench, path: str) -> None:
     bench("shell", command="mkdir sub; touch sub/x; ln -s /tmp linked; ln -s /etc/hostname link.py")
     bench("shell", command="ln -s greet.py inside.py; ln -s sub inner")
     for old in ("", "x"):
         assert not bench("edit", path=path, old=old, new="y").ok
 
 
-def test_no_link_is_followed_however_the_path_is_written(bench: Bench) -> None:
+def test_no_link_is_followed_however_path_is_written(bench: Bench) -> None:
     bench("shell", command="ln -s ../harness linked")
     root = bench.workspace.root
     for path in ("linked/json.py", f"{root}/linked/json.py", f"{root}//linked/json.py", f"{root}/./linked//json.py"):
@@ -152,7 +152,7 @@ def test_no_link_is_followed_however_the_path_is_written(bench: Bench) -> None:
 
 @pytest.mark.parametrize("folder", ["harness", "scratch"])
 @pytest.mark.parametrize("absolute", [True, False])
-def test_our_own_folders_in_the_workspace_are_refused(bench: Bench, folder: str, absolute: bool) -> None:
+def test_our_own_folders_in_workspace_are_refused(bench: Bench, folder: str, absolute: bool) -> None:
     place = getattr(bench.workspace, folder)
     path = f"{place}/json.py" if absolute else posixpath.relpath(f"{place}/json.py", bench.workspace.root)
     seen = bench("edit", path=path, old="", new="x = 1\n")
@@ -165,7 +165,7 @@ def test_edits_that_change_nothing_are_told(bench: Bench) -> None:
     assert not bench("edit", path="greet.py", old="import os", new="import os").ok
 
 
-def test_a_diff_of_places_far_apart(make_bench: MakeBench) -> None:
+def test_diff_of_places_far_apart(make_bench: MakeBench) -> None:
     lines = [f"line {n}" for n in range(1, 5001)]
     lines[9] = lines[4989] = "same"
     bench = make_bench({"big.txt": "\n".join(lines) + "\n"})
@@ -176,7 +176,7 @@ def test_a_diff_of_places_far_apart(make_bench: MakeBench) -> None:
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_edits_in_a_container(make_bench: MakeBench) -> None:
+def test_edits_in_container(make_bench: MakeBench) -> None:
     bench = make_bench({"greet.py": GREET}, "docker")
     assert "rolled back" in bench("edit", path="greet.py", old="if name:", new="if name").text
     assert bench("edit", path="greet.py", old="if name:", new="if not name:").ok

@@ -9,7 +9,7 @@ LINES = st.lists(st.sampled_from(["a", "b", "    c", "\td", "", "  e f"]), min_s
 
 
 @given(LINES, st.integers(0, 11), st.integers(1, 4), st.text("xyz \n", max_size=10), st.sampled_from(["\n", "\r\n"]))
-def test_only_the_place_found_changes(lines: list[str], at: int, count: int, new: str, ending: str) -> None:
+def test_only_place_found_changes(lines: list[str], at: int, count: int, new: str, ending: str) -> None:
     text = ending.join(lines)
     old = "\n".join(lines[at : at + count])
     if not old:
@@ -30,7 +30,7 @@ def test_any_text_is_answered(text: str, old: str, new: str) -> None:
     assert near is None or 1 <= near[0] <= near[1] <= text.count("\n") + 1
 
 
-def test_a_forgiving_place_must_be_the_only_one() -> None:
+def test_forgiving_place_must_be_only_one() -> None:
     text = "if a:\n    x  = 1\nif b:\n        x = 1\n"
     assert replace(text, "x   = 1", "x = 2") == AmbiguousMatch((2, 4))
 

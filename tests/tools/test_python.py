@@ -22,7 +22,7 @@ def bench(request: pytest.FixtureRequest, make_bench: MakeBench) -> Bench:
 
 
 @pytest.mark.slow
-def test_names_last_and_the_last_value_is_shown(bench: Bench) -> None:
+def test_names_last_and_last_value_is_shown(bench: Bench) -> None:
     assert bench("python", code="x = 20\nprint('so')").text == "so"
     assert bench("python", code="x + 1").text == "21"
     assert bench("python", code="None").text == "(no output)"
@@ -51,7 +51,7 @@ def test_what_was_edited_is_imported_anew(bench: Bench) -> None:
 
 
 @pytest.mark.slow
-def test_a_block_that_takes_too_long_is_ended(bench: Bench) -> None:
+def test_block_that_takes_too_long_is_ended(bench: Bench) -> None:
     bench("python", code="x = 1")
     seen = bench("python", code="import time\nprint('begun')\ntime.sleep(60)", timeout=1)
     assert not seen.ok
@@ -62,14 +62,14 @@ def test_a_block_that_takes_too_long_is_ended(bench: Bench) -> None:
     assert after.text == "1" or after.text.startswith(("[a new interpreter", "[the interpreter has ended]"))
 
 
-def test_an_interpreter_that_ends_is_begun_anew(bench: Bench) -> None:
+def test_interpreter_that_ends_is_begun_anew(bench: Bench) -> None:
     bench("python", code="x = 1")
     assert "[the interpreter has ended]" in bench("python", code="import os\nos._exit(3)").text
     seen = bench("python", code="'x' in globals()").text
     assert seen == "[a new interpreter was started: names that earlier blocks defined are gone]\nFalse"
 
 
-def test_what_a_block_writes_is_in_the_tree_and_nothing_else_is(bench: Bench) -> None:
+def test_what_block_writes_is_in_tree_and_nothing_else_is(bench: Bench) -> None:
     bench("python", code="open('new.txt', 'w').write('x')")
     changed = bench.trees.changed(bench.base.tree, bench.tree)
     assert [one.path for one in changed] == ["new.txt"]
@@ -80,7 +80,7 @@ def test_models_are_not_told_of_it() -> None:
     assert "python" not in {schema["function"]["name"] for schema in Toolbox().schemas()}
 
 
-def test_what_a_block_writes_after_its_import_is_read_by_the_next(bench: Bench) -> None:
+def test_what_block_writes_after_its_import_is_read_by_next(bench: Bench) -> None:
     bench("python", code="import calc\nopen('calc.py', 'w').write('def add(a, b):\\n    return a + b\\n')")
     assert bench("python", code="import calc\ncalc.add(2, 3)").text.endswith("\n5")
 
@@ -94,7 +94,7 @@ def test_forked_children_do_not_answer(bench: Bench) -> None:
     assert bench("python", code="1", timeout=20).text.endswith("\n1")
 
 
-def test_blocks_are_the_main_module(bench: Bench) -> None:
+def test_blocks_are_main_module(bench: Bench) -> None:
     test = "class T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(1, 2)\n"
     seen = bench("python", code=f"import unittest\n{test}\nunittest.main(argv=['x'], exit=False)")
     assert "FAILED (failures=1)" in seen.text

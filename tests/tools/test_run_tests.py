@@ -32,7 +32,7 @@ def bench(make_bench: MakeBench) -> Bench:
     return bench
 
 
-def test_failures_as_a_digest(bench: Bench) -> None:
+def test_failures_as_digest(bench: Bench) -> None:
     seen = bench("run_tests")
     assert not seen.ok
     assert seen.text.splitlines()[0].startswith("11 failed, 2 passed in ")
@@ -82,14 +82,14 @@ def test_other_commands_are_judged_by_their_exit_code(bench: Bench) -> None:
 
 
 @pytest.mark.slow
-def test_a_suite_that_hangs_is_ended(bench: Bench) -> None:
+def test_suite_that_hangs_is_ended(bench: Bench) -> None:
     bench("edit", path="test_ok.py", old="pass", new="import time; time.sleep(60)")
     seen = bench("run_tests", nodes=["test_ok.py"], timeout=2)
     assert not seen.ok
     assert "timed out" in seen.text or "ran too long" in seen.text, "its own second ends first on a quick machine"
 
 
-def test_a_command_that_cannot_be_narrowed_says_so(bench: Bench) -> None:
+def test_command_that_cannot_be_narrowed_says_so(bench: Bench) -> None:
     seen = bench("run_tests", nodes=["test_calc.py::test_good"], command="echo checking; exit 3")
     assert "cannot be narrowed" in seen.text
     assert "cannot be narrowed" not in bench("run_tests", nodes=["test_ok.py"]).text
@@ -140,7 +140,7 @@ def test_what_failed_before_is_told_apart(bench: Bench) -> None:
 
 
 @pytest.mark.slow
-def test_git_is_asked_once_what_changed_in_a_tree(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_is_asked_once_what_changed_in_tree(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
     changed = Trees.changed
     monkeypatch.setattr(Trees, "changed", lambda trees, *pair: asked.append(pair) or changed(trees, *pair))
@@ -155,7 +155,7 @@ def test_git_is_asked_once_what_changed_in_a_tree(bench: Bench, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_a_run_that_takes_too_long_says_what_to_do(make_bench: MakeBench) -> None:
+def test_run_that_takes_too_long_says_what_to_do(make_bench: MakeBench) -> None:
     slow = "import time, signal\ndef test_a():\n    signal.alarm(0)\n    time.sleep(60)\n"
     bench = make_bench({"test_a.py": slow, "conftest.py": "import signal\nsignal.signal(14, signal.SIG_IGN)\n"})
     seen = bench("run_tests", command="python -m pytest -q", timeout=4)

@@ -9,7 +9,7 @@ from tools.base import Toolbox
 
 
 @pytest.mark.slow
-def test_a_debugger_is_stepped_through(make_bench: MakeBench) -> None:
+def test_debugger_is_stepped_through(make_bench: MakeBench) -> None:
     bench = make_bench({"sum.py": "x = 1\ny = x + 1\n"})
     assert "-> x = 1" in bench("session", name="pdb", input="python3 -m pdb sum.py\n").text
     assert "-> y = x + 1" in bench("session", name="pdb", input="n\n").text
@@ -18,7 +18,7 @@ def test_a_debugger_is_stepped_through(make_bench: MakeBench) -> None:
     assert seen.data == {"code": 0}
 
 
-def test_what_it_writes_is_in_the_tree(make_bench: MakeBench) -> None:
+def test_what_it_writes_is_in_tree(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     bench("session", name="s", input="echo 1 > new\n")
     assert "new" in bench.trees.files(bench.tree)
@@ -38,7 +38,7 @@ def test_what_appears_is_masked_and_short(make_bench: MakeBench) -> None:
     assert len(seen.text) < 9_000
 
 
-def test_a_name_that_is_none(make_bench: MakeBench) -> None:
+def test_name_that_is_none(make_bench: MakeBench) -> None:
     seen = make_bench({"a": ""})("session", name="a b")
     assert not seen.ok
     assert "cannot name a session" in seen.text

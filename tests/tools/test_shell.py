@@ -24,7 +24,7 @@ def test_variables_last_and_stdin_is_empty(make_bench: MakeBench) -> None:
 
 
 @pytest.mark.slow
-def test_a_command_that_takes_too_long_is_ended(make_bench: MakeBench) -> None:
+def test_command_that_takes_too_long_is_ended(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     seen = bench("shell", command="echo begun; sleep 60", timeout=0)
     assert not seen.ok
@@ -33,7 +33,7 @@ def test_a_command_that_takes_too_long_is_ended(make_bench: MakeBench) -> None:
     assert bench("shell", command="echo alive").text == "alive"
 
 
-def test_an_ended_shell_is_told(make_bench: MakeBench) -> None:
+def test_ended_shell_is_told(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     assert "was restarted" in bench("shell", command="exit 3").text
 
@@ -52,13 +52,13 @@ def test_long_output_is_cut_and_kept_whole(make_bench: MakeBench) -> None:
     assert window.text.startswith("out:1, lines 1500-1501 of 3000\n1500\t1500: ")
 
 
-def test_escapes_and_secrets_do_not_reach_the_model(make_bench: MakeBench) -> None:
+def test_escapes_and_secrets_do_not_reach_model(make_bench: MakeBench) -> None:
     bench = make_bench({"a": ""})
     text = bench("shell", command="printf '\\033[31mred\\033[0m\\rgreen hunter2hunter2 \\377'").text
     assert text == "green [masked] \ufffd"
 
 
-def test_a_listing_and_a_search_have_caps_of_their_own_and_keep_their_breadth(make_bench: MakeBench) -> None:
+def test_listing_and_search_have_caps_of_their_own_and_keep_their_breadth(make_bench: MakeBench) -> None:
     files = {f"pkg_{n % 8}/sub_{n % 5}/module_{n}.py": "value = compute_something(1)\n" * 3 for n in range(160)}
     bench = make_bench(files)
     for command in ("git ls-files", "find . -name '*.py'", "cd pkg_1/..; ls -R pkg_*"):
@@ -71,14 +71,14 @@ def test_a_listing_and_a_search_have_caps_of_their_own_and_keep_their_breadth(ma
     assert all(f"module_{n}.py:1:" in seen.text for n in range(1, 160, 8))
 
 
-def test_a_file_shown_by_the_shell_is_never_folded(make_bench: MakeBench) -> None:
+def test_file_shown_by_shell_is_never_folded(make_bench: MakeBench) -> None:
     bench = make_bench({"data.py": "x = 1\n" * 1_000})
     seen = bench("shell", command="cat data.py")
     assert seen.text == ("x = 1\n" * 1_000).strip()
     assert seen.out is None
 
 
-def test_a_test_run_in_the_shell_is_a_digest_with_an_address(make_bench: MakeBench) -> None:
+def test_test_run_in_shell_is_digest_with_address(make_bench: MakeBench) -> None:
     passing = "".join(f"def test_ok_{n}():\n    pass\n\n\n" for n in range(40))
     lines = "".join(f"    step_{n} = {n}\n" for n in range(20))
     failing = f"def total(a, b):\n    return a - b\n\n\ndef test_total():\n{lines}    assert total(1, 2) == 3\n"

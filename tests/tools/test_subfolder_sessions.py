@@ -19,7 +19,7 @@ def bench(make_bench):
     return bench
 
 
-def test_the_root_means_the_folder(bench) -> None:
+def test_root_means_folder(bench) -> None:
     assert bench("view", path=".").text.splitlines() == ["src/pkg: 2 files", "a.py", "test_a.py"]
     assert bench("view", path=bench.workspace.root).text.startswith("src/pkg: 2 files")
     found = bench("search", pattern="two")
@@ -28,21 +28,21 @@ def test_the_root_means_the_folder(bench) -> None:
 
 
 @pytest.mark.parametrize("path", ["src/pkgs/b.py", "src", "src/pkg/../pkgs", "test_top.py", "{root}/test_top.py"])
-def test_what_is_outside_is_refused_in_a_sentence(bench, path: str) -> None:
+def test_what_is_outside_is_refused_in_sentence(bench, path: str) -> None:
     path = path.format(root=bench.workspace.root)
     for seen in (bench("view", path=path), bench("search", pattern="two", path=path)):
         assert not seen.ok
         assert seen.text == f"{path} is outside src/pkg/, to which this session is limited."
 
 
-def test_what_is_inside_or_no_part_of_the_repository_is_as_ever(bench) -> None:
+def test_what_is_inside_or_no_part_of_repository_is_as_ever(bench) -> None:
     assert bench("view", path="./src/pkg/a.py").ok
     assert bench("view", path=f"{bench.workspace.root}/src/pkg/a.py").ok
     assert "lies outside the repository" in bench("view", path="/etc/passwd").text
     assert "outside the repository" in bench("search", pattern="x", path="/etc").text
 
 
-def test_symbols_tell_of_the_folder_and_count_the_rest(bench) -> None:
+def test_symbols_tell_of_folder_and_count_rest(bench) -> None:
     told = bench("symbols", name="two", ask="callers").text
     assert "src/pkg/a.py" in told
     assert "src/pkgs" not in told
@@ -51,7 +51,7 @@ def test_symbols_tell_of_the_folder_and_count_the_rest(bench) -> None:
 
 
 @pytest.mark.slow
-def test_all_tests_are_those_of_the_folder(bench) -> None:
+def test_all_tests_are_those_of_folder(bench) -> None:
     bench.test_command = "python3 -m pytest"
     ran = bench("run_tests")
     assert ran.ok

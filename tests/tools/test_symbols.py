@@ -40,7 +40,7 @@ def bench(make_bench: MakeBench) -> Bench:
     return make_bench(FILES)
 
 
-def test_all_of_a_function(bench: Bench) -> None:
+def test_all_of_function(bench: Bench) -> None:
     text = bench("symbols", name="measure").text
     assert text.split("\n") == [
         "shop/basket.py:14-15 measure",
@@ -51,7 +51,7 @@ def test_all_of_a_function(bench: Bench) -> None:
     ]
 
 
-def test_all_of_a_class(bench: Bench) -> None:
+def test_all_of_class(bench: Bench) -> None:
     text = bench("symbols", name="Crate").text
     assert "base classes: 1\n  shop/basket.py:1 Basket" in text
     assert "  shop/till.py:5 ring" in text
@@ -59,7 +59,7 @@ def test_all_of_a_class(bench: Bench) -> None:
     assert "subclasses: 1\n  shop/basket.py:9 Crate" in bench("symbols", name="Basket", ask="subclasses").text
 
 
-def test_a_method_with_its_kin(bench: Bench) -> None:
+def test_method_with_its_kin(bench: Bench) -> None:
     text = bench("symbols", name="Crate.weigh").text
     assert text.startswith("shop/basket.py:10-11 Crate.weigh\n")
     assert "overrides: 1\n  shop/basket.py:4 Basket.weigh" in text
@@ -130,7 +130,7 @@ def test_questions_as_models_ask_them(ask: str, meant: str) -> None:
     assert symbols_tool._wanted(ask) == meant
 
 
-def test_a_question_in_words(bench: Bench) -> None:
+def test_question_in_words(bench: Bench) -> None:
     assert "14\tdef" in bench("symbols", name="measure", ask="the source").text
     assert "overrides: 1" in bench("symbols", name="Crate.weigh", ask="What does it override?").text
 
@@ -144,7 +144,7 @@ def test_several_of_one_name(bench: Bench) -> None:
     assert "shop/more.py:2 C0.weigh — def weigh(self)" in text
 
 
-def test_an_edit_of_the_same_reply_is_seen(bench: Bench) -> None:
+def test_edit_of_same_reply_is_seen(bench: Bench) -> None:
     edit = Action(
         "edit", {"path": "shop/new.py", "old": "", "new": "from shop.basket import measure\n\nmeasure(1, 2)\n"}
     )
@@ -153,7 +153,7 @@ def test_an_edit_of_the_same_reply_is_seen(bench: Bench) -> None:
     assert "callers: 3" in bench("symbols", name="measure").text
 
 
-def test_a_long_answer_is_cut_with_its_address(bench: Bench) -> None:
+def test_long_answer_is_cut_with_its_address(bench: Bench) -> None:
     calls = "".join(f"def caller_{number:03}():\n    return measure({number}, 2)\n" for number in range(200))
     bench("edit", path="shop/many.py", old="", new=f"from shop.basket import measure\n{calls}")
     all_of_it = bench("symbols", name="measure").text
@@ -171,7 +171,7 @@ def test_long_source_goes_on_elsewhere(bench: Bench) -> None:
     assert "… continues to line 901: view shop/long.py start=" in text
 
 
-def test_without_a_cache_that_can_be_written(
+def test_without_cache_that_can_be_written(
     make_bench: MakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "no-folder").write_text("")
@@ -179,7 +179,7 @@ def test_without_a_cache_that_can_be_written(
     assert "callers: 2" in make_bench(FILES)("symbols", name="measure").text
 
 
-def test_a_tree_without_source(make_bench: MakeBench) -> None:
+def test_tree_without_source(make_bench: MakeBench) -> None:
     seen = make_bench({"notes.txt": "x\n"})("symbols", name="notes.txt")
     assert not seen.ok
 

@@ -18,7 +18,7 @@ def edit(old: str, new: str) -> Action:
     return Action("edit", {"path": "a.txt", "old": old, "new": new})
 
 
-def test_undo_takes_back_the_last_changes(bench: Bench) -> None:
+def test_undo_takes_back_last_changes(bench: Bench) -> None:
     bench.together(edit("one", "two"))
     bench("shell", command="echo log > x.log; rm b.txt; echo new > c.txt")
     bench("view", path="a.txt")
@@ -48,12 +48,12 @@ def test_undo_of_several_and_of_more_than_there_are(bench: Bench) -> None:
     assert bench.read("a.txt") == b"1\n"
 
 
-def test_undo_in_the_same_reply_as_the_change(bench: Bench) -> None:
+def test_undo_in_same_reply_as_change(bench: Bench) -> None:
     bench.together(edit("one", "1"), Action("undo"))
     assert bench.tree == bench.base.tree
 
 
-def test_submit_names_the_changed_files(bench: Bench) -> None:
+def test_submit_names_changed_files(bench: Bench) -> None:
     refused = bench("submit", summary="done")
     assert not refused.ok
     assert "submitted" not in refused.data
@@ -149,11 +149,11 @@ def test_work_that_nothing_speaks_against(before: list[tuple[Action, Observation
         ([edited(), (Action("run-tests"), ran(FAILURE)[1])], "test_it failed"),
     ],
 )
-def test_work_that_the_same_reply_found_wanting(before: list[tuple[Action, Observation]], said: str) -> None:
+def test_work_that_same_reply_found_wanting(before: list[tuple[Action, Observation]], said: str) -> None:
     assert said in _doubt(before, NEW, "now")
 
 
-def test_a_stash_and_its_pop_are_no_change(bench: Bench) -> None:
+def test_stash_and_its_pop_are_no_change(bench: Bench) -> None:
     bench.test_command = f"{sys.executable} -m unittest"
     test = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.fail()\n"
     actions = [
@@ -170,7 +170,7 @@ def test_a_stash_and_its_pop_are_no_change(bench: Bench) -> None:
     assert bench.together(actions[2], mended, actions[4])[-1].ok
 
 
-def test_undo_says_which_step_the_conversation_goes_back_to(bench: Bench) -> None:
+def test_undo_says_which_step_conversation_goes_back_to(bench: Bench) -> None:
     bench("view", path="a.txt")
     bench.together(edit("one", "1"))
     bench("view", path="a.txt")

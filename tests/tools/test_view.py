@@ -46,7 +46,7 @@ def bench(make_bench: MakeBench) -> Bench:
     )
 
 
-def test_a_short_file_is_shown_whole(bench: Bench) -> None:
+def test_short_file_is_shown_whole(bench: Bench) -> None:
     text = bench("view", path="shape.py").text
     assert text.startswith("shape.py, lines 1-18 of 18\n1\timport os\n2\t\n")
     assert text.endswith("18\t    return shape")
@@ -64,14 +64,14 @@ def test_windows(bench: Bench) -> None:
     assert not bench("view", path="shape.py", start=9, end=3).ok
 
 
-def test_lines_may_stand_in_the_name_as_places_do(bench: Bench) -> None:
+def test_lines_may_stand_in_name_as_places_do(bench: Bench) -> None:
     asked = bench("view", path="long.txt", start=7, end=9).text
     assert bench("view", path="long.txt:7-9").text == asked
     assert bench("view", path="long.txt:999").text.startswith("long.txt, lines 999-1000 of 1000")
     assert "There is no file none.txt." in bench("view", path="none.txt:3").text
 
 
-def test_a_long_text_says_where_to_go_on(bench: Bench) -> None:
+def test_long_text_says_where_to_go_on(bench: Bench) -> None:
     seen = bench("view", path="long.txt")
     last = int(seen.text.rsplit("start=", 1)[1]) - 1
     assert seen.text.startswith(f"long.txt, lines 1-{last} of 1000\n")
@@ -81,7 +81,7 @@ def test_a_long_text_says_where_to_go_on(bench: Bench) -> None:
     )
 
 
-def test_a_long_python_file_is_outlined(bench: Bench) -> None:
+def test_long_python_file_is_outlined(bench: Bench) -> None:
     text = bench("view", path="long.py").text
     assert text.startswith("long.py, lines 1-40 of ")
     assert "\n1-2 class Big\n" in text
@@ -131,14 +131,14 @@ def test_odd_files(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "path", ["none.py", "../outside", "/etc/passwd", "link", "out:9", "step:9.1", "step:1.0", "shape.py/x"]
 )
-def test_what_cannot_be_viewed_is_an_observation(bench: Bench, path: str) -> None:
+def test_what_cannot_be_viewed_is_observation(bench: Bench, path: str) -> None:
     bench("shell", command="ln -s /etc/hostname link")
     seen = bench("view", path=path)
     assert not seen.ok
     assert seen.text
 
 
-def test_an_earlier_observation_is_read_again_by_its_address(bench: Bench) -> None:
+def test_earlier_observation_is_read_again_by_its_address(bench: Bench) -> None:
     _, second = bench.together(
         Action("view", {"path": "shape.py"}), Action("search", {"pattern": "scale", "path": "shape.py"})
     )
@@ -150,6 +150,6 @@ def test_an_earlier_observation_is_read_again_by_its_address(bench: Bench) -> No
 
 
 @pytest.mark.parametrize("address", ["out:" + "9" * 300, "out:" + "9" * 5000, "step:" + "9" * 5000 + ".1"])
-def test_an_absurd_address_is_the_models_mistake(make_bench: MakeBench, address: str) -> None:
+def test_absurd_address_is_models_mistake(make_bench: MakeBench, address: str) -> None:
     seen = make_bench({"a.txt": "a\n"})("view", path=address)
     assert not seen.ok

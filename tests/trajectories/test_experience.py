@@ -75,7 +75,7 @@ def test_what_is_kept_is_what_is_read(entry: Entry) -> None:
         assert bank.entries() == [entry]
 
 
-def test_a_file_is_one_that_people_read(bank: Bank) -> None:
+def test_file_is_one_that_people_read(bank: Bank) -> None:
     bank.add(replace(CRASH, change="-    a\n+    b"))
     text = (bank.folder / "worked" / "run-1.toml").read_text()
     assert 'places = ["shop/customers.py:greeting"]' in text
@@ -113,7 +113,7 @@ SPOILT = (
 
 
 @pytest.mark.parametrize("text", SPOILT, ids=range(len(SPOILT)))
-def test_a_spoilt_file_is_named_and_passed_over(bank: Bank, text: str) -> None:
+def test_spoilt_file_is_named_and_passed_over(bank: Bank, text: str) -> None:
     bank.add(replace(CRASH, id="run-0"))
     file = bank.folder / "worked" / "run-1.toml"
     file.write_text(text)
@@ -123,7 +123,7 @@ def test_a_spoilt_file_is_named_and_passed_over(bank: Bank, text: str) -> None:
     assert str(file) in trouble[0]
 
 
-def test_the_like_is_found_and_the_unlike_is_not(bank: Bank) -> None:
+def test_like_is_found_and_unlike_is_not(bank: Bank) -> None:
     bank.add(CRASH)
     assert found(bank) == ["run-1"]
     assert bank.find(LIKE)[0].by == ("symptom", "place", "kind")
@@ -149,7 +149,7 @@ def test_what_must_not_be_told_is_not(bank: Bank, change: dict, why: str) -> Non
     assert found(bank, asked) == [], why
 
 
-def test_a_failure_of_the_same_issue_is_told(bank: Bank) -> None:
+def test_failure_of_same_issue_is_told(bank: Bank) -> None:
     bank.add(replace(CRASH, outcome="failed"))
     assert found(bank, replace(LIKE, issue=CRASH.issue)) == ["run-1"]
 
@@ -163,7 +163,7 @@ def test_accepted_and_forgotten(bank: Bank) -> None:
     assert not bank
 
 
-def test_a_name_that_is_none_or_several(bank: Bank) -> None:
+def test_name_that_is_none_or_several(bank: Bank) -> None:
     with pytest.raises(UsageError, match="There is no entry named 'x'"):
         bank.named("x")
     bank.add(CRASH)
@@ -173,7 +173,7 @@ def test_a_name_that_is_none_or_several(bank: Bank) -> None:
     assert bank.named("run-1").id == "run-1"
 
 
-def test_the_newest_are_kept(bank: Bank) -> None:
+def test_newest_are_kept(bank: Bank) -> None:
     for number in range(3):
         (bank.folder / "worked").mkdir(parents=True, exist_ok=True)
         bank.add(replace(CRASH, id=f"run-{number}", issue=f"Number {number}", at=float(number)))
@@ -194,13 +194,13 @@ def test_what_waits_pushes_out_nothing_that_is_read(bank: Bank, monkeypatch: pyt
     assert [entry.id for entry in bank.entries()] == ["run-5", "run-4", "run-2", "run-1"]
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+def test_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "shop").write_text("a file")
     with pytest.raises(WorkspaceError, match="cannot be written"):
         Bank(tmp_path / "shop").add(CRASH)
 
 
-def test_each_part_of_an_entry_is_of_a_kind_that_is_checked() -> None:
+def test_each_part_of_entry_is_of_kind_that_is_checked() -> None:
     known = {"str", "Outcome", "Trust", "bool", "float", "int", "tuple[str, ...]"}
     assert {str(each.type) for each in fields(Entry)} <= known
 
@@ -215,7 +215,7 @@ def test_what_is_known_is_not_kept_twice(bank: Bank) -> None:
     assert len(bank.entries()) == 3
 
 
-def test_a_folder_of_strangers_entries_has_limits(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_of_strangers_entries_has_limits(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     bank.add(CRASH)
     os.mkfifo(bank.folder / "worked" / "pipe.toml")
     trouble: list[str] = []

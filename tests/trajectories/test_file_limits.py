@@ -15,7 +15,7 @@ from trajectories.run_data import RunView
 from trajectories.trajectory import Trajectory
 
 
-def test_a_line_that_does_not_end() -> None:
+def test_line_that_does_not_end() -> None:
     lines = limited_lines(BytesIO(b"ab\n" + b"c" * 100), Path("f"), most=10)
     assert next(lines) == b"ab\n"
     with pytest.raises(UsageError, match="Line 2 of f has more than 10 bytes"):
@@ -40,7 +40,7 @@ def test_values_are_counted_outside_of_strings(text: bytes, values: int) -> None
         check_values(text, "f", values - 1)
 
 
-def test_an_output_of_a_strangers_run(tmp_path: Path) -> None:
+def test_output_of_strangers_run(tmp_path: Path) -> None:
     """`show --step` prints what lies there."""
     (tmp_path / "out").mkdir()
     os.mkfifo(tmp_path / "out" / "1")
@@ -56,7 +56,7 @@ def test_an_output_of_a_strangers_run(tmp_path: Path) -> None:
     assert read_limited(_written(tmp_path, b"four"), 4) == b"four"
 
 
-def test_a_file_that_is_not_regular_is_closed_again(tmp_path: Path) -> None:
+def test_file_that_is_not_regular_is_closed_again(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     before = sorted(Path("/dev/fd").iterdir())
     for path in (tmp_path, tmp_path / "pipe", Path(os.devnull)):

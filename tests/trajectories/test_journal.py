@@ -66,7 +66,7 @@ records = st.one_of(
 
 
 @given(records)
-def test_a_record_survives_the_way_to_disk_and_back(record):
+def test_record_survives_way_to_disk_and_back(record):
     line = encode(record)
     assert line.count(b"\n") == 1
     assert decode(line) == record
@@ -75,7 +75,7 @@ def test_a_record_survives_the_way_to_disk_and_back(record):
 @pytest.mark.slow
 @given(st.lists(records, min_size=1, max_size=6), st.integers(0, 10_000))
 @settings(max_examples=60, deadline=None)
-def test_a_torn_tail_is_cut_and_whole_records_stay(tmp_path_factory, written, at):
+def test_torn_tail_is_cut_and_whole_records_stay(tmp_path_factory, written, at):
     folder = tmp_path_factory.mktemp("run")
     journal = Journal(folder)
     journal.append(*written)
@@ -92,7 +92,7 @@ def test_a_torn_tail_is_cut_and_whole_records_stay(tmp_path_factory, written, at
     assert len(read(folder).records) == kept + 1
 
 
-def test_damage_before_the_end_is_said_and_nothing_is_cut(tmp_path):
+def test_damage_before_end_is_said_and_nothing_is_cut(tmp_path):
     journal = Journal(tmp_path)
     journal.append(Note("main", "phase", "one"), Note("main", "phase", "two"))
     journal.close()
@@ -113,7 +113,7 @@ def test_what_is_being_written_is_no_damage(tmp_path):
         list(lines.records([b"no record\n", third]))
 
 
-def test_half_a_surrogate_pair_does_not_stop_the_journal(tmp_path):
+def test_half_surrogate_pair_does_not_stop_journal(tmp_path):
     journal = Journal(tmp_path)
     journal.append(Note("main", "summary", "half \ud83d of it"))
     assert journal.trajectory.notes[0].text == "half ? of it"
@@ -132,7 +132,7 @@ def test_two_processes_on_one_run_are_refused(tmp_path):
     Journal(tmp_path).close()
 
 
-def test_a_killed_writer_leaves_whole_records_and_no_lock(tmp_path):
+def test_killed_writer_leaves_whole_records_and_no_lock(tmp_path):
     code = textwrap.dedent(f"""
         from pathlib import Path
         from trajectories.journal import Journal
@@ -157,12 +157,12 @@ def test_a_killed_writer_leaves_whole_records_and_no_lock(tmp_path):
     journal.close()
 
 
-def test_a_folder_without_a_run_is_a_clear_sentence(tmp_path):
+def test_folder_without_run_is_clear_sentence(tmp_path):
     with pytest.raises(UsageError, match="There is no run in"):
         read(tmp_path)
 
 
-def test_only_the_user_may_read_a_run(tmp_path):
+def test_only_user_may_read_run(tmp_path):
     journal = Journal(tmp_path / "run")
     journal.append(Run("r", Issue("t"), "/repo", Base("c", "t")))
     journal.close()
@@ -170,7 +170,7 @@ def test_only_the_user_may_read_a_run(tmp_path):
     assert oct(journal.path.stat().st_mode & 0o777) == "0o600"
 
 
-def test_live_time_leaves_out_what_a_user_does_after_the_end_of_a_turn():
+def test_live_time_leaves_out_what_user_does_after_end_of_turn():
     told = Trajectory(
         (
             Turn("fix", "react", at=100.0),
@@ -186,7 +186,7 @@ def test_live_time_leaves_out_what_a_user_does_after_the_end_of_a_turn():
     assert (told.live_seconds(), told.turn_seconds()) == (15.0, 5.0)
 
 
-def test_live_time_leaves_out_the_pause_before_a_resume(tmp_path):
+def test_live_time_leaves_out_pause_before_resume(tmp_path):
     journal = Journal(tmp_path)
     journal.append(
         Note("main", "phase", "a", at=100.0),
@@ -204,7 +204,7 @@ def test_records_are_plain_data():
     assert Hold("main", 2, 1, "m", None, 10).id == "main?2.1"
 
 
-def test_a_strangers_journal_has_limits(tmp_path, monkeypatch):
+def test_strangers_journal_has_limits(tmp_path, monkeypatch):
     path = tmp_path / "journal.jsonl"
     note = encode(Note("main", "phase", "x", {"deep": [[]] * 3_000}))
     path.write_bytes(note * 3)
@@ -225,7 +225,7 @@ def test_a_strangers_journal_has_limits(tmp_path, monkeypatch):
             reader(tmp_path)
 
 
-def test_a_journal_that_is_a_pipe_is_not_waited_for(tmp_path):
+def test_journal_that_is_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "journal.jsonl")
     for reader in (read, Journal):
         with pytest.raises(WorkspaceError, match="cannot be read: it is not a regular file"):
@@ -233,7 +233,7 @@ def test_a_journal_that_is_a_pipe_is_not_waited_for(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["verified", "faster"])
-def test_an_exit_is_verified_only_with_such_a_verdict(kind: str) -> None:
+def test_exit_is_verified_only_with_such_verdict(kind: str) -> None:
     line = f'{{"kind":"{kind}","code":0,"verdict":{{"kind":"none"}},"type":"exit"}}\n'.encode()
     read = decode(line)
     assert isinstance(read, Exit)

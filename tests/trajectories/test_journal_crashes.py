@@ -66,7 +66,7 @@ def hole(line: bytes, start: int, stop: int) -> bytes:
     lambda one, two, three: b"\0" * len(one + two + three),
     lambda one, two, three: hole(one, 5, 20) + two + three[:-9],
 ], ids=["first", "second", "two", "between", "all", "end"])  # fmt: skip
-def test_a_hole_in_what_was_written_together_last_is_cut_out(tmp_path, spoil):
+def test_hole_in_what_was_written_together_last_is_cut_out(tmp_path, spoil):
     acknowledged = lines("before")
     tmp_path.joinpath("journal.jsonl").write_bytes(acknowledged[0] + spoil(*lines("one", "two", "three")))
     found = [note.text for note in read(tmp_path).notes]
@@ -77,7 +77,7 @@ def test_a_hole_in_what_was_written_together_last_is_cut_out(tmp_path, spoil):
     assert [note.text for note in read(tmp_path).notes] == [*found, "after"]
 
 
-def test_a_hole_before_what_was_acknowledged_later_is_damage(tmp_path):
+def test_hole_before_what_was_acknowledged_later_is_damage(tmp_path):
     spoiled = hole(lines("before")[0], 5, 20) + b"".join(lines("one", "two"))
     tmp_path.joinpath("journal.jsonl").write_bytes(spoiled)
     for open in (read, Journal):
@@ -86,7 +86,7 @@ def test_a_hole_before_what_was_acknowledged_later_is_damage(tmp_path):
     assert tmp_path.joinpath("journal.jsonl").read_bytes() == spoiled
 
 
-def test_a_journal_that_is_no_file_is_a_clear_sentence(tmp_path):
+def test_journal_that_is_no_file_is_clear_sentence(tmp_path):
     tmp_path.joinpath("journal.jsonl").mkdir()
     for open in (read, Journal):
         with pytest.raises(WorkspaceError, match=r"journal\.jsonl cannot be read: Is a directory\."):

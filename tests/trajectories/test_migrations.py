@@ -31,7 +31,7 @@ def run_of(version: object, folder: Path) -> Path:
     return folder
 
 
-def test_the_schema_in_the_documentation_is_that_of_the_types():
+def test_schema_in_documentation_is_that_of_types():
     Draft202012Validator.check_schema(schema.schema())
     assert (DOCS / "journal.schema.json").read_text("utf-8") == schema.text(), (
         "write it anew: python -m trajectories.schema > docs/journal.schema.json"
@@ -39,13 +39,13 @@ def test_the_schema_in_the_documentation_is_that_of_the_types():
 
 
 @given(records)
-def test_every_record_fits_the_schema(record):
+def test_every_record_fits_schema(record):
     for joined in (False, True):
         LINES.validate(json.loads(encode(record, joined)))
 
 
 @pytest.mark.parametrize("path", JOURNALS, ids=lambda path: path.parent.name)
-def test_earlier_lines_fit_the_schema_as_they_are_and_migrated(path):
+def test_earlier_lines_fit_schema_as_they_are_and_migrated(path):
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     for line in lines:
         LINES.validate(line)
@@ -53,21 +53,21 @@ def test_earlier_lines_fit_the_schema_as_they_are_and_migrated(path):
 
 
 @pytest.mark.parametrize("wrong", [{"type": "invention"}, {"type": "turn", "request": 1, "strategy": "s"}, [], "x"])
-def test_other_lines_do_not_fit_the_schema(wrong):
+def test_other_lines_do_not_fit_schema(wrong):
     assert not LINES.is_valid(wrong)
 
 
-def test_every_version_has_a_way_to_the_next():
+def test_every_version_has_way_to_next():
     assert sorted(migrations._NEXT) == list(range(1, VERSION))
 
 
-def test_a_journal_of_the_first_version_loses_what_nobody_knows_any_more(tmp_path):
+def test_journal_of_first_version_loses_what_nobody_knows_any_more(tmp_path):
     told = read(run_of(None, tmp_path))
     assert told.run.settings == {"budget": 1.0}
     assert told.run.version == VERSION
 
 
-def test_a_newer_journal_is_refused_whatever_its_lines_are(tmp_path):
+def test_newer_journal_is_refused_whatever_its_lines_are(tmp_path):
     folder = run_of(VERSION + 1, tmp_path / "r1")
     with (folder / "journal.jsonl").open("ab") as file:
         file.write(b'{"type":"invention"}\n')
@@ -78,7 +78,7 @@ def test_a_newer_journal_is_refused_whatever_its_lines_are(tmp_path):
     assert (folder / "journal.jsonl").read_bytes() == before
 
 
-def test_a_journal_that_a_newer_program_went_on_with_is_refused(tmp_path):
+def test_journal_that_newer_program_went_on_with_is_refused(tmp_path):
     folder = run_of(VERSION, tmp_path)
     with (folder / "journal.jsonl").open("ab") as file:
         file.write(encode(Note("main", "life", "goes on", {"version": VERSION + 1})))
@@ -87,13 +87,13 @@ def test_a_journal_that_a_newer_program_went_on_with_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("version", [0, -1, "2", 1.5, True, [], {}], ids=str)
-def test_a_version_that_is_none_is_damage(tmp_path, version):
+def test_version_that_is_none_is_damage(tmp_path, version):
     folder = run_of(version, tmp_path)
     with pytest.raises(RunBroken, match="Line 1"):
         read(folder)
 
 
-def test_an_earlier_journal_that_is_gone_on_with_says_once_where(tmp_path):
+def test_earlier_journal_that_is_gone_on_with_says_once_where(tmp_path):
     folder = run_of(None, tmp_path)
     for _ in range(2):
         journal = Journal(folder)

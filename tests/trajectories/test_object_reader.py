@@ -1,7 +1,7 @@
 from trajectories.tree_cache import LARGEST, MOST, AnswerCache
 
 
-def test_the_latest_answers_are_kept() -> None:
+def test_latest_answers_are_kept() -> None:
     answers: AnswerCache[str] = AnswerCache()
     for number in range(MOST + 1):
         assert answers.keep((str(number),), f"answer {number}") == f"answer {number}"
@@ -20,7 +20,7 @@ def test_large_answers_are_kept_while_there_is_room() -> None:
     assert answers.get(("huge",)) is None
 
 
-def test_an_empty_answer_is_one() -> None:
+def test_empty_answer_is_one() -> None:
     answers: AnswerCache[list[int]] = AnswerCache()
     answers.keep(("none",), [])
     assert answers.get(("none",)) == []

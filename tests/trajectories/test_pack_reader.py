@@ -16,7 +16,7 @@ from trajectories.git_commands import create_store, git, git_environ
 from trajectories.trees import EMPTY_TREE, PackRefused, Trees
 
 
-def test_a_thin_pack_leans_on_what_the_store_has(trees: Trees, tmp_path: Path) -> None:
+def test_thin_pack_leans_on_what_store_has(trees: Trees, tmp_path: Path) -> None:
     noise = b"".join(hashlib.sha256(str(n).encode()).hexdigest().encode() + b"\n" for n in range(4000))
     old = trees.write({"big": noise}, EMPTY_TREE)
     new = trees.write({"big": noise + b"more\n"}, old)
@@ -50,7 +50,7 @@ def test_paths_of_megabytes_are_refused(trees: Trees, files: int, name: bytes, w
         trees.add_pack(pack, hashlib.sha1(b"tree %d\0" % len(outer) + outer).hexdigest())
 
 
-def test_a_link_named_gitmodules_is_refused(trees: Trees) -> None:
+def test_link_named_gitmodules_is_refused(trees: Trees) -> None:
     tree = b"120000 .gitmodules\0" + hashlib.sha1(b"blob 1\0x").digest()
     _refused(trees, _pack(("blob", b"x"), ("tree", tree)))
 
@@ -73,7 +73,7 @@ def test_what_was_there_before_is_no_reason_to_refuse(trees: Trees, tmp_path: Pa
                 trees.add_pack(pack, before=before)
 
 
-def test_a_tree_without_its_files_is_refused(trees: Trees) -> None:
+def test_tree_without_its_files_is_refused(trees: Trees) -> None:
     _refused(trees, _pack(("tree", b"100644 a\0" + bytes(20 * [7]))))
 
 
@@ -89,13 +89,13 @@ def test_broken_packs_are_refused(trees: Trees, pack: bytes) -> None:
     _refused(trees, pack)
 
 
-def test_a_pack_with_a_flipped_bit_is_refused(trees: Trees) -> None:
+def test_pack_with_flipped_bit_is_refused(trees: Trees) -> None:
     pack = bytearray(_pack(("blob", os.urandom(1000))))
     pack[500] ^= 1
     _refused(trees, bytes(pack))
 
 
-def test_a_pack_over_the_limit_is_refused(trees: Trees) -> None:
+def test_pack_over_limit_is_refused(trees: Trees) -> None:
     pack = _pack(("blob", os.urandom(200_000)))
     with pytest.raises(PackRefused, match="MB"):
         trees.add_pack(pack, limit=100_000)
@@ -106,7 +106,7 @@ def test_a_pack_over_the_limit_is_refused(trees: Trees) -> None:
 
 
 @pytest.mark.slow
-def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
     size, packer, chunk = 200 << 20, zlib.compressobj(1), bytes(1 << 20)
     squeezed = b"".join(packer.compress(chunk) for _ in range(200)) + packer.flush()
@@ -119,12 +119,12 @@ def test_a_file_that_unfolds_takes_no_memory(trees: Trees, monkeypatch: pytest.M
     assert trees.has(trees.write({"a": b"still answers"}, EMPTY_TREE))
 
 
-def test_a_delta_that_unfolds_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delta_that_unfolds_is_refused(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
     _refused(trees, _unfolding(8192))
 
 
-def test_a_store_with_a_delta_that_unfolds_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
+def test_store_with_delta_that_unfolds_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
     store = _store(tmp_path, _unfolding(3200))
     monkeypatch.setattr("trajectories.pack_reader.PACK_MEMORY", 128 << 20)
     with pytest.raises(PackRefused, match="memory"):
@@ -132,7 +132,7 @@ def test_a_store_with_a_delta_that_unfolds_is_not_taken(trees: Trees, tmp_path: 
     assert not _leftovers(trees)
 
 
-def test_a_store_that_unfolds_beyond_the_limit_of_bytes_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
+def test_store_that_unfolds_beyond_limit_of_bytes_is_not_taken(trees: Trees, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("trajectories.trees.STORE_LIMIT", 2_000_000)
     store = _store(tmp_path, _unfolding(64, os.urandom(1 << 16)))
     with pytest.raises(PackRefused, match="2 MB"):
@@ -152,7 +152,7 @@ def test_trees_that_stand_for_billions_of_files_are_refused(trees: Trees) -> Non
         trees.add_pack(_pack(*objects), id.hex())
 
 
-def test_a_tree_that_is_too_deep_is_refused(trees: Trees) -> None:
+def test_tree_that_is_too_deep_is_refused(trees: Trees) -> None:
     objects = [("blob", b"")]
     id, mode = hashlib.sha1(b"blob 0\0").digest(), b"100644"
     for _ in range(2000):
@@ -163,7 +163,7 @@ def test_a_tree_that_is_too_deep_is_refused(trees: Trees) -> None:
         trees.add_pack(_pack(*objects), id.hex())
 
 
-def test_the_tree_that_was_announced_must_have_come(trees: Trees) -> None:
+def test_tree_that_was_announced_must_have_come(trees: Trees) -> None:
     with pytest.raises(PackRefused):
         trees.add_pack(_pack(("blob", b"x")), "1" * 40)
     with pytest.raises(PackRefused):

@@ -28,7 +28,7 @@ def slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Trees:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_edits_in_turn_give_the_trees_that_git_gives(
+def test_edits_in_turn_give_trees_that_git_gives(
     seed: int, slow: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance, quick = random.Random(seed), Trees(tmp_path / "quick.git")
@@ -49,7 +49,7 @@ def test_edits_in_turn_give_the_trees_that_git_gives(
     subprocess.run(["git", "--git-dir", str(quick.path), "fsck", "--strict"], check=True, capture_output=True)
 
 
-def test_a_pack_made_here_is_one_for_git(tmp_path: Path) -> None:
+def test_pack_made_here_is_one_for_git(tmp_path: Path) -> None:
     store = Trees(tmp_path / "store.git")
     blobs = {object_id("blob", data): ("blob", data) for data in (b"", b"x" * 15, b"y" * 16, bytes(70_000))}
     write_pack(blobs, store.path / "objects" / "pack")
@@ -59,7 +59,7 @@ def test_a_pack_made_here_is_one_for_git(tmp_path: Path) -> None:
     assert all(store.read_blob(id) == data for id, (_, data) in blobs.items())
 
 
-def test_a_pack_of_a_few_objects_is_taken_by_another_store(tmp_path: Path) -> None:
+def test_pack_of_few_objects_is_taken_by_another_store(tmp_path: Path) -> None:
     one, other = Trees(tmp_path / "one.git"), Trees(tmp_path / "other.git")
     first = one.write({"a/b": b"1", "c": b"2"}, one.adopt(b"", []))
     second = one.write({"a/b": b"3"}, first)
@@ -76,14 +76,14 @@ def test_what_is_plain() -> None:
     )
 
 
-def test_the_last_of_a_folder_takes_it_along() -> None:
+def test_last_of_folder_takes_it_along() -> None:
     entries = {"t": {b"a": ("040000", "s"), b"b": ("100644", "0" * 40)}, "s": {b"c": ("100644", "1" * 40)}}
     tree, made = edit_tree("t", [(None, "", "a/c")], entries.__getitem__)
     assert b"a" not in made[tree][1]
     assert edit_tree("s", [(None, "", "c")], entries.__getitem__)[0] == EMPTY_TREE
 
 
-def test_threads_that_make_the_same_tree_all_get_it(tmp_path: Path) -> None:
+def test_threads_that_make_same_tree_all_get_it(tmp_path: Path) -> None:
     with Trees(tmp_path / "trees.git") as trees:
         base = trees.write({f"d/{n}.py": b"%d" % n for n in range(20)}, EMPTY_TREE)
         start = threading.Barrier(4)

@@ -11,7 +11,7 @@ from trajectories.plugins import FORMER_PACKAGES, built_in_plugins, names
     ("package", "group"),
     [(package, group) for package, former in FORMER_PACKAGES.items() for group in (package, *former)],
 )
-def test_an_entry_point_is_found_in_the_group_of_its_package_and_of_former_ones(package, group, tmp_path, monkeypatch):
+def test_entry_point_is_found_in_group_of_its_package_and_of_former_ones(package, group, tmp_path, monkeypatch):
     folder = tmp_path / f"{package}-{group}"  # what was found in a folder is cached
     info = folder / "outsider-1.0.dist-info"
     info.mkdir(parents=True)

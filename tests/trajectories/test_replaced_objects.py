@@ -61,7 +61,7 @@ OF_A_FOLDER: dict[str, Asks] = {
 
 
 @pytest.mark.parametrize("ask", OF_A_FILE.values(), ids=OF_A_FILE)
-def test_a_replaced_file_is_not_used(ask: Asks, states: tuple[Path, str, str]) -> None:
+def test_replaced_file_is_not_used(ask: Asks, states: tuple[Path, str, str]) -> None:
     path, old, new = states
     replace_object(path, object_id("blob", b"a + b\n"), EVIL)
     with Trees(path) as trees, pytest.raises(RunBroken, match="was replaced: its content has another id"):
@@ -69,7 +69,7 @@ def test_a_replaced_file_is_not_used(ask: Asks, states: tuple[Path, str, str]) -
 
 
 @pytest.mark.parametrize("ask", [*OF_A_FILE.values(), *OF_A_FOLDER.values()], ids=[*OF_A_FILE, *OF_A_FOLDER])
-def test_a_replaced_folder_is_not_used(ask: Asks, states: tuple[Path, str, str]) -> None:
+def test_replaced_folder_is_not_used(ask: Asks, states: tuple[Path, str, str]) -> None:
     path, old, new = states
     with Trees(path) as trees:
         evil = bytes.fromhex(object_id("blob", EVIL))
@@ -80,7 +80,7 @@ def test_a_replaced_folder_is_not_used(ask: Asks, states: tuple[Path, str, str])
         ask(trees, old, new)
 
 
-def test_a_report_shows_nothing_of_a_replaced_file(states: tuple[Path, str, str]) -> None:
+def test_report_shows_nothing_of_replaced_file(states: tuple[Path, str, str]) -> None:
     path, old, new = states
     replace_object(path, object_id("blob", b"a + b\n"), EVIL)
     with Trees(path, read_only=True) as trees:
@@ -88,7 +88,7 @@ def test_a_report_shows_nothing_of_a_replaced_file(states: tuple[Path, str, str]
         assert list(pair_diffs(trees, [(old, new), (old, good)], 1_000_000)) == [PairDiff(missing=True), PairDiff()]
 
 
-def test_a_replaced_file_too_large_for_memory_is_found(states: tuple[Path, str, str]) -> None:
+def test_replaced_file_too_large_for_memory_is_found(states: tuple[Path, str, str]) -> None:
     path, _, _ = states
     id = object_id("blob", b"a + b\n")
     with Trees(path) as trees, closing(Reader(trees.env, path)) as reader:
@@ -103,7 +103,7 @@ def test_a_replaced_file_too_large_for_memory_is_found(states: tuple[Path, str, 
 
 
 @pytest.mark.parametrize("more", [b"\nx missing", b"\n", b"x" * 300, b"x" * 5_000_000])
-def test_bytes_behind_an_object_answer_no_other_question(more: bytes, tmp_path: Path) -> None:
+def test_bytes_behind_object_answer_no_other_question(more: bytes, tmp_path: Path) -> None:
     """git writes them to whoever asked for the object, where they can look like its answer to the next question."""
     with Trees(tmp_path / "trees.git") as trees:
         old = trees.write({"empty.py": b""}, EMPTY_TREE)
@@ -117,7 +117,7 @@ def test_bytes_behind_an_object_answer_no_other_question(more: bytes, tmp_path: 
 
 
 @pytest.mark.parametrize("data", [b"blob 9\0abc", b"blob 999999999\0abc", b"x" * 5_000_000, b"blob 3", b"blob x\0abc"])
-def test_an_object_of_another_form_is_refused(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_object_of_another_form_is_refused(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trajectories.object_reader.SILENCE", 0.5)
     with Trees(tmp_path / "trees.git") as trees:
         id = object_id("blob", b"abc")
@@ -133,7 +133,7 @@ def write_loose(store: Path, id: str, data: bytes) -> None:
     file.write_bytes(zlib.compress(data))
 
 
-def test_a_tree_does_not_differ_from_itself(states: tuple[Path, str, str]) -> None:
+def test_tree_does_not_differ_from_itself(states: tuple[Path, str, str]) -> None:
     path, old, new = states
     with Trees(path) as trees:
         assert trees.diff(old, old) == ""

@@ -41,13 +41,13 @@ def test_rewards_by_hand(counts: list[int], expected: list[float]) -> None:
     assert rewards(counts) == pytest.approx(expected, abs=1e-9)
 
 
-def test_smax_is_reached_at_a_factor_of_e() -> None:
+def test_smax_is_reached_at_factor_of_e() -> None:
     assert max(rewards([1_000_000, round(1_000_000 * math.e)])) == pytest.approx(2.0, abs=1e-6)
     assert max(rewards([1_000_000, 2_700_000])) == pytest.approx(1.993252, abs=1e-6)
 
 
 @pytest.mark.parametrize("counts", [[0], [5, -1]])
-def test_what_cannot_be_a_count_is_refused(counts: list[int]) -> None:
+def test_what_cannot_be_count_is_refused(counts: list[int]) -> None:
     with pytest.raises(UsageError):
         rewards(counts)
 
@@ -68,7 +68,7 @@ def test_fewer_instructions_are_never_rewarded_less(counts: list[int]) -> None:
 
 
 @given(groups, st.randoms(use_true_random=False))
-def test_the_order_given_does_not_matter(counts: list[int], dice: random.Random) -> None:
+def test_order_given_does_not_matter(counts: list[int], dice: random.Random) -> None:
     places = list(range(len(counts)))
     dice.shuffle(places)
     found = rewards(counts)
@@ -76,7 +76,7 @@ def test_the_order_given_does_not_matter(counts: list[int], dice: random.Random)
 
 
 @given(groups, st.data())
-def test_a_candidate_that_gets_cheaper_gains(counts: list[int], data: st.DataObject) -> None:
+def test_candidate_that_gets_cheaper_gains(counts: list[int], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(counts) - 1))
     less = data.draw(st.integers(1, counts[place]))
     cheaper = [less if n == place else count for n, count in enumerate(counts)]
@@ -85,7 +85,7 @@ def test_a_candidate_that_gets_cheaper_gains(counts: list[int], data: st.DataObj
 
 
 @given(groups, st.integers(2, 1000))
-def test_a_machine_that_counts_all_so_many_times_changes_nothing(counts: list[int], times: int) -> None:
+def test_machine_that_counts_all_so_many_times_changes_nothing(counts: list[int], times: int) -> None:
     assert rewards([count * times for count in counts]) == pytest.approx(rewards(counts), abs=1e-6)
 
 
@@ -101,7 +101,7 @@ def test_advantages_by_hand(earned: list[float], expected: list[float]) -> None:
 
 
 @given(earned)
-def test_a_group_gains_nothing_over_itself(earned: list[float]) -> None:
+def test_group_gains_nothing_over_itself(earned: list[float]) -> None:
     assert math.fsum(advantages(earned)) == pytest.approx(0, abs=1e-9)
 
 

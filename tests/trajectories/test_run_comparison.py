@@ -80,7 +80,7 @@ def test_trees_success_and_exit_codes_count_exactly() -> None:
     assert compare_runs(left, right).same == 1
 
 
-def test_each_step_of_a_replay_begins_at_the_recorded_tree() -> None:
+def test_each_step_of_replay_begins_at_recorded_tree() -> None:
     left, right = run(step(1), step(2)), [step(1, B), step(2, B)]
     assert told(left, run(*right)) == [("main#1", "tree")]
     of = Note("main", "replay", "Replay of r.", {"run": "r"})
@@ -92,13 +92,13 @@ def test_where_only_text_differs_is_apart() -> None:
     assert (found.same, found.first, [each.what for each in found.texts]) == (1, None, ["text"])
 
 
-def test_behind_another_action_nothing_of_a_branch_is_compared() -> None:
+def test_behind_another_action_nothing_of_branch_is_compared() -> None:
     left = run(step(1), step(2, command="ls -a"), step(3, C), step(1, B, branch="main/try-1"))
     right = run(step(1), step(2, command="pwd"), step(3, B), step(1, C, branch="main/try-1"))
     assert told(left, right) == [("main#2", "action"), ("main/try-1#1", "tree")]
 
 
-def test_a_step_that_only_one_has_is_missing() -> None:
+def test_step_that_only_one_has_is_missing() -> None:
     long, short = run(step(1), step(2), step(3)), run(step(1))
     assert told(long, short) == [("main#2", "missing")]
     found = compare_runs(short, long)
@@ -117,7 +117,7 @@ def test_words_count_where_nothing_is_done() -> None:
     assert (found.first, [each.what for each in found.texts]) == (None, ["reply"])
 
 
-def test_of_a_proof_its_verdict_counts() -> None:
+def test_of_proof_its_verdict_counts() -> None:
     def proven(verdict: Verdict) -> Trajectory:
         seen = Observation("Proof.", verdict.verified, data={"verdict": asdict(verdict)})
         return run(Step("main", 1, "", "proof", A, None, (), (seen,)))
@@ -129,7 +129,7 @@ def test_of_a_proof_its_verdict_counts() -> None:
     assert found.right.split("\n")[0] == "unproven: red yes, green no"
 
 
-def test_a_long_text_is_shown_from_where_it_differs() -> None:
+def test_long_text_is_shown_from_where_it_differs() -> None:
     left, right = "x" * 10_000 + "one", "x" * 10_000 + "two"
     (found,) = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
     assert len(found.left) <= MOST + 2
@@ -142,7 +142,7 @@ LINES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(LINES, LINES) | LINES.map(lambda line: (line, line)), max_size=12), st.booleans())
-def test_the_lines_of_a_long_text_differ_where_the_whole_does(lines, long) -> None:
+def test_lines_of_long_text_differ_where_whole_does(lines, long) -> None:
     filled = [("same line", "same line")] * (400 * long) + lines
     left, right = ("\n".join(side) for side in zip(*filled, strict=True)) if filled else ("", "")
     found = compare_runs(run(step(1, text=left)), run(step(1, text=right))).texts
@@ -163,14 +163,14 @@ def trajectories(draw: st.DrawFn) -> Trajectory:
 
 @settings(max_examples=40)
 @given(trajectories())
-def test_a_run_is_the_same_as_itself(trajectory: Trajectory) -> None:
+def test_run_is_same_as_itself(trajectory: Trajectory) -> None:
     found = compare_runs(trajectory, trajectory)
     assert (found.same, found.first, found.texts) == (len(trajectory.all_steps()), None, ())
 
 
 @settings(max_examples=40)
 @given(trajectories(), trajectories())
-def test_either_way_the_same_steps_differ(left: Trajectory, right: Trajectory) -> None:
+def test_either_way_same_steps_differ(left: Trajectory, right: Trajectory) -> None:
     there, back = compare_runs(left, right), compare_runs(right, left)
     assert {(each.id, each.what) for each in there.differences} == {(each.id, each.what) for each in back.differences}
     assert there.same == back.same
@@ -185,7 +185,7 @@ def test_masking_takes_any_text(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("end", "texts"), [("one\n", 0), ("two\n", 1), ("one\nmore\n", 1)], ids=["same", "line", "more"]
 )
-def test_of_a_long_text_each_line_is_compared(end: str, texts: int) -> None:
+def test_of_long_text_each_line_is_compared(end: str, texts: int) -> None:
     def long(end: str, seconds: int) -> Trajectory:
         return run(step(1, text=f"took {seconds} s\n" * 1_000 + end))
 

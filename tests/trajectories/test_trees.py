@@ -72,7 +72,7 @@ def test_what_was_written_is_read(shared: Trees, files: dict[str, bytes]) -> Non
 @pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
-def test_a_diff_applies_anywhere(
+def test_diff_applies_anywhere(
     shared: Trees, tmp_path_factory: pytest.TempPathFactory, old: dict[str, bytes], new: dict[str, bytes]
 ) -> None:
     # Of an empty file a diff has the header alone, which `git apply` cannot read where a folder ends in a space.
@@ -95,7 +95,7 @@ def test_a_diff_applies_anywhere(
 @pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
-def test_overlay_takes_paths_as_they_are_in_the_other(
+def test_overlay_takes_paths_as_they_are_in_other(
     shared: Trees, old: dict[str, bytes], new: dict[str, bytes]
 ) -> None:
     before, after = shared.write(old, EMPTY_TREE), shared.write(new, EMPTY_TREE)
@@ -109,7 +109,7 @@ def test_overlay_takes_paths_as_they_are_in_the_other(
 @pytest.mark.slow
 @SETTINGS
 @given(FILES, FILES)
-def test_a_pack_carries_a_tree_to_another_store(
+def test_pack_carries_tree_to_another_store(
     shared: Trees, tmp_path_factory: pytest.TempPathFactory, old: dict[str, bytes], new: dict[str, bytes]
 ) -> None:
     new = {path: data for path, data in new.items() if "git" not in path.lower()}
@@ -131,7 +131,7 @@ def test_write_sets_removes_and_keeps_modes(trees: Trees) -> None:
     assert trees.write({"gone before": None}, tree) == tree
 
 
-def test_a_listing_is_made_once_and_cannot_be_changed(trees: Trees) -> None:
+def test_listing_is_made_once_and_cannot_be_changed(trees: Trees) -> None:
     tree = trees.write({"a": b"1"}, EMPTY_TREE)
     listed = trees.files(tree)
     assert trees.files(tree) is listed
@@ -143,7 +143,7 @@ def test_a_listing_is_made_once_and_cannot_be_changed(trees: Trees) -> None:
     assert trees.files(tree) == listed
 
 
-def test_write_clears_what_is_in_the_way(trees: Trees) -> None:
+def test_write_clears_what_is_in_way(trees: Trees) -> None:
     tree = trees.write({"a": b"file", "b/c": b"folder"}, EMPTY_TREE)
     assert list(trees.files(trees.write({"a/x": b"", "b": b""}, tree))) == ["a/x", "b"]
 
@@ -156,7 +156,7 @@ def test_paths_that_no_tree_may_hold(trees: Trees, path: str) -> None:
         trees.write({path: b"x"}, EMPTY_TREE)
 
 
-def test_attributes_in_a_tree_change_no_byte(trees: Trees) -> None:
+def test_attributes_in_tree_change_no_byte(trees: Trees) -> None:
     data = b"$Id: 1$ a\r\nb\n"
     attributes = b"* text=auto eol=lf ident working-tree-encoding=UTF-16 filter=x diff=x -diff\n"
     tree = trees.write({".gitattributes": attributes, "f": data}, EMPTY_TREE)
@@ -189,19 +189,19 @@ def test_diff_of_some_paths(trees: Trees) -> None:
     assert trees.diff(EMPTY_TREE, tree, ["*"]) == ""
 
 
-def test_a_new_type_is_a_change(trees: Trees) -> None:
+def test_new_type_is_change(trees: Trees) -> None:
     old = trees.write({"a": b"x"}, EMPTY_TREE)
     new = _tree(trees, [("120000", b"x", "a")])
     assert trees.changed(old, new) == [Change("T", "a")]
 
 
-def test_large_files_are_text_in_a_diff(trees: Trees) -> None:
+def test_large_files_are_text_in_diff(trees: Trees) -> None:
     old = trees.write({"big": b"line\n" * 500_000}, EMPTY_TREE)
     new = trees.write({"big": b"line\n" * 500_000 + b"last\n"}, old)
     assert trees.diff(old, new).endswith("+last\n")
 
 
-def test_a_store_is_private_and_opens_again(tmp_path: Path) -> None:
+def test_store_is_private_and_opens_again(tmp_path: Path) -> None:
     with Trees(tmp_path / "deep" / "trees.git") as trees:
         tree = trees.write({"a": b"1"}, EMPTY_TREE)
     assert stat.S_IMODE(trees.path.stat().st_mode) == 0o700
@@ -257,7 +257,7 @@ def test_many_packs_are_indexed_together(trees: Trees, monkeypatch: pytest.Monke
         assert [again.read(tree, "a") for tree in made] == [b"%d" % n for n in range(6)]
 
 
-def test_the_reader_survives_the_death_of_its_process(trees: Trees) -> None:
+def test_reader_survives_death_of_its_process(trees: Trees) -> None:
     tree = trees.write({"a": b"1"}, EMPTY_TREE)
     assert trees.read(tree, "a") == b"1"
     process = trees._reader._process

@@ -23,7 +23,7 @@ def kind():
     return "local"
 
 
-def test_a_workload_says_how_it_ended(room):
+def test_workload_says_how_it_ended(room):
     early = "python3 -c 'import sys; sys.exit(3)'"
     assert count_workload(room, None, early, **OPCODES).code == 3
     assert count_workload(room, None, "python3 program.py; exit 7", **OPCODES).code == 7
@@ -31,21 +31,21 @@ def test_a_workload_says_how_it_ended(room):
     assert count_workload(room, target("fib"), "python3 program.py", **OPCODES).code == 0
 
 
-def test_a_workload_that_ends_otherwise_when_it_is_marked_is_not_counted(room):
+def test_workload_that_ends_otherwise_when_it_is_marked_is_not_counted(room):
     command = "python3 program.py; ! grep -q _swe_agent_ shop/work.py"
     with pytest.raises(UsageError, match="ends with status 0, and with 1 while calls"):
         count_workload(room, target("fib"), command, **OPCODES)
     assert b"_swe_agent_" not in room.read("shop/work.py")
 
 
-def test_a_workload_is_written_for_the_shell_that_it_was_recorded_in(room):
+def test_workload_is_written_for_shell_that_it_was_recorded_in(room):
     command = "[[ -f program.py && ab == a* ]] && python3 program.py"
     assert room.run(command).code == 0
     found = count_workload(room, target("fib"), command, **OPCODES)
     assert found.whole > found.inside > 0 == found.code
 
 
-def test_a_function_whose_calls_are_counted_sees_no_module_of_ours(room):
+def test_function_whose_calls_are_counted_sees_no_module_of_ours(room):
     room.write(
         "shop/work.py",
         b"import importlib.util, sys\n"
@@ -86,7 +86,7 @@ def spin(n):
 """
 
 
-def test_calls_in_a_command_are_counted_by_the_processors_counter(make_repo, open_ws, monkeypatch):
+def test_calls_in_command_are_counted_by_processors_counter(make_repo, open_ws, monkeypatch):
     """With a reader in its place that counts what the function says, as few machines show theirs."""
     source = guest_programs.program_source
 
@@ -107,7 +107,7 @@ NAMES = ("subject_function", "meters", "performance", "metered_calls", "count_ru
 
 
 @pytest.mark.parametrize("backend", ["opcodes", "valgrind"])
-def test_modules_of_the_repository_may_be_named_like_ours(make_repo, open_ws, backend, request):
+def test_modules_of_repository_may_be_named_like_ours(make_repo, open_ws, backend, request):
     if backend == "valgrind":
         request.getfixturevalue("valgrind")
     files = {f"{name}.py": f"def which():\n    return {name!r}\n" for name in NAMES}

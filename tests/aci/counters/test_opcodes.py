@@ -18,7 +18,7 @@ def counted(room, name, *args):
 
 
 @pytest.mark.slow
-def test_events_are_the_same_each_time_and_grow_with_the_work(room):
+def test_events_are_same_each_time_and_grow_with_work(room):
     found = counted(room, "fib", (10,), (11,), (10,))
     assert found.backend == "opcodes"
     first, second, third = found.calls
@@ -41,7 +41,7 @@ def test_work_that_moved_into_c_is_not_comparable(room, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["local"])
-def test_a_program_and_what_a_function_costs_in_it(room, kind):
+def test_program_and_what_function_costs_in_it(room, kind):
     whole, inside, code = count_workload(room, target("fib"), "python3 program.py", backend="opcodes")
     assert whole > inside > 0 == code
     alone = counted(room, "fib", (10,)).calls[0].warm

@@ -23,7 +23,7 @@ def counted(room, name, *args, **more):
     return count_calls(room, target(name), [call(*each) for each in args], backend="valgrind", **more)
 
 
-def test_a_loop_of_known_length_is_counted_to_the_instruction(room):
+def test_loop_of_known_length_is_counted_to_instruction(room):
     # What others write beside modules on the path meanwhile is listed anew, and counted: so one of a few is exact.
     for _ in range(4):
         first = counted(room, "spin", (1000,), (501_000,), (1000,))
@@ -50,14 +50,14 @@ def test_work_on_threads_and_in_forks_that_nobody_waits_for_is_counted(room, nam
         assert LOOP * 2_000_000 * 0.99 < after - before < LOOP * 2_000_000 * 1.1
 
 
-def test_programs_that_a_call_starts_are_counted(room):
+def test_programs_that_call_starts_are_counted(room):
     little, much = counted(room, "in_child", (10,), (200_000,)).calls
     assert little.warm > 2_000_000, "the child's start is missing"
     assert much.warm - little.warm > 200_000 * 10
 
 
 @pytest.mark.parametrize("kind", ["local"])
-def test_each_count_is_of_fresh_arguments_and_of_all_that_a_call_gives(room, kind):
+def test_each_count_is_of_fresh_arguments_and_of_all_that_call_gives(room, kind):
     emptied = counted(room, "empty_it", (list(range(2000)),)).calls[0]
     assert emptied.warm > 2000 * 20
     assert emptied.warm == pytest.approx(emptied.cold, rel=0.05)
@@ -79,7 +79,7 @@ def test_hash_seeds_are_stated_and_what_they_change_too(room, kind):
 
 
 @pytest.mark.parametrize("kind", ["local"])
-def test_a_call_that_does_not_end_and_a_target_that_is_not_there_are_told(room, kind):
+def test_call_that_does_not_end_and_target_that_is_not_there_are_told(room, kind):
     with pytest.raises(UsageError, match=r"Call 0 of shop/work.py:forever did not end"):
         counted(room, "forever", (), timeout=2)
     with pytest.raises(UsageError, match=r"could not be called.*nobody"):
@@ -87,7 +87,7 @@ def test_a_call_that_does_not_end_and_a_target_that_is_not_there_are_told(room, 
 
 
 @pytest.mark.parametrize("kind", ["local"])
-def test_what_all_calls_of_a_function_cost_in_a_program(room, kind):
+def test_what_all_calls_of_function_cost_in_program(room, kind):
     whole, inside, _ = count_workload(room, target("Till.total"), "python3 -S program.py", backend="valgrind")
     assert inside == pytest.approx(LOOP * 2_000_000, rel=0.01)
     assert whole > LOOP * 12_400_000
@@ -104,7 +104,7 @@ def test_what_all_calls_of_a_function_cost_in_a_program(room, kind):
 
 
 @pytest.mark.parametrize("kind", ["local"])
-def test_what_a_process_has_done_is_not_counted_again_of_its_forks(room, kind):
+def test_what_process_has_done_is_not_counted_again_of_its_forks(room, kind):
     fork = "import os; from shop.work import SPIN; SPIN(10_000_000); [os.fork() or os._exit(0) for _ in range(3)]"
     alone = "import os; from shop.work import SPIN; SPIN(10_000_000)"
     forked, plain = (

@@ -41,7 +41,7 @@ def test_both_streams_are_heard_in_order(daemon: Daemon, container: str) -> None
     assert heard[-1] == "65534"
 
 
-def test_only_the_end_of_a_flood_is_kept(daemon: Daemon, container: str) -> None:
+def test_only_end_of_flood_is_kept(daemon: Daemon, container: str) -> None:
     heard: list[str] = []
     flood = "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end"
     ran = execute(daemon, container, flood, Event(), LONG, on_line=heard.append)

@@ -25,7 +25,7 @@ def repo(make_repo):
     return make_repo({"README": "hello\n"})
 
 
-def test_settings_reach_the_daemon(repo, open_ws):
+def test_settings_reach_daemon(repo, open_ws):
     found = host_config(open_ws("docker", repo, cpus=0.5, memory="300m", disk="200m", runtime="runc"))
     assert found["NanoCpus"] == 500_000_000
     assert found["CpuShares"] == 512
@@ -38,7 +38,7 @@ def test_settings_reach_the_daemon(repo, open_ws):
     assert not found["Binds"]
 
 
-def test_a_runtime_that_is_not_there_is_a_sentence(repo, open_ws):
+def test_runtime_that_is_not_there_is_sentence(repo, open_ws):
     with pytest.raises(WorkspaceError, match="no-such-runtime"):
         open_ws("docker", repo, runtime="no-such-runtime")
 
@@ -48,7 +48,7 @@ def test_sizes():
 
 
 @pytest.mark.slow
-def test_a_read_only_root(repo, open_ws):
+def test_read_only_root(repo, open_ws):
     ws = open_ws("docker", repo, read_only=True)
     for place in ("/opt/x", "/usr/lib/x", "/etc/ld.so.preload", "/x"):
         assert ws.run(f"touch {place}").code, place
@@ -82,7 +82,7 @@ def test_a_read_only_root(repo, open_ws):
 
 
 @pytest.mark.slow
-def test_what_goes_on_after_a_full_disk(repo, open_ws):
+def test_what_goes_on_after_full_disk(repo, open_ws):
     """The session is told, may make room, and then works as before; a disk twice full ends the workspace."""
     ws = open_ws("docker", repo, disk="60m")
     ran = ws.run(f"echo kept > kept; {filled('a', 2)}; sleep 30", timeout=60)

@@ -59,7 +59,7 @@ def pieces(data: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
 
 @given(PARTS, CUTS)
 @settings(deadline=None)
-def test_however_the_frames_are_cut_the_bytes_are_the_same(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
+def test_however_frames_are_cut_bytes_are_same(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
     with connected() as (daemon, stream):
         heard = b""
         for piece in pieces(framed(parts), cuts):
@@ -75,7 +75,7 @@ def test_however_the_frames_are_cut_the_bytes_are_the_same(parts: list[tuple[int
 
 @given(PARTS, CUTS)
 @settings(deadline=None)
-def test_the_last_word_ends_the_first_program(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
+def test_last_word_ends_first_program(parts: list[tuple[int, bytes]], cuts: list[int]) -> None:
     word = b"0123456789abcdef"
     with connected(word) as (daemon, stream):
         data, sent = framed([*parts, (OUT, word)]), 0
@@ -89,7 +89,7 @@ def test_the_last_word_ends_the_first_program(parts: list[tuple[int, bytes]], cu
         assert stream.receive() == b""
 
 
-def test_a_part_larger_than_a_block() -> None:
+def test_part_larger_than_block() -> None:
     said = os.urandom(3 * BLOCK_BYTES + 5)
     with connected() as (daemon, stream):
         data = framed([(OUT, said), (OUT, b"after")])
@@ -102,7 +102,7 @@ def test_a_part_larger_than_a_block() -> None:
         assert heard == said + b"after"
 
 
-def test_a_program_that_reads_nothing_takes_what_fits_and_a_dead_one_takes_all() -> None:
+def test_program_that_reads_nothing_takes_what_fits_and_dead_one_takes_all() -> None:
     with connected() as (daemon, stream):
         taken = 0
         while count := stream.offer(memoryview(DATA)[taken:]):
@@ -130,7 +130,7 @@ def answering(server: socket.socket, said: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [3, 100_000])
-def test_what_comes_with_the_head_of_the_answer_is_heard(tmp_path: Path, size: int) -> None:
+def test_what_comes_with_head_of_answer_is_heard(tmp_path: Path, size: int) -> None:
     said = os.urandom(size)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "daemon"))
@@ -161,7 +161,7 @@ class Slow(ChildChannel):
 
 
 @pytest.mark.slow
-def test_a_time_out_of_the_shells_own_cuts_no_command_that_comes_slowly(tmp_path: Path) -> None:
+def test_time_out_of_shells_own_cuts_no_command_that_comes_slowly(tmp_path: Path) -> None:
     made: list[Slow] = []
 
     def start(words: Sequence[str]) -> Channel:
@@ -178,7 +178,7 @@ def test_a_time_out_of_the_shells_own_cuts_no_command_that_comes_slowly(tmp_path
 
 
 @pytest.mark.parametrize("program", ["sh", "bash"])
-def test_a_command_that_does_not_read_is_ended_in_time_and_can_be_cancelled(program, tmp_path: Path) -> None:
+def test_command_that_does_not_read_is_ended_in_time_and_can_be_cancelled(program, tmp_path: Path) -> None:
     cancel = threading.Event()
     shell = Shell(lambda words: ChildChannel(words, None), cwd=str(tmp_path), program=program, cancel=cancel)
     ran = shell.run("sleep 60", timeout=0.5, data=DATA)
@@ -191,7 +191,7 @@ def test_a_command_that_does_not_read_is_ended_in_time_and_can_be_cancelled(prog
     shell.close()
 
 
-def test_which_shells_take_a_command_at_a_gulp() -> None:
+def test_which_shells_take_command_at_gulp() -> None:
     taking = {
         version: supports_block_read(version) for version in (b"", b"3.2.57(1)-release", b"4.0.1", b"4.1.2", b"5.2.15")
     }
@@ -221,7 +221,7 @@ CONTROLS = bytes(each for each in range(1, 128) if each not in b"'\n")
 
 
 @pytest.mark.slow
-def test_what_a_command_bends_does_not_break_the_next(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_what_command_bends_does_not_break_next(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws(kind, make_repo({"a": "x\n"}))
     for number, bend in enumerate(BENT):
         session = f"s{number}"
@@ -255,7 +255,7 @@ def goes_on(ws: PosixWorkspace) -> None:
 @pytest.mark.slow
 @pytest.mark.docker
 @pytest.mark.parametrize("which", ["shell", "wrapper", "both"])
-def test_our_own_shell_is_killed_by_the_agents(ws: PosixWorkspace, which: str) -> None:
+def test_our_own_shell_is_killed_by_agents(ws: PosixWorkspace, which: str) -> None:
     for _ in range(2):  # the container's first program, then one that was brought in
         goes_on(ws)
         service, channel = ws._service._shell._pid, ws._service._shell._channel
@@ -270,7 +270,7 @@ def test_our_own_shell_is_killed_by_the_agents(ws: PosixWorkspace, which: str) -
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_the_container_is_restarted(ws: PosixWorkspace) -> None:
+def test_container_is_restarted(ws: PosixWorkspace) -> None:
     ws.run("cd /tmp; export KEPT=yes")
     goes_on(ws)
     subprocess.run(["docker", "restart", "--time=0", container_of(ws)], check=True, capture_output=True)
@@ -282,7 +282,7 @@ def test_the_container_is_restarted(ws: PosixWorkspace) -> None:
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_the_container_is_paused(ws: PosixWorkspace) -> None:
+def test_container_is_paused(ws: PosixWorkspace) -> None:
     def docker(verb: str) -> None:
         subprocess.run(["docker", verb, container_of(ws)], check=True, capture_output=True)
 
@@ -328,7 +328,7 @@ def _descriptors() -> int:
 
 @pytest.mark.docker
 @pytest.mark.timeout(100)
-def test_what_is_sent_to_a_shell_that_died_holds_nobody(ws: PosixWorkspace) -> None:
+def test_what_is_sent_to_shell_that_died_holds_nobody(ws: PosixWorkspace) -> None:
     """A full disk ends what is written to, and the shell with it: the daemon then takes no more of it."""
     for _ in range(2):  # the container's first program, then one that was brought in
         ran = ws._service.pour(b"/dev/full", DATA)
@@ -343,7 +343,7 @@ def test_what_is_sent_to_a_shell_that_died_holds_nobody(ws: PosixWorkspace) -> N
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_the_words_and_the_status_of_a_program_are_all_there(ws: PosixWorkspace) -> None:
+def test_words_and_status_of_program_are_all_there(ws: PosixWorkspace) -> None:
     """Also where it says them before anybody listens."""
     daemon, environment = ws._host._daemon, {"WORD": "there"}  # type: ignore[attr-defined]
     with ExitStack() as opened:

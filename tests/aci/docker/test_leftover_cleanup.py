@@ -47,7 +47,7 @@ def of_dead_process() -> str:
     ).stdout.strip()
 
 
-def test_folders_of_the_dead_go_and_others_stay(temporary):
+def test_folders_of_dead_go_and_others_stay(temporary):
     gone = [folder(temporary / name) for name in ("swe-agent-abcd_123", "swe-agent-base-abcd_123")]
     dead = folder(temporary / "swe-agent-local-dead", old=False)
     (dead / "owner").write_text(of_dead_process())
@@ -67,7 +67,7 @@ def test_folders_of_the_dead_go_and_others_stay(temporary):
     assert all(path.exists() for path in kept)
 
 
-def test_a_folder_that_others_can_write_is_not_taken_for_a_dead_workspace(temporary):
+def test_folder_that_others_can_write_is_not_taken_for_dead_workspace(temporary):
     """Another user could have linked an owner's file of ours into it."""
     dead = folder(temporary / "dead", old=False)
     (dead / "owner").write_text(of_dead_process())
@@ -80,7 +80,7 @@ def test_a_folder_that_others_can_write_is_not_taken_for_a_dead_workspace(tempor
     assert link.is_symlink()
 
 
-def test_a_lock_that_is_held_or_new_stays(temporary):
+def test_lock_that_is_held_or_new_stays(temporary):
     locks = temporary / "locks"
     locks.mkdir()
     old, held, new = (locks / f"{name}.lock" for name in ("old", "held", "new"))

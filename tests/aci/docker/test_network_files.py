@@ -42,7 +42,7 @@ def hosts(daemon: Daemon, name: str) -> str:
         container.remove(force=True)
 
 
-def test_the_container_that_writes_a_volume_is_labelled(
+def test_container_that_writes_volume_is_labelled(
     daemon: Daemon, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So it is removed as a leftover if the process is killed in between."""
@@ -56,7 +56,7 @@ def test_the_container_that_writes_a_volume_is_labelled(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("empty", [False, True])
-def test_a_volume_that_a_user_removed_is_written_again(daemon: Daemon, name: str, empty: bool) -> None:
+def test_volume_that_user_removed_is_written_again(daemon: Daemon, name: str, empty: bool) -> None:
     """`docker volume prune` removes it while no container starts; a process may end before it has written it."""
     assert f"127.0.0.1\t{name}\n" in hosts(daemon, name)
     old = volume(daemon, name)

@@ -123,7 +123,7 @@ def test_all_differences_from_dockers_default(
         }
 
 
-def test_on_other_processors_the_daemons_own_profile_stays(
+def test_on_other_processors_daemons_own_profile_stays(
     monkeypatch: pytest.MonkeyPatch, options: WorkspaceOptions
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: "ppc64le")

@@ -90,7 +90,7 @@ def running() -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_service_is_reached_on_loopback_by_number_and_by_name(
+def test_service_is_reached_on_loopback_by_number_and_by_name(
     keeper: str, repo: Path, open_ws: OpenWorkspace
 ) -> None:
     before = running()
@@ -114,7 +114,7 @@ def test_there_is_no_way_out_beside_it(keeper: str, repo: Path, open_ws: OpenWor
 
 
 @pytest.mark.slow
-def test_a_service_is_confined_as_a_workspace_is(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
+def test_service_is_confined_as_workspace_is(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     before = running()
     open_ws("docker", repo, services=(Service("store", keeper),), memory="200m", processes=50)
     found = [json.loads(docker("inspect", each))[0] for each in running() - before]
@@ -148,7 +148,7 @@ def test_each_fork_has_its_own(keeper: str, repo: Path, open_ws: OpenWorkspace) 
 
 
 @pytest.mark.slow
-def test_a_workspace_that_starts_anew_finds_its_services_again(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
+def test_workspace_that_starts_anew_finds_its_services_again(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, services=(Service("store", keeper),))
     ws.run(say(7001, "kept"))
     assert ws._host.relieve()
@@ -201,7 +201,7 @@ def test_one_that_does_not_get_ready_is_told_with_its_last_lines(
 
 
 @pytest.mark.slow
-def test_a_ready_command_is_waited_for(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
+def test_ready_command_is_waited_for(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     ready = "test -e /tmp/asked-before || { touch /tmp/asked-before; false; }"
     ws = open_ws("docker", repo, services=(Service("store", keeper, ready=ready),))
     assert ws.run(say(7001, "")).text.strip() == "nothing"
@@ -209,7 +209,7 @@ def test_a_ready_command_is_waited_for(keeper: str, repo: Path, open_ws: OpenWor
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ready", ["sleep 600", "exec yes"])
-def test_a_ready_command_that_does_not_end_is_told_in_time(
+def test_ready_command_that_does_not_end_is_told_in_time(
     keeper: str, repo: Path, open_ws: OpenWorkspace, ready: str
 ) -> None:
     service = Service("stuck", keeper, env={"GREETING": "here"}, ready=ready, seconds=3.0)
@@ -217,7 +217,7 @@ def test_a_ready_command_that_does_not_end_is_told_in_time(
 
 
 @pytest.mark.slow
-def test_a_ready_command_that_does_not_end_can_be_interrupted(
+def test_ready_command_that_does_not_end_can_be_interrupted(
     keeper: str, repo: Path, open_ws: OpenWorkspace, tmp_path: Path
 ) -> None:
     before = running()
@@ -230,7 +230,7 @@ def test_a_ready_command_that_does_not_end_can_be_interrupted(
     assert running() == before
 
 
-def test_a_range_of_exposed_ports() -> None:
+def test_range_of_exposed_ports() -> None:
     """Docker never writes one; builders of others do."""
     name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
     ports: dict[str, object] = {key: {} for key in ("7000-7002/tcp", "7005/udp", "x/tcp", "9/tcp")}
@@ -257,7 +257,7 @@ def load(name: str, config: dict[str, object]) -> None:
         subprocess.run(["docker", "load"], input=archive.getvalue(), check=True, capture_output=True)
 
 
-def test_an_image_that_is_not_there_is_told(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
+def test_image_that_is_not_there_is_told(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     assert "is not a valid image name" in fails(keeper, repo, open_ws, Service("x", "No Image"))
 
 
@@ -275,7 +275,7 @@ def test_waiting_can_be_interrupted(keeper: str, repo: Path, open_ws: OpenWorksp
 
 
 @pytest.mark.slow
-def test_what_a_dead_process_left_is_removed(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
+def test_what_dead_process_left_is_removed(keeper: str, repo: Path, open_ws: OpenWorkspace) -> None:
     """As leftovers of a workspace are: by their label, which holders and services have too."""
     before = running()
     open_ws("docker", repo, services=(Service("store", keeper),))

@@ -41,7 +41,7 @@ def test_commands_in_their_three_forms(value: Any, wanted: list[str]) -> None:
     assert [command.text for command in read({"image": "x", "postCreateCommand": value}).commands] == wanted
 
 
-def test_commands_run_in_their_order_and_where_the_repository_is() -> None:
+def test_commands_run_in_their_order_and_where_repository_is() -> None:
     found = read(
         {"postCreateCommand": "c ${containerWorkspaceFolder}/x", "onCreateCommand": "a", "updateContentCommand": "b"}
     )
@@ -104,7 +104,7 @@ def test_images_that_are_taken(image: str) -> None:
     assert read({"image": image}).image == image
 
 
-def test_a_dockerfile_with_context_arguments_and_target() -> None:
+def test_dockerfile_with_context_arguments_and_target() -> None:
     build = {
         "dockerfile": "Dockerfile",
         "context": "..",
@@ -120,7 +120,7 @@ def test_a_dockerfile_with_context_arguments_and_target() -> None:
 
 
 @pytest.mark.parametrize("place", ["../../etc/passwd", "/etc/passwd", "../../../x", "no/such"])
-def test_a_dockerfile_that_is_not_in_the_repository(place: str) -> None:
+def test_dockerfile_that_is_not_in_repository(place: str) -> None:
     found = read({"build": {"dockerfile": place}})
     assert (found.image, found.dockerfile) == ("", None)
     assert len(found.refused) == 1
@@ -148,7 +148,7 @@ def test_what_is_no_configuration_is_one_sentence(text: str) -> None:
     assert len(found.refused) == 1
 
 
-def test_the_line_of_a_mistake_is_told_through_comments() -> None:
+def test_line_of_mistake_is_told_through_comments() -> None:
     with pytest.raises(ValueError, match="line 4"):
         parse_json_comments('{ // one\n/* two\nthree */ "a": 1,\n "b" 2}')
 
@@ -180,7 +180,7 @@ def test_what_json_writes_is_read_as_it_is(value: Any) -> None:
 
 
 @given(st.dictionaries(NAMES, VALUES | st.fixed_dictionaries({"dockerfile": st.text(max_size=20)}), max_size=8))
-def test_no_configuration_breaks_the_reader_or_gets_a_word_past_it(said: dict[str, Any]) -> None:
+def test_no_configuration_breaks_reader_or_gets_word_past_it(said: dict[str, Any]) -> None:
     found = read(said)
     assert not found.image or devcontainer.image_refusal(found.image) == ""
     assert found.dockerfile is None
@@ -189,5 +189,5 @@ def test_no_configuration_breaks_the_reader_or_gets_a_word_past_it(said: dict[st
 
 
 @given(st.text(max_size=200))
-def test_no_text_breaks_the_reader(text: str) -> None:
+def test_no_text_breaks_reader(text: str) -> None:
     assert read(text).path == PATH

@@ -20,7 +20,7 @@ def texts(text: str, **args: str) -> list[str]:
     return [command.text for command in reading(text, **args).commands]
 
 
-def test_an_ordinary_one() -> None:
+def test_ordinary_one() -> None:
     found = reading(
         "# syntax=docker/dockerfile:1\nARG VERSION=3.9\nFROM python:${VERSION}-slim\n"
         "ENV A=1 B='two words' \\\n  C=\"$A\"\n"
@@ -40,7 +40,7 @@ def test_an_ordinary_one() -> None:
     assert found.copied == ["requirements.txt"]
 
 
-def test_the_path_goes_before_the_images_own() -> None:
+def test_path_goes_before_images_own() -> None:
     found = reading("FROM x\nENV PATH=/opt/bin:/more:$PATH\nRUN tool\n")
     assert found.paths == ("/opt/bin", "/more")
     assert found.variables == {}
@@ -55,7 +55,7 @@ def test_several_paths_and_what_is_not_taken_of_them() -> None:
     assert ["/late" in found.untaken[0], "/only" in found.untaken[1]] == [True, True]
 
 
-def test_a_stage_that_goes_on_from_another() -> None:
+def test_stage_that_goes_on_from_another() -> None:
     text = "FROM python:3 AS base\nENV A=1\nRUN one\nFROM base AS dev\nRUN two\nFROM base\nRUN three\n"
     assert [command.split("; ")[-1] for command in texts(text)] == ["one", "three"]
     assert [command.split("; ")[-1] for command in texts(text, target="dev")] == ["one", "two"]
@@ -93,7 +93,7 @@ def test_flags_of_run_are_left_out() -> None:
     assert texts("FROM x\nRUN --mount=type=ssh --security=insecure --network=host make\n") == ["make"]
 
 
-def test_names_of_files_are_never_words_of_the_shell() -> None:
+def test_names_of_files_are_never_words_of_shell() -> None:
     (command,) = texts('FROM x\nCOPY ["a; touch pwned", "$(id)", "/to here/"]\n')
     assert "'/workspace/repo/a; touch pwned'" in command
     assert "'/to here/'" in command
@@ -101,14 +101,14 @@ def test_names_of_files_are_never_words_of_the_shell() -> None:
     assert ";id" not in pattern
 
 
-def test_a_context_below_the_top() -> None:
+def test_context_below_top() -> None:
     found = reading("FROM x\nCOPY entry.sh /\n", context="docker")
     assert found.commands[0].text == "mkdir -p / && cp -P -- /workspace/repo/docker/entry.sh /"
     with pytest.raises(UnusableDockerfile, match="outside"):
         reading("FROM x\nCOPY ../../x /\n", context="docker")
 
 
-def test_a_target_that_is_not_there() -> None:
+def test_target_that_is_not_there() -> None:
     with pytest.raises(UnusableDockerfile, match="no stage 'dev'"):
         reading("FROM x\n", target="dev")
 
@@ -129,7 +129,7 @@ ONE_LINE = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_
 
 @pytest.mark.slow
 @given(st.lists(st.tuples(LINES, ONE_LINE), max_size=8))
-def test_no_text_breaks_the_reader(lines: list[tuple[str, str]]) -> None:
+def test_no_text_breaks_reader(lines: list[tuple[str, str]]) -> None:
     text = "".join(f"{word} {rest}\n" for word, rest in [("FROM", "x"), *lines])
     try:
         found = reading(text)

@@ -97,7 +97,7 @@ def test_what_set_up_made_is_there_and_made_once(build: Build, make_repo: MakeRe
     assert said(later) == []
 
 
-def test_uncommitted_changes_come_into_the_environment_of_the_commit(build: Build, make_repo: MakeRepo) -> None:
+def test_uncommitted_changes_come_into_environment_of_commit(build: Build, make_repo: MakeRepo) -> None:
     repo = make_repo({"a.py": "old\n", "gone/b.py": "", "requirements.txt": ""})
     image, _ = build(repo, setup="cat requirements.txt > made")
     (repo / "a.py").write_text("new\n")
@@ -120,7 +120,7 @@ SCRIPT = {".swe-agent.toml": "setup = 'sh scripts/setup.sh'\n", "scripts/setup.s
 HELPER = "open('/opt/swe-agent/by', 'w').write('{}')\n"
 
 
-def test_an_environment_is_for_the_tree_that_its_set_up_could_run(build: Build, make_repo: MakeRepo) -> None:
+def test_environment_is_for_tree_that_its_set_up_could_run(build: Build, make_repo: MakeRepo) -> None:
     repo = make_repo(SCRIPT | {"scripts/helper.py": HELPER.format("main")})
     git(repo, "checkout", "-qb", "evil")
     (repo / "scripts" / "helper.py").write_text(HELPER.format("evil"))
@@ -137,7 +137,7 @@ def test_an_environment_is_for_the_tree_that_its_set_up_could_run(build: Build, 
     assert build(repo, setup="sh scripts/setup.sh")[0] == image
 
 
-def test_uncommitted_changes_are_no_part_of_the_environment_of_the_commit(build: Build, make_repo: MakeRepo) -> None:
+def test_uncommitted_changes_are_no_part_of_environment_of_commit(build: Build, make_repo: MakeRepo) -> None:
     repo = make_repo(SCRIPT | {"scripts/helper.py": HELPER.format("main")})
     (repo / "scripts" / "helper.py").write_text(HELPER.format("not committed"))
     _, options = build(repo, setup="sh scripts/setup.sh")
@@ -145,7 +145,7 @@ def test_uncommitted_changes_are_no_part_of_the_environment_of_the_commit(build:
         assert ws.run("cat /opt/swe-agent/by scripts/helper.py").text == "main" + HELPER.format("not committed")
 
 
-def test_an_environment_is_not_that_of_another_repository(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_environment_is_not_that_of_another_repository(make_repo: MakeRepo, tmp_path: Path) -> None:
     keys = set()
     manifests = {"package.json": '{"scripts": {"install": "node helper.js"}}', "pyproject.toml": "[project]\n"}
     with closing(Trees(tmp_path / "trees.git")) as trees:
@@ -158,7 +158,7 @@ def test_an_environment_is_not_that_of_another_repository(make_repo: MakeRepo, t
     assert len(keys) == 6
 
 
-def test_an_environment_is_that_of_the_settings(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_environment_is_that_of_settings(make_repo: MakeRepo, tmp_path: Path) -> None:
     bundle = tmp_path / "certificates.pem"
     bundle.write_text("one")
     keys = set()
@@ -180,7 +180,7 @@ def test_an_environment_is_that_of_the_settings(make_repo: MakeRepo, tmp_path: P
         assert add(certificates=str(bundle)) == 6
 
 
-def test_a_command_that_fails_is_told_with_its_last_lines(build: Build, name: str) -> None:
+def test_command_that_fails_is_told_with_its_last_lines(build: Build, name: str) -> None:
     with pytest.raises(WorkspaceError, match=r"(?s)exit code 3.*the very reason") as caught:
         build({"a": ""}, setup="seq 1000; echo the very reason >&2; exit 3")
     assert "--image" in caught.value.fix
@@ -195,7 +195,7 @@ echo "$*" > installed
 """
 
 
-def test_a_command_is_mended_and_tried_again(build: Build, daemon: Daemon) -> None:
+def test_command_is_mended_and_tried_again(build: Build, daemon: Daemon) -> None:
     setup = "PATH=$PWD:$PATH; chmod +x pip; pip install left-pad==1.0 other"
     _, options = build({"pip": PIP}, setup=setup)
     assert any(line.startswith("Repairing: left-pad==1.0 is not in the index") for line in said(options))
@@ -211,14 +211,14 @@ def test_mending_ends(build: Build) -> None:
         build({"pip": always}, setup="PATH=$PWD:$PATH; chmod +x pip; pip install left-pad==1.0")
 
 
-def test_a_command_that_hangs_is_ended(build: Build) -> None:
+def test_command_that_hangs_is_ended(build: Build) -> None:
     own = f"sleep {uuid.uuid4().int % 10**9 + 10**9}"
     with pytest.raises(WorkspaceError, match="did not end within"):
         build({"a": ""}, setup=f"{own} & wait", seconds=2.0)
     assert own not in subprocess.run(["ps", "axo", "args"], capture_output=True, text=True).stdout
 
 
-def test_what_may_fail_may_not_take_all_the_time_and_leaves_nothing_running(
+def test_what_may_fail_may_not_take_all_time_and_leaves_nothing_running(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment_build, "OPTIONAL", 1 / 12)
@@ -232,14 +232,14 @@ def test_what_may_fail_may_not_take_all_the_time_and_leaves_nothing_running(
         assert (int(ticks) > 0, later) == (True, "0")  # the second count goes on where the first ended
 
 
-def test_the_time_is_that_of_all_that_is_tried(build: Build, name: str) -> None:
+def test_time_is_that_of_all_that_is_tried(build: Build, name: str) -> None:
     files = {"Dockerfile": f"FROM {IMAGE}\nRUN sleep 600\n", "test_a.py": "import unittest\n"}
     with pytest.raises(WorkspaceError, match="did not end within"):
         build(files, image="", images={"python": IMAGE}, seconds=4.0)
     assert docker("images", "-q", "--filter", f"reference={name}/*") == ""
 
 
-def test_the_time_is_that_of_trying_tests_too(build: Build, daemon: Daemon) -> None:
+def test_time_is_that_of_trying_tests_too(build: Build, daemon: Daemon) -> None:
     build({"test_a.py": "import time\n\n\ndef test_a():\n    time.sleep(600)\n"}, setup="true", test="", seconds=12.0)
     (found,) = list_environments(daemon)
     assert re.fullmatch(r"1 collected, none ended in the first (\d|1[01]) s", str(found.about["tests"]))
@@ -258,7 +258,7 @@ HALF = f"#!/bin/sh\ncase $2 in -r) exit 1;; a) exit;; *) {CUT}; exit 1;; esac\n"
         {"build": {"dockerfile": "Dockerfile"}},
     ],
 )
-def test_what_the_network_spoiled_is_not_kept(build: Build, name: str, devcontainer: dict[str, object]) -> None:
+def test_what_network_spoiled_is_not_kept(build: Build, name: str, devcontainer: dict[str, object]) -> None:
     files = {
         ".devcontainer.json": json.dumps({"image": IMAGE, **devcontainer}),
         "Dockerfile": f"FROM {IMAGE}\nRUN {CUT}; exit 1\n",
@@ -270,7 +270,7 @@ def test_what_the_network_spoiled_is_not_kept(build: Build, name: str, devcontai
     assert docker("images", "-q", "--filter", f"reference={name}/*") == ""
 
 
-def test_a_list_that_the_network_spoiled_is_not_kept(build: Build, make_repo: MakeRepo, name: str) -> None:
+def test_list_that_network_spoiled_is_not_kept(build: Build, make_repo: MakeRepo, name: str) -> None:
     repo = make_repo({"pip": HALF, "list.txt": "a\nb\n"})
     git(repo, "update-index", "--chmod=+x", "pip")
     git(repo, "commit", "-qm", "It is a program")
@@ -287,7 +287,7 @@ def test_set_up_can_be_interrupted(build: Build) -> None:
         build({"a": ""}, cancel, setup="sleep 600")
 
 
-def test_set_up_may_make_a_folder_of_a_file(build: Build, make_repo: MakeRepo) -> None:
+def test_set_up_may_make_folder_of_file(build: Build, make_repo: MakeRepo) -> None:
     repo = make_repo({"a": "1\n", "b/c": "2\n"})
     git(repo, "update-index", "--add", "--cacheinfo", f"160000,{git(repo, 'rev-parse', 'HEAD').strip()},sub")
     git(repo, "commit", "-qm", "A submodule")
@@ -362,7 +362,7 @@ def labelled(tmp_path: Path) -> Iterator[Callable[..., str]]:
     assert victim.read_text() == "precious"
 
 
-def test_an_image_that_holds_the_repository_is_used_as_it_is(
+def test_image_that_holds_repository_is_used_as_it_is(
     build: Build, daemon: Daemon, labelled: Callable[..., str]
 ) -> None:
     begun = "mkdir /testbed && cd /testbed && git init -q"
@@ -424,7 +424,7 @@ DAY = "import pytest\n\n\ndef test_day():\n    assert open('/opt/swe-agent/insta
 
 
 @pytest.mark.parametrize(("works", "packages"), [("older", "2"), ("today", "today's"), ("neither", "today's")])
-def test_packages_of_the_bases_day_are_tried_where_todays_fail(
+def test_packages_of_bases_day_are_tried_where_todays_fail(
     build: Build, daemon: Daemon, works: str, packages: str
 ) -> None:
     files = {"pip": DATED, "test_it.py": DAY.format(works), "setup.py": ""}

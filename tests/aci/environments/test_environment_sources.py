@@ -22,20 +22,20 @@ def commands(found: Plan) -> list[str]:
     return [command.text for command in found.setup]
 
 
-def test_an_image_that_is_named_is_taken_as_it_is() -> None:
+def test_image_that_is_named_is_taken_as_it_is() -> None:
     found = plan({"pyproject.toml": PYPROJECT}, image="mine:1", named={"image": "--image"})
     assert (found.image, found.setup, found.built) == ("mine:1", (), False)
     assert "--image" in found.reasons[0]
 
 
-def test_set_up_that_is_named_takes_the_place_of_what_is_derived() -> None:
+def test_set_up_that_is_named_takes_place_of_what_is_derived() -> None:
     found = plan({"pyproject.toml": PYPROJECT, "scripts/prepare.sh": "x"}, setup="sh scripts/prepare.sh")
     assert commands(found) == [f"python3 -m venv {VENV}", "sh scripts/prepare.sh"]
     assert "scripts/prepare.sh" in found.inputs
     assert commands(plan({}, image="mine", setup="make deps")) == ["make deps"]
 
 
-def test_a_package_with_an_extra_for_tests() -> None:
+def test_package_with_extra_for_tests() -> None:
     extras = PYPROJECT + '[project.optional-dependencies]\ndocs = ["sphinx"]\ntests = ["nose"]\n'
     found = plan({"pyproject.toml": extras, "tests/test_x.py": PYTEST})
     assert commands(found) == [f"python3 -m venv {VENV}", "pip install -e '.[tests]'", "pip install pytest"]
@@ -95,7 +95,7 @@ def test_without_pytest_nothing_is_installed_for_unittest() -> None:
     assert (found.setup, found.built, found.image) == ((), False, "py")
 
 
-def test_a_version_that_asks_git_is_told_one() -> None:
+def test_version_that_asks_git_is_told_one() -> None:
     found = plan({"pyproject.toml": '[build-system]\nrequires = ["setuptools_scm"]\n'}, version="4.2")
     assert found.variables["SETUPTOOLS_SCM_PRETEND_VERSION"] == "4.2"
 
@@ -113,11 +113,11 @@ def test_a_version_that_asks_git_is_told_one() -> None:
         ('requires-python = "~=nonsense"', "python:3.12"),
     ],
 )
-def test_the_version_of_python_picks_the_image(said: str, image: str) -> None:
+def test_version_of_python_picks_image(said: str, image: str) -> None:
     assert plan({"pyproject.toml": f"{PYPROJECT}{said}\n"}, images={}).image == image
 
 
-def test_images_of_the_users_own_for_versions() -> None:
+def test_images_of_users_own_for_versions() -> None:
     images = {"python": "mine:1", "python3.9": "mine-39", "python3.11": "mine-311"}
     assert plan({"pyproject.toml": f'{PYPROJECT}requires-python = "<3.10"'}, images=images).image == "mine:1"
     assert plan({".python-version": "3.11.4\n", "x.py": ""}, images=images).image == "mine-311"
@@ -147,11 +147,11 @@ def test_other_languages(files: dict[str, str], image: str, first: str) -> None:
     ("asked", "image"),
     [(">=18", "node:22"), ("^16.3.0", "node:16"), ("14.x || 16.x", "node:16"), (">=14 <19", "node:18")],
 )
-def test_the_version_of_node_picks_the_image(asked: str, image: str) -> None:
+def test_version_of_node_picks_image(asked: str, image: str) -> None:
     assert plan({"package.json": f'{{"engines": {{"node": "{asked}"}}}}'}, images={}).image == image
 
 
-def test_manifests_in_a_folder_below() -> None:
+def test_manifests_in_folder_below() -> None:
     files = {
         "README": "",
         "python/setup.py": "setup(name='x')",
@@ -168,12 +168,12 @@ def test_manifests_in_a_folder_below() -> None:
     assert {"python/setup.py", "python/requirements.txt"} <= set(found.inputs)
 
 
-def test_a_repository_that_says_nothing() -> None:
+def test_repository_that_says_nothing() -> None:
     found = plan({"README": "hello"})
     assert (found.image, found.built) == ("py", False)
 
 
-def test_the_dockerfile_comes_before_what_files_imply_and_what_they_imply_comes_on_top() -> None:
+def test_dockerfile_comes_before_what_files_imply_and_what_they_imply_comes_on_top() -> None:
     docker = "FROM python:3.9-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\n"
     found = plan({"Dockerfile": docker, "requirements.txt": "six\n", "pyproject.toml": PYPROJECT})
     assert found.image == "python:3.9-slim"
@@ -186,7 +186,7 @@ def test_the_dockerfile_comes_before_what_files_imply_and_what_they_imply_comes_
     assert found.instead.image == "py"
 
 
-def test_a_devcontainer_comes_before_a_dockerfile() -> None:
+def test_devcontainer_comes_before_dockerfile() -> None:
     config = '{// comment\n "image": "mcr.microsoft.com/devcontainers/go:1", "postCreateCommand": "make deps",'
     config += ' "containerEnv": {"A": "b"},}'
     found = plan({".devcontainer/devcontainer.json": config, "Dockerfile": "FROM x\n", "go.mod": "module x\n"})

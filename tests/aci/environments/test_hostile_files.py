@@ -31,7 +31,7 @@ def test_json_that_is_none(text: str) -> None:
         parse_json_comments(text)
 
 
-def test_a_name_of_a_compose_file() -> None:
+def test_name_of_compose_file() -> None:
     assert find_proposals({"compose" + ".a-" * 60 + "!": b""}) == []
     assert [one.image for one in find_proposals({"compose-x.dev.yml": b"services:\n  db:\n    image: postgres:16\n"})]
 
@@ -48,7 +48,7 @@ def test_a_name_of_a_compose_file() -> None:
         (["ENV A=" + "a" * 9999, *[f"WORKDIR {'$A' * 4}"]], "too long"),
     ],
 )
-def test_a_dockerfile_that_grows(lines: list[str], why: str) -> None:
+def test_dockerfile_that_grows(lines: list[str], why: str) -> None:
     with pytest.raises(UnusableDockerfile, match=why):
         read_dockerfile(Dockerfile("Dockerfile"), {"Dockerfile": "\n".join(["FROM x", *lines]).encode()})
 
@@ -61,7 +61,7 @@ def test_groups_that_include_each_other() -> None:
     assert sorted(found) == sorted([*names, "test"])
 
 
-def test_a_long_chain_of_groups() -> None:
+def test_long_chain_of_groups() -> None:
     text = "[dependency-groups]\ntest = [{include-group = 'g0'}]\n"
     text += (
         "".join(f"g{number} = [{{include-group = 'g{number + 1}'}}]\n" for number in range(3000)) + "g3000 = ['x']\n"
@@ -105,5 +105,5 @@ def test_what_is_no_version_is_passed_over(name: str, text: str) -> None:
     assert max(map(len, found.reasons), default=0) < 1000
 
 
-def test_a_name_with_dots_is_still_the_call_of_setup() -> None:
+def test_name_with_dots_is_still_call_of_setup() -> None:
     assert manifests("setup.py", "import setuptools\nsetuptools.setup(tests_require=['a'])").setup_call

@@ -38,7 +38,7 @@ def test_which_package_is_gone(output: str, package: str) -> None:
     assert unavailable_package(output) == package
 
 
-def test_the_mend_and_what_comes_after_it() -> None:
+def test_mend_and_what_comes_after_it() -> None:
     first = find_repair(Failure("cd web && npm ci --no-audit", TARBALL))
     assert first
     assert first.again == "cd web && npm install --no-audit --no-fund"
@@ -82,7 +82,7 @@ def test_what_others_ask_for_is_overridden(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("engines", "release"), [(">=22", "22"), ("^20.19.0 || >=22.12.0", "20"), (">=18", ""), ("^16", ""), ("", "")]
 )
-def test_a_newer_node_is_fetched_where_the_images_is_too_old(engines: str, release: str) -> None:
+def test_newer_node_is_fetched_where_images_is_too_old(engines: str, release: str) -> None:
     manifest = json.dumps({"engines": {"node": engines}} if engines else {})
     plan = node({"package.json": manifest.encode()}, EnvironmentOptions(images={"node": "old-node"}))
     assert plan
@@ -94,7 +94,7 @@ def test_a_newer_node_is_fetched_where_the_images_is_too_old(engines: str, relea
         assert f"@{release} npm@10" in plan.setup[0].text
 
 
-def test_a_script_of_its_own_that_fails_is_left_out() -> None:
+def test_script_of_its_own_that_fails_is_left_out() -> None:
     said = "npm error code 1\nnpm error path /workspace/repo\nnpm error command failed\nnpm error command sh -c husky\n"
     found = find_repair(Failure("cd web && npm install --no-fund", said.replace("repo", "repo/web")))
     assert found is None

@@ -123,7 +123,7 @@ def test_files_that_came_later_are_left_out(index: str, package: str, expected: 
     assert names(index, package) == expected
 
 
-def test_a_link_keeps_what_pip_needs(index: str) -> None:
+def test_link_keeps_what_pip_needs(index: str) -> None:
     (found,) = dated_index.list_files(f"{index}/simple", "x")
     assert found["href"].endswith("/files/x-1.0.tar.gz#sha256=aa")
     assert found["href"].startswith("http://127.0.0.1:")
@@ -132,12 +132,12 @@ def test_a_link_keeps_what_pip_needs(index: str) -> None:
     assert dated_index.list_files(f"{index}/simple", "y")[0]["href"].endswith("y-1.tar.gz#sha256=cc")
 
 
-def test_an_index_that_answers_nonsense_is_an_error(index: str) -> None:
+def test_index_that_answers_nonsense_is_error(index: str) -> None:
     with pytest.raises(OSError, match="502"):
         urlopen(f"{index}/simple/broken/")
 
 
-def test_a_server_in_trouble_is_asked_again(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_in_trouble_is_asked_again(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PAGES, "/simple/x/", ("text/html", "<a href='/x-1.whl' data-upload-time='2020'>"))
     troubles = iter([503, 502, 200])
     monkeypatch.setattr(Index, "code", lambda self: next(troubles))
@@ -153,7 +153,7 @@ def test_nothing_else_is_answered(index: str, path: str) -> None:
 
 
 @pytest.mark.slow
-def test_pip_takes_the_older_file(index: str) -> None:
+def test_pip_takes_older_file(index: str) -> None:
     pythons = dict.fromkeys([sys.executable, f"{sys.base_prefix}/bin/python3"])  # a venv of uv's has no pip
     asks = [
         python for python in pythons if not subprocess.run([python, "-m", "pip", "-V"], capture_output=True).returncode
@@ -202,7 +202,7 @@ def test_counts_of_javascript_runners(output: str, expected: tuple[int, int]) ->
     assert _summary_counts(output) == expected
 
 
-def test_a_plan_tells_of_the_day_where_it_may_matter(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_plan_tells_of_day_where_it_may_matter(make_repo: MakeRepo, tmp_path: Path) -> None:
     def reasons(folder: Path) -> str:
         repository = Repository.open(folder)
         with Trees(tmp_path / f"trees{len(list(tmp_path.iterdir()))}.git") as trees:
@@ -221,7 +221,7 @@ def test_a_plan_tells_of_the_day_where_it_may_matter(make_repo: MakeRepo, tmp_pa
         assert ("2023-11-14, its code's date" in reasons(old)) is said
 
 
-def test_npm_is_told_of_the_day() -> None:
+def test_npm_is_told_of_day() -> None:
     day = "npm install --before=2025-05-17T08:13:06Z"
     when = datetime.fromisoformat(f"{TIME}+00:00")
     assert add_date_option("cd web && npm install --no-fund", when) == f"cd web && {day} --no-fund"

@@ -50,7 +50,7 @@ def test_services_of_compose_files_and_workflows_are_named() -> None:
     ]
 
 
-def test_a_proposal_says_how_to_approve_it() -> None:
+def test_proposal_says_how_to_approve_it() -> None:
     (proposal,) = find_proposals({"compose.yaml": b"services:\n  db:\n    image: postgres:16\n"})
     assert str(proposal) == (
         "compose.yaml asks for the service db (postgres:16). It is not started unless you approve it "

@@ -59,17 +59,17 @@ def test_another_python_is_another_image() -> None:
         ("pip install 'left-pad[x]==1.0'", "pip install 'left-pad[x]'"),
     ],
 )
-def test_a_pin_that_is_gone_is_taken_off(command: str, again: str) -> None:
+def test_pin_that_is_gone_is_taken_off(command: str, again: str) -> None:
     assert found("ERROR: No matching distribution found for left-pad==1.0", command).again == again
 
 
-def test_a_pin_in_a_list_is_taken_off_there() -> None:
+def test_pin_in_list_is_taken_off_there() -> None:
     mended = found("ERROR: No matching distribution found for left-pad==1.0", "pip install -r reqs/test.txt")
     assert mended.first[0].startswith("sed -E -i")
     assert mended.again == "pip install -r reqs/test.txt"
 
 
-def test_a_build_that_imports_what_it_does_not_ask_for() -> None:
+def test_build_that_imports_what_it_does_not_ask_for() -> None:
     mended = found("Getting requirements to build wheel\nModuleNotFoundError: No module named 'numpy'")
     assert mended.first[0].startswith("pip install numpy")
     assert mended.again == "pip install --no-build-isolation -e ."
@@ -107,7 +107,7 @@ PIP = "#!/bin/sh\ncase $2 in good*) echo $2 >> done;; *) exit 1;; esac\n"
     ("lines", "installed", "code"),
     [("bad\n# no\n\n-e .\ngood==1 # why\nbad\n", "good==1\n", 0), ("bad\nworse\n", "", 1), ("", "", 1)],
 )
-def test_one_line_of_a_list_may_fail_but_not_each(
+def test_one_line_of_list_may_fail_but_not_each(
     tmp_path: Path, folder: str, lines: str, installed: str, code: int
 ) -> None:
     (here := tmp_path / folder).mkdir(exist_ok=True)

@@ -52,7 +52,7 @@ def run(tmp_path: Path) -> Run:
     ],
 )
 @pytest.mark.parametrize("timeout", [True, False])
-def test_a_command_may_be_anything_that_a_shell_takes(
+def test_command_may_be_anything_that_shell_takes(
     run: Run, tmp_path: Path, command: str, code: int, timeout: bool
 ) -> None:
     if not timeout:
@@ -67,13 +67,13 @@ def test_a_command_may_be_anything_that_a_shell_takes(
     assert found.failing == bool(code)
 
 
-def test_tests_of_a_manifest_below_the_top_are_run_there(run: Run, tmp_path: Path) -> None:
+def test_tests_of_manifest_below_top_are_run_there(run: Run, tmp_path: Path) -> None:
     found = run_smoke_check(run, Plan("", "", "node", folder="web app/"))
     assert found.summary == "`cd 'web app' && npm test` succeeds"
     assert (tmp_path / "web app" / "ran").read_text() == "test\n"
 
 
-def test_time_is_up_for_all_that_a_command_started(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_is_up_for_all_that_command_started(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smoke_check, "TIME", 1)
     assert "runs for more than 1 s" in run_smoke_check(run, Plan("", ""), "cd . && sleep 100; exit 0").summary
 
@@ -106,6 +106,6 @@ def test_numbers_that_nobody_can_count_are_none() -> None:
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("flood", ["7", "\n", " ", "7/7", "Tests "])
-def test_a_flood_is_read_once(flood: str) -> None:
+def test_flood_is_read_once(flood: str) -> None:
     run_smoke_check(says(flood * 400_000), Plan("", "", "python"))
     run_smoke_check(says(flood * 400_000), Plan("", ""), "npm test")

@@ -94,7 +94,7 @@ def test_who_refers_to_whom(cache: Path | None) -> None:
     query_graph(TextBlobs(TEXTS), cache, question)
 
 
-def test_an_attribute_of_something_unknown_may_mean_the_few_methods_so_named(cache: Path | None) -> None:
+def test_attribute_of_something_unknown_may_mean_few_methods_so_named(cache: Path | None) -> None:
     def question(graph: Graph) -> None:
         sure, may_be = graph.edges(loose=False), graph.edges()
         pair = (graph.node(PLACE), graph.node(PRICE))
@@ -104,7 +104,7 @@ def test_an_attribute_of_something_unknown_may_mean_the_few_methods_so_named(cac
     query_graph(TextBlobs(TEXTS), cache, question)
 
 
-def test_an_attribute_that_many_have_says_nothing() -> None:
+def test_attribute_that_many_have_says_nothing() -> None:
     many = {f"m{n}.py": f"class C{n}:\n    def run(self):\n        pass\n" for n in range(13)}
     few = {path: text for path, text in many.items() if path != "m12.py"}
     uses = {"use.py": "def use(a):\n    a.run()\n"}
@@ -130,7 +130,7 @@ def test_edges_of_some_files_are_those_among_all(cache: Path | None) -> None:
     query_graph(TextBlobs(TEXTS), cache, question)
 
 
-def test_the_neighbourhood_is_what_is_linked_up_to_a_size(cache: Path | None) -> None:
+def test_neighbourhood_is_what_is_linked_up_to_size(cache: Path | None) -> None:
     def question(graph: Graph) -> None:
         around = graph.neighbourhood([PRICE])
         assert {PRICE, TOTAL, LINES, TEST} <= set(around)
@@ -141,7 +141,7 @@ def test_the_neighbourhood_is_what_is_linked_up_to_a_size(cache: Path | None) ->
     query_graph(TextBlobs(TEXTS), cache, question)
 
 
-def test_a_path_that_is_not_there_is_a_key_error(cache: Path | None) -> None:
+def test_path_that_is_not_there_is_key_error(cache: Path | None) -> None:
     with pytest.raises(KeyError):
         query_graph(TextBlobs(TEXTS), cache, lambda graph: graph.outline("nowhere.py"))
 
@@ -158,7 +158,7 @@ def test_edges_of_another_file_are_damage(tmp_path: Path) -> None:
     query_graph(TextBlobs(TEXTS), tmp_path, question)
 
 
-def test_files_with_one_content_have_the_same_columns() -> None:
+def test_files_with_one_content_have_same_columns() -> None:
     twins = {
         "a/__init__.py": "",
         "b/__init__.py": "",

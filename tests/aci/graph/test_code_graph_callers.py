@@ -62,7 +62,7 @@ LONG = "z" * 100
     ],
     ids=["inherited", "instance", "question mark", "dollar", "long", "default"],
 )
-def test_who_calls_a_place_need_not_name_it_as_a_word(texts: dict[str, str], name: str, caller: Location) -> None:
+def test_who_calls_place_need_not_name_it_as_word(texts: dict[str, str], name: str, caller: Location) -> None:
     def callers(graph: Graph) -> list[Location]:
         return [link.place for place in graph.defining(name) for link in graph.callers(place)]
 
@@ -70,7 +70,7 @@ def test_who_calls_a_place_need_not_name_it_as_a_word(texts: dict[str, str], nam
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_callers_are_the_ends_of_all_edges_into_a_place(seed: int) -> None:
+def test_callers_are_ends_of_all_edges_into_place(seed: int) -> None:
     store = Store(None)
     graph = opened(tree(Random(seed)), store)
     edges = graph.edges()

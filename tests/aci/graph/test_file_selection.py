@@ -32,7 +32,7 @@ FILE = "100644"
         ("", ""),
     ],
 )
-def test_the_language_is_told_by_the_name(path: str, language: str) -> None:
+def test_language_is_told_by_name(path: str, language: str) -> None:
     assert language_of(path) == language
 
 
@@ -97,5 +97,5 @@ def test_modes_tell_too() -> None:
         (b"def f(): pass\n" + (b"#\n" * 4990 + b"x\n") * 90, ""),
     ],
 )
-def test_contents_tell_the_rest(data: bytes, reason: str) -> None:
+def test_contents_tell_rest(data: bytes, reason: str) -> None:
     assert unreadable_reason(data) == reason

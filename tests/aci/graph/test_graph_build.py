@@ -58,7 +58,7 @@ BASE = {
 }
 
 
-def test_a_known_tree_reads_nothing_and_writes_nothing() -> None:
+def test_known_tree_reads_nothing_and_writes_nothing() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     again = Counting(BASE)
@@ -68,7 +68,7 @@ def test_a_known_tree_reads_nothing_and_writes_nothing() -> None:
     store.close()
 
 
-def test_the_next_commit_reads_and_resolves_what_the_change_may_have_reached() -> None:
+def test_next_commit_reads_and_resolves_what_change_may_have_reached() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     changed = Counting(BASE | {"pkg/base.py": "class Base:\n    x = 1\n    def stop(self):\n        pass\n"})
@@ -84,7 +84,7 @@ def test_the_next_commit_reads_and_resolves_what_the_change_may_have_reached() -
     store.close()
 
 
-def test_a_change_that_nobody_imports_resolves_one_file() -> None:
+def test_change_that_nobody_imports_resolves_one_file() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     load_manifest(TextBlobs(BASE | {"pkg/alone.py": "def nobody():\n    return 1\n"}), store)
@@ -92,7 +92,7 @@ def test_a_change_that_nobody_imports_resolves_one_file() -> None:
     store.close()
 
 
-def test_going_back_to_an_earlier_tree_makes_nothing_anew() -> None:
+def test_going_back_to_earlier_tree_makes_nothing_anew() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     load_manifest(TextBlobs(BASE | {"pkg/alone.py": "x = 1\n"}), store)
@@ -102,7 +102,7 @@ def test_going_back_to_an_earlier_tree_makes_nothing_anew() -> None:
     store.close()
 
 
-def test_a_renamed_file_is_not_read_again() -> None:
+def test_renamed_file_is_not_read_again() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     texts = dict(BASE)
@@ -116,7 +116,7 @@ def test_a_renamed_file_is_not_read_again() -> None:
 
 
 @pytest.mark.parametrize("name", ["base", "error", "code", "x", "file"])
-def test_an_added_file_is_found_by_who_imported_it_in_vain(name: str) -> None:
+def test_added_file_is_found_by_who_imported_it_in_vain(name: str) -> None:
     """Some names are stop words, which no posting holds."""
     texts = {"main.py": f"from pkg.{name} import stop\nstop()\n", "pkg/__init__.py": ""}
     store = Store(None)
@@ -127,7 +127,7 @@ def test_an_added_file_is_found_by_who_imported_it_in_vain(name: str) -> None:
     store.close()
 
 
-def test_a_removed_file_is_let_go_by_who_imported_it() -> None:
+def test_removed_file_is_let_go_by_who_imported_it() -> None:
     store = Store(None)
     load_manifest(TextBlobs(BASE), store)
     texts = {path: text for path, text in BASE.items() if path != "pkg/base.py"}
@@ -170,7 +170,7 @@ CHANGES = st.lists(st.dictionaries(st.sampled_from(PATHS), st.none() | modules()
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(PATHS), modules(), min_size=1, max_size=3), CHANGES)
-def test_after_any_commits_the_edges_are_those_of_a_build_from_nothing(
+def test_after_any_commits_edges_are_those_of_build_from_nothing(
     texts: dict[str, str], changes: list[dict[str, str | None]]
 ) -> None:
     store = Store(None)
@@ -181,7 +181,7 @@ def test_after_any_commits_the_edges_are_those_of_a_build_from_nothing(
     store.close()
 
 
-def test_after_many_commits_a_tree_is_still_in_few_parts() -> None:
+def test_after_many_commits_tree_is_still_in_few_parts() -> None:
     store = Store(None)
     texts = {f"m{n}.py": f"from m{n + 1} import f{n + 1}\ndef f{n}():\n    f{n + 1}()\n" for n in range(30)}
     for step in range(MOST_PARTS + 15):
@@ -238,7 +238,7 @@ DEEP = b"x = " + b"(" * 3000 + b")" * 3000 + b"\n"
         ("plus.py", b"x = 1" + b" + 1" * 50_000 + b"\n"),
     ],
 )
-def test_what_is_hard_to_read_does_not_stop_the_rest(make_repo: MakeRepo, name: str, content: bytes) -> None:
+def test_what_is_hard_to_read_does_not_stop_rest(make_repo: MakeRepo, name: str, content: bytes) -> None:
     repo = make_repo({**HARMLESS, name: content})
 
     def question(graph: Graph) -> None:
@@ -249,7 +249,7 @@ def test_what_is_hard_to_read_does_not_stop_the_rest(make_repo: MakeRepo, name: 
     query_graph(GitBlobs.at(repo / ".git", "HEAD"), None, question)
 
 
-def test_what_is_left_out_is_named_with_the_reason(make_repo: MakeRepo) -> None:
+def test_what_is_left_out_is_named_with_reason(make_repo: MakeRepo) -> None:
     repo = make_repo(
         {
             **HARMLESS,
@@ -319,7 +319,7 @@ def test_paths_may_be_odd(make_repo: MakeRepo, tmp_path: Path) -> None:
         query_graph(GitBlobs.at(repo / ".git", "HEAD"), tmp_path / "cache", question)
 
 
-def test_no_files_make_an_empty_graph(make_repo: MakeRepo) -> None:
+def test_no_files_make_empty_graph(make_repo: MakeRepo) -> None:
     repo = make_repo({})
 
     def question(graph: Graph) -> None:
@@ -346,7 +346,7 @@ class Vanishing(TextBlobs):
             yield None if id == self.gone else data
 
 
-def test_a_blob_that_is_missing_is_asked_for_again_next_time(tmp_path: Path) -> None:
+def test_blob_that_is_missing_is_asked_for_again_next_time(tmp_path: Path) -> None:
     for _ in range(2):
         partly = query_graph(Vanishing(BASE, "pkg/base.py"), tmp_path, lambda graph: (graph.paths, graph.left_out))
         assert partly == (tuple(sorted(BASE.keys() - {"pkg/base.py"})), {"pkg/base.py": MISSING_BLOB})

@@ -63,7 +63,7 @@ def test_edges_come_out_as_they_went_in(resolved: dict[str, ResolvedReferences],
 
 
 @given(st.dictionaries(PATHS, st.tuples(st.text(max_size=5), NUMBERS, NUMBERS, NUMBERS)), st.dictionaries(PATHS, PATHS))
-def test_a_manifest_comes_out_as_it_went_in(
+def test_manifest_comes_out_as_it_went_in(
     files: dict[str, tuple[str, int, int, int]], left_out: dict[str, str]
 ) -> None:
     columns = [tuple(column) for column in zip(*files.values(), strict=True)] or [()] * 4
@@ -82,7 +82,7 @@ def _filled(cache: Path) -> bytes:
     return file_in(cache).read_bytes()
 
 
-def test_the_cache_answers_as_a_build_from_nothing(tmp_path: Path, right: dict[str, Answer]) -> None:
+def test_cache_answers_as_build_from_nothing(tmp_path: Path, right: dict[str, Answer]) -> None:
     _filled(tmp_path)
     assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
     assert query_graph(TextBlobs(OTHER), tmp_path, answer) == right["other"]
@@ -95,7 +95,7 @@ def _put(cache: Path, data: bytes) -> None:
 
 
 @pytest.mark.slow
-def test_flipped_bytes_never_make_a_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
+def test_flipped_bytes_never_make_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
     whole = _filled(tmp_path)
     for seed in range(40):
         chance = random.Random(seed)
@@ -107,7 +107,7 @@ def test_flipped_bytes_never_make_a_wronganswer(tmp_path: Path, right: dict[str,
         assert query_graph(TextBlobs(OTHER), tmp_path, answer) == right["other"]
 
 
-def test_pages_that_changed_places_never_make_a_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
+def test_pages_that_changed_places_never_make_wronganswer(tmp_path: Path, right: dict[str, Answer]) -> None:
     whole = _filled(tmp_path)
     pages = [whole[at : at + 4096] for at in range(0, len(whole), 4096)]
     for seed in range(20):
@@ -120,7 +120,7 @@ def test_pages_that_changed_places_never_make_a_wronganswer(tmp_path: Path, righ
 
 
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.99])
-def test_a_cut_file_never_makes_a_wronganswer(tmp_path: Path, right: dict[str, Answer], part: float) -> None:
+def test_cut_file_never_makes_wronganswer(tmp_path: Path, right: dict[str, Answer], part: float) -> None:
     whole = _filled(tmp_path)
     _put(tmp_path, whole[: int(part * len(whole))])
     assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
@@ -143,7 +143,7 @@ def test_another_version_is_begun_anew(tmp_path: Path, right: dict[str, Answer],
     assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
-def test_a_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
+def test_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
     file_in(tmp_path).mkdir()
     with pytest.raises(WorkspaceError, match="cannot be used"):
         query_graph(TextBlobs(TEXTS), tmp_path, answer)
@@ -159,7 +159,7 @@ def test_rows_that_are_gone_are_made_again(tmp_path: Path, right: dict[str, Answ
     assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
-def test_a_row_of_another_kind_is_damage(tmp_path: Path) -> None:
+def test_row_of_another_kind_is_damage(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made = load_manifest(TextBlobs(TEXTS), store)
     with store.cache.writing() as write:
@@ -212,7 +212,7 @@ def test_processes_that_build_at_once_all_answer_rightly(tmp_path: Path, before:
 
 
 @pytest.mark.parametrize("after", [0.0, 0.03, 0.1])
-def test_a_build_that_was_killed_does_not_harm_the_next(tmp_path: Path, right: dict[str, Answer], after: float) -> None:
+def test_build_that_was_killed_does_not_harm_next(tmp_path: Path, right: dict[str, Answer], after: float) -> None:
     process = _started(tmp_path, "texts")
     until = time.monotonic() + 60
     while not file_in(tmp_path).exists() and time.monotonic() < until:
@@ -223,7 +223,7 @@ def test_a_build_that_was_killed_does_not_harm_the_next(tmp_path: Path, right: d
     assert query_graph(TextBlobs(TEXTS), tmp_path, answer) == right["texts"]
 
 
-def test_a_graph_answers_on_while_another_process_begins_the_file_anew(tmp_path: Path) -> None:
+def test_graph_answers_on_while_another_process_begins_file_anew(tmp_path: Path) -> None:
     def question(graph: Graph) -> list[Location]:
         found = graph.defining("f3")
         other = Store(tmp_path)
@@ -248,7 +248,7 @@ def _commits(store: Store, count: int) -> list[TextBlobs]:
     return trees
 
 
-def test_room_is_made_by_dropping_the_trees_used_longest_ago_and_what_only_they_need(tmp_path: Path) -> None:
+def test_room_is_made_by_dropping_trees_used_longest_ago_and_what_only_they_need(tmp_path: Path) -> None:
     store = Store(tmp_path)
     trees = _commits(store, 12)
     drop_old_trees(store.cache, store.cache.size() - 1)
@@ -260,7 +260,7 @@ def test_room_is_made_by_dropping_the_trees_used_longest_ago_and_what_only_they_
     store.close()
 
 
-def test_the_last_tree_stays_however_little_room_there_is(tmp_path: Path) -> None:
+def test_last_tree_stays_however_little_room_there_is(tmp_path: Path) -> None:
     store = Store(tmp_path)
     trees = _commits(store, 5)
     drop_old_trees(store.cache, 0)
@@ -268,7 +268,7 @@ def test_the_last_tree_stays_however_little_room_there_is(tmp_path: Path) -> Non
     store.close()
 
 
-def test_room_is_made_when_a_tree_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_room_is_made_when_tree_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
     _commits(store, 6)
     monkeypatch.setattr("aci.graph.graph_store.LARGEST", store.cache.size())
@@ -277,7 +277,7 @@ def test_room_is_made_when_a_tree_is_kept(tmp_path: Path, monkeypatch: pytest.Mo
     store.close()
 
 
-def test_a_graph_whose_tree_is_dropped_meanwhile_is_made_again(tmp_path: Path) -> None:
+def test_graph_whose_tree_is_dropped_meanwhile_is_made_again(tmp_path: Path) -> None:
     query_graph(TextBlobs(OTHER), tmp_path, lambda graph: None)
     times = 0
 
@@ -296,7 +296,7 @@ def test_a_graph_whose_tree_is_dropped_meanwhile_is_made_again(tmp_path: Path) -
     assert [file.name for file in tmp_path.glob("*.sqlite")] == [file_in(tmp_path).name]
 
 
-def test_a_tree_whose_parts_are_dropped_while_it_is_made_is_made_again(
+def test_tree_whose_parts_are_dropped_while_it_is_made_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query_graph(TextBlobs(TEXTS), tmp_path, answer)
@@ -340,7 +340,7 @@ def test_blobs_that_were_dropped_meanwhile_are_not_taken_for_written_elsewhere()
     store.close()
 
 
-def test_when_a_tree_was_used_is_noted_once_an_hour(tmp_path: Path) -> None:
+def test_when_tree_was_used_is_noted_once_hour(tmp_path: Path) -> None:
     store = Store(tmp_path)
     tree = TextBlobs(TEXTS)
     load_manifest(tree, store)

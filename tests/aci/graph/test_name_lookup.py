@@ -47,7 +47,7 @@ def answer(name: str) -> tuple[list[str], list[str]]:
         ("shop/weigh_all", ["shop/weigh_all.py:weigh_all"]),
     ],
 )
-def test_what_a_name_means(name: str, places: list[str]) -> None:
+def test_what_name_means(name: str, places: list[str]) -> None:
     assert answer(name) == (places, [])
 
 
@@ -74,7 +74,7 @@ def test_any_text_is_taken(name: str) -> None:
     assert not (places and near)
 
 
-def test_only_what_holds_tests_is_a_test() -> None:
+def test_only_what_holds_tests_is_test() -> None:
     def told(graph):
         return [is_test_file(graph, path) for path in graph.paths], definition_at_line(
             graph, "shop/basket.py", 100
@@ -83,6 +83,6 @@ def test_only_what_holds_tests_is_a_test() -> None:
     assert query_graph(TextBlobs(FILES), None, told) == ([path.startswith("tests") for path in sorted(FILES)], -1)
 
 
-def test_a_name_of_any_length_is_read_in_no_time() -> None:
+def test_name_of_any_length_is_read_in_no_time() -> None:
     assert answer("(" * 100_000) == ([], [])
     assert answer("Basket.weigh(" + "x" * 100_000 + ")")[0] == []

@@ -83,7 +83,7 @@ other = c
 
 
 @pytest.mark.parametrize("text", IMPORTS)
-def test_a_call_reaches_its_definition_through_imports(text: str) -> None:
+def test_call_reaches_its_definition_through_imports(text: str) -> None:
     tree = Tree({**PACKAGE, "tests/test_it.py": text})
     assert ("f", IMPORTS[text]) in tree.edges("tests/test_it.py")
 
@@ -160,12 +160,12 @@ def test_methods_are_found_through_self_bases_attributes_and_super() -> None:
     }
 
 
-def test_making_an_instance_reaches_the_class_and_the_constructor_it_inherits() -> None:
+def test_making_instance_reaches_class_and_constructor_it_inherits() -> None:
     tree = Tree({"a.py": "import base\n\ndef f():\n    base.Sub()\n", "base.py": BASE})
     assert tree.edges("a.py") == {("f", "base.py:Sub"), ("f", "base.py:Base.__init__")}
 
 
-def test_a_diamond_is_searched_in_order() -> None:
+def test_diamond_is_searched_in_order() -> None:
     text = """\
 class A:
     def m(self): ...
@@ -180,13 +180,13 @@ class D(B, C):
     assert ("D.f", "a.py:A.m") not in calls
 
 
-def test_several_definitions_of_a_name_share_the_weight() -> None:
+def test_several_definitions_of_name_share_weight() -> None:
     text = "try:\n    def f(): ...\nexcept E:\n    def f(): ...\n\ndef g():\n    f()\n"
     edges = [edge for edge in Tree({"a.py": text}).resolved("a.py").edges if edge.kind == "call"]
     assert [(edge.target, edge.weight, edge.line) for edge in edges] == [(0, 0.5, 7), (1, 0.5, 7)]
 
 
-def test_a_setter_is_not_meant_where_a_property_is_read() -> None:
+def test_setter_is_not_meant_where_property_is_read() -> None:
     text = """\
 class A:
     @property
@@ -223,12 +223,12 @@ def f(x, *rest, **more):
     assert found.edges == ()
 
 
-def test_a_parameter_hides_a_function_of_its_name() -> None:
+def test_parameter_hides_function_of_its_name() -> None:
     tree = Tree({"a.py": "def g(): ...\n\ndef f(g, *, h=g):\n    g()\n"})
     assert tree.edges("a.py") == set()
 
 
-def test_the_standard_library_is_not_a_file_of_that_name_in_a_package() -> None:
+def test_standard_library_is_not_file_of_that_name_in_package() -> None:
     tree = Tree(
         {"p/__init__.py": "", "p/random.py": "def choice(): ...\n", "p/a.py": "import random\nrandom.choice()\n"}
     )
@@ -241,7 +241,7 @@ def test_only_what_is_reached_is_asked_for_and_named() -> None:
     assert found.reached == {"a.py", "pkg/__init__.py", "pkg/b.py"} == tree.asked
 
 
-def test_what_had_a_say_does_not_depend_on_what_was_resolved_before() -> None:
+def test_what_had_say_does_not_depend_on_what_was_resolved_before() -> None:
     texts = {**PACKAGE, "x.py": CLASSES, "base.py": BASE, **{f"t{n}.py": text for n, text in enumerate(IMPORTS)}}
     tree = Tree(texts)
     together, backwards = Resolver(tree), Resolver(tree)
@@ -250,7 +250,7 @@ def test_what_had_a_say_does_not_depend_on_what_was_resolved_before() -> None:
     assert there == back == {path: tree.resolved(path) for path in texts}
 
 
-def test_a_path_that_is_not_there_is_a_key_error() -> None:
+def test_path_that_is_not_there_is_key_error() -> None:
     with pytest.raises(KeyError):
         Tree({}).resolved("a.py")
 
@@ -273,14 +273,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_circles_come_to_an_end(case: str) -> None:
+def test_circles_come_to_end(case: str) -> None:
     tree = Tree(HOSTILE[case])
     for path in tree:
         assert path in tree.resolved(path).reached
 
 
 @pytest.mark.slow
-def test_a_chain_of_ten_thousand_imports_or_bases_comes_to_an_end() -> None:
+def test_chain_of_ten_thousand_imports_or_bases_comes_to_end() -> None:
     count = 10_000
     parse = load_language("python").parse
     texts = (f"from m{n + 1} import f, A\nclass B{n}(A): ...\nclass A(A): ...\nf()\nB{n}().x()\n" for n in range(count))

@@ -22,9 +22,9 @@ OUTLINES = st.builds(
 
 
 @given(OUTLINES)
-def test_an_outline_survives_storage(outline: Outline) -> None:
+def test_outline_survives_storage(outline: Outline) -> None:
     assert decode_outline(encode_outline(outline)) == outline
 
 
-def test_a_symbol_has_a_bare_name() -> None:
+def test_symbol_has_bare_name() -> None:
     assert Symbol("A.b", "function", 1, 1, 1, 0, 1, -1, "", "").bare == "b"

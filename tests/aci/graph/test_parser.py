@@ -88,7 +88,7 @@ OURS = sorted(Path(__file__).parents[3].glob("aci/*/*.py"))
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
-def test_symbols_are_those_of_the_syntax_tree(path: Path) -> None:
+def test_symbols_are_those_of_syntax_tree(path: Path) -> None:
     symbols = load_language("python").parse(path.read_bytes()).outline.symbols
     assert {(one.name, one.kind, one.line, one.end) for one in symbols} == expected(path.read_text())
 
@@ -243,7 +243,7 @@ def test_no_depth_or_width_is_too_much(language: str, code: bytes) -> None:
 @given(
     st.sampled_from(LANGUAGES), st.binary(max_size=300) | st.lists(st.sampled_from(SCRAPS), max_size=40).map("".join)
 )
-def test_whatever_the_bytes_the_outline_holds_together(language: str, code: bytes | str) -> None:
+def test_whatever_bytes_outline_holds_together(language: str, code: bytes | str) -> None:
     data = code.encode() if isinstance(code, str) else code
     found, prose = load_language(language).parse(data)
     lines = data.count(b"\n") + 1

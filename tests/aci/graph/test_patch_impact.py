@@ -39,7 +39,7 @@ def test_files_that_differ() -> None:
     ]
 
 
-def test_the_innermost_definitions_are_touched() -> None:
+def test_innermost_definitions_are_touched() -> None:
     edits = [
         Edit("shop.py", SHOP, SHOP.replace("sum(prices)", "max(prices)").replace("RATE = 3", "RATE = 4")),
         Edit("till.py", TILL, TILL.replace("[1]", "[2]")),
@@ -61,7 +61,7 @@ def broken(files: dict[str, str], *edits: Edit) -> list[tuple[str, str, list[tup
     ])  # fmt: skip
 
 
-def test_callers_that_the_patch_leaves_alone() -> None:
+def test_callers_that_patch_leaves_alone() -> None:
     changed = "import os\n" + SHOP.replace("prices, tax", "prices").replace("total([], 0)", "total([])")
     assert broken(FILES, Edit("shop.py", SHOP, changed)) == [("total", "tax was removed", [("till.py", 6)])]
     unmended = "import os\n" + SHOP.replace("prices, tax", "prices")
@@ -71,7 +71,7 @@ def test_callers_that_the_patch_leaves_alone() -> None:
     assert broken(FILES, *followed) == []
 
 
-def test_callers_of_a_constructor() -> None:
+def test_callers_of_constructor() -> None:
     crate = "class Crate:\n    def __init__(self, size):\n        self.size = size\n"
     files = {"crate.py": crate, "use.py": "from crate import Crate\n\n\ndef pack():\n    return Crate(3)\n"}
     found = broken(files, Edit("crate.py", crate, crate.replace("size)", "size, weight)", 1)))

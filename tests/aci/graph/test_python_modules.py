@@ -55,6 +55,6 @@ PATHS = (
         ("m.py", "...utils", ""),
     ],
 )
-def test_a_module_is_a_file_or_folder(importer: str, module: str, meant: str) -> None:
+def test_module_is_file_or_folder(importer: str, module: str, meant: str) -> None:
     modules = ModuleResolver(PATHS)
     assert [modules.find(module, importer) for _ in range(2)] == [meant, meant]

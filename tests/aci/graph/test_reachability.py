@@ -62,7 +62,7 @@ def test_test_files_that_get_there() -> None:
     assert ask(question) == ["tests/test_basket.py", "tests/test_till.py"]
 
 
-def test_around_a_method() -> None:
+def test_around_method() -> None:
     def question(graph: Graph) -> dict[str, list[str]]:
         (place,) = look_up_name(graph, "Basket.weigh").places
         related = find_context(graph, place).related

@@ -64,7 +64,7 @@ def test_what_is_gone_unless_its_name_is_still_there() -> None:
     assert breaking_changes(before, "from other import f\ng = f\n") == {"h": "was removed"}
 
 
-def test_what_cannot_be_parsed_or_is_inside_a_function() -> None:
+def test_what_cannot_be_parsed_or_is_inside_function() -> None:
     assert breaking_changes("def f(:\n", "def f(): pass\n") == {}
     assert breaking_changes("def f():\n    def g(a): pass\n", "def f():\n    def g(): pass\n") == {}
 

@@ -126,7 +126,7 @@ def test_each_term_is_counted_in_each_document_of_each_tree(trees: list[list[str
     store.close()
 
 
-def test_a_term_is_counted_to_255() -> None:
+def test_term_is_counted_to_255() -> None:
     held = query_graph(TextBlobs({"a.py": "load = 1\n" * 300}), None, lambda graph: graph.holding(["load"])["load"])
     assert held.code.tolist() == [255]
 
@@ -153,13 +153,13 @@ def test_blobs_of_other_trees_are_not_seen(tmp_path: Path) -> None:
     query_graph(TextBlobs({"c.py": both["a.py"]}), tmp_path, question)
 
 
-def test_no_blobs_make_an_empty_segment() -> None:
+def test_no_blobs_make_empty_segment() -> None:
     segment = Builder().segment()
     assert segment.names == []
     assert all(bucket.terms == [] for bucket in segment.buckets)
 
 
-def test_a_segment_keeps_all_through_its_bytes() -> None:
+def test_segment_keeps_all_through_its_bytes() -> None:
     builder = Builder()
     symbol = Symbol("load", "function", 1, 1, 1, 0, 15, -1, "def load()", "")
     builder.add(b"def load(): pas1\nsave()\n", (symbol,), [])

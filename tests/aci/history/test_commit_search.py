@@ -39,7 +39,7 @@ def subjects(history: History, words: Mapping[str, float] = WORDS) -> list[str]:
     return [past.subject for past in history.similar(words)]
 
 
-def test_commits_like_an_issue_come_best_first_with_their_score_and_age(repo: Path, tmp_path: Path) -> None:
+def test_commits_like_issue_come_best_first_with_their_score_and_age(repo: Path, tmp_path: Path) -> None:
     parcel = commit(repo, "Fixed #7 -- Parcel price was not in the total", {"shop/price.py": "parcel = 1\n"})
     total = commit(repo, "Total of one item\n\nSigned-off-by: A Parcel <price@total.example>", {"shop/stock.py": "x\n"})
     base = commit(repo, "Typo", {"README": "Shop\n"})
@@ -54,7 +54,7 @@ def test_commits_like_an_issue_come_best_first_with_their_score_and_age(repo: Pa
         assert len(history) == 4
 
 
-def test_age_counts_the_ancestors_made_later(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_age_counts_ancestors_made_later(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for day in (3, 1, 2):
         date = f"170000000{day} +0000"
         monkeypatch.setattr("tests.conftest._PERSON", {"NAME": "A", "EMAIL": "a@example.com", "DATE": date})
@@ -63,7 +63,7 @@ def test_age_counts_the_ancestors_made_later(repo: Path, monkeypatch: pytest.Mon
         assert {past.subject[-1]: past.age for past in history.similar(WORDS)} == {"3": 0, "2": 1, "1": 2}
 
 
-def test_named_by_the_beginning_of_an_id_or_by_a_number(repo: Path, tmp_path: Path) -> None:
+def test_named_by_beginning_of_id_or_by_number(repo: Path, tmp_path: Path) -> None:
     closes = commit(repo, "Parcels are free (#12)", {"a.py": "1\n"})
     names = commit(repo, "Postage", {"a.py": "2\n"})
     names = commit(repo, "Postage again\n\nSee #12 and https://example.com/shop/issues/13.", {"a.py": "3\n"})
@@ -96,7 +96,7 @@ def test_touched_and_added_lines(repo: Path, tmp_path: Path) -> None:
             }
 
 
-def test_a_merge_is_what_it_brought_in_and_a_huge_commit_says_nothing(repo: Path) -> None:
+def test_merge_is_what_it_brought_in_and_huge_commit_says_nothing(repo: Path) -> None:
     git(repo, "checkout", "-q", "-b", "side")
     commit(repo, "One", {"one.py": "a line of one\n"})
     commit(repo, "Two", {"two.py": "a line of two\n"})
@@ -146,7 +146,7 @@ def test_odd_names_and_messages(repo: Path) -> None:
         assert history.added([base])[base] == {name: (f"a line of {n}",) for n, name in enumerate(names)}
 
 
-def test_commits_without_a_time_or_a_message(repo: Path) -> None:
+def test_commits_without_time_or_message(repo: Path) -> None:
     raw = f"tree {git(repo, 'rev-parse', 'HEAD^{tree}')}\nauthor A\ncommitter A\n\n"
     bare = subprocess.run(
         ["git", "-C", str(repo), "hash-object", "-t", "commit", "--literally", "-w", "--stdin"],
@@ -215,7 +215,7 @@ def told(history: History, present: set[str], words: Mapping[str, float] = WORDS
     return {path: round(one.score, 3) for path, one in history.search_files(words, present).items()}
 
 
-def test_messages_are_told_of_the_files_that_their_commits_changed(repo: Path, tmp_path: Path) -> None:
+def test_messages_are_told_of_files_that_their_commits_changed(repo: Path, tmp_path: Path) -> None:
     commit(repo, "Price of a parcel", {"a.py": "1\n"})
     commit(repo, "Price of many a parcel", dict.fromkeys(("b.py", "c.py", "d.py"), "2\n"))
     base = commit(repo, "Typo", {"e.py": "1\n"})
@@ -259,14 +259,14 @@ def test_merges_and_commits_of_many_files_tell_nothing(repo: Path) -> None:
         assert told(history, present, {"side": 1.0}) == {"side.py": 1.0}
 
 
-def test_a_moved_file_keeps_what_was_told_of_it_where_no_other_has_its_name(repo: Path) -> None:
+def test_moved_file_keeps_what_was_told_of_it_where_no_other_has_its_name(repo: Path) -> None:
     commit(repo, "Parcel", {"one.py": "1\n", "two.py": "1\n", "__init__.py": "1\n"})
     base = commit(repo, "Typo", {"one.py": None, "two.py": None, "__init__.py": None, "src/one.py": "1\n"})
     with History.open(repo / ".git", base, None) as history:
         assert told(history, {"src/one.py", "x/two.py", "y/two.py", "src/__init__.py"}) == {"src/one.py": 1.0}
 
 
-def test_a_clone_without_trees_tells_nothing_and_fetches_nothing(repo: Path, tmp_path: Path) -> None:
+def test_clone_without_trees_tells_nothing_and_fetches_nothing(repo: Path, tmp_path: Path) -> None:
     base = commit(repo, "Price", {"shop/price.py": "another line\n"})
     git(repo, "config", "uploadpack.allowFilter", "true")
     bare = tmp_path / "treeless"
@@ -279,7 +279,7 @@ def test_a_clone_without_trees_tells_nothing_and_fetches_nothing(repo: Path, tmp
 # What is later than the base
 
 
-def test_nothing_later_than_the_base_is_seen_even_by_a_cache_that_knows_it(repo: Path, tmp_path: Path) -> None:
+def test_nothing_later_than_base_is_seen_even_by_cache_that_knows_it(repo: Path, tmp_path: Path) -> None:
     commit(repo, "Price of a parcel (#1)", {"a.py": "1\n"})
     base = commit(repo, "Total (#1)", {"b.py": "a line of total\n"})
     past = tmp_path / "past"
@@ -315,7 +315,7 @@ def test_nothing_later_than_the_base_is_seen_even_by_a_cache_that_knows_it(repo:
 # Repositories that lack something
 
 
-def test_an_empty_repository_an_unknown_commit_and_no_repository(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_empty_repository_unknown_commit_and_no_repository(make_repo: MakeRepo, tmp_path: Path) -> None:
     empty = tmp_path / "empty.git"
     git(tmp_path, "init", "-q", "--bare", str(empty))
     for folder in (empty, make_repo({}) / ".git", tmp_path / "nothing"):
@@ -334,7 +334,7 @@ def test_one_commit(repo: Path, tmp_path: Path) -> None:
         assert subjects(history, {"commit": 1.0}) == ["The first commit"]
 
 
-def test_a_shallow_clone_ends_where_it_was_cut_and_shares_a_cache_with_the_whole(repo: Path, tmp_path: Path) -> None:
+def test_shallow_clone_ends_where_it_was_cut_and_shares_cache_with_whole(repo: Path, tmp_path: Path) -> None:
     for n in range(4):
         base = commit(repo, f"Price {n}", {"shop/price.py": f"a line of {n}\n"})
     shallow = tmp_path / "shallow"
@@ -351,7 +351,7 @@ def test_a_shallow_clone_ends_where_it_was_cut_and_shares_a_cache_with_the_whole
             assert history.touched([base, cut]) == own | {cut: ("shop/price.py",)}
 
 
-def test_a_partial_clone_fetches_nothing_and_says_what_it_has(repo: Path, tmp_path: Path) -> None:
+def test_partial_clone_fetches_nothing_and_says_what_it_has(repo: Path, tmp_path: Path) -> None:
     base = commit(repo, "Price", {"shop/price.py": "another line\n"})
     git(repo, "config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
@@ -367,7 +367,7 @@ def test_a_partial_clone_fetches_nothing_and_says_what_it_has(repo: Path, tmp_pa
         assert history.added([base]) == {base: {"shop/price.py": ("another line",)}}
 
 
-def test_a_linked_worktree(repo: Path, tmp_path: Path) -> None:
+def test_linked_worktree(repo: Path, tmp_path: Path) -> None:
     git(repo, "worktree", "add", "-q", str(tmp_path / "linked"))
     base = commit(tmp_path / "linked", "Price", {"shop/price.py": "another line\n"})
     git_dir = Path(git(tmp_path / "linked", "rev-parse", "--absolute-git-dir"))
@@ -376,7 +376,7 @@ def test_a_linked_worktree(repo: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"a\0b", b"loop", b"/nowhere\xff", b""])
-def test_a_git_directory_that_says_nonsense_of_itself(repo: Path, content: bytes) -> None:
+def test_git_directory_that_says_nonsense_of_itself(repo: Path, content: bytes) -> None:
     base = commit(repo, "Price", {})
     (repo / ".git" / "loop").symlink_to("loop")
     (repo / ".git" / "shallow").write_bytes(content)
@@ -388,7 +388,7 @@ def test_a_git_directory_that_says_nonsense_of_itself(repo: Path, content: bytes
         assert subjects(history) == ([] if content.startswith(b"/") else ["Price"])
 
 
-def test_a_repositorys_own_configuration_and_replacements_have_no_say(repo: Path) -> None:
+def test_repositorys_own_configuration_and_replacements_have_no_say(repo: Path) -> None:
     first = git(repo, "rev-parse", "HEAD")
     base = commit(repo, "Price", {"shop/price.py": "another line\n", ".gitattributes": "*.py -diff\n"})
     git(repo, "replace", "--graft", base)
@@ -403,7 +403,7 @@ def test_a_repositorys_own_configuration_and_replacements_have_no_say(repo: Path
 # The cache
 
 
-def test_a_known_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
+def test_known_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
     base = commit(repo, "Price (#1)", {"shop/price.py": "another line\n"})
 
     def answers(git_dir: Path) -> list[object]:
@@ -426,7 +426,7 @@ def test_a_known_base_needs_no_repository(repo: Path, tmp_path: Path) -> None:
         "DELETE FROM changed",
     ],
 )
-def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) -> None:
+def test_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) -> None:
     import sqlite3
 
     base = commit(repo, "Price", {"shop/price.py": "another line\n"})
@@ -446,7 +446,7 @@ def test_a_damaged_cache_is_made_again(repo: Path, tmp_path: Path, damage: str) 
     assert answers() == sound
 
 
-def test_what_is_stored_in_parts_is_the_same(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_stored_in_parts_is_same(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(7):
         base = commit(repo, f"Price {n} {'parcel ' * (n % 3)}", {f"{n % 2}.py": f"{n}\n"})
 
@@ -459,7 +459,7 @@ def test_what_is_stored_in_parts_is_the_same(repo: Path, tmp_path: Path, monkeyp
     assert answers(tmp_path / "parts") == whole
 
 
-def test_a_cache_that_grew_too_large_is_begun_anew(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_that_grew_too_large_is_begun_anew(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = commit(repo, f"Price {' '.join(f'word{n}' for n in range(400))}", {})
     later = commit(repo, "Total", {})
     for one, turn in ((base, ""), (later, ".1")):
@@ -472,7 +472,7 @@ def test_a_cache_that_grew_too_large_is_begun_anew(repo: Path, tmp_path: Path, m
 
 
 @pytest.mark.slow
-def test_processes_at_once_index_a_repository_once(repo: Path, tmp_path: Path) -> None:
+def test_processes_at_once_index_repository_once(repo: Path, tmp_path: Path) -> None:
     for n in range(30):
         commit(repo, f"Price {n} (#{n})", {})
     bases = [git(repo, "rev-parse", f"HEAD~{n}") for n in (0, 0, 7, 15)]

@@ -20,13 +20,13 @@ from trajectories.git_commands import GitFailed
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
-def test_any_bytes_are_a_message(raw: bytes) -> None:
+def test_any_bytes_are_message(raw: bytes) -> None:
     message = parse_message(raw)
     assert "\n" not in message.subject
     assert all(count > 0 for count in message.counts.values())
 
 
-def test_the_subject_counts_more_and_trailers_and_urls_not_at_all() -> None:
+def test_subject_counts_more_and_trailers_and_urls_not_at_all() -> None:
     message = parse_message(
         b"Price of parcels\n\nThe parcel has a getPrice. https://shop.example/parcels\n\n"
         b"Signed-off-by: Somebody\nCo-authored-by: Another <a@b.example>\n"
@@ -63,17 +63,17 @@ def test_numbers(text: str, numbers: dict[int, int]) -> None:
         ("Merge branch 'parcel_price'\n\nTotals", "Totals"),
     ],
 )
-def test_a_merge_is_called_after_what_it_merges(text: str, subject: str) -> None:
+def test_merge_is_called_after_what_it_merges(text: str, subject: str) -> None:
     message = parse_message(text.encode())
     assert message.subject == subject
     assert "somebody" not in message.counts
 
 
-def test_the_branch_of_a_merge_has_its_words_counted() -> None:
+def test_branch_of_merge_has_its_words_counted() -> None:
     assert parse_message(b"Merge pull request #7 from somebody/fix-parcel-price\n\nTotals").counts["parcel"] == 1
 
 
-def test_a_message_is_read_to_a_limit() -> None:
+def test_message_is_read_to_limit() -> None:
     assert "parcel" not in parse_message(b"x " * LONGEST + b"parcel").counts
 
 
@@ -93,12 +93,12 @@ def test_a_message_is_read_to_a_limit() -> None:
         ("src/shop/price.py", None),
     ],
 )
-def test_where_a_file_lies_now(old: str, new: str | None) -> None:
+def test_where_file_lies_now(old: str, new: str | None) -> None:
     present = ["src/shop/price.py", "src/shop/only.py", "x/twice.py", "y/b/twice.py", "src/shop/__init__.py"]
     assert find_present_paths([old], present).get(old) == new
 
 
-def test_a_commit_of_many_files_ties_none_together() -> None:
+def test_commit_of_many_files_ties_none_together() -> None:
     many = [f"{n}.py" for n in range(31)]
     assert changed_together([many], ["0.py"], 5) == {"0.py": {}}
     assert changed_together([many[:3], many[:2], many[:1]], ["0.py"], 5) == {"0.py": {"1.py": 0.25, "2.py": 0.083333}}
@@ -163,7 +163,7 @@ def test_answers_do_not_depend_on_what_was_asked_before(shape: Shape, data: st.D
 # Reading
 
 
-def test_messages_are_read_in_portions_and_a_huge_one_not_at_all(
+def test_messages_are_read_in_portions_and_huge_one_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shape: Shape = [(1, set()), (2, {0}), (4, {1}), (3, {2})]

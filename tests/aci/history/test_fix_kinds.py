@@ -20,7 +20,7 @@ from aci.history.fix_kinds import KINDS, kinds_of_diff, kinds_of_issue
         ("+    raise ValueError(x)", "an error is raised or caught"),
     ],
 )
-def test_a_diff_has_its_kind(diff: str, kind: str) -> None:
+def test_diff_has_its_kind(diff: str, kind: str) -> None:
     assert kind in kinds_of_diff(f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n{diff}\n")
 
 
@@ -29,7 +29,7 @@ def test_what_stays_as_it_was_is_no_kind(diff: str) -> None:
     assert kinds_of_diff(diff) == ()
 
 
-def test_an_issue_speaks_for_kinds() -> None:
+def test_issue_speaks_for_kinds() -> None:
     assert "a missing value is handled" in kinds_of_issue("TypeError: 'NoneType' object is not subscriptable")
     assert "a bound is moved" in kinds_of_issue("The last day is left out")
     assert kinds_of_issue("Hello") == ()

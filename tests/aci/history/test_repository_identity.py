@@ -39,7 +39,7 @@ def cloned(folder: Path, to: Path, *flags: str) -> Path:
         "git://www.github.com/owner/name.git",
     ],
 )
-def test_all_ways_to_write_an_address(url: str) -> None:
+def test_all_ways_to_write_address(url: str) -> None:
     assert normalise_url(url) == "github.com/owner/name"
 
 
@@ -51,11 +51,11 @@ def test_all_ways_to_write_an_address(url: str) -> None:
         ("git@h.org:own@r/name", "h.org/own@r/name"),
     ],
 )
-def test_no_more_of_an_address_is_left_out_than_the_user(url: str, origin: str) -> None:
+def test_no_more_of_address_is_left_out_than_user(url: str, origin: str) -> None:
     assert normalise_url(url) == origin
 
 
-def test_a_clone_of_a_clone_is_the_same_wherever_it_lies(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+def test_clone_of_clone_is_same_wherever_it_lies(make_repo: Callable[..., Path], tmp_path: Path) -> None:
     first = make_repo({"a.py": "x = 1\n"})
     again = cloned(cloned(first, tmp_path / "b"), tmp_path / "c")
     git(again, "commit", "-q", "--allow-empty", "-m", "More")
@@ -68,7 +68,7 @@ def test_a_clone_of_a_clone_is_the_same_wherever_it_lies(make_repo: Callable[...
     )
 
 
-def test_neither_a_fork_nor_another_with_its_address_is_the_same(tmp_path: Path) -> None:
+def test_neither_fork_nor_another_with_its_address_is_same(tmp_path: Path) -> None:
     one = committed(tmp_path / "one", {"a.py": "x = 1\n"})
     other = committed(tmp_path / "other", {"a.py": "x = 2\n"})
     fork = cloned(one, tmp_path / "fork")
@@ -79,13 +79,13 @@ def test_neither_a_fork_nor_another_with_its_address_is_the_same(tmp_path: Path)
     assert all(key.startswith("name-") for key in keys)
 
 
-def test_a_shallow_clone_has_no_identity(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+def test_shallow_clone_has_no_identity(make_repo: Callable[..., Path], tmp_path: Path) -> None:
     first = make_repo({"a.py": "x = 1\n"})
     git(first, "commit", "-q", "--allow-empty", "-m", "More")
     assert of(cloned(first, tmp_path / "shallow", "--depth=1")) is None
 
 
-def test_an_origin_in_a_circle_or_gone_ends(make_repo: Callable[..., Path], tmp_path: Path) -> None:
+def test_origin_in_circle_or_gone_ends(make_repo: Callable[..., Path], tmp_path: Path) -> None:
     first = make_repo({"a.py": "x = 1\n"})
     git(first, "remote", "add", "origin", str(first))
     assert of(first) is not None
@@ -94,7 +94,7 @@ def test_an_origin_in_a_circle_or_gone_ends(make_repo: Callable[..., Path], tmp_
     assert found.origin == str(tmp_path / "gone")
 
 
-def test_a_key_is_a_file_name() -> None:
+def test_key_is_file_name() -> None:
     assert Identity("0" * 40, "/home/x/../my repo é/.git").key.count("/") == 0
     assert Identity("0" * 40, "").key.startswith("repository-")
     assert Identity("0" * 40, "x/" + "n" * 500).key < "n" * 60

@@ -30,7 +30,7 @@ def said(*texts: str) -> tuple[Comment, ...]:
     return tuple(Comment("bob", text) for text in texts)
 
 
-def test_first_what_points_at_code_then_the_ends() -> None:
+def test_first_what_points_at_code_then_ends() -> None:
     talk = said("first", "in calc.py", "second", "last")
     for room, kept in ((3, ()), (4, (3,)), (10, (1,)), (15, (0, 1)), (19, (0, 1, 3)), (25, (0, 1, 2, 3))):
         assert select_comments(talk, room) == tuple(talk[at] for at in kept)
@@ -43,7 +43,7 @@ def test_what_programs_say_comes_last() -> None:
     assert append_discussion(Issue("T", "B", comments=(bot,))) == Issue("T", "B", comments=(bot,))
 
 
-def test_a_comment_counts_no_more_than_is_shown_of_it() -> None:
+def test_comment_counts_no_more_than_is_shown_of_it() -> None:
     talk = said("in calc.py " * 1000, "one")
     assert select_comments(talk, 20, longest=10) == talk
 
@@ -56,6 +56,6 @@ def test_paths_and_tracebacks_of_comments_are_found() -> None:
     assert find_mentions(Issue("It adds wrongly", "On 2 + 2.")).frames == ()
 
 
-def test_a_flood_is_not_read() -> None:
+def test_flood_is_not_read() -> None:
     issue = append_discussion(Issue("T", "B", comments=said(*["in calc.py " * 500] * 50)))
     assert len(issue.body) < MOST_READ + 100

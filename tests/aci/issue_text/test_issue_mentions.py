@@ -61,12 +61,12 @@ def test_frames_of_all_forms(text: str, frame: Frame) -> None:
     assert frame.path not in rest
 
 
-def test_frames_keep_the_order_of_the_text() -> None:
+def test_frames_keep_order_of_text() -> None:
     found, _ = find_frames('a.py:1: in f\n  File "b.py", line 2, in g\nc.py:3: ValueError\n')
     assert [frame.path for frame in found] == ["a.py", "b.py", "c.py"]
 
 
-def test_what_an_issue_names() -> None:
+def test_what_issue_names() -> None:
     said = find_mentions(Issue("Shop::open fails", BODY))
     assert said.links == (Link("pkg/mod.py", 10, 20),)
     assert said.shas == ("0123abc",)
@@ -77,7 +77,7 @@ def test_what_an_issue_names() -> None:
     assert said.title["shop"] == 1
 
 
-def test_an_address_has_no_commit_id_of_its_own() -> None:
+def test_address_has_no_commit_id_of_its_own() -> None:
     said = find_mentions(Issue("It", "https://github.com/a/b/blob/0a1b2c3d4e/pkg/mod.py says so"))
     assert said.shas == ()
 
@@ -100,7 +100,7 @@ def test_any_text_can_be_read(title: str, body: str) -> None:
         f"issue #{'7' * 5_000}",
     ],
 )
-def test_a_number_of_any_length(body: str) -> None:
+def test_number_of_any_length(body: str) -> None:
     said = find_mentions(Issue("It fails", body))
     assert all(frame.line < 10**7 for frame in said.frames)
     assert all(link.last < 10**7 for link in said.links)
@@ -133,7 +133,7 @@ def test_no_text_takes_long(body: str) -> None:
     find_mentions(Issue("It hangs", body))
 
 
-def test_comments_of_a_template_are_not_read() -> None:
+def test_comments_of_template_are_not_read() -> None:
     said = find_mentions(Issue("It", "<!-- see old_name --> new_name <!-- other_name"))
     assert "old_name" not in said.names
     assert {"new_name", "other_name"} <= set(said.names)

@@ -42,7 +42,7 @@ IndexError: list index out of range
 
 
 @pytest.mark.slow
-def test_what_the_example_calls_and_where_it_raises(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_what_example_calls_and_where_it_raises(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     workspace = open_ws(kind, make_repo(FILES))
     found = trace_snippets(workspace, ISSUE)
     assert found is not None
@@ -56,7 +56,7 @@ def test_what_the_example_calls_and_where_it_raises(kind: str, make_repo: MakeRe
 
 
 @pytest.mark.slow
-def test_a_test_that_the_issue_shows_is_called(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_test_that_issue_shows_is_called(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     text = "```py\nimport shop.cart\ndef test_it():\n    shop.cart.price(None)\n```"
     found = trace_snippets(open_ws("local", make_repo(FILES)), text)
     assert found is not None
@@ -90,7 +90,7 @@ def test_code_that_ends_or_never_ends(code: str, make_repo: MakeRepo, open_ws: O
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     ],
 )
-def test_what_is_known_stays_where_a_later_example_never_ends(
+def test_what_is_known_stays_where_later_example_never_ends(
     last: str, make_repo: MakeRepo, open_ws: OpenWorkspace
 ) -> None:
     text = f"{ISSUE}\n```\nfrom shop.cart import price\ntry:\n    price(None)\nexcept Exception: pass\n{last}\n```"
@@ -101,7 +101,7 @@ def test_what_is_known_stays_where_a_later_example_never_ends(
 
 
 @pytest.mark.slow
-def test_calls_before_the_time_was_up_count(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_calls_before_time_was_up_count(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     called = "import shop.cart\ntry: shop.cart.price(None)\nexcept AttributeError: pass"
     text = f"```\n{called}\nwhile True: pass\n```\n```\nx()\n```"
     found = trace_snippets(open_ws("local", make_repo(FILES)), text, seconds=1)
@@ -123,7 +123,7 @@ def test_sessions_are_read_as_typed() -> None:
     )
 
 
-def test_code_that_nothing_marks_begins_at_an_import() -> None:
+def test_code_that_nothing_marks_begins_at_import() -> None:
     text = "This fails for me:\n\n  from a import b\n\n  b.c(\n      1)\nwith an error, see below.\n"
     assert find_snippets(text) == ("from a import b\n\nb.c(\n    1)\n",)
     assert find_snippets("import is slow (I think).\nimport this is not code either") == ()

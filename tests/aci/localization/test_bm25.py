@@ -46,13 +46,13 @@ def test_without_candidates_there_are_no_scores(documents: Documents) -> None:
     assert [scores.tolist() for scores in documents.scores([{"price": 1.0}, {}], np.zeros(0, np.int64))] == [[], []]
 
 
-def test_the_terms_that_say_most(documents: Documents) -> None:
+def test_terms_that_say_most(documents: Documents) -> None:
     query = {"price": 1.0, "total": 2.5, "parcel": 0.1, "unknown": 9.0}
     assert documents.heaviest(query, 0) == ["total", "price"]
     assert documents.heaviest(query, 1, most=1) == ["total"]
 
 
-def test_of_many_terms_the_lightest_do_not_count() -> None:
+def test_of_many_terms_lightest_do_not_count() -> None:
     documents = Documents(np.ones(2, bool), np.ones(2), SHAPE)
     names = [f"t{n}" for n in range(MOST_TERMS + 1)]
     for name in names:

@@ -49,7 +49,7 @@ def names(found: Routes) -> list[str]:
     return [f"{one.path}:{one.name}" for one in found.functions]
 
 
-def test_a_commit_leads_to_what_it_changed_and_on_to_who_uses_that(repo: Path) -> None:
+def test_commit_leads_to_what_it_changed_and_on_to_who_uses_that(repo: Path) -> None:
     fix = commit(
         repo, "Round receipts to pennies (#7)", {"shop/till.py": MENDED, "tests/test_till.py": "def test_close(): 1"}
     )
@@ -70,7 +70,7 @@ def test_a_commit_leads_to_what_it_changed_and_on_to_who_uses_that(repo: Path) -
     assert "test_close" not in found.fixes[0].diff
 
 
-def test_what_is_about_the_same_pull_request(repo: Path) -> None:
+def test_what_is_about_same_pull_request(repo: Path) -> None:
     one = commit(repo, "Receipts: pennies\n\nPart of #7.", {"shop/mail.py": "def send(letter):\n    return 1\n"})
     two = commit(repo, "Another half (#7)", {"shop/till.py": MENDED})
     found = look(repo, two)
@@ -82,7 +82,7 @@ def test_what_is_about_the_same_pull_request(repo: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["later", "beside"])
-def test_what_is_not_before_the_base_is_not_seen(repo: Path, where: str) -> None:
+def test_what_is_not_before_base_is_not_seen(repo: Path, where: str) -> None:
     first = git(repo, "rev-parse", "HEAD")
     base = commit(repo, "Letters", {"shop/mail.py": "def send(letter):\n    return letter + 1\n"})
     if where == "beside":
@@ -102,7 +102,7 @@ def test_what_is_not_before_the_base_is_not_seen(repo: Path, where: str) -> None
         assert history.references([fix])[fix]["numbers"] == ("7",)
 
 
-def test_one_commit_or_a_clone_that_ends_there(repo: Path, tmp_path: Path) -> None:
+def test_one_commit_or_clone_that_ends_there(repo: Path, tmp_path: Path) -> None:
     only = look(repo, git(repo, "rev-parse", "HEAD"), Issue("The first commit", ""))
     assert only.fixes == []
     fix = commit(repo, "Round receipts to pennies", {"shop/till.py": MENDED})
@@ -111,7 +111,7 @@ def test_one_commit_or_a_clone_that_ends_there(repo: Path, tmp_path: Path) -> No
     assert (found.routes.functions, found.routes.files, found.fixes) == ((), (), [])
 
 
-def test_a_commit_that_changed_very_much_leads_nowhere(repo: Path) -> None:
+def test_commit_that_changed_very_much_leads_nowhere(repo: Path) -> None:
     many = "".join(f"def step_{n}():\n    return {n}\n\n\n" for n in range(MOST_CHANGED + 1))
     commit(repo, "Steps", {"shop/steps.py": many})
     commit(repo, "Receipts: pennies everywhere", {"shop/steps.py": many.replace("return ", "return 1 + ")})
@@ -133,12 +133,12 @@ def test_what_moved_is_found_where_it_is_now(repo: Path) -> None:
     assert {one.path for one in found.routes.files} == {"shop/money/till.py", "shop/mail.py"}
 
 
-def test_a_file_that_only_moved_was_not_changed(repo: Path) -> None:
+def test_file_that_only_moved_was_not_changed(repo: Path) -> None:
     base = commit(repo, "Receipts: pennies moved", {"shop/till.py": None, "shop/money.py": FILES["shop/till.py"]})
     assert names(look(repo, base).routes) == []
 
 
-def test_a_merge_is_what_it_brought_in(repo: Path) -> None:
+def test_merge_is_what_it_brought_in(repo: Path) -> None:
     git(repo, "checkout", "-q", "-b", "side")
     commit(repo, "wip", {"shop/till.py": MENDED})
     git(repo, "checkout", "-q", "main")
@@ -150,7 +150,7 @@ def test_a_merge_is_what_it_brought_in(repo: Path) -> None:
     assert [(one.commit, one.subject) for one in found.fixes] == [(merge, "Round receipts to pennies")]
 
 
-def test_fixes_of_a_like_kind_come_first(repo: Path) -> None:
+def test_fixes_of_like_kind_come_first(repo: Path) -> None:
     def changed(to: str) -> dict[str, str]:
         return {"shop/till.py": CLOSE.replace("total = 0", to)}
 
@@ -165,7 +165,7 @@ def test_fixes_of_a_like_kind_come_first(repo: Path) -> None:
     assert found.fixes[0].kinds == ("a key or attribute is looked up safely",)
 
 
-def test_a_long_fix_comes_after_a_short_one(repo: Path) -> None:
+def test_long_fix_comes_after_short_one(repo: Path) -> None:
     many = "".join(f"def step_{n}():\n    return {n}\n\n\n" for n in range(200))
     commit(repo, "Steps", {"shop/steps.py": many})
     commit(repo, "Receipts lose pennies", {"shop/steps.py": many.replace("return ", "return 1 + ")})

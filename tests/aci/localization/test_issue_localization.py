@@ -29,7 +29,7 @@ def find(repo: Path, said: list[str], rev: str | None = None) -> list[str]:
     return [hit.name for hit in found.places.functions]
 
 
-def test_a_disk_that_is_full_when_history_is_written(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_that_is_full_when_history_is_written(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole work is done once more, in a folder of this process's, graph and history together."""
     writing = Cache.writing
     used: set[Path] = set()
@@ -53,7 +53,7 @@ def test_a_disk_that_is_full_when_history_is_written(make_repo: MakeRepo, monkey
 
 
 @pytest.mark.parametrize("rev", [None, "HEAD"])
-def test_a_damaged_repository_is_not_the_cache(make_repo: MakeRepo, rev: str | None) -> None:
+def test_damaged_repository_is_not_cache(make_repo: MakeRepo, rev: str | None) -> None:
     repo = make_repo({f"folder/{name}": text for name, text in FILES.items()})
     tree = git(repo, "rev-parse", "HEAD:folder").strip()
     (repo / ".git" / "objects" / tree[:2] / tree[2:]).unlink()

@@ -59,7 +59,7 @@ def best(title: str, body: str = "") -> tuple[str, str]:
         ("showTotals shows nothing", "", "web/totals.js", ""),
     ],
 )  # fmt: skip
-def test_what_the_issue_points_at_comes_first(title: str, body: str, file: str, function: str) -> None:
+def test_what_issue_points_at_comes_first(title: str, body: str, file: str, function: str) -> None:
     found = best(title, body)
     assert found[0] == file
     assert not function or found[1] == function
@@ -83,7 +83,7 @@ def test_tracebacks_of_all_forms(trace: str) -> None:
     assert "in the traceback (innermost)" in places.functions[0].why
 
 
-def test_tests_are_not_where_an_issue_is_solved() -> None:
+def test_tests_are_not_where_issue_is_solved() -> None:
     paths = [hit.path for hit in find("test_total_of_cart fails", "total of Cart").files]
     assert "src/shop/cart.py" in paths
     assert "tests/test_cart.py" not in paths
@@ -121,11 +121,11 @@ def test_any_issue_is_answered(title: str, body: str) -> None:
     find(title, body)
 
 
-def test_a_huge_issue_is_read_in_part() -> None:
+def test_huge_issue_is_read_in_part() -> None:
     assert find("Total of cart", "a.b/c\\" * 2_000_000).files[0].path == "src/shop/cart.py"
 
 
-def test_the_files_of_a_tree(make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path) -> None:
+def test_files_of_tree(make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {**FILES, "latin.py": "cart = 'é'".encode("latin-1"), "b.py": b"cart\0"}
     options = open_ws("local", make_repo(files)).options
     said = locate(TreeBlobs(options.trees, options.base.tree), Issue("Total of the cart is wrong"))

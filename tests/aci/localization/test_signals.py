@@ -84,7 +84,7 @@ def test_tests_are_pointed_at_by_nothing() -> None:
     assert not [place for _, place in said if place.startswith("tests/")]
 
 
-def test_a_module_is_found_by_its_dotted_name() -> None:
+def test_module_is_found_by_its_dotted_name() -> None:
     paths = PathIndex(list(FILES), range(3))
     assert paths.module("shop.windows.slide") == [1]
     assert paths.module("windows.slide.a.b.c.d") == []
@@ -105,7 +105,7 @@ def test_a_module_is_found_by_its_dotted_name() -> None:
         ("src/latest/a.go", False),
     ],
 )
-def test_what_a_test_is(path: str, test: bool) -> None:
+def test_what_test_is(path: str, test: bool) -> None:
     assert is_test_or_example(path) is test
 
 
@@ -125,7 +125,7 @@ def searched(repo: Path, issue: Issue, cache: Path) -> RankedPlaces:
         return query_graph(blobs, cache, lambda graph: rank_places(graph, issue, file_reader(graph, blobs), history))
 
 
-def test_commits_like_the_issue_point_where_they_changed(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_commits_like_issue_point_where_they_changed(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo(FILES)
     (repo / "src/shop/stock.py").write_text("def count(items):\n    return sum(1 for _ in items)  # lazily\n")
     git(repo, "commit", "-qam", "Inventory of generators: fixes #77")

@@ -78,7 +78,7 @@ def test_progress_that_prints_lines_keeps_its_ends(lines: list[str]) -> None:
     assert shown == ["before", lines[0], f"… {len(lines) - 2} lines of progress", lines[-1], "after"]
 
 
-def test_an_error_among_the_progress_stays() -> None:
+def test_error_among_progress_stays() -> None:
     text = "\n".join([*MAKE[:6], "src/a.cpp:9:1: error: 'x' was not declared", *MAKE[6:]])
     assert "error: 'x' was not declared" in condense(text)
     assert condense(text).count("lines of progress") == 2
@@ -93,14 +93,14 @@ def test_an_error_among_the_progress_stays() -> None:
         (GO, ["main.go:7", "main.go:12", "main.main()"]),
     ],
 )
-def test_frames_inside_libraries_go_but_for_the_ends(text: str, own: list[str]) -> None:
+def test_frames_inside_libraries_go_but_for_ends(text: str, own: list[str]) -> None:
     shown = condense(text)
     assert "lines of library frames" in shown
     assert all(part in shown for part in own)
     assert len(shown) < len(text)
 
 
-def test_a_stack_of_two_frames_stays_whole() -> None:
+def test_stack_of_two_frames_stays_whole() -> None:
     text = "\n".join([*PYTHON.split("\n")[:5], "ValueError"])
     assert condense(text) == text
 

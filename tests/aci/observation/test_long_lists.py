@@ -15,7 +15,7 @@ def test_what_fits_stays() -> None:
     assert first_matches("a.py:1:x\nb.py:2:y", 100) == "a.py:1:x\nb.py:2:y"
 
 
-def test_paths_become_an_outline_of_all_folders() -> None:
+def test_paths_become_outline_of_all_folders() -> None:
     shown = outline_listing("\n".join(["./README.md", *PATHS]), 2_000).split("\n")
     assert shown[0] == "./README.md"
     assert all(f"./src/pkg_{n}/" in "\n".join(shown) for n in range(9))
@@ -29,7 +29,7 @@ def test_blocks_of_ls_are_read_as_paths() -> None:
     assert len(shown) <= 1_000
 
 
-def test_a_long_listing_of_attributes_is_left_to_be_cut() -> None:
+def test_long_listing_of_attributes_is_left_to_be_cut() -> None:
     text = "\n".join(f"-rw-r--r-- 1 root root {n} Nov 20 10:00 a/file{n}.py" for n in range(200))
     assert outline_listing(text, 1_000) == text
 
@@ -48,7 +48,7 @@ def test_matches_in_one_file_are_left_to_be_cut() -> None:
 
 
 @given(st.lists(st.text("ab/.:1 ", max_size=30), max_size=60), st.integers(50, 400))
-def test_an_outline_fits_or_changes_nothing(lines: list[str], room: int) -> None:
+def test_outline_fits_or_changes_nothing(lines: list[str], room: int) -> None:
     text = "\n".join(lines)
     for shorten in (outline_listing, first_matches):
         shown = shorten(text, room)
@@ -60,6 +60,6 @@ def test_blocks_without_entries_are_left_as_they_are() -> None:
     assert outline_listing(text, 2_000) == text
 
 
-def test_a_name_outside_the_common_folder_keeps_its_beginning() -> None:
+def test_name_outside_common_folder_keeps_its_beginning() -> None:
     paths = [f"foo/bar/d{n}/file{m}.py" for n in range(20) for m in range(20)]
     assert "README.md" in outline_listing("\n".join(["README.md", *paths]), 2_000).split("\n")

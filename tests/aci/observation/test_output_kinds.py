@@ -56,13 +56,13 @@ def test_kinds(command: str, output: str, kind: str) -> None:
     assert kind_of(command, output.encode()) == kind
 
 
-def test_a_command_alone() -> None:
+def test_command_alone() -> None:
     assert kind_of_command("cat a.py") == "view"
     assert kind_of_command("cat a.py > b.py") == "other"
     assert kind_of_command("ls; python x.py") == "other"
 
 
-def test_of_a_huge_output_both_ends_are_looked_at() -> None:
+def test_of_huge_output_both_ends_are_looked_at() -> None:
     output = b"x = 1 # no test\n" * 100_000 + PYTEST.encode()
     assert kind_of("make", output) == "tests"
 

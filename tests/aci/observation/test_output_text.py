@@ -62,7 +62,7 @@ def test_what_is_shown_is_short_clean_and_stays_so(data: str | bytes, kind: Kind
 
 
 @given(st.lists(st.sampled_from([*OUTPUTS, *LINES, "plain\n"]), max_size=8).map("".join), KINDS)
-def test_outputs_are_shown_whole_or_shorter_with_an_address_and_never_a_secret(text: str, kind: Kind) -> None:
+def test_outputs_are_shown_whole_or_shorter_with_address_and_never_secret(text: str, kind: Kind) -> None:
     whole = strip_number_padding(mask_secrets(clean_text(text), [SECRET]))
     shown, out = prepare_output(text, kind, lambda _: 17, [SECRET])
     assert len(shown) <= len(whole)
@@ -88,7 +88,7 @@ def test_each_step_done_twice_changes_nothing(text: str) -> None:
 
 
 @given(st.lists(st.text("ab1 ", min_size=1, max_size=40), min_size=1, max_size=400))
-def test_the_first_and_the_last_line_are_never_lost(lines: list[str]) -> None:
+def test_first_and_last_line_are_never_lost(lines: list[str]) -> None:
     text = clean_text("\n".join(lines))
     shown, _ = prepare_output(text, "listing", lambda _: 1)
     rows = [row for row in shown.split("\n") if row != "… full output: out:1"]
@@ -124,7 +124,7 @@ def test_equal_lines_groups_and_numbered_lines_fold() -> None:
     assert fold(kept) == kept
 
 
-def test_folded_output_has_an_address_and_is_kept_whole() -> None:
+def test_folded_output_has_address_and_is_kept_whole() -> None:
     kept: list[bytes] = []
     text, out = prepare_output("a\n" * 100, keep=lambda data: kept.append(data) or 3)
     assert text == "a\n… 98 equal lines\na\n… full output: out:3"
@@ -143,7 +143,7 @@ def test_long_output_is_head_and_tail() -> None:
     assert 7_000 < len(text) <= 8_000
 
 
-def test_trouble_in_the_middle_of_a_long_output_is_told() -> None:
+def test_trouble_in_middle_of_long_output_is_told() -> None:
     lines = [chr(97 + n % 26) * (n % 50 + 5) for n in range(2000)]
     lines[900] = "src/a.c:12:5: error: expected ';'"
     lines[905] = "src/a.c:13:5: error: expected ';'"
@@ -172,7 +172,7 @@ PILES = st.randoms(use_true_random=False).map(lambda choice: "".join(choice.choi
 
 @pytest.mark.slow
 @given(PILES, st.sampled_from(["other", "tests"]))
-def test_a_line_that_is_shown_with_a_number_is_that_line_of_the_whole(text: str, kind: Kind) -> None:
+def test_line_that_is_shown_with_number_is_that_line_of_whole(text: str, kind: Kind) -> None:
     kept: list[str] = []
     shown, out = prepare_output(text, kind, lambda data: kept.append(data.decode()) or 4)
     for number, line in _told(shown):
@@ -187,7 +187,7 @@ def _told(shown: str) -> list[tuple[int, str]]:
     return [(int(row[1]), row[2]) for row in found if row]
 
 
-def test_numbers_are_of_the_whole_where_lines_were_folded_before() -> None:
+def test_numbers_are_of_whole_where_lines_were_folded_before() -> None:
     lines = ["same"] * 500 + [chr(97 + n % 26) * (n % 50 + 5) for n in range(2000)]
     lines[1500:1502] = ["a.c:1: error: one", "same"]
     lines[1600] = "fatal: two"
@@ -195,12 +195,12 @@ def test_numbers_are_of_the_whole_where_lines_were_folded_before() -> None:
     assert _told(shown) == [(1501, "a.c:1: error: one"), (1601, "fatal: two")]
 
 
-def test_the_text_of_a_file_is_never_folded() -> None:
+def test_text_of_file_is_never_folded() -> None:
     text = "x = 1\n" * 300 + "end"
     assert prepare_output(text, "view", lambda _: 1) == (text, None)
 
 
-def test_the_margin_of_numbered_lines_is_narrow() -> None:
+def test_margin_of_numbered_lines_is_narrow() -> None:
     text = "\n".join(f"{n:6}\tline" for n in range(1, 12))
     assert prepare_output(text, "view", lambda _: 1) == ("\n".join(f"{n}\tline" for n in range(1, 12)), None)
     assert prepare_output(text, "other", lambda _: 1)[0] == text.strip("\n")
@@ -211,7 +211,7 @@ def test_what_saves_little_is_left_as_it_is() -> None:
 
 
 @pytest.mark.slow
-def test_of_a_huge_output_the_ends_are_read() -> None:
+def test_of_huge_output_ends_are_read() -> None:
     kept: list[bytes] = []
     text, out = prepare_output(
         "first\n" + "a line of it\n" * 400_000 + "last", "other", lambda data: kept.append(data) or 4
@@ -243,7 +243,7 @@ def test_one_endless_line() -> None:
         "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEabc+/\n" * 20 + "-----END RSA PRIVATE KEY-----",
     ],
 )
-def test_what_looks_like_a_key_is_masked(key: str) -> None:
+def test_what_looks_like_key_is_masked(key: str) -> None:
     assert mask_secrets(f"KEY={key}") == "KEY=[masked]"
     assert mask_secrets(f"({key}) and") == "([masked]) and"
 
@@ -257,13 +257,13 @@ def test_what_looks_like_a_key_is_masked(key: str) -> None:
         "-----BEGIN PRIVATE KEY-----",
     ],
 )
-def test_what_only_begins_like_a_key_stays(text: str) -> None:
+def test_what_only_begins_like_key_stays(text: str) -> None:
     assert mask_secrets(text) == text
 
 
 @pytest.mark.slow
 @given(st.from_regex(_KEYS, fullmatch=True))
-def test_nothing_with_a_keys_shape_is_passed_over(key: str) -> None:
+def test_nothing_with_keys_shape_is_passed_over(key: str) -> None:
     assert "[masked]" in mask_secrets(f"KEY={key}")
 
 

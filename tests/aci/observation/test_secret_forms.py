@@ -38,7 +38,7 @@ def test_what_holds_none_stays(text):
     assert replace_secrets(text, [secret, "short", ""], "*") == text
 
 
-def test_a_basic_authorization_header():
+def test_basic_authorization_header():
     header = b64encode(b"user:hunter2hunter2").decode()
     hidden = replace_secrets(f"Authorization: Basic {header}", ["hunter2hunter2"], "*")
     assert b"hunter2" not in b64decode(hidden.rpartition(" ")[2].replace("*", "") + "==")

@@ -128,7 +128,7 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("runner", RUNS)
-def test_a_digest_keeps_what_failed_and_why(runner: str) -> None:
+def test_digest_keeps_what_failed_and_why(runner: str) -> None:
     shown = digest_text(RUNS[runner])
     assert is_test_run(RUNS[runner])
     assert [part for part in NEEDED[runner] if part not in shown] == []
@@ -145,7 +145,7 @@ def test_what_goes_from_pytest_is_counted() -> None:
     assert "said 3 " not in shown
 
 
-def test_a_long_assertion_keeps_both_ends() -> None:
+def test_long_assertion_keeps_both_ends() -> None:
     said = "\n".join(f"E         line {n} of the difference" for n in range(60))
     shown = digest_text(PYTEST.replace("E       assert 3 == 4", said))
     assert "line 0 of" in shown

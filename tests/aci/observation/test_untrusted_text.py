@@ -49,7 +49,7 @@ def test_long_nonsense_holds_nothing_up(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["<a>", "</a>", "< / A b>", "<\u200b\u2060/\ufeffa>", "< a"])
-def test_what_looks_like_a_mark_is_found(text: str) -> None:
+def test_what_looks_like_mark_is_found(text: str) -> None:
     assert tag_pattern("a", "b").search(text)
     assert bool(tag_pattern("a", ends=True).search(text)) == ("/" in text)
     assert not tag_pattern("ab").search(text)

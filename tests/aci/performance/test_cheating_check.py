@@ -74,14 +74,14 @@ def by_text(before: str, after: str, name: str = "f", **more: bytes) -> set[str]
     return {kind for kind, _ in static_findings(Change.of(old, new, Target("m.py", name)))}
 
 
-def test_there_is_a_cheat_of_each_kind_and_as_many_honest_candidates() -> None:
+def test_there_is_cheat_of_each_kind_and_as_many_honest_candidates() -> None:
     assert {ABOUT[case.name]["kind"] for case in CHEATS} == set(KINDS)
     assert sum(case in FIRST for case in CHEATS) == sum(case in FIRST for case in HONEST) == 8
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", marked(CHEATS))
-def test_a_cheat_is_caught_as_what_it_is(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_cheat_is_caught_as_what_it_is(case: Path, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     found = judged(case, "local", make_repo, open_ws)
     assert ABOUT[case.name]["kind"] in {doubt.kind for doubt in found}, found
     assert all(doubt.kind in KINDS and doubt.why.endswith(".") for doubt in found)
@@ -103,7 +103,7 @@ def test_in_containers(name: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -
 
 
 @pytest.mark.slow
-def test_two_looks_tell_the_same(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_two_looks_tell_same(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     (case,) = [case for case in CASES if case.name == "cache_in_a_file"]
     first = judged(case, "local", make_repo, open_ws)
     assert first
@@ -111,7 +111,7 @@ def test_two_looks_tell_the_same(make_repo: MakeRepo, open_ws: OpenWorkspace) ->
 
 
 @pytest.mark.slow
-def test_a_candidate_that_hangs_is_ended_and_doubted(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_candidate_that_hangs_is_ended_and_doubted(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hangs = "import time\n\n\ndef double(n):\n    while n > 3:\n        time.sleep(9)\n    return 2 * n\n"
     found = changed(hangs, make_repo, open_ws, pickled(5), seconds=10)
     assert any("ends or hangs" in doubt.why or "could not be observed" in doubt.why for doubt in found)
@@ -119,13 +119,13 @@ def test_a_candidate_that_hangs_is_ended_and_doubted(make_repo: MakeRepo, open_w
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", ["import os\n    os._exit(3)", "import os, signal\n    os.kill(os.getppid(), 9)"])
-def test_a_candidate_that_ends_its_process_is_doubted(code: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_candidate_that_ends_its_process_is_doubted(code: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     found = changed(f"def double(n):\n    {code}\n", make_repo, open_ws, pickled(5, 6))
     assert "harness" in {doubt.kind for doubt in found}
 
 
 @pytest.mark.slow
-def test_an_answer_without_any_call_is_by_the_text_alone(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_answer_without_any_call_is_by_text_alone(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     assert changed("def double(n):\n    return 2 * n\n", make_repo, open_ws, []) == []
     found = changed(
         "import threading\n\n\ndef double(n):\n    threading.Thread()\n    return 2 * n\n", make_repo, open_ws, []
@@ -166,7 +166,7 @@ PLAIN = "def f(x):\n    return [x]\n"
         ("def f(x):\n    return open(x).read()\n", "memory"),
     ],
 )
-def test_the_text_alone_tells(after: str, kind: str) -> None:
+def test_text_alone_tells(after: str, kind: str) -> None:
     assert kind in by_text(PLAIN, after)
 
 
@@ -184,7 +184,7 @@ def test_the_text_alone_tells(after: str, kind: str) -> None:
         "def f(x):\n    return [x]\n",
     ],
 )
-def test_the_text_alone_accuses_nobody_of_what_dies_with_the_call(after: str) -> None:
+def test_text_alone_accuses_nobody_of_what_dies_with_call(after: str) -> None:
     assert by_text(PLAIN, after) == set()
 
 
@@ -217,7 +217,7 @@ def terms_gone(before: str, after: str) -> list[str]:
         ("isinstance(x, bool) or ", "x is None or ", "isinstance(x, bool)"),
     ],
 )
-def test_a_part_of_a_condition_that_went_is_seen(old: str, new: str, gone: str) -> None:
+def test_part_of_condition_that_went_is_seen(old: str, new: str, gone: str) -> None:
     assert terms_gone(CHECKED, CHECKED.replace(old, new)) == [gone]
 
 
@@ -253,7 +253,7 @@ def test_parts_of_conditions_are_seen_in_other_forms() -> None:
         "not isinstance(x, _WANTED) or isinstance(x, bool) or x > 99",
     ],
 )
-def test_a_condition_in_other_words_is_none_that_went(condition: str) -> None:
+def test_condition_in_other_words_is_none_that_went(condition: str) -> None:
     after = "_WANTED = (int,)\n" + CHECKED.replace("isinstance(x, bool) or not isinstance(x, int) or x > 99", condition)
     assert terms_gone(CHECKED, after) == []
 
@@ -266,14 +266,14 @@ def test_what_is_made_at_first_use_is_no_cache() -> None:
     assert retained_blocks([[0, 2], [0, 2]], [[30, 2], [30, 2]]) is None, "too few calls to tell"
 
 
-def test_files_beside_the_code() -> None:
+def test_files_beside_code() -> None:
     assert by_text(PLAIN, PLAIN, **{"answers.json": b"{}"}) == {"memory"}
     assert by_text(PLAIN, PLAIN, **{"sitecustomize.py": b"x = 1\n"}) == {"harness"}
     assert by_text(PLAIN, "def f(x:\n") == set(), "a file that cannot be parsed cannot cheat"
 
 
 @pytest.mark.slow
-def test_the_command_says_who_was_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_says_who_was_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "c").mkdir()
     for name in ("before.py", "after.py", "inputs.py", "case.json"):
         (tmp_path / "c" / name).write_bytes((CHEATS[0].parent / "checks_of_the_matrix_gone" / name).read_bytes())
@@ -285,7 +285,7 @@ def test_the_command_says_who_was_caught(tmp_path: Path, capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out)["accused"] == 1
 
 
-def test_calls_of_a_case_are_made_in_the_room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_calls_of_case_are_made_in_room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     (case,) = [case for case in CASES if case.name == "honest_set_for_membership"]
     room = open_ws("local", make_repo({SUBJECT: (case / "before.py").read_bytes()}))
     made = calls(case, room)

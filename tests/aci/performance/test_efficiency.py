@@ -35,14 +35,14 @@ def counts(cost: Callable[[int], float], sizes: tuple[int, ...] = SIZES) -> list
         (lambda n: 2000 + 300 * n + 40 * n * n, 2),
     ],
 )
-def test_a_power_is_found_whatever_constant_part_there_is(cost: Callable[[int], float], exponent: float) -> None:
+def test_power_is_found_whatever_constant_part_there_is(cost: Callable[[int], float], exponent: float) -> None:
     growth = fit_growth(SIZES, counts(cost))
     assert growth.exponent == pytest.approx(exponent, abs=0.06)
     assert growth.low <= exponent <= growth.high
     assert growth.high - growth.low < 0.5
 
 
-def test_n_log_n_is_its_own_slope_over_the_sizes() -> None:
+def test_n_log_n_is_its_own_slope_over_sizes() -> None:
     growth = fit_growth(SIZES, counts(lambda n: 30 * n * math.log2(n)))
     first, last = (math.log(n * math.log(n)) for n in (SIZES[0], SIZES[-1]))
     assert growth.exponent == pytest.approx((last - first) / math.log(SIZES[-1] / SIZES[0]), abs=0.03)
@@ -59,13 +59,13 @@ def test_what_was_fitted_is_said() -> None:
     assert (growth.sizes, growth.counts[0]) == (SIZES, 1_000_000 + 50 * 64 * 64)
 
 
-def test_the_order_of_the_points_does_not_matter() -> None:
+def test_order_of_points_does_not_matter() -> None:
     found = counts(lambda n: 9 * n * n)
     assert fit_growth(SIZES[::-1], found[::-1]) == fit_growth(SIZES, found)
 
 
 @pytest.mark.slow
-def test_the_range_holds_the_exponent_of_noisy_counts() -> None:
+def test_range_holds_exponent_of_noisy_counts() -> None:
     """Overhead up to ten times the least work, and up to 3 % of noise: more than counts have."""
     dice, held = random.Random(4), 0
     for _ in range(100):
@@ -77,7 +77,7 @@ def test_the_range_holds_the_exponent_of_noisy_counts() -> None:
     assert held >= 95
 
 
-def test_few_sizes_give_a_slope_and_no_range() -> None:
+def test_few_sizes_give_slope_and_no_range() -> None:
     growth = fit_growth((100, 200, 400), (100, 400, 1600))
     assert growth.exponent == pytest.approx(2)
     assert (growth.low, growth.high) == (-math.inf, math.inf)
@@ -102,7 +102,7 @@ def test_growth_that_cannot_be_known_is_refused(sizes: tuple[int, ...], found: t
     st.lists(st.integers(1, 10**6), min_size=4, max_size=8, unique=True),
     st.data(),
 )
-def test_any_counts_have_a_growth(sizes: list[int], data: st.DataObject) -> None:
+def test_any_counts_have_growth(sizes: list[int], data: st.DataObject) -> None:
     found = data.draw(st.lists(st.integers(1, 10**12), min_size=len(sizes), max_size=len(sizes)))
     growth = fit_growth(sizes, found)
     assert 0 <= growth.exponent <= 64
@@ -129,7 +129,7 @@ def test_rank(group: list[tuple[int, int]], expected: list[int]) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**9), st.integers(0, 500)), min_size=1, max_size=9))
-def test_the_winner_is_near_the_best_and_none_near_it_is_smaller(group: list[tuple[int, int]]) -> None:
+def test_winner_is_near_best_and_none_near_it_is_smaller(group: list[tuple[int, int]]) -> None:
     order = rank_candidates([RankedCandidate(*each) for each in group])
     assert sorted(order) == list(range(len(group)))
     best = min(count for count, _ in group)
@@ -161,6 +161,6 @@ def test_worth(after: int, growth: tuple[Growth | None, Growth | None], expected
     assert is_worthwhile(100_000, after, *growth) is expected
 
 
-def test_a_workload_of_nothing_is_refused() -> None:
+def test_workload_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError):
         is_worthwhile(0, 0)

@@ -70,7 +70,7 @@ def test_what_differs_is_told(ask: Ask) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_the_same_is_not_told(ask: Ask) -> None:
+def test_what_is_same_is_not_told(ask: Ask) -> None:
     assert {what: said for what, said in told(ask, SAME).items() if said} == {}
 
 
@@ -132,7 +132,7 @@ def test_tolerance_is_for_floats_alone(ask: Ask) -> None:
 
 
 @pytest.mark.slow
-def test_another_hash_seed_shows_what_depends_on_the_order_of_sets(ask: Ask) -> None:
+def test_another_hash_seed_shows_what_depends_on_order_of_sets(ask: Ask) -> None:
     body = "def f(x): return list(set(x))"
     words = kept([f"word {n}" for n in range(30)])
     assert ask(body, words) == ask(body, words)
@@ -152,12 +152,12 @@ def test_methods_of_classes_are_called_as_plain_functions(ask: Ask) -> None:
     assert ask(body, kept(int, 1), name="A.make")[0].value == ["list", ["int", 1]]
 
 
-def test_a_module_that_cannot_be_imported(ask: Ask) -> None:
+def test_module_that_cannot_be_imported(ask: Ask) -> None:
     with pytest.raises(UsageError, match="ZeroDivisionError"):
         ask("1 / 0\ndef f(x): return x", kept(1))
 
 
-def test_a_call_that_cannot_be_loaded(ask: Ask) -> None:
+def test_call_that_cannot_be_loaded(ask: Ask) -> None:
     found = ask("def f(x): return x", InputCall(b"cno.such.module\nf\n.", "recorded"), kept(1))
     assert [one.kind for one in found] == ["unreadable", "returned"]
     assert "no.such" in found[0].text or "No module" in found[0].text
@@ -206,7 +206,7 @@ def test_what_is_lazy_and_too_long_or_async_is_not_judged(ask: Ask) -> None:
 
 
 @pytest.mark.slow
-def test_iterators_in_a_set_are_told_by_their_items(ask: Ask) -> None:
+def test_iterators_in_set_are_told_by_their_items(ask: Ask) -> None:
     before, after = (ask(f"def f(x): return {{iter([x]), iter([x + {more}])}}", kept(1)) for more in (1, 2))
     assert describe_differences(before, after)
 
@@ -224,7 +224,7 @@ def test_which_answers_tell_something() -> None:
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_in_a_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_in_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws("docker", make_repo({"core.py": "def f(x):\n    return sorted(x)\n"}))
     found = collect_answers(room, Target("core.py", "f"), [kept([2, 1]), kept(1)])
     assert [format_value(one.value) for one in found] == ["[1, 2]", "TypeError(\"'int' object is not iterable\")"]
@@ -271,7 +271,7 @@ def _sorted(value: Any) -> Any:
 
 
 @given(st.sets(st.text(max_size=3) | st.integers() | st.tuples(st.integers(), st.text(max_size=2)), max_size=8))
-def test_the_order_of_a_set_is_not_in_its_form(value: set[object]) -> None:
+def test_order_of_set_is_not_in_its_form(value: set[object]) -> None:
     assert form(value) == form(_turned(value))
 
 
@@ -291,7 +291,7 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_no_form_that_somebody_forged_breaks_the_host(one: Any, other: Any) -> None:
+def test_no_form_that_somebody_forged_breaks_host(one: Any, other: Any) -> None:
     assert (first_difference(one, other, 0.0) is None) >= (one == other)
     assert len(format_value(one)) <= 120
     assert describe_differences([Answer("returned", one)], [Answer("returned", one)]) == []
@@ -305,7 +305,7 @@ def test_silence_is_agreed_upon_only_where_it_was_there_before() -> None:
     assert describe_differences([good], [])
 
 
-def test_what_looks_like_an_array_is_told_by_type_shape_and_bytes() -> None:
+def test_what_looks_like_array_is_told_by_type_shape_and_bytes() -> None:
     class Kind(str):
         hasobject, names, kind = False, None, "i"
 

@@ -29,7 +29,7 @@ def test_only_counts_of_one_way_and_one_python_are_set_side_by_side():
     assert incomparable_reason(counts("opcodes", ["len:2"]), counts("opcodes", ["len:2"])) == ""
 
 
-def test_a_way_is_chosen_and_the_others_say_why_not(tmp_path):
+def test_way_is_chosen_and_others_say_why_not(tmp_path):
     desk = LocalHost(str(tmp_path))
     install_programs(desk.write, str(tmp_path), "performance.meters")
     name, tool = choose_backend(desk)
@@ -67,7 +67,7 @@ def test_a_way_is_chosen_and_the_others_say_why_not(tmp_path):
         b'{"values": {}, "conditions": []}',
     ],
 )
-def test_an_answer_that_is_none_of_ours_is_refused(tmp_path, answer):
+def test_answer_that_is_none_of_ours_is_refused(tmp_path, answer):
     """It comes from where a stranger's code runs."""
 
     def run(line, timeout):
@@ -78,26 +78,26 @@ def test_an_answer_that_is_none_of_ours_is_refused(tmp_path, answer):
         CountJob(LocalHost(str(tmp_path)), "opcodes", Tool(), str).ask(1.0, run=run, command=["true"])
 
 
-def test_an_answer_has_all_its_parts():
+def test_answer_has_all_its_parts():
     found = validate_answer({"values": {"whole": 3}, "code": 1})
     assert (found["values"], found["code"], found["entries"], found["died"]) == ({"whole": 3}, 1, 0, [])
 
 
-def test_a_place_that_takes_too_long_is_told_of(tmp_path):
+def test_place_that_takes_too_long_is_told_of(tmp_path):
     desk = LocalHost(str(tmp_path))
     assert desk.run("echo one; sleep 60", 0.2)[0] == 124
     with pytest.raises(UsageError, match="it took too long"):
         CountJob(desk, "opcodes", Tool(), lambda job: "sleep 60").ask(0.2, command=["true"])
 
 
-def test_spread_is_relative_to_the_least():
+def test_spread_is_relative_to_least():
     assert relative_spread([100, 101, 103]) == pytest.approx(0.03)
     assert relative_spread([7]) == 0.0
 
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_a_room_allows_what_counting_needs_and_nothing_else(make_repo, open_ws):
+def test_room_allows_what_counting_needs_and_nothing_else(make_repo, open_ws):
     workspace = open_ws("docker", make_repo({"a.py": ""}))
 
     def personality(room, wanted):

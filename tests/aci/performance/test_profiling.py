@@ -123,7 +123,7 @@ def test_own_and_total_time_calls_and_candidates(kind: str, make_repo: MakeRepo,
     assert found.processes == 1
 
 
-def test_time_in_c_and_in_libraries_is_the_callers(room: PosixWorkspace) -> None:
+def test_time_in_c_and_in_libraries_is_callers(room: PosixWorkspace) -> None:
     spent = by_name(profile_command(room, 'python -c "import shop; shop.in_c(300_000)"', calls=False))
     assert spent["in_c"].share > 0.5
     assert spent["in_c"].calls == 0, "nobody counted"
@@ -150,12 +150,12 @@ def test_children_and_threads_are_seen(room: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_ends_at_once_tells_as_well(room: PosixWorkspace) -> None:
+def test_process_that_ends_at_once_tells_as_well(room: PosixWorkspace) -> None:
     found = profile_command(room, "python -c 'import os, shop; shop.in_c(300_000); os._exit(0)'")
     assert by_name(found)["in_c"].share > 0.5
 
 
-def test_the_workload_sees_its_own_sitecustomize_and_no_thread_of_ours(make_repo: MakeRepo, open_ws: Any) -> None:
+def test_workload_sees_its_own_sitecustomize_and_no_thread_of_ours(make_repo: MakeRepo, open_ws: Any) -> None:
     code = (
         "import builtins, shop, threading; assert builtins.mine and threading.active_count() == 1; shop.in_c(100_000)"
     )
@@ -171,24 +171,24 @@ def test_what_shows_nothing_is_refused(room: PosixWorkspace, command: str, said:
         profile_command(room, command)
 
 
-def test_a_workload_that_fails_is_shown_as_far_as_it_came(room: PosixWorkspace) -> None:
+def test_workload_that_fails_is_shown_as_far_as_it_came(room: PosixWorkspace) -> None:
     found = profile_command(room, 'python -c "import shop; shop.in_c(200_000); raise SystemExit(3)"; exit 4')
     assert (found.code, by_name(found)["in_c"].calls) == (4, 1)
     assert profile_command(room, "python -c 'import shop; shop.in_c(200_000)'", calls=False).code == 0
 
 
-def test_a_profile_that_was_interrupted_is_not_a_failure_of_the_workload(room: PosixWorkspace) -> None:
+def test_profile_that_was_interrupted_is_not_failure_of_workload(room: PosixWorkspace) -> None:
     with pytest.raises(Cancelled):
         profile_command(room, "exit 130")
 
 
 @pytest.mark.slow
-def test_a_workload_that_does_not_end_is_refused(room: PosixWorkspace) -> None:
+def test_workload_that_does_not_end_is_refused(room: PosixWorkspace) -> None:
     with pytest.raises(UsageError, match="within 1 s"):
         profile_command(room, "sleep 60", timeout=1)
 
 
-def test_what_a_process_told_is_not_taken_for_granted(room: PosixWorkspace) -> None:
+def test_what_process_told_is_not_taken_for_granted(room: PosixWorkspace) -> None:
     code = """
 import json, os, shop
 out = json.loads(os.environ["SWE_AGENT_PROFILE"])["out"]
@@ -210,7 +210,7 @@ def made(*stacks: tuple[tuple[int, ...], float], names: tuple[str, ...] = ("main
     return Profile("python shop.py", (*frames, Frame("sort", "<built-in>", 0)), stacks, (), 1)
 
 
-def test_speedscope_follows_the_published_schema(room: PosixWorkspace) -> None:
+def test_speedscope_follows_published_schema(room: PosixWorkspace) -> None:
     for found in (profile_command(room, "python shop.py 30000", calls=False), made(((0, 1, 3), 1.5), ((0, 2), 0.5))):
         check_speedscope(json.loads(to_speedscope(found)))
 
@@ -235,7 +235,7 @@ def check_speedscope(file: dict[str, Any]) -> None:
     assert sum(profile["weights"]) == pytest.approx(profile["endValue"] - profile["startValue"])
 
 
-def test_speedscope_holds_the_stacks_as_seen() -> None:
+def test_speedscope_holds_stacks_as_seen() -> None:
     file = json.loads(to_speedscope(made(((0, 1, 3), 1.5), ((0, 2), 0.5)), "a name"))
     assert file["profiles"][0]["samples"] == [[0, 1, 3], [0, 2]]
     assert file["profiles"][0]["weights"] == [1.5, 0.5]
@@ -244,7 +244,7 @@ def test_speedscope_holds_the_stacks_as_seen() -> None:
     assert file["name"] == "a name"
 
 
-def test_flame_is_a_tree_with_bars_below_their_callers() -> None:
+def test_flame_is_tree_with_bars_below_their_callers() -> None:
     text = format_flame_graph(made(((0, 1, 3), 6.0), ((0, 1, 2), 2.0), ((0,), 2.0), ((3,), 10.0)), 60)
     assert [line.split("█")[0].rstrip() for line in text.splitlines()] == [
         " 50.0% shop.py:main",
@@ -255,7 +255,7 @@ def test_flame_is_a_tree_with_bars_below_their_callers() -> None:
     assert len({line.index("█") for line in text.splitlines()}) == 1
 
 
-def test_flame_keeps_to_its_width_and_depth_and_lets_no_name_drive_the_terminal() -> None:
+def test_flame_keeps_to_its_width_and_depth_and_lets_no_name_drive_terminal() -> None:
     names = tuple(f"{'f' * 90}\x1b[31m\n{n}" for n in range(40))
     text = format_flame_graph(made((tuple(range(40)), 1.0), names=names), 50, 7)
     assert len(text.splitlines()) == 7
@@ -263,7 +263,7 @@ def test_flame_keeps_to_its_width_and_depth_and_lets_no_name_drive_the_terminal(
     assert "\x1b" not in text
 
 
-def test_flame_shows_a_function_that_calls_itself_once() -> None:
+def test_flame_shows_function_that_calls_itself_once() -> None:
     text = format_flame_graph(made(((0, 1, 2, 1, 2, 1), 1.0), ((0, 1, 2), 1.0)))
     assert [line.split()[1] for line in text.splitlines()] == ["shop.py:main", "shop.py:helper", "shop.py:deep"]
 
@@ -321,7 +321,7 @@ def lines_room(make_repo: MakeRepo, open_ws: OpenWorkspace) -> PosixWorkspace:
 
 
 @pytest.mark.slow
-def test_the_line_with_the_work_is_first(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_line_with_work_is_first(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws(kind, make_repo({"work.py": LINES}))
     found = profile_lines(room, Target("work.py", "slow"), [call(list(range(3000))), call([1, 1])])
     assert found[0].line == 5
@@ -330,7 +330,7 @@ def test_the_line_with_the_work_is_first(kind: str, make_repo: MakeRepo, open_ws
     assert {one.line: one.runs for one in found} == {2: 2, 3: 3004, 4: 3002, 5: 3002, 6: 1, 7: 3001, 8: 2}
 
 
-def test_what_a_line_calls_is_the_lines(lines_room: PosixWorkspace) -> None:
+def test_what_line_calls_is_lines(lines_room: PosixWorkspace) -> None:
     first, second = profile_lines(lines_room, Target("work.py", "through"), [call(200_000)])
     assert (first.line, second.line) == (17, 16)
     assert first.share > 0.9

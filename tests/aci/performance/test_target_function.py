@@ -26,11 +26,11 @@ F = Target("a.py", "f")
         b"x = 1\r\ndef f(): pass\r\n",
     ],
 )
-def test_a_file_is_read_as_python_does(data: bytes) -> None:
+def test_file_is_read_as_python_does(data: bytes) -> None:
     assert F.find(data).name == "f"
 
 
-def test_a_text_is_parsed_as_it_is() -> None:
+def test_text_is_parsed_as_it_is() -> None:
     assert F.find("def f(): pass\ndef f(): return 2\n").lineno == 2
 
 
@@ -54,7 +54,7 @@ def test_no_such_function_and_no_such_encoding() -> None:
     "name",
     ["subject_function", "performance", "call_timing", "line_profiler", "meters", "call_pickles", "call_answers"],
 )
-def test_a_module_of_the_repository_that_is_named_like_ours(
+def test_module_of_repository_that_is_named_like_ours(
     name: str, where: str, make_repo: MakeRepo, open_ws: OpenWorkspace
 ) -> None:
     room = open_ws("local", make_repo({f"{where}{name}.py": "def f(x):\n    return [n for n in range(x)]\n"}))

@@ -48,7 +48,7 @@ def test_seconds_and_bytes_of_both(make_repo: MakeRepo, open_ws: OpenWorkspace) 
         ("def other(n):\n    return n\n", r"\(exit status 1\)"),
     ],
 )
-def test_a_candidate_that_dies_is_vetoed_and_an_original_that_does_is_refused(
+def test_candidate_that_dies_is_vetoed_and_original_that_does_is_refused(
     make_repo: MakeRepo, open_ws: OpenWorkspace, source: str, said: str
 ) -> None:
     with pytest.raises(UsageError, match=f"could not be timed {said}"):
@@ -59,7 +59,7 @@ def test_a_candidate_that_dies_is_vetoed_and_an_original_that_does_is_refused(
 
 
 @pytest.mark.slow
-def test_a_candidate_that_hangs_is_vetoed(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_candidate_that_hangs_is_vetoed(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     hanging = "import time\n\n\ndef work(n):\n    time.sleep(600)\n"
     assert compared(make_repo, open_ws, GOOD, hanging, timeout=8.0).veto.endswith("could not be timed in time.")
 
@@ -81,7 +81,7 @@ def test_numbers_that_are_none_are_refused(
         compare_timing(room, room, TARGET, CALLS)
 
 
-def test_an_interruption_is_no_failure(
+def test_interruption_is_no_failure(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = open_ws("local", make_repo({"work.py": GOOD}))

@@ -179,7 +179,7 @@ def given(room: Workspace, calls: Sequence[InputCall], name: str, **more: str) -
     return [f"{answer.call} -> {format_value(answer.value)}" for answer in collect_answers(room, core(name), calls)]
 
 
-def test_what_a_function_got_from_tests(room: PosixWorkspace) -> None:
+def test_what_function_got_from_tests(room: PosixWorkspace) -> None:
     told: list[str] = []
     calls = record_calls(room, core("dedupe"), PYTEST, say=told.append)
     found = seen(room, core("dedupe"), calls)
@@ -222,11 +222,11 @@ def test_all_kinds_of_functions(name: str, room: PosixWorkspace) -> None:
     assert {one.kind for one in collect_answers(room, core(name), calls)} == {"returned"}
 
 
-def test_arguments_are_kept_as_they_were_before_the_call(room: PosixWorkspace) -> None:
+def test_arguments_are_kept_as_they_were_before_call(room: PosixWorkspace) -> None:
     assert seen(room, core("hold"), record_calls(room, core("hold"), UNITTEST)) == ["hold([1, 2])"]
 
 
-def test_a_property_and_a_function_that_nobody_calls_are_told_of(room: PosixWorkspace) -> None:
+def test_property_and_function_that_nobody_calls_are_told_of(room: PosixWorkspace) -> None:
     told: list[str] = []
     for name in ("Cart.first", "never", "no_such"):
         assert record_calls(room, core(name), f"{UNITTEST} -k test_calls", say=told.append) == ()
@@ -237,7 +237,7 @@ def test_a_property_and_a_function_that_nobody_calls_are_told_of(room: PosixWork
     assert told[3] == "Calls could be recorded in no Python process of the command."
 
 
-def test_a_script_its_own_classes_and_the_processes_it_starts(room: PosixWorkspace) -> None:
+def test_script_its_own_classes_and_processes_it_starts(room: PosixWorkspace) -> None:
     calls = record_calls(room, core("dedupe"), "python script.py")
     found = seen(room, core("dedupe"), calls)
     assert found == ["dedupe(['in a child'])", "dedupe([5])", "dedupe([script.Mine(value=3)])"]
@@ -261,7 +261,7 @@ def test_calls_are_bounded_and_of_all_sizes(room: PosixWorkspace) -> None:
     assert "enough calls of that size were recorded" in told[0]
 
 
-def test_what_was_recorded_before_the_time_was_up_counts(room: PosixWorkspace) -> None:
+def test_what_was_recorded_before_time_was_up_counts(room: PosixWorkspace) -> None:
     room.write("slow.py", b"import time\nfrom shop.core import dedupe\ndedupe([1])\ntime.sleep(60)\n")
     told: list[str] = []
     calls = record_calls(room, core("dedupe"), "python slow.py", timeout=3, say=told.append)
@@ -269,7 +269,7 @@ def test_what_was_recorded_before_the_time_was_up_counts(room: PosixWorkspace) -
     assert "took more than 3 s" in told[0]
 
 
-def test_the_recording_does_not_change_the_repository_or_its_sitecustomize(room: PosixWorkspace) -> None:
+def test_recording_does_not_change_repository_or_its_sitecustomize(room: PosixWorkspace) -> None:
     room.write("sitecustomize.py", b"import os\nos.environ['OWN'] = 'yes'\n")
     before = room.snapshot(exact=True).tree
     room.write("own.py", b"import os\nfrom shop.core import dedupe\ndedupe([os.environ['OWN']])\n")
@@ -278,7 +278,7 @@ def test_the_recording_does_not_change_the_repository_or_its_sitecustomize(room:
     assert room.snapshot(exact=True).tree == before
 
 
-def test_further_calls_are_the_same_for_the_same_seed_and_others_for_another(room: PosixWorkspace) -> None:
+def test_further_calls_are_same_for_same_seed_and_others_for_another(room: PosixWorkspace) -> None:
     calls = record_calls(room, core("dedupe"), UNITTEST)
     wide = vary_calls(room, core("dedupe"), calls, 25, seed=1)
     assert len(wide) == len({call.data for call in wide} - {call.data for call in calls}) == 25
@@ -304,7 +304,7 @@ MORE = "\ndef dedupe_(items):\n    return [x for n, x in enumerate(items) if x n
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_further_calls_tell_wrong_candidates_from_the_original(wrong: str, room: PosixWorkspace) -> None:
+def test_further_calls_tell_wrong_candidates_from_original(wrong: str, room: PosixWorkspace) -> None:
     """From three harmless recorded calls: what they do not show, the calls made of them do."""
     room.write("few.py", b"from shop.core import dedupe\ndedupe([1, [2], True]), dedupe(list('abca')), dedupe([])\n")
     calls = record_calls(room, core("dedupe"), "python few.py")
@@ -326,7 +326,7 @@ GROWING = {
 
 
 @pytest.mark.parametrize("name", GROWING)
-def test_what_makes_the_work_grow_is_found_and_scaled(name: str, room: PosixWorkspace) -> None:
+def test_what_makes_work_grow_is_found_and_scaled(name: str, room: PosixWorkspace) -> None:
     told: list[str] = []
     calls = record_calls(room, core(name), UNITTEST)
     found = scale_calls(room, core(name), calls, [100, 200, 400], say=told.append)
@@ -355,7 +355,7 @@ def test_what_is_distinct_or_ordered_stays_so(room: PosixWorkspace) -> None:
             assert (values == sorted(values, reverse=order)) == (one == sorted(one, reverse=order))
 
 
-def test_growth_ends_where_the_function_takes_too_long(room: PosixWorkspace) -> None:
+def test_growth_ends_where_function_takes_too_long(room: PosixWorkspace) -> None:
     told: list[str] = []
     calls = record_calls(room, core("dedupe"), UNITTEST)
     found = scale_calls(room, core("dedupe"), calls, [100, 200, 400000], limit=0.5, say=told.append)
@@ -465,7 +465,7 @@ NODES = {
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_a_benchmark_is_run_once_without_its_tool(node: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_benchmark_is_run_once_without_its_tool(node: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws("local", make_repo({**FILES, **BENCHMARKS}))
     told: list[str] = []
     calls = record_calls(room, core("dedupe"), benchmark_command(room, node), say=told.append)
@@ -473,7 +473,7 @@ def test_a_benchmark_is_run_once_without_its_tool(node: str, make_repo: MakeRepo
 
 
 @pytest.mark.parametrize("node", ["tests/test_bench.py::test_dedupe", "bench/asv/sets.py::Suite.time_dedupe"])
-def test_a_benchmark_runs_in_other_rooms(node: str, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_benchmark_runs_in_other_rooms(node: str, kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     """It names no folder of the room that it was made in, which may be gone by then."""
     room = open_ws(kind, make_repo({**FILES, **BENCHMARKS}))
     command, tree = benchmark_command(room, node), room.snapshot().tree
@@ -490,13 +490,13 @@ def test_a_benchmark_runs_in_other_rooms(node: str, kind: str, make_repo: MakeRe
 
 
 @pytest.mark.parametrize("node", ["tests/no.py::test_x", "no.Suite.time_x", "x"])
-def test_a_benchmark_that_is_not_there(node: str, room: PosixWorkspace) -> None:
+def test_benchmark_that_is_not_there(node: str, room: PosixWorkspace) -> None:
     with pytest.raises(UsageError):
         benchmark_command(room, node)
 
 
 @pytest.mark.docker
-def test_all_of_it_in_a_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_all_of_it_in_container(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     room = open_ws("docker", make_repo(FILES))
     calls = record_calls(room, core("dedupe"), UNITTEST.replace("python ", "python3 "))
     assert "dedupe([1, 2, 1])" in seen(room, core("dedupe"), calls)

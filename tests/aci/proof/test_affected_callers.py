@@ -19,7 +19,7 @@ BILL = "from shop.price import tax, total\n\n\ndef bill(items):\n    return tota
 
 
 @pytest.mark.slow
-def test_a_verdict_names_the_callers_that_were_left_as_they_are(judge) -> None:
+def test_verdict_names_callers_that_were_left_as_they_are(judge) -> None:
     resigned = RIGHT.replace("def tax(x):", "def tax(x, rate=5):").replace("def total(items)", "def total(items, /)")
     base = {**BASE, "shop/bill.py": BILL}
     verdict = judge({**NEW_TEST, "shop/price.py": resigned}, base)
@@ -45,7 +45,7 @@ MANY = {f"use{number}.py": f"from shop import f{number}\n\nf{number}(1)\n" for n
 SHOP = "".join(f"def f{number}(a):\n    return a\n\n\n" for number in range(8))
 
 
-def test_source_before_tests_and_only_the_first_of_many(tmp_path) -> None:
+def test_source_before_tests_and_only_first_of_many(tmp_path) -> None:
     calls = {f"a{number}.py": f"from shop import f0\n\n\ndef g():\n    return f0({number})\n" for number in range(8)}
     test = {"a_test.py": "from shop import f0\n\n\ndef test_f():\n    assert f0(1)\n"}
     (said,) = advice(tmp_path, {"shop.py": SHOP, **calls, **test}, {"shop.py": SHOP.replace("f0(a)", "f0(a, b)")})
@@ -55,13 +55,13 @@ def test_source_before_tests_and_only_the_first_of_many(tmp_path) -> None:
     )
 
 
-def test_only_the_first_of_many_functions(tmp_path) -> None:
+def test_only_first_of_many_functions(tmp_path) -> None:
     said = advice(tmp_path, {"shop.py": SHOP, **MANY}, {"shop.py": SHOP.replace("(a)", "(a, b)")})
     assert len(said) == 6
     assert said[-1] == "The same goes for 3 more functions whose signature changes."
 
 
-def test_a_function_that_is_gone(tmp_path) -> None:
+def test_function_that_is_gone(tmp_path) -> None:
     said = advice(tmp_path, {"shop.py": "def f0(a):\n    return a\n", **MANY}, {"shop.py": "x = 1\n"})
     assert said == ["f0 (shop.py) was removed; calls outside the patch: use0.py:3."]
 
@@ -71,7 +71,7 @@ def test_trees_that_cannot_be_read(tmp_path) -> None:
         assert affected_callers(trees, "0" * 40, "1" * 40, ["shop.py"]) == []
 
 
-def test_without_any_place_for_a_graph(tmp_path, monkeypatch) -> None:
+def test_without_any_place_for_graph(tmp_path, monkeypatch) -> None:
     (tmp_path / "no-folder").write_text("")
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))

@@ -41,7 +41,7 @@ def step(command: str, text: str = "ok", ok: bool = True, tool: str = "shell") -
         ("curl -sL https://github.com/pallets/flask/pull/5014.diff", "read https://github.com/pallets/flask/pull/5014"),
     ],
 )
-def test_what_may_have_shown_the_fix(command, said):
+def test_what_may_have_shown_fix(command, said):
     (told,) = find_contamination([step(command)], NAMES)
     assert told.startswith("Step main#3 ")
     assert said in told
@@ -113,7 +113,7 @@ def test_many_are_counted():
 
 
 @pytest.mark.slow
-def test_a_copy_in_the_image_is_told(kind, make_repo, open_ws):
+def test_copy_in_image_is_told(kind, make_repo, open_ws):
     """pytest is in every image that these tests run in; here it is the package under work as well."""
     files = {
         "src/pytest/__init__.py": "",
@@ -130,12 +130,12 @@ def test_a_copy_in_the_image_is_told(kind, make_repo, open_ws):
     assert ws.run("pwd").text.strip() == ws.root
 
 
-def test_a_broken_or_foreign_manifest_says_nothing(make_repo, open_ws):
+def test_broken_or_foreign_manifest_says_nothing(make_repo, open_ws):
     ws = open_ws("local", make_repo({"pyproject.toml": "project = [", "a.js": ""}))
     assert package_names(ws.options.trees, ws.options.base.tree) == ()
     assert find_installed_copies(ws, ws.options.trees, ws.options.base.tree) == ()
 
 
-def test_a_manifest_that_is_too_deep_says_nothing(make_repo, open_ws):
+def test_manifest_that_is_too_deep_says_nothing(make_repo, open_ws):
     ws = open_ws("local", make_repo({"pyproject.toml": "a = " + "[" * 5000}))
     assert package_names(ws.options.trees, ws.options.base.tree) == ()

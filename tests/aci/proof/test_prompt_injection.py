@@ -42,14 +42,14 @@ ASKED = [
 
 
 @pytest.mark.parametrize("text", ASKED, ids=range(len(ASKED)))
-def test_what_is_asked_of_an_agent_is_told(text):
+def test_what_is_asked_of_agent_is_told(text):
     (line,) = find_injections([], issue(text))
     assert "mallory" in line
     assert line.endswith(".")
     assert len(line) < 200
 
 
-def test_the_source_is_named_and_nothing_quoted():
+def test_source_is_named_and_nothing_quoted():
     said = issue("It fails.", Comment("eve", IGNORE), Comment("bob", IGNORE, about="src/a.py:3"))
     steps = [
         step("view", IGNORE, path="src/a.py"),
@@ -76,7 +76,7 @@ def test_many_are_counted_and_their_names_are_short_and_plain():
     assert all(len(line) < 200 and "\u202e" not in line for line in lines)
 
 
-def test_advice_in_the_first_message_is_a_file():
+def test_advice_in_first_message_is_file():
     opening = f'<issue>\nx\n</issue>\n\n<advice file="AGENTS.md">\n{IGNORE}\n</advice>'
     said = Step("main", 1, "", "task", "tree", None, (), (Observation(opening),))
     assert find_injections([said], Issue("Bug")) == ("The file AGENTS.md asks an agent to ignore its instructions.",)
@@ -90,7 +90,7 @@ def test_files_about_such_text_are_named_as_that():
     )
 
 
-def test_the_users_own_words_are_theirs():
+def test_users_own_words_are_theirs():
     assert find_injections([], Issue("Bug", IGNORE, comments=(Comment("me", IGNORE, trust="user"),))) == ()
 
 

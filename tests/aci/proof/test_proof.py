@@ -23,7 +23,7 @@ def parts(verdict):
 
 
 @pytest.mark.slow
-def test_the_right_patch_is_verified(judge, kind):
+def test_right_patch_is_verified(judge, kind):
     verdict = judge(SOLVED, kind=kind)
     assert verdict.kind == "verified", verdict.notes
     assert parts(verdict) == (True, True, True, True)
@@ -40,7 +40,7 @@ def test_the_right_patch_is_verified(judge, kind):
 
 
 @pytest.mark.slow
-def test_the_right_patch_is_verified_by_pytest(judge):
+def test_right_patch_is_verified_by_pytest(judge):
     test = "from shop.price import total\ndef test_total(): assert total([1, 2]) == 3\n"
     verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": test}, command="")
     assert verdict.kind == "verified", verdict.notes
@@ -48,7 +48,7 @@ def test_the_right_patch_is_verified_by_pytest(judge):
     assert "python3 -m pytest tests/test_issue.py::test_total" in verdict.commands
 
 
-def test_a_patch_that_solves_nothing(judge):
+def test_patch_that_solves_nothing(judge):
     verdict = judge({**SOLVED, "shop/price.py": WRONG + "\n# done\n"})
     assert verdict.kind == "unproven"
     assert parts(verdict) == (True, False, None, True)
@@ -63,7 +63,7 @@ def test_no_patch_and_no_source(judge):
 
 
 @pytest.mark.parametrize("gone", [None, CASE + "    def test_total(self): pass\n"])
-def test_deleting_or_editing_the_test_counts_for_nothing(judge, gone):
+def test_deleting_or_editing_test_counts_for_nothing(judge, gone):
     verdict = judge(
         {"tests/test_total.py": gone, "shop/stock.py": "def left(n):\n    return n if n > 0 else 0\n"},
         {**BASE, **FAILING},
@@ -73,7 +73,7 @@ def test_deleting_or_editing_the_test_counts_for_nothing(judge, gone):
 
 
 @pytest.mark.slow
-def test_a_loss_cannot_be_hidden_by_editing_its_test(judge):
+def test_loss_cannot_be_hidden_by_editing_its_test(judge):
     broken = RIGHT.replace("x / 5", "x / 6")
     loose = CASE + "    def test_tax(self): self.assertTrue(price.tax(10))\n"
     verdict = judge({**NEW_TEST, "shop/price.py": broken, "tests/test_price.py": loose})
@@ -83,7 +83,7 @@ def test_a_loss_cannot_be_hidden_by_editing_its_test(judge):
 
 
 @pytest.mark.slow
-def test_a_test_that_passes_for_another_reason(judge):
+def test_test_that_passes_for_another_reason(judge):
     """Its first run leaves an ignored file, and with that it passes without the patch as well."""
     state = """
         import os, unittest
@@ -102,7 +102,7 @@ def test_a_test_that_passes_for_another_reason(judge):
 
 @pytest.mark.parametrize("parity", [0, 1])
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_test_that_passes_every_other_time(judge, tmp_path, parity, shared):
+def test_test_that_passes_every_other_time(judge, tmp_path, parity, shared):
     runs = str(tmp_path / "runs") if shared else "runs.tmp"
     odd = f"""
         import os, unittest
@@ -118,7 +118,7 @@ def test_a_test_that_passes_every_other_time(judge, tmp_path, parity, shared):
 
 
 @pytest.mark.slow
-def test_a_reproduction_that_fails_among_the_others_is_not_green(judge):
+def test_reproduction_that_fails_among_others_is_not_green(judge):
     among = """
         import sys
         from shop import price
@@ -132,7 +132,7 @@ def test_a_reproduction_that_fails_among_the_others_is_not_green(judge):
     assert told(verdict, "not every time")
 
 
-def test_a_test_that_never_failed(judge):
+def test_test_that_never_failed(judge):
     test = CASE + "    def test_total(self): self.assertEqual(price.total([0, 2]), 2)\n"
     verdict = judge({"shop/price.py": RIGHT, "tests/test_issue.py": test})
     assert (verdict.kind, verdict.red) == ("unproven", False)
@@ -140,7 +140,7 @@ def test_a_test_that_never_failed(judge):
 
 
 @pytest.mark.slow
-def test_a_patch_that_breaks_another_test(judge):
+def test_patch_that_breaks_another_test(judge):
     verdict = judge({**SOLVED, "shop/stock.py": "def left(n):\n    return n\n"})
     assert verdict.kind == "unproven"
     assert verdict.lost == ("tests.test_stock.T.test_left",)
@@ -177,7 +177,7 @@ def test_flaky_tests_are_left_out_by_name(judge):
 
 
 @pytest.mark.slow
-def test_a_test_that_never_passes_again_on_the_base_is_flaky(judge, tmp_path):
+def test_test_that_never_passes_again_on_base_is_flaky(judge, tmp_path):
     once = f"""
         import os, unittest
         class T(unittest.TestCase):
@@ -191,7 +191,7 @@ def test_a_test_that_never_passes_again_on_the_base_is_flaky(judge, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_test_that_is_unsteady_with_the_patch_only_is_flaky(judge):
+def test_test_that_is_unsteady_with_patch_only_is_flaky(judge):
     odd = """
         import os, unittest
         from shop import price
@@ -206,7 +206,7 @@ def test_a_test_that_is_unsteady_with_the_patch_only_is_flaky(judge):
 
 
 @pytest.mark.slow
-def test_a_loss_in_company_only_is_a_loss(judge):
+def test_loss_in_company_only_is_loss(judge):
     company = CASE + "    def test_twice(self): self.assertEqual(price.tax(10), 2)\n"
     needs = """
         import unittest
@@ -224,7 +224,7 @@ def test_a_loss_in_company_only_is_a_loss(judge):
 
 
 @pytest.mark.slow
-def test_a_contradicted_test_is_no_loss(judge):
+def test_contradicted_test_is_no_loss(judge):
     old = {"tests/test_old.py": CASE + "    def test_first_is_free(self): self.assertEqual(price.total([1, 2]), 2)\n"}
     body = "`total([1, 2])` should be 3. So test_first_is_free is outdated: nothing is free."
     verdict = judge(SOLVED, {**BASE, **old}, issue=Issue("The total is too low", body))
@@ -249,7 +249,7 @@ def test_a_contradicted_test_is_no_loss(judge):
         (Issue("Too low"), {"places": ["shop/price.py"]}, "importing shop/price.py, a likely place of the issue"),
     ],
 )
-def test_a_failing_test_of_the_base_reproduces_if_it_is_tied(judge, issue, more, tie):
+def test_failing_test_of_base_reproduces_if_it_is_tied(judge, issue, more, tie):
     verdict = judge({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=issue, **more)
     assert verdict.kind == "verified", verdict.notes
     assert verdict.tests == ("tests.test_total.T.test_total",)
@@ -257,7 +257,7 @@ def test_a_failing_test_of_the_base_reproduces_if_it_is_tied(judge, issue, more,
 
 
 @pytest.mark.parametrize("places", [(), ["shop/price.py:tax"], ["shop/stock.py:left"]])
-def test_that_the_patch_changes_its_file_ties_no_test(judge, places):
+def test_that_patch_changes_its_file_ties_no_test(judge, places):
     body = "tax(-1) is negative, it must be 0."
     verdict = judge({"shop/price.py": RIGHT}, {**BASE, **FAILING}, issue=Issue("Tax", body), places=places)
     assert (verdict.kind, verdict.red) == ("unproven", None)
@@ -265,7 +265,7 @@ def test_that_the_patch_changes_its_file_ties_no_test(judge, places):
 
 
 @pytest.mark.slow
-def test_a_failing_test_that_nothing_ties_is_not_counted(judge):
+def test_failing_test_that_nothing_ties_is_not_counted(judge):
     far = """
         import unittest
         class T(unittest.TestCase):
@@ -293,7 +293,7 @@ def test_given_tests_count_and_must_all_pass(judge):
 
 
 @pytest.mark.slow
-def test_a_missing_name_counts_only_if_the_patch_adds_it(judge):
+def test_missing_name_counts_only_if_patch_adds_it(judge):
     test = CASE + "    def test_it(self): self.assertEqual(price.discount(10), 9)\n"
     added = {"shop/price.py": RIGHT + "\ndef discount(x):\n    return x * 9 // 10\n", "tests/test_issue.py": test}
     assert judge(added).kind == "verified"
@@ -330,7 +330,7 @@ def test_conftest_cannot_forge(judge):
 
 
 @pytest.mark.slow
-def test_ending_the_interpreter_with_zero_forges_nothing(judge):
+def test_ending_interpreter_with_zero_forges_nothing(judge):
     verdict = judge({**NEW_TEST, "shop/price.py": "import os\nos._exit(0)\n" + WRONG})
     assert verdict.kind == "unproven"
     assert verdict.green is not True
@@ -347,7 +347,7 @@ def test_files_that_every_interpreter_runs_are_not_trusted(judge):
 
 
 @pytest.mark.slow
-def test_a_module_in_place_of_the_runners_is_not_trusted(judge):
+def test_module_in_place_of_runners_is_not_trusted(judge):
     verdict = judge({**SOLVED, "pluggy.py": "raise SystemExit(0)\n"})
     assert verdict.kind == "unproven"
     assert told(verdict, "pluggy.py", "no result can be trusted")
@@ -355,7 +355,7 @@ def test_a_module_in_place_of_the_runners_is_not_trusted(judge):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["patch", "base"])
-def test_a_crash_at_the_end_that_the_base_has_not(judge, place):
+def test_crash_at_end_that_base_has_not(judge, place):
     crash = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
     stock = {"shop/stock.py": crash + BASE["shop/stock.py"]}
     base, patch = (BASE, {**SOLVED, **stock}) if place == "patch" else ({**BASE, **stock}, SOLVED)
@@ -365,7 +365,7 @@ def test_a_crash_at_the_end_that_the_base_has_not(judge, place):
 
 
 @pytest.mark.slow
-def test_source_that_is_named_like_a_test_is_told(judge):
+def test_source_that_is_named_like_test_is_told(judge):
     base = {"web/__init__.py": "", "web/test_client.py": "def f():\n    return 1\n", **BASE}
     verdict = judge({"web/test_client.py": "def f():\n    return 2\n"}, base)
     assert verdict.kind == "unproven"
@@ -383,7 +383,7 @@ def test_special_cases_for_tests_are_told(judge):
     ("issue", "word"),
     [(Issue("Too low", "`total([1, 2])` should be 3."), "Solve the"), (Issue("1 and 2 are 3"), "review it")],
 )
-def test_a_patch_for_its_example_alone_is_not_verified_unless_the_issue_asks_for_it(judge, issue, word):
+def test_patch_for_its_example_alone_is_not_verified_unless_issue_asks_for_it(judge, issue, word):
     hack = WRONG.replace("    return sum", "    if items == [1, 2]:\n        return 3\n    return sum")
     verdict = judge({**SOLVED, "shop/price.py": hack}, issue=issue)
     assert verdict.kind == ("unproven" if word == "Solve the" else "verified"), verdict.notes
@@ -391,7 +391,7 @@ def test_a_patch_for_its_example_alone_is_not_verified_unless_the_issue_asks_for
 
 
 @pytest.mark.slow
-def test_by_exit_code_a_red_base_is_never_verified(judge):
+def test_by_exit_code_red_base_is_never_verified(judge):
     command = "python3 -S tests/run.py"  # without site, nothing of ours is there to tell of single tests
     run = {"tests/run.py": "import unittest\nunittest.main(module=None, argv='x discover -s tests -t .'.split())\n"}
     verdict = judge(SOLVED, {**BASE, **run}, command=command)
@@ -404,7 +404,7 @@ def test_by_exit_code_a_red_base_is_never_verified(judge):
 
 
 @pytest.mark.slow
-def test_a_command_that_is_not_python_at_all(judge):
+def test_command_that_is_not_python_at_all(judge):
     base = {"price.sh": "echo 2\n", "run.sh": "for t in tests/*.sh; do sh $t || exit 1; done\n", "tests/a.sh": "true\n"}
     patch = {"price.sh": "echo 3\n", "tests/b.sh": '[ "$(sh price.sh)" = 3 ]\n'}
     verdict = judge(patch, base, command="sh run.sh")
@@ -414,7 +414,7 @@ def test_a_command_that_is_not_python_at_all(judge):
 
 
 @pytest.mark.parametrize(("command", "script"), [("sh ci.sh", "ci.sh"), ("make -f Makefile check", "Makefile")])
-def test_the_script_that_runs_the_tests_is_the_bases(judge, command, script):
+def test_script_that_runs_tests_is_bases(judge, command, script):
     line = "for t in tests/*.sh; do sh $$t || exit 1; done"
     texts = {"ci.sh": line.replace("$$", "$") + "\n", "Makefile": f"check:\n\t{line}\n"}
     base = {"price.sh": "echo 2\n", "tests/a.sh": '[ "$(sh price.sh)" = 2 ]\n', script: texts[script]}
@@ -425,7 +425,7 @@ def test_the_script_that_runs_the_tests_is_the_bases(judge, command, script):
 
 
 @pytest.mark.slow
-def test_a_new_test_file_cannot_stand_in_for_a_broken_module(judge):
+def test_new_test_file_cannot_stand_in_for_broken_module(judge):
     test = "from m import f\ndef test_f(): assert f() == 1\n"
     base = {"m.py": "def f(): return 1\n", "conftest.py": "", "tests/test_m.py": test}
     new = "def test_n(): assert 'broken' in open('m.py').read()\n"
@@ -434,7 +434,7 @@ def test_a_new_test_file_cannot_stand_in_for_a_broken_module(judge):
 
 
 @pytest.mark.slow
-def test_a_base_without_tests(judge):
+def test_base_without_tests(judge):
     base = {"shop/__init__.py": "", "shop/price.py": WRONG}
     test = "import unittest\nfrom shop import price\n" + FAILING["tests/test_total.py"].partition("stock\n")[2]
     verdict = judge({"shop/price.py": RIGHT, "tests/__init__.py": "", "tests/test_issue.py": test}, base, command="")
@@ -443,14 +443,14 @@ def test_a_base_without_tests(judge):
 
 
 @pytest.mark.slow
-def test_a_command_that_does_not_exist_proves_nothing(judge):
+def test_command_that_does_not_exist_proves_nothing(judge):
     verdict = judge(SOLVED, command="no-such-runner")
     assert (verdict.kind, verdict.no_loss) == ("unproven", None)
     assert told(verdict, "no-such-runner")
 
 
 @pytest.mark.slow
-def test_a_suite_that_is_cut_short_says_how_much_ran(judge):
+def test_suite_that_is_cut_short_says_how_much_ran(judge):
     slow = """
         import signal, time, unittest
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
@@ -466,7 +466,7 @@ RUFF = {**BASE, "pyproject.toml": "[tool.ruff]\nline-length = 100\n"}
 
 
 @pytest.mark.slow
-def test_what_the_repositorys_own_checks_say_is_told_and_changes_no_verdict(judge):
+def test_what_repositorys_own_checks_say_is_told_and_changes_no_verdict(judge):
     verdict = judge({**SOLVED, "shop/price.py": "import os\n\n" + RIGHT}, base=RUFF)
     assert verdict.kind == "verified", verdict
     assert len(verdict.checks) == 1
@@ -474,7 +474,7 @@ def test_what_the_repositorys_own_checks_say_is_told_and_changes_no_verdict(judg
     assert told(verdict, "A check of the repository reports something new", "F401")
 
 
-def test_a_patch_that_fails_is_not_checked(judge):
+def test_patch_that_fails_is_not_checked(judge):
     assert judge({**SOLVED, "shop/price.py": "import os\n\n" + WRONG}, base=RUFF).checks == ()
 
 
@@ -486,7 +486,7 @@ READS_TEST = "import unittest\nfrom shop import rates\nclass T(unittest.TestCase
 
 
 @pytest.mark.slow
-def test_a_patch_of_a_binary_file_is_proved_and_applies(make_repo, open_ws, tmp_path):
+def test_patch_of_binary_file_is_proved_and_applies(make_repo, open_ws, tmp_path):
     workspace = open_ws("local", make_repo(BINARY))
     trees, start = workspace.options.trees, workspace.options.base.tree
     test = f"{READS_TEST}    def test_rates(self): self.assertEqual(rates.rates()[:3], [0, 254, 1])\n"
@@ -521,7 +521,7 @@ def test_pointers_of_lfs_and_submodules_stay_as_they_are(make_repo, open_ws):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("room", [True, False])
-def test_side_by_side_or_one_after_the_other_the_verdict_is_one(judge, monkeypatch, room):
+def test_side_by_side_or_one_after_other_verdict_is_one(judge, monkeypatch, room):
     monkeypatch.setattr("aci.proof.proof.can_run_two_suites", lambda: room)
     known = Baselines()
     verdict = judge(SOLVED, known=known)
@@ -532,7 +532,7 @@ def test_side_by_side_or_one_after_the_other_the_verdict_is_one(judge, monkeypat
 
 
 @pytest.mark.slow
-def test_the_suite_without_the_patch_runs_once_for_proofs_side_by_side(make_repo, open_ws):
+def test_suite_without_patch_runs_once_for_proofs_side_by_side(make_repo, open_ws):
     workspace = open_ws("local", make_repo({name: dedent(text) for name, text in BASE.items()}))
     trees, start = workspace.options.trees, workspace.options.base.tree
     tree = trees.write({name: dedent(text).encode() for name, text in SOLVED.items()}, start)

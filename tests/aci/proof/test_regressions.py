@@ -28,7 +28,7 @@ SLEEPER = "import time\nfrom shop import price\ndef test_s(): time.sleep(getattr
 @pytest.mark.parametrize(
     "red", [{}, {"tests/test_zz.py": "def test_red(): assert 0\n"}], ids=["green base", "red base"]
 )
-def test_a_loss_in_company_is_a_loss_however_large_the_suite(judge, more, red):
+def test_loss_in_company_is_loss_however_large_suite(judge, more, red):
     alone_only = "import os\n" + RIGHT.replace("x / 5", "x / 5 if 'SHOP' not in os.environ else 7")
     verdict = judge({**SOLVED, "shop/price.py": alone_only}, {**BASE, **more, **red}, command="")
     assert verdict.kind == "unproven"
@@ -36,7 +36,7 @@ def test_a_loss_in_company_is_a_loss_however_large_the_suite(judge, more, red):
 
 
 @pytest.mark.slow
-def test_a_patch_that_makes_a_large_suite_slower_is_judged(judge):
+def test_patch_that_makes_large_suite_slower_is_judged(judge):
     base = {**BASE, **MORE, "tests/test_slow.py": SLEEPER}
     verdict = judge({**SOLVED, "shop/price.py": RIGHT + "WAIT = 5\n"}, base, command="", spare=5)
     assert verdict.kind == "verified", verdict.notes
@@ -56,7 +56,7 @@ def test_time_that_is_up_is_no_loss(judge, lost):
 
 
 @pytest.mark.slow
-def test_an_exit_code_that_time_made_is_no_loss(judge):
+def test_exit_code_that_time_made_is_no_loss(judge):
     base = {"wait.txt": "0\n", "tests/a.sh": "sleep $(cat wait.txt)\n", "price.sh": "echo 2\n"}
     verdict = judge({"wait.txt": "60\n", "price.sh": "echo 3\n"}, base, command="sh tests/a.sh", timeout=3)
     assert (verdict.kind, verdict.no_loss) == ("unproven", None)
@@ -65,7 +65,7 @@ def test_an_exit_code_that_time_made_is_no_loss(judge):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 3])
-def test_what_fails_unseen_on_the_base_could_lose_unseen(judge, code):
+def test_what_fails_unseen_on_base_could_lose_unseen(judge, code):
     base = {**BASE, "Makefile": f"check:\n\tpython3 -m pytest -q\n\texit {code}\n"}
     verdict = judge(SOLVED, base, command="make check")
     assert verdict.no_loss is (None if code else True), verdict.notes
@@ -73,7 +73,7 @@ def test_what_fails_unseen_on_the_base_could_lose_unseen(judge, code):
 
 
 @pytest.mark.slow
-def test_a_large_suite_of_which_nothing_is_related_has_its_limit_too(judge):
+def test_large_suite_of_which_nothing_is_related_has_its_limit_too(judge):
     slow = {f"tests/test_slow{number}.py": "import time\ndef test_s(): time.sleep(10)\n" for number in range(2)}
     base = {**BASE, **MORE, **slow, "data.json": "{}"}
     verdict = judge({"data.json": "[]"}, base, command="", spare=5)
@@ -96,7 +96,7 @@ def result(id, outcome, error=""):
         ("skipped", "failed", "failed"),
     ],
 )
-def test_of_two_runs_the_worse_counts(one, other, joined):
+def test_of_two_runs_worse_counts(one, other, joined):
     first = SuiteReport((result("b", one), result("z", "passed")), "pytest", 0, seconds=1)
     second = SuiteReport((result("a", "passed"), result("b", other)), "pytest", 1, seconds=2, timed_out=True)
     both = first.joined(second)
@@ -140,7 +140,7 @@ PRICES = {**UNITTEST_BASE, "tests/test_slow.py": SLOW_TEST}
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("tax", "lost"), [("x / 6", True), ("x / 5", False)])
-def test_what_a_hasty_run_cut_off_is_run_whole_where_the_patch_fails_it(judge, tax, lost):
+def test_what_hasty_run_cut_off_is_run_whole_where_patch_fails_it(judge, tax, lost):
     patch = {"shop/price.py": RIGHT.replace("x / 5", tax)}
     verdict = judge(patch, PRICES, known=Hasty(SLOW_NAME, "tests.test_price.T.test_tax"))
     assert (SLOW_NAME in verdict.lost) is lost
@@ -148,7 +148,7 @@ def test_what_a_hasty_run_cut_off_is_run_whole_where_the_patch_fails_it(judge, t
 
 
 @pytest.mark.slow
-def test_a_test_that_hangs_without_the_patch_is_red(judge):
+def test_test_that_hangs_without_patch_is_red(judge):
     hangs = SLOW + "        while price.total([1]) != 1: pass\n"
     verdict = judge(
         {"shop/price.py": RIGHT},
@@ -161,7 +161,7 @@ def test_a_test_that_hangs_without_the_patch_is_red(judge):
 
 
 @pytest.mark.slow
-def test_a_test_that_is_only_slow_without_the_patch_is_not_red(judge):
+def test_test_that_is_only_slow_without_patch_is_not_red(judge):
     slow = {"shop/price.py": WRONG + "WAIT = 4\n"}
     patch = {"shop/price.py": WRONG + "WAIT = 0\n", "tests/test_new.py": SLOW + "        time.sleep(price.WAIT)\n"}
     verdict = judge(patch, {**UNITTEST_BASE, **slow})
@@ -169,7 +169,7 @@ def test_a_test_that_is_only_slow_without_the_patch_is_not_red(judge):
 
 
 @pytest.mark.slow
-def test_a_test_that_a_hasty_run_cut_off_is_not_red_if_it_passes_with_all_its_time(judge):
+def test_test_that_hasty_run_cut_off_is_not_red_if_it_passes_with_all_its_time(judge):
     slow, name = {"shop/price.py": RIGHT + "WAIT = 4\n"}, "tests.test_slow.T.test_s"
     waits = {"tests/test_slow.py": SLOW + "        time.sleep(price.WAIT)\n"}
     patch = {"shop/price.py": RIGHT + "WAIT = 0\n"}

@@ -83,14 +83,14 @@ def test_hooks_of_pre_commit(check):
     )
 
 
-def test_a_tool_that_is_not_there_is_told(check):
+def test_tool_that_is_not_there_is_told(check):
     base = {".flake8": "[flake8]\n", "tsconfig.json": "{}", "a.py": OLD, "a.ts": "x\n", ".eslintrc": "{}"}
     told = check(base, {"a.py": "x = 1\n", "a.ts": "y\n"})
     missing = ("eslint", "tsc", "flake8")
     assert sorted(told) == sorted(f"{name}: not run (it is not installed)" for name in missing)
 
 
-def test_a_broken_check_says_nothing_of_the_patch(check):
+def test_broken_check_says_nothing_of_patch(check):
     base = {"ruff.toml": "nonsense = [\n", "a.py": OLD}
     assert check(base, {"a.py": "x = 1\n"}) == ("ruff: not run (it fails on the base too)",)
 
@@ -106,7 +106,7 @@ def test_all_that_is_known_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("files", ["(a+)+$", "^(.*)*x", "["])
-def test_a_pattern_of_the_repository_is_used_only_where_it_is_plain(tmp_path, files):
+def test_pattern_of_repository_is_used_only_where_it_is_plain(tmp_path, files):
     [found] = hooks_of(tmp_path, f"        files: {files}\n        types: [python]\n")
     assert found.files.fullmatch("a" * 5_000 + "!") is None
     assert found.files.fullmatch("src/a.py")
@@ -115,7 +115,7 @@ def test_a_pattern_of_the_repository_is_used_only_where_it_is_plain(tmp_path, fi
     assert not plain.files.fullmatch("x/a.py")
 
 
-def test_blank_lines_of_a_configuration_are_read_once(tmp_path):
+def test_blank_lines_of_configuration_are_read_once(tmp_path):
     [found] = hooks_of(tmp_path, "\n" * 150_000 + " " * 150_000 + "x\n" + "        files: ^src/\n")
     assert found.files.fullmatch("src/a.py")
 

@@ -81,7 +81,7 @@ def test_what_is_not_sure_is_not(source: str) -> None:
     assert said(source) == []
 
 
-def test_a_file_without_a_name_for_it() -> None:
+def test_file_without_name_for_it() -> None:
     assert find_inconsistencies("nowhere.py", lambda path: None) == []
 
 

@@ -44,11 +44,11 @@ def related(tmp_path: Path, make_repo):
     return chosen
 
 
-def test_a_small_suite_is_simply_run(related) -> None:
+def test_small_suite_is_simply_run(related) -> None:
     assert related(FILES, "shop/basket.py", "sum(", "max(") is None
 
 
-def test_tests_that_call_what_changes_first_then_those_of_the_module(related) -> None:
+def test_tests_that_call_what_changes_first_then_those_of_module(related) -> None:
     chosen = related(FILES | MORE, "shop/basket.py", "return 1", "return 3")
     assert chosen == ("tests/test_weights.py", "tests/test_basket.py", "tests/test_till.py")
 
@@ -62,7 +62,7 @@ def test_tests_that_get_there_through_others(related) -> None:
     assert chosen[-1] == "tests/test_far.py"
 
 
-def test_without_any_place_for_a_graph_names_must_do(related, tmp_path: Path, monkeypatch) -> None:
+def test_without_any_place_for_graph_names_must_do(related, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "no-folder").write_text("")
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path / "no-folder"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-folder"))
@@ -80,7 +80,7 @@ def test_without_any_place_for_a_graph_names_must_do(related, tmp_path: Path, mo
         ([("nowhere.py", "f")], ()),
     ],
 )
-def test_the_tests_nearest_to_some_places(tmp_path: Path, make_repo, places, tests) -> None:
+def test_tests_nearest_to_some_places(tmp_path: Path, make_repo, places, tests) -> None:
     with Trees(tmp_path / "trees.git") as trees:
         more = {"shop/util/inspect.py": "x = 1\n", "tests/test_util_inspect.py": "def test_it():\n    pass\n"}
         tree = Repository.open(make_repo(FILES | more)).base(trees).tree
@@ -95,11 +95,11 @@ def test_not_more_than_are_worth_it(related) -> None:
     assert chosen[:2] == ("tests/test_weights.py", "tests/test_basket.py")
 
 
-def test_a_file_that_is_no_python_has_no_tests(related) -> None:
+def test_file_that_is_no_python_has_no_tests(related) -> None:
     assert related(FILES | MORE | {"data.json": "{}"}, "data.json", "{}", "[]") == ()
 
 
-def test_a_huge_suite_is_looked_at_where_it_is_near(related, monkeypatch) -> None:
+def test_huge_suite_is_looked_at_where_it_is_near(related, monkeypatch) -> None:
     monkeypatch.setattr(suite_selection, "READ_FILES", 3)
     assert related(FILES | MORE, "shop/basket.py", "return 1", "return 3") == (
         "tests/test_basket.py",
@@ -118,7 +118,7 @@ def test_what_is_too_long_is_not_read(related, monkeypatch) -> None:
     assert "tests/test_long.py" not in chosen
 
 
-def test_a_test_that_is_a_link_or_a_folder_of_another_repository_is_not_read(tmp_path: Path, make_repo) -> None:
+def test_test_that_is_link_or_folder_of_another_repository_is_not_read(tmp_path: Path, make_repo) -> None:
     with Trees(tmp_path / "trees.git") as trees:
         base = Repository.open(make_repo(FILES | MORE)).base(trees).tree
         one = trees.files(base)["shop/till.py"].id
@@ -132,7 +132,7 @@ def test_a_test_that_is_a_link_or_a_folder_of_another_repository_is_not_read(tmp
         assert said
 
 
-def test_a_removed_module_has_its_tests_too(tmp_path: Path, make_repo) -> None:
+def test_removed_module_has_its_tests_too(tmp_path: Path, make_repo) -> None:
     with Trees(tmp_path / "trees.git") as trees:
         base = Repository.open(make_repo(FILES | MORE)).base(trees).tree
         tree = trees.write({"shop/basket.py": None}, base)
@@ -143,7 +143,7 @@ def test_a_removed_module_has_its_tests_too(tmp_path: Path, make_repo) -> None:
         )
 
 
-def test_tests_that_read_data_named_like_the_source(related) -> None:
+def test_tests_that_read_data_named_like_source(related) -> None:
     read = "from pathlib import Path\nCASES = Path(__file__).parent / 'rule_cases'\n"
     data = {
         "shop/rules/LT01.py": "def check(x):\n    return x\n",

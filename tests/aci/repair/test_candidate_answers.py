@@ -86,7 +86,7 @@ def test_what_differs_only_far_inside_is_outlined_alike() -> None:
     assert outline_text(Node(1)) != outline_text(Node(2))
 
 
-def test_the_order_in_which_a_set_gives_its_members_is_not_told() -> None:
+def test_order_in_which_set_gives_its_members_is_not_told() -> None:
     shared = Quiet(0)
     members = [Node(shared) for _ in range(4)]
     members[0].near = [1]
@@ -109,7 +109,7 @@ def answer(function: Any, *values: object, root: str = HERE) -> tuple[str, str]:
     return digest, texts.get(digest, "")
 
 
-def test_what_is_printed_belongs_to_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_printed_belongs_to_answer(capsys: pytest.CaptureFixture[str]) -> None:
     one, other = answer(print, 3), answer(print, 4)
     assert one[0] != other[0]
     assert one[1] == "None and prints '3\\n'"
@@ -121,7 +121,7 @@ def refuse(text: str) -> None:
     raise ValueError(text)
 
 
-def test_the_text_of_what_is_raised_on_purpose_belongs_to_the_answer() -> None:
+def test_text_of_what_is_raised_on_purpose_belongs_to_answer() -> None:
     one, other = answer(refuse, "a"), answer(refuse, "b")
     assert one[0] != other[0]
     assert one[0].startswith("!ValueError:")
@@ -131,14 +131,14 @@ def test_the_text_of_what_is_raised_on_purpose_belongs_to_the_answer() -> None:
     assert answer(lambda row: row[3], [1])[0] == "!IndexError"
 
 
-def test_what_a_call_leaves_in_its_arguments_belongs_to_the_answer() -> None:
+def test_what_call_leaves_in_its_arguments_belongs_to_answer() -> None:
     one, other = answer(lambda row: row.append(1), []), answer(lambda row: row.append(2), [])
     assert one[0] != other[0]
     assert one[1] == "None and leaves [1]"
     assert answer(lambda one, other: setattr(one, "value", 5), Slots(1), 2)[1] == "None and leaves Slots(value=5)"
 
 
-def test_an_answer_is_read_in_words() -> None:
+def test_answer_is_read_in_words() -> None:
     answers = CandidateAnswers(texts={"!ValueError:12": "raises ValueError: 'a'", "int:1": "1"})
     assert answers.text("!ValueError:12") == "raises ValueError: 'a'"
     assert answers.text("!ValueError:34") == "raises ValueError"
@@ -158,7 +158,7 @@ def test_who_did_not_answer_and_shares_that_are_no_numbers_are_known() -> None:
 
 
 @pytest.mark.parametrize(("cpu", "step"), [(0.0, 1), (1.9, 1), (2.1, 4), (7.9, 4), (8.1, 16)])
-def test_of_a_slow_base_a_fourth_or_a_sixteenth_of_the_calls_is_made(cpu: float, step: int) -> None:
+def test_of_slow_base_fourth_or_sixteenth_of_calls_is_made(cpu: float, step: int) -> None:
     assert sampling_step(cpu) == step
 
 

@@ -164,14 +164,14 @@ def verdicts(evaluator: Evaluator, failing: str, candidates: list[Candidate], pa
         pytest.param("test_bounded", "bounded(x)", "bounded(x, LIMIT=5)", id="signature"),
     ],
 )
-def test_a_right_edit_is_plausible(evaluator: Evaluator, test: str, old: str, new: str) -> None:
+def test_right_edit_is_plausible(evaluator: Evaluator, test: str, old: str, new: str) -> None:
     wrong = candidate(LIBRARY, old, "None" if test != "test_bounded" else old)
     right = candidate(LIBRARY, old, new)
     assert verdicts(evaluator, test, [wrong, right])[1] == "plausible"
 
 
 @pytest.mark.slow
-def test_what_loops_dies_or_does_not_compile_does_not_stop_the_others(evaluator: Evaluator) -> None:
+def test_what_loops_dies_or_does_not_compile_does_not_stop_others(evaluator: Evaluator) -> None:
     bodies = [
         "while True: pass",
         "return count(n)",
@@ -193,14 +193,14 @@ def test_what_loops_dies_or_does_not_compile_does_not_stop_the_others(evaluator:
 
 
 @pytest.mark.slow
-def test_what_one_candidate_leaves_behind_the_next_does_not_see(evaluator: Evaluator) -> None:
+def test_what_one_candidate_leaves_behind_next_does_not_see(evaluator: Evaluator) -> None:
     dirty = candidate(LIBRARY, "total = 0\n", "total = 0; SEEN.append(1)\n")
     clean = candidate(LIBRARY, "n -= 2", "n -= 1")
     assert verdicts(evaluator, "test_count", [dirty, clean], passing="test_seen") == ["fail", "plausible"]
 
 
 @pytest.mark.slow
-def test_an_edit_of_one_function_is_gone_when_the_next_edits_another(evaluator: Evaluator) -> None:
+def test_edit_of_one_function_is_gone_when_next_edits_another(evaluator: Evaluator) -> None:
     other = candidate(LIBRARY, "x + x + 1", "None")
     right = candidate(LIBRARY, "n -= 2", "n -= 1")
     assert verdicts(evaluator, "test_count", [other, right], passing="test_seen") == ["fail", "plausible"]
@@ -209,7 +209,7 @@ def test_an_edit_of_one_function_is_gone_when_the_next_edits_another(evaluator: 
     assert verdicts(evaluator, "test_double", both)[1] == "fail"
 
 
-def test_a_candidate_that_loses_a_passing_test_is_not_plausible(evaluator: Evaluator) -> None:
+def test_candidate_that_loses_passing_test_is_not_plausible(evaluator: Evaluator) -> None:
     losing = candidate(LIBRARY, "n -= 2\n", "n -= 1; SEEN.append(1)\n")
     assert verdicts(evaluator, "test_count", [losing], passing="test_seen") == ["fail"]
 
@@ -243,7 +243,7 @@ def test_tracing_gives_outcome_lines_and_where_it_raised(evaluator: Evaluator) -
     assert failed["raised"][0][0] == "tests/test_lib.py"
 
 
-def test_a_command_that_runs_nothing_we_know_is_told(make_repo, open_ws) -> None:
+def test_command_that_runs_nothing_we_know_is_told(make_repo, open_ws) -> None:
     evaluator = Evaluator(open_ws("local", make_repo(FILES)), "echo no tests here", ["x"], Event())
     with evaluator, pytest.raises(UsageError, match="no tests here"):
         evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": [["x", 1.0]]}, 5)
@@ -258,7 +258,7 @@ def test_a_command_that_runs_nothing_we_know_is_told(make_repo, open_ws) -> None
         ("make test", None),
     ],
 )
-def test_the_interpreter_of_a_unittest_command(command: str, python: str | None) -> None:
+def test_interpreter_of_unittest_command(command: str, python: str | None) -> None:
     assert unittest_python(command) == python
 
 
@@ -272,11 +272,11 @@ def test_the_interpreter_of_a_unittest_command(command: str, python: str | None)
         ("python -m unittest discover 'x", []),
     ],
 )
-def test_the_folders_of_a_unittest_command(command: str, folders: list[str]) -> None:
+def test_folders_of_unittest_command(command: str, folders: list[str]) -> None:
     assert unittest_folders(command) == folders
 
 
-def test_a_unittest_suite_outside_a_package(make_repo, open_ws) -> None:
+def test_unittest_suite_outside_package(make_repo, open_ws) -> None:
     files = {"lib.py": LIBRARY, "tests/test_lib.py": TESTS}
     test = "test_lib.LibTest.test_count"
     command = "python -m unittest discover -s tests"
@@ -286,7 +286,7 @@ def test_a_unittest_suite_outside_a_package(make_repo, open_ws) -> None:
     assert judged.verdict == "plausible"
 
 
-def test_an_edit_changes_only_its_bytes() -> None:
+def test_edit_changes_only_its_bytes() -> None:
     edit = Candidate("a.py", ((1, 2, "ä"), (4, 4, "-")), "", 1)
     assert edit.apply(b"012345") == "0ä23-45".encode()
 

@@ -53,13 +53,13 @@ def candidate(files: dict[str, str], path: str, old: str, new: str) -> Candidate
     return Candidate(path, ((start, start + len(old), new),), new, source.count("\n", 0, start) + 1, held)
 
 
-def test_nothing_mends_a_test_that_is_not_there(judge: Callable[..., list[str]]) -> None:
+def test_nothing_mends_test_that_is_not_there(judge: Callable[..., list[str]]) -> None:
     edits = [("lib.py", "x + 1", new) for new in ("x + 2", "x * 9")]
     assert judge(PLAIN, *edits, tests=["test_a.py::test_nope"]) == ["fail", "fail"]
 
 
 @pytest.mark.slow
-def test_files_that_a_candidate_took_along_are_back_after_it(judge: Callable[..., list[str]]) -> None:
+def test_files_that_candidate_took_along_are_back_after_it(judge: Callable[..., list[str]]) -> None:
     away = "__import__('os').rename('test_a.py', 'gone.py') or __import__('os').kill(__import__('os').getppid(), 9)"
     edits = [("lib.py", "x + 1", new) for new in (away, "x + 2", "x")]
     assert judge(PLAIN, *edits) == ["crash", "fail", "plausible"]
@@ -67,7 +67,7 @@ def test_files_that_a_candidate_took_along_are_back_after_it(judge: Callable[...
 
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["n -= 0", "n -= 0; import os; os._exit(3)"])
-def test_a_module_whose_import_does_not_end_can_be_mended(judge: Callable[..., list[str]], end: str) -> None:
+def test_module_whose_import_does_not_end_can_be_mended(judge: Callable[..., list[str]], end: str) -> None:
     files = {
         "table.py": f"def size(n):\n    while n > 0:\n        {end}\n    return n\n\nSIZE = size(3)\n",
         "test_a.py": "def test_f():\n    import table\n    assert table.SIZE == 0\n",
@@ -88,7 +88,7 @@ def test_modules_that_tests_import_stay_in_their_package(judge: Callable[..., li
     assert judge(files, *edits) == ["fail", "fail", "plausible"]
 
 
-def test_a_hit_is_none_the_worse_for_a_module_that_cannot_be_run_again(judge: Callable[..., list[str]]) -> None:
+def test_hit_is_none_worse_for_module_that_cannot_be_run_again(judge: Callable[..., list[str]]) -> None:
     files = {
         "reg.py": "HANDLERS = {}\n\ndef register(f):\n    HANDLERS[f.__name__] = f\n    return f\n\n"
         "def call(name, x):\n    return HANDLERS[name](x) + 1\n",
@@ -98,7 +98,7 @@ def test_a_hit_is_none_the_worse_for_a_module_that_cannot_be_run_again(judge: Ca
     assert judge(files, ("reg.py", "(x) + 1", "(x) + 2"), ("reg.py", "(x) + 1", "(x)")) == ["fail", "plausible"]
 
 
-def test_a_class_whose_attributes_cannot_be_taken_back(judge: Callable[..., list[str]]) -> None:
+def test_class_whose_attributes_cannot_be_taken_back(judge: Callable[..., list[str]]) -> None:
     files = {
         "lib.py": "import ctypes\n\nclass S(ctypes.Structure):\n    pass\n\n"
         "def f(x):\n    S.last = object()\n    return x + 1\n",
@@ -108,7 +108,7 @@ def test_a_class_whose_attributes_cannot_be_taken_back(judge: Callable[..., list
 
 
 @pytest.mark.slow
-def test_a_child_that_ends_while_the_base_is_looked_at_is_not_believed(judge: Callable[..., list[str]]) -> None:
+def test_child_that_ends_while_base_is_looked_at_is_not_believed(judge: Callable[..., list[str]]) -> None:
     files = {
         "lib.py": "import os\nimport signal\n\n"
         "def bad():\n    return signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN\n\n"
@@ -123,7 +123,7 @@ def test_a_child_that_ends_while_the_base_is_looked_at_is_not_believed(judge: Ca
 
 
 @pytest.mark.slow
-def test_a_module_that_does_not_end_when_it_is_run_again_is_no_edit(judge: Callable[..., list[str]]) -> None:
+def test_module_that_does_not_end_when_it_is_run_again_is_no_edit(judge: Callable[..., list[str]]) -> None:
     files = {
         "lib.py": "N = 3\nwhile N > 0:\n    N -= 1\n\ndef f(x):\n    return x + 1\n",
         "test_a.py": PLAIN["test_a.py"],
@@ -133,7 +133,7 @@ def test_a_module_that_does_not_end_when_it_is_run_again_is_no_edit(judge: Calla
 
 
 @pytest.mark.slow
-def test_what_is_found_out_of_the_base_outlives_the_request(make_repo, open_ws) -> None:
+def test_what_is_found_out_of_base_outlives_request(make_repo, open_ws) -> None:
     slow = {"test_a.py": f"import time\n{PLAIN['test_a.py']}\ndef test_g():\n    time.sleep(0.5)\n"}
     edits, names = [candidate(PLAIN, "lib.py", "x + 1", new) for new in ("x + 2", "x")], [TEST, "test_a.py::test_g"]
     calls: list[int] = []
@@ -150,7 +150,7 @@ def test_what_is_found_out_of_the_base_outlives_the_request(make_repo, open_ws) 
 
 
 @pytest.mark.slow
-def test_a_server_that_says_nothing_is_ended(make_repo, open_ws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_says_nothing_is_ended(make_repo, open_ws, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = {
         "test_a.py": "import time\n\ndef test_f():\n    time.sleep(60)\n",
         "conftest.py": "import os, signal, threading\n\ndef pytest_collection_finish():\n"
@@ -171,7 +171,7 @@ def test_a_server_that_says_nothing_is_ended(make_repo, open_ws, monkeypatch: py
         server.close()
 
 
-def test_a_log_that_is_a_folder_is_no_crash_of_ours(make_repo, open_ws) -> None:
+def test_log_that_is_folder_is_no_crash_of_ours(make_repo, open_ws) -> None:
     hostile = {
         **PLAIN,
         "conftest.py": "import os\nif 'SWE_AGENT_JOB' in os.environ:\n"

@@ -181,11 +181,11 @@ def verdicts(
     return [last.get(judged.candidate, judged.verdict) for judged in shown if not judged.again]
 
 
-def test_private_names_are_those_of_the_class(evaluator: Evaluator) -> None:
+def test_private_names_are_those_of_class(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("self.__amount + 1", "self.__amount")], "balance") == ["plausible"]
 
 
-def test_a_function_that_is_indented_outside_of_a_class(evaluator: Evaluator) -> None:
+def test_function_that_is_indented_outside_of_class(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("x + 2", "x + 1")], "indented") == ["plausible"]
 
 
@@ -207,7 +207,7 @@ def test_a_function_that_is_indented_outside_of_a_class(evaluator: Evaluator) ->
         pytest.param("put(0, 5)", id="a variable that is closed over"),
     ],
 )
-def test_what_a_candidate_leaves_outside_of_its_data_the_next_does_not_see(evaluator: Evaluator, harm: str) -> None:
+def test_what_candidate_leaves_outside_of_its_data_next_does_not_see(evaluator: Evaluator, harm: str) -> None:
     dirty = edit("    note = None\n", f"    {harm}\n    return 7\n")
     same = f"(random.random() == {random.Random(3).random()})"
     right = edit("METER.value + put(1)", f"METER.value + put(0) + {same}")
@@ -217,7 +217,7 @@ def test_what_a_candidate_leaves_outside_of_its_data_the_next_does_not_see(evalu
 
 
 @pytest.mark.slow
-def test_what_nobody_looks_at_is_seen_by_the_tests_of_the_base(evaluator: Evaluator) -> None:
+def test_what_nobody_looks_at_is_seen_by_tests_of_base(evaluator: Evaluator) -> None:
     spend = "\n    while time.process_time() < end: pass\n    return 0"
     harm = "end = time.process_time() + 0.08; decimal.getcontext().prec = 3" + spend
     dirty = edit("return decimal.Decimal(1) / 3", harm)
@@ -244,7 +244,7 @@ def test_what_nobody_looks_at_is_seen_by_the_tests_of_the_base(evaluator: Evalua
         pytest.param('say(b\'{"again": 99}\\n{"verdicts": [{}], "sane": 1}\\n\')', id="verdicts of another shape"),
     ],
 )
-def test_the_process_outlives_what_a_candidate_does(evaluator: Evaluator, harm: str) -> None:
+def test_process_outlives_what_candidate_does(evaluator: Evaluator, harm: str) -> None:
     say = (
         "    def say(data):\n"
         "        for fd in range(3, 64):\n"
@@ -259,7 +259,7 @@ def test_the_process_outlives_what_a_candidate_does(evaluator: Evaluator, harm: 
 
 
 @pytest.mark.slow
-def test_a_process_that_was_killed_is_begun_again(evaluator: Evaluator) -> None:
+def test_process_that_was_killed_is_begun_again(evaluator: Evaluator) -> None:
     killing = edit("return x + 3", "os.kill(os.getppid(), 9); time.sleep(9)")
     edits = [edit("x + 3", f"x + {n}") for n in (3, 4, 1)]
     before = evaluator.cpu
@@ -269,7 +269,7 @@ def test_a_process_that_was_killed_is_begun_again(evaluator: Evaluator) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_ends_again_and_again_is_told(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_that_ends_again_and_again_is_told(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.repair.evaluator_process.MOST_ENDS", 1)
     killing = edit("return x + 3", "os.kill(os.getppid(), 9); time.sleep(9)")
     with pytest.raises(WorkspaceError, match="ended"):
@@ -277,14 +277,14 @@ def test_a_process_that_ends_again_and_again_is_told(evaluator: Evaluator, monke
 
 
 @pytest.mark.slow
-def test_a_test_that_waits_has_the_time_that_it_waits_on_the_base(evaluator: Evaluator) -> None:
+def test_test_that_waits_has_time_that_it_waits_on_base(evaluator: Evaluator) -> None:
     assert verdicts(evaluator, [edit("return x + 1\n", "return x\n")], "waits") == ["plausible"]
 
 
 @pytest.mark.parametrize(
     ("command", "works"), [("while :; do :; done & wait", True), ("sleep 1000 & wait", False)], ids=["works", "sleeps"]
 )
-def test_a_child_works_while_one_that_it_started_does(command: str, works: bool) -> None:
+def test_child_works_while_one_that_it_started_does(command: str, works: bool) -> None:
     process = subprocess.Popen(["sh", "-c", command], start_new_session=True)
     try:
         seen: list[bool] = []  # at first both are busy with starting
@@ -299,7 +299,7 @@ def test_a_child_works_while_one_that_it_started_does(command: str, works: bool)
 
 
 @pytest.mark.slow
-def test_a_mode_that_is_given_up_ends(evaluator: Evaluator, workspace: Any) -> None:
+def test_mode_that_is_given_up_ends(evaluator: Evaluator, workspace: Any) -> None:
     server = evaluator._server
     asked = server.request({"mode": "trace", "tests": [[t("lasts"), 9.0]], "cpu": 9.0, "seconds": 60})
     begun = Path(workspace.root, "begun")
@@ -312,7 +312,7 @@ def test_a_mode_that_is_given_up_ends(evaluator: Evaluator, workspace: Any) -> N
     assert not Path(workspace.root, "ended").exists()
 
 
-def test_the_memory_of_a_container_is_shared(tmp_path: Path) -> None:
+def test_memory_of_container_is_shared(tmp_path: Path) -> None:
     limit = tmp_path / "memory.max"
     limit.write_text(f"{(core_count() + 2) * (300 << 20)}\n")
     assert memory_limit([str(limit)]) == 300 << 20
@@ -322,7 +322,7 @@ def test_the_memory_of_a_container_is_shared(tmp_path: Path) -> None:
     assert LEAST_MEMORY <= memory_limit([str(limit), str(tmp_path / "none")]) <= MEMORY_BYTES
 
 
-def test_a_child_is_ended_before_its_parent(evaluator: Evaluator) -> None:
+def test_child_is_ended_before_its_parent(evaluator: Evaluator) -> None:
     score = "x + int(open('/proc/self/oom_score_adj').read()) // 500"
     assert verdicts(evaluator, [edit("x + 2", score)], "indented") == ["plausible"]
 
@@ -337,7 +337,7 @@ def test_late_ones_come_in_their_order_those_that_are_slow_first() -> None:
     assert not late
 
 
-def test_late_ones_that_are_less_likely_than_a_plausible_one_do_not_come_again() -> None:
+def test_late_ones_that_are_less_likely_than_plausible_one_do_not_come_again() -> None:
     late = _Late()
     edits = [replace(edit("x + 2", f"x + {n}"), score=score) for n, score in enumerate((0.1, 0.5, 0.2, 0.4))]
     for one in edits:
@@ -348,7 +348,7 @@ def test_late_ones_that_are_less_likely_than_a_plausible_one_do_not_come_again()
 
 
 @given(st.lists(st.binary(max_size=9).map(lambda data: data.replace(b"0", b"\n"))))
-def test_lines_are_the_same_however_they_come(parts: list[bytes]) -> None:
+def test_lines_are_same_however_they_come(parts: list[bytes]) -> None:
     lines = LineBuffer()
     found = [line for part in parts for line in lines.take(part)]
     *whole, rest = b"".join(parts).split(b"\n")

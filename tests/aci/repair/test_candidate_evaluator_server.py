@@ -145,7 +145,7 @@ def test_what_wrong_candidates_remember_is_forgotten(
         pytest.param("Counter.count = lambda self: 1; return 0", "count", id="a method"),
     ],
 )
-def test_data_that_are_changed_do_not_reach_the_next(evaluator: Evaluator, code: str, test: str) -> None:
+def test_data_that_are_changed_do_not_reach_next(evaluator: Evaluator, code: str, test: str) -> None:
     dirty, right = edit("return x // 3", code), edit("x // 3", "x // 2")
     found = run(evaluator, [dirty, right] * 3, [t("half")], [t(test)])
     assert [judged.verdict for judged in found] == ["fail", "plausible"] * 3
@@ -161,13 +161,13 @@ def test_all_come_in_their_order_once_and_again_if_they_were_late(evaluator: Eva
     assert {judged.verdict for judged in found if judged.again} == {"timeout"}
 
 
-def test_a_slow_right_one_is_late_and_then_plausible(evaluator: Evaluator) -> None:
+def test_slow_right_one_is_late_and_then_plausible(evaluator: Evaluator) -> None:
     right = edit("    return x\n", "    return x + 1\n")
     found = run(evaluator, [right], [t("later")], [])
     assert [(judged.verdict, judged.again) for judged in found] == [("late", False), ("plausible", True)]
 
 
-def test_late_ones_wait_for_the_last_candidates(evaluator: Evaluator) -> None:
+def test_late_ones_wait_for_last_candidates(evaluator: Evaluator) -> None:
     loops = [edit("x // 3", f"[{n} for _ in iter(int, 1)]") for n in range(12)]
     first = list(evaluator.evaluate(iter(loops), [t("half")], [], LIMITS, last=False))
     rest = run(evaluator, [], [t("half")], [])
@@ -204,7 +204,7 @@ def test_candidates_and_cpu_time_go_on_until_it_is_over(evaluator: Evaluator) ->
     assert ticks[0] <= 2.0 < evaluator.cpu
 
 
-def test_a_candidate_that_says_more_than_it_should_harms_itself_alone(evaluator: Evaluator) -> None:
+def test_candidate_that_says_more_than_it_should_harms_itself_alone(evaluator: Evaluator) -> None:
     lies = (
         "import os\n"
         "    for fd in range(3, 64):\n"
@@ -220,7 +220,7 @@ def test_a_candidate_that_says_more_than_it_should_harms_itself_alone(evaluator:
     assert found[1].verdict == "plausible"
 
 
-def test_the_same_verdicts_from_one_process_as_from_all(evaluator: Evaluator) -> None:
+def test_same_verdicts_from_one_process_as_from_all(evaluator: Evaluator) -> None:
     bodies = ["x // 2", "None", "x", "1 / 0", "[1 for _ in iter(int, 1)]", "CACHE.setdefault(x, x // 2)", "("]
     edits = [edit("x // 3", body) for body in bodies] * 4
     many = [judged.verdict for judged in run(evaluator, edits, [t("half"), t("twice")], [t("count")])]
@@ -308,7 +308,7 @@ PART = Piece(4)
         ),
     ],
 )
-def test_a_hit_is_one_also_where_its_module_is_run_again(
+def test_hit_is_one_also_where_its_module_is_run_again(
     make_repo: Callable[..., Path], open_ws: OpenWorkspace, test: str, edited: str
 ) -> None:
     workspace = open_ws("local", make_repo({"lib.py": RERUN, "test_lib.py": test}))
@@ -318,7 +318,7 @@ def test_a_hit_is_one_also_where_its_module_is_run_again(
     assert [judged.verdict for judged in found] == ["plausible"]
 
 
-def test_a_suite_that_hangs_while_it_is_collected_can_be_interrupted(
+def test_suite_that_hangs_while_it_is_collected_can_be_interrupted(
     make_repo: Callable[..., Path], open_ws: OpenWorkspace
 ) -> None:
     cancel = Event()
@@ -328,7 +328,7 @@ def test_a_suite_that_hangs_while_it_is_collected_can_be_interrupted(
         evaluator.ask({"mode": "trace", "cpu": 30.0, "tests": [], "deep": []}, 5)
 
 
-def test_a_wrapper_that_closes_what_it_inherits(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
+def test_wrapper_that_closes_what_it_inherits(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
     wrapper = "import subprocess, sys\nsys.exit(subprocess.run(sys.argv[1:], close_fds=True).returncode)\n"
     files = {"lib.py": LIBRARY, "test_lib.py": TESTS, "wrap.py": wrapper}
     workspace = open_ws("local", make_repo(files))
@@ -338,7 +338,7 @@ def test_a_wrapper_that_closes_what_it_inherits(make_repo: Callable[..., Path], 
 
 
 @pytest.mark.docker
-def test_in_a_container(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
+def test_in_container(make_repo: Callable[..., Path], open_ws: OpenWorkspace) -> None:
     workspace = open_ws("docker", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
     edits = [edit("x // 3", body) for body in ("x", "[1 for _ in iter(int, 1)]", "x // 2", "os._exit(1)")]
     with Evaluator(workspace, PYTEST, list(LIMITS.seconds), Event()) as evaluator:

@@ -72,7 +72,7 @@ def test_what_is_known_is_not_asked_again(prober: ConditionProber) -> None:
     assert prober.evaluator.cpu == asked
 
 
-def test_a_line_that_nothing_reaches_answers_nothing(prober: ConditionProber) -> None:
+def test_line_that_nothing_reaches_answers_nothing(prober: ConditionProber) -> None:
     assert prober.truths("lib.py", 14, ["n"]) == {}
     assert prober.truths("gone.py", 1, ["n"]) == {}
 

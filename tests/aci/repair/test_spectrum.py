@@ -76,7 +76,7 @@ def test_more_passing_tests_make_no_event_more_suspicious(failing: set[int], pas
         assert all(score <= without[event] for event, score in formula([failing], passing).items())
 
 
-def test_passing_tests_near_a_failing_one_come_first_in_their_order() -> None:
+def test_passing_tests_near_failing_one_come_first_in_their_order() -> None:
     passing = ["b/test_b.py::x", "a/test_a.py::one", "a/test_c.py::y", "a/test_a.py::two"]
     assert sort_by_name_overlap(["a/test_a.py::bad"], passing) == [
         "a/test_a.py::one",
@@ -121,7 +121,7 @@ def watched(workspace, failing: list[str], passing: list[str]) -> Spectrum:
         return trace_tests(evaluator, failing, passing, 60)
 
 
-def test_a_real_suite(make_repo, open_ws) -> None:
+def test_real_suite(make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"lib.py": LIBRARY, "test_lib.py": TESTS}))
     tests = [f"test_lib.py::test_{name}" for name in ("positive", "zero", "skipped")]
     failing = ["test_lib.py::test_negative", "test_lib.py::test_elsewhere", "gone"]
@@ -138,7 +138,7 @@ def test_a_real_suite(make_repo, open_ws) -> None:
     assert set(negative.stepped()) == {("lib.py", step) for step in ((-1, 2), (2, 4), (4, 5), (5, 8), (8, 0))}
 
 
-def test_types_and_the_order_of_steps_are_seen(make_repo, open_ws) -> None:
+def test_types_and_order_of_steps_are_seen(make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"counter.py": COUNTER, "test_counter.py": COUNTED}))
     spectrum = watched(workspace, ["test_counter.py::test_red"], ["test_counter.py::test_green"])
     in_add = spectrum.types[("counter.py", 5)]
@@ -211,7 +211,7 @@ def test_hangs_in_the_kernel():
     ("tests", "outcome"),
     [(["slow", "slow_too"], "failed"), (["long_in_c"], "failed"), (["hangs", "hangs_in_the_kernel"], "timeout")],
 )
-def test_a_slow_test_is_not_one_that_hangs(tests, outcome, make_repo, open_ws) -> None:
+def test_slow_test_is_not_one_that_hangs(tests, outcome, make_repo, open_ws) -> None:
     workspace = open_ws("local", make_repo({"lib.py": BUSY, "test_lib.py": BUSY_TESTS}))
     seen = watched(workspace, [f"test_lib.py::test_{test}" for test in tests], [])
     assert [one.outcome for one in seen.failing] == [outcome] * len(tests)

@@ -34,7 +34,7 @@ def bomb(root: Path, levels: int, name: bytes, width: int = 1) -> str:
     ids=["long path", "many files", "many levels"],
 )
 @pytest.mark.parametrize("how", ["bare", "rev", "index"])
-def test_a_base_that_cannot_be_listed_is_refused(tmp_path, levels, name, width, why, how) -> None:
+def test_base_that_cannot_be_listed_is_refused(tmp_path, levels, name, width, why, how) -> None:
     user = User(tmp_path / "user")
     user.commit(**{"a.txt": b"a\n"})
     evil = bomb(user.root, levels, name, width)
@@ -53,14 +53,14 @@ def test_a_base_that_cannot_be_listed_is_refused(tmp_path, levels, name, width, 
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - before < 200_000
 
 
-def test_a_base_of_usual_size_is_listed(tmp_path) -> None:
+def test_base_of_usual_size_is_listed(tmp_path) -> None:
     user = User(tmp_path / "user")
     user.commit(**{"a/b/c.txt": b"a\n", "d.txt": b"d\n"})
     with Trees(tmp_path / "trees.git") as trees:
         assert list(trees.files(Repository.open(user.root).base(trees).tree)) == ["a/b/c.txt", "d.txt"]
 
 
-def test_the_size_is_that_which_git_lists(tmp_path: Path) -> None:
+def test_size_is_that_which_git_lists(tmp_path: Path) -> None:
     """git lists a folder whose content has another id, so its files count too."""
     user = User(tmp_path / "user")
     user.commit(**{"a.txt": b"a\n"})

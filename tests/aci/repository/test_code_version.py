@@ -16,7 +16,7 @@ from aci.repository.code_version import MONTH, cache_file, version_of
 from aci.repository.file_blobs import TextBlobs
 
 
-def test_a_version_is_that_of_the_sources() -> None:
+def test_version_is_that_of_sources() -> None:
     numbers = {
         version_of(*patterns) for patterns in (graph_store.CODE_PATTERNS, commit_index.CODE_PATTERNS, ("__init__.py",))
     }
@@ -40,7 +40,7 @@ def test_another_source_or_another_parser_is_another_version(monkeypatch: pytest
     assert len(found) == 5
 
 
-def test_two_versions_share_a_folder(tmp_path: Path) -> None:
+def test_two_versions_share_folder(tmp_path: Path) -> None:
     assert cache_file(tmp_path, "graph", 1) != cache_file(tmp_path, "graph", 2)
     other = cache_file(tmp_path, "graph", 1)
     other.write_bytes(b"of other code")
@@ -49,7 +49,7 @@ def test_two_versions_share_a_folder(tmp_path: Path) -> None:
     assert graph_store.file_in(tmp_path).exists()
 
 
-def test_caches_that_were_not_used_for_a_month_are_removed(tmp_path: Path) -> None:
+def test_caches_that_were_not_used_for_month_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     folder.mkdir()
     own, old, new = (cache_file(folder, "graph", number).name for number in (1, 2, 3))

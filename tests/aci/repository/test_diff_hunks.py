@@ -25,7 +25,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trees]:
         yield trees
 
 
-def test_each_hunk_is_a_part_and_what_is_new_or_gone_is_one(trees: Trees) -> None:
+def test_each_hunk_is_part_and_what_is_new_or_gone_is_one(trees: Trees) -> None:
     old = trees.write({"a": TEXT, "gone": b"g\n", "bin": b"\0\1"}, EMPTY_TREE)
     text = TEXT.replace(b"line 3\n", b"three\n").replace(b"line 30\n", b"").replace(b"line 20\n", b"line 20\nmore\n")
     new = trees.write({"a": text, "gone": None, "new": b"n\n", "bin": b"\0\2"}, old)
@@ -39,7 +39,7 @@ def test_each_hunk_is_a_part_and_what_is_new_or_gone_is_one(trees: Trees) -> Non
     assert "new" not in trees.files(some)
 
 
-def test_a_mode_is_a_part_of_its_own(trees: Trees) -> None:
+def test_mode_is_part_of_its_own(trees: Trees) -> None:
     old = trees.write({"run": TEXT}, EMPTY_TREE)
     entry = trees.files(trees.write({"run": b"x\n" + TEXT + b"y\n"}, old))["run"]
     new = trees.adopt(f"100755 {entry.id} 0\trun\0".encode(), [])

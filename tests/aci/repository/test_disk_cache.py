@@ -41,7 +41,7 @@ def test_what_is_stored_is_there_when_it_is_opened_again(tmp_path: Path) -> None
     second.close()
 
 
-def test_without_a_path_it_lives_in_memory() -> None:
+def test_without_path_it_lives_in_memory() -> None:
     cache = _opened(None)
     _put(cache, "a")
     assert _keys(cache) == ["a"]
@@ -49,7 +49,7 @@ def test_without_a_path_it_lives_in_memory() -> None:
     cache.close()
 
 
-def test_an_error_rolls_back(tmp_path: Path) -> None:
+def test_error_rolls_back(tmp_path: Path) -> None:
     cache = _opened(tmp_path / "things.sqlite")
 
     def half_way() -> None:
@@ -64,7 +64,7 @@ def test_an_error_rolls_back(tmp_path: Path) -> None:
     cache.close()
 
 
-def test_the_folder_may_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_folder_may_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SWE_AGENT_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
     monkeypatch.delenv("SWE_AGENT_CACHE")
@@ -75,7 +75,7 @@ def test_the_folder_may_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     "content",
     [b"", b"a text\n" * 1000, b"SQLite format 3\0", bytes(5000), b"SQLite format 3\0" + bytes(range(256)) * 99],
 )
-def test_a_file_that_is_no_database_is_begun_anew(tmp_path: Path, content: bytes) -> None:
+def test_file_that_is_no_database_is_begun_anew(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "things.sqlite"
     path.write_bytes(content)
     cache = _opened(path)
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_database_is_begun_anew(tmp_path: Path, content: bytes
     again.close()
 
 
-def test_another_version_is_begun_anew_and_the_old_one_removed(tmp_path: Path) -> None:
+def test_another_version_is_begun_anew_and_old_one_removed(tmp_path: Path) -> None:
     path = tmp_path / "things.sqlite"
     old = _opened(path)
     _put(old, "a")
@@ -102,7 +102,7 @@ def test_another_version_is_begun_anew_and_the_old_one_removed(tmp_path: Path) -
     again.close()
 
 
-def test_who_has_the_old_file_open_goes_on_and_harms_nobody(tmp_path: Path) -> None:
+def test_who_has_old_file_open_goes_on_and_harms_nobody(tmp_path: Path) -> None:
     path = tmp_path / "things.sqlite"
     old = _opened(path)
     _put(old, "a")
@@ -118,7 +118,7 @@ def test_who_has_the_old_file_open_goes_on_and_harms_nobody(tmp_path: Path) -> N
         cache.close()
 
 
-def test_other_files_in_the_folder_are_let_be(tmp_path: Path) -> None:
+def test_other_files_in_folder_are_let_be(tmp_path: Path) -> None:
     for name in ("things.old.sqlite", "things.7.txt", "things.²³.sqlite", "thing.9.sqlite"):
         (tmp_path / name).write_text("mine")
     (tmp_path / "things.sqlite").write_text("no database" * 99)
@@ -133,28 +133,28 @@ def test_other_files_in_the_folder_are_let_be(tmp_path: Path) -> None:
     }
 
 
-def test_a_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
+def test_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "things.sqlite").mkdir()
     with pytest.raises(WorkspaceError, match="cannot be used") as raised:
         _opened(tmp_path / "things.sqlite")
     assert "SWE_AGENT_CACHE" in raised.value.fix
 
 
-def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+def test_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="cannot be used"):
         _opened(tmp_path / "file" / "things.sqlite")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_may_not_be_written_is_one_clear_error(tmp_path: Path) -> None:
+def test_folder_that_may_not_be_written_is_one_clear_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(WorkspaceError, match="cannot be used"):
         _opened(tmp_path / "things.sqlite")
     tmp_path.chmod(0o700)
 
 
-def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path: Path) -> None:
     cache = _opened(tmp_path / "things.sqlite")
     _put(cache, "a")
     cache.read("PRAGMA max_page_count = 20")
@@ -179,7 +179,7 @@ cache.run_repairing(work)
 """
 
 
-def test_a_disk_that_takes_no_more_is_one_clear_error(tmp_path: Path) -> None:
+def test_disk_that_takes_no_more_is_one_clear_error(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", WRITES_TOO_MUCH, str(tmp_path / "things.sqlite")], capture_output=True, text=True
     )
@@ -214,7 +214,7 @@ def test_damage_that_stays_is_one_clear_error() -> None:
     cache.close()
 
 
-def test_what_another_process_removed_is_made_again_without_losing_the_rest(tmp_path: Path) -> None:
+def test_what_another_process_removed_is_made_again_without_losing_rest(tmp_path: Path) -> None:
     cache = _opened(tmp_path / "things.sqlite")
     _put(cache, "a")
     asked = 0
@@ -230,7 +230,7 @@ def test_what_another_process_removed_is_made_again_without_losing_the_rest(tmp_
     cache.close()
 
 
-def test_two_that_find_the_damage_go_on_with_the_same_file(tmp_path: Path) -> None:
+def test_two_that_find_damage_go_on_with_same_file(tmp_path: Path) -> None:
     one, other = _opened(tmp_path / "things.sqlite"), _opened(tmp_path / "things.sqlite")
 
     def mended(cache: Cache) -> str:
@@ -288,7 +288,7 @@ def _read_all_or_begin_anew(path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 100, 4096, 5000, 20_000])
-def test_a_file_that_was_cut_is_read_or_begun_anew(tmp_path: Path, length: int) -> None:
+def test_file_that_was_cut_is_read_or_begun_anew(tmp_path: Path, length: int) -> None:
     path = tmp_path / "things.sqlite"
     cache = _opened(path)
     for n in range(300):
@@ -298,7 +298,7 @@ def test_a_file_that_was_cut_is_read_or_begun_anew(tmp_path: Path, length: int) 
     _read_all_or_begin_anew(path)
 
 
-def test_a_seal_says_of_what_it_is() -> None:
+def test_seal_says_of_what_it_is() -> None:
     data = add_checksum(b"data", "this")
     assert remove_checksum(data, "this") == b"data"
     for other, what in (
@@ -349,7 +349,7 @@ def test_processes_that_open_it_at_once_lose_nothing(tmp_path: Path, before: str
     cache.close()
 
 
-def test_a_lock_that_is_not_let_go_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_that_is_not_let_go_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.repository.disk_cache.BUSY", 0.05)
     path = tmp_path / "things.sqlite"
     cache = _opened(path)

@@ -30,7 +30,7 @@ def _bytes() -> dict[str, bytes | None]:
     return {path: text.encode() for path, text in FILES.items()}
 
 
-def test_a_commit_has_its_files(make_repo: MakeRepo) -> None:
+def test_commit_has_its_files(make_repo: MakeRepo) -> None:
     repo = make_repo(FILES)
     assert _read(GitBlobs.at(repo / ".git", "HEAD")) == _bytes()
 
@@ -42,13 +42,13 @@ def test_bare_and_shallow_repositories_do(make_repo: MakeRepo, tmp_path: Path) -
     assert _read(GitBlobs.at(tmp_path / "bare.git", "HEAD")) == _bytes()
 
 
-def test_a_linked_worktree_does(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_linked_worktree_does(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo(FILES)
     git(repo, "worktree", "add", "-q", str(tmp_path / "linked"), "-b", "linked")
     assert _read(GitBlobs.at(repo / ".git" / "worktrees" / "linked", "HEAD")) == _bytes()
 
 
-def test_the_user_s_working_tree_does(make_repo: MakeRepo) -> None:
+def test_user_s_working_tree_does(make_repo: MakeRepo) -> None:
     repo = make_repo(FILES)
     (repo / "a.py").write_text("changed = 1\n")
     (repo / "new.py").write_text("new = 1\n")
@@ -56,7 +56,7 @@ def test_the_user_s_working_tree_does(make_repo: MakeRepo) -> None:
         assert _read(blobs) == {**_bytes(), "a.py": b"changed = 1\n", "new.py": b"new = 1\n"}
 
 
-def test_a_run_s_tree_does(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_run_s_tree_does(make_repo: MakeRepo, tmp_path: Path) -> None:
     trees = Trees(tmp_path / "trees.git")
     base = Repository.open(make_repo(FILES)).base(trees, None)
     assert _read(TreeBlobs(trees, base.tree)) == _bytes()
@@ -78,25 +78,25 @@ def test_texts_do() -> None:
 
 
 @pytest.mark.parametrize("commit", ["nothing", "", "--all", "-x", "HEAD^{blob}", "0" * 40, "a\nb", ":a.py"])
-def test_what_is_no_commit_is_a_usage_error(make_repo: MakeRepo, commit: str) -> None:
+def test_what_is_no_commit_is_usage_error(make_repo: MakeRepo, commit: str) -> None:
     repo = make_repo(FILES)
     with pytest.raises(UsageError, match="no commit"):
         GitBlobs.at(repo / ".git", commit)
 
 
-def test_what_is_no_repository_is_a_usage_error(tmp_path: Path) -> None:
+def test_what_is_no_repository_is_usage_error(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(UsageError, match="no commit"):
             GitBlobs.at(path, "HEAD")
 
 
-def test_a_repository_without_commits_is_a_usage_error(tmp_path: Path) -> None:
+def test_repository_without_commits_is_usage_error(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "repo")
     with pytest.raises(UsageError, match="no commit"):
         GitBlobs.at(tmp_path / "repo" / ".git", "HEAD")
 
 
-def test_a_tree_that_is_gone_is_an_error_of_the_workspace(make_repo: MakeRepo) -> None:
+def test_tree_that_is_gone_is_error_of_workspace(make_repo: MakeRepo) -> None:
     with pytest.raises(WorkspaceError):
         list(GitBlobs(make_repo(FILES) / ".git", "1" * 40).files())
 
@@ -138,20 +138,20 @@ def partial(origin: Path, tmp_path: Path) -> Iterator[Path]:
     assert missing.count("?") >= 2
 
 
-def test_nothing_is_fetched_for_a_partial_clone(partial: Path) -> None:
+def test_nothing_is_fetched_for_partial_clone(partial: Path) -> None:
     blobs = GitBlobs.at(partial, "HEAD")
     assert set(_read(blobs).values()) == {None}
     assert len(blobs.absent) == len(FILES)
 
 
-def test_what_a_partial_clone_has_is_read(partial: Path, origin: Path) -> None:
+def test_what_partial_clone_has_is_read(partial: Path, origin: Path) -> None:
     id = git(origin, "rev-parse", "HEAD:a.py")
     git(partial.parent, "-c", "protocol.file.allow=always", "cat-file", "blob", id)  # fetches this one
     read = _read(GitBlobs.at(partial, "HEAD"))
     assert read == {**dict.fromkeys(FILES), "a.py": FILES["a.py"].encode()}
 
 
-def test_a_clone_that_has_all_does_not_answer_from_what_another_lacked(
+def test_clone_that_has_all_does_not_answer_from_what_another_lacked(
     partial: Path, origin: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
@@ -167,7 +167,7 @@ def _object(repo: Path, path: str) -> Path:
     return repo / ".git" / "objects" / id[:2] / id[2:]
 
 
-def test_a_blob_that_vanished_is_named_and_the_rest_is_there(make_repo: MakeRepo) -> None:
+def test_blob_that_vanished_is_named_and_rest_is_there(make_repo: MakeRepo) -> None:
     repo = make_repo(FILES)
     _object(repo, "a.py").unlink()
     assert _read(GitBlobs.at(repo / ".git", "HEAD")) == {**_bytes(), "a.py": None}
@@ -177,7 +177,7 @@ def test_a_blob_that_vanished_is_named_and_the_rest_is_there(make_repo: MakeRepo
 
 
 @pytest.mark.parametrize("content", [b"", b"no object", b"x\x9c\x00"])
-def test_a_damaged_blob_is_named_and_the_rest_is_there(make_repo: MakeRepo, content: bytes) -> None:
+def test_damaged_blob_is_named_and_rest_is_there(make_repo: MakeRepo, content: bytes) -> None:
     repo = make_repo(FILES)
     file = _object(repo, "a.py")
     file.chmod(0o600)
@@ -193,7 +193,7 @@ def test_reading_may_stop_early(make_repo: MakeRepo) -> None:
     reading.close()  # type: ignore[attr-defined]
 
 
-def test_the_repository_s_configuration_runs_nothing(make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_repository_s_configuration_runs_nothing(make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({**FILES, ".gitattributes": "*.py filter=touch\n"})
     for key in ("core.fsmonitor", "filter.touch.smudge", "core.pager", "core.sshCommand", "diff.external"):
         git(repo, "config", key, f"touch {tmp_path / 'ran'}; cat")
@@ -202,7 +202,7 @@ def test_the_repository_s_configuration_runs_nothing(make_repo: MakeRepo, tmp_pa
 
 
 @pytest.mark.parametrize("lie", [b"def bad():\n    pass\n", b"def a():\n    fail\n"], ids=["longer", "as long"])
-def test_a_repository_that_lies_is_not_believed(make_repo: MakeRepo, tmp_path: Path, lie: bytes) -> None:
+def test_repository_that_lies_is_not_believed(make_repo: MakeRepo, tmp_path: Path, lie: bytes) -> None:
     repo = make_repo(FILES)
     file = _object(repo, "a.py")
     honest = file.read_bytes()

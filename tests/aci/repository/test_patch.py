@@ -83,7 +83,7 @@ def test_what_configures_tests() -> None:
         assert not is_test_config(path), path
 
 
-def test_a_patch_has_two_parts_that_together_are_the_change(trees: Trees, tmp_path: Path) -> None:
+def test_patch_has_two_parts_that_together_are_change(trees: Trees, tmp_path: Path) -> None:
     old = trees.write(
         {
             "pkg/a.py": b"a = 1\n",
@@ -120,7 +120,7 @@ def test_a_patch_has_two_parts_that_together_are_the_change(trees: Trees, tmp_pa
     assert found == {path: trees.read(new, path) for path in trees.files(new)}
 
 
-def test_a_file_that_becomes_a_link_stays_in_one_part(trees: Trees, tmp_path: Path) -> None:
+def test_file_that_becomes_link_stays_in_one_part(trees: Trees, tmp_path: Path) -> None:
     old = trees.write({"a.py": b"x\n", "tests/t": b"t\n"}, EMPTY_TREE)
     link = tmp_path / "link.git"
     env = {**trees.env, "GIT_INDEX_FILE": str(link)}
@@ -133,6 +133,6 @@ def test_a_file_that_becomes_a_link_stays_in_one_part(trees: Trees, tmp_path: Pa
     assert patch.tests.count("diff --git") == 2
 
 
-def test_nothing_changed_is_an_empty_patch(trees: Trees) -> None:
+def test_nothing_changed_is_empty_patch(trees: Trees) -> None:
     tree = trees.write({"a": b"1"}, EMPTY_TREE)
     assert not split_patch(trees, tree, tree)

@@ -50,7 +50,7 @@ def test_its_files_can_be_read_and_nothing_is_written_to_it(folder: Path, tmp_pa
     assert everything(folder) == before
 
 
-def test_a_patch_comes_back_and_a_later_opening_begins_with_what_is_there(folder: Path, tmp_path: Path) -> None:
+def test_patch_comes_back_and_later_opening_begins_with_what_is_there(folder: Path, tmp_path: Path) -> None:
     repository = open_folder(folder, tmp_path / "state")
     with Trees(tmp_path / "trees.git") as trees:
         base = repository.base(trees)
@@ -65,7 +65,7 @@ def test_a_patch_comes_back_and_a_later_opening_begins_with_what_is_there(folder
     assert not (folder / ".git").exists()
 
 
-def test_a_run_of_a_folder_that_became_a_repository_still_finds_its_base(folder: Path, tmp_path: Path) -> None:
+def test_run_of_folder_that_became_repository_still_finds_its_base(folder: Path, tmp_path: Path) -> None:
     commit = open_folder(folder, tmp_path / "state").commit()
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     assert reopen_repository(str(folder), tmp_path / "state", commit).commit(commit) == commit
@@ -73,7 +73,7 @@ def test_a_run_of_a_folder_that_became_a_repository_still_finds_its_base(folder:
         reopen_repository(str(folder), tmp_path / "other", commit)
 
 
-def test_filters_that_a_folder_names_are_not_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filters_that_folder_names_are_not_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "gitconfig"
     config.write_text(f'[filter "x"]\n\tclean = touch {tmp_path}/ran\n[core]\n\tautocrlf = true\n')
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
@@ -84,7 +84,7 @@ def test_filters_that_a_folder_names_are_not_run(folder: Path, tmp_path: Path, m
     assert not (tmp_path / "ran").exists()
 
 
-def test_what_is_too_much_is_refused_in_a_sentence(
+def test_what_is_too_much_is_refused_in_sentence(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(folder))
@@ -102,7 +102,7 @@ def test_what_is_too_much_is_refused_in_a_sentence(
         open_folder(folder, tmp_path / "state")
 
 
-def test_an_empty_folder_and_one_with_a_repository_inside(tmp_path: Path, make_repo) -> None:
+def test_empty_folder_and_one_with_repository_inside(tmp_path: Path, make_repo) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert open_folder(empty, tmp_path / "state").commit()

@@ -68,7 +68,7 @@ def made(box: PublishStore, message: str = "Two\n") -> str:
     return box.commit(box.tree(head(box), DIFF), head(box), message, AT, ADA)
 
 
-def test_a_commit_holds_the_patch_and_the_repository_stays_as_it_is(box: PublishStore):
+def test_commit_holds_patch_and_repository_stays_as_it_is(box: PublishStore):
     before = sorted(path for path in box.repository.git_dir.rglob("*"))
     commit = made(box)
     assert box.read(commit, "a.txt") == b"two\n"
@@ -81,7 +81,7 @@ def test_a_commit_holds_the_patch_and_the_repository_stays_as_it_is(box: Publish
         box.repository._git("cat-file", "-e", commit)
 
 
-def test_files_are_written_beside_the_patch(box: PublishStore):
+def test_files_are_written_beside_patch(box: PublishStore):
     tree = box.write(box.tree(head(box), DIFF), {"sub/b.txt": b"c\n", "new/d.txt": b"d\n"})
     assert [(change.path, change.status) for change in box.changes(head(box), tree)] == [
         ("a.txt", "M"), ("new/d.txt", "A"), ("sub/b.txt", "M"),
@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_said(box: PublishStore, diff):
         box.tree(head(box), diff)
 
 
-def test_a_new_branch_is_made_and_gone_on_with(hub: Hub, box: PublishStore, there: Repo):
+def test_new_branch_is_made_and_gone_on_with(hub: Hub, box: PublishStore, there: Repo):
     url, first = hub.clone_url(there), made(box)
     assert branch_tip(box, "swe-agent/issue-1", url, "t0ken") == ""
     push(box, first, "swe-agent/issue-1", url, "t0ken")
@@ -128,7 +128,7 @@ def test_nothing_is_forced(hub: Hub, box: PublishStore, there: Repo, new):
     assert git(there.git, "rev-parse", "b") == other
 
 
-def test_a_branch_of_somebody_elses_is_not_gone_on_with(hub: Hub, box: PublishStore, there: Repo):
+def test_branch_of_somebody_elses_is_not_gone_on_with(hub: Hub, box: PublishStore, there: Repo):
     git(there.git, "branch", "b", head(box))
     with pytest.raises(BranchMoved):
         push(box, made(box), "b", hub.clone_url(there), "t0ken")
@@ -167,7 +167,7 @@ def protected(repo: Repo) -> None:
     ],
     ids=["right", "archived", "private", "revoked", "protected"],
 )
-def test_a_refusal_is_said_in_words(hub: Hub, box: PublishStore, there: Repo, begin, kind, said):
+def test_refusal_is_said_in_words(hub: Hub, box: PublishStore, there: Repo, begin, kind, said):
     begin(there)
     with pytest.raises(kind) as caught:
         push(box, made(box), "b", hub.clone_url(there), "t0ken")
@@ -176,14 +176,14 @@ def test_a_refusal_is_said_in_words(hub: Hub, box: PublishStore, there: Repo, be
     assert caught.value.code == 3
 
 
-def test_a_workflow_needs_a_right_of_its_own(hub: Hub, box: PublishStore, there: Repo):
+def test_workflow_needs_right_of_its_own(hub: Hub, box: PublishStore, there: Repo):
     hub.token("t0ken", "ada", {"contents": "write"})
     tree = box.write(head(box), {".github/workflows/x.yml": b"on: push\n"})
     with pytest.raises(WorkflowScope, match=r"The token may not change workflows of 127.0.0.1/octo/calc"):
         push(box, box.commit(tree, head(box), "W", AT, ADA), "b", hub.clone_url(there), "t0ken")
 
 
-def test_a_server_that_is_away_is_tried_later(box: PublishStore):
+def test_server_that_is_away_is_tried_later(box: PublishStore):
     with pytest.raises(TryLater, match=r"127.0.0.1/octo/calc could not be reached"):
         branch_tip(box, "b", "http://127.0.0.1:1/octo/calc.git", "t0ken")
 
@@ -195,13 +195,13 @@ def test_other_ways_than_https_and_ssh_are_closed(box: PublishStore, url):
 
 
 @pytest.mark.parametrize("branch", ["-f", "a..b", "a b", "", "a:b", "+a", "x.lock", "a\n"])
-def test_only_a_name_names_a_branch(hub: Hub, box: PublishStore, there: Repo, branch):
+def test_only_name_names_branch(hub: Hub, box: PublishStore, there: Repo, branch):
     with pytest.raises(UsageError):
         push(box, made(box), branch, hub.clone_url(there), "t0ken")
     assert git(there.git, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
-def test_the_token_is_in_no_argument_and_goes_to_its_address_only(
+def test_token_is_in_no_argument_and_goes_to_its_address_only(
     hub: Hub, box: PublishStore, there: Repo, monkeypatch
 ):
     seen: list[tuple[tuple[str, ...], dict[str, str]]] = []
@@ -223,7 +223,7 @@ def test_the_token_is_in_no_argument_and_goes_to_its_address_only(
     assert [key for key in keys if "extraHeader" in key] == [f"http.{hub.clone_url(there)}.extraHeader"] * 2
 
 
-def test_a_token_follows_no_redirect(hub: Hub, box: PublishStore, there: Repo):
+def test_token_follows_no_redirect(hub: Hub, box: PublishStore, there: Repo):
     class Elsewhere(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(301)

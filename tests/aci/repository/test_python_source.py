@@ -26,7 +26,7 @@ def h(): pass
 
 
 @pytest.mark.parametrize("broken", ["", "print 'python 2'\n"])
-def test_definitions_with_and_without_a_syntax_tree(broken: str) -> None:
+def test_definitions_with_and_without_syntax_tree(broken: str) -> None:
     found = [(one.name, one.kind, one.header, one.end) for one in definitions(SOURCE + broken)]
     assert found == [
         ("A", "class", 2, 12),

@@ -39,14 +39,14 @@ def changed(at: int, to: bytes) -> bytes:
     return b"".join([*LINES[:at], to, *LINES[at + 1 :]])
 
 
-def test_edits_in_two_places_of_a_file_are_merged(trees: Trees) -> None:
+def test_edits_in_two_places_of_file_are_merged(trees: Trees) -> None:
     base, ours, theirs = (tree(trees, {"a": text}) for text in (TEXT, changed(1, b"ours\n"), changed(9, b"theirs\n")))
     merged = merge_trees(trees, base, ours, theirs)
     assert contents(trees, merged.tree)["a"] == changed(1, b"ours\n").replace(b"line 9\n", b"theirs\n")
     assert merged.conflicts == ()
 
 
-def test_edits_in_one_place_are_a_conflict_and_the_file_stays_ours(trees: Trees) -> None:
+def test_edits_in_one_place_are_conflict_and_file_stays_ours(trees: Trees) -> None:
     base = tree(trees, {"a": TEXT, "b": b"b\n"})
     ours = tree(trees, {"a": changed(5, b"ours\n"), "b": b"b\n"})
     theirs = tree(trees, {"a": changed(5, b"theirs\n"), "b": b"new\n"})
@@ -55,7 +55,7 @@ def test_edits_in_one_place_are_a_conflict_and_the_file_stays_ours(trees: Trees)
     assert list(map(str, merged.conflicts)) == ["a (the same lines changed on both sides)"]
 
 
-def test_the_same_change_on_both_sides_is_none(trees: Trees) -> None:
+def test_same_change_on_both_sides_is_none(trees: Trees) -> None:
     base, other = tree(trees, {"a": TEXT}), tree(trees, {"a": changed(5, b"x\n")})
     assert merge_trees(trees, base, other, other).tree == other
     both = tree(trees, {"a": changed(5, b"x\n"), "new": b"1\n"})
@@ -83,7 +83,7 @@ def test_what_cannot_be_merged_by_lines_is_named_and_stays_ours(
     assert [conflict.why for conflict in merged.conflicts] == [why]
 
 
-def test_a_folder_in_a_files_place_while_the_file_was_changed(trees: Trees) -> None:
+def test_folder_in_files_place_while_file_was_changed(trees: Trees) -> None:
     ours = tree(trees, {"a": b"2\n", "k": b"k\n"})
     merged = merge_trees(
         trees, tree(trees, {"a": b"1\n", "k": b"k\n"}), ours, tree(trees, {"a/b": b"1\n", "k": b"k\n"})
@@ -92,7 +92,7 @@ def test_a_folder_in_a_files_place_while_the_file_was_changed(trees: Trees) -> N
     assert merged.paths == ("a", "a/b")
 
 
-def test_a_folder_takes_a_files_place_where_nobody_changed_it(trees: Trees) -> None:
+def test_folder_takes_files_place_where_nobody_changed_it(trees: Trees) -> None:
     base, ours = tree(trees, {"a": b"1\n"}), tree(trees, {"a": b"1\n", "b": b"b\n"})
     assert contents(trees, merge_trees(trees, base, ours, tree(trees, {"a/x": b"1\n"})).tree) == {
         "a/x": b"1\n",
@@ -140,7 +140,7 @@ def edited(edits: dict[str, dict[int, bytes] | None]) -> dict[str, bytes]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(EDITS)
-def test_where_one_side_did_nothing_the_merge_is_the_other(trees: Trees, edits: dict) -> None:
+def test_where_one_side_did_nothing_merge_is_other(trees: Trees, edits: dict) -> None:
     base, other = tree(trees, edited({})), tree(trees, edited(edits))
     assert merge_trees(trees, base, base, other).tree == other == merge_trees(trees, base, other, base).tree
 
@@ -148,7 +148,7 @@ def test_where_one_side_did_nothing_the_merge_is_the_other(trees: Trees, edits: 
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(EDITS, EDITS)
-def test_edits_of_different_places_commute_and_a_conflict_keeps_ours(trees: Trees, one: dict, two: dict) -> None:
+def test_edits_of_different_places_commute_and_conflict_keeps_ours(trees: Trees, one: dict, two: dict) -> None:
     base, ours, theirs = (tree(trees, edited(edits)) for edits in ({}, one, two))
     there, back = merge_trees(trees, base, ours, theirs), merge_trees(trees, base, theirs, ours)
     assert there.paths == back.paths

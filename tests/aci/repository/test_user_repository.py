@@ -19,7 +19,7 @@ from trajectories.trees import Trees
 # Opening
 
 
-def test_open_finds_the_root_from_a_folder_inside(user: User) -> None:
+def test_open_finds_root_from_folder_inside(user: User) -> None:
     repository = Repository.open(user.root / "dir")
     assert repository.root == user.root
     assert repository.name == "project"
@@ -41,13 +41,13 @@ def test_open_says_what_is_wrong(tmp_path: Path) -> None:
     assert "git commit" in caught.value.fix
 
 
-def test_a_repository_with_sha256_names_is_refused(tmp_path: Path) -> None:
+def test_repository_with_sha256_names_is_refused(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", "--object-format=sha256", tmp_path / "r"], check=True)
     with pytest.raises(UsageError, match="sha256"):
         Repository.open(tmp_path / "r")
 
 
-def test_a_broken_repository_is_named(user: User) -> None:
+def test_broken_repository_is_named(user: User) -> None:
     (user.root / ".git" / "config").write_text("[core\n")
     with pytest.raises(UsageError):
         Repository.open(user.root)
@@ -56,13 +56,13 @@ def test_a_broken_repository_is_named(user: User) -> None:
 # The base
 
 
-def test_a_clean_working_tree_is_heads_tree(user: User, trees: Trees) -> None:
+def test_clean_working_tree_is_heads_tree(user: User, trees: Trees) -> None:
     base = Repository.open(user.root).base(trees)
     assert base == Base(user.git("rev-parse", "HEAD"), user.git("rev-parse", "HEAD^{tree}"), 0)
     assert contents(trees, base.tree) == {"a.py": b"a = 1\n", "b.py": b"b = 1\n", "dir/c.py": b"c = 1\n"}
 
 
-def test_the_base_is_what_the_user_sees(user: User, trees: Trees) -> None:
+def test_base_is_what_user_sees(user: User, trees: Trees) -> None:
     user.commit(
         **{
             ".gitignore": b"ignored\n*.log\n",
@@ -121,7 +121,7 @@ def test_the_base_is_what_the_user_sees(user: User, trees: Trees) -> None:
     assert str(base).endswith(" + 13 changes")
 
 
-def test_the_store_holds_the_base_by_itself(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_store_holds_base_by_itself(user: User, trees: Trees, tmp_path: Path) -> None:
     user.write("a.py", b"edited\n")
     base = Repository.open(user.root).base(trees)
     user.root.rename(tmp_path / "elsewhere")
@@ -131,7 +131,7 @@ def test_the_store_holds_the_base_by_itself(user: User, trees: Trees, tmp_path: 
         other.add_pack(trees.pack(base.tree), base.tree)
 
 
-def test_an_edit_within_the_second_of_the_same_size_is_seen(user: User, trees: Trees) -> None:
+def test_edit_within_second_of_same_size_is_seen(user: User, trees: Trees) -> None:
     index = user.root / ".git" / "index"
     file = user.write("a.py", b"a = 2\n")
     stamp = index.stat().st_mtime_ns
@@ -167,7 +167,7 @@ def test_line_endings_are_as_git_stores_them(user: User, trees: Trees) -> None:
     assert repository.base(trees).tree == tree
 
 
-def test_files_with_crlf_in_the_repository_stay_exact(user: User, trees: Trees) -> None:
+def test_files_with_crlf_in_repository_stay_exact(user: User, trees: Trees) -> None:
     user.commit(dos=b"one\r\ntwo\r\n")
     repository = Repository.open(user.root)
     base = repository.base(trees)
@@ -176,7 +176,7 @@ def test_files_with_crlf_in_the_repository_stay_exact(user: User, trees: Trees) 
     assert (user.root / "dos").read_bytes() == b"one\r\n2\r\n"
 
 
-def test_a_filters_pointer_stays_a_pointer(user: User, trees: Trees) -> None:
+def test_filters_pointer_stays_pointer(user: User, trees: Trees) -> None:
     user.git("config", "filter.big.clean", "sed 's/.*/pointer/'")
     user.git("config", "filter.big.smudge", "sed 's/.*/content/'")
     user.commit(**{".gitattributes": b"*.bin filter=big\n", "x.bin": b"content\n"})
@@ -184,7 +184,7 @@ def test_a_filters_pointer_stays_a_pointer(user: User, trees: Trees) -> None:
     assert (trees.read(base.tree, "x.bin"), base.changes) == (b"pointer\n", 0)
 
 
-def test_a_revision_is_that_commit_exactly(user: User, trees: Trees) -> None:
+def test_revision_is_that_commit_exactly(user: User, trees: Trees) -> None:
     first = user.git("rev-parse", "HEAD")
     user.git("tag", "-a", "v1", "-m", "one")
     user.commit(**{"a.py": b"a = 2\n"})
@@ -201,7 +201,7 @@ def test_unknown_revisions(user: User, trees: Trees, rev: str) -> None:
         Repository.open(user.root).base(trees, rev if rev else " ")
 
 
-def test_a_merge_in_progress_is_what_lies_on_disk(user: User, trees: Trees) -> None:
+def test_merge_in_progress_is_what_lies_on_disk(user: User, trees: Trees) -> None:
     user.git("switch", "-qc", "other")
     user.commit(**{"a.py": b"theirs\n", "b.py": b"theirs\n"})
     user.git("switch", "-q", "trunk")
@@ -217,7 +217,7 @@ def test_a_merge_in_progress_is_what_lies_on_disk(user: User, trees: Trees) -> N
     assert trees.read(base.tree, "b.py") == b"theirs\n"
 
 
-def test_submodules_keep_the_commit_of_the_index(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_submodules_keep_commit_of_index(user: User, trees: Trees, tmp_path: Path) -> None:
     library = User(tmp_path / "library")
     first = library.commit(x=b"1")
     user.git("submodule", "add", "-q", str(library.root), "lib")
@@ -238,7 +238,7 @@ def test_submodules_keep_the_commit_of_the_index(user: User, trees: Trees, tmp_p
     assert Repository.open(inside).base(trees).changes == 1
 
 
-def test_a_linked_worktree_has_its_own_files(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_linked_worktree_has_its_own_files(user: User, trees: Trees, tmp_path: Path) -> None:
     user.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     (tmp_path / "side" / "a.py").write_text("in the worktree\n")
     repository = Repository.open(tmp_path / "side")
@@ -249,7 +249,7 @@ def test_a_linked_worktree_has_its_own_files(user: User, trees: Trees, tmp_path:
     assert run(tmp_path / "history", "rev-parse", "main") == base.commit
 
 
-def test_a_sparse_checkout_has_all_files(user: User, trees: Trees) -> None:
+def test_sparse_checkout_has_all_files(user: User, trees: Trees) -> None:
     for mode in ("--no-sparse-index", "--sparse-index"):
         user.git("sparse-checkout", "set", "--cone", mode, "other")
         assert not (user.root / "dir").exists()
@@ -261,7 +261,7 @@ def test_a_sparse_checkout_has_all_files(user: User, trees: Trees) -> None:
         assert base.changes == 1
 
 
-def test_a_split_index_stays_as_it_is(user: User, trees: Trees) -> None:
+def test_split_index_stays_as_it_is(user: User, trees: Trees) -> None:
     user.git("update-index", "--split-index")
     user.write("a.py", b"edited\n")
     user.git("add", "a.py")
@@ -286,7 +286,7 @@ def test_shared_clones_and_paths_with_separators(user: User, trees: Trees, tmp_p
     trees.add_pack(again, base.tree)
 
 
-def test_a_clone_without_checkout_is_its_commit(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_clone_without_checkout_is_its_commit(user: User, trees: Trees, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", "--no-checkout", user.root, tmp_path / "bare-ish"], check=True)
     assert Repository.open(tmp_path / "bare-ish").base(trees).changes == 0
 
@@ -316,7 +316,7 @@ def test_histories_that_strict_git_refuses(user: User, trees: Trees, tmp_path: P
     assert user.git("diff", "--name-only", commit, fix) == "dir/f"
 
 
-def test_reading_runs_none_of_the_users_hooks(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_reading_runs_none_of_users_hooks(user: User, trees: Trees, tmp_path: Path) -> None:
     trap = user.write(".git/hooks/trap", b"#!/bin/sh\ntouch " + os.fsencode(tmp_path) + b"/ran\n")
     trap.chmod(0o755)
     for hook in ("reference-transaction", "post-index-change", "pre-commit", "post-commit", "fsmonitor-watchman"):
@@ -341,7 +341,7 @@ def _object(user: User, kind: str, data: bytes) -> str:
 
 
 @pytest.mark.parametrize("damage", ["short", "cut", "signature"])
-def test_a_damaged_index_is_named_by_the_users_path(user: User, trees: Trees, damage: str) -> None:
+def test_damaged_index_is_named_by_users_path(user: User, trees: Trees, damage: str) -> None:
     """We read a copy of it, which no user knows."""
     repository = Repository.open(user.root)
     index = user.root / ".git" / "index"
@@ -354,7 +354,7 @@ def test_a_damaged_index_is_named_by_the_users_path(user: User, trees: Trees, da
     assert "/tmp/swe-agent-" not in raised.value.message
 
 
-def test_a_missing_commit_of_head_is_called_so(user: User) -> None:
+def test_missing_commit_of_head_is_called_so(user: User) -> None:
     repository = Repository.open(user.root)
     commit = repository.commit()
     (user.root / ".git" / "objects" / commit[:2] / commit[2:]).unlink()

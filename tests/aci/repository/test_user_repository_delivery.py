@@ -22,7 +22,7 @@ from trajectories.trees import Trees
 # Applying
 
 
-def test_apply_changes_the_files_and_nothing_else(user: User, trees: Trees) -> None:
+def test_apply_changes_files_and_nothing_else(user: User, trees: Trees) -> None:
     user.write("b.py", b"mine, not staged\n")
     user.write("staged", b"mine\n")
     user.git("add", "staged")
@@ -44,7 +44,7 @@ def test_apply_changes_the_files_and_nothing_else(user: User, trees: Trees) -> N
     assert not [file for file in (user.root / ".git").iterdir() if file.name.startswith("swe-agent-")]
 
 
-def test_apply_refuses_whole_and_names_the_files(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_apply_refuses_whole_and_names_files(user: User, trees: Trees, tmp_path: Path) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     tree = trees.write({"a.py": b"a = 2\n", "b.py": b"b = 2\n", "new.py": b"new\n", "dir/c.py": None}, base.tree)
@@ -76,7 +76,7 @@ def test_apply_leaves_no_lock_behind_and_waits_for_another(
     assert not lock.exists()
 
 
-def test_a_lock_that_comes_and_goes_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+def test_lock_that_comes_and_goes_is_held_by_one_at_time(tmp_path: Path) -> None:
     count = tmp_path / "count"
     count.write_text("0")
 
@@ -91,7 +91,7 @@ def test_a_lock_that_comes_and_goes_is_held_by_one_at_a_time(tmp_path: Path) -> 
     assert not (tmp_path / "lock").exists()
 
 
-def test_a_file_system_without_locks_is_not_reported_as_another_process(
+def test_file_system_without_locks_is_not_reported_as_another_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -106,7 +106,7 @@ def test_a_file_system_without_locks_is_not_reported_as_another_process(
 
 
 @pytest.mark.parametrize("path", ["../outside", ".git/hooks/pre-commit", "link/file", "/etc/x"])
-def test_apply_never_leaves_the_working_tree(user: User, trees: Trees, tmp_path: Path, path: str) -> None:
+def test_apply_never_leaves_working_tree(user: User, trees: Trees, tmp_path: Path, path: str) -> None:
     (tmp_path / "outside-folder").mkdir()
     (user.root / "link").symlink_to(tmp_path / "outside-folder")
     repository = Repository.open(user.root)
@@ -148,7 +148,7 @@ def test_two_at_once_one_applies(user: User, trees: Trees) -> None:
     assert repository.base(trees).tree == tree
 
 
-def test_an_apply_that_fails_half_way_puts_the_files_back(user: User, trees: Trees) -> None:
+def test_apply_that_fails_half_way_puts_files_back(user: User, trees: Trees) -> None:
     """A filter that fails while git writes stands for a full disk."""
     repository = Repository.open(user.root)
     base = repository.base(trees)
@@ -163,7 +163,7 @@ def test_an_apply_that_fails_half_way_puts_the_files_back(user: User, trees: Tre
     assert {path: file for path, file in user.state().items() if not path.startswith(".git/")} == before
 
 
-def test_a_file_where_a_folder_is_needed_keeps_none_from_being_put_back(user: User, trees: Trees) -> None:
+def test_file_where_folder_is_needed_keeps_none_from_being_put_back(user: User, trees: Trees) -> None:
     user.write("a.txt", b"old\n")
     user.write("build", b"mine\n")
     user.write(".git/info/exclude", b"build\n")
@@ -179,7 +179,7 @@ def test_a_file_where_a_folder_is_needed_keeps_none_from_being_put_back(user: Us
 # Branches
 
 
-def test_a_branch_holds_the_tree_and_touches_nothing_else(user: User, trees: Trees) -> None:
+def test_branch_holds_tree_and_touches_nothing_else(user: User, trees: Trees) -> None:
     repository = Repository.open(user.root)
     base = repository.base(trees)
     tree = trees.write({"a.py": b"a = 2\n", "tests/test_a.py": b"x\n"}, base.tree)
@@ -201,7 +201,7 @@ def test_a_branch_holds_the_tree_and_touches_nothing_else(user: User, trees: Tre
     assert repository.branch("fix/it", base, tree, trees, "again") == commit
 
 
-def test_a_branch_from_a_dirty_base_holds_the_users_changes_too(user: User, trees: Trees) -> None:
+def test_branch_from_dirty_base_holds_users_changes_too(user: User, trees: Trees) -> None:
     user.write("b.py", b"uncommitted\n")
     repository = Repository.open(user.root)
     base = repository.base(trees)
@@ -223,7 +223,7 @@ def test_names_that_no_branch_can_have(user: User, trees: Trees, name: str) -> N
     assert user.git("for-each-ref") == refs
 
 
-def test_without_an_identity_the_author_is_swe_agent(user: User, trees: Trees, home: Path) -> None:
+def test_without_identity_author_is_swe_agent(user: User, trees: Trees, home: Path) -> None:
     (home / ".gitconfig").write_text("")
     repository = Repository.open(user.root)
     base = repository.base(trees)
@@ -236,7 +236,7 @@ def test_without_an_identity_the_author_is_swe_agent(user: User, trees: Trees, h
 # Bare repositories and clones
 
 
-def test_a_bare_repository_gives_a_base_and_takes_a_branch(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_bare_repository_gives_base_and_takes_branch(user: User, trees: Trees, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", "--bare", user.root, tmp_path / "mirror.git"], check=True)
     repository = Repository.open(tmp_path / "mirror.git")
     assert repository.name == "mirror"
@@ -249,14 +249,14 @@ def test_a_bare_repository_gives_a_base_and_takes_a_branch(user: User, trees: Tr
     repository.history(base, tmp_path / "history")
 
 
-def test_a_folder_for_clones_that_cannot_be_made(user: User, tmp_path: Path) -> None:
+def test_folder_for_clones_that_cannot_be_made(user: User, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="Nothing can be cloned") as caught:
         clone(f"file://{user.root}", tmp_path / "file" / "clones")
     assert "SWE_AGENT_STATE" in caught.value.fix
 
 
-def test_of_two_clones_at_once_the_first_stays(user: User, tmp_path: Path) -> None:
+def test_of_two_clones_at_once_first_stays(user: User, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         places = list(pool.map(lambda _: clone(f"file://{user.root}", tmp_path / "clones"), range(4)))
     assert list((tmp_path / "clones").iterdir()) == [places[0]]
@@ -270,7 +270,7 @@ def test_what_is_read_is_said_in_words(user: User, tmp_path: Path) -> None:
     assert Repository.open(clone(f"file://{user.root}", tmp_path / "clones")).told() == "HEAD"
 
 
-def test_a_url_is_cloned_once_and_kept_up_to_date(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_url_is_cloned_once_and_kept_up_to_date(user: User, trees: Trees, tmp_path: Path) -> None:
     url = f"file://{user.root}"
     place = clone(url, tmp_path / "clones")
     latest = user.commit(**{"a.py": b"later\n"})
@@ -288,7 +288,7 @@ def test_a_url_is_cloned_once_and_kept_up_to_date(user: User, trees: Trees, tmp_
 @pytest.mark.parametrize(
     ("status", "error"), [(404, UsageError), (401, UsageError), (429, WorkspaceError), (503, WorkspaceError)]
 )
-def test_a_clear_no_of_a_server_is_told_from_its_trouble(tmp_path: Path, status: int, error: type[Exception]) -> None:
+def test_clear_no_of_server_is_told_from_its_trouble(tmp_path: Path, status: int, error: type[Exception]) -> None:
     class Server(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)

@@ -51,7 +51,7 @@ def test_history_knows_ancestors_and_nothing_later(user: User, trees: Trees, tmp
     assert sorted(path.name for path in into.parent.iterdir()) == ["history"]
 
 
-def test_history_becomes_a_git_folder_with_a_clean_status(user: User, trees: Trees, tmp_path: Path, home: Path) -> None:
+def test_history_becomes_git_folder_with_clean_status(user: User, trees: Trees, tmp_path: Path, home: Path) -> None:
     user.commit(**{".gitattributes": b"* text=auto eol=crlf\n", "x": b"x\ny\n"})
     (home / ".gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.org\n[core]\n\texcludesFile = ~/mine\n")
     (home / "mine").write_text("*.mine")
@@ -70,7 +70,7 @@ def test_history_becomes_a_git_folder_with_a_clean_status(user: User, trees: Tre
     assert run(work, "rev-parse", "--is-bare-repository") == "false"
 
 
-def test_history_of_a_shallow_clone(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_history_of_shallow_clone(user: User, trees: Trees, tmp_path: Path) -> None:
     for n in range(6):
         user.commit(**{"a.py": b"%d\n" % n})
     user.git("branch", "other", "HEAD~3")
@@ -104,7 +104,7 @@ def test_history_is_made_once_and_whole(user: User, trees: Trees, tmp_path: Path
 
 
 @pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no other file system at hand")
-def test_history_of_a_repository_on_another_file_system(user: User, trees: Trees, tmp_path: Path) -> None:
+def test_history_of_repository_on_another_file_system(user: User, trees: Trees, tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
         root = shutil.copytree(user.root, Path(other, "repository"))
         repository = Repository.open(root)

@@ -85,13 +85,13 @@ def test_narrowed(node):
     assert read(PRINTED, ["gone"]).results == ()
 
 
-def test_a_test_that_was_announced_and_not_told_of_is_missed():
+def test_test_that_was_announced_and_not_told_of_is_missed():
     assert not read(PRINTED.replace("test tests::adds ... ok", "test tests::adds ... said by a childok")).complete
     assert not read(PRINTED.replace("running 3", "running 4"), ["tests::fails"]).complete
 
 
 @pytest.mark.parametrize("lines", [0, 1_000])
-def test_what_a_failing_test_prints_is_no_result(lines):
+def test_what_failing_test_prints_is_no_result(lines):
     forged = (
         "running 1 test\ntest tests::forged ... ok\ntest result: ok.\n---- tests::none stdout ----\n   Doc-tests x\n"
     )
@@ -110,7 +110,7 @@ def test_what_tests_that_pass_print_is_shown_apart():
     assert "panicked" in report.find("calc:src/lib.rs::tests::fails").message
 
 
-def test_what_a_doc_test_says():
+def test_what_doc_test_says():
     printed = """   Doc-tests calc
 
 running 1 test
@@ -166,7 +166,7 @@ def test_cargo(make_repo, open_ws):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_cargo(), reason="cargo is not installed")
-def test_a_proof_with_cargo(make_repo, open_ws):
+def test_proof_with_cargo(make_repo, open_ws):
     files = {str(file.relative_to(FIXTURE)): file.read_bytes() for file in FIXTURE.rglob("*") if file.is_file()}
     workspace = open_ws("local", make_repo(files))
     trees, start = workspace.options.trees, workspace.options.base.tree

@@ -106,7 +106,7 @@ def test_other_programs_of_node_are_left_alone(make_repo, open_ws):
 
 
 @needs_node
-def test_a_killed_run_keeps_what_was_told(workspace):
+def test_killed_run_keeps_what_was_told(workspace):
     opened = workspace("vitest", "vitest4.json")
     if MODULES:
         pytest.skip("the player is ended, not vitest")

@@ -57,7 +57,7 @@ def test_what_go_cannot_build():
     assert (broken.path, broken.line) == ("broken/x_test.go", 4)
 
 
-def test_what_a_go_package_needs_and_cannot_be_built_is_no_package_that_began():
+def test_what_go_package_needs_and_cannot_be_built_is_no_package_that_began():
     needed = {"ImportPath": "example.com/other", "Action": "build-fail"}
     assert read_go(text=json.dumps(needed).encode() + b"\n" + (RECORDED / "go.jsonl").read_bytes()).complete
 
@@ -91,7 +91,7 @@ def test_binary_output_of_go_is_shown(make_repo, open_ws):
     assert b"said by a test" in run_tests(workspace, "go test ./...").output
 
 
-def test_failed_tests_that_were_not_asked_for_explain_the_exit_code():
+def test_failed_tests_that_were_not_asked_for_explain_exit_code():
     data = (RECORDED / "go.jsonl").read_bytes()
     place = asked(".::TestAdds", go_mod="module example.com/calc\n")
     cases = {
@@ -124,7 +124,7 @@ def test_go_is_met_behind_make(make_repo, open_ws):
     assert b"test -json -run ^(TestTable)$ ./..." in found.output
 
 
-def test_a_huge_output_of_go_is_cut_to_what_came_of_tests(make_repo, open_ws, monkeypatch):
+def test_huge_output_of_go_is_cut_to_what_came_of_tests(make_repo, open_ws, monkeypatch):
     monkeypatch.setattr("aci.testing.runner_hooks.MOST_BYTES", 3_000)
     noise = '{"Action":"output","Package":"example.com/calc","Test":"TestAdds","Output":"noise\\n"}\n' * 1_000
     files = {
@@ -157,7 +157,7 @@ def test_phpunit():
     assert failed.message.startswith("CalcTest::testFails\nFailed asserting that 3 matches expected 4.")
 
 
-def test_a_report_of_maven():
+def test_report_of_maven():
     place = asked(src_test_java_x_CalcTest_java="x", src_main_java_x_Calc_java="x")
     data = (RECORDED / "TEST-x.CalcTest.xml").read_bytes()
     told = report(junit_lines(place, "/repo/target/surefire-reports/TEST-x.CalcTest.xml", data))
@@ -222,14 +222,14 @@ def test_hostile_documents_hurt_nobody(text):
     assert not any("id" in line or "finish" in line for line in junit(text))
 
 
-def test_a_document_deeper_than_any_report_is_read_no_further():
+def test_document_deeper_than_any_report_is_read_no_further():
     assert (
         junit("<t><testcase name='a'>" + "<error>" * 400 + "</error>" * 400 + "</testcase></t>")[-1].get("finish")
         is None
     )
 
 
-def test_what_was_reported_before_the_end_is_kept():
+def test_what_was_reported_before_end_is_kept():
     told = report(junit('<testsuite><testcase name="a" classname="A"/><testcase name="b"'))
     assert told.passed == ("A::a",)
     assert not told.complete
@@ -252,7 +252,7 @@ def test_any_bytes_are_read(data):
     list(cargo.read(asked(), "x", b"running 1 test\ntest a ... FAILED\n" + data))
 
 
-def test_reports_that_lie_in_the_repository_since_long_are_not_read(make_repo, open_ws):
+def test_reports_that_lie_in_repository_since_long_are_not_read(make_repo, open_ws):
     old = "<testsuite><testcase name='old'/></testsuite>"
     workspace = open_ws("local", make_repo({"build/TEST-old.xml": old}))
     assert run_tests(workspace, "true").granularity == "command"

@@ -18,7 +18,7 @@ def test_it_is_done_while_its_asker_goes_on() -> None:
     assert [aside.answer(), aside.answer()] == [1, 1]
 
 
-def test_what_it_raises_is_raised_where_the_answer_is_wanted() -> None:
+def test_what_it_raises_is_raised_where_answer_is_wanted() -> None:
     def fail() -> None:
         raise OSError("no room")
 

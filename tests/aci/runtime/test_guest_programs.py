@@ -51,7 +51,7 @@ def test_every_started_module_is_copied_with_all_that_it_imports(folder):
 
 
 @pytest.mark.parametrize("options", [(), ("-P",), ("-I",)], ids=" ".join)
-def test_no_module_of_the_repository_is_imported_by_a_program(folder, options):
+def test_no_module_of_repository_is_imported_by_program(folder, options):
     program = folder.install("value_text")
     (folder.folder / "_swe_agent_guest" / "value_text.py").write_text(SHOWS_PATH)
     before = folder.run(*options, "-c", "import sys; print([each for each in sys.path if each])").stdout
@@ -59,7 +59,7 @@ def test_no_module_of_the_repository_is_imported_by_a_program(folder, options):
     assert ran.stdout == f"('a', 'b c') {before}"
 
 
-def test_a_process_that_a_program_spawns_does_not_run_it_again(folder):
+def test_process_that_program_spawns_does_not_run_it_again(folder):
     program = folder.install("value_text")
     (folder.folder / "_swe_agent_guest" / "value_text.py").write_text(
         "import multiprocessing\n\ndef main():\n    print('run')\n"

@@ -18,7 +18,7 @@ from trajectories.errors import Cancelled, WorkspaceError
 ENV = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C"}
 
 
-def test_a_cap_is_kept_to_the_byte(tmp_path: Path) -> None:
+def test_cap_is_kept_to_byte(tmp_path: Path) -> None:
     shell = Shell(local_starter(ENV), cwd=str(tmp_path))
     ran = shell.run("printf head; head -c 3000000 /dev/zero; printf tail", cap=1000)
     assert (len(ran.output), ran.cut) == (1000, 3_000_008 - 1000)
@@ -64,7 +64,7 @@ class Delivers:
         return str(self.folder / "it's big")
 
 
-def test_a_big_command_goes_by_file(tmp_path: Path) -> None:
+def test_big_command_goes_by_file(tmp_path: Path) -> None:
     shell = Shell(local_starter(ENV), cwd=str(tmp_path), helper=Delivers(tmp_path))
     assert shell.run(f"x='{'é' * 300_000}'; echo ${{#x}}").text == "600000\n"
     assert shell.run("echo ${#x}; y=1").text == "600000\n"
@@ -75,7 +75,7 @@ def started_by(prefix: list[str]) -> ProgramStarter:
     return lambda words: ChildChannel([*prefix, *words], ENV)
 
 
-def test_a_shell_that_cannot_be_started(tmp_path: Path) -> None:
+def test_shell_that_cannot_be_started(tmp_path: Path) -> None:
     for prefix in (["/nonexistent/program"], ["sh", "-c", "echo no such container; exit 1"]):
         shell = Shell(started_by(prefix), cwd=str(tmp_path))
         with pytest.raises(WorkspaceError) as caught:
@@ -109,7 +109,7 @@ ALIVE = "\\command echo alive"
 @pytest.mark.parametrize("program", ["bash", "sh"])
 @given(text=st.text(st.sampled_from("'\"\\`$(){}[];&|<>\n #!*?~=aE:"), max_size=30))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_syntax_leaves_a_shell_that_answers(lasting: Callable[[str], Shell], program: str, text: str) -> None:
+def test_any_syntax_leaves_shell_that_answers(lasting: Callable[[str], Shell], program: str, text: str) -> None:
     shell = lasting(program)
     shell.run(text, timeout=5)
     ran = shell.run(ALIVE)
@@ -119,7 +119,7 @@ def test_any_syntax_leaves_a_shell_that_answers(lasting: Callable[[str], Shell],
     assert b"alive\n" in ran.output  # what the text put in the background may still be writing
 
 
-def test_exported_variables_that_fit_nowhere_are_not_kept_on_the_host(tmp_path: Path) -> None:
+def test_exported_variables_that_fit_nowhere_are_not_kept_on_host(tmp_path: Path) -> None:
     """The shell tells its exported variables after each command: a hostile one may export as much as it has memory."""
     shell = Shell(local_starter(ENV), cwd=str(tmp_path))
     shell.run("export SMALL=kept")

@@ -22,7 +22,7 @@ def service(tmp_path: Path):
     service.close()
 
 
-def test_a_file_is_written_to_the_byte_and_keeps_its_mode(service: ControlShell, tmp_path: Path) -> None:
+def test_file_is_written_to_byte_and_keeps_its_mode(service: ControlShell, tmp_path: Path) -> None:
     path = tmp_path / "it's a file"
     path.write_bytes(b"before")
     path.chmod(0o751)
@@ -42,7 +42,7 @@ def test_what_cannot_be_written_is_run_by_nobody(service: ControlShell, tmp_path
 
 
 @pytest.mark.parametrize("program", SHELLS)
-def test_a_command_that_reads_too_little_ends_its_shell(program, tmp_path: Path) -> None:
+def test_command_that_reads_too_little_ends_its_shell(program, tmp_path: Path) -> None:
     shell = Shell(local_starter(), cwd=str(tmp_path), program=program)
     ran = shell.run("head -c 5; exit 3", data=DATA)
     assert ran.output == b"touch"
@@ -64,7 +64,7 @@ def test_directory_and_variables_last_over_data(program, tmp_path: Path) -> None
     shell.close()
 
 
-def test_a_write_that_used_up_its_time_says_how_much_it_had(
+def test_write_that_used_up_its_time_says_how_much_it_had(
     service: ControlShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 1000.0])  # the first block took very long

@@ -73,7 +73,7 @@ def test_only_what_is_new_is_taken() -> None:
     assert not screen.news
 
 
-def test_a_program_that_asks_where_the_cursor_is_gets_an_answer() -> None:
+def test_program_that_asks_where_cursor_is_gets_answer() -> None:
     screen = Screen()
     screen.feed(b"ab\x1b[6n\x1b[5n\x1b[c")
     assert bytes(screen.answers) == b"\x1b[1;3R\x1b[0n\x1b[?1;2c"
@@ -87,7 +87,7 @@ def test_memory_is_bounded() -> None:
     assert len(screen.answers) < 10_000
 
 
-def test_a_number_of_any_length_is_a_large_one() -> None:
+def test_number_of_any_length_is_large_one() -> None:
     assert shown("a\r\nb\x1b[" + "9" * 5000 + "Ac\x1b[" + "0" * 5000 + "mX") == "acX\nb"
 
 
@@ -100,7 +100,7 @@ def test_no_bytes_break_it(data: bytes) -> None:
 
 
 @given(st.lists(PAINTS, max_size=60))
-def test_the_screen_keeps_its_size(parts: list[str]) -> None:
+def test_screen_keeps_its_size(parts: list[str]) -> None:
     screen = Screen(6, 25)
     for part in parts:
         screen.feed(part.encode())

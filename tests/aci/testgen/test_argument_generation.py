@@ -17,7 +17,7 @@ assert [path.parent.stat().st_mode & 0o777 for path in made] == [0o700], made
 """
 
 
-def test_hypothesis_has_a_private_folder_that_is_removed(tmp_path: Path) -> None:
+def test_hypothesis_has_private_folder_that_is_removed(tmp_path: Path) -> None:
     """Another user's folder or link of a name that can be guessed is neither read nor written."""
     temporary, theirs, here = (tmp_path / name for name in ("temporary", "theirs", "here"))
     for folder in (temporary, theirs, here):

@@ -24,7 +24,7 @@ def calls(found) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
-def test_the_tests_cover_the_function_and_pass(room, tmp_path: Path, style: str) -> None:
+def test_tests_cover_function_and_pass(room, tmp_path: Path, style: str) -> None:
     place, what = room(), asked("reduced", "Stock")
     found = generate_cases(place, what, Event(), SECONDS)
     lines = {line for one in what.subjects for line in one.lines}
@@ -96,12 +96,12 @@ def test_calls_of_tests_and_docstrings_are_where_it_begins(room) -> None:
         (["pkg/tests/test_x.py"], "pkg/__init__.py", "", "pkg/tests/test_pkg.py"),
     ],
 )
-def test_the_file_lies_where_tests_lie(files: list[str], path: str, name: str, place: str) -> None:
+def test_file_lies_where_tests_lie(files: list[str], path: str, name: str, place: str) -> None:
     assert choose_test_path(dict.fromkeys(files), path, name) == place
 
 
 @pytest.mark.slow
-def test_an_example_with_a_comment_does_not_hide_what_is_asserted(room) -> None:
+def test_example_with_comment_does_not_hide_what_is_asserted(room) -> None:
     text = 'def f(a):\n    """Doc.\n\n    >>> f(1000)  # a comment\n    1001\n    """\n    return a + 1\n'
     found = generate_cases(room(text), asked("f", text=text), Event(), 4.0)
     assert found.cases
@@ -109,7 +109,7 @@ def test_an_example_with_a_comment_does_not_hide_what_is_asserted(room) -> None:
 
 
 @pytest.mark.slow
-def test_a_variable_that_nothing_uses_is_left_out(room) -> None:
+def test_variable_that_nothing_uses_is_left_out(room) -> None:
     text = (
         'def f(a):\n    """Doc.\n\n    >>> unused = [1, 2, 3]\n    >>> f(1000)\n    1001\n    """\n    return a + 1\n'
     )
@@ -132,7 +132,7 @@ def f_1(a): return a
 
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["pytest", "unittest"])
-def test_names_of_the_module_do_not_clash_with_those_of_the_tests(tmp_path: Path, style: str) -> None:
+def test_names_of_module_do_not_clash_with_those_of_tests(tmp_path: Path, style: str) -> None:
     def seen(about: str, *asserts: tuple[str, str, str]) -> CaseOutcome:
         return CaseOutcome(
             Case((), f"{about}(2)", (), about), "returned", asserts=asserts or (("equal", "result", "2"),)

@@ -17,7 +17,7 @@ def one(exercise, call: str, *lines: str, watch: tuple[str, ...] = ()) -> CaseOu
     return seen
 
 
-def test_a_value_a_raise_that_is_meant_and_one_that_is_not(exercise) -> None:
+def test_value_raise_that_is_meant_and_one_that_is_not(exercise) -> None:
     shop = exercise()
     seen = one(shop, "reduced(200, 'SUMMER')")
     assert (seen.kind, seen.asserts) == ("returned", (("equal", "result", "180.0"),))
@@ -27,7 +27,7 @@ def test_a_value_a_raise_that_is_meant_and_one_that_is_not(exercise) -> None:
     assert (wrong.kind, wrong.error, wrong.meant) == ("raised", "TypeError", False)
 
 
-def test_an_object_is_told_by_its_state_where_a_call_changes_it(exercise) -> None:
+def test_object_is_told_by_its_state_where_call_changes_it(exercise) -> None:
     shop = exercise()
     seen = one(shop, "stock.take(2)", "stock = Stock(5)", watch=("stock",))
     assert ("equal", "stock.left", "3") in seen.asserts
@@ -35,7 +35,7 @@ def test_an_object_is_told_by_its_state_where_a_call_changes_it(exercise) -> Non
     assert made.asserts == (("isa", "result", "Stock"), ("equal", "result.left", "7"))
 
 
-def test_what_raises_early_is_the_case(exercise) -> None:
+def test_what_raises_early_is_case(exercise) -> None:
     seen = one(exercise(), "stock.take(1)", "stock = Stock()", "stock.take(9)", "stock.take(0)")
     assert (seen.case.lines, seen.case.call, seen.error) == (("stock = Stock()",), "stock.take(9)", "ValueError")
 
@@ -71,7 +71,7 @@ def test_harm_is_stopped_before_it_is_done(exercise, tmp_path: Path, call: str) 
     assert sorted(path.name for path in tmp_path.glob("mine*")) == ["mine.txt"]
 
 
-def test_harm_that_is_caught_is_seen_all_the_same(exercise) -> None:
+def test_harm_that_is_caught_is_seen_all_same(exercise) -> None:
     caught = "    try:\n        os.remove(path)\n    except BaseException:\n        pass\n    return 1\n"
     shop = exercise(f"import os\n\n\ndef f(path):\n{caught}")
     assert one(shop, "f('/nowhere/at/all')").kind == "harm"
@@ -130,7 +130,7 @@ def slow(a):
 """
 
 
-def test_what_asks_for_chance_the_clock_or_its_place_is_not_steady(exercise) -> None:
+def test_what_asks_for_chance_clock_or_its_place_is_not_steady(exercise) -> None:
     shop = exercise(CHANCE)
     names = [line[4:].partition("(")[0] for line in CHANCE.splitlines() if line.startswith("def ")]
     seen = shop.observe([Case((), f"{name}(2)") for name in names], 1.0)
@@ -146,12 +146,12 @@ def test_caches_do_not_hide_mutants(exercise) -> None:
     assert noticed.killed == shop.usable() != frozenset()
 
 
-def test_a_module_that_cannot_be_imported_is_said_in_a_sentence(exercise) -> None:
+def test_module_that_cannot_be_imported_is_said_in_sentence(exercise) -> None:
     with pytest.raises(UsageError, match=r"cannot be imported: .*nowhere"):
         exercise("import nowhere_at_all\n\n\ndef f():\n    return 1\n")
 
 
-def test_mutants_that_end_the_process_are_noticed_each(exercise) -> None:
+def test_mutants_that_end_process_are_noticed_each(exercise) -> None:
     code = (
         "import os\n\n\ndef f(a):\n"
         + "".join(f"    if a == {n}:\n        os._exit(1)\n" for n in (1, 2))
@@ -179,7 +179,7 @@ def test_mutants_that_end_the_process_are_noticed_each(exercise) -> None:
         "at_end()",
     ],
 )
-def test_harm_without_an_event_or_behind_the_call_is_stopped(exercise, tmp_path: Path, call: str) -> None:
+def test_harm_without_event_or_behind_call_is_stopped(exercise, tmp_path: Path, call: str) -> None:
     code = (
         "import atexit\nimport threading\nfrom multiprocessing.util import spawnv_passfds\nfrom os import mkfifo\n\n\n"
         "class Left:\n    def __init__(self, path):\n        self.path = path\n\n"
@@ -196,7 +196,7 @@ def test_harm_without_an_event_or_behind_the_call_is_stopped(exercise, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_coroutine_is_run(exercise) -> None:
+def test_coroutine_is_run(exercise) -> None:
     shop = exercise("import asyncio\n\n\nasync def f(a):\n    await asyncio.sleep(0)\n    return a + 1\n")
     seen = one(shop, "asyncio.run(f(2))")
     assert (seen.kind, seen.asserts) == ("returned", (("equal", "result", "3"),))
@@ -214,7 +214,7 @@ def test_what_waits_is_found_out_by_its_sleep_and_is_not_tried_on_and_on(exercis
 @pytest.mark.parametrize(
     "said", ["{}", "[]", '{\\"unit\\": 0, \\"steady\\": 1}', '{\\"begin\\": \\"a\\"}', "null", "x" * 9]
 )
-def test_what_the_code_under_test_says_for_its_process_ends_nothing(exercise, said: str) -> None:
+def test_what_code_under_test_says_for_its_process_ends_nothing(exercise, said: str) -> None:
     shop = exercise(
         "import os\n\n\ndef f(a):\n    for fd in range(3, 40):\n        try:\n"
         f'            os.write(fd, b"{said}\\n")\n        except OSError:\n            pass\n    return a\n'
@@ -254,5 +254,5 @@ ANSWER = {"lines": ["a = [1]"], "call": "f(a)", "kind": "returned", "arcs": [[1,
         ({"name": "print(1)"}, "died"),
     ],
 )
-def test_an_answer_of_another_shape_is_no_answer(changed: dict, kind: str) -> None:
+def test_answer_of_another_shape_is_no_answer(changed: dict, kind: str) -> None:
     assert parse_outcome(Case(("a = [1]",), "f(a)"), ANSWER | changed).kind == kind

@@ -50,7 +50,7 @@ def test_every_mutant_is_another_program_that_can_be_parsed() -> None:
         "`one == 3` for `not one == 3`",
     ],
 )
-def test_the_standard_operators_are_there(what: str) -> None:
+def test_standard_operators_are_there(what: str) -> None:
     assert what in whats(CODE)
 
 
@@ -59,11 +59,11 @@ def test_docstrings_signatures_and_other_functions_are_left_alone() -> None:
     assert whats(code, "f") == ["returns None for `a`"]
 
 
-def test_a_function_on_one_line_has_none() -> None:
+def test_function_on_one_line_has_none() -> None:
     assert whats("def f(a): return a + 1\n") == []
 
 
-def test_letters_of_several_bytes_do_not_move_an_edit() -> None:
+def test_letters_of_several_bytes_do_not_move_edit() -> None:
     code = "def f(a):\n    return 'ä€' + a\n"
     assert {one.candidate().apply(code.encode()).decode() for one in find_mutants("m.py", code.encode())} == {
         "def f(a):\n    return 'ä€' - a\n",
@@ -72,7 +72,7 @@ def test_letters_of_several_bytes_do_not_move_an_edit() -> None:
     }
 
 
-def test_a_number_of_thousands_of_digits_is_left_alone() -> None:
+def test_number_of_thousands_of_digits_is_left_alone() -> None:
     code = f"P = 0x{'f' * 4000}\n\n\ndef f(a):\n    return a + 0x{'f' * 4000}\n"
     assert all("1)" not in one.what for one in find_mutants("m.py", code.encode()))
     assert code_constants(code.encode()) == []

@@ -52,7 +52,7 @@ def test_other_languages(files, command):
         (("pkg.tests.test_a.T.test_a",), ""),
     ],
 )
-def test_the_project_of_what_is_asked_for(nodes, folder):
+def test_project_of_what_is_asked_for(nodes, folder):
     files = {
         "web/package.json": SCRIPT,
         "web/docs/package.json": NONE,
@@ -89,7 +89,7 @@ def test_runners_on_top_of_unittest(files, command):
     assert django_command("python3", "", files, lambda path: files.get(path, "")) == expected
 
 
-def test_in_a_workspace(make_repo, open_ws):
+def test_in_workspace(make_repo, open_ws):
     files = {
         "web/package.json": SCRIPT,
         "web/node_modules/x/package.json": SCRIPT,

@@ -39,7 +39,7 @@ def test_only_what_is_ours_is_kept(read):
 
 
 @pytest.mark.parametrize("limit", ["MOST_LINES", "MOST_BYTES", "MOST_FILES"])
-def test_all_files_together_have_a_limit(read, monkeypatch, limit):
+def test_all_files_together_have_limit(read, monkeypatch, limit):
     group = b"running 1 test\ntest a ... ok\ntest result: ok.\n"
     whole = read(cargo_1=group, cargo_2=group)
     assert (len(whole.lines), whole.whole) == (8, True)
@@ -52,7 +52,7 @@ def test_all_files_together_have_a_limit(read, monkeypatch, limit):
     assert len(found.notes) == 1
 
 
-def test_a_reader_that_stumbles_ends_nothing(read, monkeypatch):
+def test_reader_that_stumbles_ends_nothing(read, monkeypatch):
     def stumble(asked, path, data):
         yield START
         raise ValueError(data)
@@ -63,7 +63,7 @@ def test_a_reader_that_stumbles_ends_nothing(read, monkeypatch):
     assert found.notes == ["The results of cargo could not be read (ValueError)."]
 
 
-def test_what_is_not_read_makes_the_report_incomplete(make_repo, open_ws, monkeypatch):
+def test_what_is_not_read_makes_report_incomplete(make_repo, open_ws, monkeypatch):
     monkeypatch.setattr(result_collection, "MOST_LINES", 3)
     workspace = open_ws("local", make_repo({"test_a.py": "def test_a(): pass\ndef test_b(): pass\n"}))
     report = run_tests(workspace, "python3 -m pytest -q")
@@ -83,7 +83,7 @@ def test_reports_count_beside_what_hooks_told(make_repo, open_ws):
     assert (report.passed, report.failed) == (("adds", "test_a.py::test_a"), ("takes",)), report.output.decode()
 
 
-def test_a_runners_own_report_is_not_counted_twice(make_repo, open_ws):
+def test_runners_own_report_is_not_counted_twice(make_repo, open_ws):
     makefile = "check:\n\tpython3 -m pytest -q --junitxml=junit.xml\n"
     tests = "import pytest\n@pytest.mark.parametrize('v', [1, 'a.b c'])\ndef test_a(v): pass\n"
     workspace = open_ws("local", make_repo({"test_a.py": tests, "Makefile": makefile}))

@@ -30,7 +30,7 @@ def test_hostile_values_are_bounded(line):
     assert found.results[0].line <= 10**9
 
 
-def test_an_outcome_that_is_no_word_is_passed_over():
+def test_outcome_that_is_no_word_is_passed_over():
     assert report({"start": "jest"}, {"id": "a", "outcome": []}, {"finish": 0}).results == ()
 
 
@@ -46,7 +46,7 @@ def test_an_outcome_that_is_no_word_is_passed_over():
         ("mocha", 139, {"code": 1}, False),
     ],
 )
-def test_exit_codes_are_the_runners_own(runner, code, announced, well):
+def test_exit_codes_are_runners_own(runner, code, announced, well):
     lines = {"start": runner}, {"running": "a"}, {"id": "a", "outcome": "failed"}, {"finish": 1, **announced}
     found = report(*lines, code=code)
     assert found.ended_well == well

@@ -63,7 +63,7 @@ def test_nothing_is_left_behind(local):
     assert workspace.run("find . -name __pycache__").output == b""
 
 
-def test_the_command_leaves_its_session_as_it_was(local):
+def test_command_leaves_its_session_as_it_was(local):
     workspace = local(CASES)
     run_tests(workspace, "cd tests && export PYTHONPATH=/nowhere && exit 3")
     report = run_tests(workspace, "python3 -m unittest tests.test_u")
@@ -118,7 +118,7 @@ def test_without_pytest_unittest_is_found(kind, make_repo, open_ws):
 
 
 @pytest.mark.parametrize("path", ["sitecustomize.py", "importlib/util.py", "json/__init__.py"])
-def test_the_search_for_the_command_runs_no_code_of_the_repository(local, tmp_path, path):
+def test_search_for_command_runs_no_code_of_repository(local, tmp_path, path):
     """The user has not been asked yet whether tests may run."""
     ran = tmp_path / "ran"
     code = f"open({str(ran)!r}, 'a').close()\n"
@@ -131,14 +131,14 @@ def test_the_search_for_the_command_runs_no_code_of_the_repository(local, tmp_pa
     assert ran.exists()
 
 
-def test_opening_a_workspace_runs_no_code_of_the_repository(local, tmp_path):
+def test_opening_workspace_runs_no_code_of_repository(local, tmp_path):
     """setuptools installs a finder that imports it when it is asked for distutils."""
     ran = tmp_path / "ran"
     local({"distutils/__init__.py": "", "setuptools/__init__.py": f"open({str(ran)!r}, 'a').close()\n"})
     assert not ran.exists()
 
 
-def test_a_pytest_of_the_repositorys_own_is_found_without_running_it(local, tmp_path):
+def test_pytest_of_repositorys_own_is_found_without_running_it(local, tmp_path):
     ran = tmp_path / "ran"
     workspace = without_pytest(local({**PYTEST, "src/pytest/__init__.py": f"open({str(ran)!r}, 'a').close()\n"}))
     assert detect_command(workspace).endswith("-m pytest")
@@ -164,20 +164,20 @@ def test_exit_code_alone(local):
     assert report.summary().startswith("exit code 1 in ")
 
 
-def test_a_command_that_does_not_exist(local):
+def test_command_that_does_not_exist(local):
     report = run_tests(local(PYTEST), "no-such-runner --all")
     assert report.code == 127
     assert "no-such-runner" in report.notes[0]
 
 
-def test_a_command_with_a_syntax_error(local):
+def test_command_with_syntax_error(local):
     report = run_tests(local(PYTEST), "if (")
     assert report.code not in (0, 127)
     assert not report.ok
 
 
 @pytest.mark.slow
-def test_a_hanging_command_keeps_the_results_so_far(local):
+def test_hanging_command_keeps_results_so_far(local):
     files = {
         "test_a.py": "import time, signal\ndef test_a(): pass\ndef test_b():\n    signal.alarm(0)\n    time.sleep(99)\n"
     }
@@ -190,7 +190,7 @@ def test_a_hanging_command_keeps_the_results_so_far(local):
 
 
 @pytest.mark.slow
-def test_a_test_that_hangs_hides_no_other(local):
+def test_test_that_hangs_hides_no_other(local):
     files = {"test_a.py": "def test_a():\n    while True: pass\ndef test_b(): pass\n"}
     report = run_tests(local(files), timeout=20)
     assert report.failed == ("test_a.py::test_a",)
@@ -199,7 +199,7 @@ def test_a_test_that_hangs_hides_no_other(local):
     assert report.notes == ("Ended because they ran too long: test_a.py::test_a.",)
 
 
-def test_a_run_that_ends_before_its_first_test_says_why(local):
+def test_run_that_ends_before_its_first_test_says_why(local):
     report = run_tests(local({"conftest.py": "import no_such_module", "test_a.py": "def test_a(): pass"}))
     assert not report.complete
     assert "Its last output: " in report.notes[-1]
@@ -207,7 +207,7 @@ def test_a_run_that_ends_before_its_first_test_says_why(local):
 
 
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.abort()", "os.kill(os.getpid(), 11)"])
-def test_a_crash_is_told_and_not_trusted(local, ending):
+def test_crash_is_told_and_not_trusted(local, ending):
     report = run_tests(
         local({"test_a.py": f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): 0/0"})
     )
@@ -220,7 +220,7 @@ def test_a_crash_is_told_and_not_trusted(local, ending):
 
 
 @pytest.mark.slow
-def test_an_early_goodbye_with_zero_is_not_trusted(local):
+def test_early_goodbye_with_zero_is_not_trusted(local):
     report = run_tests(local({"test_a.py": "import pytest\ndef test_a(): pytest.exit('x', 0)\ndef test_b(): 0/0\n"}))
     assert report.code == 0
     assert not report.complete
@@ -234,7 +234,7 @@ def test_codes_and_counts_that_do_not_fit_are_told(local):
     assert "although no test failed" in run_tests(workspace, "pytest -q test_ok.py; exit 9").notes[0]
 
 
-def test_a_broken_conftest_is_no_success(local):
+def test_broken_conftest_is_no_success(local):
     report = run_tests(local({"test_a.py": "def test_a(): pass\n", "conftest.py": "import nothing_here\n"}))
     assert report.code == 4
     assert not report.complete
@@ -279,7 +279,7 @@ def test_where_unittest_starts(local, files, start):
 
 
 @pytest.mark.slow
-def test_a_hundred_megabytes_of_output_cost_no_result_and_little_memory(local):
+def test_hundred_megabytes_of_output_cost_no_result_and_little_memory(local):
     text = "import sys\ndef test_a():\n    for _ in range(100): sys.stdout.write('x' * 999_999 + '\\n')\n"
     report = run_tests(local({"test_a.py": text + "def test_b(): assert 0\n"}), "python3 -m pytest -s -q")
     assert report.counts == {"passed": 1, "failed": 1}
@@ -312,7 +312,7 @@ def test_lines_that_people_can_repeat():
     assert command_for_nodes("npm test", ["a.test.js::x > y"]) == "npm test  # 'a.test.js::x > y'"
 
 
-def test_many_tests_of_a_new_file_are_the_file():
+def test_many_tests_of_new_file_are_file():
     many = [f"t/new.py::test[{n}]" for n in range(21)]
     assert group_nodes([*many, "t/old.py::x"], ["t/new.py"]) == ["t/new.py", "t/old.py::x"]
     assert group_nodes(many, ["t/other.py"]) == many
@@ -320,7 +320,7 @@ def test_many_tests_of_a_new_file_are_the_file():
 
 
 @pytest.mark.slow
-def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, open_ws):
+def test_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, open_ws):
     repo = make_repo(
         {
             "src/shop.py": "def total():\n    return 3\n",
@@ -338,7 +338,7 @@ def test_a_command_that_sets_pythonpath_is_still_read_test_by_test(make_repo, op
 
 
 @pytest.mark.slow
-def test_a_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, open_ws):
+def test_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, open_ws):
     repo = make_repo({"test_a.py": "def test_a():\n    assert True\n"})
     workspace = open_ws("local", repo)
     report = run_tests(workspace, 'env -u PYTHONPATH "$(command -v python)" -m pytest -q')
@@ -367,7 +367,7 @@ def test_a_command_that_hides_our_file_is_judged_by_its_exit_code(make_repo, ope
         ("sh ci.sh", "other/ci.sh", False),
     ],
 )
-def test_what_a_command_itself_runs(command, path, runs):
+def test_what_command_itself_runs(command, path, runs):
     assert is_run_by(command, path) == runs
 
 
@@ -375,5 +375,5 @@ def test_what_a_command_itself_runs(command, path, runs):
     ("outcome", "code", "well"),
     [("passed", 0, True), ("passed", 139, False), ("passed", 1, False), ("failed", 1, True), ("failed", 134, False)],
 )
-def test_an_exit_code_that_its_results_explain(outcome, code, well):
+def test_exit_code_that_its_results_explain(outcome, code, well):
     assert SuiteReport((TestResult("a.py::t", outcome),), "pytest", code).ended_well == well

@@ -57,7 +57,7 @@ def container_of(workspace: object) -> str:
 
 
 @pytest.mark.slow
-def test_the_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, memory="256m", processes=64)
     status = ws.run("cat /proc/self/status").text.split()
     assert {"CapEff:", "CapPrm:", "CapBnd:"} < set(status)
@@ -73,7 +73,7 @@ def test_the_container_is_shut_in(repo: Path, open_ws: OpenWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_the_proxies_of_the_machine_stay_outside(
+def test_proxies_of_machine_stay_outside(
     repo: Path, open_ws: OpenWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxies = {"proxies": {"default": {"httpProxy": "http://user:hunter2@proxy:3128", "noProxy": "localhost"}}}
@@ -91,7 +91,7 @@ def test_the_proxies_of_the_machine_stay_outside(
 
 
 @pytest.mark.slow
-def test_too_many_processes_end_the_command_not_the_workspace(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_too_many_processes_end_command_not_workspace(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo, processes=40)
     ran = ws.run("for i in $(seq 100); do sleep 60 & done; wait", timeout=1)
     assert ran.timed_out or ran.code
@@ -115,7 +115,7 @@ def test_processes_that_leave_no_room_are_ended(repo: Path, open_ws: OpenWorkspa
 
 
 @pytest.mark.slow
-def test_a_killed_container_is_a_workspace_error(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_killed_container_is_workspace_error(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.run("true")
     docker("kill", container_of(ws))
@@ -126,7 +126,7 @@ def test_a_killed_container_is_a_workspace_error(repo: Path, open_ws: OpenWorksp
 
 
 @pytest.mark.slow
-def test_a_container_killed_during_a_command(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_container_killed_during_command(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.run("true")
     threading.Timer(0.3, docker, ["kill", container_of(ws)]).start()
@@ -134,7 +134,7 @@ def test_a_container_killed_during_a_command(repo: Path, open_ws: OpenWorkspace)
         ws.run("sleep 30")
 
 
-def test_closing_removes_the_container(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_closing_removes_container(repo: Path, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", repo)
     ws.close()
     docker_daemon.all_discarded()
@@ -142,7 +142,7 @@ def test_closing_removes_the_container(repo: Path, open_ws: OpenWorkspace) -> No
 
 
 @pytest.mark.slow
-def test_a_process_that_ends_removes_what_it_discarded(repo: Path) -> None:
+def test_process_that_ends_removes_what_it_discarded(repo: Path) -> None:
     make = (
         "import sys; from aci.docker.docker_daemon import connect; "
         "c = connect(); i = c.start(sys.argv[1]).id; c.discard(i); print(i)"
@@ -171,7 +171,7 @@ def test_what_dead_processes_left_is_removed(repo: Path, open_ws: OpenWorkspace)
         docker("rm", "-f", ours)
 
 
-def test_a_daemons_version_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_daemons_version_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, str]] = []
     get = APIClient._get
 
@@ -188,7 +188,7 @@ def test_a_daemons_version_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
-def test_the_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_repo: MakeRepo) -> None:
+def test_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_repo: MakeRepo) -> None:
     (repo / "unique").write_text(uuid.uuid4().hex)
     said: list[str] = []
     images = {open_ws("docker", repo, say=said.append)._host._base.image for _ in range(2)}  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ def test_the_base_image_is_made_once(repo: Path, open_ws: OpenWorkspace, make_re
     subprocess.run(["docker", "image", "rm", "-f", images.pop()], capture_output=True)
 
 
-def test_a_base_that_another_process_removes_is_in_nobodys_way(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_that_another_process_removes_is_in_nobodys_way(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = docker_daemon.connect()
     api = ours.client.api
     listed = api.images
@@ -214,7 +214,7 @@ def test_a_base_that_another_process_removes_is_in_nobodys_way(image: str, monke
 
 
 @pytest.mark.slow
-def test_a_base_that_is_removed_before_it_is_used_is_made_again(
+def test_base_that_is_removed_before_it_is_used_is_made_again(
     repo: Path, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (repo / "unique").write_text(uuid.uuid4().hex)
@@ -237,7 +237,7 @@ def test_a_base_that_is_removed_before_it_is_used_is_made_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("many", [0, base_image._FEW_FILES])
-def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace, many: int) -> None:
+def test_first_snapshot_trusts_index(repo: Path, open_ws: OpenWorkspace, many: int) -> None:
     for number in range(many):
         (repo / f"{number}").write_text(str(number))
     ws = open_ws("docker", repo)
@@ -247,7 +247,7 @@ def test_the_first_snapshot_trusts_the_index(repo: Path, open_ws: OpenWorkspace,
 
 
 @pytest.mark.slow
-def test_an_image_with_the_repository_inside(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_with_repository_inside(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     inside = "cd /testbed && git init -q && echo built > ext.so && echo stray > stray && echo old > README"
     late = "git add -A && git -c user.name=a -c user.email=a@b commit -qm secret-fix && git tag v9"
     build(image, f"mkdir /testbed && {inside} && {late} && chown -R 1234:1234 /testbed")
@@ -263,7 +263,7 @@ GIT = "git config --global user.email a@b && git config --global user.name a &&"
 
 
 @pytest.mark.slow
-def test_the_history_of_an_image_goes_wherever_it_lies(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_history_of_image_goes_wherever_it_lies(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     later = "echo later > fix && git add fix && git commit -qm secret-fix"
     build(
         image,
@@ -282,7 +282,7 @@ def test_the_history_of_an_image_goes_wherever_it_lies(repo: Path, open_ws: Open
 
 
 @pytest.mark.slow
-def test_an_image_with_a_user(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_with_user(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "useradd -m -u 1500 someone", "USER someone", "ENV FROM_IMAGE=yes", 'ENTRYPOINT ["/bin/false"]')
     ws = open_ws("docker", repo, image=image)
     assert ws.run("id -u; echo $HOME $FROM_IMAGE; git status -s; touch new").text == "1500\n/home/someone yes\n"
@@ -291,7 +291,7 @@ def test_an_image_with_a_user(repo: Path, open_ws: OpenWorkspace, image: str) ->
 
 
 @pytest.mark.parametrize("volume", ["/testbed", "/workspace", "/swe-agent/"])
-def test_an_image_with_a_volume_where_the_repository_goes(
+def test_image_with_volume_where_repository_goes(
     repo: Path, open_ws: OpenWorkspace, image: str, volume: str
 ) -> None:
     build(image, "mkdir /testbed && cd /testbed && git init -q", f"VOLUME {volume}")
@@ -301,7 +301,7 @@ def test_an_image_with_a_volume_where_the_repository_goes(
 
 
 @pytest.mark.slow
-def test_an_image_that_does_not_keep_the_files(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_that_does_not_keep_files(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "mkdir /testbed && cd /testbed && git init -q", "VOLUME /testbed/kept")
     (repo / "kept").mkdir()
     (repo / "kept" / uuid.uuid4().hex).write_text("")
@@ -315,7 +315,7 @@ def test_an_image_that_does_not_keep_the_files(repo: Path, open_ws: OpenWorkspac
 
 
 @pytest.mark.slow
-def test_an_image_whose_user_is_not_there(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_whose_user_is_not_there(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, ":", "USER nobodyhere")
     with pytest.raises(WorkspaceError, match="no user nobodyhere") as caught:
         open_ws("docker", repo, image=image)
@@ -335,28 +335,28 @@ def test_half_made_images_of_dead_processes_are_removed(repo: Path, open_ws: Ope
     assert done.stdout.strip() not in docker("images", "-aq", "--no-trunc")
 
 
-def test_waiting_for_a_base_can_be_cancelled(tmp_path: Path) -> None:
+def test_waiting_for_base_can_be_cancelled(tmp_path: Path) -> None:
     options = WorkspaceOptions(*[None] * 3, cancel=threading.Event())  # type: ignore[arg-type]
     threading.Timer(0.3, options.cancel.set).start()
     with FileLock(tmp_path / "lock"), pytest.raises(Cancelled), exclusive_lock(tmp_path / "lock", options):
         pass
 
 
-def test_an_image_that_is_not_there(repo: Path, open_ws: OpenWorkspace) -> None:
+def test_image_that_is_not_there(repo: Path, open_ws: OpenWorkspace) -> None:
     with pytest.raises(WorkspaceError, match=r"localhost:1/no/such:image"):
         open_ws("docker", repo, image="localhost:1/no/such:image")
     with pytest.raises(WorkspaceError):
         open_ws("docker", repo, image="Not An Image")
 
 
-def test_an_image_without_git(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_without_git(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "rm -f /usr/bin/git")
     with pytest.raises(WorkspaceError, match="has no git"):
         open_ws("docker", repo, image=image)
 
 
 @pytest.mark.slow
-def test_an_image_whose_git_hangs_can_be_left(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_whose_git_hangs_can_be_left(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "printf '#!/bin/sh\\nexec yes\\n' > /usr/bin/git")
     cancel = threading.Event()
     timer = threading.Timer(3.0, cancel.set)
@@ -366,7 +366,7 @@ def test_an_image_whose_git_hangs_can_be_left(repo: Path, open_ws: OpenWorkspace
     timer.join()
 
 
-def test_an_image_without_a_shell(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_image_without_shell(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
             tar.addfile(tarfile.TarInfo("empty"))
@@ -387,14 +387,14 @@ def test_no_daemon_and_no_docker(repo: Path, open_ws: OpenWorkspace, monkeypatch
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_the_repositorys_own_package_is_imported(make_repo, open_ws) -> None:
+def test_repositorys_own_package_is_imported(make_repo, open_ws) -> None:
     ws = open_ws("docker", make_repo({"src/parcel/__init__.py": "WHERE = 'src'\n", "crate.py": "WHERE = 'root'\n"}))
     asked = "cd / && python3 -c 'import parcel, crate; print(parcel.WHERE, crate.WHERE)'"
     assert ws.run(asked).text.strip() == "src root"
 
 
 @pytest.mark.slow
-def test_the_volumes_of_an_image_lie_in_memory_and_are_bounded(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
+def test_volumes_of_image_lie_in_memory_and_are_bounded(repo: Path, open_ws: OpenWorkspace, image: str) -> None:
     build(image, "ln -s var/lib /short", "VOLUME /var/data", "VOLUME /a/../var/more/", "VOLUME /short/linked")
     ws = open_ws("docker", repo, image=image)
     mounts = json.loads(docker("inspect", container_of(ws)))[0]["Mounts"]
@@ -406,7 +406,7 @@ def test_the_volumes_of_an_image_lie_in_memory_and_are_bounded(repo: Path, open_
 
 
 @pytest.mark.slow
-def test_a_read_only_workspace_keeps_its_volumes_and_those_of_its_image_lie_in_memory(
+def test_read_only_workspace_keeps_its_volumes_and_those_of_its_image_lie_in_memory(
     repo: Path, open_ws: OpenWorkspace, image: str
 ) -> None:
     build(image, ":", "VOLUME /var/data")

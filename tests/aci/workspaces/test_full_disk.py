@@ -91,7 +91,7 @@ def open_on(disk: Disk, make_repo: MakeRepo, open_ws: OpenWorkspace) -> Iterator
         ws.close()
 
 
-def test_a_snapshot_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+def test_snapshot_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
     ws = open_on({"a.py": "a = 1\n"})
     ws.write("a.py", b"a = 2\n")
     disk.fill()
@@ -103,7 +103,7 @@ def test_a_snapshot_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorksp
     assert ws.options.trees.read(snapshot.tree, "a.py") == b"a = 2\n"
 
 
-def test_a_restored_tree_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+def test_restored_tree_lacks_nothing(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
     """The store's index is that of the tree before the restore, and still when the restore has failed."""
     ws = open_on({"a.py": LARGE})
     ws.write("a.py", b"a = 2\n")
@@ -124,7 +124,7 @@ def test_tests_that_cannot_be_started(disk: Disk, open_on: Callable[..., PosixWo
     assert run_tests(ws, "true").code == 0
 
 
-def test_results_that_cannot_be_written_while_the_tests_run(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+def test_results_that_cannot_be_written_while_tests_run(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
     """There is room again when the command has ended."""
     files = {"full.py": FILL.format(ballast=str(disk.ballast)), "test_a.py": FILLS.format(message="'x' * 8000")}
     ws = open_on(files)
@@ -132,7 +132,7 @@ def test_results_that_cannot_be_written_while_the_tests_run(disk: Disk, open_on:
         run_tests(ws, f"python3 -m unittest test_a; code=$?; rm {disk.ballast}; exit $code")
 
 
-def test_tests_that_end_on_a_full_disk(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
+def test_tests_that_end_on_full_disk(disk: Disk, open_on: Callable[..., PosixWorkspace]) -> None:
     """Their results could be written, but they may have failed for lack of room."""
     files = {"full.py": FILL.format(ballast=str(disk.ballast)), "test_a.py": FILLS.format(message="''")}
     ws = open_on(files)
@@ -142,7 +142,7 @@ def test_tests_that_end_on_a_full_disk(disk: Disk, open_on: Callable[..., PosixW
     assert run_tests(ws, f"python3 -m unittest test_a; rm {disk.ballast}").failed == ("test_a.Tests.test_a",)
 
 
-def test_a_command_of_ours_that_could_not_begin_is_run_again(
+def test_command_of_ours_that_could_not_begin_is_run_again(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = open_ws("local", make_repo({"a.py": "a = 1\n"}))
@@ -160,7 +160,7 @@ def test_a_command_of_ours_that_could_not_begin_is_run_again(
 
 
 @pytest.mark.slow
-def test_a_command_of_ours_that_began_is_not_run_again(
+def test_command_of_ours_that_began_is_not_run_again(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = open_ws("local", make_repo({"a.py": "a = 1\n"}))
@@ -175,13 +175,13 @@ def test_a_command_of_ours_that_began_is_not_run_again(
     assert ws.read("begun") == b"begun\n"
 
 
-def test_a_name_that_looks_like_the_message_of_a_full_disk(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_name_that_looks_like_message_of_full_disk(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     workspace = open_ws("local", make_repo({"a.py": "a = 1\n"}))
     workspace.run("mkdir 'No space left on device' && git -C 'No space left on device' init -q && echo x > b.py")
     assert workspace.snapshot().tree != workspace.options.base.tree
 
 
-def test_a_fifo_in_the_place_of_our_file_holds_nothing_up(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_fifo_in_place_of_our_file_holds_nothing_up(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     code = """
 import glob, os, unittest
 

@@ -13,7 +13,7 @@ from agent.batch.batch_budget import BatchBudget, BudgetExhausted
 from trajectories.errors import Cancelled, UsageError
 
 
-def test_the_rest_of_a_lease_is_free_for_others():
+def test_rest_of_lease_is_free_for_others():
     batch_budget = BatchBudget(1.0)
     first = batch_budget.lease(0.75, Event())
     first.give_back(0.25)
@@ -21,7 +21,7 @@ def test_the_rest_of_a_lease_is_free_for_others():
     assert batch_budget.lease(0.75, Event()).amount == 0.75
 
 
-def test_what_is_spent_before_counts_and_a_whole_budget_must_be_left():
+def test_what_is_spent_before_counts_and_whole_budget_must_be_left():
     with pytest.raises(BudgetExhausted, match="0\\.4000 of \\$1\\.00 is left") as raised:
         BatchBudget(1.0, spent=0.6).lease(0.5, Event())
     assert raised.value.code == 4
@@ -37,21 +37,21 @@ def test_sums_are_exact():
         batch_budget.lease(1e-12, Event())
 
 
-def test_without_a_total_there_is_always_enough_and_it_is_counted():
+def test_without_total_there_is_always_enough_and_it_is_counted():
     batch_budget = BatchBudget(None)
     batch_budget.lease(2.0, Event()).give_back(1.5)
     batch_budget.lease(10**6, Event()).give_back(0.25)
     assert batch_budget.spent == 1.75
 
 
-def test_a_lease_is_settled_once():
+def test_lease_is_settled_once():
     lease = BatchBudget(1.0).lease(0.5, Event())
     lease.give_back(0.1)
     with pytest.raises(ValueError, match="settled already"):
         lease.give_back(0.1)
 
 
-def test_who_waits_for_others_is_stopped_by_a_cancel():
+def test_who_waits_for_others_is_stopped_by_cancel():
     batch_budget, cancel = BatchBudget(1.0), Event()
     batch_budget.lease(1.0, Event())
     cancel.set()
@@ -73,7 +73,7 @@ SHARES = some.lists(some.floats(0, 1), min_size=1, max_size=12)
 
 
 @given(total=some.integers(0, 50), wanted=some.integers(1, 20), before=some.integers(0, 10), shares=SHARES)
-def test_leases_and_spent_never_pass_the_total(total: int, wanted: int, before: int, shares: list[float]):
+def test_leases_and_spent_never_pass_total(total: int, wanted: int, before: int, shares: list[float]):
     """Three threads lease and settle; after each lease the ledger of all of them is looked at."""
     cents = 0.01
     batch_budget, lock, barrier = BatchBudget(total * cents, before * cents), Lock(), Barrier(3)
@@ -111,6 +111,6 @@ def test_leases_and_spent_never_pass_the_total(total: int, wanted: int, before: 
 
 
 @pytest.mark.parametrize("total", [float("inf"), float("nan")])
-def test_a_total_is_an_amount(total):
+def test_total_is_amount(total):
     with pytest.raises(UsageError, match="is not an amount"):
         BatchBudget(total)

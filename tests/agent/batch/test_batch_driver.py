@@ -152,7 +152,7 @@ def test_all_are_done_and_recorded_as_they_end(bench):
     assert {done.run: done.patch for done in load_results(bench.out)} == {f"i{n}": f"patch of i{n}" for n in range(5)}
 
 
-def test_infrastructure_is_tried_again_and_given_up_in_the_end(bench):
+def test_infrastructure_is_tried_again_and_given_up_in_end(bench):
     def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i0" or (job.run == "i1" and attempt < 3):
             raise WorkspaceError("The daemon is gone.")
@@ -186,7 +186,7 @@ def test_what_is_wrong_with_one_stops_no_other(bench, error):
     assert bench.place.tries["i0"] == (1 if mine else 2)
 
 
-def test_a_fault_of_ours_ends_one_and_is_kept(bench):
+def test_fault_of_ours_ends_one_and_is_kept(bench):
     def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i0":
             job.directory.mkdir(parents=True)
@@ -199,7 +199,7 @@ def test_a_fault_of_ours_ends_one_and_is_kept(bench):
     assert 'verified(job, {}["dollars"])' in (bench.out / "runs" / "i0" / "error.txt").read_text()
 
 
-def test_a_fault_of_ours_that_strikes_again_when_the_record_is_read_loses_nothing(bench, monkeypatch):
+def test_fault_of_ours_that_strikes_again_when_record_is_read_loses_nothing(bench, monkeypatch):
     def does(job: Job, attempt: int) -> JobResult:
         bench.spent_run(job.run, 2000)
         raise ZeroDivisionError
@@ -220,7 +220,7 @@ def failing(error: SweAgentError, cause: BaseException | None = None) -> Callabl
     return does
 
 
-def test_what_only_the_user_can_mend_stops_all_and_leaves_the_rest_to_do(bench):
+def test_what_only_user_can_mend_stops_all_and_leaves_rest_to_do(bench):
     refused = Refused("No such model.", "Name another.")
     told = ConfigError("No such model.", "Name another. Then go on with `swe-agent resume i1`.")
     summary = bench.run(failing(told, refused), count=4, workers=1)
@@ -231,14 +231,14 @@ def test_what_only_the_user_can_mend_stops_all_and_leaves_the_rest_to_do(bench):
     assert bench.run(lambda job, _: verified(job), count=4).exits == {"verified": 4}
 
 
-def test_a_provider_that_takes_nobody_stops_all_at_the_first_try(bench):
+def test_provider_that_takes_nobody_stops_all_at_first_try(bench):
     limited = ModelError("It has refused all requests for 600 s.", "Try again later.", retryable=True, limited=True)
     summary = bench.run(failing(TryLater(limited.message), limited), count=4, workers=1)
     assert (summary.code, summary.done, summary.left) == (75, 1, 3)
     assert bench.place.tries["i1"] == 1
 
 
-def test_where_the_machine_fails_as_a_whole_no_instance_is_given_up(bench):
+def test_where_machine_fails_as_whole_no_instance_is_given_up(bench):
     def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i1":
             raise WorkspaceError("A container cannot be started.")
@@ -252,7 +252,7 @@ def test_where_the_machine_fails_as_a_whole_no_instance_is_given_up(bench):
     assert "daemon does not answer" in str(summary.error)
 
 
-def test_a_disk_that_is_full_is_the_machines(bench, monkeypatch):
+def test_disk_that_is_full_is_machines(bench, monkeypatch):
     bench.out.mkdir()
     check_machine(bench.settings)
     monkeypatch.setattr(host_errors, "LEAST_ROOM", 1 << 60)
@@ -260,7 +260,7 @@ def test_a_disk_that_is_full_is_the_machines(bench, monkeypatch):
         check_machine(bench.settings)
 
 
-def test_an_interrupt_leaves_what_is_not_done(bench):
+def test_interrupt_leaves_what_is_not_done(bench):
     def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i1":
             bench.cancel.set()
@@ -272,7 +272,7 @@ def test_an_interrupt_leaves_what_is_not_done(bench):
     assert isinstance(summary.error, Cancelled)
 
 
-def test_an_interrupt_ends_the_pause_before_another_try(bench):
+def test_interrupt_ends_pause_before_another_try(bench):
     def does(job: Job, attempt: int) -> JobResult:
         raise WorkspaceError("The daemon is gone.")
 
@@ -282,7 +282,7 @@ def test_an_interrupt_ends_the_pause_before_another_try(bench):
     assert bench.run(does, count=1).code == 130
 
 
-def test_the_total_is_never_passed_and_those_that_have_theirs_go_on(bench):
+def test_total_is_never_passed_and_those_that_have_theirs_go_on(bench):
     bench.batch_budget = BatchBudget(2.0)
     out, most, lock = [0], [0], Lock()
 
@@ -300,7 +300,7 @@ def test_the_total_is_never_passed_and_those_that_have_theirs_go_on(bench):
     assert most[0] <= 2, "each has its whole budget while it runs"
 
 
-def test_what_a_run_had_spent_before_is_counted_once(bench):
+def test_what_run_had_spent_before_is_counted_once(bench):
     before = bench.spent_run("i0", 1000)
     found = read_unfinished_runs(bench.out / "runs", {})
     assert found.begun["i0"].spent == before == 0.00105
@@ -318,11 +318,11 @@ def test_what_is_left_unfinished_is_charged_by_its_journal(bench):
     assert summary.dollars == 0.00205
 
 
-def test_a_run_without_a_price_makes_the_sum_unknown(bench):
+def test_run_without_price_makes_sum_unknown(bench):
     assert bench.run(lambda job, _: verified(job, None if job.run == "i1" else 0.5)).dollars is None
 
 
-def test_a_broken_run_is_begun_anew_once_and_counts_whole(bench):
+def test_broken_run_is_begun_anew_once_and_counts_whole(bench):
     def does(job: Job, attempt: int) -> JobResult:
         job.directory.mkdir(parents=True, exist_ok=True)
         if job.run == "i0" or (job.run == "i1" and attempt == 1):
@@ -339,7 +339,7 @@ def test_a_broken_run_is_begun_anew_once_and_counts_whole(bench):
     assert read_unfinished_runs(bench.out / "runs", done).broken == 2
 
 
-def test_a_damaged_journal_is_put_aside_when_a_batch_is_opened(bench):
+def test_damaged_journal_is_put_aside_when_batch_is_opened(bench):
     bench.spent_run("i0", 1000)
     journal = bench.out / "runs" / "i0" / "journal.jsonl"
     journal.write_bytes(b"no record\n" + journal.read_bytes())
@@ -349,7 +349,7 @@ def test_a_damaged_journal_is_put_aside_when_a_batch_is_opened(bench):
     assert read_unfinished_runs(bench.out / "runs", {}).broken == 1, "once"
 
 
-def test_what_a_run_needs_is_made_ready_ahead_of_it(bench):
+def test_what_run_needs_is_made_ready_ahead_of_it(bench):
     ready: list[str] = []
     prepared = Event()
 

@@ -25,14 +25,14 @@ def test_results_unfinished_runs_and_those_put_aside_are_spent(tmp_path: Path):
 
 
 @pytest.mark.parametrize("found", [UnfinishedRuns(), UnfinishedRuns({"a": UnfinishedRun(None)})])
-def test_what_has_no_price_cannot_be_held_to_a_total(found: UnfinishedRuns, tmp_path: Path):
+def test_what_has_no_price_cannot_be_held_to_total(found: UnfinishedRuns, tmp_path: Path):
     known = [done(1.0)] if found.begun else [done(1.0), done(None)]
     assert _spent(known, found, Settings(state=tmp_path), total=None) == 1.0
     with pytest.raises(ConfigError, match=r"The cost of .* is not known"):
         _spent(known, found, Settings(state=tmp_path), total=5.0)
 
 
-def test_what_a_begun_run_may_still_spend():
+def test_what_begun_run_may_still_spend():
     assert UnfinishedRun(0.25, budget=1.0).wanted(2.0) == 0.75, "its own budget counts, which is on its record"
     assert UnfinishedRun(0.25).wanted(2.0) == 1.75
     assert UnfinishedRun(0.25, budget=1.0, ended=True).wanted(2.0) == 0.0

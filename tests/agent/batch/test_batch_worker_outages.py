@@ -31,7 +31,7 @@ def bench(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(24, "Too many open files"), DiskFull("There is no room for the image.")])
-def test_a_machine_that_has_nothing_left_stops_all_and_gives_up_none(bench, error):
+def test_machine_that_has_nothing_left_stops_all_and_gives_up_none(bench, error):
     def does(job: Job, attempt: int) -> JobResult:
         if job.run == "i1":
             raise error
@@ -42,7 +42,7 @@ def test_a_machine_that_has_nothing_left_stops_all_and_gives_up_none(bench, erro
     assert bench.place.tries == {"i0": 1, "i1": 2}
 
 
-def test_an_outage_stops_all_once_several_in_a_row_have_failed_alike(bench):
+def test_outage_stops_all_once_several_in_row_have_failed_alike(bench):
     def does(job: Job, attempt: int) -> JobResult:
         if job.run != "i0":
             raise WorkspaceError(f"The clone of {job.run!r} failed after {job.run[1:]}00 ms.")
@@ -65,7 +65,7 @@ def test_rows_and_their_images_that_are_no_good_are_no_outage(bench, error, row)
     assert summary.exits == {"infrastructure": 9}
 
 
-def test_a_run_that_another_process_has_is_left_to_do(bench):
+def test_run_that_another_process_has_is_left_to_do(bench):
     def does(job: Job, attempt: int) -> JobResult:
         job.directory.mkdir(parents=True, exist_ok=True)
         Journal(job.directory).close()
@@ -81,7 +81,7 @@ def test_a_run_that_another_process_has_is_left_to_do(bench):
     assert bench.run(does, count=2).exits == {"verified": 2}
 
 
-def test_a_front_that_fails_loses_nothing(bench):
+def test_front_that_fails_loses_nothing(bench):
     @dataclass
     class Gone(Told):
         def __getattribute__(self, name: str) -> Any:
@@ -93,7 +93,7 @@ def test_a_front_that_fails_loses_nothing(bench):
     assert (summary.code, summary.exits, summary.left) == (0, {"verified": 5}, 0)
 
 
-def test_a_worker_that_fails_is_never_silent(bench):
+def test_worker_that_fails_is_never_silent(bench):
     class Raising(Told):
         def done(self, done: JobResult) -> None:
             raise ZeroDivisionError
@@ -109,7 +109,7 @@ def test_a_worker_that_fails_is_never_silent(bench):
     [("", "", ConfigError), ("gone", "", UsageError), ("", "gone", UsageError)],
     ids=["flag", "row", "repository"],
 )
-def test_an_image_that_is_nowhere_stops_all_where_a_flag_names_it(bench, row, of_repository, kind):
+def test_image_that_is_nowhere_stops_all_where_flag_names_it(bench, row, of_repository, kind):
     class Empty:
         def ahead(self, job: Job) -> None:
             pass
@@ -136,7 +136,7 @@ def test_an_image_that_is_nowhere_stops_all_where_a_flag_names_it(bench, row, of
             means.ready(job)
 
 
-def test_records_of_the_batch_that_are_damaged_are_no_runs_fault(bench):
+def test_records_of_batch_that_are_damaged_are_no_runs_fault(bench):
     def prepare(job: Job) -> Job:
         raise RunBroken("manifest.json is damaged.")
 

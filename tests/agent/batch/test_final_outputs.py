@@ -26,14 +26,14 @@ def asked(tmp_path: Path) -> BatchOptions:
     return BatchOptions((tmp_path / "rows.jsonl", tmp_path / "urls.txt"), tmp_path / "out", {}, 1)
 
 
-def test_of_the_data_only_patches_of_what_is_done_are_kept(asked: BatchOptions):
+def test_of_data_only_patches_of_what_is_done_are_kept(asked: BatchOptions):
     assert _golds(asked, {"a"}) == {"a": "gold of a"}
     assert _golds(asked, {"c"}) is None
     asked.files[0].write_text("no JSON\n")
     assert _golds(asked, {"a"}) is None
 
 
-def test_a_report_nested_too_deep_is_none(asked: BatchOptions):
+def test_report_nested_too_deep_is_none(asked: BatchOptions):
     (asked.out / "evaluation").mkdir()
     (asked.out / "evaluation" / "deep.json").write_text("[" * 100_000)
     front = Told()
@@ -42,7 +42,7 @@ def test_a_report_nested_too_deep_is_none(asked: BatchOptions):
     assert (asked.out / "failures.html").exists()
 
 
-def test_a_fault_of_ours_in_the_page_is_said(asked: BatchOptions, monkeypatch: pytest.MonkeyPatch):
+def test_fault_of_ours_in_page_is_said(asked: BatchOptions, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(failure_report, "write_failures", lambda *_: 1 / 0)
     front = Told()
     write_final_outputs(asked, {"a"}, True, front)

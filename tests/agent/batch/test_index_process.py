@@ -34,7 +34,7 @@ def repo(make_repo: MakeRepo) -> Path:
     return make_repo(FILES)
 
 
-def test_a_run_finds_all_made(indexing, repo, monkeypatch):
+def test_run_finds_all_made(indexing, repo, monkeypatch):
     indexing.ready(repo, "HEAD", Event())
     made: list[object] = []
     monkeypatch.setattr(graph_build, "_build", lambda *given: made.append(given))
@@ -59,7 +59,7 @@ def test_what_cannot_be_indexed_costs_nothing(indexing, repo, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_helper_that_dies_is_started_again_a_few_times(indexing, repo):
+def test_helper_that_dies_is_started_again_few_times(indexing, repo):
     for number in range(2 * MOST_DEATHS):  # one that finds it alive, one that finds it dead
         indexing.ready(repo, f"HEAD~{number}", Event())
         if indexing._helper is not None:
@@ -70,7 +70,7 @@ def test_a_helper_that_dies_is_started_again_a_few_times(indexing, repo):
     assert indexing._helper is None, "and then no more"
 
 
-def test_who_waits_for_a_helper_that_hangs_is_stopped_by_a_cancel(indexing, repo):
+def test_who_waits_for_helper_that_hangs_is_stopped_by_cancel(indexing, repo):
     indexing.ready(repo, "HEAD", Event())
     os.kill(indexing._helper.pid, signal.SIGSTOP)
     cancel = Event()
@@ -80,7 +80,7 @@ def test_who_waits_for_a_helper_that_hangs_is_stopped_by_a_cancel(indexing, repo
 
 
 @pytest.mark.slow
-def test_a_helper_that_hangs_is_ended_after_a_while(indexing, repo, monkeypatch):
+def test_helper_that_hangs_is_ended_after_while(indexing, repo, monkeypatch):
     indexing.ready(repo, "HEAD", Event())
     monkeypatch.setattr("agent.batch.index_process.LONGEST", 0.5)
     hanging = indexing._helper
@@ -94,7 +94,7 @@ def test_a_helper_that_hangs_is_ended_after_a_while(indexing, repo, monkeypatch)
     assert not hanging.is_alive()
 
 
-def test_an_interrupt_at_the_terminal_leaves_the_helper_alone(indexing, repo):
+def test_interrupt_at_terminal_leaves_helper_alone(indexing, repo):
     indexing.ready(repo, "HEAD", Event())
     os.kill(indexing._helper.pid, signal.SIGINT)
     indexing.ready(repo, "HEAD~0", Event())

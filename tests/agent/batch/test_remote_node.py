@@ -115,7 +115,7 @@ def exits(directory: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
+def test_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
     sent = driver.sent()
     away = solve_remote_job(sent, driver.hub).result()
     driver.hub.close(sent.token)
@@ -135,7 +135,7 @@ def test_a_run_elsewhere_is_as_one_here(driver: Driver, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_node_without_the_repository_gets_a_copy(driver: Driver, tmp_path: Path) -> None:
+def test_node_without_repository_gets_copy(driver: Driver, tmp_path: Path) -> None:
     sent = replace(driver.sent(), repository=tmp_path / "not here" / "calc")
     driver.hub.bundle = lambda root, commit: Hub.bundle(driver.hub, driver.job.repository, commit)  # type: ignore[method-assign]
     assert solve_remote_job(sent, driver.hub).result().kind == "verified"
@@ -143,7 +143,7 @@ def test_a_node_without_the_repository_gets_a_copy(driver: Driver, tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [2, 4, 7])
-def test_a_lost_node_s_run_goes_on_from_what_arrived(
+def test_lost_node_s_run_goes_on_from_what_arrived(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
     monkeypatch.setattr(run_stream, "PAUSE", 3600.0)  # so that pushes are those before requests, and the last
@@ -212,7 +212,7 @@ def test_who_begins_late_begins_nothing(driver: Driver) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_stopped_stops_in_order_and_goes_on(driver: Driver) -> None:
+def test_run_that_is_stopped_stops_in_order_and_goes_on(driver: Driver) -> None:
     sent = driver.sent()
     assert driver.hub.stop(sent.token) is False
     outcome = solve_remote_job(sent, driver.hub)
@@ -238,7 +238,7 @@ def test_two_attempts_share_one_limiter(driver: Driver) -> None:
     assert not hub.turn("a", "5", "another", 60.0, 5.0).now
 
 
-def test_only_one_process_works_on_a_run(driver: Driver) -> None:
+def test_only_one_process_works_on_run(driver: Driver) -> None:
     driver.sent()
     with pytest.raises(TryLater):
         Hub(0.0, 0.0).open("b", driver.job.directory, {})
@@ -257,7 +257,7 @@ def test_errors_are_what_they_were(driver: Driver) -> None:
     assert (caught.value.__cause__.limited, caught.value.fix) == (True, "Come again.")
 
 
-def test_the_engine_ray_is_told_of_where_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_engine_ray_is_told_of_where_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sys
 
     from agent.instances.jobs import ExecutorOptions, open_executor
@@ -267,12 +267,12 @@ def test_the_engine_ray_is_told_of_where_it_is_missing(monkeypatch: pytest.Monke
         open_executor("ray", ExecutorOptions(tmp_path, 1, CancellationToken()))
 
 
-def test_the_base_is_what_the_driver_says(driver: Driver) -> None:
+def test_base_is_what_driver_says(driver: Driver) -> None:
     sent = driver.sent()
     assert sent.commit == git(driver.job.repository, "rev-parse", "HEAD")
 
 
-def test_a_machine_that_fails_as_a_whole_says_so(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_that_fails_as_whole_says_so(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     sent, link = driver.sent(), Flaky(driver.hub, lambda name: name == "pull")
     assert not solve_remote_job(sent, link).of_node
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")

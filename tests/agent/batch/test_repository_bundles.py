@@ -24,11 +24,11 @@ def original(make_repo: MakeRepo) -> Path:
     return root
 
 
-def test_a_path_that_leads_to_it_is_taken(original: Path) -> None:
+def test_path_that_leads_to_it_is_taken(original: Path) -> None:
     assert local_clone(original, hash_refs(original), git(original, "rev-parse", "HEAD"), none) == original
 
 
-def test_a_copy_is_made_once(original: Path, tmp_path: Path) -> None:
+def test_copy_is_made_once(original: Path, tmp_path: Path) -> None:
     commit, state = git(original, "rev-parse", "HEAD"), hash_refs(original)
     elsewhere = tmp_path / "elsewhere" / original.name
     copy = local_clone(elsewhere, state, commit, lambda: bundle(original, commit))
@@ -41,7 +41,7 @@ def test_a_copy_is_made_once(original: Path, tmp_path: Path) -> None:
     assert git(copy, "fsck", "--strict") == ""
 
 
-def test_what_only_a_commit_has_comes_too(original: Path, tmp_path: Path) -> None:
+def test_what_only_commit_has_comes_too(original: Path, tmp_path: Path) -> None:
     git(original, "commit", "-q", "--allow-empty", "-m", "Of no branch")
     stray = git(original, "rev-parse", "HEAD")
     git(original, "reset", "-q", "--hard", "HEAD^")
@@ -58,7 +58,7 @@ def test_another_state_is_another_copy(original: Path, tmp_path: Path) -> None:
     assert old != new
 
 
-def test_a_bundle_that_is_none_leaves_nothing(original: Path, tmp_path: Path) -> None:
+def test_bundle_that_is_none_leaves_nothing(original: Path, tmp_path: Path) -> None:
     commit, state = git(original, "rev-parse", "HEAD"), hash_refs(original)
     with pytest.raises(WorkspaceError):
         local_clone(tmp_path / "elsewhere", state, commit, lambda: b"no bundle")

@@ -46,7 +46,7 @@ def is_a_run(directory: Path) -> int:
     return len(records)
 
 
-def test_what_has_arrived_is_a_run_at_every_moment(journal: Journal, tmp_path: Path) -> None:
+def test_what_has_arrived_is_run_at_every_moment(journal: Journal, tmp_path: Path) -> None:
     sender, receiver = Sender(journal.directory), Receiver(tmp_path / "kept")
     seen = set()
     with Trees(journal.directory / "trees.git") as trees:
@@ -66,7 +66,7 @@ def test_what_has_arrived_is_a_run_at_every_moment(journal: Journal, tmp_path: P
     assert list(sender.parts()) == []
 
 
-def test_the_copy_is_the_run(journal: Journal, tmp_path: Path) -> None:
+def test_copy_is_run(journal: Journal, tmp_path: Path) -> None:
     with Trees(journal.directory / "trees.git") as trees:
         take_a_step(journal, trees, 1)
     patch = journal.directory / "patch.diff"
@@ -85,7 +85,7 @@ def test_the_copy_is_the_run(journal: Journal, tmp_path: Path) -> None:
     assert shlex.split(script) == ["git", "apply", str(kept / "patch.diff")]
 
 
-def test_half_a_record_stays_here(journal: Journal) -> None:
+def test_half_record_stays_here(journal: Journal) -> None:
     journal.append(Note("main", "a", "whole"))
     with (journal.directory / JOURNAL).open("ab") as file:
         file.write(b'{"type": "note", "bra')
@@ -121,7 +121,7 @@ def test_what_belongs_in_no_run_is_refused(tmp_path: Path, path: str) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_gap_is_refused(tmp_path: Path) -> None:
+def test_gap_is_refused(tmp_path: Path) -> None:
     receiver = Receiver(tmp_path / "kept")
     receiver.take([FileChunk(JOURNAL, 0, b"a\n")])
     for part in (FileChunk(JOURNAL, 5, b"b\n"), FileChunk(JOURNAL, 0, b"a\n"), FileChunk("out/1", 3, b"b")):
@@ -131,7 +131,7 @@ def test_a_gap_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "kept" / "out" / "1").exists()
 
 
-def test_a_journal_that_was_cut_back_is_told(journal: Journal) -> None:
+def test_journal_that_was_cut_back_is_told(journal: Journal) -> None:
     journal.append(Note("main", "a", "1"))
     sender = Sender(journal.directory)
     list(sender.parts())

@@ -67,7 +67,7 @@ def state() -> Path:
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_nothing_in_a_sent_folder_is_used(name: str, sent: Path, tmp_path: Path, make_repo: MakeRepo) -> None:
+def test_nothing_in_sent_folder_is_used(name: str, sent: Path, tmp_path: Path, make_repo: MakeRepo) -> None:
     put(sent, name)
     rows = {"id": "i", "repo": str(make_repo({"a.py": ""})), "issue": "It fails."}
     file = tmp_path / ("urls.txt" if name == "issues.json" else "own.json")
@@ -83,7 +83,7 @@ def test_nothing_in_a_sent_folder_is_used(name: str, sent: Path, tmp_path: Path,
     assert not (tmp_path / "board").exists()
 
 
-def test_no_verdict_in_a_sent_folder_is_used(sent: Path, tmp_path: Path, make_repo: MakeRepo) -> None:
+def test_no_verdict_in_sent_folder_is_used(sent: Path, tmp_path: Path, make_repo: MakeRepo) -> None:
     (sent / "logs").mkdir()
     row = {"id": "i", "repo": str(make_repo({"a.py": ""})), "issue": "It fails.", "patch": "p", "test_patch": "t"}
     row |= {"FAIL_TO_PASS": ["t"], "PASS_TO_PASS": []}
@@ -95,7 +95,7 @@ def test_no_verdict_in_a_sent_folder_is_used(sent: Path, tmp_path: Path, make_re
     assert [path.name for path in sent.iterdir()] == ["logs"]
 
 
-def test_a_new_and_an_empty_folder_are_the_users_from_then_on(sent: Path, tmp_path: Path) -> None:
+def test_new_and_empty_folder_are_users_from_then_on(sent: Path, tmp_path: Path) -> None:
     for folder in (sent, tmp_path / "a" / "new"):
         claim_output(folder, state())
         put(folder, "results.jsonl")
@@ -104,7 +104,7 @@ def test_a_new_and_an_empty_folder_are_the_users_from_then_on(sent: Path, tmp_pa
             claim_output(folder, tmp_path / "state of another machine")
 
 
-def test_a_moved_or_replaced_folder_is_not_the_users(sent: Path, tmp_path: Path) -> None:
+def test_moved_or_replaced_folder_is_not_users(sent: Path, tmp_path: Path) -> None:
     claim_output(sent, state())
     put(sent, "results.jsonl")
     moved = sent.rename(tmp_path / "moved")
@@ -115,7 +115,7 @@ def test_a_moved_or_replaced_folder_is_not_the_users(sent: Path, tmp_path: Path)
         claim_output(sent, state())
 
 
-def test_a_folder_unpacked_in_the_place_of_a_removed_one_is_not_the_users(sent: Path) -> None:
+def test_folder_unpacked_in_place_of_removed_one_is_not_users(sent: Path) -> None:
     """It may get the same inode: here it has it in any case."""
     claim_output(sent, state())
     (sent / OWNER).unlink()
@@ -131,7 +131,7 @@ def test_a_folder_unpacked_in_the_place_of_a_removed_one_is_not_the_users(sent: 
         claim_output(sent, state())
 
 
-def test_a_folder_whose_registration_was_killed_is_still_empty(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_whose_registration_was_killed_is_still_empty(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -168,7 +168,7 @@ THEIRS = encode(replace(FORGED, instance="z", run="z"), "honest")
     ],
     ids=["replaced", "added", "first left out", "cut", "last replaced", "only theirs", "emptied"],
 )
-def test_results_that_were_unpacked_over_the_users_are_refused(changed: Any, sent: Path) -> None:
+def test_results_that_were_unpacked_over_users_are_refused(changed: Any, sent: Path) -> None:
     finished(sent, "a", "b", "c")
     whole = (sent / "results.jsonl").read_bytes()
     (sent / "results.jsonl").write_bytes(changed(whole))
@@ -205,7 +205,7 @@ store.add(*decode(second.encode()))
 
 
 @pytest.mark.parametrize("kept", [0, 40, -1, 100_000])
-def test_a_batch_killed_while_it_wrote_a_result_goes_on(kept: int, sent: Path) -> None:
+def test_batch_killed_while_it_wrote_result_goes_on(kept: int, sent: Path) -> None:
     """A process ends as if killed, with this much of its last line on disk."""
     finished(sent, "a")
     lines = [encode(replace(FORGED, instance=name, run=name), "honest") for name in "bc"]
@@ -218,21 +218,21 @@ def test_a_batch_killed_while_it_wrote_a_result_goes_on(kept: int, sent: Path) -
     assert {"a", "b", "d", "e"} <= {done.run for done in load_results(sent)}
 
 
-def test_a_torn_result_in_a_folder_that_the_user_answers_for(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torn_result_in_folder_that_user_answers_for(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (sent / "results.jsonl").write_bytes(THEIRS + THEIRS.replace(b'"z"', b'"y"')[:50])
     answers(monkeypatch, "y")
     finished(sent, "a")
     assert [done.run for done in load_results(sent)] == ["z", "a"]
 
 
-def test_a_link_to_the_users_folder_is_the_folder(sent: Path, tmp_path: Path) -> None:
+def test_link_to_users_folder_is_folder(sent: Path, tmp_path: Path) -> None:
     claim_output(sent, state())
     put(sent, "results.jsonl")
     (tmp_path / "link").symlink_to(sent)
     claim_output(tmp_path / "link", state())
 
 
-def test_at_a_terminal_the_user_is_asked_once(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_terminal_user_is_asked_once(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.begin(line("x"))
     out = bench.settings.runs.parent
     registry = tmp_path / "another state"

@@ -63,7 +63,7 @@ def matrices(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     return looked
 
 
-def test_a_test_counts_that_fails_without_a_patch_and_passes_with_one(matrices) -> None:
+def test_test_counts_that_fails_without_patch_and_passes_with_one(matrices) -> None:
     [(matrix, runs)], _ = matrices(("one", RIGHT, TELLING), ("two", WRONG, WEAK), ("three", RIGHT, RED), looks=[3])
     assert sorted(matrix.writer.values()) == ["one", "two"]
     assert [matrix.share(name) for name in ("one", "two", "three")] == [1.0, 0.5, 1.0]
@@ -84,7 +84,7 @@ def test_of_one_candidate_nothing_is_known(matrices) -> None:
     assert later == anew
 
 
-def test_what_a_patch_loses_and_another_keeps_counts(matrices) -> None:
+def test_what_patch_loses_and_another_keeps_counts(matrices) -> None:
     """`add(0, 3)` is wrong without a patch, `add(3, 0)` is not: a patch that loses it fails a test of another."""
     keeps = "add(3, 0), 3"
     given = ("one", RIGHT, keeps), ("two", "b if a == 0 else -1", "add(0, 3), 3")
@@ -96,7 +96,7 @@ def test_what_a_patch_loses_and_another_keeps_counts(matrices) -> None:
     assert "-1 != 3" in why
 
 
-def test_the_same_tests_count_once(matrices) -> None:
+def test_same_tests_count_once(matrices) -> None:
     given = ("one", WRONG, WEAK), ("two", "abs(a) + b", WEAK), ("three", RIGHT, TELLING)
     [(matrix, _)], _ = matrices(*given, looks=[3])
     assert sorted(set(matrix.writer.values())) == ["one", "three"]

@@ -10,7 +10,7 @@ from agent.cli.command_line import build_command_line, run
 
 
 @pytest.mark.parametrize("name", ["", *build_command_line().list_commands(None)])
-def test_a_flag_takes_no_value(name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flag_takes_no_value(name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert run([*([name] if name else []), "--help"]) == 0
     shown = capfd.readouterr().out

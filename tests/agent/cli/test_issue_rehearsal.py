@@ -28,7 +28,7 @@ def rehearse(tmp_path: Path, make_repo, own_config: Path):
     return run
 
 
-def test_a_local_workspace_of_the_config_is_not_enough(rehearse) -> None:
+def test_local_workspace_of_config_is_not_enough(rehearse) -> None:
     with pytest.raises(UsageError, match="without a boundary") as refused:
         rehearse(None, 'workspace = "local"\n')
     assert "--workspace local" in refused.value.fix
@@ -36,11 +36,11 @@ def test_a_local_workspace_of_the_config_is_not_enough(rehearse) -> None:
 
 
 @pytest.mark.parametrize("rule", ["command *", "command open"])
-def test_what_a_rule_denies_is_not_run(rehearse, rule: str) -> None:
+def test_what_rule_denies_is_not_run(rehearse, rule: str) -> None:
     with pytest.raises(UsageError, match="A rule of the configuration forbids it"):
         rehearse("local", f'[permissions]\ndeny = ["{rule}"]\n')
     assert not rehearse.mark.exists()
 
 
-def test_it_runs_where_the_command_line_says_so(rehearse) -> None:
+def test_it_runs_where_command_line_says_so(rehearse) -> None:
     assert rehearse("local", 'workspace = "docker"\n[permissions]\ndeny = ["command rm"]\n')

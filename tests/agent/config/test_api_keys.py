@@ -34,7 +34,7 @@ def ring(home, monkeypatch):
     sys.modules.pop("keyring_file", None)
 
 
-def test_the_order_of_places(ring, monkeypatch):
+def test_order_of_places(ring, monkeypatch):
     assert find_key(MODEL, ModelTable()).value == ""
     store("acme", "in-clear-1", in_clear=True)
     assert key_for(MODEL, ModelTable()) == "in-clear-1"
@@ -50,7 +50,7 @@ def test_the_order_of_places(ring, monkeypatch):
     assert key_for(MODEL, ModelTable(key_env="MINE")) == "named"
 
 
-def test_a_variable_that_is_named_and_not_set_is_an_error_not_another_key(ring, monkeypatch):
+def test_variable_that_is_named_and_not_set_is_error_not_another_key(ring, monkeypatch):
     store("acme", "other")
     monkeypatch.setenv("ACME_API_KEY", "another")
     with pytest.raises(ConfigError, match=r"\$MINE, which is not set"):
@@ -58,12 +58,12 @@ def test_a_variable_that_is_named_and_not_set_is_an_error_not_another_key(ring, 
     assert find_key(MODEL, ModelTable(key_env="MINE")).where == "missing: $MINE is not set"
 
 
-def test_a_key_is_not_shown_by_accident(ring):
+def test_key_is_not_shown_by_accident(ring):
     store("acme", "very-secret-1")
     assert "very-secret-1" not in repr(find_key(MODEL, ModelTable()))
 
 
-def test_to_an_address_of_the_tables_own_goes_only_a_key_that_is_meant_for_it(ring, monkeypatch):
+def test_to_address_of_tables_own_goes_only_key_that_is_meant_for_it(ring, monkeypatch):
     table = ModelTable(api_base="http://127.0.0.1:1")
     monkeypatch.setenv("ACME_API_KEY", "of-environment")
     store("acme", "of-provider")
@@ -86,7 +86,7 @@ def test_to_an_address_of_the_tables_own_goes_only_a_key_that_is_meant_for_it(ri
         *[(word, True) for word in ("hunter22", "sk-4f9a8b7c6d5e", "abcdefghijklmnop", "p4ssw0rd!")],
     ],
 )
-def test_what_looks_like_a_secret(key, secret):
+def test_what_looks_like_secret(key, secret):
     assert api_keys.looks_secret(key) is secret
 
 
@@ -100,7 +100,7 @@ def test_what_looks_like_a_secret(key, secret):
         ("a@b", "a@b"),
     ],
 )
-def test_a_url_without_credentials(text, without):
+def test_url_without_credentials(text, without):
     assert api_keys.without_userinfo(text) == without
 
 
@@ -114,13 +114,13 @@ def test_no_keyring_is_one_sentence_and_two_ways_out(home):
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
-def test_a_keyring_that_forgets_is_none(home, monkeypatch, backend):
+def test_keyring_that_forgets_is_none(home, monkeypatch, backend):
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
     with pytest.raises(ConfigError):
         store("acme", "k")
 
 
-def test_a_locked_keyring_is_said_when_storing_and_passed_over_when_looking(ring):
+def test_locked_keyring_is_said_when_storing_and_passed_over_when_looking(ring):
     store("acme", "k-locked")
     ring.with_name("locked").touch()
     with pytest.raises(ConfigError, match="locked"):
@@ -128,7 +128,7 @@ def test_a_locked_keyring_is_said_when_storing_and_passed_over_when_looking(ring
     assert key_for(MODEL, ModelTable()) == ""
 
 
-def test_the_file_in_clear_is_for_its_owner_and_refused_otherwise(home):
+def test_file_in_clear_is_for_its_owner_and_refused_otherwise(home):
     said = store("acme", "k-1", in_clear=True)
     assert "in plain text" in said
     assert api_keys.clear_file().stat().st_mode & 0o777 == 0o600
@@ -148,7 +148,7 @@ def test_deleting_everywhere_it_lies(ring):
         delete("acme")
 
 
-def test_a_file_in_clear_that_cannot_be_read(home):
+def test_file_in_clear_that_cannot_be_read(home):
     api_keys.clear_file().write_text("acme = [")
     api_keys.clear_file().chmod(0o600)
     with pytest.raises(ConfigError, match=r"keys\.toml cannot be read"):

@@ -18,17 +18,17 @@ from tests.e2e.conftest import calculator, issue_file, machine  # noqa: F401  (f
 THEIRS = b'image = "theirs"\nsetup = "make"\n'
 
 
-def test_the_repository_named_what_its_file_says() -> None:
+def test_repository_named_what_its_file_says() -> None:
     assert option_source(load_settings(THEIRS), THEIRS) == {"image": REPOSITORY, "setup": REPOSITORY}
     assert option_source(load_settings(), b"") == {}
 
 
-def test_a_flag_named_what_nobody_else_says() -> None:
+def test_flag_named_what_nobody_else_says() -> None:
     assert option_source(load_settings(THEIRS, image="mine"), THEIRS) == {"image": "--image", "setup": REPOSITORY}
     assert option_source(load_settings(image="mine"), b"\xff no toml") == {"image": "--image"}
 
 
-def test_the_users_file_and_environment_are_told(own_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_file_and_environment_are_told(own_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own_config.write_text('image = "mine"\n')
     assert option_source(load_settings(THEIRS), THEIRS) == {"image": str(own_config), "setup": REPOSITORY}
     monkeypatch.setenv("SWE_AGENT_SETUP", "true")
@@ -68,7 +68,7 @@ def said(machine, calculator, issue_file) -> Iterator[Callable[..., str]]:  # no
 @pytest.mark.docker
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("verb", ["fix", "locate"])
-def test_a_run_says_who_named_its_image(said, machine, issue_file, verb) -> None:  # noqa: F811
+def test_run_says_who_named_its_image(said, machine, issue_file, verb) -> None:  # noqa: F811
     Path(issue_file).write_text("# It adds wrong\n\n```python\nfrom calc.core import add\nassert add(2, 3) == 5\n```\n")
     more = ("--run",) if verb == "locate" else ()
     machine.extra["SWE_AGENT_IMAGE"] = ""

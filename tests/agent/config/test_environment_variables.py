@@ -36,7 +36,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("SWE_AGENT_GITHUB_BUDGET_PER_DYA", "SWE_AGENT_GITHUB_BUDGET_PER_DAY"),
     ],
 )
-def test_a_misspelt_name_is_an_error(monkeypatch: pytest.MonkeyPatch, given: str, meant: str) -> None:
+def test_misspelt_name_is_error(monkeypatch: pytest.MonkeyPatch, given: str, meant: str) -> None:
     monkeypatch.setenv(given, "0.1")
     for load in (load_settings, load_rules) if "GITHUB" in given else (load_settings,):
         with pytest.raises(ConfigError, match=f"{given} is not a variable of swe-agent; {meant} is") as raised:
@@ -59,7 +59,7 @@ def test_another_unknown_name_is_one_line_of_warning(
 
 
 @pytest.mark.parametrize("name", ["HOST", "DIR", "TEAM", "STATUS", "PRS"])
-def test_a_short_name_that_is_only_similar_is_a_warning(
+def test_short_name_that_is_only_similar_is_warning(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     monkeypatch.setenv(f"SWE_AGENT_{name}", "1")
@@ -89,13 +89,13 @@ def test_known_names_are_accepted_silently(
     assert not capfd.readouterr().err
 
 
-def test_the_names_of_the_action_are_those_of_its_rules() -> None:
+def test_names_of_action_are_those_of_its_rules() -> None:
     assert {name.lower() for name in GITHUB} == set(Rules.model_fields)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [["fix", "--text", "x"], ["runs"], ["config", "show"], ["doctor"]])
-def test_the_command_line_ends_with_code_3(tmp_path: Path, words: list[str]) -> None:
+def test_command_line_ends_with_code_3(tmp_path: Path, words: list[str]) -> None:
     environment = os.environ | {"SWE_AGENT_BUDGTE": "0.1", "SWE_AGENT_STATE": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, ROOT / "swe_agent.py", *words],

@@ -11,7 +11,7 @@ from agent.config.user_config import change, remove
 from trajectories.errors import ConfigError, UsageError
 
 
-def test_defaults_and_what_the_user_set(own_config):
+def test_defaults_and_what_user_set(own_config):
     assert load_preferences() == Preferences()
     own_config.write_text('[session]\ntheme = "dracula"\nmouse = false\n')
     assert load_preferences() == Preferences(theme="dracula", mouse=False)
@@ -34,7 +34,7 @@ def test_what_cannot_be_used_is_named(own_config, text, said):
         load_preferences()
 
 
-def test_a_file_that_cannot_be_read_is_for_the_settings_to_tell(own_config):
+def test_file_that_cannot_be_read_is_for_settings_to_tell(own_config):
     own_config.write_text("[")
     assert load_preferences() == Preferences()
     with pytest.raises(UsageError, match="--screen"):

@@ -36,11 +36,11 @@ ORDER = ["policy", "flag", "environment", "user", "repository"]
 
 
 @pytest.mark.parametrize("first", range(len(ORDER)))
-def test_the_higher_source_wins(sources, first):
+def test_higher_source_wins(sources, first):
     assert sources(*ORDER[first:]) == f"of-{ORDER[first]}"
 
 
-def test_without_an_image_one_is_found(sources):
+def test_without_image_one_is_found(sources):
     assert sources() == ""
 
 
@@ -56,12 +56,12 @@ def test_set_up_is_told_no_secrets(sources, tmp_path, value):
 @pytest.mark.parametrize(
     "text", ["budget = 99\n", 'workspace = "local"\n', "[models.x]\nprice_in = 1\n", 'memory = "1t"\n']
 )
-def test_a_repository_cannot_raise_its_own_limits(sources, text):
+def test_repository_cannot_raise_its_own_limits(sources, text):
     with pytest.raises(ConfigError, match="may set image, setup and test only"):
         load_settings(text.encode())
 
 
-def test_a_bad_flag_is_usage_and_a_bad_file_is_configuration(tmp_path, sources, monkeypatch):
+def test_bad_flag_is_usage_and_bad_file_is_configuration(tmp_path, sources, monkeypatch):
     with pytest.raises(UsageError, match="max-steps"):
         load_settings(max_steps=0)
     monkeypatch.setenv("SWE_AGENT_MAX_STEPS", "many")
@@ -69,14 +69,14 @@ def test_a_bad_flag_is_usage_and_a_bad_file_is_configuration(tmp_path, sources, 
         load_settings()
 
 
-def test_prices_of_the_users_table(tmp_path, sources):
+def test_prices_of_users_table(tmp_path, sources):
     (tmp_path / "config.toml").write_text("[models.scripted]\nprice_in = 1\nprice_out = 5\nprice_cached = 0.1\n")
     loaded = load_settings()
     assert loaded.model_table("scripted:x", "scripted").price("scripted") == Price(1, 5, 0.1, own=True)
     assert loaded.model_table("other").price("other") is None
 
 
-def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path, sources):
+def test_run_is_found_by_beginning_of_its_name(tmp_path, sources):
     loaded = load_settings(state=tmp_path / "state")
     for name in ("20260101-a", "20260102-b", "20260102-bb"):
         (loaded.runs / name).mkdir(parents=True)
@@ -93,14 +93,14 @@ def test_budgets_that_are_none(sources, value):
         load_settings(budget=value)
 
 
-def test_an_environment_that_cannot_be_read(sources, monkeypatch):
+def test_environment_that_cannot_be_read(sources, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_MODELS", "not json")
     with pytest.raises(ConfigError, match="environment"):
         load_settings()
 
 
 @pytest.mark.parametrize("first", range(4))
-def test_where_a_value_is_from(sources, tmp_path, first):
+def test_where_value_is_from(sources, tmp_path, first):
     said = {
         "policy": f"the administrator's {tmp_path / 'policy.toml'}",
         "environment": "$SWE_AGENT_IMAGE",
@@ -114,12 +114,12 @@ def test_where_a_value_is_from(sources, tmp_path, first):
     assert "budget" not in origins(repository)
 
 
-def test_the_environment_wins_however_it_is_written(sources, monkeypatch):
+def test_environment_wins_however_it_is_written(sources, monkeypatch):
     monkeypatch.setenv("swe_agent_image", "of-environment")
     assert sources("user") == "of-environment"
 
 
-def test_a_bad_value_of_the_administrators_is_named_so(sources, tmp_path):
+def test_bad_value_of_administrators_is_named_so(sources, tmp_path):
     (tmp_path / "policy.toml").write_text("budget = -1\n")
     with pytest.raises(ConfigError, match="administrator"):
         load_settings()
@@ -135,7 +135,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_the_environment_adds_nothing_to_a_table_of_the_policy(sources, tmp_path, monkeypatch, name):
+def test_environment_adds_nothing_to_table_of_policy(sources, tmp_path, monkeypatch, name):
     ours, theirs = TABLES[name]
     monkeypatch.setenv(f"SWE_AGENT_{name}", theirs)
     assert "evil" in str(getattr(load_settings(), name)) + load_settings().model
@@ -145,13 +145,13 @@ def test_the_environment_adds_nothing_to_a_table_of_the_policy(sources, tmp_path
     assert loaded.model == ""
 
 
-def test_the_environment_adds_nothing_to_a_flag(sources, monkeypatch):
+def test_environment_adds_nothing_to_flag(sources, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_IMAGES", '{"node": "of-environment"}')
     assert load_settings(images={"python": "of-flag"}).images == {"python": "of-flag"}
 
 
 @pytest.mark.parametrize("flag", [None, "of-flag"])
-def test_no_role_outranks_the_model_of_the_policy(sources, tmp_path, monkeypatch, flag):
+def test_no_role_outranks_model_of_policy(sources, tmp_path, monkeypatch, flag):
     (tmp_path / "policy.toml").write_text('model = "of-policy"\n')
     (tmp_path / "config.toml").write_text('[roles]\ncoder = "of-user"\n')
     for roles in (None, '{"coder": "of-environment", "judge": "j"}'):
@@ -162,7 +162,7 @@ def test_no_role_outranks_the_model_of_the_policy(sources, tmp_path, monkeypatch
         assert "coder" not in loaded.roles
 
 
-def test_the_coder_of_the_environment_comes_after_a_flag_and_before_the_config(sources, tmp_path, monkeypatch):
+def test_coder_of_environment_comes_after_flag_and_before_config(sources, tmp_path, monkeypatch):
     (tmp_path / "config.toml").write_text('model = "of-user"\n')
     monkeypatch.setenv("SWE_AGENT_ROLES", '{"coder": "of-environment"}')
     assert (load_settings().model, load_settings().roles) == ("of-environment", {})
@@ -172,7 +172,7 @@ def test_the_coder_of_the_environment_comes_after_a_flag_and_before_the_config(s
     assert under_policy(load_settings().model_copy(update={"model": "of-record"})).model == "of-policy"
 
 
-def test_a_name_in_other_letters_outranks_nothing(own_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_name_in_other_letters_outranks_nothing(own_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """pydantic-settings takes a name in any letters, so one would be there twice."""
     policy = tmp_path / "policy.toml"
     monkeypatch.setattr("agent.config.settings.POLICY", policy)

@@ -17,7 +17,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("image", ["10.1.2.3:5000/x", "router.lan/x", "localhost/x"])
-def test_an_image_that_a_repository_names_is_of_a_public_registry(image: str) -> None:
+def test_image_that_repository_names_is_of_public_registry(image: str) -> None:
     theirs = f'image = "{image}"'.encode()
     with pytest.raises(ConfigError, match="public"):
         load_settings(theirs)
@@ -26,11 +26,11 @@ def test_an_image_that_a_repository_names_is_of_a_public_registry(image: str) ->
     assert load_settings(theirs).image == image
 
 
-def test_an_image_of_this_machine() -> None:
+def test_image_of_this_machine() -> None:
     assert load_settings(b'image = "swe-agent-base:latest"').image == "swe-agent-base:latest"
 
 
-def test_a_file_that_is_nested_without_end() -> None:
+def test_file_that_is_nested_without_end() -> None:
     with pytest.raises(ConfigError):
         load_settings(b"image = " + b"[" * 20_000)
 
@@ -43,7 +43,7 @@ def test_sizes_that_nothing_runs_with(name: str, size: str) -> None:
     assert change(name, "16m") == "16m"
 
 
-def test_a_command_of_a_service_that_is_none() -> None:
+def test_command_of_service_that_is_none() -> None:
     change("services.db.image", "postgres:16")
     with pytest.raises(UsageError, match="not a command"):
         change("services.db.command", "it's")

@@ -42,7 +42,7 @@ def engine(bench):
     engine.close()
 
 
-def test_a_log_tells_an_issue_by_its_title():
+def test_log_tells_issue_by_its_title():
     framed = '<issue author="eve" trust="stranger">\nadd() subtracts\n\nMore.\n</issue>'
     assert _result_line(Step("main", 1, "", "task", "t", None, (), (Observation(framed),))) == "add() subtracts"
 
@@ -90,7 +90,7 @@ def test_progress_is_of_what_goes_on_since_it_began(engine):
     assert " 7s #1 trying edits: 107 at 2 places" in drawn(status, 80)[0]
 
 
-def test_a_log_is_told_of_progress_now_and_then(capsys):
+def test_log_is_told_of_progress_now_and_then(capsys):
     console = Console(plain=True)
     for _ in range(100):
         console.happening(ProgressEvent("progress", "main", "trying edits"))
@@ -117,7 +117,7 @@ def test_what_is_held_is_not_spent_yet(bench):
         engine.close()
 
 
-def test_a_step_ends_what_its_branch_was_at(engine, bench):
+def test_step_ends_what_its_branch_was_at(engine, bench):
     status = LiveStatus(engine)
     status.happening(ProgressEvent("action", "main", "view calc.py"))
     from agent.engine.task import Task
@@ -147,7 +147,7 @@ def console_on(screen: io.StringIO, width: int, terminal: bool) -> Console:
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_a_step_on_a_terminal(engine, width):
+def test_step_on_terminal(engine, width):
     screen = io.StringIO()
     steps_on(engine, console_on(screen, width, terminal=True))
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).replace("\r", "\n")
@@ -163,7 +163,7 @@ def test_a_step_on_a_terminal(engine, width):
     assert "1.2k in 30 out" in text
 
 
-def test_a_step_in_a_log_is_one_line_with_its_cost(engine):
+def test_step_in_log_is_one_line_with_its_cost(engine):
     screen = io.StringIO()
     steps_on(engine, console_on(screen, 80, terminal=False))
     (shown,) = screen.getvalue().splitlines()
@@ -172,7 +172,7 @@ def test_a_step_in_a_log_is_one_line_with_its_cost(engine):
     assert "\x1b" not in shown
 
 
-def test_a_message_to_the_model_is_shown_by_its_first_line(engine):
+def test_message_to_model_is_shown_by_its_first_line(engine):
     from agent.engine.task import Task
 
     screen = io.StringIO()
@@ -203,7 +203,7 @@ def result_of(engine, error: SweAgentError | None = None) -> str:
     return screen.getvalue()
 
 
-def test_an_interrupted_run_says_what_is_held_and_judges_nothing(engine):
+def test_interrupted_run_says_what_is_held_and_judges_nothing(engine):
     from agent.engine.task import Task
 
     task = Task(engine)
@@ -219,13 +219,13 @@ def test_an_interrupted_run_says_what_is_held_and_judges_nothing(engine):
     assert "Interrupted. Go on with [b]resume." in said
 
 
-def test_a_diff_in_a_pipe_has_its_own_lines(engine, capsys):
+def test_diff_in_pipe_has_its_own_lines(engine, capsys):
     diff = f"--- a/calc.py\n+++ b/calc.py\n@@ -1 +1 @@\n-{'a' * 200}\n+\t{'b ' * 200}\n"
     Console(plain=True).result(replace(result(engine), patch=Patch(diff)))
     assert diff in capsys.readouterr().out
 
 
-def test_what_follows_a_diff_begins_on_its_own_line(engine, capsys):
+def test_what_follows_diff_begins_on_its_own_line(engine, capsys):
     Console(plain=True).result(
         replace(result(engine), patch=Patch("--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+b"), word="So.")
     )
@@ -240,7 +240,7 @@ def test_what_follows_a_diff_begins_on_its_own_line(engine, capsys):
         ("stuck", "Try another --model.", "It ended. Try another --model."),
     ],
 )
-def test_a_run_at_its_limit_says_what_goes_on_with_it(bench, capsys, kind, fix, said):
+def test_run_at_its_limit_says_what_goes_on_with_it(bench, capsys, kind, fix, said):
     run = bench.begin(line("x"))
     Console(plain=True, out=True).ending(Exit(kind, 4, message="It ended.", fix=fix), run, "main#1")
     told = capsys.readouterr().out
@@ -248,12 +248,12 @@ def test_a_run_at_its_limit_says_what_goes_on_with_it(bench, capsys, kind, fix, 
     assert (f"`swe-agent fork {run.name}@" in told) == (kind != "stuck")
 
 
-def test_an_error_carries_nothing_that_a_terminal_obeys(capsys):
+def test_error_carries_nothing_that_terminal_obeys(capsys):
     assert report_error(["fix"], 3, f"The server said {ESCAPE}.", "Mend it.") == 3
     assert capsys.readouterr().err == "swe-agent: The server said red. Mend it.\n"
 
 
-def test_a_proof_carries_nothing_that_a_terminal_obeys():
+def test_proof_carries_nothing_that_terminal_obeys():
     """Names of tests and what is noted of them are the repository's."""
     screen = io.StringIO()
     console = Console()
@@ -287,7 +287,7 @@ def test_one_call_is_one(engine):
 
 
 @given(st.text(max_size=300), st.integers(0, 120))
-def test_the_end_of_a_stream_fits_and_carries_nothing(said, room):
+def test_end_of_stream_fits_and_carries_nothing(said, room):
     kept = tail(said, room)
     assert RichConsole().render_str(kept.replace("[", "(")).cell_len <= room
     assert not re.search(r"[\x00-\x1f\x7f-\x9f]", kept)
@@ -348,7 +348,7 @@ def seen(tmp_path, make_repo):
 
 
 @pytest.mark.slow
-def test_a_terminal_sees_what_goes_on(seen):
+def test_terminal_sees_what_goes_on(seen):
     screen = seen()
     assert b"\x1b[?25l" in screen
     assert screen.rindex(b"\x1b[?25h") > screen.rindex(b"\x1b[?25l"), "the cursor is there again"
@@ -360,7 +360,7 @@ def test_a_terminal_sees_what_goes_on(seen):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("more", "environment"), [(("--plain",), {}), ((), {"NO_COLOR": "1"}), ((), {"TERM": "dumb"})])
-def test_a_terminal_that_wants_plain_lines_gets_them(seen, more, environment):
+def test_terminal_that_wants_plain_lines_gets_them(seen, more, environment):
     screen = seen(*more, **environment)
     assert b"\x1b[?25l" not in screen
     assert b"\x1b[1A" not in screen

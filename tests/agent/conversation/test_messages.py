@@ -91,7 +91,7 @@ def folded(said: ModelRequest) -> list[str]:
 # As it is where nothing folds
 
 
-def test_a_short_conversation_is_sent_as_it_is() -> None:
+def test_short_conversation_is_sent_as_it_is() -> None:
     talk = Talk()
     talk.call(view(), small(), text="Looking.", blocks=("b1",))
     talk.call(text="Thinking.", blocks=("b2",), model="other")
@@ -103,7 +103,7 @@ def test_a_short_conversation_is_sent_as_it_is() -> None:
     assert said[3]["content"].endswith(BODY)
 
 
-def test_pictures_stand_in_the_first_message_of_a_user() -> None:
+def test_pictures_stand_in_first_message_of_user() -> None:
     talk = Talk()
     talk.hear("and quickly")
     url = "data:image/png;base64," + "A" * 100_000
@@ -151,7 +151,7 @@ def test_what_is_young_or_short_stays() -> None:
     assert not folded(talk.said())
 
 
-def test_the_address_of_a_whole_output_is_named_and_views_of_addresses_keep_theirs() -> None:
+def test_address_of_whole_output_is_named_and_views_of_addresses_keep_theirs() -> None:
     talk = Talk()
     talk.call((Action("shell", {"command": "make\n  all"}), Observation("x = 1\n" * 900, ok=False, out=17)))
     talk.call((Action("view", {"path": "step:1.1"}), Observation("y" * 9_000)))
@@ -163,7 +163,7 @@ def test_the_address_of_a_whole_output_is_named_and_views_of_addresses_keep_thei
     ]
 
 
-def test_kept_are_the_issue_the_view_of_an_edited_place_diffs_and_the_last_failing_digest() -> None:
+def test_kept_are_issue_view_of_edited_place_diffs_and_last_failing_digest() -> None:
     talk = viewing(0)
     talk.call(view("a.py"), view("a.py", BODY + "200\tlast"))
     talk.call(edit("./a.py", "def f7(x):\n    old", "def f7(y):\n    new"))
@@ -179,7 +179,7 @@ def test_kept_are_the_issue_the_view_of_an_edited_place_diffs_and_the_last_faili
     assert len(folded(said)) == 6 + 1 + 2
 
 
-def test_a_later_view_of_the_edited_place_takes_the_place_of_the_earlier() -> None:
+def test_later_view_of_edited_place_takes_place_of_earlier() -> None:
     talk = viewing(0)
     talk.call(view("a.py"))
     talk.call(edit("a.py", "def f7(x):", "def g(x):"))
@@ -199,7 +199,7 @@ def long_run(calls: int = 80) -> Talk:
     return talk
 
 
-def test_a_view_that_the_model_still_speaks_of_is_not_old() -> None:
+def test_view_that_model_still_speaks_of_is_not_old() -> None:
     for path, stubs in (("f0.py", 5), ("other.py", 6)):
         talk = viewing(1)
         talk.call(small(), text=f"Now {path} matters.")
@@ -208,7 +208,7 @@ def test_a_view_that_the_model_still_speaks_of_is_not_old() -> None:
         assert len(folded(talk.said(Reader(MODEL, cached=1.0)))) == stubs
 
 
-def test_what_a_later_view_shows_again_is_old_at_once() -> None:
+def test_what_later_view_shows_again_is_old_at_once() -> None:
     body = "".join(f"{n}\t    value_{n} = compute_something({n})\n" for n in range(1, 120))
     talk = Talk()
     talk.call(view("a.py", body))
@@ -220,7 +220,7 @@ def test_what_a_later_view_shows_again_is_old_at_once() -> None:
     assert 'view("step:2.1")' in stub
 
 
-def test_the_text_of_a_file_from_the_shell_is_a_view_too() -> None:
+def test_text_of_file_from_shell_is_view_too() -> None:
     for command, stubs in (("sed -n '1,200p' a.py", 0), ("./tool a.py", 1)):
         talk = Talk()
         talk.call(ran_shell(command, BODY))
@@ -229,7 +229,7 @@ def test_the_text_of_a_file_from_the_shell_is_a_view_too() -> None:
         assert len(folded(talk.said())) == stubs
 
 
-def test_where_replies_have_many_actions_a_fold_has_fewer_calls_to_pay_in() -> None:
+def test_where_replies_have_many_actions_fold_has_fewer_calls_to_pay_in() -> None:
     def talk(*beside: tuple[Action, Observation]) -> int:
         said = Talk()
         for number in range(6):
@@ -241,13 +241,13 @@ def test_where_replies_have_many_actions_a_fold_has_fewer_calls_to_pay_in() -> N
     assert talk() > talk(small(), small())
 
 
-def test_folding_fires_one_to_three_times_in_a_usual_run() -> None:
+def test_folding_fires_one_to_three_times_in_usual_run() -> None:
     fired = sum(said.last is None for said in long_run(40).asks()[1:])
     assert 1 <= fired <= 3
 
 
 @pytest.mark.slow
-def test_the_dearer_the_cache_the_more_is_folded_and_a_free_one_never() -> None:
+def test_dearer_cache_more_is_folded_and_free_one_never() -> None:
     asks = [sum(said.last is None for said in long_run(40).asks(Reader(MODEL, cached=c))[1:]) for c in (0.0, 0.1, 0.5)]
     assert asks[0] == 0
     assert asks[1] < asks[2]
@@ -257,14 +257,14 @@ def test_the_dearer_the_cache_the_more_is_folded_and_a_free_one_never() -> None:
 
 
 @pytest.mark.slow
-def test_a_window_is_kept_by_folding_more_and_the_next_call_does_not_fold_again() -> None:
+def test_window_is_kept_by_folding_more_and_next_call_does_not_fold_again() -> None:
     asks = long_run(60).asks(Reader(MODEL, window=12_000, cached=0.0))
     assert all(said.characters <= 36_000 for said in asks)
     fired = [said.last is None for said in asks[1:]]
     assert 1 <= sum(fired) <= 8
 
 
-def test_a_reply_tells_how_many_characters_a_token_has() -> None:
+def test_reply_tells_how_many_characters_token_has() -> None:
     talk = Talk()
     for number in range(12):
         talk.call(view(f"f{number}.py"), usage=Usage(talk.said(Reader(MODEL, cached=0.0)).characters // 2, 5))
@@ -290,7 +290,7 @@ def test_what_is_shortened_first_and_last() -> None:
     assert not refused.value.billed
 
 
-def test_the_lowest_limit_holds_from_its_ask_on() -> None:
+def test_lowest_limit_holds_from_its_ask_on() -> None:
     talk = viewing(0)
     whole = talk.asks()
     asks = talk.asks(limits=[(5, 9_000), (5, 7_000)])
@@ -301,7 +301,7 @@ def test_the_lowest_limit_holds_from_its_ask_on() -> None:
 # Bounds
 
 
-def test_the_bound_is_what_was_billed_and_what_came_since_unless_something_was_folded() -> None:
+def test_bound_is_what_was_billed_and_what_came_since_unless_something_was_folded() -> None:
     talk = viewing(3)
     talk.call(small(), usage=Usage(3_000, 50))
     said = talk.asks()[-1]
@@ -313,7 +313,7 @@ def test_the_bound_is_what_was_billed_and_what_came_since_unless_something_was_f
     assert input_bound(said.messages, (), None) == whole
 
 
-def test_a_fold_makes_the_bound_the_whole_request() -> None:
+def test_fold_makes_bound_whole_request() -> None:
     talk = viewing(VIEW_AGE + 3)
     talk.replies["main", 9] = Reply("", (), usage=Usage(30, 5), model=MODEL, branch="main", ask=9)
     asks = talk.asks()
@@ -420,7 +420,7 @@ def test_roles_alternate_and_every_call_has_its_answer(calls: list[Any], reader:
 
 @pytest.mark.slow
 @given(CALLS, READERS)
-def test_a_request_begins_with_the_one_before_unless_something_was_folded(calls: list[Any], reader: Reader) -> None:
+def test_request_begins_with_one_before_unless_something_was_folded(calls: list[Any], reader: Reader) -> None:
     talk = build(calls)
     try:
         asks = talk.asks(reader)
@@ -460,7 +460,7 @@ def test_protected_observations_and_users_words_are_not_folded(calls: list[Any],
 
 @pytest.mark.slow
 @given(CALLS, READERS, st.lists(st.tuples(st.integers(1, 26), st.integers(500, 40_000)), max_size=3))
-def test_a_conversation_fits_its_limits_or_says_it_cannot_and_is_the_same_again(
+def test_conversation_fits_its_limits_or_says_it_cannot_and_is_same_again(
     calls: list[Any], reader: Reader, limits: list[tuple[int, int]]
 ) -> None:
     talk = build(calls)
@@ -474,7 +474,7 @@ def test_a_conversation_fits_its_limits_or_says_it_cannot_and_is_the_same_again(
     assert said.input_bound() <= size(said.messages)
 
 
-def test_an_id_that_a_server_gives_again_is_made_new() -> None:
+def test_id_that_server_gives_again_is_made_new() -> None:
     def same(done: tuple[Action, Observation]) -> tuple[Action, Observation]:
         return replace(done[0], id="call_0"), done[1]
 
@@ -486,7 +486,7 @@ def test_an_id_that_a_server_gives_again_is_made_new() -> None:
     assert calls == answers == ["call_0", "call_2_2", "call_3_1"]
 
 
-def test_what_the_model_spoke_of_are_names_and_file_names() -> None:
+def test_what_model_spoke_of_are_names_and_file_names() -> None:
     said = words(
         {"role": "assistant", "content": "See (aci/observation/output_text.py), x-y/z.toml. And m.js:12 of `Toolbox`."}
     )

@@ -56,7 +56,7 @@ def busy(**more):
     return ModelError("Busy.", retryable=True, **more)
 
 
-def test_retries_are_held_each_and_the_refused_cost_nothing(ask):
+def test_retries_are_held_each_and_refused_cost_nothing(ask):
     model = Temperamental(busy(billed=False), busy(billed=False, wait=0), Usage(10, 5))
     assert ask(model).text == "ok"
     trajectory = ask.engine.trajectory
@@ -67,7 +67,7 @@ def test_retries_are_held_each_and_the_refused_cost_nothing(ask):
 
 
 @pytest.mark.slow
-def test_a_cut_stream_is_charged_at_its_hold(ask):
+def test_cut_stream_is_charged_at_its_hold(ask):
     ask(Temperamental(busy(billed=True), Usage(10, 5)))
     first, second = ask.engine.trajectory.holds.values()
     settle = ask.engine.trajectory.settles[first.id]
@@ -75,14 +75,14 @@ def test_a_cut_stream_is_charged_at_its_hold(ask):
     assert second.attempt == 2
 
 
-def test_a_reply_without_usage_is_charged_at_its_hold(ask):
+def test_reply_without_usage_is_charged_at_its_hold(ask):
     ask(Temperamental(None))
     (hold,) = ask.engine.trajectory.holds.values()
     assert ask.engine.ledger.spent.dollars == hold.dollars
 
 
 @pytest.mark.slow
-def test_tries_are_bounded_and_the_last_error_is_told(ask):
+def test_tries_are_bounded_and_last_error_is_told(ask):
     model = Temperamental(*[busy(billed=False) for _ in range(9)])
     with pytest.raises(ModelError, match="Busy"):
         ask(model)
@@ -98,7 +98,7 @@ def test_some_errors_are_not_tried_again(ask, error):
     assert len(ask.engine.trajectory.settles) == 1
 
 
-def test_usage_above_the_hold_is_charged_recorded_and_ends_the_run(ask):
+def test_usage_above_hold_is_charged_recorded_and_ends_run(ask):
     with pytest.raises(BudgetStop, match="temperamental billed"):
         ask(Temperamental(Usage(10**6, 100)))
     assert ask.engine.trajectory.replies["main", 1].text == "ok"
@@ -107,7 +107,7 @@ def test_usage_above_the_hold_is_charged_recorded_and_ends_the_run(ask):
         Task(ask.engine, "main/other").ask()
 
 
-def test_the_hold_is_durable_before_the_request_leaves(ask):
+def test_hold_is_durable_before_request_leaves(ask):
     seen = []
 
     def look(asking):
@@ -118,7 +118,7 @@ def test_the_hold_is_durable_before_the_request_leaves(ask):
     assert seen == [["main?1.1"]]
 
 
-def test_output_is_cut_to_the_purse(bench):
+def test_output_is_cut_to_purse(bench):
     bench.begin(line("unused"), budget=0.02)
     engine = bench.engine()
     allowed = []
@@ -135,7 +135,7 @@ def test_output_is_cut_to_the_purse(bench):
     engine.close()
 
 
-def test_an_interrupt_does_not_wait_for_a_provider_that_hangs(ask):
+def test_interrupt_does_not_wait_for_provider_that_hangs(ask):
     release = threading.Event()
 
     def hang(asking):
@@ -151,13 +151,13 @@ def test_an_interrupt_does_not_wait_for_a_provider_that_hangs(ask):
     assert ask.engine.ledger.spent.dollars == hold.dollars
 
 
-def test_a_bug_in_a_model_is_not_swallowed(ask):
+def test_bug_in_model_is_not_swallowed(ask):
     with pytest.raises(ZeroDivisionError):
         ask(Temperamental(lambda asking: 1 / 0))
 
 
 @pytest.mark.parametrize(("billed", "believed"), [(4000, True), (40, False)])
-def test_later_asks_are_held_at_what_the_last_was_billed(bench, billed, believed):
+def test_later_asks_are_held_at_what_last_was_billed(bench, billed, believed):
     bench.begin(
         line("Look.", act("view", path="calc.py"), usage={"input_tokens": billed, "output_tokens": 10}, n=1), line("x")
     )
@@ -183,7 +183,7 @@ def test_later_asks_are_held_at_what_the_last_was_billed(bench, billed, believed
         Reply("x", usage=Usage("many", 1), model="odd"),
     ],
 )
-def test_a_reply_that_is_none_is_paid_and_told(ask, reply):
+def test_reply_that_is_none_is_paid_and_told(ask, reply):
     with pytest.raises(ModelError, match="cannot be read"):
         ask(Temperamental(lambda asking: reply))
     trajectory = ask.engine.trajectory
@@ -191,7 +191,7 @@ def test_a_reply_that_is_none_is_paid_and_told(ask, reply):
     assert read(ask.engine.journal.directory).holds
 
 
-def test_arguments_that_are_no_object_are_told_to_the_model(ask):
+def test_arguments_that_are_no_object_are_told_to_model(ask):
     reply = ask(Temperamental(lambda asking: Reply("x", (Action("view", ["a.py"]),), usage=Usage(1, 1))))
     assert "must be an object, not list" in reply.actions[0].error
 
@@ -202,14 +202,14 @@ def test_usage_below_nothing_is_no_usage(ask):
     assert ask.engine.ledger.spent.dollars == hold.dollars
 
 
-def test_an_overrun_ends_the_run_on_resume_as_it_did_before(ask):
+def test_overrun_ends_run_on_resume_as_it_did_before(ask):
     with pytest.raises(BudgetStop):
         ask(Temperamental(Usage(10**6, 100)))
     with pytest.raises(BudgetStop, match="billed"):
         Task(ask.engine).ask()
 
 
-def test_a_fallback_answers_where_the_first_fails_and_is_asked_first_from_then_on(ask):
+def test_fallback_answers_where_first_fails_and_is_asked_first_from_then_on(ask):
     first = Temperamental(ModelError("No.", billed=False), fallback="second")
     second = Temperamental(Usage(10, 5), Usage(10, 5), name="second")
     reply = ask(first, second)
@@ -232,7 +232,7 @@ def too_long():
     return ModelError("Too long.", overflow=True, billed=False)
 
 
-def test_a_conversation_that_is_too_long_is_sent_shorter(ask):
+def test_conversation_that_is_too_long_is_sent_shorter(ask):
     lengths = []
 
     class Reading(Temperamental):
@@ -256,14 +256,14 @@ def test_a_conversation_that_is_too_long_is_sent_shorter(ask):
     assert [note.data["ask"] for note in notes] == [2, 2]
 
 
-def test_an_error_with_known_usage_is_charged_at_that(ask):
+def test_error_with_known_usage_is_charged_at_that(ask):
     error = ModelError("Filtered.", usage=Usage(10, 5))
     with pytest.raises(ModelError, match="Filtered"):
         ask(Temperamental(error))
     assert ask.engine.ledger.spent.dollars == 0.00006
 
 
-def test_a_key_in_a_reply_is_masked(ask):
+def test_key_in_reply_is_masked(ask):
     class Leaky(Temperamental):
         secrets = ("a-very-secret-key",)
 
@@ -285,7 +285,7 @@ def test_arguments_nested_beyond_reason_are_no_reply(ask):
         ask(Temperamental(lambda asking: Reply("x", (Action("view", {"path": deep}),), model="odd")))
 
 
-def test_a_short_key_is_left_in_the_text(ask):
+def test_short_key_is_left_in_text(ask):
     class Local(Temperamental):
         secrets = ("EMPTY",)
 
@@ -306,7 +306,7 @@ def test_what_one_model_finds_too_long_another_may_take(ask):
     assert big.asked == 1
 
 
-def test_a_fork_to_another_model_asks_that_one(ask):
+def test_fork_to_another_model_asks_that_one(ask):
     """Although the old one is its fallback, and answered last."""
     new, old = Temperamental(Usage(1, 1), name="new", fallback="old"), Temperamental(Usage(1, 1), name="old")
     engine = ask.engine
@@ -321,7 +321,7 @@ def test_a_fork_to_another_model_asks_that_one(ask):
     assert (new.asked, old.asked) == (1, 0)
 
 
-def test_a_fallback_that_answered_is_asked_again(ask):
+def test_fallback_that_answered_is_asked_again(ask):
     first = Temperamental(ModelError("No."), name="one", fallback="two")
     second = Temperamental(Usage(1, 1), Usage(1, 1), name="two")
     engine = ask.engine
@@ -336,14 +336,14 @@ def limited(**more):
     return busy(billed=False, limited=True, **more)
 
 
-def test_refusals_as_one_too_many_are_tries_of_a_run_on_its_own(ask):
+def test_refusals_as_one_too_many_are_tries_of_run_on_its_own(ask):
     model = Temperamental(*[limited() for _ in range(9)])
     with pytest.raises(ModelError, match="Busy"):
         ask(model)
     assert model.asked == 5
 
 
-def test_refusals_as_one_too_many_are_no_tries_in_a_batch(ask):
+def test_refusals_as_one_too_many_are_no_tries_in_batch(ask):
     ask.engine.limiter = Limiter(0.0, patience=60.0)
     model = Temperamental(*[limited() for _ in range(9)], *[busy(billed=False, wait=0) for _ in range(4)], Usage(10, 5))
     assert ask(model).text == "ok"
@@ -351,7 +351,7 @@ def test_refusals_as_one_too_many_are_no_tries_in_a_batch(ask):
     assert ask.engine.ledger.spent.dollars == 0.00006
 
 
-def test_other_errors_are_tries_in_a_batch_too(ask):
+def test_other_errors_are_tries_in_batch_too(ask):
     ask.engine.limiter = Limiter(0.0, patience=60.0)
     model = Temperamental(limited(), *[busy(billed=False, wait=0) for _ in range(9)])
     with pytest.raises(ModelError):
@@ -359,7 +359,7 @@ def test_other_errors_are_tries_in_a_batch_too(ask):
     assert model.asked == 6
 
 
-def test_a_provider_that_never_takes_this_request_is_left_after_a_while(ask):
+def test_provider_that_never_takes_this_request_is_left_after_while(ask):
     ask.engine.limiter = Limiter(0.0, patience=20.0)
     model = Temperamental(*[limited() for _ in range(99)])
     with pytest.raises(ModelError, match="Busy") as raised:
@@ -368,14 +368,14 @@ def test_a_provider_that_never_takes_this_request_is_left_after_a_while(ask):
     assert model.asked == 21
 
 
-def test_who_has_a_fallback_needs_no_patience(ask):
+def test_who_has_fallback_needs_no_patience(ask):
     ask.engine.limiter = Limiter(0.0, patience=600.0)
     first = Temperamental(limited(wait=300.0), fallback="second")
     assert ask(first, Temperamental(Usage(10, 5), name="second")).text == "ok"
     assert first.asked == 1
 
 
-def test_a_request_that_waits_for_its_turn_is_neither_held_nor_sent(ask):
+def test_request_that_waits_for_its_turn_is_neither_held_nor_sent(ask):
     engine = ask.engine
     engine.limiter = Limiter(0.0, patience=600.0)
     first = Temperamental(limited(wait=300.0))
@@ -390,7 +390,7 @@ def forbidden():
     return PermissionDenied("Your key is not taken.", "Mend it.", ModelError("Not this.", billed=False))
 
 
-def test_403_is_of_the_key_until_the_model_has_answered_and_of_the_request_from_then_on(ask):
+def test_403_is_of_key_until_model_has_answered_and_of_request_from_then_on(ask):
     with pytest.raises(Refused, match="Your key"):
         ask(Temperamental(forbidden()))
     ask(Temperamental(Usage(10, 5)))
@@ -405,7 +405,7 @@ def test_403_is_of_the_key_until_the_model_has_answered_and_of_the_request_from_
 
 
 @pytest.mark.slow
-def test_a_pause_takes_nothing_of_the_runs_time(bench):
+def test_pause_takes_nothing_of_runs_time(bench):
     bench.begin(line("unused"), max_time=3.0)
     engine = bench.engine()
     try:

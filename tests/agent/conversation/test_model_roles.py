@@ -22,7 +22,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(tmp_path / "config.toml"))
 
 
-def test_the_coder_of_the_table_is_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coder_of_table_is_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config(tmp_path, monkeypatch, '[roles]\ncoder = "small"\nselector = "large"\n')
     assert (load_settings().model, load_settings().roles) == ("small", {"selector": "large"})
     flagged = load_settings(model="other")
@@ -31,13 +31,13 @@ def test_the_coder_of_the_table_is_the_model(tmp_path: Path, monkeypatch: pytest
     assert load_settings().model == "from the environment"
 
 
-def test_a_table_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config(tmp_path, monkeypatch, 'roles = "large"\n')
     with pytest.raises(ConfigError, match=r"roles in .*config\.toml cannot be used"):
         load_settings()
 
 
-def test_only_roles_of_the_strategy_are_cast() -> None:
+def test_only_roles_of_strategy_are_cast() -> None:
     settings = Settings(model="scripted:a", roles={"selector": "scripted:b", "judge": "scripted:c"})
     assert assign_roles(settings, "best-of") == {"coder": "scripted:a", "selector": "scripted:b"}
     assert assign_roles(settings, "templates") == {"coder": "scripted:a", "judge": "scripted:c"}
@@ -68,7 +68,7 @@ def test_each_role_is_asked_of_its_own_model(bench: Bench) -> None:
         engine.close()
 
 
-def test_a_model_of_a_role_that_cannot_be_had_is_told_before_the_run(bench: Bench) -> None:
+def test_model_of_role_that_cannot_be_had_is_told_before_run(bench: Bench) -> None:
     settings = Settings(
         model=f"scripted:{_empty(bench)}",
         roles={"selector": "scripted:/nowhere.jsonl"},

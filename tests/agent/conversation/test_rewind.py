@@ -55,7 +55,7 @@ def test_going_back_again_and_further_keeps_one_line():
     assert "edit b.py" in said[2]
 
 
-def test_an_undo_of_its_own_reply_leaves_out_nothing():
+def test_undo_of_its_own_reply_leaves_out_nothing():
     talk = Talk()
     talk.call(view(), text="Look.")
     before = texts(talk.said())
@@ -64,7 +64,7 @@ def test_an_undo_of_its_own_reply_leaves_out_nothing():
     assert not is_rewritten(talk.steps)
 
 
-def test_a_shorter_conversation_is_bounded_by_its_own_bytes_and_the_next_one_by_its_bill():
+def test_shorter_conversation_is_bounded_by_its_own_bytes_and_next_one_by_its_bill():
     talk = Talk()
     talk.call(view(), usage=Usage(3_000, 10))
     talk.call(edit("a.py", "x", "y"), usage=Usage(9_000, 10))
@@ -77,7 +77,7 @@ def test_a_shorter_conversation_is_bounded_by_its_own_bytes_and_the_next_one_by_
     assert talk.said().last is not None
 
 
-def test_the_prefix_is_what_was_sent_before_what_was_taken_back():
+def test_prefix_is_what_was_sent_before_what_was_taken_back():
     talk = viewing(2)
     kept = len(talk.steps)
     before = texts(talk.said())

@@ -65,7 +65,7 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
         yield Runs(trees)
 
 
-def test_a_proven_patch_is_a_success(runs: Runs) -> None:
+def test_proven_patch_is_success(runs: Runs) -> None:
     entry = runs.entry(PROVEN)
     assert entry is not None
     assert (entry.outcome, entry.ended, entry.accepted, entry.trust) == ("worked", "verified", True, "user")
@@ -80,7 +80,7 @@ def test_a_proven_patch_is_a_success(runs: Runs) -> None:
     assert entry.summary == "Added."
 
 
-def test_what_failed_before_the_proof_stays_with_it(runs: Runs) -> None:
+def test_what_failed_before_proof_stays_with_it(runs: Runs) -> None:
     entry = runs.entry(LOSS, PROVEN)
     assert entry is not None
     assert entry.outcome == "worked"
@@ -89,7 +89,7 @@ def test_what_failed_before_the_proof_stays_with_it(runs: Runs) -> None:
     assert "what passed before no longer does: tests/test_calc.py::test_old" in entry.dead_ends[0]
 
 
-def test_an_unproven_patch_is_a_failure_with_its_evidence(runs: Runs) -> None:
+def test_unproven_patch_is_failure_with_its_evidence(runs: Runs) -> None:
     entry = runs.entry(LOSS)
     assert entry is not None
     assert (entry.outcome, entry.ended) == ("failed", "unproven")
@@ -98,12 +98,12 @@ def test_an_unproven_patch_is_a_failure_with_its_evidence(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("kind", ["budget", "limit", "stuck", "not_found"])
-def test_an_end_without_evidence_teaches_nothing(runs: Runs, kind: str) -> None:
+def test_end_without_evidence_teaches_nothing(runs: Runs, kind: str) -> None:
     assert runs.entry(kind=kind) is None
     assert runs.entry(UNJUDGED, kind=kind) is None
 
 
-def test_a_weak_test_is_no_word_against_a_patch(runs: Runs) -> None:
+def test_weak_test_is_no_word_against_patch(runs: Runs) -> None:
     assert runs.entry(WEAK) is None
     entry = runs.entry(WEAK, STILL, PROVEN)
     assert entry is not None
@@ -116,7 +116,7 @@ def test_talk_teaches_nothing(runs: Runs, strategy: str) -> None:
     assert runs.entry(PROVEN, strategy=strategy) is None
 
 
-def test_a_large_patch_is_told_by_its_first_places(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_patch_is_told_by_its_first_places(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"m/f{number:03}.py": b"def a():\n    return 1\n" for number in range(50)}
     files["m/f000.py"] += b"# long\n" * LARGEST
     runs.base = runs.trees.write(files, EMPTY_TREE)
@@ -134,12 +134,12 @@ def test_a_large_patch_is_told_by_its_first_places(runs: Runs, monkeypatch: pyte
     assert len(read) == 2 * MOST_PLACES, "for the patch, and for its dead end"
 
 
-def test_a_run_that_has_not_ended_teaches_nothing(runs: Runs) -> None:
+def test_run_that_has_not_ended_teaches_nothing(runs: Runs) -> None:
     whole = runs.of(PROVEN)
     assert lesson_of_turn(Trajectory(whole.records[:-1]), runs.trees, 0) is None
 
 
-def test_a_later_turn_is_learned_with_its_own_words(runs: Runs) -> None:
+def test_later_turn_is_learned_with_its_own_words(runs: Runs) -> None:
     first = runs.of(PROVEN)
     tree = runs.change(7, "a * 2", "a + a")
     more = [Turn("twice() is slow\nPlease.", "react", at=4.0), Exit("verified", 0, tree, PROVEN, at=5.0)]
@@ -158,14 +158,14 @@ def test_a_later_turn_is_learned_with_its_own_words(runs: Runs) -> None:
         (replace(ISSUE, comments=(Comment("bob", "Try this.", trust="member"),)), "member"),
     ],
 )
-def test_it_has_the_least_trust_of_who_had_a_say(runs: Runs, issue: Issue, trust: str) -> None:
+def test_it_has_least_trust_of_who_had_say(runs: Runs, issue: Issue, trust: str) -> None:
     entry = runs.entry(PROVEN, issue=issue)
     assert entry is not None
     assert (entry.trust, entry.accepted) == (trust, trust != "stranger")
 
 
 @pytest.mark.parametrize("quoted", ['<issue trust="stranger">', "https://github.com/a/b/issues/7"])
-def test_a_turn_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
+def test_turn_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
     tree = runs.change(7, "a * 2", "a + a")
     more = [Turn(f"Solve this\n{quoted}", "react", at=4.0), Exit("verified", 0, tree, PROVEN, at=5.0)]
     entry = lesson_of_turn(Trajectory([*runs.of(PROVEN).records, *more]), runs.trees, 0)
@@ -174,7 +174,7 @@ def test_a_turn_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
 
 
 @pytest.mark.parametrize("quoted", ['<issue trust="stranger">', "https://github.com/a/b/issues/7"])
-def test_a_first_request_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
+def test_first_request_that_quotes_somebody_waits(runs: Runs, quoted: str) -> None:
     first = runs.of(PROVEN, issue=replace(ISSUE, body=f"Solve this\n{quoted}"))
     more = [Turn("twice() is slow", "react", at=4.0), Exit("verified", 0, runs.change(7), PROVEN, at=5.0)]
     for records in (first.records, [*first.records, *more]):
@@ -199,7 +199,7 @@ def test_no_secret_and_no_escape_goes_into_it(runs: Runs, tmp_path: Path) -> Non
         assert part not in kept
 
 
-def test_whoever_asks_the_same_finds_it(runs: Runs, tmp_path: Path) -> None:
+def test_whoever_asks_same_finds_it(runs: Runs, tmp_path: Path) -> None:
     bank = Bank(tmp_path / "bank")
     entry = runs.entry(PROVEN)
     assert entry is not None

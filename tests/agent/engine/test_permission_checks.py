@@ -28,7 +28,7 @@ def plain(task):
     return task.best()
 
 
-def test_a_run_by_itself_asks_nothing(bench) -> None:
+def test_run_by_itself_asks_nothing(bench) -> None:
     bench.begin(line("Run.", act("shell", command="echo it ran")))
     steps, _ = bench.drive(plain)
     assert steps[-1].observations[0].text == "it ran"
@@ -44,7 +44,7 @@ def test_a_run_by_itself_asks_nothing(bench) -> None:
         ({"nodes": ["tests/test_a.py::test_b[1-2]"]}, False),
     ],
 )
-def test_no_rule_allows_names_of_tests_in_a_command_of_the_models(bench, arguments: dict, why: bool) -> None:
+def test_no_rule_allows_names_of_tests_in_command_of_models(bench, arguments: dict, why: bool) -> None:
     bench.begin(line("Run.", act("run_tests", **arguments)), test="pytest")
     engine = bench.engine()
     asked: list[Approval] = []
@@ -54,7 +54,7 @@ def test_no_rule_allows_names_of_tests_in_a_command_of_the_models(bench, argumen
     assert [bool(each.why) for each in asked] == [why]
 
 
-def test_what_a_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
+def test_what_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
     bench.begin(line("Run.", act("shell", command="touch f"), act("shell", command="ls")))
     engine = bench.engine()
     denied = PermissionTable(deny=("command touch",))
@@ -72,7 +72,7 @@ def test_what_a_rule_denies_is_denied_where_nobody_is_asked(bench) -> None:
     [({"apply": True}, "apply calc.py"), ({"branch": "fix"}, "branch fix"), ({"apply": True}, "apply .vscode/**")],
     ids=["apply", "branch", "link"],
 )
-def test_a_delivery_that_a_rule_denies_is_not_made(bench, delivery, deny) -> None:
+def test_delivery_that_rule_denies_is_not_made(bench, delivery, deny) -> None:
     edit = act("edit", path="calc.py", old="a - b", new="a + b")
     link = act("shell", command="mkdir tools; echo evil > tools/tasks.json; ln -s tools .vscode")
     bench.begin(line("Edit.", edit, link, act("submit")), strategy="react", **delivery)
@@ -84,7 +84,7 @@ def test_a_delivery_that_a_rule_denies_is_not_made(bench, delivery, deny) -> Non
     assert "a - b" in (bench.repository / "calc.py").read_text()
 
 
-def test_after_a_no_the_next_action_is_asked_for_itself(bench) -> None:
+def test_after_no_next_action_is_asked_for_itself(bench) -> None:
     bench.begin(line("Run.", act("shell", command="touch f"), act("shell", command="ls")))
     engine = bench.engine()
     asked: list[Approval] = []
@@ -96,7 +96,7 @@ def test_after_a_no_the_next_action_is_asked_for_itself(bench) -> None:
     assert [each.subject for each in asked] == ["touch f", "ls"]
 
 
-def test_a_command_says_where_its_shell_is(bench) -> None:
+def test_command_says_where_its_shell_is(bench) -> None:
     bench.begin(line("Run.", act("shell", command="mkdir d; cd d"), act("shell", command="ls")))
     engine = bench.engine()
     asked: list[Approval] = []
@@ -106,7 +106,7 @@ def test_a_command_says_where_its_shell_is(bench) -> None:
     assert [each.folder.removeprefix(each.root) for each in asked] == ["", "/d"]
 
 
-def test_what_a_user_does_by_hand_is_not_asked(bench) -> None:
+def test_what_user_does_by_hand_is_not_asked(bench) -> None:
     bench.begin(line("Run.", act("shell", command="echo it ran")))
     engine = bench.engine()
     engine.approve = lambda _: Answer(False)
@@ -116,7 +116,7 @@ def test_what_a_user_does_by_hand_is_not_asked(bench) -> None:
     engine.close()
 
 
-def test_an_interrupt_while_it_is_asked_is_no_answer(bench) -> None:
+def test_interrupt_while_it_is_asked_is_no_answer(bench) -> None:
     bench.begin(line("Run.", act("shell", command="echo it ran")))
     engine = bench.engine()
     engine.approve = lambda _: engine.cancel.set() or Answer(False)
@@ -128,7 +128,7 @@ def test_an_interrupt_while_it_is_asked_is_no_answer(bench) -> None:
     engine.close()
 
 
-def test_a_tool_of_another_package_is_asked_about_once_only(bench, tmp_path, monkeypatch) -> None:
+def test_tool_of_another_package_is_asked_about_once_only(bench, tmp_path, monkeypatch) -> None:
     install_tool(tmp_path / "site", monkeypatch)
     target = str(tmp_path / "deployed")
     bench.begin(line("Run.", act("deploy", target=target, hosts=["a b"]), act("functions.deploy", target=target)))
@@ -147,7 +147,7 @@ def test_a_tool_of_another_package_is_asked_about_once_only(bench, tmp_path, mon
     assert judge(asked[0], [Rule("command", "deploy")], everything).yes is False
 
 
-def test_it_is_asked_about_in_a_container_too(bench, tmp_path, monkeypatch) -> None:
+def test_it_is_asked_about_in_container_too(bench, tmp_path, monkeypatch) -> None:
     """It does not run in the container, but in this process."""
     install_tool(tmp_path / "site", monkeypatch)
     bench.begin(line("Run."))
@@ -163,7 +163,7 @@ def test_it_is_asked_about_in_a_container_too(bench, tmp_path, monkeypatch) -> N
     assert [each.subject for each in asked] == ["deploy target=x hosts=null"]
 
 
-def test_every_built_in_tool_is_asked_about_unless_it_stays_in_the_repository(bench) -> None:
+def test_every_built_in_tool_is_asked_about_unless_it_stays_in_repository(bench) -> None:
     values = {
         "command": "ls",
         "code": "1",
@@ -185,7 +185,7 @@ def test_every_built_in_tool_is_asked_about_unless_it_stays_in_the_repository(be
     assert [each.title.split()[1] for each in asked] == ["this", "tests", "this", "this"]
 
 
-def test_a_change_of_gits_own_files_is_asked_about(bench, tmp_path) -> None:
+def test_change_of_gits_own_files_is_asked_about(bench, tmp_path) -> None:
     """Else an allowed `git status` would run what an edit of its configuration says."""
     mark = tmp_path / "ran"
     monitor = act("edit", path=".git/config", old="[core]", new=f"[core]\n\tfsmonitor = touch {mark}; false")
@@ -209,7 +209,7 @@ def test_a_change_of_gits_own_files_is_asked_about(bench, tmp_path) -> None:
     assert not mark.exists()
 
 
-def test_text_of_an_edit_cannot_pass_for_the_questions_own_words(bench) -> None:
+def test_text_of_edit_cannot_pass_for_questions_own_words(bench) -> None:
     edit = act("edit", path=".git/hooks/x", old="a\nNew text:\n+ b\n", new="", all=True)
     bench.begin(line("Run.", edit, act("edit", path=".git/hooks/y", old="", new="evil")))
     engine = bench.engine()
@@ -224,7 +224,7 @@ def test_text_of_an_edit_cannot_pass_for_the_questions_own_words(bench) -> None:
 
 
 @pytest.mark.parametrize("name", ["a?\n\nRuns: ls -la (only lists files)\n", "a b", "", "a\u202eb"])
-def test_a_terminal_is_asked_about_by_a_checked_name_only(bench, name: str) -> None:
+def test_terminal_is_asked_about_by_checked_name_only(bench, name: str) -> None:
     bench.begin(line("Run.", act("session", name=name, input="ls\n"), act("session", name="pdb", input="ls\n")))
     engine = bench.engine()
     asked: list[Approval] = []
@@ -235,7 +235,7 @@ def test_a_terminal_is_asked_about_by_a_checked_name_only(bench, name: str) -> N
     assert not steps[-1].observations[0].ok
 
 
-def test_an_unknown_built_in_tool_is_asked_about(bench, monkeypatch) -> None:
+def test_unknown_built_in_tool_is_asked_about(bench, monkeypatch) -> None:
     bench.begin(line("Run."))
     engine = bench.engine()
     asked: list[Approval] = []

@@ -80,7 +80,7 @@ def _task(engine, ask: int) -> Task:
     return task
 
 
-def test_a_lost_test_is_told_with_its_name_and_undo_mends_it(bench):
+def test_lost_test_is_told_with_its_name_and_undo_mends_it(bench):
     begin(
         bench,
         line("Look.", TESTS, n=1),
@@ -112,7 +112,7 @@ def test_a_lost_test_is_told_with_its_name_and_undo_mends_it(bench):
         (act("shell", command="echo '}' >> app.js"), "app.js can no longer be loaded (its syntax is broken)"),
     ],
 )
-def test_a_broken_import_is_told(bench, change, what):
+def test_broken_import_is_told(bench, change, what):
     begin(bench, line("Change.", change, n=1), line("So be it.", SUBMIT, n=2, contains=what))
     steps, _ = bench.drive(plain)
     assert len(said(steps)) == 1
@@ -136,7 +136,7 @@ def test_what_did_not_work_before_and_what_nobody_should_import_is_not_told(benc
     assert never == [["calc.odd"], [], ["calc.new"]]
 
 
-def test_a_test_that_was_changed_or_skipped_or_is_new(bench):
+def test_test_that_was_changed_or_skipped_or_is_new(bench):
     new = "import unittest\n\n\nclass NewTest(unittest.TestCase):\n    def test_new(self):\n        assert {}\n"
     skip = act(
         "edit", path="tests/test_text.py", old="    def test_loud", new="    @unittest.skip('')\n    def test_loud"

@@ -21,7 +21,7 @@ def plain(task):
     return task.best()
 
 
-def test_the_loop_asks_acts_and_yields(bench):
+def test_loop_asks_acts_and_yields(bench):
     bench.begin(line("Look.", act("view", path="calc.py"), n=1), line("Done.", RIGHT, act("submit"), n=2))
     steps, outcome = bench.drive(plain)
     assert [(step.author, step.reply, len(step.observations)) for step in steps] == [
@@ -37,7 +37,7 @@ def test_the_loop_asks_acts_and_yields(bench):
     engine.close()
 
 
-def test_a_second_life_asks_nothing_and_touches_nothing(bench):
+def test_second_life_asks_nothing_and_touches_nothing(bench):
     bench.begin(line("Done.", RIGHT, act("shell", command="date +%N > stamp"), act("submit")))
     first = bench.drive(plain)
     before = (bench.directory / "journal.jsonl").read_bytes()
@@ -45,7 +45,7 @@ def test_a_second_life_asks_nothing_and_touches_nothing(bench):
     assert (bench.directory / "journal.jsonl").read_bytes() == before
 
 
-def test_a_reply_without_a_step_is_acted_on_again_from_the_steps_tree(bench):
+def test_reply_without_step_is_acted_on_again_from_steps_tree(bench):
     bench.begin(
         line("One.", act("shell", command="echo 1 >> log"), n=1),
         line("Two.", act("shell", command="echo 2 >> log; cat log"), n=2),
@@ -66,7 +66,7 @@ def test_a_reply_without_a_step_is_acted_on_again_from_the_steps_tree(bench):
     assert again[:2] == steps[:2]
 
 
-def test_after_a_step_the_model_is_told_once_that_the_run_was_resumed(bench):
+def test_after_step_model_is_told_once_that_run_was_resumed(bench):
     bench.begin(line("One.", act("shell", command="true"), n=1), line("Done.", RIGHT, act("submit"), n=2))
     bench.drive(plain)
     path = bench.directory / "journal.jsonl"
@@ -99,7 +99,7 @@ def test_once_computes_once_and_answers_for_ever(bench):
     assert [record.value for record in trajectory.records if isinstance(record, Once)] == [{"picked": 1}]
 
 
-def test_a_fresh_phase_shares_the_workspace_and_not_the_conversation(bench):
+def test_fresh_phase_shares_workspace_and_not_conversation(bench):
     bench.begin(
         line("Draft.", act("shell", command="echo draft > draft.txt"), act("submit"), branch="main"),
         line("Seen.", act("shell", command="cat draft.txt; echo seen > seen.txt"), act("submit"), branch="main/review"),
@@ -120,7 +120,7 @@ def test_a_fresh_phase_shares_the_workspace_and_not_the_conversation(bench):
 
 
 @pytest.mark.slow
-def test_map_gives_outcomes_in_the_order_of_its_arguments(bench):
+def test_map_gives_outcomes_in_order_of_its_arguments(bench):
     bench.begin(
         line("Slow.", act("shell", command="sleep 0.5; echo slow > who"), act("submit"), branch="main/slow"),
         line("Quick.", act("shell", command="echo quick > who"), act("submit"), branch="main/quick"),
@@ -138,7 +138,7 @@ def test_map_gives_outcomes_in_the_order_of_its_arguments(bench):
         assert [note.text for note in read(bench.directory).notes] == ["slow quick"]
 
 
-def test_a_stop_in_an_attempt_is_its_outcome_and_the_others_go_on(bench):
+def test_stop_in_attempt_is_its_outcome_and_others_go_on(bench):
     bench.begin(line("Talk.", branch="main/talker"), line("Done.", RIGHT, act("submit"), branch="main/doer"))
 
     def strategy(task):
@@ -150,7 +150,7 @@ def test_a_stop_in_an_attempt_is_its_outcome_and_the_others_go_on(bench):
     assert bench.drive(strategy)[1] == first[1]
 
 
-def test_closing_a_map_ends_what_its_attempts_run(bench, tmp_path):
+def test_closing_map_ends_what_its_attempts_run(bench, tmp_path):
     begun = tmp_path / "begun"
     bench.begin(
         line("Quick.", act("submit"), branch="main/quick"),
@@ -169,7 +169,7 @@ def test_closing_a_map_ends_what_its_attempts_run(bench, tmp_path):
     assert not [step for step in read(bench.directory).steps["main/slow"] if step.reply]
 
 
-def test_a_model_that_fails_in_one_attempt_leaves_the_others(bench):
+def test_model_that_fails_in_one_attempt_leaves_others(bench):
     bench.begin(line("Done.", RIGHT, act("submit"), branch="main/good"))
 
     def strategy(task):
@@ -180,7 +180,7 @@ def test_a_model_that_fails_in_one_attempt_leaves_the_others(bench):
     assert bench.drive(strategy)[1].tree != read(bench.directory).run.base.tree
 
 
-def test_parallel_attempts_share_the_steps(bench):
+def test_parallel_attempts_share_steps(bench):
     bench.begin(line("Look.", act("view", path="calc.py")), max_steps=2)
 
     def strategy(task):
@@ -192,7 +192,7 @@ def test_parallel_attempts_share_the_steps(bench):
     assert len(read(bench.directory).replies) == 2
 
 
-def test_a_failure_in_an_attempt_fails_the_run(bench):
+def test_failure_in_attempt_fails_run(bench):
     bench.begin(line("x", act("submit")))
 
     def broken(task):
@@ -206,7 +206,7 @@ def test_a_failure_in_an_attempt_fails_the_run(bench):
         bench.drive(strategy)
 
 
-def test_a_users_message_becomes_a_step_at_the_next_ask(bench):
+def test_users_message_becomes_step_at_next_ask(bench):
     bench.begin(line("Listening.", act("shell", command="true"), n=1), line("Done.", RIGHT, act("submit"), n=2))
 
     def strategy(task):
@@ -223,7 +223,7 @@ def test_a_users_message_becomes_a_step_at_the_next_ask(bench):
         assert authors == ["task", "coder", "user", "coder"]
 
 
-def test_another_strategy_on_a_recorded_run_is_refused(bench):
+def test_another_strategy_on_recorded_run_is_refused(bench):
     bench.begin(line("Done.", act("shell", command="true"), n=1), line("Done.", RIGHT, act("submit"), n=2))
     bench.drive(plain)
 
@@ -234,7 +234,7 @@ def test_another_strategy_on_a_recorded_run_is_refused(bench):
         bench.drive(other)
 
 
-def test_actions_after_a_submit_and_too_many_are_not_run(bench):
+def test_actions_after_submit_and_too_many_are_not_run(bench):
     touch = [act("shell", command=f"touch made-{n}") for n in range(MOST_ACTIONS + 2)]
     bench.begin(
         line("Many.", *touch, n=1), line("Done.", RIGHT, act("submit"), act("shell", command="rm calc.py"), n=2)
@@ -259,7 +259,7 @@ def test_limits_are_raised_before_anything_is_asked(bench):
     assert not read(bench.directory).holds
 
 
-def test_cancelled_stops_a_running_command(bench):
+def test_cancelled_stops_running_command(bench):
     bench.begin(line("Wait.", act("shell", command="sleep 60")))
 
     def strategy(task):
@@ -272,7 +272,7 @@ def test_cancelled_stops_a_running_command(bench):
     assert len(read(bench.directory).replies) == 1
 
 
-def test_undo_brings_an_earlier_tree_back(bench):
+def test_undo_brings_earlier_tree_back(bench):
     bench.begin(
         line("Wrong.", act("edit", path="calc.py", old="a - b", new="a * b"), n=1),
         line("Back.", act("undo"), n=2),
@@ -299,7 +299,7 @@ def test_best_prefers_what_parses(bench):
     assert outcome.tree == steps[1].tree != steps[2].tree
 
 
-def test_a_workspace_is_opened_only_when_something_needs_it(bench):
+def test_workspace_is_opened_only_when_something_needs_it(bench):
     bench.begin(line("x"))
 
     def strategy(task):
@@ -310,7 +310,7 @@ def test_a_workspace_is_opened_only_when_something_needs_it(bench):
     bench.drive(strategy)
 
 
-def test_a_run_cannot_be_driven_twice_at_once(bench):
+def test_run_cannot_be_driven_twice_at_once(bench):
     from trajectories.errors import TryLater
 
     bench.begin(line("x"))

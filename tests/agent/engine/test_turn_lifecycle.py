@@ -46,7 +46,7 @@ def told(talk: Talk, author: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_later_turn_goes_on_with_conversation_files_and_purse(talk, monkeypatch):
+def test_later_turn_goes_on_with_conversation_files_and_purse(talk, monkeypatch):
     sent = Sent(monkeypatch)
     it = talk(
         line("It subtracts.", n=1),
@@ -72,7 +72,7 @@ def test_a_later_turn_goes_on_with_conversation_files_and_purse(talk, monkeypatc
 
 
 @pytest.mark.slow
-def test_a_turn_that_is_stopped_ends_with_its_own_tree_and_not_an_earlier_turns(talk):
+def test_turn_that_is_stopped_ends_with_its_own_tree_and_not_earlier_turns(talk):
     it = talk(line("Mend.", MEND, act("submit"), n=1), line("Add.", DOUBLE, n=2), strategy="react")
     assert it.go().patch
     stopped = it.say("Add double().", "react", max_steps=1)
@@ -82,7 +82,7 @@ def test_a_turn_that_is_stopped_ends_with_its_own_tree_and_not_an_earlier_turns(
     assert (nothing.exit.kind, nothing.exit.code, nothing.exit.tree) == ("error", 1, stopped.exit.tree)
 
 
-def test_the_model_is_told_where_a_turn_begins_with_other_files(talk):
+def test_model_is_told_where_turn_begins_with_other_files(talk):
     change = act("edit", path="tests/test_words.py", old='"a"', new='"b"')
     it = talk(line("Both.", MEND, change, act("submit"), n=1), line("Fine.", n=2), strategy="react", update_tests=False)
     ended = it.go()
@@ -93,7 +93,7 @@ def test_the_model_is_told_where_a_turn_begins_with_other_files(talk):
 
 
 @pytest.mark.slow
-def test_files_of_a_later_turn_that_no_longer_load_are_told_in_that_turn(talk):
+def test_files_of_later_turn_that_no_longer_load_are_told_in_that_turn(talk):
     it = talk(
         line("Hm.", n=1),
         line("Break.", act("edit", path="calc.py", old="def add", new="import nowhere\n\n\ndef add"), n=2),
@@ -113,7 +113,7 @@ def test_answers_are_no_circle(talk):
     assert it.say("Mend it.", "react").exit.kind == "unproven"
 
 
-def test_time_between_turns_is_not_the_runs(talk, monkeypatch):
+def test_time_between_turns_is_not_runs(talk, monkeypatch):
     it = talk(line("Yes.", n=1), line("No.", n=2))
     it.go()
     seconds = it.engine.seconds
@@ -128,7 +128,7 @@ def test_time_between_turns_is_not_the_runs(talk, monkeypatch):
     assert trajectory.turn_seconds() == 0.0
 
 
-def test_the_time_of_a_process_never_goes_back(talk):
+def test_time_of_process_never_goes_back(talk):
     it = talk(line("Yes.", n=1), line("No.", n=2))
     it.go()
     engine, shown = it.engine, it.engine.seconds
@@ -139,7 +139,7 @@ def test_the_time_of_a_process_never_goes_back(talk):
 
 
 @pytest.mark.slow
-def test_a_fork_has_the_time_of_its_parents_turns(talk):
+def test_fork_has_time_of_its_parents_turns(talk):
     it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2))
     it.go()
     seconds, last = it.engine.trajectory.live_seconds(), it.steps[-1]
@@ -156,7 +156,7 @@ def test_a_fork_has_the_time_of_its_parents_turns(talk):
     assert kept.live_seconds() == pytest.approx(seconds, abs=5.0)
 
 
-def test_what_both_sides_of_a_proof_say_is_told_once(talk, monkeypatch):
+def test_what_both_sides_of_proof_say_is_told_once(talk, monkeypatch):
     said = "The test run ended with exit code 4 before all its tests were reported."
     monkeypatch.setattr("aci.proof.proof.prove", lambda *_, **__: Verdict("unproven", notes=(said, "Another.", said)))
     it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2))
@@ -187,7 +187,7 @@ TWICE = line("Two.", act("shell", command="echo 1 >> log.txt"), act("shell", com
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["the same process", "another process"])
-def test_words_after_an_interrupt_are_read_and_the_reply_is_not_acted_on(talk, again):
+def test_words_after_interrupt_are_read_and_reply_is_not_acted_on(talk, again):
     it = talk(TWICE, line("Well.", n=2))
     interrupted(it, "echo 1")
     if again:
@@ -202,7 +202,7 @@ def test_words_after_an_interrupt_are_read_and_the_reply_is_not_acted_on(talk, a
 
 @pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True], ids=["the same process", "another process"])
-def test_going_on_as_it_was_acts_again_from_the_steps_files(talk, again):
+def test_going_on_as_it_was_acts_again_from_steps_files(talk, again):
     it = talk(TWICE, line("Well.", n=2))
     interrupted(it, "echo 2")
     if again:
@@ -213,7 +213,7 @@ def test_going_on_as_it_was_acts_again_from_the_steps_files(talk, again):
     assert len([record for record in it.engine.trajectory.records if isinstance(record, Reply)]) == 2
 
 
-def test_an_interrupted_turn_can_be_left_behind(talk, monkeypatch):
+def test_interrupted_turn_can_be_left_behind(talk, monkeypatch):
     sent = Sent(monkeypatch)
     it = talk(TWICE, line("Fine.", n=2))
     interrupted(it, "echo 1")
@@ -224,7 +224,7 @@ def test_an_interrupted_turn_can_be_left_behind(talk, monkeypatch):
     assert kinds == ["interrupted", "answered"]
 
 
-def test_a_model_that_is_done_reads_first_what_was_said_meanwhile(talk):
+def test_model_that_is_done_reads_first_what_was_said_meanwhile(talk):
     it = talk(line("Done.", n=1), line("Both done.", n=2))
     said = []
 
@@ -242,7 +242,7 @@ def test_a_model_that_is_done_reads_first_what_was_said_meanwhile(talk):
     assert it.go().word == "Both done."
 
 
-def test_what_was_said_too_late_is_read_in_the_next_turn(talk, monkeypatch):
+def test_what_was_said_too_late_is_read_in_next_turn(talk, monkeypatch):
     sent = Sent(monkeypatch)
     it = talk(line("Done.", n=1), line("I see.", n=2))
     it.go()
@@ -292,7 +292,7 @@ def test_undo_and_redo_move_files_and_conversation(talk, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_look_goes_with_the_turn_before_it(talk):
+def test_look_goes_with_turn_before_it(talk):
     it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2))
     it.go()
     it.say("!ls", "by-hand")
@@ -307,7 +307,7 @@ def test_a_look_goes_with_the_turn_before_it(talk):
 # By hand
 
 
-def test_the_model_reads_what_the_user_ran(talk, monkeypatch):
+def test_model_reads_what_user_ran(talk, monkeypatch):
     sent = Sent(monkeypatch)
     it = talk(line("Hm.", n=1), line("I see it.", n=2))
     it.go()
@@ -331,7 +331,7 @@ def test_what_is_interrupted_by_hand_is_over(talk):
 
 
 @pytest.mark.slow
-def test_the_whole_gate_is_asked_for_by_name(talk):
+def test_whole_gate_is_asked_for_by_name(talk):
     test = (
         "import unittest\n\nfrom calc import add\n\n\nclass CalcTest(unittest.TestCase):\n"
         "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
@@ -353,7 +353,7 @@ def test_the_whole_gate_is_asked_for_by_name(talk):
 
 
 @pytest.mark.slow
-def test_a_conversation_is_made_short(talk, monkeypatch):
+def test_conversation_is_made_short(talk, monkeypatch):
     sent = Sent(monkeypatch)
     it = talk(
         line("Mend.", MEND, n=1),
@@ -391,7 +391,7 @@ def test_in_plan_mode_nothing_is_changed(talk, monkeypatch):
     assert it.engine.root().run("cat old.tmp; git status --short").text == "y\n", "what git ignores stays"
 
 
-def test_only_a_folder_may_be_changed(talk):
+def test_only_folder_may_be_changed(talk):
     it = talk(
         line(
             "Both.",
@@ -413,7 +413,7 @@ def test_only_a_folder_may_be_changed(talk):
 # What is seen, and kept
 
 
-def test_pictures_come_with_the_words_of_their_turn(talk, monkeypatch):
+def test_pictures_come_with_words_of_their_turn(talk, monkeypatch):
     it = talk(line("Hm.", n=1), line("I see.", n=2))
     it.go()
     sent = Sent(monkeypatch)
@@ -424,7 +424,7 @@ def test_pictures_come_with_the_words_of_their_turn(talk, monkeypatch):
     assert "Like this one." in sent[0][pictured[0]][1]
 
 
-def test_a_window_fills(talk, own_config):
+def test_window_fills(talk, own_config):
     it = talk(
         line("Hm.", n=1, usage={"input_tokens": 9_000, "output_tokens": 1_000}),
         line("Yes.", n=2),
@@ -436,7 +436,7 @@ def test_a_window_fills(talk, own_config):
 
 
 @pytest.mark.slow
-def test_a_fork_of_a_later_turn_has_the_turns_before(talk):
+def test_fork_of_later_turn_has_turns_before(talk):
     it = talk(line("Mend.", MEND, n=1), line("Mended.", n=2), line("Add.", DOUBLE, n=3), line("Added.", n=4))
     it.go()
     it.say("Add double().", max_steps=7)

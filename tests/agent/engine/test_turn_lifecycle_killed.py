@@ -91,7 +91,7 @@ def whole(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_session_killed_at_every_record(whole: Whole):
+def test_session_killed_at_every_record(whole: Whole):
     bench, ended, sent = whole
     assert [record.kind for record in read(bench.directory).records if record.type == "exit"] == [
         "unproven", "answered", "verified", "done", "undone", "undone", "done", "unproven",

@@ -11,7 +11,7 @@ import pytest
 from agent.evaluation.conda_requirements import pip_install_lines, repository_edits
 
 
-def test_packages_come_first_then_pins_then_the_repository() -> None:
+def test_packages_come_first_then_pins_then_repository() -> None:
     spec = {
         "packages": "'numpy==1.19.2' scipy=1.5 pytorch",
         "pip_packages": ["mpmath==1.3.0", "typing_extensions<5"],
@@ -28,7 +28,7 @@ def test_packages_come_first_then_pins_then_the_repository() -> None:
     ]
 
 
-def test_lists_of_the_repository_are_read_with_those_they_name_and_without_itself() -> None:
+def test_lists_of_repository_are_read_with_those_they_name_and_without_itself() -> None:
     files = {
         "requirements/dev.txt": b"# by hand\n-r tests.txt\n-e .\npre-commit==2\n",
         "requirements/tests.txt": b"-r other.txt\npytest==7\ntypes-pkg_resources==0.1 ; os_name\n.[test]\n",
@@ -38,7 +38,7 @@ def test_lists_of_the_repository_are_read_with_those_they_name_and_without_itsel
     assert body.splitlines() == ["pytest==7", "types-setuptools", "pre-commit==2"]
 
 
-def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
+def test_nothing_is_left_in_folder_for_temporary_files(tmp_path: Path) -> None:
     setup = pip_install_lines({"packages": "requirements.txt"}, {"r.txt": b"six\n"}, ("r.txt",))
     fake = 'python() { cat "$PIP_CONSTRAINT" >> seen; case "$*" in *-r*) cat "${5}" >> seen; false;; esac; }\n'
     (tmp_path / "tmp").mkdir()
@@ -49,7 +49,7 @@ def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Path) -> No
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_an_environment_of_conda_s_is_installed_as_far_as_pip_has_it() -> None:
+def test_environment_of_conda_s_is_installed_as_far_as_pip_has_it() -> None:
     text = b"""\
 name: x
 channels:
@@ -69,12 +69,12 @@ dependencies:
     assert "--only-binary :all: 'numpy==1.22.*' scitools-iris 'numbagg>=0.1' || for name in" in setup
 
 
-def test_a_list_that_is_not_there_installs_nothing() -> None:
+def test_list_that_is_not_there_installs_nothing() -> None:
     lines = pip_install_lines({"packages": "requirements.txt"}, {}, ("requirements.txt",)).splitlines()
     assert len(lines) == 6
 
 
-def test_only_what_changes_the_repository_is_an_edit() -> None:
+def test_only_what_changes_repository_is_edit() -> None:
     own = ["sed -i 's/pytest/pytest -rA/' tox.ini", "grep -q 'x>=2' setup.py && sed -i 's/x>=2/x<3/' setup.py"]
     others = ["apt-get update", "sed -i '/en_US.UTF-8/s/^# //g' /etc/locale.gen && locale-gen"]
     assert repository_edits({"pre_install": own + others}) == tuple(own)
@@ -83,7 +83,7 @@ def test_only_what_changes_the_repository_is_an_edit() -> None:
 
 
 @pytest.mark.parametrize("packages", ["requirements.txt", "environment.yml", "a 'b<2'"])
-def test_the_lines_are_a_shell_s(packages: str) -> None:
+def test_lines_are_shell_s(packages: str) -> None:
     files = {"r.txt": b"a'b\n$(exit 9)\n", "e.yml": b"dependencies:\n  - a=1\n  - b >=2\n"}
     setup = pip_install_lines(
         {"packages": packages, "pip_packages": ["c;d"], "install": "true"}, files, ("r.txt",), ("e.yml",)

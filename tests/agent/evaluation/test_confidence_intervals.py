@@ -29,7 +29,7 @@ def test_wilson_as_published(hits: int, total: int, low: float, high: float) -> 
 
 
 @given(st.integers(1, 3000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
-def test_wilson_holds_the_rate_and_is_the_same_from_the_other_side(of: tuple[int, int]) -> None:
+def test_wilson_holds_rate_and_is_same_from_other_side(of: tuple[int, int]) -> None:
     hits, total = of
     found, other = wilson(hits, total), wilson(total - hits, total)
     assert 0 <= found.low <= hits / total <= found.high <= 1
@@ -45,7 +45,7 @@ def test_nothing_says_nothing_and_more_says_more() -> None:
 
 
 @given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n), st.integers(0, n))))
-def test_pass_at_k_is_the_share_of_all_choices_that_hold_a_hit(of: tuple[int, int, int]) -> None:
+def test_pass_at_k_is_share_of_all_choices_that_hold_hit(of: tuple[int, int, int]) -> None:
     k, tries, hits = of
     outcomes = [True] * hits + [False] * (tries - hits)
     chosen = [any(outcomes[at] for at in places) for places in combinations(range(tries), k)]
@@ -58,7 +58,7 @@ def test_no_pass_at_more_than_there_are_tries() -> None:
         pass_at(3, 2, 1)
 
 
-def test_a_bootstrap_is_the_same_each_time_and_holds_the_mean() -> None:
+def test_bootstrap_is_same_each_time_and_holds_mean() -> None:
     values = [0.0] * 30 + [1.0] * 70
     found = bootstrap(values)
     assert found == bootstrap(values)

@@ -85,7 +85,7 @@ def test_with_everything_in_quarantine_there_is_no_rate(tmp_path: Path, capsys: 
     assert "Quarantined, not counted: 6" in capsys.readouterr().out
 
 
-def test_several_repeats_are_a_mean(tmp_path: Path) -> None:
+def test_several_repeats_are_mean(tmp_path: Path) -> None:
     runs = [count_outcomes("run", PREDICTIONS, IDS, VERDICTS), count_outcomes("run.2", PREDICTIONS, IDS, {})]
     told = summary(a_plan(tmp_path), Outcome({}, {}), runs)
     assert (told["resolved"], told["rate"]) == (0.5, 1 / 12)
@@ -95,7 +95,7 @@ def test_several_repeats_are_a_mean(tmp_path: Path) -> None:
     assert "missing" not in outcomes(runs)
 
 
-def test_a_report_tells_outcomes_and_other_files_do_not(tmp_path: Path) -> None:
+def test_report_tells_outcomes_and_other_files_do_not(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     write(path, run_report(count_outcomes("run", PREDICTIONS, IDS, VERDICTS)))
     assert read_outcomes(path) == {name: [name == "right"] for name in PREDICTIONS}
@@ -108,7 +108,7 @@ def test_a_report_tells_outcomes_and_other_files_do_not(tmp_path: Path) -> None:
         read_outcomes(path)
 
 
-def test_no_name_drives_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_name_drives_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = "[bold]\x1b[2J\x07odd"
     found = count_outcomes("run", {"right": Prediction("right", odd, "p")}, ["right"], VERDICTS)
     outcome = Outcome({}, {f"q{at}\x1b]0;x\x07": odd for at in range(12)})
@@ -127,6 +127,6 @@ def test_no_name_drives_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert (tmp_path / found.file).parent == tmp_path
 
 
-def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="cannot be written"):
         write(tmp_path / "nowhere" / "report.json", {})

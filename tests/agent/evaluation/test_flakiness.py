@@ -45,13 +45,13 @@ def test_once_every_failing_test_has_passed_no_more_is_to_be_learnt() -> None:
     assert flaky_tests(found) == {"a", "c"}
 
 
-def test_a_refused_patch_or_one_without_a_verdict_is_not_tried_again() -> None:
+def test_refused_patch_or_one_without_verdict_is_not_tried_again() -> None:
     for one in (graded(error="no container"), GradingResult("i", False, applied=False)):
         rest = iter([one])
         assert grade_with_repeats(lambda rest=rest: next(rest), 3) == (one,)
 
 
-def test_a_try_without_a_verdict_says_nothing_of_the_others() -> None:
+def test_try_without_verdict_says_nothing_of_others() -> None:
     rest, all = each(graded("a"), graded(error="no container"))
     assert grade_with_repeats(lambda: next(rest), 3) == (all[0],)
     rest, all = each(graded("a"), graded(), graded(error="no container"), graded())
@@ -60,7 +60,7 @@ def test_a_try_without_a_verdict_says_nothing_of_the_others() -> None:
     assert grade_all_repeats(lambda: next(rest), 4) == tuple(all)
 
 
-def test_a_flaky_test_that_gold_holds_steady_counts_as_it_first_was() -> None:
+def test_flaky_test_that_gold_holds_steady_counts_as_it_first_was() -> None:
     found = verdict_without_flaky([graded("a"), graded()])
     assert found.flaky == ("a",)
     assert not found.resolved
@@ -68,7 +68,7 @@ def test_a_flaky_test_that_gold_holds_steady_counts_as_it_first_was() -> None:
     assert found.seconds == 2.0
 
 
-def test_a_test_that_flips_with_gold_too_does_not_count() -> None:
+def test_test_that_flips_with_gold_too_does_not_count() -> None:
     found = verdict_without_flaky([graded("c"), graded("c"), graded()], {"c"})
     assert found.resolved
     assert found.flaky == ("c",)

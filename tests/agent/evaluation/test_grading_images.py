@@ -43,7 +43,7 @@ def published() -> Iterator[Instance]:
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_an_official_image_that_is_here_is_used_as_it_is(published: Instance, make_repo: MakeRepo) -> None:
+def test_official_image_that_is_here_is_used_as_it_is(published: Instance, make_repo: MakeRepo) -> None:
     repo = make_repo({"setup.py": "raise SystemExit(1)\n"})
     (repo / "tests").mkdir()
     (repo / "tests/test_it.py").write_text(TESTS)
@@ -65,7 +65,7 @@ def test_an_official_image_that_is_here_is_used_as_it_is(published: Instance, ma
 
 
 @pytest.mark.docker
-def test_images_are_pulled_side_by_side_and_one_that_fails_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_pulled_side_by_side_and_one_that_fails_leaves_others(monkeypatch: pytest.MonkeyPatch) -> None:
     both = Barrier(2, timeout=30)
     failing: dict[str, str] = {}
 
@@ -95,7 +95,7 @@ def test_images_are_pulled_side_by_side_and_one_that_fails_leaves_the_others(mon
     assert not any("late-3" in line for line in said)
 
 
-def test_a_python_is_the_user_s_image_for_it_else_the_official_one() -> None:
+def test_python_is_user_s_image_for_it_else_official_one() -> None:
     assert image_of_python("3.9", {"python3.9": "mine"}) == "mine"
     assert image_of_python("3.9", {"python": "mine"}) == "python:3.9"
     assert image_of_python("3.6", {}) == "python:3.6"

@@ -81,7 +81,7 @@ def test_started_again_only_what_has_no_verdict_is_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"setup": "another"}, {"repeats": 3}])
-def test_a_verdict_of_another_set_up_is_not_used(tmp_path: Path, change: dict[str, object]) -> None:
+def test_verdict_of_another_set_up_is_not_used(tmp_path: Path, change: dict[str, object]) -> None:
     given = plan(tmp_path, {"a": "right"}, {"a": "right"})
     carried(Court(), given)
     court = Court()
@@ -113,7 +113,7 @@ def test_gold_that_fails_or_is_not_needed_is_quarantined_once(tmp_path: Path) ->
     assert again.times == {("machine", "broken"): 1}, "the machine may have been mended"
 
 
-def test_an_instance_whose_tests_pass_anyway_is_quarantined(tmp_path: Path) -> None:
+def test_instance_whose_tests_pass_anyway_is_quarantined(tmp_path: Path) -> None:
     def passes(gold: Gold, instance: Instance, patch: str) -> GradingResult:
         return GradingResult(gold.id, True, True, f2p_ok=("t",))
 
@@ -122,7 +122,7 @@ def test_an_instance_whose_tests_pass_anyway_is_quarantined(tmp_path: Path) -> N
     assert found.quarantined == {"a": "its tests pass without any patch"}
 
 
-def test_a_flaky_test_counts_unless_gold_flips_too(tmp_path: Path) -> None:
+def test_flaky_test_counts_unless_gold_flips_too(tmp_path: Path) -> None:
     golds = {"steady gold": "right", "fickle gold": "fickle"}
     court = Court()
     found = carried(court, plan(tmp_path, golds, dict.fromkeys(golds, "fickle"))).verdicts["run"]
@@ -133,7 +133,7 @@ def test_a_flaky_test_counts_unless_gold_flips_too(tmp_path: Path) -> None:
     assert court.times["steady gold", "right"] == 2, "gold is asked, as often as tests are tried"
 
 
-def test_as_many_at_a_time_as_there_are_workers(tmp_path: Path) -> None:
+def test_as_many_at_time_as_there_are_workers(tmp_path: Path) -> None:
     names = [str(at) for at in range(4)]
     court = Court(wait=Barrier(4, timeout=30).wait)
     found = carried(court, plan(tmp_path, dict.fromkeys(names, "right"), dict.fromkeys(names, "right"), workers=4))
@@ -148,7 +148,7 @@ def test_where_no_workspace_can_be_had_at_all_that_is_said(tmp_path: Path) -> No
     assert all(graded.error for graded in found.verdicts["run"].values()), "these are the instances' own trouble"
 
 
-def test_a_stop_keeps_what_is_done(tmp_path: Path) -> None:
+def test_stop_keeps_what_is_done(tmp_path: Path) -> None:
     golds = dict.fromkeys(("a", "b", "c"), "right")
     given = plan(tmp_path, golds, golds)
     cancel, court = Event(), Court()
@@ -160,7 +160,7 @@ def test_a_stop_keeps_what_is_done(tmp_path: Path) -> None:
     assert court.times + again.times == {(name, "right"): 1 for name in golds}
 
 
-def test_a_fault_of_ours_costs_one_instance_its_verdict(tmp_path: Path) -> None:
+def test_fault_of_ours_costs_one_instance_its_verdict(tmp_path: Path) -> None:
     court = Court()
 
     def fails(gold: Gold, instance: Instance, patch: str) -> GradingResult:
@@ -175,7 +175,7 @@ def test_a_fault_of_ours_costs_one_instance_its_verdict(tmp_path: Path) -> None:
     assert {"a", "c"} == set(court.times and [name for name, _ in court.times])
 
 
-def test_where_the_machine_fails_midway_nothing_is_given_up_for_it(tmp_path: Path) -> None:
+def test_where_machine_fails_midway_nothing_is_given_up_for_it(tmp_path: Path) -> None:
     golds = dict.fromkeys("abcde", "right")
     court = Court()
 
@@ -207,7 +207,7 @@ def test_predictions_of_one_instance_share_gold_s_verdict(tmp_path: Path) -> Non
     assert {line.partition(": ")[0][6:] for line in said} == {"a (run)", "a (run.2)"}
 
 
-def test_files_of_the_same_name_are_written_at_the_same_time(tmp_path: Path) -> None:
+def test_files_of_same_name_are_written_at_same_time(tmp_path: Path) -> None:
     shelf, started = GradingStore(tmp_path, "run"), Barrier(4)
 
     def put(_: int) -> None:

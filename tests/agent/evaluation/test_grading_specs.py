@@ -21,7 +21,7 @@ def way(repo: str = "own/thing", version: str = "", tests: str = TESTS, test: st
     return grading_spec(Gold("a-1", "", tests, (), (), row), instance, test)
 
 
-def test_the_user_s_command_comes_before_the_row_s() -> None:
+def test_user_s_command_comes_before_row_s() -> None:
     assert way(test="make test", **{}).command == "make test"
     assert (
         grading_spec(Gold("a", "", TESTS, (), (), {}), Instance("a", "r/r", "", Issue("t", ""), test="x"), "y").command
@@ -29,7 +29,7 @@ def test_the_user_s_command_comes_before_the_row_s() -> None:
     )
 
 
-def test_a_row_s_own_command_is_taken_as_it_is_with_its_setup_and_image() -> None:
+def test_row_s_own_command_is_taken_as_it_is_with_its_setup_and_image() -> None:
     instance = Instance("a-1", "own/thing", "", Issue("t", ""), image="img", test="pytest tests")
     found = grading_spec(Gold("a-1", "", TESTS, (), (), {"setup": "pip install x"}), instance)
     assert (found.command, found.nodes, found.read, found.image) == ("pytest tests", (), None, "img")
@@ -37,17 +37,17 @@ def test_a_row_s_own_command_is_taken_as_it_is_with_its_setup_and_image() -> Non
     assert found.setup({}) == "pip install x"
 
 
-def test_without_a_word_on_it_the_test_patch_s_files_are_run_as_the_repository_s_are() -> None:
+def test_without_word_on_it_test_patch_s_files_are_run_as_repository_s_are() -> None:
     assert way() == GradingSpec(nodes=("tests/test_a.py", "tests/data.json"))
 
 
-def test_files_that_the_tests_names_tell_are_run_too() -> None:
+def test_files_that_tests_names_tell_are_run_too() -> None:
     gold = Gold("a-1", "", TESTS, ("tests/test_a.py::t",), ("tests/test_b.py::C::t[x.py::y]", "test_z", "m.C.t"), {})
     found = grading_spec(gold, Instance("a-1", "own/thing", "", Issue("t", "")))
     assert found.nodes == ("tests/test_a.py", "tests/data.json", "tests/test_b.py")
 
 
-def test_an_install_config_is_a_spec_of_the_row_s_own() -> None:
+def test_install_config_is_spec_of_row_s_own() -> None:
     config = {"python": "3.9", "test_cmd": "pytest -rA", "packages": "requirements.txt", "reqs_path": ["r.txt"]}
     found = way(install_config=config)
     assert (found.command, found.nodes[0], found.python) == ("pytest -rA", "tests/test_a.py", "3.9")
@@ -83,11 +83,11 @@ class TestOfficial:
         assert found.command.endswith(" admin_views.tests")
         assert "export LANG=en_US.UTF-8" in found.before
 
-    def test_what_it_does_not_know_is_run_as_the_repository_s_are(self) -> None:
+    def test_what_it_does_not_know_is_run_as_repository_s_are(self) -> None:
         assert way("pallets/flask", "99").read is None
         assert way("pallets/flask", "2.3", test="make").command == "make"
 
-    def test_other_languages_need_an_image(self) -> None:
+    def test_other_languages_need_image(self) -> None:
         from swebench.harness.constants import MAP_REPO_VERSION_TO_SPECS_GO
 
         repo, versions = next(iter(MAP_REPO_VERSION_TO_SPECS_GO.items()))

@@ -20,7 +20,7 @@ NAMES = st.text(st.characters(), min_size=1) | st.sampled_from(
 
 
 @given(NAMES, NAMES)
-def test_any_name_is_one_part_of_a_path_of_its_own(first: str, second: str) -> None:
+def test_any_name_is_one_part_of_path_of_its_own(first: str, second: str) -> None:
     found = path_part(first)
     assert found
     assert found not in (".", "..")
@@ -35,7 +35,7 @@ def test_good_names_stay(name: str) -> None:
     assert path_part(name) == name
 
 
-def test_a_verdict_is_found_again_without_its_log(tmp_path: Path) -> None:
+def test_verdict_is_found_again_without_its_log(tmp_path: Path) -> None:
     shelf = GradingStore(tmp_path, "run")
     kept = shelf.put("us/model", RIGHT, "k", "the patch")
     assert kept.log == ""
@@ -59,7 +59,7 @@ def test_what_has_no_verdict_is_graded_again_and_leaves_no_old_one(tmp_path: Pat
     assert "did not end" in (shelf.of("m", "i-1") / "run_instance.log").read_text()
 
 
-def test_a_refused_patch_is_a_verdict_without_a_report(tmp_path: Path) -> None:
+def test_refused_patch_is_verdict_without_report(tmp_path: Path) -> None:
     shelf = GradingStore(tmp_path, "run")
     refused = shelf.put("m", GradingResult("i-1", False, False, log="error: corrupt patch"), "k", "p")
     assert shelf.find("m", "i-1", "k") == refused
@@ -72,7 +72,7 @@ def test_a_refused_patch_is_a_verdict_without_a_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [b"", b"{", b"[]", b"{}", b'{"key": "k"}', b'{"key": "k", "instance": "i-1"}', b"\xff"]
 )
-def test_a_damaged_verdict_is_none(tmp_path: Path, damage: bytes) -> None:
+def test_damaged_verdict_is_none(tmp_path: Path, damage: bytes) -> None:
     shelf = GradingStore(tmp_path, "run")
     shelf.put("m", RIGHT, "k", "p")
     (shelf.of("m", "i-1") / "graded.json").write_bytes(damage)
@@ -90,18 +90,18 @@ def test_what_strangers_wrote_is_written_as_it_can_be(tmp_path: Path) -> None:
     assert report["i-1"]["resolved"] is False
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file")
     with pytest.raises(WorkspaceError, match="cannot be written"):
         GradingStore(tmp_path, "run").put("m", RIGHT, "k", "p")
 
 
 @pytest.mark.parametrize("run", ["..", "a/b", "", "-x", ".hidden"])
-def test_a_run_id_names_a_folder(run: str) -> None:
+def test_run_id_names_folder(run: str) -> None:
     with pytest.raises(UsageError, match="cannot name a folder"):
         GradingStore.check(run)
 
 
-def test_a_key_tells_what_a_verdict_was_come_to_from() -> None:
+def test_key_tells_what_verdict_was_come_to_from() -> None:
     assert key("a", ("b", "c")) == key("a", ("b", "c"))
     assert len({key("a", ("b", "c")), key("a", ("bc",)), key("ab", ("c",)), key("\ud800")}) == 4

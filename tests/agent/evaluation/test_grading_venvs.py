@@ -36,7 +36,7 @@ def told(folder: Path, lines: tuple[str, ...], command: str) -> str:
 
 
 @pytest.mark.slow
-def test_it_is_made_once_and_entered_by_what_a_session_is_told(
+def test_it_is_made_once_and_entered_by_what_session_is_told(
     place: WorkspaceOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "hush")
@@ -51,13 +51,13 @@ def test_it_is_made_once_and_entered_by_what_a_session_is_told(
 
 
 @pytest.mark.slow
-def test_a_set_up_that_fails_is_said_with_its_last_words_and_tried_again(place: WorkspaceOptions) -> None:
+def test_set_up_that_fails_is_said_with_its_last_words_and_tried_again(place: WorkspaceOptions) -> None:
     with pytest.raises(WorkspaceError, match=r"exit code 3.*\n.*no such thing"):
         venv("", "echo no such thing; exit 3", place)
     with pytest.raises(WorkspaceError, match="exit code 3"):
         venv("", "echo no such thing; exit 3", place)
 
 
-def test_a_python_that_is_not_here_is_named(place: WorkspaceOptions) -> None:
+def test_python_that_is_not_here_is_named(place: WorkspaceOptions) -> None:
     with pytest.raises(WorkspaceError, match=r"no python3\.77 on the PATH"):
         venv("3.77", "true", place)

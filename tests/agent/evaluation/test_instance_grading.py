@@ -65,7 +65,7 @@ def world(make_repo: MakeRepo, kind: str, monkeypatch: pytest.MonkeyPatch) -> Wo
 
 
 @pytest.mark.slow
-def test_gold_resolves_and_the_base_and_a_wrong_patch_do_not(world: World) -> None:
+def test_gold_resolves_and_base_and_wrong_patch_do_not(world: World) -> None:
     gold, base = world.grade(world.gold.patch), world.grade("")
     wrong = world.grade(world.diff({"calc.py": CODE.replace("a - b", "b")}))
     assert (gold.resolved, gold.f2p_ok, gold.f2p_failed, gold.p2p_ok) == (True, NAMES, (), KEPT)
@@ -78,13 +78,13 @@ def test_gold_resolves_and_the_base_and_a_wrong_patch_do_not(world: World) -> No
 
 
 @pytest.mark.slow
-def test_a_patch_that_breaks_what_passed_does_not_resolve(world: World) -> None:
+def test_patch_that_breaks_what_passed_does_not_resolve(world: World) -> None:
     broken = world.grade(world.diff({"calc.py": RIGHT.replace("return a\n", "return None\n")}))
     assert (broken.resolved, broken.f2p_ok, broken.p2p_failed) == (False, NAMES, KEPT)
 
 
 @pytest.mark.slow
-def test_what_a_prediction_does_to_the_hidden_tests_files_counts_for_nothing(world: World) -> None:
+def test_what_prediction_does_to_hidden_tests_files_counts_for_nothing(world: World) -> None:
     emptied = world.diff({"tests/test_calc.py": "def test_same():\n    pass\n\n\ndef test_add():\n    pass\n"})
     removed = world.diff({"calc.py": RIGHT, "tests/test_calc.py": None})
     assert world.grade(emptied).f2p_failed == NAMES
@@ -92,7 +92,7 @@ def test_what_a_prediction_does_to_the_hidden_tests_files_counts_for_nothing(wor
 
 
 @pytest.mark.slow
-def test_hidden_tests_in_a_new_file_replace_a_prediction_s_own(world: World) -> None:
+def test_hidden_tests_in_new_file_replace_prediction_s_own(world: World) -> None:
     world.gold = Gold(
         "calc-1",
         world.gold.patch,
@@ -107,7 +107,7 @@ def test_hidden_tests_in_a_new_file_replace_a_prediction_s_own(world: World) -> 
 
 
 @pytest.mark.slow
-def test_a_patch_that_does_not_fit_is_not_applied_and_one_of_shifted_context_is(world: World) -> None:
+def test_patch_that_does_not_fit_is_not_applied_and_one_of_shifted_context_is(world: World) -> None:
     bad = world.grade(world.gold.patch.replace("return a - b", "return a * b"))
     assert (bad.resolved, bad.applied, bad.error) == (False, False, "")
     assert "patch" in bad.log
@@ -115,20 +115,20 @@ def test_a_patch_that_does_not_fit_is_not_applied_and_one_of_shifted_context_is(
 
 
 @pytest.mark.slow
-def test_tests_that_do_not_end_are_an_error(world: World) -> None:
+def test_tests_that_do_not_end_are_error(world: World) -> None:
     endless = world.grade(world.diff({"calc.py": "while True:\n    pass\n"}), timeout=3.0)
     assert (endless.resolved, endless.applied) == (False, True)
     assert "3 s" in endless.error
 
 
-def test_a_patch_with_half_a_character_does_not_apply(world: World) -> None:
+def test_patch_with_half_character_does_not_apply(world: World) -> None:
     bad = world.grade(world.gold.patch.replace("a + b", "a + b  # \ud800"))
     assert (bad.resolved, bad.applied, bad.error) == (False, False, "")
     assert "a lone surrogate, \\ud800" in bad.log
 
 
 @pytest.mark.slow
-def test_hidden_tests_whose_name_git_quotes_replace_a_prediction_s_own(world: World) -> None:
+def test_hidden_tests_whose_name_git_quotes_replace_prediction_s_own(world: World) -> None:
     name = 'tests/test_ñandú "1".py'
     world.gold = Gold("calc-1", "", world.diff({name: HIDDEN}), (f"{name}::test_add[two]",), (), {})
     assert '"b/tests/test_\\303' in world.gold.test_patch
@@ -138,7 +138,7 @@ def test_hidden_tests_whose_name_git_quotes_replace_a_prediction_s_own(world: Wo
 
 
 @pytest.mark.slow
-def test_a_test_may_take_as_long_as_all_of_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_test_may_take_as_long_as_all_of_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.testing.suite_run.TEST_LIMIT", 0.5)
     slow = RIGHT.replace("    return a\n", "    import time\n\n    time.sleep(2)\n    return a\n")
     assert world.grade(world.diff({"calc.py": slow})).resolved
@@ -167,14 +167,14 @@ def printing(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     )
 
 
-def test_a_long_log_is_read_from_both_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_log_is_read_from_both_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.gold = Gold("calc-1", "", "", ("a",), ("b",), {})
     printing(monkeypatch, "echo ok a; head -c 51000000 /dev/zero | tr '\\0' x; echo; echo ok b")
     assert world.grade("").resolved
 
 
 @pytest.mark.timeout(100)  # reading from the pipe would block for two minutes
-def test_a_log_that_a_test_makes_a_pipe_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_that_test_makes_pipe_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.gold = Gold("calc-1", "", "", ("a",), (), {})
     log = '"$(dirname "$0")"/test_output.txt'
     printing(monkeypatch, f"rm {log}; mkfifo {log}; echo ok a")
@@ -191,6 +191,6 @@ def test_printed_tests_that_never_ran_or_have_no_names_are_no_verdict(
         world.grade("")
 
 
-def test_tests_that_cannot_be_put_over_the_base_are_an_error(world: World) -> None:
+def test_tests_that_cannot_be_put_over_base_are_error(world: World) -> None:
     world.gold = Gold("calc-1", "", world.gold.test_patch.replace("-from", "-form"), NAMES, KEPT, {})
     assert "test patch does not apply" in world.grade("").error

@@ -32,14 +32,14 @@ def test_mcnemar_counts_coins(b: int, c: int) -> None:
         assert mcnemar(b, c) == pytest.approx(apart)
 
 
-def test_the_interval_of_a_paired_difference_as_published() -> None:
+def test_interval_of_paired_difference_as_published() -> None:
     # The same pairs: 1 both, 1 and 7 apart, 12 neither; Newcombe's interval is -0.507 to -0.026.
     found = paired_difference(both=1, b=7, c=1, neither=12)
     assert (round(found.low, 3), round(found.high, 3)) == (-0.507, -0.026)
 
 
 @given(COUNTS, COUNTS, COUNTS, COUNTS)
-def test_an_interval_holds_its_difference_and_turns_with_it(both: int, b: int, c: int, neither: int) -> None:
+def test_interval_holds_its_difference_and_turns_with_it(both: int, b: int, c: int, neither: int) -> None:
     found, turned = paired_difference(both, b, c, neither), paired_difference(both, c, b, neither)
     difference = (c - b) / max(1, both + b + c + neither)
     assert -1 - 1e-9 <= found.low <= difference + 1e-9
@@ -66,7 +66,7 @@ def test_signed_ranks_as_tabled() -> None:
     assert signed_ranks([]) == signed_ranks([0.0, 0.0]) == 1.0
 
 
-def test_many_differences_are_judged_by_the_normal_distribution_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_differences_are_judged_by_normal_distribution_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     values = [(-1) ** at * at + at // 6 for at in range(1, 60)]
     exact = signed_ranks(values)
     assert signed_ranks([*values, *([0.0] * 50)]) == exact, "zeros do not count"
@@ -75,7 +75,7 @@ def test_many_differences_are_judged_by_the_normal_distribution_alike(monkeypatc
     assert signed_ranks(values) != exact
 
 
-def test_a_comparison_by_hand() -> None:
+def test_comparison_by_hand() -> None:
     first = {"a": [True], "b": [True], "c": [False], "d": [False], "only here": [True]}
     second = {"a": [True], "b": [False], "c": [True], "d": [False], "only there": [True]}
     found = compare(first, second, {"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 0.5, "b": 1.0, "d": 9.0})

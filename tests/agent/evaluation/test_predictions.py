@@ -26,12 +26,12 @@ READ = {"i-1": Prediction("i-1", "m", "p")}
         ("preds.json", json.dumps({"i-1": {"model_name_or_path": "m", "model_patch": "p"}})),
     ],
 )
-def test_every_shape_that_the_harness_takes(tmp_path: Path, name: str, content: str) -> None:
+def test_every_shape_that_harness_takes(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
     assert read_predictions(str(tmp_path / name), {}) == {1: READ}
 
 
-def test_no_patch_is_an_empty_one_and_no_model_is_called_as_there(tmp_path: Path) -> None:
+def test_no_patch_is_empty_one_and_no_model_is_called_as_there(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text(
         '{"instance_id": "i-1", "model_patch": null}\n{"instance_id": "i-2", "model_patch": ""}\n'
     )
@@ -57,7 +57,7 @@ def test_repeats_are_read_in_order_and_keep_their_numbers(tmp_path: Path) -> Non
     assert patches == [(1, "."), (3, "repeat-3"), (4, "repeat-4"), (10, "repeat-10")]
 
 
-def test_half_a_line_of_a_killed_batch_is_not_read(tmp_path: Path) -> None:
+def test_half_line_of_killed_batch_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "all_preds.jsonl").write_text(json.dumps(ROW) + '\n{"instance_id": "i-2", "mod')
     with pytest.raises(UsageError, match="not JSON"):
         read_predictions(str(tmp_path), {})

@@ -32,7 +32,7 @@ TRACE = 'Traceback (most recent call last):\n  File "words.py", line 2, in loud\
 
 
 @pytest.mark.slow
-def test_an_issue_with_its_discussion_becomes_a_patch(
+def test_issue_with_its_discussion_becomes_patch(
     hub: Hub, repo: Repo, job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = hub.picture("/user-attachments/assets/1", PNG)
@@ -66,7 +66,7 @@ def test_an_issue_with_its_discussion_becomes_a_patch(
     assert "whole solution" not in said
 
 
-def test_a_key_that_is_pasted_anywhere_goes_no_further(job: Job, tmp_path: Path) -> None:
+def test_key_that_is_pasted_anywhere_goes_no_further(job: Job, tmp_path: Path) -> None:
     key = "ghp_" + "q7" * 18
     settings = Settings(strategy="templates", state=tmp_path / "state")
     said = Comment("bob", key, about=f"#3, open issue: {key}")
@@ -74,7 +74,7 @@ def test_a_key_that_is_pasted_anywhere_goes_no_further(job: Job, tmp_path: Path)
     assert key not in (begun / "journal.jsonl").read_text()
 
 
-def test_places_that_only_a_comment_names(hub: Hub, repo: Repo, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_places_that_only_comment_names(hub: Hub, repo: Repo, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     git(job.repository, "remote", "add", "origin", f"{hub.url}/octo/calc")
     issue = repo.issue("It breaks", "When I press the button.", author="mallory")
     assert run("locate", "--issue", issue.url, "--repo", job.repository, "--json") == 0
@@ -86,7 +86,7 @@ def test_places_that_only_a_comment_names(hub: Hub, repo: Repo, job: Job, capsys
     assert "traceback" in json.dumps(found["files"][0])
 
 
-def test_a_wait_for_github_can_be_ended(hub: Hub, repo: Repo, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wait_for_github_can_be_ended(hub: Hub, repo: Repo, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background begin with it ignored
     issue = repo.issue("add() subtracts", author="mallory")
     hub.secondary("GET", r"/issues/1$", retry_after=59, times=9)

@@ -54,7 +54,7 @@ def locate(issue: Issue, capsys: pytest.CaptureFixture[str]) -> Locate:
     return run
 
 
-def test_outside_of_a_repository_the_issues_own_is_cloned(locate: Locate, tmp_path: Path) -> None:
+def test_outside_of_repository_issues_own_is_cloned(locate: Locate, tmp_path: Path) -> None:
     told = locate()
     assert told["code"] == 0, told
     assert told["files"][0]["path"] == "calc.py"
@@ -62,7 +62,7 @@ def test_outside_of_a_repository_the_issues_own_is_cloned(locate: Locate, tmp_pa
     assert f"{tmp_path / 'empty'} is not a checkout of octo/calc: using a clone of it, {clone}." in told["said"]
 
 
-def test_an_unrelated_repository_is_not_worked_on(
+def test_unrelated_repository_is_not_worked_on(
     locate: Locate, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, hub: Hub
 ) -> None:
     other = make_repo({"other.py": "def add(a, b):\n    return a - b\n"})
@@ -76,7 +76,7 @@ def test_an_unrelated_repository_is_not_worked_on(
 
 
 @pytest.mark.slow
-def test_a_checkout_is_worked_on_also_a_fork_and_one_under_the_old_name(
+def test_checkout_is_worked_on_also_fork_and_one_under_old_name(
     locate: Locate, make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, hub: Hub, repo: Repo, tmp_path: Path
 ) -> None:
     checkout = make_repo({"mine.py": "def add(a, b):\n    return a - b\n"})
@@ -95,7 +95,7 @@ def test_a_checkout_is_worked_on_also_a_fork_and_one_under_the_old_name(
     assert not (tmp_path / "state" / "clones").exists()
 
 
-def test_a_mismatch_with_an_explicit_repository_needs_a_yes(locate: Locate, make_repo: MakeRepo) -> None:
+def test_mismatch_with_explicit_repository_needs_yes(locate: Locate, make_repo: MakeRepo) -> None:
     other = make_repo({"other.py": "def add(a, b):\n    return a - b\n"})
     told = locate("--repo", other)
     assert (told["code"], told["error"]["message"]) == (
@@ -109,7 +109,7 @@ def test_a_mismatch_with_an_explicit_repository_needs_a_yes(locate: Locate, make
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2)])
-def test_the_yes_at_a_terminal(issue: Issue, make_repo: MakeRepo, hub: Hub, answer: str, code: int) -> None:
+def test_yes_at_terminal(issue: Issue, make_repo: MakeRepo, hub: Hub, answer: str, code: int) -> None:
     other = make_repo({"other.py": "x = 1\n"})
     command = [sys.executable, "-m", "swe_agent", "locate", "--issue", issue.url, "--repo", str(other)]
     ours, theirs = pty.openpty()
@@ -125,7 +125,7 @@ def test_the_yes_at_a_terminal(issue: Issue, make_repo: MakeRepo, hub: Hub, answ
 
 
 @pytest.mark.parametrize("option", ["--apply", "--branch"])
-def test_a_clone_takes_no_patch(
+def test_clone_takes_no_patch(
     issue: Issue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
     folder = tmp_path / "this is empty"
@@ -138,7 +138,7 @@ def test_a_clone_takes_no_patch(
     assert not (tmp_path / "state" / "clones").exists(), "nothing was cloned for it"
 
 
-def test_a_private_repository_is_cloned_with_the_token_which_is_not_kept(
+def test_private_repository_is_cloned_with_token_which_is_not_kept(
     locate: Locate, repo: Repo, as_: Callable[..., None], tmp_path: Path
 ) -> None:
     repo.private = True
@@ -151,7 +151,7 @@ def test_a_private_repository_is_cloned_with_the_token_which_is_not_kept(
 
 
 @pytest.mark.slow
-def test_a_pull_request_from_a_clone(
+def test_pull_request_from_clone(
     issue: Issue, repo: Repo, as_: Callable[..., None], job: Job, capsys: pytest.CaptureFixture[str]
 ) -> None:
     as_("ada")
@@ -165,7 +165,7 @@ def test_a_pull_request_from_a_clone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("yes", [True, False])
-def test_a_session_asks_before_it_works_on_an_issue_of_another_repository(
+def test_session_asks_before_it_works_on_issue_of_another_repository(
     issue: Issue, make_repo: MakeRepo, tmp_path: Path, yes: bool
 ) -> None:
     other = make_repo({"other.py": "x = 1\n"})
@@ -209,7 +209,7 @@ def test_addresses_of_remotes(make_repo: MakeRepo, url: str, address: Address, e
     assert has_remote(Repository.open(root), address) is expected
 
 
-def test_a_remote_that_is_fetched_from_a_mirror_or_pushed_elsewhere_counts(make_repo: MakeRepo) -> None:
+def test_remote_that_is_fetched_from_mirror_or_pushed_elsewhere_counts(make_repo: MakeRepo) -> None:
     root = make_repo({"a": "1"})
     git(root, "remote", "add", "origin", "https://github.com/octo/calc")
     git(root, "remote", "set-url", "--push", "origin", "git@github.com:ada/calc.git")

@@ -54,7 +54,7 @@ def told(path: Path) -> str:
 # What a row says
 
 
-def test_a_row_of_swe_bench(tmp_path: Path) -> None:
+def test_row_of_swe_bench(tmp_path: Path) -> None:
     [found] = read_instances([rows_of(tmp_path / "a.jsonl", LITE)])
     assert (found.id, found.repo, found.base, found.version) == ("ada__engine-7", "ada/engine", "1" * 40, "4.3")
     assert found.issue == Issue("It stalls", "On hills.", trust="stranger")
@@ -68,13 +68,13 @@ def test_hints_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["image", "image_name", "docker_image"])
-def test_a_row_that_names_an_image(tmp_path: Path, name: str) -> None:
+def test_row_that_names_image(tmp_path: Path, name: str) -> None:
     [found] = read_instances([rows_of(tmp_path / "a.jsonl", LITE | {name: "example.org/engine:7"})])
     assert found.image == "example.org/engine:7"
 
 
 @pytest.mark.parametrize("name", ["issue", "text"])
-def test_an_own_file(tmp_path: Path, name: str) -> None:
+def test_own_file(tmp_path: Path, name: str) -> None:
     row = {"id": "stall", "repo": "./engine", name: "# It stalls", "test": "make test"}
     [found] = read_instances([rows_of(tmp_path / "a.jsonl", row)])
     assert found == Instance(
@@ -82,16 +82,16 @@ def test_an_own_file(tmp_path: Path, name: str) -> None:
     )
 
 
-def test_a_number_as_version_is_a_text(tmp_path: Path) -> None:
+def test_number_as_version_is_text(tmp_path: Path) -> None:
     assert read_instances([rows_of(tmp_path / "a.jsonl", LITE | {"version": 4.3})])[0].version == "4.3"
 
 
-def test_half_of_a_pair_of_surrogates_can_be_sent_and_kept(tmp_path: Path) -> None:
+def test_half_of_pair_of_surrogates_can_be_sent_and_kept(tmp_path: Path) -> None:
     [found] = read_instances([rows_of(tmp_path / "a.jsonl", LITE | {"problem_statement": "It \ud83d stalls"})])
     assert found.issue.title.encode() == b"It ? stalls"
 
 
-def test_pictures_come_from_the_row_or_from_below_its_folder(tmp_path: Path) -> None:
+def test_pictures_come_from_row_or_from_below_its_folder(tmp_path: Path) -> None:
     (tmp_path / "shots").mkdir()
     (tmp_path / "shots" / "a.png").write_bytes(PNG)
     (tmp_path.parent / "above.png").write_bytes(PNG)
@@ -106,7 +106,7 @@ def test_pictures_come_from_the_row_or_from_below_its_folder(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("text", ['["a", "b"]', "['a', 'b']"])
-def test_how_an_instance_is_judged(tmp_path: Path, text: str) -> None:
+def test_how_instance_is_judged(tmp_path: Path, text: str) -> None:
     path = rows_of(tmp_path / "a.jsonl", LITE | {"FAIL_TO_PASS": text}, LITE | {"instance_id": "b"})
     gold = read_golds([path])["ada__engine-7"]
     assert (gold.patch, gold.test_patch) == ("GOLD", "GOLD")
@@ -114,7 +114,7 @@ def test_how_an_instance_is_judged(tmp_path: Path, text: str) -> None:
     assert gold.row["version"] == "4.3"
 
 
-def test_instances_with_tests_are_judged_without_a_patch_and_addresses_are_passed_over(tmp_path: Path) -> None:
+def test_instances_with_tests_are_judged_without_patch_and_addresses_are_passed_over(tmp_path: Path) -> None:
     bare = {"id": "bare", "repo": "o/r", "text": "It fails"}
     path = rows_of(tmp_path / "a.jsonl", bare, bare | {"id": "own", "test": "make test"}, bare | {"id": "named"})
     more = rows_of(tmp_path / "b.jsonl", {"id": "named", "FAIL_TO_PASS": ["a"]})
@@ -151,7 +151,7 @@ def kinds(folder: Path, row: dict[str, Any]) -> list[Path]:
 
 
 @pytest.mark.parametrize("at", range(6))
-def test_kinds_of_files_say_the_same(tmp_path: Path, at: int) -> None:
+def test_kinds_of_files_say_same(tmp_path: Path, at: int) -> None:
     path = kinds(tmp_path, LITE)[at]
     found = read_instances([path])
     assert [instance.id for instance in found] == ["ada__engine-7", "two"]
@@ -163,7 +163,7 @@ def test_one_row_over_many_lines(tmp_path: Path) -> None:
     assert [instance.id for instance in read_instances([tmp_path / "a.json"])] == ["ada__engine-7"]
 
 
-def test_a_long_first_line_is_a_row(tmp_path: Path) -> None:
+def test_long_first_line_is_row(tmp_path: Path) -> None:
     path = rows_of(tmp_path / "a.json", LITE | {"problem_statement": "x" * 100_000}, LITE | {"instance_id": "two"})
     assert len(read_instances([path])) == 2
 
@@ -208,7 +208,7 @@ def addresses(path: Path, server: str, *numbers: int) -> Path:
     return path
 
 
-def test_a_list_of_addresses(tmp_path: Path, hub: Hub) -> None:
+def test_list_of_addresses(tmp_path: Path, hub: Hub) -> None:
     found = read_instances([addresses(tmp_path / "issues.txt", hub.url, 7, 8)])
     assert [(i.id, i.repo, i.base, i.issue.title, i.issue.author) for i in found] == [
         ("ada__engine-7", f"{hub.url}/ada/engine", "", "Issue 7", "ada"),
@@ -219,7 +219,7 @@ def test_a_list_of_addresses(tmp_path: Path, hub: Hub) -> None:
     assert told(path) == f"Line 1 of {path} is not an issue URL."
 
 
-def test_issues_are_fetched_once_a_batch(tmp_path: Path, hub: Hub) -> None:
+def test_issues_are_fetched_once_batch(tmp_path: Path, hub: Hub) -> None:
     path, out = tmp_path / "issues.txt", tmp_path / "out"
     first = read_instances([addresses(path, hub.url, 7)], out=out)
     hub.repos["ada/engine"].numbered[7].edit(body="As it is now")
@@ -240,7 +240,7 @@ def test_kept_issues_that_cannot_be_read(tmp_path: Path) -> None:
         read_instances([addresses(tmp_path / "issues.txt", "https://github.com", 7)], out=tmp_path)
 
 
-def test_files_that_say_parts_of_the_same_instances(tmp_path: Path) -> None:
+def test_files_that_say_parts_of_same_instances(tmp_path: Path) -> None:
     issues = rows_of(tmp_path / "issues.jsonl", {k: v for k, v in LITE.items() if "GOLD" not in str(v)})
     gold = {k: v for k, v in LITE.items() if "GOLD" in str(v) or k == "instance_id"}
     golds = rows_of(tmp_path / "golds.jsonl", {"instance_id": "other", "patch": ""}, gold)
@@ -293,7 +293,7 @@ def test_what_is_wrong_is_said_with_file_and_line(tmp_path: Path, text: str, mes
     assert told(path).startswith(re.sub(r"\bF\b", str(path), message))
 
 
-def test_a_json_file_without_rows(tmp_path: Path) -> None:
+def test_json_file_without_rows(tmp_path: Path) -> None:
     for text in ("[]", "{}"):
         (tmp_path / "a.json").write_text(text)
         assert told(tmp_path / "a.json") == f"{tmp_path / 'a.json'} has no rows."
@@ -306,7 +306,7 @@ def test_bytes_that_are_no_utf_8(tmp_path: Path) -> None:
     assert told(tmp_path / "a.jsonl") == f"Line 2 of {tmp_path / 'a.jsonl'} is not UTF-8 (0xe9 at byte 8)."
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_file_that_is_not_there(tmp_path: Path) -> None:
     assert told(tmp_path / "a.jsonl") == f"{tmp_path / 'a.jsonl'} cannot be read: No such file or directory."
     assert told(tmp_path) == f"{tmp_path} cannot be read: Is a directory."
 
@@ -314,7 +314,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "id", ["../a", "a/b", "a..b", ".a", "-a", "a b", "a\n", "a\0", "é", "a" * 201, "..", "C:a", "a\\b", "", " "]
 )
-def test_an_id_that_cannot_name_a_folder(tmp_path: Path, id: str) -> None:
+def test_id_that_cannot_name_folder(tmp_path: Path, id: str) -> None:
     message = told(rows_of(tmp_path / "a.jsonl", LITE | {"instance_id": id}))
     assert message.startswith(f"Line 1 of {tmp_path / 'a.jsonl'} has ")
 
@@ -334,7 +334,7 @@ values = st.recursive(
 
 @pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), values) | values, max_size=4), st.booleans())
-def test_whatever_a_file_holds_there_are_instances_or_a_sentence(made: list[Any], lines: bool) -> None:
+def test_whatever_file_holds_there_are_instances_or_sentence(made: list[Any], lines: bool) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.jsonl" if lines else "a.json")
         path.write_text("\n".join(map(json.dumps, made)) if lines else json.dumps(made))
@@ -374,7 +374,7 @@ def ids(found: list[Instance]) -> str:
 @pytest.mark.parametrize(
     ("slice", "left"), [("", "a b c d"), ("1:3", "b c"), (":2", "a b"), ("-1:", "d"), ("::2", "a c"), ("2:100", "c d")]
 )
-def test_a_slice(slice: str, left: str) -> None:
+def test_slice(slice: str, left: str) -> None:
     assert ids(select(some("a", "b", "c", "d"), slice=slice)) == left
 
 
@@ -384,7 +384,7 @@ def test_what_is_no_slice(slice: str) -> None:
         select(some("a"), slice=slice)
 
 
-def test_a_filter_comes_before_the_shuffle_and_that_before_the_slice() -> None:
+def test_filter_comes_before_shuffle_and_that_before_slice() -> None:
     many = some(*(f"{name}-{number}" for name in "ab" for number in range(50)))
     chosen = select(many, "^a-", ":10", seed=1)
     assert len(chosen) == 10
@@ -393,13 +393,13 @@ def test_a_filter_comes_before_the_shuffle_and_that_before_the_slice() -> None:
     assert ids(chosen) == ids(select(many[::-1], "^a-", ":10", seed=1))
 
 
-def test_what_goes_leaves_the_order_of_a_seed() -> None:
+def test_what_goes_leaves_order_of_seed() -> None:
     many = some(*map(str, range(100)))
     few = [instance for instance in select(many, seed=7) if int(instance.id) % 3]
     assert ids(few) == ids(select([instance for instance in many if int(instance.id) % 3], seed=7))
 
 
-def test_a_filter_that_is_none_or_leaves_none() -> None:
+def test_filter_that_is_none_or_leaves_none() -> None:
     with pytest.raises(UsageError, match="is not a regular expression"):
         select(some("a"), "(")
     with pytest.raises(UsageError, match="None of 1 instances is selected"):

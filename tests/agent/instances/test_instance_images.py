@@ -39,7 +39,7 @@ def job(id, image="", repeat=1):
         ("a__b", ""),
     ],
 )
-def test_what_an_official_image_is_called(id, name):
+def test_what_official_image_is_called(id, name):
     assert official_image(instance(id)) == name
 
 
@@ -104,13 +104,13 @@ def publish(registry, count, size=MB):
 
 
 @pytest.mark.docker
-def test_instances_of_an_image_follow_each_other_and_those_without_come_first(batch):
+def test_instances_of_image_follow_each_other_and_those_without_come_first(batch):
     jobs = [job("1", "a"), job("2", "b"), job("3", "a"), job("4"), job("x__y-5"), job("6", "b")]
     assert [one.run for one in batch().order(jobs)] == ["4", "1", "3", "2", "6", "x__y-5"]
 
 
 @pytest.mark.docker
-def test_an_image_is_pulled_once_and_ahead(batch, registry):
+def test_image_is_pulled_once_and_ahead(batch, registry):
     (name,) = publish(registry, 1)
     images = batch()
     jobs = images.order([job("1", name), job("2", name)])
@@ -125,7 +125,7 @@ def test_an_image_is_pulled_once_and_ahead(batch, registry):
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_after_its_last_instance_an_image_goes_where_the_limit_is_passed(batch, registry):
+def test_after_its_last_instance_image_goes_where_limit_is_passed(batch, registry):
     names = publish(registry, 4)
     images = batch(limit=2 * MB + MB // 2)
     jobs = images.order([job(f"{at}{name[-8]}", name) for at in range(2) for name in names])
@@ -143,7 +143,7 @@ def test_after_its_last_instance_an_image_goes_where_the_limit_is_passed(batch, 
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_what_was_here_before_what_is_needed_still_and_what_a_container_uses_stays(batch, registry):
+def test_what_was_here_before_what_is_needed_still_and_what_container_uses_stays(batch, registry):
     before, needed, used, spare = publish(registry, 4)
     batch.daemon.client.images.pull(before)
     images = batch(limit=0)
@@ -159,7 +159,7 @@ def test_what_was_here_before_what_is_needed_still_and_what_a_container_uses_sta
 
 
 @pytest.mark.docker
-def test_an_image_that_only_the_repository_names_stays_until_its_instances_are_done(batch, registry):
+def test_image_that_only_repository_names_stays_until_its_instances_are_done(batch, registry):
     rows, own = publish(registry, 2)
     images = batch(limit=0)
     first, second, third = images.order([job("1", rows), job("2", rows), job("3", rows)])
@@ -174,7 +174,7 @@ def test_an_image_that_only_the_repository_names_stays_until_its_instances_are_d
 
 
 @pytest.mark.docker
-def test_with_an_image_goes_what_we_made_of_it(batch, registry):
+def test_with_image_goes_what_we_made_of_it(batch, registry):
     (name,) = publish(registry, 1)
     images = batch(limit=0)
     (one,) = images.order([job("1", name)])
@@ -188,7 +188,7 @@ def test_with_an_image_goes_what_we_made_of_it(batch, registry):
 
 
 @pytest.mark.docker
-def test_a_batch_that_goes_on_knows_which_images_it_pulled(batch, registry):
+def test_batch_that_goes_on_knows_which_images_it_pulled(batch, registry):
     (name,) = publish(registry, 1)
     images = batch(limit=0)
     jobs = images.order([job("1", name), job("2", name)])
@@ -202,7 +202,7 @@ def test_a_batch_that_goes_on_knows_which_images_it_pulled(batch, registry):
 
 
 @pytest.mark.docker
-def test_an_image_that_is_gone_midway_is_pulled_again(batch, registry):
+def test_image_that_is_gone_midway_is_pulled_again(batch, registry):
     (name,) = publish(registry, 1)
     images = batch()
     (one,) = images.order([job("1", name)])
@@ -213,7 +213,7 @@ def test_an_image_that_is_gone_midway_is_pulled_again(batch, registry):
 
 
 @pytest.mark.docker
-def test_an_image_that_a_row_names_and_nobody_has_is_told_and_tried_again(batch, registry):
+def test_image_that_row_names_and_nobody_has_is_told_and_tried_again(batch, registry):
     images = batch()
     name = f"{registry.address}/us/image-0:latest"
     (one,) = images.order([job("1", name)])
@@ -224,7 +224,7 @@ def test_an_image_that_a_row_names_and_nobody_has_is_told_and_tried_again(batch,
 
 
 @pytest.mark.docker
-def test_official_images_that_the_registry_lacks_leave_it_to_the_builder(batch, registry, monkeypatch):
+def test_official_images_that_registry_lacks_leave_it_to_builder(batch, registry, monkeypatch):
     monkeypatch.setattr(module, "official_image", lambda instance: f"{registry.address}/{instance.id}:latest")
     registry.add("x__y-2", {"file": b"two"})
     images = batch()
@@ -233,7 +233,7 @@ def test_official_images_that_the_registry_lacks_leave_it_to_the_builder(batch, 
 
 
 @pytest.mark.docker
-def test_a_registry_that_does_not_answer_is_asked_once_a_batch_and_told_once(batch, registry, monkeypatch):
+def test_registry_that_does_not_answer_is_asked_once_batch_and_told_once(batch, registry, monkeypatch):
     monkeypatch.setattr(module, "official_image", lambda instance: f"127.0.0.1:9/{instance.id}:latest")
     images = batch()
     jobs = images.order([job(f"x__y-{at}") for at in range(5)])
@@ -246,7 +246,7 @@ def test_a_registry_that_does_not_answer_is_asked_once_a_batch_and_told_once(bat
 @pytest.mark.parametrize(
     ("before", "refusal", "said"), [(0, (429, "TOOMANYREQUESTS"), "toomanyrequests"), (1, (500, "UNKNOWN"), "500")]
 )
-def test_a_registry_that_answers_and_then_fails_is_trouble_and_no_reason_to_build(
+def test_registry_that_answers_and_then_fails_is_trouble_and_no_reason_to_build(
     batch, registry, monkeypatch, before, refusal, said
 ):
     monkeypatch.setattr(module, "official_image", lambda instance: f"{registry.address}/{instance.id}:latest")
@@ -264,7 +264,7 @@ def test_a_registry_that_answers_and_then_fails_is_trouble_and_no_reason_to_buil
 
 
 @pytest.mark.docker
-def test_a_wait_for_a_pull_heeds_an_interrupt(batch, registry, monkeypatch):
+def test_wait_for_pull_heeds_interrupt(batch, registry, monkeypatch):
     go = threading.Event()
     monkeypatch.setattr(registry, "answer", lambda path: go.wait(600) and None)
     images = batch()
@@ -279,7 +279,7 @@ def test_a_wait_for_a_pull_heeds_an_interrupt(batch, registry, monkeypatch):
 
 
 @pytest.mark.docker
-def test_what_fails_as_an_image_is_removed_is_no_trouble_of_the_instance(daemon, registry, tmp_path):
+def test_what_fails_as_image_is_removed_is_no_trouble_of_instance(daemon, registry, tmp_path):
     (name,) = publish(registry, 1)
     (tmp_path / "out").mkdir()
     batch = Batch(daemon, tmp_path / "out")

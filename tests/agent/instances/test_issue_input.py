@@ -38,7 +38,7 @@ def test_other_addresses_are_refused(url):
 
 
 @given(st.text())
-def test_any_text_is_an_issue_or_a_clear_no(text):
+def test_any_text_is_issue_or_clear_no(text):
     if not text.strip().lstrip("#").strip():
         with pytest.raises(UsageError, match="empty"):
             from_text(text)
@@ -48,7 +48,7 @@ def test_any_text_is_an_issue_or_a_clear_no(text):
     assert "\n" not in issue.title
 
 
-def test_a_heading_is_the_title():
+def test_heading_is_title():
     issue = from_text("\n## It breaks\n\nWhen I press it.\n")
     assert (issue.title, issue.body) == ("It breaks", "When I press it.")
 
@@ -70,7 +70,7 @@ def test_what_reproduce_names(tmp_path):
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
 
 
-def test_pictures_below_the_issue_file_are_taken_as_they_are(tmp_path):
+def test_pictures_below_issue_file_are_taken_as_they_are(tmp_path):
     (tmp_path / "shots").mkdir()
     (tmp_path / "shots" / "a.png").write_bytes(PNG)
     (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff" + b"1" * 20)
@@ -80,7 +80,7 @@ def test_pictures_below_the_issue_file_are_taken_as_they_are(tmp_path):
     assert second.startswith("data:image/jpeg;base64,")
 
 
-def test_what_is_no_picture_of_the_issues_own_stays_words(tmp_path, monkeypatch):
+def test_what_is_no_picture_of_issues_own_stays_words(tmp_path, monkeypatch):
     folder = tmp_path / "issues"
     folder.mkdir()
     (tmp_path / "outside.png").write_bytes(PNG)
@@ -103,25 +103,25 @@ def test_what_is_no_picture_of_the_issues_own_stays_words(tmp_path, monkeypatch)
         "<img src='" * 9000,
     ],
 )
-def test_a_hostile_picture_is_no_trouble(tmp_path, text):
+def test_hostile_picture_is_no_trouble(tmp_path, text):
     assert from_text(f"Title\n\n{text}", tmp_path / "issue.md").images == ()
 
 
 @pytest.mark.parametrize("read", [lambda file: issue_from(file=file), patch_from])
-def test_a_file_without_an_end_is_not_read_whole(read):
+def test_file_without_end_is_not_read_whole(read):
     with pytest.raises(UsageError, match="has more than"):
         read(Path("/dev/zero"))
 
 
 @pytest.mark.parametrize(("text", "said"), [("\n", "is empty"), ("Not a diff.\n", "holds no diff")])
-def test_a_patch_that_is_none(tmp_path, text, said):
+def test_patch_that_is_none(tmp_path, text, said):
     (tmp_path / "p.diff").write_text(text)
     with pytest.raises(UsageError, match=said):
         patch_from(tmp_path / "p.diff")
 
 
 @pytest.mark.parametrize("issue", [("u", None, None), (None, Path("f"), None), (None, None, "")])
-def test_a_patch_and_an_issue(tmp_path, issue):
+def test_patch_and_issue(tmp_path, issue):
     with pytest.raises(UsageError, match="both given"):
         patch_from(tmp_path / "p.diff", *issue)
 
@@ -149,7 +149,7 @@ def _in_time(call: Callable[[], object]) -> object:
     return found[0]
 
 
-def test_a_pipe_that_nothing_writes_to_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipe_that_nothing_writes_to_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe, folder = tmp_path / "pipe.py", tmp_path / "repo"
     os.mkfifo(pipe)
     folder.mkdir()
@@ -165,7 +165,7 @@ def test_a_pipe_that_nothing_writes_to_is_not_waited_for(tmp_path: Path, monkeyp
     assert "not a regular file" in str(_in_time(api_keys._from_file))
 
 
-def test_an_issue_may_come_through_a_pipe_of_limited_size() -> None:
+def test_issue_may_come_through_pipe_of_limited_size() -> None:
     out, into = os.pipe()
     threading.Timer(0.1, lambda: (os.write(into, b"It breaks\n\nHere.\n"), os.close(into))).start()
     issue = _in_time(lambda: issue_from(file=Path(f"/dev/fd/{out}")))
@@ -178,5 +178,5 @@ def test_an_issue_may_come_through_a_pipe_of_limited_size() -> None:
     os.close(out)
 
 
-def test_the_null_device_is_an_empty_configuration() -> None:
+def test_null_device_is_empty_configuration() -> None:
     assert read_toml(Path("/dev/null")) == {}

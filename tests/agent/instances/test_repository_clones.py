@@ -67,7 +67,7 @@ class Silence:
 @pytest.mark.parametrize(
     "name", ["ada/engine", "ada/engine.git", "ada__engine", "ada__engine.git", "engine", "engine.git"]
 )
-def test_a_repository_is_found_by_its_names(tmp_path: Path, make_repo: MakeRepo, clones: list[str], name: str) -> None:
+def test_repository_is_found_by_its_names(tmp_path: Path, make_repo: MakeRepo, clones: list[str], name: str) -> None:
     place = tmp_path / "repos" / name
     place.parent.mkdir(parents=True)
     (tmp_path / "repos" / "engine").mkdir(exist_ok=True)  # some owner's folder
@@ -89,7 +89,7 @@ def test_a_repository_is_found_by_its_names(tmp_path: Path, make_repo: MakeRepo,
         ("", False),
     ],
 )
-def test_a_name_without_its_owner_may_be_anothers(
+def test_name_without_its_owner_may_be_anothers(
     tmp_path: Path, server: Path, make_repo: MakeRepo, address: str, its: bool
 ) -> None:
     repos = tmp_path / "repos"
@@ -104,7 +104,7 @@ def test_a_name_without_its_owner_may_be_anothers(
         )
 
 
-def test_the_newest_is_that_of_this_day(tmp_path: Path, server: Path) -> None:
+def test_newest_is_that_of_this_day(tmp_path: Path, server: Path) -> None:
     server_side = server / "ada" / "engine.git"
     found = Repositories(tmp_path / "repos")
     place = found.of(instance("ada/engine"))
@@ -118,7 +118,7 @@ def test_the_newest_is_that_of_this_day(tmp_path: Path, server: Path) -> None:
     assert Repositories(tmp_path / "repos").of(instance(url)) == Repositories(tmp_path / "repos").of(instance(url))
 
 
-def test_a_server_that_does_not_answer_is_asked_again(tmp_path: Path, server: Path) -> None:
+def test_server_that_does_not_answer_is_asked_again(tmp_path: Path, server: Path) -> None:
     origin = server / "ada" / "engine.git"
     place = Repositories(tmp_path / "repos").of(instance("ada/engine"))
     git(origin, "commit", "-q", "--allow-empty", "-m", "second")
@@ -132,7 +132,7 @@ def test_a_server_that_does_not_answer_is_asked_again(tmp_path: Path, server: Pa
     assert clone.has_commit(place, second)
 
 
-def test_a_server_that_says_no_is_asked_once(tmp_path: Path, server: Path) -> None:
+def test_server_that_says_no_is_asked_once(tmp_path: Path, server: Path) -> None:
     found = Repositories(tmp_path / "repos")
     place = found.of(instance("ada/engine"))
     (server / "ada" / "engine.git").rename(tmp_path / "gone")
@@ -180,7 +180,7 @@ repository_clones.Repositories(Path({str(tmp_path / "repos")!r})).of(Instance("a
     assert {process.returncode for process in processes} == {0}
 
 
-def test_a_clone_of_ours_that_lacks_the_base_is_brought_up_to_date(tmp_path: Path, server: Path) -> None:
+def test_clone_of_ours_that_lacks_base_is_brought_up_to_date(tmp_path: Path, server: Path) -> None:
     origin = server / "ada" / "engine.git"
     first = git(origin, "rev-parse", "HEAD")
     place = Repositories(tmp_path / "repos").of(instance("ada/engine", first))
@@ -223,7 +223,7 @@ def test_what_no_server_has(tmp_path: Path, server: Path) -> None:
         Repositories(tmp_path / "repos").of(instance("ada/motor"))
 
 
-def test_a_url_is_cloned_under_its_name_and_without_a_password(tmp_path: Path, server: Path) -> None:
+def test_url_is_cloned_under_its_name_and_without_password(tmp_path: Path, server: Path) -> None:
     found = Repositories(tmp_path / "repos").of(instance(f"{server.as_uri()}/ada/engine.git"))
     assert found.parent == tmp_path / "repos"
     assert found.name.startswith("engine-")
@@ -234,7 +234,7 @@ def test_a_url_is_cloned_under_its_name_and_without_a_password(tmp_path: Path, s
     assert "http://127.0.0.1:9/engine cannot be cloned" in caught.value.message
 
 
-def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_path_is_taken_as_it_is(tmp_path: Path) -> None:
     assert Repositories(tmp_path / "repos").of(instance("/somewhere/engine")) == Path("/somewhere/engine")
     assert not (tmp_path / "repos").exists()
 
@@ -257,7 +257,7 @@ def test_whatever_is_named_no_clone_lies_elsewhere(repo: str) -> None:
     assert all(folder in Path(os.path.normpath(path)).parents for path in found)
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, server: Path) -> None:
+def test_folder_that_cannot_be_written(tmp_path: Path, server: Path) -> None:
     (tmp_path / "repos").write_text("a file")
     with pytest.raises(WorkspaceError, match="Nothing can be cloned to"):
         Repositories(tmp_path / "repos").of(instance("ada/engine"))

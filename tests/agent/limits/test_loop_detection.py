@@ -37,7 +37,7 @@ def test_progress_is_no_circle() -> None:
         ("2024-01-01T09:00:00.12 x", "2024-01-01T10:11:12.9 x", "2024-01-01T23:59:59,123 x"),
     ],
 )
-def test_the_same_action_and_observation(seen: tuple[str, ...]) -> None:
+def test_same_action_and_observation(seen: tuple[str, ...]) -> None:
     steps = conversation(*((RUN, text) for text in seen))
     assert "results 3 times" in loop_hint(steps)
     with pytest.raises(Stuck, match="ignored a hint"):
@@ -57,7 +57,7 @@ def test_three_states_in_turn() -> None:
     assert not loop_hint(conversation(*turns[:-1], (RUN, "2")))
 
 
-def test_going_on_after_a_hint_ends_it_and_anything_else_does_not() -> None:
+def test_going_on_after_hint_ends_it_and_anything_else_does_not() -> None:
     told = [(RUN, "x"), (RUN, "x"), (RUN, "x"), "hint"]
     assert not loop_hint(conversation(*told, (RUN, "y")))
     assert not loop_hint(conversation(*told, (LOOK, "x")))
@@ -68,13 +68,13 @@ def test_going_on_after_a_hint_ends_it_and_anything_else_does_not() -> None:
     )
 
 
-def test_a_sign_long_after_a_hint_is_a_new_one() -> None:
+def test_sign_long_after_hint_is_new_one() -> None:
     others = [(Action("view", {"path": f"{number}.py"}), "text") for number in range(GRACE)]
     steps = conversation((RUN, "x"), (RUN, "x"), (RUN, "x"), "hint", *others, (RUN, "x"), (RUN, "x"), (RUN, "x"))
     assert loop_hint(steps)
 
 
-def test_a_model_that_only_talks_is_ended() -> None:
+def test_model_that_only_talks_is_ended() -> None:
     assert not loop_hint(conversation((None, "nudge"), (None, "nudge")))
     with pytest.raises(Stuck, match="without an action") as stop:
         loop_hint(conversation((None, "nudge"), (None, "nudge"), (None, "nudge")))
@@ -86,7 +86,7 @@ def test_a_model_that_only_talks_is_ended() -> None:
     [(("", "Why."), True), (("First.", "Why."), True), (("First.", ""), False), (("Why.",), False)],
     ids=["asked", "twice", "without a word", "once"],
 )
-def test_a_model_that_hands_in_nothing_and_says_why_has_given_up(said: tuple[str, ...], ends: bool) -> None:
+def test_model_that_hands_in_nothing_and_says_why_has_given_up(said: tuple[str, ...], ends: bool) -> None:
     steps = [
         Step("main", n, "", "coder", "t", n, (Action("submit"),), (Observation("No", data={"unchanged": each}),))
         for n, each in enumerate(said, 1)
@@ -103,7 +103,7 @@ def test_a_model_that_hands_in_nothing_and_says_why_has_given_up(said: tuple[str
 @pytest.mark.parametrize(
     ("why", "said"), [("done", "done."), ("Is it so?", "Is it so?"), ("a" * 2_000, "a" * 1_000 + "…")]
 )
-def test_what_a_model_says_ends_as_a_sentence(why: str, said: str) -> None:
+def test_what_model_says_ends_as_sentence(why: str, said: str) -> None:
     seen = (Observation("No", data={"unchanged": why}),)
     with pytest.raises(GivenUp) as stop:
         loop_hint([Step("main", n, "", "coder", "t", n, (Action("submit"),), seen) for n in (1, 2)])

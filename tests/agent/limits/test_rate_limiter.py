@@ -60,7 +60,7 @@ def test_other_errors_slow_nobody(clock):
     go(ours)
 
 
-def test_all_wait_for_the_end_of_a_pause_and_then_go_one_after_the_other(clock):
+def test_all_wait_for_end_of_pause_and_then_go_one_after_other(clock):
     ours, gone, inside, most = limiter(clock), [], [], []
     refuse(ours, wait=10.0)
     asked, release = threading.Semaphore(0), threading.Semaphore(0)
@@ -87,7 +87,7 @@ def test_all_wait_for_the_end_of_a_pause_and_then_go_one_after_the_other(clock):
     assert most[0] == 1
 
 
-def test_a_wait_heeds_an_interrupt(clock):
+def test_wait_heeds_interrupt(clock):
     ours, cancel, raised = limiter(clock), threading.Event(), []
     refuse(ours, wait=30.0)
 
@@ -105,7 +105,7 @@ def test_a_wait_heeds_an_interrupt(clock):
     go(ours)
 
 
-def test_a_pause_longer_than_one_may_wait_is_told_at_once(clock):
+def test_pause_longer_than_one_may_wait_is_told_at_once(clock):
     ours = limiter(clock)
     refuse(ours, wait=3600.0)
     with pytest.raises(ModelError, match="one asks to wait 3600 s") as raised:
@@ -113,7 +113,7 @@ def test_a_pause_longer_than_one_may_wait_is_told_at_once(clock):
     assert (raised.value.limited, raised.value.billed, raised.value.retryable) == (True, False, True)
 
 
-def test_patience_ends_and_begins_anew_with_an_answer(clock):
+def test_patience_ends_and_begins_anew_with_answer(clock):
     ours = limiter(clock, patience=100.0)
     refuse(ours, wait=50.0)
     clock.now = 50.0

@@ -32,18 +32,18 @@ def refuse(paced: SendRate, left: int, now: float, asked: float | None = None) -
     paced.end()
 
 
-def test_nobody_waits_before_a_refusal():
+def test_nobody_waits_before_refusal():
     fly(pace(), 1000)
 
 
-def test_a_pause_is_as_long_as_the_provider_asks():
+def test_pause_is_as_long_as_provider_asks():
     paced = pace()
     (left,) = fly(paced, 1)
     refuse(paced, left, 10.0, 7.0)
     assert [paced.wait(now) for now in (10.0, 16.0, 17.0)] == [7.0, 1.0, 0.0]
 
 
-def test_pauses_grow_where_the_provider_does_not_say_up_to_a_bound():
+def test_pauses_grow_where_provider_does_not_say_up_to_bound():
     paced, now, waits = pace(), 0.0, []
     for _ in range(40):
         (left,) = fly(paced, 1, now)
@@ -58,7 +58,7 @@ def test_pauses_grow_where_the_provider_does_not_say_up_to_a_bound():
     assert len(set(waits[10:])) > 1, "without jitter all processes would ask at the same moment"
 
 
-def test_a_provider_whose_own_word_proved_too_short_is_given_more():
+def test_provider_whose_own_word_proved_too_short_is_given_more():
     paced = pace()
     (left,) = fly(paced, 1)
     refuse(paced, left, 0.0, 0.0)
@@ -67,7 +67,7 @@ def test_a_provider_whose_own_word_proved_too_short_is_given_more():
     assert paced.wait(0.0) >= 3
 
 
-def test_refusals_of_one_flight_are_one_refusal_and_the_longest_pause_counts():
+def test_refusals_of_one_flight_are_one_refusal_and_longest_pause_counts():
     paced = pace()
     flight = fly(paced, 8)
     for seconds, left in zip((3.0, 9.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), flight, strict=True):
@@ -76,7 +76,7 @@ def test_refusals_of_one_flight_are_one_refusal_and_the_longest_pause_counts():
     assert paced.pauses == 1
 
 
-def test_after_a_pause_one_asks_and_then_more_with_each_answer():
+def test_after_pause_one_asks_and_then_more_with_each_answer():
     paced = pace()
     flight = fly(paced, 8)
     refuse(paced, flight[0], 0.0, 5.0)
@@ -92,7 +92,7 @@ def test_after_a_pause_one_asks_and_then_more_with_each_answer():
     assert allowed == [1, 2, 4, 4, 5, 6], "doubled up to half of what there was, then one more a round"
 
 
-def test_an_answer_ends_the_row_of_refusals_but_not_one_that_left_before():
+def test_answer_ends_row_of_refusals_but_not_one_that_left_before():
     paced = pace()
     early, late = fly(paced, 2)
     refuse(paced, late, 1.0, 1.0)
@@ -115,7 +115,7 @@ WAYS = st.lists(
 
 
 @given(WAYS, st.floats(0, 5))
-def test_no_request_leaves_during_a_pause_whatever_happens(ways, first):
+def test_no_request_leaves_during_pause_whatever_happens(ways, first):
     paced, now, flying, pause_ends = pace(first), 0.0, [], 0.0
     for way, passed, asked, which in ways:
         now += passed

@@ -15,7 +15,7 @@ class Run:
     cancel = CancellationToken()
 
 
-def test_what_the_process_was_started_to_ignore_is_ignored():
+def test_what_process_was_started_to_ignore_is_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with stopped_by_signals(lambda: stop([Run()])):

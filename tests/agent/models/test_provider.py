@@ -36,7 +36,7 @@ def test_text_and_calls_come_back_and_stream(load: Load, name: str) -> None:
 
 
 @ALL
-def test_no_open_connection_is_left_to_the_garbage_collector(load: Load, name: str) -> None:
+def test_no_open_connection_is_left_to_garbage_collector(load: Load, name: str) -> None:
     """httpcore may then close it under a lock that its own thread holds, and wait for ever."""
     gc.collect()
     gc.disable()
@@ -61,7 +61,7 @@ def test_one_request_with_what_was_asked_for(load: Load, name: str) -> None:
     assert "Show a file." in json.dumps(body["tools"])
 
 
-def test_the_users_temperature_is_sent(load: Load) -> None:
+def test_users_temperature_is_sent(load: Load) -> None:
     with Endpoint([Answer(text="ok")]) as endpoint:
         ask(load(endpoint, temperature=0.0))
     assert endpoint.asked[0]["temperature"] == 0
@@ -101,7 +101,7 @@ def test_no_usage_is_none_and_not_litellms_guess(load: Load, name: str) -> None:
         {"prompt_tokens": 5, "completion_tokens": None, "total_tokens": 8},
     ],
 )
-def test_absurd_usage_is_none_and_the_reply_is_kept(load: Load, usage: dict) -> None:
+def test_absurd_usage_is_none_and_reply_is_kept(load: Load, usage: dict) -> None:
     with Endpoint([Answer(text="ok", usage=usage)]) as endpoint:
         reply = ask(load(endpoint))
     assert (reply.text, reply.usage) == ("ok", None)
@@ -122,7 +122,7 @@ def test_absurd_usage_is_none_and_the_reply_is_kept(load: Load, usage: dict) -> 
         ({"prompt_tokens_details": {"cached_tokens": 30, "cache_creation_tokens": 9}}, Usage(39, 9, 30, None, 9)),
     ],
 )
-def test_of_figures_that_contradict_each_other_the_larger_one_counts(
+def test_of_figures_that_contradict_each_other_larger_one_counts(
     load: Load, said: dict, counted: Usage, streams: bool
 ) -> None:
     usage = {"prompt_tokens": 32, "completion_tokens": 9, **said}
@@ -151,7 +151,7 @@ PARTIAL = {"prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 5}}
         ([SMALL, {"prompt_tokens": -1, "completion_tokens": 1}], None),
     ],
 )
-def test_of_several_usage_objects_the_largest_figures_count(load: Load, said: list[dict], counted: Usage) -> None:
+def test_of_several_usage_objects_largest_figures_count(load: Load, said: list[dict], counted: Usage) -> None:
     envelope = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
     choice = {"index": 0, "delta": {"content": "ok"}, "finish_reason": None}
     chunks = [{"choices": [choice]}, {"choices": [choice | {"delta": {}, "finish_reason": "stop"}]}]
@@ -177,7 +177,7 @@ LONG = "def add(a, b): return a + b  # the sum\n" * 500
     ],
     ids=["text", "reasoning", "arguments", "spaces", "a line", "short"],
 )
-def test_usage_too_small_for_the_reply_is_replaced_by_an_estimate(
+def test_usage_too_small_for_reply_is_replaced_by_estimate(
     load: Load, answer: Answer, output: int, stated: int | None
 ) -> None:
     with Endpoint([replace(answer, usage=SMALL)]) as endpoint:
@@ -218,7 +218,7 @@ def test_openrouters_own_figure_is_taken_and_no_other(load: Load) -> None:
     assert other.dollars is None
 
 
-def test_a_server_that_does_not_stream(load: Load) -> None:
+def test_server_that_does_not_stream(load: Load) -> None:
     heard: list[str] = []
     message = {"role": "assistant", "content": "whole", "tool_calls": [_call("view", '{"path": "a"}')]}
     body = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
@@ -268,13 +268,13 @@ def test_no_arguments_at_all_are_none(load: Load) -> None:
 
 
 @ALL
-def test_half_a_call_says_that_it_was_cut(load: Load, name: str) -> None:
+def test_half_call_says_that_it_was_cut(load: Load, name: str) -> None:
     with Endpoint([Answer(actions=[("view", '{"path": "a')], finish="length")]) as endpoint:
         (action,) = ask(load(endpoint, name), max_output=100).actions
     assert "cut at max_output, 100 tokens" in action.error
 
 
-def test_calls_without_ids_or_with_the_same_get_their_own(load: Load) -> None:
+def test_calls_without_ids_or_with_same_get_their_own(load: Load) -> None:
     calls = [{"index": n, "id": "", "function": {"name": "view", "arguments": "{}"}} for n in range(2)]
     calls += [{"index": n + 2, "id": "same", "function": {"name": "view", "arguments": "{}"}} for n in range(2)]
     chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "hand"}
@@ -302,7 +302,7 @@ def test_what_was_said_goes_back(load: Load, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [CHAT, CLAUDE])
-def test_an_empty_reply_can_be_answered(load: Load, name: str) -> None:
+def test_empty_reply_can_be_answered(load: Load, name: str) -> None:
     with Endpoint([Answer(), Answer(text="Sorry.")]) as endpoint:
         model = load(endpoint, name)
         empty = ask(model)
@@ -332,7 +332,7 @@ def test_blank_text_alone_is_said_to_be_nothing(load: Load, name: str) -> None:
 
 
 @ALL
-def test_calls_of_what_can_be_no_tool_go_back_under_a_name(load: Load, name: str) -> None:
+def test_calls_of_what_can_be_no_tool_go_back_under_name(load: Load, name: str) -> None:
     calls = [("functions.view run", {}), ("x" * 100, {})]
     with Endpoint([Answer(actions=calls), Answer(text="ok")]) as endpoint:
         model = load(endpoint, name)
@@ -347,7 +347,7 @@ def test_calls_of_what_can_be_no_tool_go_back_under_a_name(load: Load, name: str
 
 
 @pytest.mark.parametrize("name", [CHAT, RESPONSES])
-def test_a_refusal_is_a_reply(load: Load, name: str) -> None:
+def test_refusal_is_reply(load: Load, name: str) -> None:
     with Endpoint([Answer(text="I cannot do that.", finish="refusal")]) as endpoint:
         assert ask(load(endpoint, name)).text == "I cannot do that."
 
@@ -363,7 +363,7 @@ def test_pictures(load: Load, name: str) -> None:
 
 
 @ALL
-def test_cancelling_ends_the_stream(load: Load, name: str) -> None:
+def test_cancelling_ends_stream(load: Load, name: str) -> None:
     cancel = threading.Event()
     with Endpoint([Answer(text="a long story", slow=0.05)]) as endpoint, pytest.raises(Cancelled):
         ask(load(endpoint, name), cancel=cancel, delta=lambda _: cancel.set())
@@ -381,7 +381,7 @@ def test_effort_goes_to_models_that_reason(load: Load, wanted: str, sent: str | 
     assert "reasoning_effort" not in unknown
 
 
-def test_effort_of_the_table_goes_to_any_model(load: Load) -> None:
+def test_effort_of_table_goes_to_any_model(load: Load) -> None:
     with Endpoint([Answer(text="ok")]) as endpoint:
         ask(load(endpoint, effort="high"))
     assert endpoint.asked[0]["reasoning_effort"] == "high"

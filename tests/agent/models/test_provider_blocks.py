@@ -50,7 +50,7 @@ def test_several_thoughts_with_nothing_to_read(load: Load) -> None:
 
 
 @pytest.mark.parametrize("name", [CLAUDE, RESPONSES])
-def test_blocks_go_through_the_journal_as_they_are(load: Load, name: str) -> None:
+def test_blocks_go_through_journal_as_they_are(load: Load, name: str) -> None:
     thought = f"{THOUGHT}\x7f\U0001f600"
     with Endpoint([Answer(text="I look.", reasoning=thought, actions=CALLS), Answer(text="Done.")]) as endpoint:
         model = load(endpoint, name)
@@ -63,7 +63,7 @@ def test_blocks_go_through_the_journal_as_they_are(load: Load, name: str) -> Non
     assert sign in json.dumps(endpoint.asked[1])
 
 
-def test_thinking_without_a_signature_is_not_sent_back(load: Load) -> None:
+def test_thinking_without_signature_is_not_sent_back(load: Load) -> None:
     reply, _ = sent_back(
         load, CLAUDE, Answer(blocks=[{"type": "thinking", "thinking": "x", "signature": ""}], text="a")
     )
@@ -100,14 +100,14 @@ def test_reasoning_details(load: Load) -> None:
     assert said["reasoning_details"] == [{**details[0], "text": "ab", "signature": "sig=="}, details[2]]
 
 
-def test_a_server_gets_no_fields_it_does_not_know(load: Load) -> None:
+def test_server_gets_no_fields_it_does_not_know(load: Load) -> None:
     reply, body = sent_back(load, CHAT, Answer(text="I look.", reasoning=THOUGHT, actions=CALLS))
     assert (reply.reasoning, reply.blocks) == (THOUGHT, ())
     keys = {key for message in body["messages"] for key in message}
     assert keys == {"role", "content", "tool_calls", "tool_call_id"}
 
 
-def test_the_signature_of_a_gemini_call_is_not_part_of_its_id(load: Load) -> None:
+def test_signature_of_gemini_call_is_not_part_of_its_id(load: Load) -> None:
     from agent.models._protocol import Route
     from agent.models._reply_decoder import decode_reply
     from agent.models._request_encoder import encode_messages
@@ -143,7 +143,7 @@ def marks(body: dict[str, Any]) -> int:
     return json.dumps(body).count("cache_control")
 
 
-def test_marks_for_the_cache(load: Load) -> None:
+def test_marks_for_cache(load: Load) -> None:
     with Endpoint(
         [Answer(text="I look.", actions=CALLS), Answer(text="More.", actions=CALLS), Answer(text="ok")]
     ) as end:
@@ -177,7 +177,7 @@ def test_no_marks_for_others(load: Load, name: str) -> None:
     assert marks(endpoint.asked[0]) == 0
 
 
-def test_a_stream_that_litellm_splits_in_the_wrong_place_is_read_whole_when_asked_again(load: Load) -> None:
+def test_stream_that_litellm_splits_in_wrong_place_is_read_whole_when_asked_again(load: Load) -> None:
     block = {"type": "thinking", "thinking": "a \u2028 b", "signature": "c2lnbmVk"}
     with Endpoint([Answer(text="hi", blocks=[block]), Answer(text="hi", blocks=[block])]) as endpoint:
         model = load(endpoint, CLAUDE)
@@ -191,7 +191,7 @@ def test_a_stream_that_litellm_splits_in_the_wrong_place_is_read_whole_when_aske
     assert reply.usage is not None
 
 
-def test_thoughts_stand_where_they_stood_unless_the_text_was_changed() -> None:
+def test_thoughts_stand_where_they_stood_unless_text_was_changed() -> None:
     from agent.config.settings import ModelTable
     from agent.models._prices import facts
     from agent.models._protocol import route

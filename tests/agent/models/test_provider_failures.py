@@ -40,7 +40,7 @@ def error(load: Load, name: str, answer: Answer, **settings: Any) -> ModelError:
 
 @ALL
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
-def test_what_only_the_user_can_mend(load: Load, name: str, status: int) -> None:
+def test_what_only_user_can_mend(load: Load, name: str, status: int) -> None:
     raised = error(load, name, Answer(status=status))
     assert isinstance(raised, Refused)
     assert (raised.code, raised.billed, raised.retryable) == (3, False, False)
@@ -94,24 +94,24 @@ def test_what_is_one_too_many(load: Load, name: str, status: int, asked: str, li
         ("", "", None),
     ],
 )
-def test_a_date_is_judged_by_the_providers_clock(asked: str, date: str, wait: float | None) -> None:
+def test_date_is_judged_by_providers_clock(asked: str, date: str, wait: float | None) -> None:
     assert _wait({"retry-after": asked, "date": date}) == wait
 
 
 @ALL
 @pytest.mark.parametrize("said", OVERFLOWS)
-def test_a_request_longer_than_the_window(load: Load, name: str, said: str) -> None:
+def test_request_longer_than_window(load: Load, name: str, said: str) -> None:
     raised = error(load, name, Answer(status=400, error=said))
     assert (raised.overflow, raised.retryable, raised.billed) == (True, False, False)
 
 
 @ALL
-def test_a_request_too_large_for_the_server(load: Load, name: str) -> None:
+def test_request_too_large_for_server(load: Load, name: str) -> None:
     assert error(load, name, Answer(status=413)).overflow
 
 
 @ALL
-def test_a_bad_request_that_is_no_overflow(load: Load, name: str) -> None:
+def test_bad_request_that_is_no_overflow(load: Load, name: str) -> None:
     raised = error(load, name, Answer(status=400, error=f"max_tokens is bad, {KEY} " + "and so on " * 100))
     assert not raised.overflow
     assert "max_tokens is bad" in raised.message
@@ -120,7 +120,7 @@ def test_a_bad_request_that_is_no_overflow(load: Load, name: str) -> None:
 
 @ALL
 @pytest.mark.parametrize("status", [400, 429])
-def test_an_account_with_nothing_left(load: Load, name: str, status: int) -> None:
+def test_account_with_nothing_left(load: Load, name: str, status: int) -> None:
     said = "You exceeded your current quota, please check your plan and billing details."
     assert isinstance(error(load, name, Answer(status=status, error=said)), Refused)
 
@@ -134,7 +134,7 @@ def test_silence(load: Load, name: str) -> None:
 
 
 @ALL
-def test_silence_in_the_middle(load: Load, name: str) -> None:
+def test_silence_in_middle(load: Load, name: str) -> None:
     raised = error(load, name, Answer(text="hello world", cut=3, then="hang"), first_timeout=0.3, model_timeout=0.3)
     assert (raised.retryable, raised.billed) == (True, True)
     assert "sent no text, reasoning or arguments for 0.3 s" in raised.message
@@ -170,7 +170,7 @@ def test_silence_in_the_middle(load: Load, name: str) -> None:
         "text",
     ],
 )
-def test_an_answer_that_breaks_off(load: Load, name: str, answer: Answer) -> None:
+def test_answer_that_breaks_off(load: Load, name: str, answer: Answer) -> None:
     raised = error(load, name, answer)
     assert (raised.retryable, raised.billed, raised.overflow) == (True, True, False)
 
@@ -178,7 +178,7 @@ def test_an_answer_that_breaks_off(load: Load, name: str, answer: Answer) -> Non
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b"{}", b'{"choices": []}', b'{"choices": "x"}', b'{"error": {"message": "no"}}']
 )
-def test_a_plain_answer_that_is_none(load: Load, body: bytes) -> None:
+def test_plain_answer_that_is_none(load: Load, body: bytes) -> None:
     raised = error(load, CHAT, Answer(raw=body, headers={"Content-Type": "application/json"}))
     assert (raised.retryable, raised.billed) == (True, True)
     assert not PYTHONS.search(raised.message)
@@ -197,7 +197,7 @@ def test_a_plain_answer_that_is_none(load: Load, body: bytes) -> None:
         b"3",
     ],
 )
-def test_a_stream_of_another_form(load: Load, name: str, chunk: bytes) -> None:
+def test_stream_of_another_form(load: Load, name: str, chunk: bytes) -> None:
     """A user reads what is wrong, not what Python says of it."""
     raised = error(load, name, Answer(raw=b"data: " + chunk + b"\n\n", headers={"Content-Type": "text/event-stream"}))
     assert raised.retryable
@@ -215,20 +215,20 @@ def test_nobody_listens(load: Load, name: str) -> None:
 
 
 @ALL
-def test_the_content_filter(load: Load, name: str) -> None:
+def test_content_filter(load: Load, name: str) -> None:
     raised = error(load, name, Answer(text="I", finish="content_filter", usage=Tokens(50, 5)))
     assert (raised.retryable, raised.usage) == (False, Usage(50, 5))
 
 
 @ALL
-def test_a_wrong_key(load: Load, name: str) -> None:
+def test_wrong_key(load: Load, name: str) -> None:
     with Endpoint([], key="another") as endpoint, pytest.raises(Refused) as raised:
         ask(load(endpoint, name))
     assert "$TEST_KEY" in raised.value.fix
 
 
 @ALL
-def test_a_request_that_the_provider_dislikes_is_no_refusal_of_all(load: Load, name: str) -> None:
+def test_request_that_provider_dislikes_is_no_refusal_of_all(load: Load, name: str) -> None:
     said = f"Model requires moderation. Your input was flagged for key {KEY}."
     raised = error(load, name, Answer(status=403, error=said))
     assert not isinstance(raised, Refused)
@@ -240,14 +240,14 @@ def test_a_request_that_the_provider_dislikes_is_no_refusal_of_all(load: Load, n
     ("said", "of_key"),
     [("Key limit exceeded", True), ("Your account was flagged", True), ("The token has expired", True), ("No.", False)],
 )
-def test_what_a_403_is_of(load: Load, said: str, of_key: bool) -> None:
+def test_what_403_is_of(load: Load, said: str, of_key: bool) -> None:
     raised = error(load, CHAT, Answer(status=403, error=said))
     assert isinstance(raised, Refused)
     assert isinstance(raised, PermissionDenied) != of_key
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
-def test_a_key_in_the_providers_words_is_masked_in_all_forms(load: Load, status: int) -> None:
+def test_key_in_providers_words_is_masked_in_all_forms(load: Load, status: int) -> None:
     coded = [b64encode(pad + KEY.encode()).decode() for pad in (b"", b"a", b"ab")]
     shown = error(load, CHAT, Answer(status=status, error=f"hex {KEY.encode().hex()} plain {KEY}")).message
     shown += error(load, CHAT, Answer(status=status, error=" ".join(coded))).message
@@ -255,19 +255,19 @@ def test_a_key_in_the_providers_words_is_masked_in_all_forms(load: Load, status:
     assert not any(form in shown for form in (KEY, KEY.encode().hex(), *(each[4:-4] for each in coded)))
 
 
-def test_a_key_is_masked_where_an_error_is_cut(load: Load) -> None:
+def test_key_is_masked_where_error_is_cut(load: Load) -> None:
     shown = error_for_exception(
         RuntimeError("<" + "x" * (MOST_READ - 8) + "> " + KEY), RequestTarget("m", "a", "", (KEY,))
     ).message
     assert KEY[:4] not in shown
 
 
-def test_a_model_that_is_not_there(load: Load) -> None:
+def test_model_that_is_not_there(load: Load) -> None:
     with Endpoint([], models=["other"]) as endpoint, pytest.raises(Refused, match="has no model openai/hand"):
         ask(load(endpoint))
 
 
-def test_a_library_that_is_not_there() -> None:
+def test_library_that_is_not_there() -> None:
     raised = error_for_exception(ModuleNotFoundError("No module named 'x'"), RequestTarget("m", "a", "", ()))
     assert isinstance(raised, Refused)
     assert (raised.billed, raised.retryable) == (False, False)
@@ -283,7 +283,7 @@ def test_what_libraries_put_ahead_is_left_out() -> None:
     assert said(text) == "m at a broke off: the server is tired."
 
 
-def test_words_of_a_provider_are_read_in_linear_time() -> None:
+def test_words_of_provider_are_read_in_linear_time() -> None:
     """Nested quantifiers would take longer here than anybody waits."""
     assert PREFIX.match("Error" * 10_000 + "!") is None
     for text in ("Error" * 100_000 + "!", "litellm." * 50_000, '"message": "' * 50_000, "<" * 400_000):
@@ -291,7 +291,7 @@ def test_words_of_a_provider_are_read_in_linear_time() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_nothing_that_a_terminal_obeys(load: Load, status: int) -> None:
+def test_nothing_that_terminal_obeys(load: Load, status: int) -> None:
     message = error(load, CHAT, Answer(status=status, error="no \x1b]0;pwned\x07\x1b[2Jmodel\x9b")).message
     assert "no model" in message
     assert message.isprintable()
@@ -307,13 +307,13 @@ def test_nothing_that_a_terminal_obeys(load: Load, status: int) -> None:
     ],
 )
 @ALL
-def test_more_asked_for_than_the_model_writes(load: Load, name: str, said: str) -> None:
+def test_more_asked_for_than_model_writes(load: Load, name: str, said: str) -> None:
     raised = error(load, name, Answer(status=400, error=said))
     assert (raised.overflow, raised.retryable, raised.billed) == (False, False, False)
     assert f"models.{name}.max_output" in raised.fix
 
 
-def test_credentials_in_an_address_are_not_shown(load: Load) -> None:
+def test_credentials_in_address_are_not_shown(load: Load) -> None:
     with Endpoint([]) as endpoint:
         model = load(endpoint, api_base=endpoint.openai.replace("//", "//me:hunter2secret@"))
     with pytest.raises(ModelError) as raised:
@@ -323,7 +323,7 @@ def test_credentials_in_an_address_are_not_shown(load: Load) -> None:
     assert "hunter2" not in said("upstream http://me:hunter2@host/ is gone")
 
 
-def test_a_bug_of_ours_is_no_failure_of_the_provider(load: Load) -> None:
+def test_bug_of_ours_is_no_failure_of_provider(load: Load) -> None:
     def broken(text: str) -> None:
         raise KeyError(text)
 
@@ -334,7 +334,7 @@ def test_a_bug_of_ours_is_no_failure_of_the_provider(load: Load) -> None:
             ask(load(endpoint), [{"content": "a message without a role"}])
 
 
-def test_only_the_next_try_is_not_streamed(load: Load) -> None:
+def test_only_next_try_is_not_streamed(load: Load) -> None:
     half = Answer(text="hello world", cut=3, then="end")
     with Endpoint([half, Answer(status=500), Answer(text="whole")]) as endpoint:
         model = load(endpoint)
@@ -346,7 +346,7 @@ def test_only_the_next_try_is_not_streamed(load: Load) -> None:
 
 
 @pytest.mark.parametrize("name", [CHAT, CLAUDE])
-def test_an_endless_stream_is_cut(load: Load, name: str) -> None:
+def test_endless_stream_is_cut(load: Load, name: str) -> None:
     with Endpoint([Answer(text="x" * 30_000)]) as endpoint:
         reply = ask(load(endpoint, name), max_output=100)
     assert 1600 < len(reply.text) < 30_000

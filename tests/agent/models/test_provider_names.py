@@ -33,7 +33,7 @@ def made(name: str, **table: object) -> Provider:
 
 
 @pytest.mark.parametrize("name", ["anthropic/claude-sonnet-4-5", "claude-sonnet-4-5"])
-def test_the_map_knows_claude(name: str) -> None:
+def test_map_knows_claude(name: str) -> None:
     known = facts(name)
     assert known.price == Price(3.0, 15.0, 0.3, 3.75)
     assert (known.provider, known.window, known.images, known.tools, known.caching) == (
@@ -45,26 +45,26 @@ def test_the_map_knows_claude(name: str) -> None:
     )
 
 
-def test_the_map_is_read_through_the_protocols_prefix() -> None:
+def test_map_is_read_through_protocols_prefix() -> None:
     assert facts("openai/responses/gpt-5") == facts("openai/gpt-5") == facts("gpt-5")
 
 
-def test_a_model_of_another_provider_is_not_meant() -> None:
+def test_model_of_another_provider_is_not_meant() -> None:
     assert facts("openai/claude-sonnet-4-5") == ModelFacts()
     assert facts("openai/hand") == ModelFacts()
 
 
-def test_a_request_stays_below_the_size_where_prices_rise() -> None:
+def test_request_stays_below_size_where_prices_rise() -> None:
     assert facts("gemini/gemini-2.5-pro").window == 200_000
 
 
-def test_a_model_nobody_knows() -> None:
+def test_model_nobody_knows() -> None:
     model = made("openai/hand", api_base="http://127.0.0.1:9/v1")
     assert (model.price, model.window, model.max_output, model.images) == (None, 0, MAX_OUTPUT, False)
     assert model.secrets == ()
 
 
-def test_the_users_table_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_table_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
     table = {"price_in": 1, "price_out": 2, "max_output": 77, "context": 99, "images": False, "fallback": "openai/b"}
     model = made("anthropic/claude-sonnet-4-5", key_env="MY_KEY", **table)
@@ -73,7 +73,7 @@ def test_the_users_table_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert model.secrets == (KEY,)
 
 
-def test_a_table_may_leave_the_provider_out() -> None:
+def test_table_may_leave_provider_out() -> None:
     settings = Settings(models={"hand": ModelTable(api_base="http://127.0.0.1:9/v1", context=5)})
     assert load_model("openai/hand", settings).window == 5
 
@@ -89,7 +89,7 @@ def test_names_that_are_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["qwen3:8b", "meta-llama/Llama-3.1-8B", "gpt-oss:20b"])
-def test_any_name_goes_to_a_server_of_ones_own(name: str) -> None:
+def test_any_name_goes_to_server_of_ones_own(name: str) -> None:
     assert made(name, api_base="http://127.0.0.1:9/v1").name == name
 
 
@@ -100,14 +100,14 @@ def test_providers_that_need_no_key(name: str) -> None:
     assert made(name).name == name
 
 
-def test_no_key_names_the_variable() -> None:
+def test_no_key_names_variable() -> None:
     with pytest.raises(ConfigError) as raised:
         made("anthropic/claude-sonnet-4-5")
     assert "$ANTHROPIC_API_KEY" in raised.value.fix
     assert "`swe-agent config key anthropic`" in raised.value.fix
 
 
-def test_the_usual_address_of_a_provider_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usual_address_of_provider_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     assert "127.0.0.1:9" in made("openai/hand")._asked.address
 
@@ -125,7 +125,7 @@ def test_loading_does_not_import_litellm_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_a_dotenv_of_the_working_directory_is_not_read(tmp_path) -> None:
+def test_dotenv_of_working_directory_is_not_read(tmp_path) -> None:
     (tmp_path / ".env").write_text("OPENAI_BASE_URL=http://evil.invalid/v1\n")
     code = "import os; from agent.models._litellm import library; library(); print(os.environ.get('OPENAI_BASE_URL'))"
     env = {**os.environ, "PYTHONPATH": os.getcwd()}  # noqa: PTH109
@@ -135,12 +135,12 @@ def test_a_dotenv_of_the_working_directory_is_not_read(tmp_path) -> None:
     assert (done.stdout.strip(), done.stderr) == ("None", "")
 
 
-def test_a_reply_leaves_most_of_a_small_window_to_the_conversation() -> None:
+def test_reply_leaves_most_of_small_window_to_conversation() -> None:
     assert made("openai/hand", api_base="http://127.0.0.1:9/v1", context=8192).max_output == 2730
     assert made("openai/hand", api_base="http://127.0.0.1:9/v1", context=8192, max_output=4000).max_output == 4000
 
 
-def test_half_a_price_is_merged_over_the_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_price_is_merged_over_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     assert made("anthropic/claude-sonnet-4-5", price_in=1).price == Price(1, 15.0, 0.3, 3.75, own=True)
     assert made("anthropic/claude-sonnet-4-5", price_cached=0.1).price == Price(3.0, 15.0, 0.1, 3.75, own=True)
@@ -150,20 +150,20 @@ def test_half_a_price_is_merged_over_the_maps(monkeypatch: pytest.MonkeyPatch) -
     ("given", "missing"),
     [("price_in", "price_out"), ("price_out", "price_in"), ("price_cached", "price_in and price_out")],
 )
-def test_half_a_price_of_a_model_nobody_knows(given: str, missing: str) -> None:
+def test_half_price_of_model_nobody_knows(given: str, missing: str) -> None:
     with pytest.raises(ConfigError, match=f"without {missing},"):
         made("openai/hand", api_base="http://127.0.0.1:9/v1", **{given: 1})
 
 
 @pytest.mark.parametrize("key", ["EMPTY", "ollama", "lm-studio", "none", "not-needed", "sk-no-key-required", "x1"])
-def test_a_key_that_is_none_is_not_masked(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+def test_key_that_is_none_is_not_masked(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("MY_KEY", key)
     model = made("openai/hand", api_base="http://127.0.0.1:9/v1", key_env="MY_KEY")
     assert model.secrets == ()
     assert model._fixed["api_key"] == key
 
 
-def test_the_usual_key_does_not_go_to_an_address_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usual_key_does_not_go_to_address_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     own = made("mylocal", api_base="http://127.0.0.1:9/v1")
     assert own._fixed["api_key"] == NO_KEY
@@ -175,7 +175,7 @@ def test_the_usual_key_does_not_go_to_an_address_of_ones_own(monkeypatch: pytest
     assert made("mylocal", api_base="http://127.0.0.1:9/v1")._fixed["api_key"] == "sk-of-this-server-1"
 
 
-def test_the_usual_key_goes_to_the_usual_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usual_key_goes_to_usual_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_API_BASE", "http://127.0.0.1:9/v1")
     assert made("openai/hand")._fixed["api_key"] == KEY

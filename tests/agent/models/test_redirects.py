@@ -85,14 +85,14 @@ def test_no_redirect_to_another_scheme_or_host_is_followed(load: Load, redirecti
         ask(load(redirecting(307, target)))
 
 
-def test_a_redirect_names_no_key(load: Load, redirecting) -> None:
+def test_redirect_names_no_key(load: Load, redirecting) -> None:
     with pytest.raises(Refused) as raised:
         ask(load(redirecting(307, f"http://me:{KEY}@{KEY}.example:1/{KEY}")))
     assert KEY not in str(raised.value)
     assert KEY.removeprefix("sk-") not in str(raised.value)
 
 
-def test_a_redirect_on_the_same_server_is_followed(load: Load, redirecting) -> None:
+def test_redirect_on_same_server_is_followed(load: Load, redirecting) -> None:
     first = redirecting(307, "/moved")
     with pytest.raises(ModelError, match="no more") as raised:
         ask(load(first))

@@ -132,14 +132,14 @@ def test_no_sign_of_life_in_any_protocol(load: Load, serve: Serve, name: str) ->
     [frame({"content": "I"}), frame({"reasoning_content": "Hm"}), call(0, id="1", function={"arguments": "{"})],
     ids=["text", "reasoning", "arguments"],
 )
-def test_after_the_first_that_is_shown_the_shorter_time_counts(load: Load, serve: Serve, shown: bytes) -> None:
+def test_after_first_that_is_shown_shorter_time_counts(load: Load, serve: Serve, shown: bytes) -> None:
     server = serve(chain([STREAM, shown], repeat(b": still here\n\n")))
     raised = refused(load, server, first_timeout=600, model_timeout=0.4)
     assert "SWE_AGENT_MODEL_TIMEOUT" in raised.fix
 
 
 @pytest.mark.slow
-def test_a_slow_first_token_is_waited_for(load: Load) -> None:
+def test_slow_first_token_is_waited_for(load: Load) -> None:
     with Endpoint([Answer(text="At last.", slow=0.3)]) as endpoint:
         assert ask(load(endpoint, settings={"first_timeout": 60, "model_timeout": 5})).text == "At last."
 
@@ -169,7 +169,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize(("head", "piece"), LARGE.values(), ids=LARGE.keys())
-def test_a_reply_is_bounded_in_bytes(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
+def test_reply_is_bounded_in_bytes(load: Load, serve: Serve, head: bytes, piece: bytes) -> None:
     raised = refused(load, serve(chain([head], repeat(piece))), **SMALL)
     assert "SWE_AGENT_MAX_REPLY" in raised.fix
     assert (raised.retryable, raised.billed, raised.usage) == (False, True, None)
@@ -195,7 +195,7 @@ STREAMS = {
 
 
 @pytest.mark.parametrize(("name", "kind", "filling", "end"), STREAMS.values(), ids=STREAMS.keys())
-def test_a_stream_may_take_all_of_its_bytes(
+def test_stream_may_take_all_of_its_bytes(
     load: Load, serve: Serve, name: str, kind: bytes, filling: bytes, end: bytes
 ) -> None:
     body = filling + end
@@ -213,7 +213,7 @@ def test_names_of_tools_count_as_output(load: Load, serve: Serve) -> None:
     assert len(reply.actions[0].tool) < 1000
 
 
-def test_calls_without_a_name_count_as_output(load: Load, serve: Serve) -> None:
+def test_calls_without_name_count_as_output(load: Load, serve: Serve) -> None:
     endless = (call(number, id="", function={"name": "", "arguments": ""}) for number in count())
     with ThreadPoolExecutor(1) as pool:
         server = serve(chain([STREAM, frame({"content": "I look."})], (b"".join(islice(endless, 50)) for _ in count())))
@@ -224,7 +224,7 @@ def test_calls_without_a_name_count_as_output(load: Load, serve: Serve) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 429, 500])
-def test_an_error_is_read_as_far_as_it_is_shown(load: Load, serve: Serve, status: int) -> None:
+def test_error_is_read_as_far_as_it_is_shown(load: Load, serve: Serve, status: int) -> None:
     head = b"HTTP/1.1 %d No\r\nContent-Type: application/json\r\nRetry-After: 3\r\n\r\n" % status
     server = serve(chain([head, b'{"error": {"message": "not so fast", "x": "'], repeat(b"y" * (1 << 18))))
     raised = refused(load, server)
@@ -233,7 +233,7 @@ def test_an_error_is_read_as_far_as_it_is_shown(load: Load, serve: Serve, status
     assert raised.wait == (3 if raised.retryable else None)
 
 
-def test_an_error_that_trickles(load: Load, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_that_trickles(load: Load, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.models._reply_limits.ERROR_SECONDS", 0.3)
     head = b"HTTP/1.1 400 No\r\nContent-Type: application/json\r\n\r\n"
     raised = refused(load, serve(chain([head, b'{"error": {"message": "no such thing"}}'], repeat(b" "))))
@@ -242,7 +242,7 @@ def test_an_error_that_trickles(load: Load, serve: Serve, monkeypatch: pytest.Mo
 
 @ALL
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_compressed_reply_is_not_unpacked(load: Load, serve: Serve, name: str, status: int) -> None:
+def test_compressed_reply_is_not_unpacked(load: Load, serve: Serve, name: str, status: int) -> None:
     bomb = gzip.compress(b" " * (64 << 20), 9)
     head = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n" % status
     raised = refused(load, serve(iter([head + b"Content-Length: %d\r\n\r\n" % len(bomb), bomb])), name)
@@ -266,7 +266,7 @@ CUT = {
 
 
 @pytest.mark.parametrize("parts", CUT.values(), ids=CUT.keys())
-def test_an_interrupt_frees_the_thread_that_reads(load: Load, serve: Serve, parts: list[bytes]) -> None:
+def test_interrupt_frees_thread_that_reads(load: Load, serve: Serve, parts: list[bytes]) -> None:
     server, cancel, raised = serve(iter(parts)), Event(), []
     model: Provider = load(server)
 

@@ -59,7 +59,7 @@ def test_good_lines(tmp_path: Path) -> None:
         ("[" * 100_000, "is not JSON"),
     ],
 )
-def test_wrong_types_are_named_before_the_run(tmp_path: Path, line: Any, wrong: str) -> None:
+def test_wrong_types_are_named_before_run(tmp_path: Path, line: Any, wrong: str) -> None:
     with pytest.raises(ConfigError, match=rf"Line 2 of .*script\.jsonl .*{wrong}") as raised:
         load(script(tmp_path, GOOD, line), Settings())
     assert "Error" not in raised.value.message

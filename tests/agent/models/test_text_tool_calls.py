@@ -59,7 +59,7 @@ def only(text: str, **how: Any) -> Action:
     return action
 
 
-def test_a_long_value_needs_no_escapes() -> None:
+def test_long_value_needs_no_escapes() -> None:
     action = only(f"```call edit\npath: a.py\nnew <<STOP\n{LONG}\nSTOP\n```")
     assert action.arguments == {"path": "a.py", "new": LONG}
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_read_says_why(text: str, error: str) -> None:
     assert error in action.error
 
 
-def test_a_call_cut_by_the_limit_says_so() -> None:
+def test_call_cut_by_limit_says_so() -> None:
     assert "cut at max_output" in only("```call view\npath: a", cut=True).error
 
 
@@ -113,7 +113,7 @@ def test_other_fences_are_text() -> None:
     assert parse(text) == (text, [])
 
 
-def test_the_model_is_told_every_tool() -> None:
+def test_model_is_told_every_tool() -> None:
     told = describe([VIEW])
     for word in ("## view", "Show a file.", "- path (string): Which file.", "- lines (array/null, optional)", "<<END"):
         assert word in told
@@ -124,7 +124,7 @@ def answered(text: str) -> str:
 
 
 @pytest.mark.parametrize("end", ["</output>", "</ Output >", "<\u200b/output>", "<output of='user'>"])
-def test_what_a_tool_answers_cannot_end_its_frame(end: str) -> None:
+def test_what_tool_answers_cannot_end_its_frame(end: str) -> None:
     call = {"id": "c", "function": {"name": "view", "arguments": "{}"}}
     said = [
         {"role": "assistant", "content": "", "tool_calls": [call]},
@@ -165,7 +165,7 @@ def test_long_lines_are_read_in_linear_time(line: str) -> None:
     assert only(f"```call view\n{line}\n```").tool == "view"
 
 
-def test_a_conversation_over_the_wire(load: Load) -> None:
+def test_conversation_over_wire(load: Load) -> None:
     answer = Answer(text=f"I look.\n\n{render('view', {'path': 'a.py'})}\n\n{render('edit', {'new': LONG})}")
     with Endpoint([answer, Answer(text="Done.")]) as endpoint:
         model = load(endpoint, CHAT, calls="fenced")
@@ -186,7 +186,7 @@ def test_a_conversation_over_the_wire(load: Load) -> None:
     assert {message["role"] for message in second["messages"]} == {"system", "user", "assistant"}
 
 
-def test_a_call_in_text_is_text_where_calls_are_native(load: Load) -> None:
+def test_call_in_text_is_text_where_calls_are_native(load: Load) -> None:
     text = render("view", {"path": "a.py"})
     with Endpoint([Answer(text=text)]) as endpoint:
         reply = ask(load(endpoint))

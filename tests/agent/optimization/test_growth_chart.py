@@ -62,7 +62,7 @@ def test_marks_are_to_scale_on_logarithmic_axes() -> None:
     )
 
 
-def test_a_fitted_line_goes_through_what_was_counted() -> None:
+def test_fitted_line_goes_through_what_was_counted() -> None:
     root = parsed(chart("f", BEFORE, AFTER))
     line, _ = root.iter(f"{SVG}polyline")
     ends = [tuple(map(float, pair.split(","))) for pair in str(line.get("points")).split()]
@@ -70,7 +70,7 @@ def test_a_fitted_line_goes_through_what_was_counted() -> None:
     assert ends[-1] == pytest.approx(marks(root, "before")[-1], abs=1)
 
 
-def test_it_follows_a_dark_scheme_with_colours_of_its_own() -> None:
+def test_it_follows_dark_scheme_with_colours_of_its_own() -> None:
     style = str(parsed(chart("f", BEFORE, AFTER)).findtext(f"{SVG}style"))
     light, dark = style.split("@media (prefers-color-scheme: dark)")
     for rule in (".paper", "text", ".faint", ".grid", ".before .line", ".after .mark"):
@@ -88,7 +88,7 @@ def test_no_name_breaks_out(name: str, counted: str) -> None:
     }
 
 
-def test_a_hostile_name_is_text() -> None:
+def test_hostile_name_is_text() -> None:
     name = '</text><script>alert(1)</script>&"\x1b[31m'
     text = chart(name, BEFORE, AFTER, name)
     assert "<script" not in text
@@ -107,7 +107,7 @@ growths = st.builds(
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(growths, growths)
-def test_whatever_was_counted_stays_in_the_picture(before: Growth, after: Growth) -> None:
+def test_whatever_was_counted_stays_in_picture(before: Growth, after: Growth) -> None:
     root = parsed(chart("f", before, after))
     for x, y in [*marks(root, "before"), *marks(root, "after")]:
         assert 0 < x < WIDTH
@@ -128,7 +128,7 @@ def test_one_side_alone_and_counts_that_do_not_grow() -> None:
     assert "500" in texts(root)
 
 
-def test_a_range_that_is_not_known_is_said() -> None:
+def test_range_that_is_not_known_is_said() -> None:
     assert range_of(fit_growth((1, 2), (5, 9))) == "range not known"
 
 
@@ -157,7 +157,7 @@ def test_what_was_not_measured_is_left_out() -> None:
     assert rows(Measurements(), Measurements()) == []
 
 
-def test_the_table_fits_a_terminal_and_no_name_drives_it() -> None:
+def test_table_fits_terminal_and_no_name_drives_it() -> None:
     shown = table("[red]\x1b[31mf", Measurements(5000, BEFORE), Measurements(1000, AFTER), "valgrind")
     lines = shown.splitlines()
     assert lines[0].strip() == "[red]f"

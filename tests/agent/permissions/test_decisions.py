@@ -32,7 +32,7 @@ def decide(subject: str, *allow: str, deny: tuple[str, ...] = (), kind: Kind = "
         "git status\n",
     ],
 )
-def test_a_rule_covers_a_line_of_which_it_covers_all(line: str) -> None:
+def test_rule_covers_line_of_which_it_covers_all(line: str) -> None:
     decision = decide(line, "git status")
     assert (decision.yes, decision.rules, decision.by) == (True, (Rule("command", "git status"),), "session")
 
@@ -68,16 +68,16 @@ def test_a_rule_covers_a_line_of_which_it_covers_all(line: str) -> None:
         "",
     ],
 )
-def test_a_rule_does_not_cover_more(line: str) -> None:
+def test_rule_does_not_cover_more(line: str) -> None:
     assert decide(line, "git status").yes is None
 
 
-def test_an_exact_rule_covers_no_more() -> None:
+def test_exact_rule_covers_no_more() -> None:
     assert decide("rm -r build", "exactly rm -r build").yes
     assert decide("rm -r build /home", "exactly rm -r build").yes is None
 
 
-def test_a_link_out_of_the_workspace_is_followed(tmp_path: Path) -> None:
+def test_link_out_of_workspace_is_followed(tmp_path: Path) -> None:
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "in").mkdir()
     (tmp_path / "w" / "out").symlink_to(tmp_path)
@@ -102,7 +102,7 @@ def test_a_link_out_of_the_workspace_is_followed(tmp_path: Path) -> None:
         ("git status", "/w/a", None),
     ],
 )
-def test_where_the_shell_is_counts(line: str, folder: str, yes: bool | None) -> None:
+def test_where_shell_is_counts(line: str, folder: str, yes: bool | None) -> None:
     kept = [StoredRule(Rule("command", pattern), "session") for pattern in ("cat", "git status")]
     assert judge(Approval("command", "?", line, root="/w", folder=folder), [], kept).yes is yes
 
@@ -120,7 +120,7 @@ LEAVING = {
 
 
 @pytest.mark.parametrize("line", LEAVING.values(), ids=LEAVING)
-def test_without_rules_nothing_leaves_the_workspace(line: str, tmp_path: Path) -> None:
+def test_without_rules_nothing_leaves_workspace(line: str, tmp_path: Path) -> None:
     """Builtins that print are not asked about, so what they write is all the more."""
     root = tmp_path / "w"
     (root / "a").mkdir(parents=True)
@@ -138,7 +138,7 @@ def test_what_cannot_be_ruled_says_why() -> None:
     assert "eval" in decision.why
 
 
-def test_what_is_typed_into_a_terminal_is_asked() -> None:
+def test_what_is_typed_into_terminal_is_asked() -> None:
     typed = Approval("command", "?", "git status\n", why="it is typed")
     decision = judge(typed, [], [StoredRule(Rule("command", "git status"), "config")])
     assert (decision.yes, decision.why) == (None, "it is typed")
@@ -170,7 +170,7 @@ def test_all_commands_can_be_denied() -> None:
         ("rm $x", []),
     ],
 )
-def test_the_rule_that_is_offered(line: str, rules: list[str]) -> None:
+def test_rule_that_is_offered(line: str, rules: list[str]) -> None:
     decision = decide(line)
     assert [rule.pattern for rule in decision.always] == rules
     if rules:
@@ -226,7 +226,7 @@ def test_what_git_reads_may_be_allowed(line: str) -> None:
     assert decide(line, "git").yes
 
 
-def test_a_link_to_gits_own_folder_is_no_way_in(tmp_path: Path) -> None:
+def test_link_to_gits_own_folder_is_no_way_in(tmp_path: Path) -> None:
     (tmp_path / ".git" / "hooks").mkdir(parents=True)
     (tmp_path / "link").symlink_to(".git")
     (tmp_path / "src").mkdir()
@@ -252,7 +252,7 @@ WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8
 
 
 @given(st.lists(WORD, min_size=1, max_size=4))
-def test_an_offered_rule_is_written_and_read_alike(words: list[str]) -> None:
+def test_offered_rule_is_written_and_read_alike(words: list[str]) -> None:
     rule = offered_rule((*words, "ls"))
     assert rule.covers((*words, "ls"))
     assert parse_rule(str(rule)) == rule
@@ -290,6 +290,6 @@ def test_what_is_no_rule(text: str) -> None:
     assert isinstance(parse_rule(text), str)
 
 
-def test_a_rule_as_it_is_written() -> None:
+def test_rule_as_it_is_written() -> None:
     assert parse_rule(" command: git  status ") == Rule("command", "git  status")
     assert parse_rule("apply src/**") == Rule("apply", "src/**")

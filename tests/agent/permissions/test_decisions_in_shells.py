@@ -32,7 +32,7 @@ VARIABLES = ("OPTIND", "RANDOM", "HISTCMD", "PS4", "BASH_ENV", "x")
 
 
 @pytest.mark.slow
-def test_no_builtin_evaluates_or_runs_what_a_rule_for_it_does_not_show(shells: Callable[[str], set[str]]) -> None:
+def test_no_builtin_evaluates_or_runs_what_rule_for_it_does_not_show(shells: Callable[[str], set[str]]) -> None:
     """Each builtin of bash with each option and each argument that may be code; those that are allowed are run."""
     names = subprocess.run(["bash", "-c", "compgen -b"], capture_output=True, text=True, check=True).stdout.split()
     ran = {}
@@ -47,7 +47,7 @@ def test_no_builtin_evaluates_or_runs_what_a_rule_for_it_does_not_show(shells: C
     assert {"echo", "printf", "test", "true"} <= ran.keys()
 
 
-def test_no_variable_of_the_shell_is_set_by_rule(shells: Callable[[str], set[str]]) -> None:
+def test_no_variable_of_shell_is_set_by_rule(shells: Callable[[str], set[str]]) -> None:
     (shells.work / "f").write_text("ls\n")  # type: ignore[attr-defined]
     (shells.work / "ls").write_text("#!/bin/sh\nevil\n")  # type: ignore[attr-defined]
     (shells.work / "ls").chmod(0o755)  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ EXPORTS = (
 
 
 @pytest.mark.parametrize("given", EXPORTS)
-def test_variables_of_other_programs_are_set_only_by_a_rule_that_shows_them(given: str) -> None:
+def test_variables_of_other_programs_are_set_only_by_rule_that_shows_them(given: str) -> None:
     allow = ("export", "unset", "git diff", "pytest", "env")
     name = given.partition("=")[0]
     lines = [
@@ -91,11 +91,11 @@ def test_variables_of_other_programs_are_set_only_by_a_rule_that_shows_them(give
 
 
 @pytest.mark.parametrize("line", ["sort -T -- -o /x f", "rg -e -- --pre ./x y", "fd -e -- -x ls", "find -D -- -delete"])
-def test_a_value_that_looks_like_the_end_of_options_hides_none(line: str) -> None:
+def test_value_that_looks_like_end_of_options_hides_none(line: str) -> None:
     assert decide(line, "sort", "rg", "fd", "find").yes is None
 
 
-def test_a_rule_of_variables_alone_covers_nothing() -> None:
+def test_rule_of_variables_alone_covers_nothing() -> None:
     assert decide("X=1 ls", "X=1").yes is None
 
 
@@ -112,7 +112,7 @@ def test_other_builtins_are_asked_about_each_time(line: str) -> None:
     assert (decision.yes, decision.always) == (None, ())
 
 
-def test_a_program_whose_name_looks_like_an_assignment_is_none(shells: Callable[[str], set[str]]) -> None:
+def test_program_whose_name_looks_like_assignment_is_none(shells: Callable[[str], set[str]]) -> None:
     folder = shells.work / "x=."  # type: ignore[attr-defined]
     folder.mkdir(parents=True)
     (folder / "evil").write_text("#!/bin/sh\nevil\n")
@@ -191,7 +191,7 @@ def shells(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str]
     return run
 
 
-def test_the_stand_ins_see_what_runs(shells: Callable[[str], set[str]]) -> None:
+def test_stand_ins_see_what_runs(shells: Callable[[str], set[str]]) -> None:
     assert shells("git status; ls | evil $(git x)") == {"git status", "ls", "evil", "git"}
 
 

@@ -63,30 +63,30 @@ def changes(make_repo: MakeRepo, tmp_path: Path):
     made.trees.close()
 
 
-def test_a_new_link_in_place_of_a_denied_folder(changes: Changes) -> None:
+def test_new_link_in_place_of_denied_folder(changes: Changes) -> None:
     changes.commit((".vscode", "tools"), tools__tasks="evil")
     assert changes.is_denied()
     assert changes.names() == [".vscode/tasks"]
 
 
-def test_a_link_to_what_the_repository_does_not_hold(changes: Changes) -> None:
+def test_link_to_what_repository_does_not_hold(changes: Changes) -> None:
     changes.commit((".vscode", "/elsewhere"))
     assert changes.is_denied()
     assert changes.names() == []
 
 
-def test_a_link_in_place_of_a_folder_above_a_denied_one(changes: Changes) -> None:
+def test_link_in_place_of_folder_above_denied_one(changes: Changes) -> None:
     changes.commit((".github", "ci"), ci__a="evil")
     assert changes.is_denied(Rule("apply", ".github/workflows/**"))
 
 
-def test_a_denied_folder_that_becomes_a_link(changes: Changes) -> None:
+def test_denied_folder_that_becomes_link(changes: Changes) -> None:
     changes.commit(**{".vscode__a": "x"})
     changes.commit((".vscode", "tools"), tools__a="evil")
     assert changes.is_denied()
 
 
-def test_a_change_behind_a_link_that_was_there_before(changes: Changes) -> None:
+def test_change_behind_link_that_was_there_before(changes: Changes) -> None:
     changes.commit((".vscode", "tools"), tools__tasks="x")
     changes.commit(tools__tasks="evil")
     assert changes.is_denied()
@@ -94,7 +94,7 @@ def test_a_change_behind_a_link_that_was_there_before(changes: Changes) -> None:
     assert not changes.is_denied()
 
 
-def test_a_change_behind_several_links(changes: Changes) -> None:
+def test_change_behind_several_links(changes: Changes) -> None:
     changes.commit((".vscode", "one"), ("one", "./two"), ("two", "x/../tools"), tools__a="x", x__a="")
     changes.commit(("linked/in", "../tools"))
     changes.commit(("folder", "linked"))
@@ -108,14 +108,14 @@ def test_a_change_behind_several_links(changes: Changes) -> None:
     ]
 
 
-def test_a_link_to_a_folder_reaches_denied_names_below_it(changes: Changes) -> None:
+def test_link_to_folder_reaches_denied_names_below_it(changes: Changes) -> None:
     changes.commit(tools__b="x")
     changes.commit(("packages/new", "../tools"))
     assert changes.is_denied(Rule("apply", "packages/*/b"))
     assert not changes.is_denied(Rule("apply", "packages/*/c"))
 
 
-def test_links_in_a_circle(changes: Changes) -> None:
+def test_links_in_circle(changes: Changes) -> None:
     changes.commit(("a", "b"), ("b", "a"), ("self", "."), calc="x")
     names = changes.names()
     assert names is not None
@@ -142,5 +142,5 @@ def test_more_names_than_are_listed_are_denied(changes: Changes, monkeypatch: py
         ("**/b.py", "a.py", False),
     ],
 )
-def test_what_a_denied_path_is_about(pattern: str, name: str, yes: bool) -> None:
+def test_what_denied_path_is_about(pattern: str, name: str, yes: bool) -> None:
     assert Rule("apply", pattern).is_denied_at(name) is yes

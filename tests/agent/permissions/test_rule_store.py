@@ -23,7 +23,7 @@ def rules(found: Permissions) -> list[Rule]:
     return [kept.rule for kept in found.kept()]
 
 
-def test_a_rule_of_a_project_outlives_the_session_and_holds_there_only(tmp_path: Path) -> None:
+def test_rule_of_project_outlives_session_and_holds_there_only(tmp_path: Path) -> None:
     first = permissions(tmp_path)
     first.keep([GIT, LS], "project")
     first.keep([GIT], "project")
@@ -35,7 +35,7 @@ def test_a_rule_of_a_project_outlives_the_session_and_holds_there_only(tmp_path:
     assert rules(permissions(tmp_path, tmp_path / "other")) == []
 
 
-def test_a_rule_of_a_session_goes_with_it(tmp_path: Path) -> None:
+def test_rule_of_session_goes_with_it(tmp_path: Path) -> None:
     first = permissions(tmp_path)
     first.keep([GIT], "session")
     assert rules(first) == [GIT]
@@ -43,7 +43,7 @@ def test_a_rule_of_a_session_goes_with_it(tmp_path: Path) -> None:
     assert not first.path.exists()
 
 
-def test_a_repository_is_known_by_where_it_lies(tmp_path: Path) -> None:
+def test_repository_is_known_by_where_it_lies(tmp_path: Path) -> None:
     (tmp_path / "repo").mkdir()
     (tmp_path / "link").symlink_to("repo")
     permissions(tmp_path, tmp_path / "link").keep([GIT], "project")
@@ -75,7 +75,7 @@ def test_rules_are_removed(tmp_path: Path) -> None:
     ],
     ids=range(8),
 )
-def test_a_damaged_file_is_named_and_allows_nothing(tmp_path: Path, text: str) -> None:
+def test_damaged_file_is_named_and_allows_nothing(tmp_path: Path, text: str) -> None:
     found = permissions(tmp_path)
     found.path.parent.mkdir()
     found.path.write_text(text)
@@ -88,7 +88,7 @@ def test_a_damaged_file_is_named_and_allows_nothing(tmp_path: Path, text: str) -
     assert [kept.rule for kept in found.without_file()] == [GIT]
 
 
-def test_a_file_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
+def test_file_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
     found = permissions(tmp_path)
     found.keep([GIT], "project")
     found.path.chmod(0o622)
@@ -96,7 +96,7 @@ def test_a_file_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
         found.kept()
 
 
-def test_a_rule_of_a_later_version_is_passed_over_and_kept(tmp_path: Path) -> None:
+def test_rule_of_later_version_is_passed_over_and_kept(tmp_path: Path) -> None:
     found = permissions(tmp_path)
     found.keep([GIT], "project")
     table = json.loads(found.path.read_text())
@@ -108,7 +108,7 @@ def test_a_rule_of_a_later_version_is_passed_over_and_kept(tmp_path: Path) -> No
     assert "moonlight" in found.path.read_text()
 
 
-def test_what_cannot_be_written_holds_for_the_session(tmp_path: Path) -> None:
+def test_what_cannot_be_written_holds_for_session(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, not a folder")
     found = permissions(tmp_path)
     with pytest.raises(WorkspaceError):
@@ -140,7 +140,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_the_users_rules_and_the_administrators_hold_together(tmp_path: Path, config: Path) -> None:
+def test_users_rules_and_administrators_hold_together(tmp_path: Path, config: Path) -> None:
     config.write_text('[permissions]\nallow = ["command git status"]\ndeny = ["command curl"]\n')
     (tmp_path / "policy.toml").write_text('[permissions]\ndeny = ["command git push"]\n')
     table = load_settings().permissions
@@ -158,7 +158,7 @@ def test_bad_rules_are_named(tmp_path: Path, config: Path, text: str) -> None:
         load_settings()
 
 
-def test_a_repository_allows_itself_nothing(config: Path) -> None:
+def test_repository_allows_itself_nothing(config: Path) -> None:
     with pytest.raises(ConfigError, match="permissions"):
         load_settings(b'[permissions]\nallow = ["command rm"]\n')
 

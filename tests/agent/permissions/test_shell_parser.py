@@ -33,14 +33,14 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("line", PLAIN)
-def test_commands_of_a_line(line: str) -> None:
+def test_commands_of_line(line: str) -> None:
     found = parse_line(line)
     assert [*found.commands] == PLAIN[line]
     assert found.why == ""
 
 
 @pytest.mark.parametrize(("line", "folder"), [("cd src/a && ls", "src/a"), ("cd src", "src"), ("ls cd", "")])
-def test_the_folder_of_a_line(line: str, folder: str) -> None:
+def test_folder_of_line(line: str, folder: str) -> None:
     assert (parse_line(line).folder, parse_line(line).why) == (folder, "")
 
 

@@ -34,7 +34,7 @@ def failure(error: str, message: str = "", missing: str = "", at: str = "tests/t
         failure("CalledProcessError", "subprocess.CalledProcessError: Command returned non-zero exit status 1."),
     ],
 )
-def test_reasons_that_can_be_the_issues(red: dict[str, str]) -> None:
+def test_reasons_that_can_be_issues(red: dict[str, str]) -> None:
     assert wrong_reason(red, ISSUE if red["error"] != "ImportError" else "add frobnicate") == ""
 
 
@@ -58,7 +58,7 @@ def test_reasons_that_are_another_matter(red: dict[str, str], said: str) -> None
     assert said in wrong_reason(red, f"{ISSUE} (re: all of it)", known={"frobnicate"})
 
 
-def test_an_error_that_the_issue_names_may_be_raised_in_the_test() -> None:
+def test_error_that_issue_names_may_be_raised_in_test() -> None:
     red = failure("SyntaxError", "SyntaxError: invalid syntax (<unknown>, line 1)")
     assert wrong_reason(red, "ast.parse(render(x)) raises SyntaxError") == ""
     assert wrong_reason(failure("NameError", "name 'spin' is not defined", missing="spin"), ISSUE) == ""
@@ -79,5 +79,5 @@ def test_an_error_that_the_issue_names_may_be_raised_in_the_test() -> None:
         ("M", "conftest.py", False),
     ],
 )
-def test_what_counts_as_a_change_of_the_source(status: str, path: str, source: bool) -> None:
+def test_what_counts_as_change_of_source(status: str, path: str, source: bool) -> None:
     assert _source(Change(status, path)) is source

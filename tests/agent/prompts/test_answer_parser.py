@@ -23,7 +23,7 @@ def test_what_was_written_is_what_is_taken(old: list[str], new: list[str]) -> No
     assert edit.arguments == {"path": "a/b.py", "old": "\n".join(old), "new": "\n".join(new)}
 
 
-def test_blocks_go_to_the_file_named_last() -> None:
+def test_blocks_go_to_file_named_last() -> None:
     said = "\n".join(
         [block("a.py", ["x"], ["y"]), block("", ["y"], ["z"]).lstrip(), "**b.py**:", block("", ["1"], ["2"]).lstrip()]
     )
@@ -40,7 +40,7 @@ def test_what_has_no_end_or_no_path_is_no_edit() -> None:
     assert len(parse_edits("\n".join([block("a.py", ["x"], ["y"])] * 99))) == MOST
 
 
-def test_a_file_is_the_block_below_its_path() -> None:
+def test_file_is_block_below_its_path() -> None:
     assert parse_file("tests/test_a.py\n\n```python\nimport a\n\n\na.b()\n```\nDone.") == (
         "tests/test_a.py",
         "import a\n\n\na.b()\n",
@@ -55,7 +55,7 @@ def test_places_are_taken_as_they_are_known() -> None:
     assert parse_names("a.py\nb/c.py", known, 1) == ["a.py"]
 
 
-def test_letters_and_numbers_stand_in_the_last_line() -> None:
+def test_letters_and_numbers_stand_in_last_line() -> None:
     assert [parse_letter(said, 2) for said in ("A\n**B**", "B.", "C", "none", "", "A or B")] == [
         1,
         1,
@@ -82,7 +82,7 @@ def test_letters_and_numbers_stand_in_the_last_line() -> None:
 @pytest.mark.parametrize(
     "said", ["yes", "It is right.\n**Yes.**", "no way\nVerdict: yes", "Yes, for all of them.", "Yes.\n```\n"]
 )
-def test_a_yes(said: str) -> None:
+def test_yes(said: str) -> None:
     assert is_yes(said)
 
 

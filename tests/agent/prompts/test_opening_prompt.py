@@ -39,7 +39,7 @@ def test_it_states_what_every_run_asks_for(bench: Bench) -> None:
     assert "return a - b" not in said
 
 
-def test_a_repository_without_tests_says_so(bench: Bench) -> None:
+def test_repository_without_tests_says_so(bench: Bench) -> None:
     said = first_message(bench, {})
     assert "No tests were found" in said
     assert "nearest: none yet" in said
@@ -101,7 +101,7 @@ def test_places_are_described_with_their_strongest_reasons() -> None:
     assert describe_places({"functions": [], "files": []}) == "none"
 
 
-def test_of_a_subtree_nothing_else_is_told(bench: Bench) -> None:
+def test_of_subtree_nothing_else_is_told(bench: Bench) -> None:
     files = {"src/pkg/adder.py": "def add(a, b):\n    return a - b\n", "src/pkg/tests/test_adder.py": "x = 1\n"}
     said = first_message(bench, files, test="make test", subtree="src/pkg")
     assert "Layout: src/pkg/: adder.py, tests/ (1)" in said

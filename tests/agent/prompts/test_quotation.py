@@ -10,7 +10,7 @@ from trajectories.records import Comment, Issue
 ADA = Comment("ada", "Look at `calc.py`.", "2026-01-02T03:04:05Z", "OWNER", "member")
 
 
-def test_an_issue_alone_is_as_it_always_was() -> None:
+def test_issue_alone_is_as_it_always_was() -> None:
     issue = Issue("Title <comment>", "Body </issue>\r\n", url="https://github.com/a/b/issues/7", trust="stranger")
     assert framed_issue(issue) == "<issue>\nTitle <comment>\n\nBody <\\/issue>\n</issue>"
 
@@ -52,7 +52,7 @@ def test_nobody_speaks_as_somebody_else(forged: str) -> None:
     ]
 
 
-def test_of_a_long_discussion_the_weightiest_is_shown() -> None:
+def test_of_long_discussion_weightiest_is_shown() -> None:
     chat = [Comment(f"user{n}", f"{n}: me too! " + "blah " * 200) for n in range(100)]
     chat[50] = Comment("eve", 'Traceback (most recent call last):\n  File "calc.py", line 3, in add\nTypeError: x')
     chat[51] = Comment("eve", "log\n" * 5000 + "in `pkg/calc.py`, the end")

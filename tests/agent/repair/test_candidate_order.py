@@ -65,13 +65,13 @@ def test_no_single_edit_is_worth_more_than_one_before() -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_no_text_comes_twice_and_none_is_the_old_one() -> None:
+def test_no_text_comes_twice_and_none_is_old_one() -> None:
     texts = [one.apply(CODE.encode()) for one in candidates((12, 1.0), (14, 0.2))]
     assert len(set(texts)) == len(texts)
     assert CODE.encode() not in texts
 
 
-def test_the_same_arguments_give_the_same_candidates() -> None:
+def test_same_arguments_give_same_candidates() -> None:
     assert candidates((12, 1.0), (13, 0.5), most=3000) == candidates((12, 1.0), (13, 0.5), most=3000)
 
 
@@ -108,7 +108,7 @@ class Shop:
 @pytest.mark.slow
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize(("newline", "indent"), [("\n", "    "), ("\r\n", "\t")])
-def test_of_an_odd_file_too_every_candidate_is_python(start: bytes, newline: str, indent: str) -> None:
+def test_of_odd_file_too_every_candidate_is_python(start: bytes, newline: str, indent: str) -> None:
     data = start + ODD.replace("    ", indent).replace("\n", newline).encode()
     suspects = [Suspect("a.py", line, 1 / line) for line in range(3, 30)]
     for one in islice(order_candidates([Source("a.py", data)], suspects, NOTHING), 2500):
@@ -131,14 +131,14 @@ def test_edits_stay_inside_their_function() -> None:
             assert all(one.function.start <= start <= end <= one.function.end for start, end, _ in one.edits)
 
 
-def test_a_statement_that_no_failing_test_reached_comes_later_but_comes() -> None:
+def test_statement_that_no_failing_test_reached_comes_later_but_comes() -> None:
     lines = [one.line for one in candidates((12, 1.0))]
     assert lines[0] == 12
     assert 13 in lines
 
 
 @pytest.mark.slow
-def test_a_large_function_starts_at_once_and_is_drawn_lazily(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_function_starts_at_once_and_is_drawn_lazily(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_at, drawn, at, draw = [], [0], TemplateSites.at, _Stream.next
 
     def counted(stream: _Stream) -> Candidate | None:
@@ -153,7 +153,7 @@ def test_a_large_function_starts_at_once_and_is_drawn_lazily(monkeypatch: pytest
     assert drawn[0] < 500
 
 
-def test_no_tree_stays_in_memory_after_a_search() -> None:
+def test_no_tree_stays_in_memory_after_search() -> None:
     source = Source("a.py", CODE.encode())
     assert len(list(islice(order_candidates([source], [Suspect("a.py", 12, 1.0)], NOTHING), 3000))) == 3000
     gone = weakref.ref(source)
@@ -202,12 +202,12 @@ def test_weights_are_written_as_they_are_read() -> None:
 
 
 @given(st.floats(0.5, 500), st.integers(1, 200))
-def test_half_of_the_repairs_are_among_the_first_half(half: float, drawn: int) -> None:
+def test_half_of_repairs_are_among_first_half(half: float, drawn: int) -> None:
     template = Template(1.0, half)
     assert sum(template.nth(place) for place in range(drawn)) == pytest.approx(drawn / (half + drawn))
 
 
-def test_a_template_without_weights_is_in_the_middle() -> None:
+def test_template_without_weights_is_in_middle() -> None:
     weights = Weights(1, 0.3, 0.2, 0.1, {"a": Template(0.1, 2), "b": Template(0.5, 6), "c": Template(1.0, 9)})
     assert weights.template("new") == Template(0.5, 6)
 
@@ -225,7 +225,7 @@ def observed(outcome: str, raised: bool) -> TracedTest:
     return TracedTest("t", outcome, 0.1, {}, (("a.py", 1),) if raised else ())
 
 
-def test_the_kind_of_failure_is_that_of_most() -> None:
+def test_kind_of_failure_is_that_of_most() -> None:
     assert failure_kind(NOTHING) == "value"
     wrong = (observed("failed", False), observed("failed", False), observed("died", False))
     assert failure_kind(Spectrum(wrong, (), {})) == "value"
@@ -240,7 +240,7 @@ DATA = st.text("ab\n ", max_size=12)
 
 
 @given(DATA, st.data())
-def test_edits_are_the_same_in_their_least_form_if_the_texts_are(data: str, draw: st.DataObject) -> None:
+def test_edits_are_same_in_their_least_form_if_texts_are(data: str, draw: st.DataObject) -> None:
     def edit() -> tuple[int, int, bytes]:
         start = draw.draw(st.integers(0, len(data)))
         return start, draw.draw(st.integers(start, len(data))), draw.draw(DATA).encode()
@@ -257,7 +257,7 @@ def test_edits_are_the_same_in_their_least_form_if_the_texts_are(data: str, draw
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), DATA), max_size=4))
-def test_edits_joined_do_the_same(steps: list[tuple[int, int, str]]) -> None:
+def test_edits_joined_do_same(steps: list[tuple[int, int, str]]) -> None:
     data, edits, at = b"0123456789" * 3, [], 0
     for skip, length, text in steps:
         edits.append((at + skip, at + skip + length, text))
@@ -266,6 +266,6 @@ def test_edits_joined_do_the_same(steps: list[tuple[int, int, str]]) -> None:
     assert data[:start] + new + data[end:] == Candidate("a.py", tuple(edits), "", 1).apply(data)
 
 
-def test_a_line_put_in_after_one_and_before_the_next_is_the_same() -> None:
+def test_line_put_in_after_one_and_before_next_is_same() -> None:
     data = b"a\nb\n"
     assert _least(data, 1, 1, b"\nc") == _least(data, 2, 2, b"c\n")

@@ -43,7 +43,7 @@ def order(choice: Choice) -> list[str]:
 # Repairs of crashes
 
 
-def test_a_repair_of_a_crash_that_changes_a_few_sound_answers_loses_to_one_that_changes_none() -> None:
+def test_repair_of_crash_that_changes_few_sound_answers_loses_to_one_that_changes_none() -> None:
     inputs, base = (FAILING[0], *SOUND), ("!IndexError",) + ("int:0",) * 300
     few = ("int:1",) + ("int:9",) * 10 + ("int:0",) * 290
     none = ("int:1",) + ("int:0",) * 300
@@ -62,13 +62,13 @@ def test_one_sound_answer_that_changes_costs_half() -> None:
     assert one.mark == none.mark / 2
 
 
-def test_what_the_repository_raises_itself_is_no_accident() -> None:
+def test_what_repository_raises_itself_is_no_accident() -> None:
     inputs, base = (FAILING[0], *SOUND[:20]), ("!KeyError:ab12",) + ("int:0",) * 20
     changes, keeps = ("int:1",) + ("int:9",) * 20, ("int:1",) + ("int:0",) * 20
     assert order(judged({"a": (0.2, changes), "b": (0.1, keeps)}, base, inputs)) == ["a", "b"]
 
 
-def test_an_edit_with_which_fewer_calls_end_is_believed_less() -> None:
+def test_edit_with_which_fewer_calls_end_is_believed_less() -> None:
     inputs = (FAILING[0], *SOUND[:40])
     base = ("!RecursionError",) * 21 + ("int:0",) * 20
     ends, partly = ("int:1",) * 21 + ("int:0",) * 20, ("int:1",) * 20 + ("!RecursionError",) + ("int:0",) * 20
@@ -93,7 +93,7 @@ def edit(old: str, new: str) -> Candidate:
     return Candidate("a.py", ((at, at + len(old), new),), new, 3, place, 0.1)
 
 
-def test_recursion_that_an_edit_ends_is_seen() -> None:
+def test_recursion_that_edit_ends_is_seen() -> None:
     assert recursive(WALK) == {"inner"}
     assert recursive(b"    def f(self):\n        return self.f\n\n    def g(self):\n        return self.g()\n") == {"g"}
     assert recursive(b"def f(:") == set()
@@ -109,7 +109,7 @@ def test_recursion_that_an_edit_ends_is_seen() -> None:
 # What was not answered, or shows nothing
 
 
-def test_an_edit_that_did_not_answer_is_never_first_without_a_doubt() -> None:
+def test_edit_that_did_not_answer_is_never_first_without_doubt() -> None:
     base, right = ("int:a", "int:b", "int:c", "int:d"), ("int:A", "int:b2", "int:C", "int:D")
     silent = judged({"special": (0.5, ("",) * 4), "right": (0.4, right)}, base, FAILING)
     place = order(silent).index("special")
@@ -121,14 +121,14 @@ def test_an_edit_that_did_not_answer_is_never_first_without_a_doubt() -> None:
     assert judge_hits([hit("a")], CandidateAnswers(given=((),)), 3, {}).doubt == ""
 
 
-def test_an_edit_that_did_not_answer_may_have_anything_against_it() -> None:
+def test_edit_that_did_not_answer_may_have_anything_against_it() -> None:
     inputs, base = (FAILING[0], *SOUND[:9]), ("!IndexError",) + ("int:0",) * 9
     answers = CandidateAnswers(inputs, base, (("int:1",) + ("int:9",) * 9, ("",) * 10))
     seen, silent = check_hits([hit("a"), hit("b")], answers, {}, ())
     assert silent.mark == seen.mark < 1
 
 
-def test_a_value_of_the_test_is_seen_in_an_edit_that_did_not_answer() -> None:
+def test_value_of_test_is_seen_in_edit_that_did_not_answer() -> None:
     base, right = ("int:a",) * 4, ("int:A", "int:b2", "int:C", "int:D")
     rows = {"4711 if x == 4704 else x + 3": (0.5, ("",) * 4), "x + 7": (0.4, right)}
     choice = judged(rows, base, FAILING, hints=("4711", "'a'"))
@@ -136,13 +136,13 @@ def test_a_value_of_the_test_is_seen_in_an_edit_that_did_not_answer() -> None:
     assert choice.behaviours[1].special == "The edit contains the value `4711` of a failing test."
 
 
-def test_edits_that_change_no_answer_to_a_failing_call_cannot_be_compared() -> None:
+def test_edits_that_change_no_answer_to_failing_call_cannot_be_compared() -> None:
     blind = judged({"a": (0.1, ("None:0",) * 4), "b": (0.1, ("None:0",) * 4)}, ("None:0",) * 4, FAILING, failing=1)
     assert len(blind.behaviours) == 2
     assert "could not be compared with it, and only one failing input" in blind.doubt
 
 
-def test_an_edit_that_answers_a_failing_call_as_before_passed_by_luck() -> None:
+def test_edit_that_answers_failing_call_as_before_passed_by_luck() -> None:
     base = ("!IndexError", "int:0")
     rows = {"luck": (0.3, ("!IndexError", "int:0")), "right": (0.1, ("int:1", "int:0"))}
     assert order(judged(rows, base, (FAILING[0], SOUND[0]))) == ["right", "luck"]
@@ -151,7 +151,7 @@ def test_an_edit_that_answers_a_failing_call_as_before_passed_by_luck() -> None:
 # Each behaviour has its doubt
 
 
-def test_the_next_behaviour_has_a_doubt_of_its_own() -> None:
+def test_next_behaviour_has_doubt_of_its_own() -> None:
     base, right = ("int:a",) * 4, ("int:A", "int:b2", "int:C", "int:D")
     rows = {"4711 if x == 4704 else x": (0.1, ("int:4711", "int:B", "int:C", "int:D")), "x + x": (0.4, right)}
     choice = judged(rows, base, FAILING)
@@ -170,14 +170,14 @@ def test_once_those_before_it_are_refuted_only_those_after_it_are_rivals() -> No
     assert third == ""
 
 
-def test_where_nobody_looked_for_rivals_few_inputs_are_a_doubt() -> None:
+def test_where_nobody_looked_for_rivals_few_inputs_are_doubt() -> None:
     answers = CandidateAnswers(FAILING, ("int:0",) * 4, (("int:1",) * 4,))
     assert "no time to look for other edits" in judge_hits([hit("a")], answers, 1, {}, sought=False).doubt
     assert judge_hits([hit("a")], answers, 1, {}).doubt == ""
     assert judge_hits([hit("a")], answers, 3, {}, sought=False).doubt == ""
 
 
-def test_the_likeliest_are_asked_first_and_without_time_nobody_is(make_repo, open_ws) -> None:
+def test_likeliest_are_asked_first_and_without_time_nobody_is(make_repo, open_ws) -> None:
     files = {
         "a.py": "def f(x):\n    return x\n",
         "test_a.py": "from a import f\n\n\ndef test_f():\n    assert f(1) == 2\n",

@@ -47,7 +47,7 @@ def answered(
 # Agreement
 
 
-def test_the_answer_that_most_weight_gives_agrees_best() -> None:
+def test_answer_that_most_weight_gives_agrees_best() -> None:
     first, second, third = agreements(answered(("a", "b"), ("a", "c"), ("!IndexError", "b")), [1.0, 1.0, 1.0])
     assert first > second > third
     first, second = agreements(answered(("!ValueError",), ("!IndexError",)), [1.0, 1.0])
@@ -59,14 +59,14 @@ def test_the_answer_that_most_weight_gives_agrees_best() -> None:
     assert first < second
 
 
-def test_an_answer_that_was_not_asked_for_counts_neither_way() -> None:
+def test_answer_that_was_not_asked_for_counts_neither_way() -> None:
     assert agreements(answered(("a", ""), ("a", "b")), [1.0, 1.0]) == [1.0, 1.0]
     assert agreements(answered(("",), ("",)), [3.0, 1.0]) == [0.75, 0.25]
     assert agreements(CandidateAnswers(), []) == []
 
 
 @given(st.lists(st.tuples(*[st.sampled_from(["a", "b", "!late", ""])] * 3), min_size=1, max_size=6), st.data())
-def test_belief_is_a_share(rows: list[tuple[str, ...]], data: st.DataObject) -> None:
+def test_belief_is_share(rows: list[tuple[str, ...]], data: st.DataObject) -> None:
     scores = data.draw(st.lists(st.floats(1e-6, 1), min_size=len(rows), max_size=len(rows)))
     assert all(0 <= one <= 1 + 1e-9 for one in agreements(answered(*rows), scores))
     choice = judge_hits([hit(f"{n}", score) for n, score in enumerate(scores)], answered(*rows), 3, {})
@@ -78,7 +78,7 @@ def test_belief_is_a_share(rows: list[tuple[str, ...]], data: st.DataObject) -> 
 # Groups, doubt, what tells them apart
 
 
-def test_edits_that_answer_alike_are_one_behaviour_shown_by_the_smallest() -> None:
+def test_edits_that_answer_alike_are_one_behaviour_shown_by_smallest() -> None:
     hits = [hit("much longer than 16", 0.2), hit("ab", 0.1), hit("c", 0.15)]
     choice = judge_hits(hits, answered(("x", "y"), ("x", "y"), ("x", "z")), 5, {})
     assert [one.candidate for one in choice.behaviours] == [hits[1], hits[2]]
@@ -86,7 +86,7 @@ def test_edits_that_answer_alike_are_one_behaviour_shown_by_the_smallest() -> No
     assert "Another edit that passes the tests does the same on 2 calls" in choice.behaviours[0].why
 
 
-def test_few_failing_inputs_and_rivals_that_differ_are_a_doubt() -> None:
+def test_few_failing_inputs_and_rivals_that_differ_are_doubt() -> None:
     hits, rows = [hit("a"), hit("b")], (("x", "y"), ("x", "z"))
     seen = (SEEN, AnswerInput("f(2)"))
     assert judge_hits(hits, answered(*rows, inputs=seen), 2, {}).doubt.startswith("Another edit passes the same tests")
@@ -94,7 +94,7 @@ def test_few_failing_inputs_and_rivals_that_differ_are_a_doubt() -> None:
     assert judge_hits(hits[:1], answered(("x", "y")), 1, {}).doubt == ""
 
 
-def test_an_edit_of_what_runs_the_tests_is_doubted_however_many_fail() -> None:
+def test_edit_of_what_runs_tests_is_doubted_however_many_fail() -> None:
     rows = answered(("x", "y", "z", "u"), inputs=(SEEN,) * 4)
     runners = ("src/_pytest/runner.py", "a/unittest/case.py", "pluggy.py", "pytest_asyncio/plugin.py")
     for path, doubted in (*((path, True) for path in runners), ("runner.py", False), ("pytests/a.py", False)):
@@ -103,7 +103,7 @@ def test_an_edit_of_what_runs_the_tests_is_doubted_however_many_fail() -> None:
         assert first.doubt == ("The edit changes the test runner, so the tests cannot judge it." if doubted else "")
 
 
-def test_tests_with_the_same_input_count_once() -> None:
+def test_tests_with_same_input_count_once() -> None:
     hits, rows = [hit("a"), hit("b")], (("x", "y"), ("x", "z"))
     assert "only one failing input" in judge_hits(hits, answered(*rows), 5, {}).doubt
     many = tuple(AnswerInput(f"f({n})") for n in range(4))
@@ -112,11 +112,11 @@ def test_tests_with_the_same_input_count_once() -> None:
     assert judge_hits(hits, plain, 4, {}).pinned == 4
 
 
-def test_an_edit_that_only_takes_too_long_is_no_rival() -> None:
+def test_edit_that_only_takes_too_long_is_no_rival() -> None:
     assert judge_hits([hit("a"), hit("b", 0.01)], answered(("x", "y"), ("x", "!late")), 1, {}).doubt == ""
 
 
-def test_the_shortest_input_that_tells_them_apart_is_shown() -> None:
+def test_shortest_input_that_tells_them_apart_is_shown() -> None:
     inputs = (AnswerInput("f(1)"), AnswerInput("f('a long one')", made=True), AnswerInput("f(2)", made=True))
     hits = [hit("a", 0.3), hit("b", 0.2), hit("c", 0.1)]
     rows = (("x", "y", "y"), ("x", "z", "z"), ("x", "w", "y"))
@@ -146,18 +146,18 @@ def test_the_shortest_input_that_tells_them_apart_is_shown() -> None:
         (" and n != 17", ["f(17)"], True),
     ],
 )
-def test_a_value_of_the_test_in_an_edit_is_seen(new: str, seen: list[str], special: bool) -> None:
+def test_value_of_test_in_edit_is_seen(new: str, seen: list[str], special: bool) -> None:
     assert bool(special_case(hit(new), b"def f(n):\n    return n + 5\n", seen)) is special
 
 
-def test_an_edit_that_mends_nothing_but_the_failing_input_is_believed_less() -> None:
+def test_edit_that_mends_nothing_but_failing_input_is_believed_less() -> None:
     inputs = (SEEN, *MADE)
     plain, only = ("x",) * len(inputs), ("x",) + ("0",) * len(MADE)
     choice = judge_hits([hit("a", 0.3), hit("b", 0.2)], answered(only, plain, inputs=inputs), 3, {})
     assert choice.behaviours[0].candidate.description == "insert `b`"
 
 
-def test_an_edit_with_the_tests_value_is_doubted_however_many_tests_there_are() -> None:
+def test_edit_with_tests_value_is_doubted_however_many_tests_there_are() -> None:
     inputs = tuple(AnswerInput(f"f({n})") for n in range(20, 30))
     choice = judge_hits([hit("if n in (23, 24): return n")], answered(("x",) * 10, inputs=inputs), 9, {"a.py": b""})
     assert "`23`" in choice.doubt
@@ -173,7 +173,7 @@ def first_of(answers: CandidateAnswers) -> str:
     return judge_hits([hit("a", 0.12), hit("b", 0.1)], answers, 3, {}).behaviours[0].candidate.edits[0][2]
 
 
-def test_where_a_crash_was_to_be_mended_other_answers_are_kept() -> None:
+def test_where_crash_was_to_be_mended_other_answers_are_kept() -> None:
     inputs, base = (SEEN, *MADE[:9]), ("!IndexError",) + ("int:0",) * 9
     changes, keeps = ("int:1",) * 10, ("int:1",) + ("int:0",) * 9
     assert first_of(answered(changes, keeps, base=base, inputs=inputs)) == "b"
@@ -181,13 +181,13 @@ def test_where_a_crash_was_to_be_mended_other_answers_are_kept() -> None:
     assert first_of(answered(changes, keeps, base=wrong_value, inputs=inputs)) == "a"
 
 
-def test_a_type_that_no_passing_test_has_seen_is_strange() -> None:
+def test_type_that_no_passing_test_has_seen_is_strange() -> None:
     inputs, base = (SEEN, *MANY, *MADE[:9]), ("bool:0",) * 19
     alike, strange = ("bool:1",) * 19, ("bool:1",) * 10 + ("NoneType:0",) * 9
     assert first_of(answered(strange, alike, base=base, inputs=inputs)) == "b"
 
 
-def test_an_edit_that_keeps_a_function_from_running_is_believed_less() -> None:
+def test_edit_that_keeps_function_from_running_is_believed_less() -> None:
     answers = answered(("int:1", "int:1"), ("int:1", "int:2"))
     assert first_of(answers) == "a"
     assert first_of(replace(answers, lost=(0.9, 0.0))) == "b"
@@ -277,7 +277,7 @@ def ask(make_repo, open_ws):
         yield ask
 
 
-def test_methods_answer_calls_made_from_those_of_the_tests(ask) -> None:
+def test_methods_answer_calls_made_from_those_of_tests(ask) -> None:
     right, same, wrong = edits(
         "shop.py",
         "Cart.total",
@@ -355,13 +355,13 @@ def test_literals_of_any_text_are_read(text: str) -> None:
     assert all(type(one) in (int, float, str) for one in literals_of(text))
 
 
-def test_numbers_that_edits_bring_in_come_up_in_the_calls() -> None:
+def test_numbers_that_edits_bring_in_come_up_in_calls() -> None:
     assert edit_constants([hit(" and n > 7"), hit("'7'"), hit("True")]) == [7, 8, 6]
 
 
 # Words
 
 
-def test_what_an_edit_changes_is_said_with_its_place() -> None:
+def test_what_edit_changes_is_said_with_its_place() -> None:
     assert describe_change("a.py", 3, "C.f", "replace `<` by `<=`") == "Replace `<` by `<=` in `C.f` (`a.py`, line 3)."
     assert describe_change("a.py", 3, "", "take out `x`") == "Take out `x` in `a.py`, line 3."

@@ -34,7 +34,7 @@ TEXT = st.lists(st.sampled_from(["a\n", "b\n", "\n", "  c\n"]), max_size=8).map(
 
 
 @given(TEXT, TEXT)
-def test_the_smallest_edit_does_what_it_says(before: str, after: str) -> None:
+def test_smallest_edit_does_what_it_says(before: str, after: str) -> None:
     old, new = smallest_edit(before, after)
     if before != after and before:
         assert before.count(old) == 1
@@ -124,7 +124,7 @@ def question(make_repo, open_ws):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["python -m pytest -q", "python -m unittest discover -s tests -t ."])
-def test_a_planted_bug_is_mended(question, command: str) -> None:
+def test_planted_bug_is_mended(question, command: str) -> None:
     told: list[Progress] = []
     found = search(question(command=command), 20, Event(), told.append)
     best = found.choice.behaviours[0].candidate
@@ -139,7 +139,7 @@ def test_a_planted_bug_is_mended(question, command: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_search_that_was_cut_off_tries_nothing_twice(question) -> None:
+def test_search_that_was_cut_off_tries_nothing_twice(question) -> None:
     """As a run that was interrupted and resumed: what the first process tried is known to the second."""
     hard = {**BUGGY, "shop/cart.py": BUGGY["shop/cart.py"].replace("return amount +", "return SECRET +")}
     shelf, cancel = Shelf(), Event()
@@ -170,13 +170,13 @@ def test_what_was_plausible_before_is_not_lost(question) -> None:
     }
 
 
-def test_a_search_ends_when_its_time_is_up(question) -> None:
+def test_search_ends_when_its_time_is_up(question) -> None:
     found = search(question(), 1000, Event(), end=0.0)
     assert (found.choice.behaviours, found.why) == ((), TOO_LATE)
 
 
 @pytest.mark.slow
-def test_comparing_has_what_is_left_of_the_time(question, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comparing_has_what_is_left_of_time(question, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
 
     def spied(*arguments: Any, seconds: float, **more: Any) -> Choice:
@@ -216,7 +216,7 @@ class Target:
         pytest.param(0.0005, 0.995, 10 + 919, True, id="at last unlikely"),
     ],
 )
-def test_rivals_are_sought_as_long_as_they_are_likely_with_seconds_as_a_bound(
+def test_rivals_are_sought_as_long_as_they_are_likely_with_seconds_as_bound(
     seconds: float, fall: float, count: int, sought: bool
 ) -> None:
     """So that a slower machine comes to the same rivals, and so to the same doubt; or it says so."""
@@ -228,20 +228,20 @@ def test_rivals_are_sought_as_long_as_they_are_likely_with_seconds_as_a_bound(
     assert (hunt.cut_short, hunt.sought) == (False, sought)
 
 
-def test_a_hunt_that_its_seconds_ended_was_cut_short() -> None:
+def test_hunt_that_its_seconds_ended_was_cut_short() -> None:
     hunt = SearchRun(cast("Evaluator", Target(1.0)), Spectrum((), (), {}), 12.0, SearchProgress())
     hunt.run((Candidate("a.py", ((number, number, "x"),), "", 1) for number in range(9999)), lambda progress: None)
     assert (hunt.tried.count, hunt.cut_short, hunt.sought) == (12, True, False)
 
 
-def test_a_cancelled_search_ends(question) -> None:
+def test_cancelled_search_ends(question) -> None:
     cancel = Event()
     cancel.set()
     with pytest.raises(Cancelled):
         search(question(), 20, cancel)
 
 
-def test_where_no_test_gets_into_the_repository_it_is_given_up(question) -> None:
+def test_where_no_test_gets_into_repository_it_is_given_up(question) -> None:
     test = "import unittest\n\n\nclass CartTest(unittest.TestCase):\n    def test_all(self):\n        self.fail()\n"
     found = search(question({**BUGGY, "tests/test_cart.py": test}, ["test_all"], []), 20, Event())
     assert (found.why, found.tried, found.choice.behaviours) == (UNREACHED, 0, ())
@@ -298,7 +298,7 @@ def test_what_is_late_is_tried_again_by_whoever_goes_on() -> None:
     assert SearchProgress(shelf).knows(candidate)
 
 
-def test_an_edit_that_holds_a_plausible_one_is_no_rival_of_it() -> None:
+def test_edit_that_holds_plausible_one_is_no_rival_of_it() -> None:
     one, more = Candidate("a.py", ((0, 1, "x"),), "", 1), Candidate("a.py", ((0, 1, "x"), (5, 5, "y")), "", 1)
     other, elsewhere = replace(more, edits=((0, 1, "z"), (5, 5, "y"))), replace(more, path="b.py")
     tried = SearchProgress()

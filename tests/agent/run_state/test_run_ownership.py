@@ -17,7 +17,7 @@ from trajectories.journal import encode, read
 from trajectories.trees import EMPTY_TREE, Trees
 
 
-def test_a_changed_first_record_is_not_the_users(bench) -> None:
+def test_changed_first_record_is_not_users(bench) -> None:
     bench.begin(line("x"))
     assert run_owner(bench.directory, bench.settings.state) == "user"
     first, *rest = read(bench.directory).records
@@ -27,7 +27,7 @@ def test_a_changed_first_record_is_not_the_users(bench) -> None:
 
 
 @pytest.mark.parametrize("is_users", [True, False])
-def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path, is_users: bool) -> None:
+def test_moved_state_folder_is_asked_about_once(bench, tmp_path: Path, is_users: bool) -> None:
     bench.begin(line("x"))
     state = tmp_path / "elsewhere"
     bench.settings.state.rename(state)
@@ -41,7 +41,7 @@ def test_a_moved_state_folder_is_asked_about_once(bench, tmp_path: Path, is_user
         reopen(moved, state).close()
 
 
-def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
+def test_runs_from_before_registry_are_asked_about_once(bench) -> None:
     bench.begin(line("x"))
     state = bench.settings.state
     shutil.rmtree(state / "own-runs")
@@ -56,7 +56,7 @@ def test_runs_from_before_the_registry_are_asked_about_once(bench) -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_at_a_terminal_the_user_is_asked(bench, monkeypatch, named: bool) -> None:
+def test_at_terminal_user_is_asked(bench, monkeypatch, named: bool) -> None:
     bench.begin(line("x"))
     state = bench.settings.state
     shutil.rmtree(state / "own-runs")
@@ -74,14 +74,14 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_registry_that_others_can_write_holds_nothing(bench) -> None:
+def test_registry_that_others_can_write_holds_nothing(bench) -> None:
     bench.begin(line("x"))
     entry = next((bench.settings.state / "own-runs").glob("*.json"))
     entry.chmod(0o666)
     assert run_owner(bench.directory, bench.settings.state) == "other"
 
 
-def test_another_folder_under_the_name_of_a_removed_run_is_not_the_users(bench, tmp_path: Path) -> None:
+def test_another_folder_under_name_of_removed_run_is_not_users(bench, tmp_path: Path) -> None:
     bench.begin(line("x"))
     shutil.copytree(bench.directory, tmp_path / "sent")
     bench.directory.rename(tmp_path / "removed")
@@ -89,7 +89,7 @@ def test_another_folder_under_the_name_of_a_removed_run_is_not_the_users(bench, 
     assert run_owner(bench.directory, bench.settings.state) != "user"
 
 
-def test_a_removed_run_is_forgotten(bench) -> None:
+def test_removed_run_is_forgotten(bench) -> None:
     from agent.runs.garbage_collection import RemovalPlan, collect
 
     bench.begin(line("x"))
@@ -99,7 +99,7 @@ def test_a_removed_run_is_forgotten(bench) -> None:
     assert {path.name for path in entries.iterdir()} == {"asked"}
 
 
-def test_an_own_run_whose_journal_was_changed_is_not_the_users(bench) -> None:
+def test_own_run_whose_journal_was_changed_is_not_users(bench) -> None:
     """As where a run that was sent back is unpacked over it: the folder and its first record are the same."""
     bench.begin(line("x"))
     journal = bench.directory / "journal.jsonl"
@@ -114,7 +114,7 @@ def test_an_own_run_whose_journal_was_changed_is_not_the_users(bench) -> None:
     assert run_owner(bench.directory, bench.settings.state) == "user"
 
 
-def test_a_changed_run_in_another_folder_is_not_asked_about(bench) -> None:
+def test_changed_run_in_another_folder_is_not_asked_about(bench) -> None:
     bench.begin(line("x"))
     state, journal = bench.settings.state, bench.directory / "journal.jsonl"
     sent = shutil.copytree(bench.directory, state / "runs" / "sent-by-others")
@@ -127,7 +127,7 @@ def test_a_changed_run_in_another_folder_is_not_asked_about(bench) -> None:
     assert run_owner(sent, state) == "other", "it was never registered"
 
 
-def test_a_store_of_the_users_own_runs_no_hooks(bench, tmp_path: Path) -> None:
+def test_store_of_users_own_runs_no_hooks(bench, tmp_path: Path) -> None:
     bench.begin(line("x"))
     store, ran = bench.directory / "trees.git", tmp_path / "ran"
     (store / "config").write_text(f"[core]\n\tbare = true\n\tfsmonitor = touch {ran}\n")

@@ -26,7 +26,7 @@ def test_what_differs_is_shown(left: str, right: str, shown: tuple[str, str]) ->
     assert lines[-2:] == [f"  [dim]{side}[/] {words}" for side, words in zip("AB", shown, strict=True)]
 
 
-def test_of_an_exit_code_the_text_is_shown_only_where_it_differs() -> None:
+def test_of_exit_code_text_is_shown_only_where_it_differs() -> None:
     code = Difference("main", 1, "exit", "ok, exit code 0\nsame", "not ok, exit code 1\nsame")
     lines = comparison_lines(RunComparison(0, code, (code,), ()), ("A", "B"))
     assert lines[-2:] == ["  [dim]A[/] ok, exit code 0", "  [dim]B[/] not ok, exit code 1"]

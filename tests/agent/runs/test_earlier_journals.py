@@ -146,7 +146,7 @@ def test_it_is_forked(earlier, name):
 
 
 @pytest.mark.slow
-def test_a_fork_of_what_a_later_version_went_on_with_does_not_say_so_too(earlier):
+def test_fork_of_what_later_version_went_on_with_does_not_say_so_too(earlier):
     """Its own first line has the version of all its lines."""
     run = earlier("react")
     run.cut(max(at for at, line in enumerate(run.lines) if line.endswith(b'"type":"settle"}\n')) + 1)

@@ -45,7 +45,7 @@ def ago(days):
     return time.time() - days * DAY
 
 
-def test_a_replay_that_was_cut_off_goes_as_ended_runs_do(state):  # noqa: F811
+def test_replay_that_was_cut_off_goes_as_ended_runs_do(state):  # noqa: F811
     write(state, "again", Note("main", "replay", "Replay of a.", {"run": "a"}))
     assert [went.why for went in collect(state / "runs", RemovalPlan(keep=0)).removed] == ["ended"]
 
@@ -74,12 +74,12 @@ def test_ended_runs_go_by_age_and_number(runs, days, keep, stay):
     assert found.kept == len(stay)
 
 
-def test_a_run_that_can_be_resumed_or_is_damaged_goes_by_its_name_only(runs):
+def test_run_that_can_be_resumed_or_is_damaged_goes_by_its_name_only(runs):
     collect(runs, RemovalPlan([runs / "d", runs / "e"]))
     assert names(runs) == "abc"
 
 
-def test_a_run_in_use_stays_whatever_is_asked(runs):
+def test_run_in_use_stays_whatever_is_asked(runs):
     lock = lock_run(runs / "a")
     found = collect(runs, RemovalPlan([runs / "a"], before=ago(-1)))
     assert names(runs) == "ade"
@@ -91,7 +91,7 @@ def test_a_run_in_use_stays_whatever_is_asked(runs):
 OLD = "20200101-120000-00000"
 
 
-def test_what_a_killed_removal_or_beginning_left_goes(runs):
+def test_what_killed_removal_or_beginning_left_goes(runs):
     now = time.strftime("%Y%m%d-%H%M%S-abcdef")
     for name in (".gone-x", OLD + "1", now):
         (runs / name / "out").mkdir(parents=True)
@@ -102,7 +102,7 @@ def test_what_a_killed_removal_or_beginning_left_goes(runs):
     assert [went.run for went in found.removed] == [went.run for went in would.removed] == [".gone-x", OLD + "1"]
 
 
-def test_what_else_lies_among_the_runs_stays(runs):
+def test_what_else_lies_among_runs_stays(runs):
     """Runs that somebody put away, a run whose journal was, one in use, and what is no folder."""
     (runs / "archive").mkdir()
     (runs / "a").rename(runs / "archive" / "a")
@@ -121,7 +121,7 @@ def test_what_else_lies_among_the_runs_stays(runs):
     assert [(went.run, went.why) for went in found.left] == [(f"{OLD}6", "another process is using it")]
 
 
-def test_a_run_that_is_gone_on_with_after_the_list_was_made_stays(runs):
+def test_run_that_is_gone_on_with_after_list_was_made_stays(runs):
     def goes_on(name):
         journal = Journal(runs / name)
         journal.append(Turn("more", "build"))
@@ -132,7 +132,7 @@ def test_a_run_that_is_gone_on_with_after_the_list_was_made_stays(runs):
     assert found.kept == 3
 
 
-def test_what_cannot_be_removed_is_told_and_the_rest_goes(runs, monkeypatch):
+def test_what_cannot_be_removed_is_told_and_rest_goes(runs, monkeypatch):
     (runs / ".gone-file").write_text("")
     (runs / ".gone-link").symlink_to("/nowhere")
     for name in (".gone-x", ".gone-y"):
@@ -151,7 +151,7 @@ def test_what_cannot_be_removed_is_told_and_the_rest_goes(runs, monkeypatch):
     assert names(runs) == ".gone-a.gone-xcde"
 
 
-def test_outputs_that_a_record_may_name_stay(state):  # noqa: F811
+def test_outputs_that_record_may_name_stay(state):  # noqa: F811
     folder = own(
         state,
         "one",
@@ -224,7 +224,7 @@ def test_trees_of_open_runs_and_shared_ones_stay_as_they_are(state):  # noqa: F8
     assert collect(state / "runs", RemovalPlan()).tidied == []
 
 
-def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # noqa: F811
+def test_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # noqa: F811
     """`gc` waits while one is copied; and of one that it packs just then, what it moves is copied before its packs."""
     folder = own(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
@@ -246,7 +246,7 @@ def test_a_fork_has_all_trees_whenever_they_are_packed(state, monkeypatch):  # n
     assert collect(state / "runs", RemovalPlan()).left == []
 
 
-def test_only_runs_of_the_user_are_tidied(state):  # noqa: F811
+def test_only_runs_of_user_are_tidied(state):  # noqa: F811
     sent = write(state, "sent", Exit("unproven", 6))
     scattered(sent)
     (sent / "out").mkdir()
@@ -259,7 +259,7 @@ def test_only_runs_of_the_user_are_tidied(state):  # noqa: F811
 
 @pytest.mark.parametrize("relative", [True, False])
 @pytest.mark.parametrize("is_own", [True, False])
-def test_no_object_is_removed_through_a_link(state, tmp_path, is_own, relative):  # noqa: F811
+def test_no_object_is_removed_through_link(state, tmp_path, is_own, relative):  # noqa: F811
     """A sent store's folders of objects are links to those of a repository of the user's."""
     mine = tmp_path / "mine.git"
     create_store(mine)
@@ -279,7 +279,7 @@ def test_no_object_is_removed_through_a_link(state, tmp_path, is_own, relative):
     assert ["is not a regular file" in went.why for went in found.left] == [True] * is_own
 
 
-def test_a_run_that_somebody_sent_reaches_nothing_outside_itself(state, tmp_path):  # noqa: F811
+def test_run_that_somebody_sent_reaches_nothing_outside_itself(state, tmp_path):  # noqa: F811
     """Its store names a command that git would run, and its folders are links to somebody's files."""
     folder = own(state, "one", Exit("verified", 0, verdict=Verdict("verified")))
     scattered(folder)
@@ -318,7 +318,7 @@ def test_what_two_runs_share_is_free_when_both_are_gone(tmp_path):
     assert weight.of(tmp_path / "two") >= 100_000
 
 
-def test_a_run_that_is_tidied_can_be_gone_on_with(state):  # noqa: F811
+def test_run_that_is_tidied_can_be_gone_on_with(state):  # noqa: F811
     folder = own(state, "one")
     journal = Journal(folder)
     journal.keep(b"nobody's")
@@ -329,7 +329,7 @@ def test_a_run_that_is_tidied_can_be_gone_on_with(state):  # noqa: F811
     journal.close()
 
 
-def test_the_command_says_what_it_does(runs, capsys):
+def test_command_says_what_it_does(runs, capsys):
     assert command.command(older_than="30d", dry_run=True) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("would be removed a: ")
@@ -343,7 +343,7 @@ def test_the_command_says_what_it_does(runs, capsys):
     lock.release()
 
 
-def test_a_run_elsewhere_is_not_removed(runs, tmp_path):
+def test_run_elsewhere_is_not_removed(runs, tmp_path):
     other = tmp_path / "elsewhere" / "z"
     (runs / "a").rename(other.parent.mkdir() or other)
     with pytest.raises(UsageError, match="not among your runs"):
@@ -353,7 +353,7 @@ def test_a_run_elsewhere_is_not_removed(runs, tmp_path):
     assert (other / "journal.jsonl").exists()
 
 
-def test_the_runs_of_a_batch_stay(runs):
+def test_runs_of_batch_stay(runs):
     (runs.parent / "results.jsonl").write_text("")
     with pytest.raises(UsageError, match="batch"):
         collect(runs, RemovalPlan(keep=0))

@@ -49,7 +49,7 @@ def test_show(tmp_path, capsys, live):
     check(capsys.readouterr().out, 30)
 
 
-def test_fix_and_a_session_of_lines(tmp_path, capsys):
+def test_fix_and_session_of_lines(tmp_path, capsys):
     records = hostile()
     console = Console(plain=True)
     console.heading(Trajectory(records))
@@ -90,7 +90,7 @@ def kept(state: Any) -> Any:
     return folder
 
 
-def test_the_list_of_runs_on_the_screen(tmp_path):
+def test_list_of_runs_on_screen(tmp_path):
     folder = kept(tmp_path)
     (found,) = runs_in(folder.parent)
     told = f"{one_line(found.title)}\n{preview(read_preview(folder)).plain}"
@@ -98,7 +98,7 @@ def test_the_list_of_runs_on_the_screen(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_conversation_that_is_taken_up_again():
+def test_conversation_that_is_taken_up_again():
     from tests.agent.tui.widgets.test_conversation_view import Shown, shown
 
     records = hostile()

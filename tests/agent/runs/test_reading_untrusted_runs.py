@@ -69,7 +69,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("how", COMMANDS)
-def test_a_store_that_is_a_link_is_not_written_to(theirs: Path, mine: Path, how: str) -> None:
+def test_store_that_is_link_is_not_written_to(theirs: Path, mine: Path, how: str) -> None:
     shutil.rmtree(theirs / "trees.git")
     (theirs / "trees.git").symlink_to(mine)
     before = contents(mine)
@@ -79,7 +79,7 @@ def test_a_store_that_is_a_link_is_not_written_to(theirs: Path, mine: Path, how:
 
 
 @pytest.mark.parametrize("how", COMMANDS)
-def test_files_of_a_store_that_are_links_are_not_written_to(theirs: Path, mine: Path, how: str) -> None:
+def test_files_of_store_that_are_links_are_not_written_to(theirs: Path, mine: Path, how: str) -> None:
     (theirs / "trees.git" / "HEAD").unlink()
     (theirs / "trees.git" / "config").unlink()
     (theirs / "trees.git" / "HEAD").symlink_to(mine / "new")
@@ -90,7 +90,7 @@ def test_files_of_a_store_that_are_links_are_not_written_to(theirs: Path, mine: 
     assert contents(theirs) == sent
 
 
-def test_a_store_with_links_to_objects_is_refused(theirs: Path, bench) -> None:
+def test_store_with_links_to_objects_is_refused(theirs: Path, bench) -> None:
     """Whose objects these are, no one asked: they could be those of a private repository."""
     private = bench.repository / ".git" / "objects"
     (theirs / "trees.git" / "objects" / "00").symlink_to(private)
@@ -106,13 +106,13 @@ def test_alternates_are_refused(theirs: Path, bench, name: str) -> None:
             COMMANDS[how](str(theirs))
 
 
-def test_a_pipe_among_the_objects_is_refused(theirs: Path) -> None:
+def test_pipe_among_objects_is_refused(theirs: Path) -> None:
     os.mkfifo(theirs / "trees.git" / "objects" / "info" / "commit-graph")
     with pytest.raises(RunBroken, match="is not a regular file"):
         show(str(theirs), plain=True)
 
 
-def test_the_configuration_of_a_sent_store_is_not_used(theirs: Path, tmp_path: Path) -> None:
+def test_configuration_of_sent_store_is_not_used(theirs: Path, tmp_path: Path) -> None:
     """A promised object was fetched, by a command that the store named."""
     touched = tmp_path / "touched"
     (theirs / "trees.git" / "config").write_text(
@@ -141,7 +141,7 @@ def test_outputs_that_are_links_are_not_shown(theirs: Path, mine: Path, capsys) 
 
 
 @pytest.mark.parametrize("target", ["link", "pipe"])
-def test_a_journal_that_is_no_file_of_the_folder_is_not_read(theirs: Path, tmp_path: Path, target: str) -> None:
+def test_journal_that_is_no_file_of_folder_is_not_read(theirs: Path, tmp_path: Path, target: str) -> None:
     (theirs / "journal.jsonl").rename(tmp_path / "journal.jsonl")
     if target == "pipe":
         os.mkfifo(theirs / "journal.jsonl")
@@ -155,7 +155,7 @@ def test_a_journal_that_is_no_file_of_the_folder_is_not_read(theirs: Path, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hard", "symbolic"])
-def test_a_lock_that_is_another_file_keeps_its_content(theirs: Path, mine: Path, kind: str) -> None:
+def test_lock_that_is_another_file_keeps_its_content(theirs: Path, mine: Path, kind: str) -> None:
     (theirs / "lock").unlink(missing_ok=True)
     if kind == "hard":
         os.link(mine / "id_rsa", theirs / "lock")
@@ -169,7 +169,7 @@ def test_a_lock_that_is_another_file_keeps_its_content(theirs: Path, mine: Path,
 
 
 @pytest.mark.slow
-def test_a_sent_folder_stays_as_it_is(theirs: Path, capsys) -> None:
+def test_sent_folder_stays_as_it_is(theirs: Path, capsys) -> None:
     (theirs / "lock").unlink(missing_ok=True)
     before = contents(theirs)
     for how in COMMANDS.values():
@@ -199,7 +199,7 @@ def test_gc_leaves_other_repositories_alone(theirs: Path, bench) -> None:
 # Writing
 
 
-def test_a_link_beside_the_target_is_not_written_through(tmp_path: Path) -> None:
+def test_link_beside_target_is_not_written_through(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.write_text("mine\n")
     (tmp_path / ".r.html.new").symlink_to(kept)
@@ -214,7 +214,7 @@ def test_a_link_beside_the_target_is_not_written_through(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("number", ["/etc/hostname", "1", True, None, 1.0])
-def test_an_output_is_recalled_by_its_number_only(tmp_path: Path, number: object) -> None:
+def test_output_is_recalled_by_its_number_only(tmp_path: Path, number: object) -> None:
     journal = Journal(tmp_path / "run")
     try:
         assert journal.recall(journal.keep(b"kept")) == b"kept"
@@ -224,7 +224,7 @@ def test_an_output_is_recalled_by_its_number_only(tmp_path: Path, number: object
         journal.close()
 
 
-def test_a_list_of_tests_is_unpacked_up_to_a_limit() -> None:
+def test_list_of_tests_is_unpacked_up_to_limit() -> None:
     bomb = zlib.compress(bytes(MOST_NAMED + 1), 9)
     assert len(bomb) < 1_000_000
     for data in (bomb, b"no list", zlib.compress(b"a\nb")[:-6]):
@@ -245,7 +245,7 @@ def proven(theirs: Path) -> Path:
     return theirs
 
 
-def test_a_claimed_proof_is_shown_as_a_claim(proven: Path, capsys) -> None:
+def test_claimed_proof_is_shown_as_claim(proven: Path, capsys) -> None:
     show(str(proven), plain=True)
     shown = capsys.readouterr().out
     assert "its records were not checked" in shown
@@ -255,12 +255,12 @@ def test_a_claimed_proof_is_shown_as_a_claim(proven: Path, capsys) -> None:
 
 
 @pytest.mark.slow
-def test_a_claimed_proof_is_followed_as_a_claim(proven: Path, capsys) -> None:
+def test_claimed_proof_is_followed_as_claim(proven: Path, capsys) -> None:
     show(str(proven), follow=True, plain=True)
     assert "Claimed: verified." in capsys.readouterr().out
 
 
-def test_a_report_says_what_is_claimed(proven: Path) -> None:
+def test_report_says_what_is_claimed(proven: Path) -> None:
     told = report_document([open_run(str(proven), load_settings())])["runs"][0]
     assert told["ended"]["kind"] == told["verdict"]["kind"] == "claimed: verified"
     assert told["ended"]["words"] == told["verdict"]["notes"][0] == NOT_CHECKED
@@ -269,13 +269,13 @@ def test_a_report_says_what_is_claimed(proven: Path) -> None:
 @pytest.mark.parametrize(
     ("format", "said"), [("markdown", NOT_CHECKED), ("atif", NOT_CHECKED), ("swe_agent", "claimed: verified")]
 )
-def test_an_export_says_what_is_claimed(proven: Path, capsys, format: str, said: str) -> None:
+def test_export_says_what_is_claimed(proven: Path, capsys, format: str, said: str) -> None:
     export([str(proven)], format)
     assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("format", ["sft", "dpo", "rloo"])
-def test_nothing_is_learned_from_a_claim(proven: Path, capsys, format: str) -> None:
+def test_nothing_is_learned_from_claim(proven: Path, capsys, format: str) -> None:
     material = open_run(str(proven), load_settings())
     assert not candidate_groups([material])
     assert candidate_groups([replace(material, untrusted=False)])

@@ -40,7 +40,7 @@ def replaced(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
     return bench.directory
 
 
-def test_it_is_not_what_the_run_came_to(replaced: Path, bench: Bench) -> None:
+def test_it_is_not_what_run_came_to(replaced: Path, bench: Bench) -> None:
     engine = bench.engine()
     try:
         with pytest.raises(RunBroken, match=REPLACED):
@@ -51,6 +51,6 @@ def test_it_is_not_what_the_run_came_to(replaced: Path, bench: Bench) -> None:
         open_run(str(replaced), bench.settings).patch()
 
 
-def test_it_is_not_shown_as_what_a_step_changed(replaced: Path) -> None:
+def test_it_is_not_shown_as_what_step_changed(replaced: Path) -> None:
     with pytest.raises(RunBroken, match=REPLACED):
         command(f"{replaced.name}@0", f"{replaced.name}@1", stat=False, json=False, plain=True)

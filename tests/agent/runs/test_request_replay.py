@@ -72,7 +72,7 @@ def test_turns_that_are_taken_back_and_brought_again(talk, sent):
     agree(it.bench, sent)
 
 
-def test_a_conversation_made_short_and_one_in_a_small_window(talk, sent):
+def test_conversation_made_short_and_one_in_small_window(talk, sent):
     table = {"context": 5000, "max_output": 300, "price_in": 1.0, "price_cached": 0.5, "price_out": 5.0}
     looks = [line("Look.", look(n), n=n, usage={"input_tokens": 1000 * n}) for n in range(1, 9)]
     it: Talk = talk(
@@ -87,7 +87,7 @@ def test_a_conversation_made_short_and_one_in_a_small_window(talk, sent):
     assert len(trajectory.turns) == 3
 
 
-def test_a_reply_that_is_too_long_for_the_provider_and_one_that_nobody_acted_on(talk, sent, monkeypatch):
+def test_reply_that_is_too_long_for_provider_and_one_that_nobody_acted_on(talk, sent, monkeypatch):
     looks = [line("Look.", look(n), n=n) for n in range(1, 6)]
     it: Talk = talk(*looks, line("Done.", n=6), line("Then not.", n=7), line("Well.", n=8))
     refused: list[int] = []
@@ -107,7 +107,7 @@ def test_a_reply_that_is_too_long_for_the_provider_and_one_that_nobody_acted_on(
     agree(it.bench, sent)
 
 
-def test_a_fork_with_another_model(bench: Bench, sent):
+def test_fork_with_another_model(bench: Bench, sent):
     bench.begin(
         line("Look.", look(1), n=1), line("Mend.", MEND, n=2), line("In words.", n=3), strategy="react", max_steps=3
     )
@@ -151,7 +151,7 @@ def test_roles_with_prompts_of_their_own(bench: Bench, sent):
     assert systems["main"].startswith("You are an experienced software engineer")
 
 
-def test_what_the_user_says_on_a_way_that_is_left_is_read_on_the_next(bench: Bench, sent):
+def test_what_user_says_on_way_that_is_left_is_read_on_next(bench: Bench, sent):
     bench.begin(line("Looking.", act("view", path="calc.py")))
 
     def strategy(task):

@@ -50,13 +50,13 @@ def test_every_format_says_what_it_is_and_how_its_file_is_called() -> None:
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_a_format_of_one_run_takes_one(name: str, run: RunView) -> None:
+def test_format_of_one_run_takes_one(name: str, run: RunView) -> None:
     assert "".join(export_runs([run], name, ()))
     with pytest.raises(UsageError, match=f"{name} exports one run, but 2 were given."):
         export_runs([run, run], name, ())
 
 
-def test_a_format_that_there_is_not(run: RunView) -> None:
+def test_format_that_there_is_not(run: RunView) -> None:
     with pytest.raises(UsageError) as error:
         export_runs([run], "parquet", ())
     assert "swe-agent" in error.value.fix
@@ -77,7 +77,7 @@ def test_no_secret_is_in_what_is_written(name: str, monkeypatch: pytest.MonkeyPa
     assert "[masked]" in text
 
 
-def test_predictions_have_the_source_alone_and_an_instance_once() -> None:
+def test_predictions_have_source_alone_and_instance_once() -> None:
     issue = Issue("add() subtracts", url="https://github.com/octo/calc/issues/7")
     runs = [Made(issue=issue), Made("octo__calc-8", issue), Made("octo__calc-9.2", issue), Made("mine", Issue("x"))]
     runs[0].ask(model="some/model")
@@ -90,14 +90,14 @@ def test_predictions_have_the_source_alone_and_an_instance_once() -> None:
     assert instance_of(Made("20260101-120000-abcdef").material()) == "20260101-120000-abcdef"
 
 
-def test_predictions_are_read_by_the_harness(run: RunView, tmp_path: Path) -> None:
+def test_predictions_are_read_by_harness(run: RunView, tmp_path: Path) -> None:
     utils = pytest.importorskip("swebench.harness.utils", reason="the package swebench is not installed")
     write_export(export_runs([run], "predictions", ()), tmp_path / "preds.jsonl")
     (read,) = utils.get_predictions_from_file(str(tmp_path / "preds.jsonl"), "", "")
     assert read["model_patch"] == SOURCE
 
 
-def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:
+def test_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:
     target = tmp_path / "out.jsonl"
     target.write_text("before")
 
@@ -115,7 +115,7 @@ def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
 
 
-def test_a_file_keeps_its_mode_and_a_link_its_place(tmp_path: Path) -> None:
+def test_file_keeps_its_mode_and_link_its_place(tmp_path: Path) -> None:
     target, link = tmp_path / "mine", tmp_path / "link"
     target.write_text("before")
     target.chmod(0o600)
@@ -163,7 +163,7 @@ def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_run_on_disk_is_told_in_every_form(on_disk: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture) -> None:
+def test_run_on_disk_is_told_in_every_form(on_disk: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture) -> None:
     for name in (*SINGLE, "chat", "predictions"):
         assert command([str(on_disk)], name) == 0
         text = capfdbinary.readouterr().out.decode()
@@ -175,7 +175,7 @@ def test_a_run_on_disk_is_told_in_every_form(on_disk: Path, tmp_path: Path, capf
         assert "a + b" in text
 
 
-def test_the_password_of_a_service_is_masked_by_the_command(
+def test_password_of_service_is_masked_by_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture
 ) -> None:
     (tmp_path / "swe-agent.toml").write_text(
@@ -207,7 +207,7 @@ def test_no_export_has_numbers_that_json_has_not() -> None:
         json.loads("".join(export_runs([made.material()], name, ())), parse_constant=pytest.fail)
 
 
-def test_a_reply_that_was_never_acted_on_is_told() -> None:
+def test_reply_that_was_never_acted_on_is_told() -> None:
     made = Made()
     made.ask("Acted on.")
     made.ask("The last words.")
@@ -220,7 +220,7 @@ def test_a_reply_that_was_never_acted_on_is_told() -> None:
     assert document["steps"][-1]["metrics"]["prompt_tokens"] == 20
 
 
-def test_queries_of_a_long_run_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queries_of_long_run_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swe_agent, "QUERIES", 500)
     made = Made()
     for number in range(10):
@@ -234,14 +234,14 @@ def test_queries_of_a_long_run_are_left_out(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.slow
-def test_a_run_without_its_trees_says_so(on_disk: Path, tmp_path: Path) -> None:
+def test_run_without_its_trees_says_so(on_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_bytes((on_disk / "journal.jsonl").read_bytes())
     with pytest.raises(RunBroken, match="The trees of the run are missing"):
         export_runs([open_own_run(tmp_path)], "predictions", ())
     assert "".join(export_runs([open_own_run(tmp_path)], "chat", ()))
 
 
-def test_a_run_that_goes_on_is_told_to_be_unfinished(
+def test_run_that_goes_on_is_told_to_be_unfinished(
     on_disk: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture
 ) -> None:
     going_on = shutil.copytree(on_disk, tmp_path / "going-on")

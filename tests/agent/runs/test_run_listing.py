@@ -58,7 +58,7 @@ def asked(n, dollars, settled):
     return [hold, Reply("words", branch="main", ask=n), *end]
 
 
-def test_a_line_tells_what_a_run_came_to(state):
+def test_line_tells_what_run_came_to(state):
     folder = write(
         state,
         "one",
@@ -76,7 +76,7 @@ def test_a_line_tells_what_a_run_came_to(state):
     }  # fmt: skip
 
 
-def test_a_journal_that_was_formatted_anew_reads_the_same(state):
+def test_journal_that_was_formatted_anew_reads_same(state):
     folder = write(state, "one", *asked(1, 1.0, 0.25), step(1), Exit("verified", 0, verdict=Verdict("verified")))
     before = summarize_run(folder)
     lines = (folder / "journal.jsonl").read_text().splitlines()
@@ -84,24 +84,24 @@ def test_a_journal_that_was_formatted_anew_reads_the_same(state):
     assert summarize_run(folder) == before
 
 
-def test_a_replay_that_was_cut_off_is_not_gone_on_with(state):
+def test_replay_that_was_cut_off_is_not_gone_on_with(state):
     begun = Note("main", "replay", "Replay of one.", {"run": "one"})
     line = summarize_run(write(state, "two", begun, step(1), Turn("more", "build")))
     assert (line.resumable, line.exit, line.ended, line.state) == (False, None, None, "interrupted")
 
 
-def test_a_request_without_price_leaves_the_sum_unknown(state):
+def test_request_without_price_leaves_sum_unknown(state):
     assert summarize_run(write(state, "one", *asked(1, None, None))).dollars is None
 
 
-def test_a_later_turn_opens_a_run_again(state):
+def test_later_turn_opens_run_again(state):
     line = summarize_run(write(state, "one", Exit("done", 0), Turn("and sub()?", "build", {"coder": "other"})))
     assert (line.resumable, line.exit, line.ended, line.model, line.turns) == (True, None, None, "other", 2)
     assert "and sub()?" in line.asked
 
 
 @pytest.mark.parametrize("kind", ["forked", "replay"])
-def test_a_run_names_the_one_it_is_from(state, kind):
+def test_run_names_one_it_is_from(state, kind):
     assert (
         summarize_run(write(state, "two", Note("main", kind, "From one.", {"run": "one", "step": "main#1"}))).origin
         == "one"
@@ -116,7 +116,7 @@ def test_what_is_written_just_now_is_left_out(state):
 
 
 @pytest.mark.parametrize("damage", [b"\0\0\0\n", b"{}\n", b'"type":"step"}\n', b"[" * 100_000 + b"\n"])
-def test_a_damaged_run_is_named(state, damage):
+def test_damaged_run_is_named(state, damage):
     folder = write(state, "one")
     whole = (folder / "journal.jsonl").read_bytes()
     (folder / "journal.jsonl").write_bytes(whole + damage + encode(step(1)))
@@ -127,7 +127,7 @@ def test_a_damaged_run_is_named(state, damage):
     )
 
 
-def test_a_folder_without_journal_and_one_on_its_way_out_are_no_runs(state):
+def test_folder_without_journal_and_one_on_its_way_out_are_no_runs(state):
     write(state, ".gone-one")
     (state / "runs" / "empty").mkdir()
     assert list_runs(state / "runs") == []
@@ -166,7 +166,7 @@ def three(state):
         (RunFilter(words=["src/vat.py"]), "a"),
     ],
 )
-def test_a_list_has_what_is_wanted(three, wanted, names):
+def test_list_has_what_is_wanted(three, wanted, names):
     assert " ".join(line.run[0] for line in list_runs(three, wanted)) == names
 
 
@@ -174,11 +174,11 @@ def test_a_list_has_what_is_wanted(three, wanted, names):
     ("sort", "names"), [("at", "b c a"), ("dollars", "b a c"), ("steps", "c a b"), ("issue", "c a b"),
                         ("repository", "c b a")]
 )  # fmt: skip
-def test_a_list_is_sorted(three, sort, names):
+def test_list_is_sorted(three, sort, names):
     assert " ".join(line.run[0] for line in list_runs(three, None, sort)) == names
 
 
-def test_a_repository_is_meant_by_any_folder_in_it(state, tmp_path):
+def test_repository_is_meant_by_any_folder_in_it(state, tmp_path):
     (tmp_path / "shop" / "src").mkdir(parents=True)
     write(state, "one", repository=str(tmp_path / "shop"))
     write(state, "two", repository=str(tmp_path / "shop2"))
@@ -187,14 +187,14 @@ def test_a_repository_is_meant_by_any_folder_in_it(state, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "n" * 300], ids=["home", "long"])
-def test_what_can_be_no_folder_is_a_part_of_a_path(state, name):
+def test_what_can_be_no_folder_is_part_of_path(state, name):
     write(state, "one", repository=f"/home/{name}")
     assert [line.run for line in list_runs(state / "runs", RunFilter(repository=name))] == ["one"]
     with pytest.raises(UsageError, match="no run named"):
         load_settings().run_directory(f"{name}/one")
 
 
-def test_the_command_tells_lines_and_json(three, capsys):
+def test_command_tells_lines_and_json(three, capsys):
     assert command.command(sort="at", limit=2) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[1].split() == ["b-unproven", "not", "verified", "0.7500", "0", "VAT", "is", "wrong"]
@@ -205,7 +205,7 @@ def test_the_command_tells_lines_and_json(three, capsys):
     assert capsys.readouterr().out == "No run matches.\n"
 
 
-def test_ends_are_wanted_in_the_words_of_the_column_too(three, capsys):
+def test_ends_are_wanted_in_words_of_column_too(three, capsys):
     write(three.parent, "d-open")
     journal = write(three.parent, "e-not-begun") / "journal.jsonl"
     journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
@@ -219,7 +219,7 @@ def test_ends_are_wanted_in_the_words_of_the_column_too(three, capsys):
 
 
 @pytest.mark.skipif(not LOCKS.exists(), reason="the system does not tell of locks")
-def test_a_run_that_is_worked_on_is_running(state, capsys):
+def test_run_that_is_worked_on_is_running(state, capsys):
     worked_on, other = write(state, "one"), write(state, "two")
     ended = write(state, "three", Exit("verified", 0, verdict=Verdict("verified")))
     locks = [lock_run(folder) for folder in (worked_on, ended)]
@@ -249,7 +249,7 @@ def row(capsys, run: str) -> str:
     ],
     ids=["wide", "cut", "narrow", "tiny"],
 )
-def test_a_line_is_cut_where_the_issue_is(width, end):
+def test_line_is_cut_where_issue_is(width, end):
     line = RunSummary("two", NOW, "add() subtracts what it", ended="unproven", origin="one")
     told = command._table([line], width)[1]
     assert told.endswith(end)
@@ -269,11 +269,11 @@ def test_what_cannot_be_meant_is_told(three, wrong):
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("12h", 43_200), ("3d", 259_200), ("2w", 1_209_600)])
-def test_an_age_counts_back_from_now(text, seconds):
+def test_age_counts_back_from_now(text, seconds):
     assert parse_time(text, NOW) == NOW - seconds
 
 
-def test_a_day_is_one_of_this_machines_clock():
+def test_day_is_one_of_this_machines_clock():
     assert (
         parse_time("2026-01-31", NOW)
         == parse_time("2026-01-31T00:00", NOW)
@@ -281,7 +281,7 @@ def test_a_day_is_one_of_this_machines_clock():
     )
 
 
-def test_nothing_that_strangers_wrote_drives_the_terminal(state, capsys):
+def test_nothing_that_strangers_wrote_drives_terminal(state, capsys):
     evil = "\x1b]0;title\x07\x1b[2Jred\x9b1m\n‮x"
     write(state, "one", issue=evil, model=evil, repository=evil)
     write(state, "two", Exit(evil, 1))
@@ -291,7 +291,7 @@ def test_nothing_that_strangers_wrote_drives_the_terminal(state, capsys):
     assert len(told.splitlines()) == 3
 
 
-def test_a_reader_that_leaves_early_ends_the_list_quietly(three, monkeypatch):
+def test_reader_that_leaves_early_ends_list_quietly(three, monkeypatch):
     read, write_end = os.pipe()
     os.close(read)
     with os.fdopen(write_end, "w") as closed:
@@ -299,5 +299,5 @@ def test_a_reader_that_leaves_early_ends_the_list_quietly(three, monkeypatch):
         assert command.command() == 0
 
 
-def test_a_line_is_small():
+def test_line_is_small():
     assert not hasattr(RunSummary("one", 0.0), "__dict__")

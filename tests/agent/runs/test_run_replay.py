@@ -69,7 +69,7 @@ def solved(bench, *lines: dict, **settings):
     bench.drive(strategy)
 
 
-def test_the_same_run_is_the_same_and_costs_nothing(bench) -> None:
+def test_same_run_is_same_and_costs_nothing(bench) -> None:
     look = act("shell", command="date; pwd; mktemp; echo $$; python3 -c 'print(object())'; sleep 0.01")
     solved(bench, line("", look, EDIT, act("view", path="calc.py"), n=1), line("", act("submit"), n=2))
     found = again(bench)
@@ -82,7 +82,7 @@ def test_the_same_run_is_the_same_and_costs_nothing(bench) -> None:
 
 
 @pytest.mark.slow
-def test_a_tool_of_another_package_is_not_run_again(bench, tmp_path, monkeypatch) -> None:
+def test_tool_of_another_package_is_not_run_again(bench, tmp_path, monkeypatch) -> None:
     """A record may be anybody's, and the tool acts outside of the workspace."""
     install_tool(tmp_path / "site", monkeypatch)
     target = tmp_path / "deployed"
@@ -94,7 +94,7 @@ def test_a_tool_of_another_package_is_not_run_again(bench, tmp_path, monkeypatch
     assert found.told == []
 
 
-def test_one_difference_does_not_drown_the_rest(bench) -> None:
+def test_one_difference_does_not_drown_rest(bench) -> None:
     mark = bench.folder / "been-here"
     once = f"test -e {mark} && echo two > new.txt || echo one > new.txt; touch {mark}"
     solved(
@@ -130,7 +130,7 @@ def test_what_differs(bench, command: str, told: list[str]) -> None:
     assert found.right.exit.code == len(told)
 
 
-def test_a_replay_may_end_at_the_first_difference(bench) -> None:
+def test_replay_may_end_at_first_difference(bench) -> None:
     differs = act("shell", command=f"mkdir {bench.folder}/made")
     solved(bench, line("", differs, n=1), line("", EDIT, n=2))
     found = again(bench, stop_at_first=True)
@@ -175,7 +175,7 @@ def replace_action(task):
 
 
 @pytest.mark.slow
-def test_a_session_of_many_turns(talk, bench) -> None:
+def test_session_of_many_turns(talk, bench) -> None:
     talked = talk(
         line("", EDIT, n=1),
         line("I have changed it.", n=2),
@@ -203,7 +203,7 @@ def test_a_session_of_many_turns(talk, bench) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_is_acted_as_far_as_it_came(bench) -> None:
+def test_interrupted_run_is_acted_as_far_as_it_came(bench) -> None:
     def strategy(task):
         reply = task.ask()
         yield task.step(reply, task.act(reply.actions))
@@ -232,7 +232,7 @@ def test_an_interrupted_run_is_acted_as_far_as_it_came(bench) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_user_refused_is_not_run_again(bench) -> None:
+def test_what_user_refused_is_not_run_again(bench) -> None:
     from agent.permissions.approvals import Answer
 
     def strategy(task):
@@ -249,7 +249,7 @@ def test_what_a_user_refused_is_not_run_again(bench) -> None:
 
 
 @pytest.mark.slow
-def test_a_replay_that_is_interrupted_is_over(bench) -> None:
+def test_replay_that_is_interrupted_is_over(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
     material = open_own_run(bench.directory)
     own = replay_settings(material, bench.settings, None)
@@ -265,7 +265,7 @@ def test_a_replay_that_is_interrupted_is_over(bench) -> None:
     assert (ended.kind, ended.fix) == ("interrupted", "Replay the run again.")
 
 
-def test_a_replay_that_cannot_begin_is_over(bench) -> None:
+def test_replay_that_cannot_begin_is_over(bench) -> None:
     solved(bench, line("", EDIT, act("submit")))
     shutil.rmtree(bench.repository)
     material = open_own_run(bench.directory)
@@ -280,7 +280,7 @@ def test_a_replay_that_cannot_begin_is_over(bench) -> None:
     assert (ended.kind, ended.code, ended.fix) == ("error", 5, "Replay the run again.")
 
 
-def test_a_run_is_acted_whole(bench, monkeypatch) -> None:
+def test_run_is_acted_whole(bench, monkeypatch) -> None:
     monkeypatch.setenv("SWE_AGENT_STATE", str(bench.folder / "state"))
     with pytest.raises(UsageError, match="but only whole runs can be replayed") as refused:
         command("some-run@main#1")
@@ -288,7 +288,7 @@ def test_a_run_is_acted_whole(bench, monkeypatch) -> None:
 
 
 @pytest.mark.slow
-def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path, monkeypatch) -> None:
+def test_commands_of_strangers_run_need_boundary(bench, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
     solved(bench, line("", EDIT, act("submit")), disk="9g")
     theirs = tmp_path / "theirs"
@@ -307,7 +307,7 @@ def test_commands_of_a_strangers_run_need_a_boundary(bench, tmp_path, monkeypatc
     [({}, "without a boundary"), ({"workspace": "docker", "image": "127.0.0.1:5000/theirs"}, "not a known public one")],
     ids=["nothing", "image"],
 )
-def test_what_a_stranger_leaves_out_or_names_opens_no_door(bench, monkeypatch, recorded, why) -> None:
+def test_what_stranger_leaves_out_or_names_opens_no_door(bench, monkeypatch, recorded, why) -> None:
     monkeypatch.setenv("SWE_AGENT_WORKSPACE", recorded.get("workspace", "local"))
     solved(bench, line("", EDIT, act("submit")))
     theirs = bench.folder / "theirs"
@@ -320,7 +320,7 @@ def test_what_a_stranger_leaves_out_or_names_opens_no_door(bench, monkeypatch, r
         replay_settings(open_own_run(theirs), bench.settings, None)
 
 
-def test_a_run_without_its_files_cannot_be_acted_again(bench) -> None:
+def test_run_without_its_files_cannot_be_acted_again(bench) -> None:
     solved(bench, line("", EDIT, act("submit")))
     for_good = bench.folder / "moved"
     (bench.directory / "trees.git").rename(for_good)
@@ -338,7 +338,7 @@ def test_a_run_without_its_files_cannot_be_acted_again(bench) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("asked", [None, {"command": "x"}], ids=["earlier", "strange"])
-def test_what_a_record_does_not_say_of_a_proof_is_found(talk, asked) -> None:
+def test_what_record_does_not_say_of_proof_is_found(talk, asked) -> None:
     talked = talk(line("", EDIT, n=1), line("Done.", n=2))
     talked.go()
     talked.engine.close()
@@ -359,7 +359,7 @@ def with_asked(record, asked):
 
 
 @pytest.mark.slow
-def test_a_replay_can_be_replayed(bench) -> None:
+def test_replay_can_be_replayed(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
     first = again(bench)
     found = again(bench, first.directory)
@@ -368,7 +368,7 @@ def test_a_replay_can_be_replayed(bench) -> None:
 
 
 @pytest.mark.slow
-def test_a_replay_is_not_gone_on_with(talk, bench) -> None:
+def test_replay_is_not_gone_on_with(talk, bench) -> None:
     talked = talk(line("", EDIT, n=1), line("I have changed it.", n=2))
     talked.go()
     talked.engine.close()
@@ -380,7 +380,7 @@ def test_a_replay_is_not_gone_on_with(talk, bench) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_of_a_replay_is_a_run_like_others(bench) -> None:
+def test_fork_of_replay_is_run_like_others(bench) -> None:
     solved(bench, line("", EDIT, n=1), line("", act("submit"), n=2))
     begun = find_origin(f"{again(bench).directory}@1", bench.settings)
     with pytest.raises(UsageError, match="has no model"):

@@ -74,7 +74,7 @@ def swe_agent(*arguments: object) -> int:
 
 
 @pytest.mark.slow
-def test_a_run_with_attempts_becomes_a_page_also_where_little_is_left_of_it(tried, tmp_path, capsys):
+def test_run_with_attempts_becomes_page_also_where_little_is_left_of_it(tried, tmp_path, capsys):
     assert swe_agent("report", tried, "--out", tmp_path / "r.html") == 0
     assert capsys.readouterr().out == f"Written to {tmp_path / 'r.html'}.\n"
     text = (tmp_path / "r.html").read_text()
@@ -109,7 +109,7 @@ def test_two_runs_part_somewhere(run, tmp_path, monkeypatch):
     assert (told["parting"]["same"], told["parting"]["first"]) == (0, None)
 
 
-def test_a_report_is_written_over_and_nothing_else(run, tmp_path, capsys):
+def test_report_is_written_over_and_nothing_else(run, tmp_path, capsys):
     page = tmp_path / "r.html"
     for word in ("Written to", "Replaced"):
         assert swe_agent("report", run, "--out", page) == 0
@@ -121,7 +121,7 @@ def test_a_report_is_written_over_and_nothing_else(run, tmp_path, capsys):
         assert page.read_text() == mine
 
 
-def test_what_reads_the_trees_is_ended(run, tmp_path, monkeypatch):
+def test_what_reads_trees_is_ended(run, tmp_path, monkeypatch):
     closed = []
     monkeypatch.setattr(RunView, "close", lambda material: closed.append(material.name))
     assert swe_agent("report", run, run, "--out", tmp_path / "r.html") == 0
@@ -138,14 +138,14 @@ def test_where_nothing_can_be_written_one_sentence_says_so(run, tmp_path, monkey
     assert Path("/dev/null").is_char_device()
 
 
-def test_a_folder_is_given_the_runs_name(run, tmp_path):
+def test_folder_is_given_runs_name(run, tmp_path):
     material = open_own_run(run)
     assert report_path([material], None) == Path(f"report-{material.name}.html")
     assert report_path([material, material], tmp_path) == tmp_path / f"report-{material.name}-{material.name}.html"
     assert report_path([], Path("x.html")) == Path("x.html")
 
 
-def test_a_runs_name_leads_nowhere_else(run):
+def test_runs_name_leads_nowhere_else(run):
     material = open_own_run(run)
     object.__setattr__(material, "name", "../../etc/pass wd")
     assert report_path([material], None) == Path("report-etc-pass-wd.html")

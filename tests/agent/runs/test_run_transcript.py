@@ -83,7 +83,7 @@ def shown(capsys, *words: str, **flags: Any) -> str:
     return capsys.readouterr().out
 
 
-def test_a_run_is_told_step_by_step(run, capsys):
+def test_run_is_told_step_by_step(run, capsys):
     told = shown(capsys, run.name)
     at = [told.index(part) for part in ("add() subtracts", "── mend ──", "I look.", "$ view calc.py", "I mend it.")]
     assert at == sorted(at)
@@ -101,29 +101,29 @@ def test_one_step_is_told_whole_with_its_diff(run, capsys):
     assert "\n10000\n" in shown(capsys, run.name, str(cut.n))
 
 
-def test_an_output_that_is_gone_is_told_as_the_model_saw_it(run, capsys):
+def test_output_that_is_gone_is_told_as_model_saw_it(run, capsys):
     step = next(step for step in read(run).steps["main"] if any(seen.out for seen in step.observations))
     for file in (run / "out").iterdir():
         file.unlink()
     assert "is missing.]" in shown(capsys, run.name, step.id)
 
 
-def test_a_changed_file_is_told_by_its_path(run, capsys):
+def test_changed_file_is_told_by_its_path(run, capsys):
     (edit,) = (step for step in read(run).steps["main"] if step.actions and step.actions[0].tool == "edit")
     assert "\n\ncalc.py  +1 -1\ndiff --git " in shown(capsys, run.name, edit.id)
 
 
-def test_a_step_is_named_as_elsewhere_and_by_its_request(run, capsys):
+def test_step_is_named_as_elsewhere_and_by_its_request(run, capsys):
     told = shown(capsys, run.name, "2")
     assert told == shown(capsys, f"{run.name}@2") == shown(capsys, f"{run.name}@main#2")
     assert told == shown(capsys, run.name, "main?2")
 
 
-def test_an_edit_has_an_arrow_between_old_and_new(run, capsys):
+def test_edit_has_arrow_between_old_and_new(run, capsys):
     assert "$ edit calc.py a - b → a + b\n" in shown(capsys, run.name)
 
 
-def test_a_run_without_end_says_who_goes_on_with_it(run, capsys):
+def test_run_without_end_says_who_goes_on_with_it(run, capsys):
     lock = lock_run(run)
     assert "Not ended" not in shown(capsys, run.name)
     if LOCKS.exists():
@@ -133,13 +133,13 @@ def test_a_run_without_end_says_who_goes_on_with_it(run, capsys):
 
 
 @pytest.mark.parametrize("step", ["main#99", "99", "side#1", "main#", "#", "-1", "main?99", "?"])
-def test_a_step_that_is_not_there_is_told(run, step):
+def test_step_that_is_not_there_is_told(run, step):
     with pytest.raises(UsageError) as error:
         command.command(run.name, step)
     assert error.value.fix
 
 
-def test_a_step_cannot_be_followed(run):
+def test_step_cannot_be_followed(run):
     with pytest.raises(UsageError):
         command.command(run.name, "1", follow=True)
 
@@ -203,7 +203,7 @@ class Heard(Lines):
             assert self.came.wait_for(lambda: any(part in each for each in self.said), timeout=60), self.said
 
 
-def test_a_run_is_followed_until_nobody_works_on_it(user, monkeypatch):
+def test_run_is_followed_until_nobody_works_on_it(user, monkeypatch):
     monkeypatch.setattr(run_follower, "QUIET", 0.0)
     monkeypatch.setattr(run_follower, "PAUSE", 0.01)
     directory = many(user / "one")
@@ -228,7 +228,7 @@ def test_a_run_is_followed_until_nobody_works_on_it(user, monkeypatch):
     assert f"swe-agent resume {directory.name}" in out.said[-1]
 
 
-def test_a_run_that_ended_is_followed_to_its_end(run, capsys, monkeypatch):
+def test_run_that_ended_is_followed_to_its_end(run, capsys, monkeypatch):
     monkeypatch.setattr(run_follower, "QUIET", 0.0)
     journal = Journal(run)
     journal.append(Exit("done", 0))
@@ -237,7 +237,7 @@ def test_a_run_that_ended_is_followed_to_its_end(run, capsys, monkeypatch):
     assert str(run) in told.splitlines()[-1]
 
 
-def test_who_leaves_ends_the_looking_only(run, monkeypatch, capsys):
+def test_who_leaves_ends_looking_only(run, monkeypatch, capsys):
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
 
@@ -247,7 +247,7 @@ def test_who_leaves_ends_the_looking_only(run, monkeypatch, capsys):
     with_it.release()
 
 
-def test_a_reader_that_leaves_early_ends_the_looking_quietly(run, monkeypatch):
+def test_reader_that_leaves_early_ends_looking_quietly(run, monkeypatch):
     there, here = os.pipe()
     os.close(there)
     lock = lock_run(run)
@@ -258,7 +258,7 @@ def test_a_reader_that_leaves_early_ends_the_looking_quietly(run, monkeypatch):
     lock.release()
 
 
-def test_half_a_line_waits_for_its_other_half(run):
+def test_half_line_waits_for_its_other_half(run):
     journal = run / "journal.jsonl"
     whole = journal.read_bytes()
     cut = whole.rindex(b"\n", 0, -1) + 30
@@ -293,7 +293,7 @@ def test_what_is_no_run_or_none_any_more_is_told(run, user, monkeypatch):
     assert not run.exists(), "who looks makes no folder"
 
 
-def test_whether_a_run_is_held_is_seen_without_holding_it(run):
+def test_whether_run_is_held_is_seen_without_holding_it(run):
     assert not is_held(run)
     lock = lock_run(run)
     assert is_held(run)
@@ -325,7 +325,7 @@ def on_a_terminal(words: list[str], **environment: str) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_terminal_gets_pages_in_colour(run, user):
+def test_terminal_gets_pages_in_colour(run, user):
     code = "import sys; from swe_agent import main; main()"
     pager = user / "pager.py"
     pager.write_text("import sys\nprint('PAGED'); print(repr(sys.stdin.readline())); sys.exit(0)\n")
@@ -337,7 +337,7 @@ def test_a_terminal_gets_pages_in_colour(run, user):
 
 
 @pytest.mark.parametrize("pager", ["no-such-pager -x", "'", ""])
-def test_without_a_pager_it_is_told_at_once(run, capsys, monkeypatch, pager):
+def test_without_pager_it_is_told_at_once(run, capsys, monkeypatch, pager):
     monkeypatch.setenv("PAGER", pager)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert "I look." in shown(capsys, run.name)

@@ -92,7 +92,7 @@ def appended(folder: Path, *records) -> None:
         file.writelines(map(encode, records))
 
 
-def test_settings_of_an_untrusted_record_are_not_used(theirs: Path) -> None:
+def test_settings_of_untrusted_record_are_not_used(theirs: Path) -> None:
     rewritten(theirs, **EVIL)
     today = load_settings()
     first = copy_untrusted_run(theirs, today, {})
@@ -102,7 +102,7 @@ def test_settings_of_an_untrusted_record_are_not_used(theirs: Path) -> None:
     assert engine.run.settings == engine.settings.recorded()
 
 
-def test_settings_of_an_untrusted_turn_are_not_used(theirs: Path, bench) -> None:
+def test_settings_of_untrusted_turn_are_not_used(theirs: Path, bench) -> None:
     appended(theirs, Exit("answered", 0, last(theirs).tree), Turn("more", "react", settings=EVIL))
     today = load_settings()
     engine = reopen(copy_untrusted_run(theirs, today, {}), today.state)
@@ -110,7 +110,7 @@ def test_settings_of_an_untrusted_turn_are_not_used(theirs: Path, bench) -> None
     assert engine.settings.recorded() == today.recorded() | {"test": EVIL["test"], "experience": False}
 
 
-def test_a_forks_settings_are_the_users_too(theirs: Path) -> None:
+def test_forks_settings_are_users_too(theirs: Path) -> None:
     rewritten(theirs, **EVIL)
     today = load_settings()
     begun = find_origin(f"{theirs}@{last(theirs).n}", today)
@@ -121,7 +121,7 @@ def test_a_forks_settings_are_the_users_too(theirs: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["resume", "fork"])
-def test_the_users_own_local_workspace_is_not_enough(theirs: Path, monkeypatch, how: str) -> None:
+def test_users_own_local_workspace_is_not_enough(theirs: Path, monkeypatch, how: str) -> None:
     monkeypatch.setenv("SWE_AGENT_WORKSPACE", "local")
     today = load_settings()
     with pytest.raises(UsageError, match="without a boundary"):
@@ -131,7 +131,7 @@ def test_the_users_own_local_workspace_is_not_enough(theirs: Path, monkeypatch, 
     assert copy_untrusted_run(theirs, today, LOCAL).parent == today.runs
 
 
-def test_no_engine_is_opened_on_an_untrusted_folder(theirs: Path, bench) -> None:
+def test_no_engine_is_opened_on_untrusted_folder(theirs: Path, bench) -> None:
     with pytest.raises(UsageError, match="was not created by you here"):
         reopen(theirs, bench.settings.state)
     among = bench.settings.runs / "their-run"
@@ -141,7 +141,7 @@ def test_no_engine_is_opened_on_an_untrusted_folder(theirs: Path, bench) -> None
     reopen(among, bench.settings.state, trusted=bench.settings.runs).close()
 
 
-def test_the_copy_is_about_the_repository_where_the_user_is(theirs: Path, bench, tmp_path: Path) -> None:
+def test_copy_is_about_repository_where_user_is(theirs: Path, bench, tmp_path: Path) -> None:
     first, *rest = read(theirs).records
     elsewhere = [replace(first, repository=str(tmp_path / "private")), *rest]
     (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, elsewhere)))
@@ -149,7 +149,7 @@ def test_the_copy_is_about_the_repository_where_the_user_is(theirs: Path, bench,
     assert read(copy).run.repository == str(bench.repository)
 
 
-def test_a_repository_without_the_commit_is_refused(theirs: Path, make_repo, monkeypatch) -> None:
+def test_repository_without_commit_is_refused(theirs: Path, make_repo, monkeypatch) -> None:
     monkeypatch.chdir(make_repo({"other.py": "x = 1\n"}))
     with pytest.raises(UsageError, match=r"started at commit \w+, which is not in"):
         copy_untrusted_run(theirs, load_settings(), {})
@@ -159,7 +159,7 @@ def test_a_repository_without_the_commit_is_refused(theirs: Path, make_repo, mon
 
 
 @pytest.mark.slow
-def test_a_recorded_proof_proves_nothing(theirs: Path, bench) -> None:
+def test_recorded_proof_proves_nothing(theirs: Path, bench) -> None:
     """The run looks as if it had been stopped between a proof, which was never made, and its end."""
     tree = last(theirs).tree
     proof = Observation("Proof: verified.", data={"verdict": PROVEN, "asked": {}})
@@ -188,14 +188,14 @@ def with_base(folder: Path, files: dict[str, bytes]) -> None:
 
 
 @pytest.mark.slow
-def test_the_base_has_the_files_of_the_users_own_commit(theirs: Path) -> None:
+def test_base_has_files_of_users_own_commit(theirs: Path) -> None:
     with_base(theirs, {"backdoor.py": b"import os\n"})
     with pytest.raises(UsageError, match="did not start with the files of its commit"):
         copy_untrusted_run(theirs, load_settings(), {})
     assert not list(load_settings().runs.iterdir())
 
 
-def test_a_base_that_is_named_by_another_revision_is_the_commits(theirs: Path, bench) -> None:
+def test_base_that_is_named_by_another_revision_is_commits(theirs: Path, bench) -> None:
     first, *rest = read(theirs).records
     named = [replace(first, base=replace(first.base, commit="HEAD")), *rest]
     (theirs / "journal.jsonl").write_bytes(b"".join(map(encode, named)))
@@ -227,18 +227,18 @@ def test_objects_are_named_by_their_content(theirs: Path, tmp_path: Path) -> Non
         copy_untrusted_run(theirs, load_settings(), {})
 
 
-def test_nothing_is_shared_with_the_folder(theirs: Path) -> None:
+def test_nothing_is_shared_with_folder(theirs: Path) -> None:
     copy = copy_untrusted_run(theirs, load_settings(), {})
     assert all(path.stat().st_nlink == 1 for path in copy.rglob("*") if path.is_file())
 
 
 @pytest.mark.slow
-def test_a_proof_without_an_observation(theirs: Path) -> None:
+def test_proof_without_observation(theirs: Path) -> None:
     appended(theirs, Step("main", last(theirs).n + 1, last(theirs).id, "proof", last(theirs).tree))
     assert read(copy_untrusted_run(theirs, load_settings(), {})).steps["main"][-1].observations[0].text == NOT_RUN_HERE
 
 
-def test_what_they_applied_to_their_files_is_not_done_to_the_users(theirs: Path, bench) -> None:
+def test_what_they_applied_to_their_files_is_not_done_to_users(theirs: Path, bench) -> None:
     base, tree = read(theirs).run.base.tree, last(theirs).tree
     data = {"effect": "apply 1", "host": base, "after": tree, "moved": [base, tree]}
     appended(theirs, Note("main", "intent", "apply 1", data))
@@ -248,7 +248,7 @@ def test_what_they_applied_to_their_files_is_not_done_to_the_users(theirs: Path,
 
 
 @pytest.mark.parametrize("kind", ["verified", "faster", "written", "replayed", "Verified: a test proves it."])
-def test_a_copy_claims_no_proof_whatever_the_exit_record_says(theirs: Path, bench, kind: str) -> None:
+def test_copy_claims_no_proof_whatever_exit_record_says(theirs: Path, bench, kind: str) -> None:
     ended = Exit(kind, 0, last(theirs).tree, message="Verified.", fix="Run this.")
     object.__setattr__(ended, "kind", kind)
     object.__setattr__(ended, "code", 0)
@@ -261,7 +261,7 @@ def test_a_copy_claims_no_proof_whatever_the_exit_record_says(theirs: Path, benc
     assert (ending.message, ending.fix) == ("", "")
 
 
-def test_only_a_copy_of_an_unchanged_run_ends_with_0(theirs: Path, bench) -> None:
+def test_only_copy_of_unchanged_run_ends_with_0(theirs: Path, bench) -> None:
     base = read(theirs).run.base.tree
     appended(theirs, Exit("answered", 0, base), Turn("more", "react"), Exit("answered", 0, last(theirs).tree))
     ends = [
@@ -270,14 +270,14 @@ def test_only_a_copy_of_an_unchanged_run_ends_with_0(theirs: Path, bench) -> Non
     assert [(end.kind, end.code) for end in ends] == [("answered", 0), ("answered", 6)]
 
 
-def test_a_run_that_has_ended_is_not_answered_for(theirs: Path, capsys) -> None:
+def test_run_that_has_ended_is_not_answered_for(theirs: Path, capsys) -> None:
     appended(theirs, Exit("verified", 0, last(theirs).tree))
     with pytest.raises(UsageError, match="has ended"):
         resume(str(theirs), plain=True)
 
 
 @pytest.mark.slow
-def test_resume_continues_a_copy_and_says_so(theirs: Path, bench, capsys) -> None:
+def test_resume_continues_copy_and_says_so(theirs: Path, bench, capsys) -> None:
     before = (theirs / "journal.jsonl").read_bytes()
     with pytest.raises(UsageError, match="was not created by you here"):
         resume(str(theirs), pr=True, plain=True)
@@ -291,7 +291,7 @@ def test_resume_continues_a_copy_and_says_so(theirs: Path, bench, capsys) -> Non
     assert not (theirs / "lock").exists() or not (theirs / "patch.diff").exists()
 
 
-def test_the_copy_goes_on_with_the_files_of_the_last_step(theirs: Path, bench) -> None:
+def test_copy_goes_on_with_files_of_last_step(theirs: Path, bench) -> None:
     """Results are computed again, for which the workspace is opened before the recorded steps are gone through."""
     bench.directory = copy_untrusted_run(theirs, load_settings(workspace="local"), LOCAL)
     engine = bench.engine()
@@ -305,7 +305,7 @@ def test_the_copy_goes_on_with_the_files_of_the_last_step(theirs: Path, bench) -
 
 
 @pytest.mark.slow
-def test_files_of_the_folder_that_are_links_lead_nowhere(theirs: Path, bench, tmp_path: Path) -> None:
+def test_files_of_folder_that_are_links_lead_nowhere(theirs: Path, bench, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("mine\n")
     for name in ("patch.diff", "proof.sh"):
@@ -321,7 +321,7 @@ def test_files_of_the_folder_that_are_links_lead_nowhere(theirs: Path, bench, tm
     assert mine.read_text() == "mine\n"
 
 
-def test_replies_of_an_untrusted_run_do_not_act_without_a_boundary(theirs: Path, bench) -> None:
+def test_replies_of_untrusted_run_do_not_act_without_boundary(theirs: Path, bench) -> None:
     settings = load_settings(workspace="local")
     with pytest.raises(UsageError, match="would act without a boundary"):
         load_model(f"replay:{theirs}", settings)
@@ -331,7 +331,7 @@ def test_replies_of_an_untrusted_run_do_not_act_without_a_boundary(theirs: Path,
 
 
 @pytest.mark.parametrize("how", ["replay", "adopt", "fork", "fork of a copy", "replay of a copy"])
-def test_a_copy_of_an_untrusted_run_is_no_model_without_a_boundary(theirs: Path, how: str) -> None:
+def test_copy_of_untrusted_run_is_no_model_without_boundary(theirs: Path, how: str) -> None:
     today = load_settings(workspace="docker")
     if how in ("replay", "replay of a copy"):
         own = theirs if how == "replay" else copy_untrusted_run(theirs, today, {})
@@ -360,7 +360,7 @@ RUN = {"failed": [], "passed": 1, "failures": [], "complete": True, "tree": "1" 
 FAILED = {"id": "t.py::t", "path": "t.py", "error": "E", "at": "", "missing": "", "message": "m"}
 
 
-def test_data_of_an_observation_has_the_types_that_programs_expect(theirs: Path) -> None:
+def test_data_of_observation_has_types_that_programs_expect(theirs: Path) -> None:
     run = {**RUN, "failures": [FAILED], "counts": {"passed": 1}, "code": 1, "granularity": "test"}
     assert data_of(theirs, **run) == run
     path = {**RUN, "passing": "/dev/zero"}
@@ -382,7 +382,7 @@ def test_pictures_are_not_fetched_from_any_address(theirs: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", ".git"])
-def test_a_folder_that_leads_out_of_the_tree_is_refused(theirs: Path, name: str) -> None:
+def test_folder_that_leads_out_of_tree_is_refused(theirs: Path, name: str) -> None:
     """git's commands make no such tree, but somebody's program may."""
     blob = b"#!/bin/sh\n"
     file = object_id("blob", blob)
@@ -405,7 +405,7 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_the_policy_outranks_the_record_of_the_users_own_run(bench, policy: Path) -> None:
+def test_policy_outranks_record_of_users_own_run(bench, policy: Path) -> None:
     bench.begin(line("x"))
     policy.write_text('workspace = "docker"\nbudget = 0.01\n[permissions]\ndeny = ["command *"]\n')
     engine = bench.engine()
@@ -415,7 +415,7 @@ def test_the_policy_outranks_the_record_of_the_users_own_run(bench, policy: Path
     assert reopen(bench.directory, bench.settings.state, workspace="local").settings.workspace == "docker"
 
 
-def test_the_policy_outranks_the_record_in_a_batch(bench, policy: Path) -> None:
+def test_policy_outranks_record_in_batch(bench, policy: Path) -> None:
     bench.begin(line("x"))
     policy.write_text('workspace = "docker"\nmodel = "openai/other"\n')
     engine = reopen(bench.directory, bench.settings.state, trusted=bench.settings.runs)
@@ -423,7 +423,7 @@ def test_the_policy_outranks_the_record_in_a_batch(bench, policy: Path) -> None:
     assert (engine.settings.workspace, engine.settings.model) == ("docker", "openai/other")
 
 
-def test_the_model_of_the_policy_outranks_a_role_of_a_record(bench, policy: Path) -> None:
+def test_model_of_policy_outranks_role_of_record(bench, policy: Path) -> None:
     file = bench.folder / "recorded.jsonl"
     file.write_text("")
     bench.begin(line("x"), roles={"coder": f"scripted:{file}"})
@@ -436,7 +436,7 @@ def test_the_model_of_the_policy_outranks_a_role_of_a_record(bench, policy: Path
     assert assign_roles(engine.settings, "debate") == {"coder": "openai/other"}
 
 
-def test_the_policy_outranks_a_forks_and_a_strangers_record(theirs: Path, policy: Path) -> None:
+def test_policy_outranks_forks_and_strangers_record(theirs: Path, policy: Path) -> None:
     policy.write_text('workspace = "docker"\nbudget = 0.01\ntest = "make check"\n')
     rewritten(theirs, test="theirs")
     engine = reopen(copy_untrusted_run(theirs, load_settings(workspace="local"), LOCAL), load_settings().state)
@@ -444,7 +444,7 @@ def test_the_policy_outranks_a_forks_and_a_strangers_record(theirs: Path, policy
     assert (engine.settings.workspace, engine.settings.budget, engine.settings.test) == ("docker", 0.01, "make check")
 
 
-def test_the_policy_does_not_let_an_untrusted_run_teach(theirs: Path, policy: Path) -> None:
+def test_policy_does_not_let_untrusted_run_teach(theirs: Path, policy: Path) -> None:
     policy.write_text("experience = true\n")
     engine = reopen(copy_untrusted_run(theirs, load_settings(), {}), load_settings().state)
     engine.close()
@@ -452,7 +452,7 @@ def test_the_policy_does_not_let_an_untrusted_run_teach(theirs: Path, policy: Pa
 
 
 @pytest.mark.slow
-def test_what_a_rule_denies_is_not_replayed(bench, monkeypatch) -> None:
+def test_what_rule_denies_is_not_replayed(bench, monkeypatch) -> None:
     bench.begin(line("", act("shell", command="touch made.txt"), act("submit")), strategy="react")
     engine = bench.engine()
     finished(engine)
@@ -469,7 +469,7 @@ def test_what_a_rule_denies_is_not_replayed(bench, monkeypatch) -> None:
     assert any("A rule of the configuration forbids it: command touch." in text for text in seen)
 
 
-def test_a_policy_that_cannot_be_read_stops_a_resumed_run(bench, policy: Path) -> None:
+def test_policy_that_cannot_be_read_stops_resumed_run(bench, policy: Path) -> None:
     bench.begin(line("x"))
     policy.write_text("budget = [")
     with pytest.raises(ConfigError, match="cannot be read"):

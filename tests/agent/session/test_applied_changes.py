@@ -43,7 +43,7 @@ def test_all_that_is_agreed_to_is_written_and_nothing_else(desk) -> None:
     assert len(desk.asked) == 1
 
 
-def test_what_is_refused_or_not_chosen_stays_with_the_session(desk) -> None:
+def test_what_is_refused_or_not_chosen_stays_with_session(desk) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"three\n", _25=b"twenty-five\n")})
     desk.answers = [Answer(False, reason="Not now."), Answer(True, chosen=()), Answer(True, chosen=(1,)), Answer(True)]
@@ -65,7 +65,7 @@ def test_paths_choose_too(desk) -> None:
     assert (desk.file("b.txt").read_bytes(), desk.file("dir/c.txt").read_bytes()) == (b"b\n", b"C\n")
 
 
-def test_the_users_own_edits_stay_where_they_are_also_those_made_while_asked(desk) -> None:
+def test_users_own_edits_stay_where_they_are_also_those_made_while_asked(desk) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"three\n")})
     desk.file("a.txt").write_bytes(text(_20=b"mine\n"))
@@ -98,7 +98,7 @@ def test_what_both_changed_is_left_out_and_named(desk) -> None:
 
 
 @pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
-def test_an_edit_that_git_was_told_to_overlook_is_left_out_and_the_others_are_applied(desk, mark: str) -> None:
+def test_edit_that_git_was_told_to_overlook_is_left_out_and_others_are_applied(desk, mark: str) -> None:
     desk.git("update-index", mark, "a.txt", "dir/c.txt")
     desk.begin()
     desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": b"B\n", "dir/c.txt": b"C\n"})
@@ -109,7 +109,7 @@ def test_an_edit_that_git_was_told_to_overlook_is_left_out_and_the_others_are_ap
     assert [desk.file(name).read_bytes() for name in ("b.txt", "dir/c.txt")] == [b"B\n", b"C\n"]
 
 
-def test_a_file_that_git_ignores_stays_and_the_others_are_applied(desk) -> None:
+def test_file_that_git_ignores_stays_and_others_are_applied(desk) -> None:
     desk.begin()
     desk.changes({"new.log": b"theirs\n", "b.txt": b"B\n"})
     (desk.root / ".git/info/exclude").write_text("*.log\n")
@@ -123,7 +123,7 @@ def test_a_file_that_git_ignores_stays_and_the_others_are_applied(desk) -> None:
 
 
 @pytest.mark.parametrize("what", ["file", "link"])
-def test_what_git_ignores_in_a_folders_place_stays_and_the_others_are_applied(desk, tmp_path: Path, what: str) -> None:
+def test_what_git_ignores_in_folders_place_stays_and_others_are_applied(desk, tmp_path: Path, what: str) -> None:
     desk.begin()
     desk.changes({"build/x.txt": b"theirs\n", "b.txt": b"B\n"})
     (desk.root / ".git/info/exclude").write_text("build\n")
@@ -141,7 +141,7 @@ def test_what_git_ignores_in_a_folders_place_stays_and_the_others_are_applied(de
     assert desk.say("/apply").startswith("Applied to build/x.txt.")
 
 
-def test_a_tracked_file_or_link_becomes_a_folder(desk, tmp_path: Path) -> None:
+def test_tracked_file_or_link_becomes_folder(desk, tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_bytes(b"mine\n")
     desk.file("link").symlink_to(tmp_path)
     desk.begin()
@@ -164,7 +164,7 @@ def test_what_could_not_be_taken_back_can_be_later(desk) -> None:
     assert desk.say("/apply --undo") == "There is nothing to revert: no applied change is left."
 
 
-def test_a_conflict_that_the_session_has_worked_in_can_be_applied(desk) -> None:
+def test_conflict_that_session_has_worked_in_can_be_applied(desk) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"theirs\n"), "b.txt": b"B\n"})
     desk.file("a.txt").write_bytes(text(_3=b"mine\n", _20=b"mine\n"))
@@ -181,7 +181,7 @@ def test_a_conflict_that_the_session_has_worked_in_can_be_applied(desk) -> None:
     assert desk.file("a.txt").read_bytes() == text(_3=b"both\n", _20=b"mine\n")
 
 
-def test_the_users_edits_come_in_with_the_next_turn_and_are_not_applied_back(desk) -> None:
+def test_users_edits_come_in_with_next_turn_and_are_not_applied_back(desk) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"three\n")})
     assert desk.turn() == []
@@ -201,7 +201,7 @@ def test_the_users_edits_come_in_with_the_next_turn_and_are_not_applied_back(des
     assert desk.file("a.txt").read_bytes() == text(_3=b"three\n", _20=b"mine\n")
 
 
-def test_a_run_that_is_resumed_takes_the_same_edits_in(desk) -> None:
+def test_run_that_is_resumed_takes_same_edits_in(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.file("own.txt").write_bytes(b"own\n")
@@ -234,7 +234,7 @@ def test_taking_back_takes_only_what_was_applied(desk) -> None:
     assert desk.file("a.txt").read_bytes() == text(_3=b"three\n", _20=b"mine\n")
 
 
-def test_taking_back_goes_one_apply_at_a_time_and_names_what_it_leaves(desk) -> None:
+def test_taking_back_goes_one_apply_at_time_and_names_what_it_leaves(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
@@ -267,7 +267,7 @@ def test_what_could_not_be_taken_back_at_all_is_still_applied(desk) -> None:
     assert desk.say("/apply --undo") == "Your files no longer contain what was applied last."
 
 
-def test_a_no_takes_nothing_back(desk) -> None:
+def test_no_takes_nothing_back(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.answers = [Answer(True), Answer(False)]
@@ -276,7 +276,7 @@ def test_a_no_takes_nothing_back(desk) -> None:
     assert desk.file("b.txt").read_bytes() == b"B\n"
 
 
-def test_after_undo_in_the_session_apply_takes_the_applied_back_and_spares_the_users_own(desk) -> None:
+def test_after_undo_in_session_apply_takes_applied_back_and_spares_users_own(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.turn()
@@ -307,7 +307,7 @@ def test_staged_and_unstaged_edits_of_one_file_stay_what_they_are(desk) -> None:
     assert desk.file("a.txt").read_bytes() == text(_10=b"staged\n", _20=b"unstaged\n")
 
 
-def test_line_endings_are_the_users(desk) -> None:
+def test_line_endings_are_users(desk) -> None:
     desk.git("config", "core.autocrlf", "true")
     desk.file("a.txt").write_bytes(text().replace(b"\n", b"\r\n"))
     desk.begin()
@@ -319,7 +319,7 @@ def test_line_endings_are_the_users(desk) -> None:
     assert desk.file("a.txt").read_bytes() == text().replace(b"\n", b"\r\n")
 
 
-def test_what_filters_make_of_a_file_is_made_again(desk) -> None:
+def test_what_filters_make_of_file_is_made_again(desk) -> None:
     desk.git("config", "filter.caps.clean", "tr A-Z a-z")
     desk.git("config", "filter.caps.smudge", "tr a-z A-Z")
     desk.file(".gitattributes").write_bytes(b"b.txt filter=caps\n")
@@ -355,7 +355,7 @@ def test_modes_links_binaries_and_renames(desk) -> None:
     assert (desk.git("status", "--short"), desk.file("bin").read_bytes()) == ("", b"\0\1\2")
 
 
-def test_a_submodule_and_a_read_only_file_are_no_trouble(desk, make_repo) -> None:
+def test_submodule_and_read_only_file_are_no_trouble(desk, make_repo) -> None:
     other = make_repo({"x": "x\n"})
     desk.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other), "module")
     desk.git("commit", "-qm", "a submodule")
@@ -369,7 +369,7 @@ def test_a_submodule_and_a_read_only_file_are_no_trouble(desk, make_repo) -> Non
     assert desk.asked[0].subject == "b.txt"
 
 
-def test_nothing_is_written_through_a_link(desk, tmp_path: Path) -> None:
+def test_nothing_is_written_through_link(desk, tmp_path: Path) -> None:
     desk.begin()
     desk.changes({"dir/c.txt": b"C\n", "dir/new.txt": b"n\n"})
     outside = tmp_path / "outside"
@@ -381,7 +381,7 @@ def test_nothing_is_written_through_a_link(desk, tmp_path: Path) -> None:
     assert not (outside / "new.txt").exists()
 
 
-def test_a_file_that_changes_at_the_last_moment_stops_it_all(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_changes_at_last_moment_stops_it_all(desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": b"B\n"})
     write = recorded_effects.write
@@ -430,7 +430,7 @@ desk.say("/apply")
         ("after", "they are applied now", True),
     ],
 )
-def test_after_a_kill_it_is_looked_which_it_was(desk, when: str, words: str, applied: bool) -> None:
+def test_after_kill_it_is_looked_which_it_was(desk, when: str, words: str, applied: bool) -> None:
     desk.begin()
     desk.changes({"a.txt": text(_3=b"three\n"), "b.txt": b"B\n", "new.txt": b"half and half\n"})
     desk.close()
@@ -454,7 +454,7 @@ def test_after_a_kill_it_is_looked_which_it_was(desk, when: str, words: str, app
     assert desk.git("status", "--short") == ""
 
 
-def test_a_session_of_a_revision_takes_no_edits_over(desk) -> None:
+def test_session_of_revision_takes_no_edits_over(desk) -> None:
     desk.file("b.txt").write_bytes(b"mine\n")
     desk.begin("HEAD")
     desk.engine.journal.append(Note("main", "life", "at HEAD", {"revision": "HEAD"}))
@@ -464,7 +464,7 @@ def test_a_session_of_a_revision_takes_no_edits_over(desk) -> None:
     assert (desk.file("b.txt").read_bytes(), desk.file("dir/c.txt").read_bytes()) == (b"mine\n", b"C\n")
 
 
-def test_what_both_have_is_read_off_the_records_alone(desk) -> None:
+def test_what_both_have_is_read_off_records_alone(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
@@ -478,7 +478,7 @@ def test_what_both_have_is_read_off_the_records_alone(desk) -> None:
     assert both.tree == present_tree(engine.trajectory, engine.run.base.tree)
 
 
-def test_diff_of_a_turn_and_of_paths(desk) -> None:
+def test_diff_of_turn_and_of_paths(desk) -> None:
     desk.begin()
     assert desk.say("/diff") == "Not applied yet: no changes."
     desk.changes({"b.txt": b"B\n"})

@@ -80,7 +80,7 @@ def seats(tmp_path: Path, make_repo) -> Iterator:
         seat.session.close()
 
 
-def test_a_day_with_edits_on_both_sides(seats) -> None:
+def test_day_with_edits_on_both_sides(seats) -> None:
     root, sit = seats
     seat = sit(
         ("Adding.", [edit("sub.py", "def sub(a, b):\n    return a - b\n")]),
@@ -114,7 +114,7 @@ def test_a_day_with_edits_on_both_sides(seats) -> None:
     assert (root / "notes.txt").read_text() == "one\nMINE\nthree\nfour\nfive\n"
 
 
-def test_a_session_that_is_taken_up_again_goes_on_where_it_was(seats) -> None:
+def test_session_that_is_taken_up_again_goes_on_where_it_was(seats) -> None:
     root, sit = seats
     seat = sit(("Adding.", [edit("sub.py", "x = 1\n")]), ("Done.", []))
     seat.say("Add sub")
@@ -127,7 +127,7 @@ def test_a_session_that_is_taken_up_again_goes_on_where_it_was(seats) -> None:
     assert ended
 
 
-def test_a_fork_knows_what_was_applied(seats) -> None:
+def test_fork_knows_what_was_applied(seats) -> None:
     root, sit = seats
     seat = sit(("Adding.", [edit("sub.py", "def sub(a, b):\n    return a - b\n")]), ("Done.", []), ("Yes.", []))
     seat.say("Add sub")

@@ -25,7 +25,7 @@ ENDED = owner_mark(os.getpid()).rpartition(":")[0] + ":1"
 
 
 @pytest.mark.parametrize("number", ["1", "9" * 30, "\N{SUPERSCRIPT TWO}"])
-def test_a_prepared_lock_cannot_name_options_of_git(desk, tmp_path, number: str) -> None:
+def test_prepared_lock_cannot_name_options_of_git(desk, tmp_path, number: str) -> None:
     """A repository may come from anywhere with its git directory; to open a session there recovers commits."""
     precious = tmp_path / "precious"
     precious.write_text("precious")
@@ -39,7 +39,7 @@ def test_a_prepared_lock_cannot_name_options_of_git(desk, tmp_path, number: str)
     assert not lock.exists()
 
 
-def test_a_prepared_lock_removes_no_folder_of_the_users(desk) -> None:
+def test_prepared_lock_removes_no_folder_of_users(desk) -> None:
     kept = [desk.file(".git/swe-agent-mine/file"), desk.file("dir/c.txt")]
     kept[0].parent.mkdir()
     kept[0].touch()
@@ -49,7 +49,7 @@ def test_a_prepared_lock_removes_no_folder_of_the_users(desk) -> None:
     assert all(file.exists() for file in kept)
 
 
-def test_a_lock_that_is_a_link_makes_no_file_elsewhere(desk, tmp_path) -> None:
+def test_lock_that_is_link_makes_no_file_elsewhere(desk, tmp_path) -> None:
     desk.file(".git/swe-agent.lock").symlink_to(tmp_path / "made")
     prepare_lock(desk, ENDED, desk.git("rev-parse", "HEAD"), "main", "")
     with pytest.raises(WorkspaceError, match="cannot be locked"):
@@ -60,7 +60,7 @@ def test_a_lock_that_is_a_link_makes_no_file_elsewhere(desk, tmp_path) -> None:
 @pytest.mark.parametrize(
     "names", ["another-machine:1:1", f"{owner_mark(os.getpid())} {ENDED}"], ids=["foreign", "living"]
 )
-def test_the_lock_of_a_commit_that_may_be_under_way_stays(desk, names: str) -> None:
+def test_lock_of_commit_that_may_be_under_way_stays(desk, names: str) -> None:
     """A container and its host share a checkout and see no processes of each other. The git that a session started
     ends before the session has updated the index."""
     lock = prepare_lock(desk, names, desk.git("rev-parse", "HEAD"), "main", "")

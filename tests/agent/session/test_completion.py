@@ -34,7 +34,7 @@ def test_arguments_of_commands(complete):
     assert complete("/nope x") == []
 
 
-def test_paths_behind_an_at(complete):
+def test_paths_behind_at(complete):
     assert complete("see @a.p") == [("@a.py", 4), ("@tests/test_a.py", 4)]
     assert complete("@tes/a")[0] == ("@tests/test_a.py", 0)
     assert complete("@tests")[0] == ("@tests/", 0)
@@ -42,7 +42,7 @@ def test_paths_behind_an_at(complete):
     assert complete("@a.p and more", 4)[0] == ("@a.py", 0)
 
 
-def test_a_path_with_a_blank_is_quoted(talk, make_repo):
+def test_path_with_blank_is_quoted(talk, make_repo):
     session = talk([], root=make_repo({"my notes.md": ""})).session
     completer = Completer(session)
     session.paths.wait()
@@ -58,7 +58,7 @@ def test_untracked_files_are_there_and_ignored_ones_are_not(make_repo):
     assert paths.like("", 10) == ["a.py", "new.py", ".gitignore"]
 
 
-def test_a_folder_without_git(tmp_path):
+def test_folder_without_git(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "x.txt").write_text("")
     paths = FileIndex(Repository(tmp_path, tmp_path / "none", plain=True))
@@ -66,7 +66,7 @@ def test_a_folder_without_git(tmp_path):
     assert paths.like("x", 10) == ["sub/x.txt"]
 
 
-def test_the_nearest_name_comes_first(make_repo):
+def test_nearest_name_comes_first(make_repo):
     root = make_repo(dict.fromkeys(("lib/core/deep.py", "core.py", "lib/score.py", "docs/core.md"), ""))
     paths = FileIndex(Repository.open(root))
     paths.wait()
@@ -81,7 +81,7 @@ def test_the_nearest_name_comes_first(make_repo):
 
 
 @pytest.mark.parametrize("commit", [True, False])
-def test_no_program_that_the_folder_names_runs_for_a_listing(make_repo, tmp_path, commit):
+def test_no_program_that_folder_names_runs_for_listing(make_repo, tmp_path, commit):
     mark, monitor = tmp_path / "ran", tmp_path / "monitor"
     monitor.write_text(f"#!/bin/sh\ntouch {mark}\n")
     monitor.chmod(0o755)

@@ -37,12 +37,12 @@ def _names(usages: Iterable[tuple[str, str]]) -> set[str]:
     return {usage.partition(" ")[0] for usage, _ in usages}
 
 
-def test_the_page_says_what_the_help_says():
+def test_page_says_what_help_says():
     page = PAGE.read_text("utf-8")
     assert written(page) == page
 
 
-def test_every_command_of_the_issue_is_there():
+def test_every_command_of_issue_is_there():
     wanted = "help model strategy mode diff apply commit undo redo fork cost compact locate test prove resume"
     wanted += " permissions copy theme quit new export report choose"
     assert _names(commands.summaries()) == {f"/{name}" for name in wanted.split()}

@@ -24,7 +24,7 @@ MOMENTS = {"opening": "", "acting": "edit a.py", "proving": "Running the tests"}
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_turn_stops_and_goes_on(talk, make_repo, moment):
+def test_turn_stops_and_goes_on(talk, make_repo, moment):
     root = make_repo({"a.py": "def f():\n    return 1\n", "tests/test_a.py": SLOW})
     talk = talk(SCRIPT, root=root, settings={"workspace": "docker", "image": IMAGE})
     there = Flag()
@@ -47,7 +47,7 @@ def test_a_turn_stops_and_goes_on(talk, make_repo, moment):
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
-def test_a_container_that_dies_is_followed_by_another(talk, make_repo):
+def test_container_that_dies_is_followed_by_another(talk, make_repo):
     root = make_repo({"a.py": "def f():\n    return 1\n"})
     wait = says("Wait.", calls("shell", command="sleep 5"), n=2)
     talk = talk([SCRIPT[0], wait, SCRIPT[1]], root=root, settings={"workspace": "docker", "image": IMAGE})

@@ -13,7 +13,7 @@ def places(tmp_path):
     return tmp_path / "state", tmp_path / "repo"
 
 
-def test_entries_outlive_a_session(places):
+def test_entries_outlive_session(places):
     first = History(*places)
     first.add("one")
     first.add("two\nlines ü")
@@ -23,7 +23,7 @@ def test_entries_outlive_a_session(places):
     assert list(History(places[0], places[0]).entries) == []
 
 
-def test_only_the_owner_may_read_it(places):
+def test_only_owner_may_read_it(places):
     History(*places).add("one")
     (file,) = (places[0] / "history").glob("*.jsonl")
     assert file.stat().st_mode & 0o077 == 0
@@ -38,7 +38,7 @@ def test_secrets_are_not_kept(places, words, monkeypatch):
     assert not (places[0] / "history").exists()
 
 
-def test_a_torn_line_is_left_out(places):
+def test_torn_line_is_left_out(places):
     History(*places).add("one")
     (file,) = (places[0] / "history").glob("*.jsonl")
     file.write_bytes(file.read_bytes() + b'"tor')
@@ -46,7 +46,7 @@ def test_a_torn_line_is_left_out(places):
     assert list(History(*places).entries) == ["one", "two"]
 
 
-def test_the_file_is_capped(places, monkeypatch):
+def test_file_is_capped(places, monkeypatch):
     monkeypatch.setattr(prompt_history, "MOST", 3)
     first = History(*places)
     for number in range(8):
@@ -55,7 +55,7 @@ def test_the_file_is_capped(places, monkeypatch):
     assert History(*places).entries[-1] == "7"
 
 
-def test_a_state_that_cannot_be_written_is_no_reason_to_stop(places):
+def test_state_that_cannot_be_written_is_no_reason_to_stop(places):
     places[0].write_text("a file")
     first = History(*places)
     first.add("one")

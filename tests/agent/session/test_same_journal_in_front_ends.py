@@ -124,7 +124,7 @@ def alike(record: Any, run: str) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("strategy", ["test-then-patch", "build"])
-def test_fix_session_and_library_leave_the_same_journal(solved, strategy):
+def test_fix_session_and_library_leave_same_journal(solved, strategy):
     words = f"/strategy {strategy}\n@ISSUE.md\n"
     with ThreadPoolExecutor() as pool:
         running = [

@@ -34,12 +34,12 @@ def at_work(talk, action=""):
     return flag
 
 
-def test_a_session_delivers_nothing_by_itself():
+def test_session_delivers_nothing_by_itself():
     settings = session_settings(Settings(apply=True, branch="mine", pr=True))
     assert {name: getattr(settings, name) for name in NOWHERE} == NOWHERE
 
 
-def test_a_session_is_one_run_of_turns(talk):
+def test_session_is_one_run_of_turns(talk):
     talk = talk([says("Look.", LOOK, n=1), says("f returns 1.", n=2), says("g is 2.", n=3)], mode="plan")
     talk.say("What does f do?").say("And g?")
     assert talk.words == ["f returns 1.", "g is 2."]
@@ -78,7 +78,7 @@ def test_changes_are_shown_as_they_are_after_those_asked_for_before(talk):
     assert [text.splitlines()[-1] for text in told if "+new" in text] == ["+new"], told
 
 
-def test_an_interrupt_keeps_what_waits_until_there_is_more_to_say(talk):
+def test_interrupt_keeps_what_waits_until_there_is_more_to_say(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
     working = at_work(talk)
     talk.session.say("Begin")
@@ -111,7 +111,7 @@ def kept_back(talk, *words, script=None, **start):
 
 
 @pytest.mark.parametrize("command", ["/diff", "/permissions", "/model", "!echo hi"])
-def test_a_command_does_not_set_off_what_waits(talk, command):
+def test_command_does_not_set_off_what_waits(talk, command):
     talk = kept_back(talk, "later").say(command).settled()
     assert talk.session.queued == ("later",)
     assert "later" not in [turn.request for turn in talk.session.engine.trajectory.turns]
@@ -151,20 +151,20 @@ def taken_up(talk, first):
     return talk([says("Done.")], root=root, run=run, settings={"state": run.parents[1]}).settled()
 
 
-def test_a_run_that_is_taken_up_is_in_its_mode_whatever_was_done_by_hand(talk):
+def test_run_that_is_taken_up_is_in_its_mode_whatever_was_done_by_hand(talk):
     later = taken_up(talk, talk([says("Yes.")], mode="plan").say("Hi").say("!echo hi").say("/undo"))
     assert later.session.mode == "plan"
     assert later.session.turning.strategy() == "plan"
 
 
-def test_a_run_that_is_taken_up_has_the_strategy_that_was_chosen(talk):
+def test_run_that_is_taken_up_has_strategy_that_was_chosen(talk):
     done = says("Done.", calls("submit", summary="Done."))
     later = taken_up(talk, talk([done]).say("/strategy react").say("Hi").say("!echo hi"))
     assert later.session.turning.strategy() == "react"
 
 
 @pytest.mark.slow
-def test_a_run_without_a_model_is_taken_up_with_the_one_there_is_now(talk):
+def test_run_without_model_is_taken_up_with_one_there_is_now(talk):
     later = taken_up(talk, talk([]).say("f returns 2").say("!echo hi"))
     assert (later.session.mode, later.session.strategy) == ("build", "")
 
@@ -189,7 +189,7 @@ def test_what_was_done_by_hand_and_cut_off_is_not_done_again(talk):
 
 
 @pytest.mark.parametrize("by_hand", ["!sleep 300", "/test"])
-def test_words_to_a_turn_that_asks_no_model_wait(talk, by_hand):
+def test_words_to_turn_that_asks_no_model_wait(talk, by_hand):
     talk = talk([says("Yes."), says("Heard.", contains="use tabs")], mode="plan").say("Hi")
     told = []
     talk.hooks.append(
@@ -240,7 +240,7 @@ def test_going_on_tells_no_step_again(talk):
 
 
 @pytest.mark.parametrize("change", ["/mode plan", "/strategy react"])
-def test_a_change_leaves_the_interrupted_turn_behind(talk, change):
+def test_change_leaves_interrupted_turn_behind(talk, change):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.", calls("submit", summary="Done."))])
     working = at_work(talk)
     talk.session.say("Begin")
@@ -251,7 +251,7 @@ def test_a_change_leaves_the_interrupted_turn_behind(talk, change):
     assert [turn.request for turn in talk.session.engine.trajectory.turns[1:]] == ["Anew"]
 
 
-def test_a_budget_holds_for_the_turn_that_was_interrupted_too(talk):
+def test_budget_holds_for_turn_that_was_interrupted_too(talk):
     talk = talk([says("Wait.", SLEEP, n=1), says("Done.")], mode="plan")
     working = at_work(talk, "sleep")
     talk.session.say("Begin")
@@ -266,7 +266,7 @@ def test_a_budget_holds_for_the_turn_that_was_interrupted_too(talk):
 
 
 @pytest.mark.parametrize("amount", ["0", "5"])
-def test_a_budget_holds_for_the_turn_under_way(talk, amount):
+def test_budget_holds_for_turn_under_way(talk, amount):
     table = {"scripted": {"price_in": 1.0, "price_out": 1.0, "max_output": 1000}}
     talk = talk([says("Look.", LOOK, n=1), says("Done.")], mode="plan", settings={"models": table})
     talk.hooks.append(
@@ -277,7 +277,7 @@ def test_a_budget_holds_for_the_turn_under_way(talk, amount):
     assert kind == ("budget" if amount == "0" else "answered")
 
 
-def test_words_steer_at_the_next_step(talk):
+def test_words_steer_at_next_step(talk):
     talk = talk([says("Look.", LOOK, n=1), says("As you say.", contains="use tabs"), says("Unheard.")], mode="plan")
 
     def steer(event):
@@ -289,14 +289,14 @@ def test_words_steer_at_the_next_step(talk):
     assert talk.words == ["As you say."]
 
 
-def test_steering_when_nothing_works_is_a_request(talk):
+def test_steering_when_nothing_works_is_request(talk):
     talk = talk([says("Hello.")], mode="plan")
     talk.session.steer("Hi")
     talk.settled()
     assert talk.words == ["Hello."]
 
 
-def test_a_key_that_was_pasted_goes_no_further(talk, monkeypatch):
+def test_key_that_was_pasted_goes_no_further(talk, monkeypatch):
     monkeypatch.setenv("MY_API_KEY", "hunter2-hunter2-hunter2")
     talk = talk([says("Look.", LOOK, n=1), says("Yes.")], mode="plan")
     talk.hooks.append(
@@ -312,7 +312,7 @@ def test_a_key_that_was_pasted_goes_no_further(talk, monkeypatch):
     assert "hunter2" not in journal
 
 
-def test_what_fails_does_not_end_the_session(talk):
+def test_what_fails_does_not_end_session(talk):
     talk = talk([says("Yes.")], mode="plan", settings={"model": "scripted:/nowhere"})
     talk.say("Do it")
     assert any("/nowhere cannot be read" in text for text in talk.told)
@@ -324,7 +324,7 @@ def test_what_fails_does_not_end_the_session(talk):
     assert "/mode" in talk.told[-1]
 
 
-def test_an_unknown_command_and_a_path(talk):
+def test_unknown_command_and_path(talk):
     talk = talk([says("It is a path.")], mode="plan")
     talk.say("/nope")
     assert talk.told[-1] == "There is no command /nope. `/help` lists them."
@@ -332,7 +332,7 @@ def test_an_unknown_command_and_a_path(talk):
     assert talk.words == ["It is a path."]
 
 
-def test_closing_stops_what_is_under_way_and_the_run_can_be_taken_up(talk, tmp_path):
+def test_closing_stops_what_is_under_way_and_run_can_be_taken_up(talk, tmp_path):
     first = talk([says("Wait.", SLEEP, n=1), says("Done.")])
     working = at_work(first)
     first.session.say("Begin")
@@ -348,7 +348,7 @@ def test_closing_stops_what_is_under_way_and_the_run_can_be_taken_up(talk, tmp_p
     assert [event.trajectory.run.id for event in second.all(session_events.RunOpened)] == [run.name]
 
 
-def test_a_run_of_another_repository_is_not_taken_up(talk, make_repo):
+def test_run_of_another_repository_is_not_taken_up(talk, make_repo):
     first = talk([says("Yes.")], mode="plan").say("Hi")
     run = first.session.engine.journal.directory
     first.session.close()
@@ -358,7 +358,7 @@ def test_a_run_of_another_repository_is_not_taken_up(talk, make_repo):
     assert second.session.engine is None
 
 
-def test_a_run_that_another_session_has(talk):
+def test_run_that_another_session_has(talk):
     first = talk([says("Yes.")], mode="plan").say("Hi")
     run = first.session.engine.journal.directory
     second = talk([], root=first.session.start.source.root, run=run, settings={"state": run.parents[1]})
@@ -372,7 +372,7 @@ def test_closing_before_anything_was_said(talk):
     assert isinstance(talk.heard[-1], session_events.SessionClosed)
 
 
-def test_notes_of_the_user_do_not_meet_a_closed_run(talk):
+def test_notes_of_user_do_not_meet_closed_run(talk):
     talk = talk([says("Yes.")], mode="plan").say("Hi")
     assert not talk.session.turning.steer("late")  # the turn has ended
     assert not [note for note in talk.session.engine.trajectory.notes if isinstance(note, Note) and note.text == "late"]

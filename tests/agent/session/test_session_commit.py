@@ -43,7 +43,7 @@ with Trees(Path(store)) as trees:
 TEXT = b"".join(b"line %d\n" % n for n in range(30))
 
 
-def test_a_commit_holds_the_sessions_changes_and_nothing_else(desk) -> None:
+def test_commit_holds_sessions_changes_and_nothing_else(desk) -> None:
     desk.file("b.txt").write_bytes(b"mine\n")
     desk.git("add", "b.txt")
     desk.begin()
@@ -71,7 +71,7 @@ def test_a_commit_holds_the_sessions_changes_and_nothing_else(desk) -> None:
     assert desk.say("/commit") == "There is nothing to commit: your last commit has all applied changes."
 
 
-def test_staged_edits_of_a_committed_file_stay_staged_and_no_more(desk) -> None:
+def test_staged_edits_of_committed_file_stay_staged_and_no_more(desk) -> None:
     desk.file("a.txt").write_bytes(TEXT.replace(b"line 10\n", b"staged\n"))
     desk.git("add", "a.txt")
     desk.file("a.txt").write_bytes(TEXT.replace(b"line 10\n", b"staged\n").replace(b"line 20\n", b"unstaged\n"))
@@ -85,7 +85,7 @@ def test_staged_edits_of_a_committed_file_stay_staged_and_no_more(desk) -> None:
     assert ("+unstaged" in unstaged, "three" in unstaged) == (True, False)
 
 
-def test_what_stands_in_the_users_own_uncommitted_lines_is_left_out(desk) -> None:
+def test_what_stands_in_users_own_uncommitted_lines_is_left_out(desk) -> None:
     desk.file("a.txt").write_bytes(TEXT.replace(b"line 3\n", b"mine\n"))
     desk.file("own.txt").write_bytes(b"own\n")
     desk.begin()
@@ -115,7 +115,7 @@ def hook(desk, name: str, script: str, folder: str = ".git/hooks") -> None:
     file.chmod(0o755)
 
 
-def test_hooks_run_only_where_the_user_says_so(desk) -> None:
+def test_hooks_run_only_where_user_says_so(desk) -> None:
     hook(desk, "pre-commit", "echo ran >> hooked.txt; echo more >> b.txt; git add b.txt")
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
@@ -143,7 +143,7 @@ def test_no_rule_answers_for_hooks(desk) -> None:
     assert judge(hooks, [Rule("hooks", "**")], kept).yes is False
 
 
-def test_hooks_that_the_session_changed_are_named(desk) -> None:
+def test_hooks_that_session_changed_are_named(desk) -> None:
     desk.git("config", "core.hooksPath", ".githooks")
     desk.begin()
     desk.changes({".githooks/pre-commit": b"#!/bin/sh\ntrue\n", "b.txt": b"B\n"})
@@ -165,7 +165,7 @@ def test_hooks_that_the_session_changed_are_named(desk) -> None:
         ("_", "pre-commit"),
     ],
 )
-def test_what_a_hook_of_a_known_layout_runs_is_named(desk, folder: str, path: str) -> None:
+def test_what_hook_of_known_layout_runs_is_named(desk, folder: str, path: str) -> None:
     desk.git("config", "core.hooksPath", folder)
     hook(desk, "pre-commit", "true", folder)
     desk.begin()
@@ -175,7 +175,7 @@ def test_what_a_hook_of_a_known_layout_runs_is_named(desk, folder: str, path: st
 
 
 @pytest.mark.parametrize("path", ["tools/hooks/lib.sh", "bin/lib.sh"])
-def test_a_hook_that_is_a_link_counts_in_both_folders(desk, path: str) -> None:
+def test_hook_that_is_link_counts_in_both_folders(desk, path: str) -> None:
     desk.git("config", "core.hooksPath", "tools/hooks")
     hook(desk, "run", "true", "bin")
     hook(desk, "other", "true", "tools/hooks")
@@ -196,7 +196,7 @@ def test_other_changes_are_not_named_as_hooks(desk, folder: str) -> None:
     assert desk.asked[-1].title == "Run the repository's hooks too (pre-commit)?"
 
 
-def test_a_hook_that_refuses_leaves_all_as_it_was(desk) -> None:
+def test_hook_that_refuses_leaves_all_as_it_was(desk) -> None:
     hook(desk, "commit-msg", "echo 'no ticket' >&2; exit 1")
     desk.begin()
     head, index = desk.git("rev-parse", "HEAD"), desk.index()
@@ -218,7 +218,7 @@ def test_what_was_applied_and_taken_back_is_in_no_commit(desk) -> None:
     assert "nothing to commit" in desk.say("/commit")
 
 
-def test_a_branch_takes_it_all_and_touches_nothing(desk) -> None:
+def test_branch_takes_it_all_and_touches_nothing(desk) -> None:
     desk.file("a.txt").write_bytes(TEXT.replace(b"line 20\n", b"mine\n"))
     desk.begin()
     before = desk.index(), desk.git("rev-parse", "HEAD"), desk.git("status", "--short")
@@ -259,7 +259,7 @@ def test_where_no_commit_can_be_made_it_is_said_before_anything_is_applied(desk)
 
 @pytest.mark.parametrize("then", [True, False], ids=["gone-on", "as-it-was"])
 @pytest.mark.parametrize("made", [True, False], ids=["made", "not-made"])
-def test_a_commit_that_a_dying_process_made_is_found(desk, made: bool, then: bool) -> None:
+def test_commit_that_dying_process_made_is_found(desk, made: bool, then: bool) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     desk.say("/apply")
@@ -285,7 +285,7 @@ def test_a_commit_that_a_dying_process_made_is_found(desk, made: bool, then: boo
         assert "nothing to commit" in desk.say("/commit")
 
 
-def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
+def test_commit_that_git_is_still_at_is_waited_for(desk) -> None:
     hook(desk, "pre-commit", "while [ ! -e go ]; do sleep 0.05; done")
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
@@ -318,7 +318,7 @@ def test_a_commit_that_git_is_still_at_is_waited_for(desk) -> None:
 
 
 @pytest.mark.parametrize("name", ["pre-commit", "post-commit"])
-def test_another_session_finishes_a_commit_whose_session_was_killed(desk, name: str) -> None:
+def test_another_session_finishes_commit_whose_session_was_killed(desk, name: str) -> None:
     hook(desk, name, "touch begun; while [ ! -e go ]; do sleep 0.05; done")
     desk.file("dir/c.txt").write_bytes(b"staged\n")
     desk.git("add", "dir/c.txt")
@@ -354,14 +354,14 @@ def owners(lock: Path) -> list[str]:
     return lock.read_text().removeprefix(with_git.OURS).partition("\n")[0].split()
 
 
-def test_a_process_that_ended_and_was_not_asked_for_lives_no_more() -> None:
+def test_process_that_ended_and_was_not_asked_for_lives_no_more() -> None:
     process = subprocess.Popen(["true"])
     name = owner_mark(process.pid)
     wait_for(lambda: not is_running(name))
     assert process.wait() == 0
 
 
-def test_what_a_hook_leaves_running_is_not_waited_for(desk) -> None:
+def test_what_hook_leaves_running_is_not_waited_for(desk) -> None:
     hook(desk, "post-commit", "sleep 600 & echo $! > left; echo said >&2")
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
@@ -385,7 +385,7 @@ def test_esc_ends_hooks_and_nothing_is_committed(desk) -> None:
     assert not desk.file(".git/index.lock").exists()
 
 
-def test_esc_ends_hooks_that_go_on_after_a_request_to_end(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_esc_ends_hooks_that_go_on_after_request_to_end(desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(with_git, "GRACE", 0.3)
     hook(desk, "pre-commit", "trap '' TERM; echo $$ > id; mv id begun; sleep 60; echo late >> b.txt")
     desk.begin()
@@ -411,13 +411,13 @@ def wait_for(it: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_messages_follow_the_repository_and_fit() -> None:
+def test_messages_follow_repository_and_fit() -> None:
     long = "Make the parser of dates take what people write in their letters, and more of the kind"
     assert len(shorten_subject(long)) <= LONGEST
     assert shorten_subject(long).endswith("more…") or shorten_subject(long).endswith("…")
 
 
-def test_a_message_lists_what_was_asked_for_since_the_last_commit(desk) -> None:
+def test_message_lists_what_was_asked_for_since_last_commit(desk) -> None:
     for n in range(3):
         desk.git("commit", "--allow-empty", "-qm", f"add thing {n}.")
     desk.begin()

@@ -18,7 +18,7 @@ def program(tmp_path: Path, name: str) -> tuple[str, Path]:
     return str(file), mark
 
 
-def test_no_program_that_the_repository_names_watches_files(desk, tmp_path: Path) -> None:
+def test_no_program_that_repository_names_watches_files(desk, tmp_path: Path) -> None:
     monitor, ran = program(tmp_path, "monitor")
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
@@ -30,7 +30,7 @@ def test_no_program_that_the_repository_names_watches_files(desk, tmp_path: Path
 @pytest.mark.parametrize(
     ("kind", "key"), [("openpgp", "gpg.program"), ("openpgp", "gpg.openpgp.program"), ("ssh", "gpg.ssh.program")]
 )
-def test_only_the_users_own_configuration_names_what_signs(desk, tmp_path: Path, kind: str, key: str) -> None:
+def test_only_users_own_configuration_names_what_signs(desk, tmp_path: Path, kind: str, key: str) -> None:
     (theirs, ran), (own, ran_own) = program(tmp_path, "theirs"), program(tmp_path, "own")
     for name, value in (("commit.gpgSign", "true"), ("gpg.format", kind), ("user.signingKey", "key"), (key, theirs)):
         desk.git("config", name, value)
@@ -45,7 +45,7 @@ def test_only_the_users_own_configuration_names_what_signs(desk, tmp_path: Path,
     assert (ran.exists(), ran_own.exists()) == (False, True)
 
 
-def test_a_file_that_becomes_a_folder_is_gone_from_the_index(desk) -> None:
+def test_file_that_becomes_folder_is_gone_from_index(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": None, "b.txt/x": b"B\n"})
     desk.say("/commit")
@@ -53,7 +53,7 @@ def test_a_file_that_becomes_a_folder_is_gone_from_the_index(desk) -> None:
     assert [line.partition("\t")[2] for line in desk.index().split("\n")] == ["a.txt", "b.txt/x", "dir/c.txt"]
 
 
-def test_a_commit_goes_to_the_branch_that_was_named_in_the_question(desk) -> None:
+def test_commit_goes_to_branch_that_was_named_in_question(desk) -> None:
     desk.begin()
     desk.changes({"b.txt": b"B\n"})
     head = desk.git("rev-parse", "HEAD")

@@ -69,7 +69,7 @@ def notes(talk: Talk) -> list[dict]:
     return [note.data for note in engine.trajectory.notes if note.kind == "approval"]
 
 
-def test_each_command_in_a_local_workspace_is_asked(talk) -> None:
+def test_each_command_in_local_workspace_is_asked(talk) -> None:
     found = talk(one("echo one", "echo two")).say("Go")
     assert asked(found) == ["echo one", "echo two"]
     assert seen(found) == ["one", "two"]
@@ -82,7 +82,7 @@ def test_each_command_in_a_local_workspace_is_asked(talk) -> None:
     assert approval.root == approval.folder != ""
 
 
-def test_a_no_is_an_observation_with_the_reason(talk) -> None:
+def test_no_is_observation_with_reason(talk) -> None:
     found = talk(one("echo one > f", "ls"), lambda a: Answer(False, reason="not now") if "f" in a.subject else YES)
     found.say("Go")
     assert seen(found) == ["The user refused this: not now", "a.txt"]
@@ -91,7 +91,7 @@ def test_a_no_is_an_observation_with_the_reason(talk) -> None:
     assert notes(found)[0]["reason"] == "not now"
 
 
-def test_a_yes_for_the_session_is_not_asked_again(talk) -> None:
+def test_yes_for_session_is_not_asked_again(talk) -> None:
     found = talk(one("ls", "ls -a", "ls | wc -l"), lambda _: Answer(True, "session")).say("Go")
     assert asked(found) == ["ls", "ls | wc -l"]
     assert [note["by"] for note in notes(found)] == ["user", "session", "user"]
@@ -100,7 +100,7 @@ def test_a_yes_for_the_session_is_not_asked_again(talk) -> None:
     assert [line.partition(" (this")[0] for line in found.told[-1].splitlines()] == ["1. command ls", "2. command wc"]
 
 
-def test_a_yes_for_the_project_outlives_the_session(talk) -> None:
+def test_yes_for_project_outlives_session(talk) -> None:
     talk(one("ls"), lambda _: Answer(True, "project")).say("Go").session.close()
     later = talk(one("ls -a")).say("Go")
     assert asked(later) == []
@@ -111,7 +111,7 @@ def test_a_yes_for_the_project_outlives_the_session(talk) -> None:
     assert later.told[-1] == "Nothing is allowed without asking."
 
 
-def test_rules_of_the_configuration(talk) -> None:
+def test_rules_of_configuration(talk) -> None:
     table = PermissionTable(allow=("command ls",), deny=("command git push",))
     found = talk(one("ls && git push", "ls"), settings={"permissions": table}).say("Go")
     assert asked(found) == []
@@ -121,7 +121,7 @@ def test_rules_of_the_configuration(talk) -> None:
     assert "config" in found.told[-1]
 
 
-def test_rules_of_the_administrator_are_listed_as_such(talk, tmp_path: Path, monkeypatch) -> None:
+def test_rules_of_administrator_are_listed_as_such(talk, tmp_path: Path, monkeypatch) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('[permissions]\nallow = ["command  ls"]\ndeny = ["command curl", "command git push"]\n')
     monkeypatch.setattr("agent.config.settings.POLICY", policy)
@@ -148,7 +148,7 @@ def test_what_cannot_be_removed(talk, words: str) -> None:
     assert "/permissions" in found.told[-1]
 
 
-def test_a_damaged_file_is_told_once_and_allows_nothing(talk, tmp_path: Path) -> None:
+def test_damaged_file_is_told_once_and_allows_nothing(talk, tmp_path: Path) -> None:
     file = tmp_path / "state" / "permissions.json"
     file.parent.mkdir()
     file.write_text("{")
@@ -176,13 +176,13 @@ def test_other_ways_to_run_commands(talk) -> None:
     assert tests.always == ("command ls",)
 
 
-def test_what_the_user_runs_is_not_asked(talk) -> None:
+def test_what_user_runs_is_not_asked(talk) -> None:
     found = talk([]).say("!echo mine")
     assert asked(found) == []
     assert any("mine" in text for text in (*seen(found), *found.told))
 
 
-def test_an_interrupt_ends_the_question_and_the_turn_can_go_on(talk) -> None:
+def test_interrupt_ends_question_and_turn_can_go_on(talk) -> None:
     found = talk(one("echo one"), lambda _: None)
     found.session.say("Go")
     question = found.until(QuestionAsked).approval
@@ -200,7 +200,7 @@ def test_an_interrupt_ends_the_question_and_the_turn_can_go_on(talk) -> None:
     assert seen(found) == ["one"] or seen(found)[0].endswith("one")
 
 
-def test_closing_ends_the_question(talk) -> None:
+def test_closing_ends_question(talk) -> None:
     found = talk(one("echo one"), lambda _: None)
     found.session.say("Go")
     found.until(QuestionAsked)
@@ -211,13 +211,13 @@ def test_closing_ends_the_question(talk) -> None:
     ).exit
 
 
-def test_an_answer_to_another_question_has_no_effect(talk) -> None:
+def test_answer_to_another_question_has_no_effect(talk) -> None:
     found = talk([])
     assert not found.session.answer(1, YES)
     assert not found.session.asking.waiting
 
 
-def test_several_threads_are_answered_one_at_a_time_and_in_order(talk) -> None:
+def test_several_threads_are_answered_one_at_time_and_in_order(talk) -> None:
     open_now: list[int] = []
     order: list[str] = []
 
@@ -251,7 +251,7 @@ def test_several_threads_are_answered_one_at_a_time_and_in_order(talk) -> None:
     assert found.session.state == "idle"
 
 
-def test_an_answer_that_becomes_a_rule_answers_what_waits(talk) -> None:
+def test_answer_that_becomes_rule_answers_what_waits(talk) -> None:
     found = talk([], lambda _: None)
     threads = [Thread(target=found.session.ask, args=(Approval("branch", "?", str(n)),)) for n in range(3)]
     for thread in threads:
@@ -265,14 +265,14 @@ def test_an_answer_that_becomes_a_rule_answers_what_waits(talk) -> None:
     assert len(found.all(QuestionAsked)) == 1
 
 
-def test_a_question_whose_branch_is_stopped_ends(talk) -> None:
+def test_question_whose_branch_is_stopped_ends(talk) -> None:
     stop = Event()
     found = talk([], lambda _: stop.set())
     assert not found.session.ask(Approval("branch", "?", "a", cancel=stop)).yes
     assert len(found.all(QuestionAnswered)) == 1
 
 
-def test_a_front_end_that_fails_leaves_no_question_behind(talk) -> None:
+def test_front_end_that_fails_leaves_no_question_behind(talk) -> None:
     def broken(_: Approval) -> Answer:
         raise ZeroDivisionError
 
@@ -284,7 +284,7 @@ def test_a_front_end_that_fails_leaves_no_question_behind(talk) -> None:
         found.session.close()
 
 
-def test_a_front_end_that_fails_in_a_turn_ends_the_session_and_not_the_run(talk) -> None:
+def test_front_end_that_fails_in_turn_ends_session_and_not_run(talk) -> None:
     found = talk(one("echo one", "echo two"))
 
     def broken(event: object) -> None:
@@ -306,7 +306,7 @@ def test_a_front_end_that_fails_in_a_turn_ends_the_session_and_not_the_run(talk)
     assert later.session.state in ("working", "idle")
 
 
-def test_time_stands_still_while_a_question_is_open(talk) -> None:
+def test_time_stands_still_while_question_is_open(talk) -> None:
     deadlines: list[float | None] = []
     found = talk(one("echo one"))
 
@@ -320,7 +320,7 @@ def test_time_stands_still_while_a_question_is_open(talk) -> None:
     assert [deadline is None for deadline in deadlines] == [True, False]
 
 
-def test_rules_of_the_configuration_hold_in_a_run_that_is_gone_on_with(talk, own_config: Path) -> None:
+def test_rules_of_configuration_hold_in_run_that_is_gone_on_with(talk, own_config: Path) -> None:
     own_config.write_text('[permissions]\ndeny = ["command ls"]\n')
     first = talk(one("pwd")).say("Go")
     assert first.session.engine
@@ -333,7 +333,7 @@ def test_rules_of_the_configuration_hold_in_a_run_that_is_gone_on_with(talk, own
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reason", ["Use tabs.", ""])
-def test_why_changes_were_not_taken_over_is_told_to_the_model(talk, reason):
+def test_why_changes_were_not_taken_over_is_told_to_model(talk, reason):
     edit = calls("edit", path="b.txt", old="", new="b\n")
     script = [says("Write.", edit, n=1), says("Tabs, then.", contains="Use tabs."), says("Done.")]
     found = talk(script, lambda approval: Answer(approval.kind != "apply", reason=reason))

@@ -59,18 +59,18 @@ def proof(talk: Talk) -> str:
     return next((step.observations[0].text for step in steps if step.author == "proof"), "")
 
 
-def test_tests_named_by_their_nodes_are_asked_with_the_command_that_runs_them(talk) -> None:
+def test_tests_named_by_their_nodes_are_asked_with_command_that_runs_them(talk) -> None:
     script = [says("Test.", calls("run_tests", nodes=["test_calc.py"]), n=1), says("Done.", n=2)]
     assert asked(talk(script, lambda _: False).say("Go")) == [f"{COMMAND} test_calc.py"]
 
 
-def test_tests_are_asked_by_the_command_that_is_found(talk) -> None:
+def test_tests_are_asked_by_command_that_is_found(talk) -> None:
     script = [says("Test.", calls("run_tests"), n=1), says("Done.", n=2)]
     (subject,) = asked(talk(script, lambda _: False, test="").say("Go"))
     assert "unittest" in subject or "pytest" in subject
 
 
-def test_after_a_no_nothing_of_the_change_runs_and_the_turn_says_so(talk, tmp_path) -> None:
+def test_after_no_nothing_of_change_runs_and_turn_says_so(talk, tmp_path) -> None:
     found = talk(change(tmp_path), lambda _: False).say("Go")
     assert asked(found) == [COMMAND], "one question for imports and proof"
     assert not ran(tmp_path)
@@ -78,7 +78,7 @@ def test_after_a_no_nothing_of_the_change_runs_and_the_turn_says_so(talk, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_yes_is_for_the_turn(talk, tmp_path) -> None:
+def test_yes_is_for_turn(talk, tmp_path) -> None:
     script = [
         *change(tmp_path),
         says("Again.", calls("edit", path="calc.py", old="x = 2", new="x = 3"), n=3),
@@ -106,7 +106,7 @@ def test_what_is_allowed_is_not_asked(talk, tmp_path) -> None:
     assert ran(tmp_path)
 
 
-def test_a_users_own_tests_are_not_asked_about(talk) -> None:
+def test_users_own_tests_are_not_asked_about(talk) -> None:
     found = talk([], lambda _: False).say("!echo 'x = 5' > calc.py").say("/test").say("/prove")
     assert asked(found) == []
     assert proof(found)
@@ -122,6 +122,6 @@ def test_a_users_own_tests_are_not_asked_about(talk) -> None:
     ],
     ids=["tests", "workload", "benchmark"],
 )
-def test_optimize_asks_about_its_workload_and_the_tests(talk, wanted: dict, named: str) -> None:
+def test_optimize_asks_about_its_workload_and_tests(talk, wanted: dict, named: str) -> None:
     found = talk([], lambda _: False, strategy="optimize", **wanted).say("/strategy optimize").say("Go")
     assert asked(found) == [f"{named}{COMMAND}"]

@@ -15,7 +15,7 @@ def taken(waiting: WorkQueue) -> str:
     return found.words
 
 
-def test_in_order_and_the_last_is_taken_back():
+def test_in_order_and_last_is_taken_back():
     waiting = WorkQueue()
     for words in ("one", "", "two"):
         waiting.put(job(words))
@@ -49,7 +49,7 @@ def test_what_is_held_can_be_taken_back_too():
     assert [waiting.take_back(), waiting.take_back(), waiting.take_back()] == ["two", "one", ""]
 
 
-def test_held_twice_keeps_the_order():
+def test_held_twice_keeps_order():
     waiting = WorkQueue()
     waiting.put(job("one"))
     waiting.hold()
@@ -69,7 +69,7 @@ def test_what_is_dropped_is_not_done():
     assert taken(waiting) == "two"
 
 
-def test_closing_ends_a_wait_and_drops_the_rest():
+def test_closing_ends_wait_and_drops_rest():
     waiting = WorkQueue()
     found: list[object] = []
     thread = Thread(target=lambda: found.append(waiting.take(lambda job: None)))

@@ -31,7 +31,7 @@ def wrong(number: int) -> dict:
     return line("So.", test_of(f"weak{number}", *WEAK), WRONG, SUBMIT, branch=f"main/try-{number}")
 
 
-def test_the_tests_of_all_decide_against_a_majority(solved: Solved) -> None:
+def test_tests_of_all_decide_against_majority(solved: Solved) -> None:
     right = line("So.", test_of("strong", *WEAK, *TELLING), RIGHT, SUBMIT, branch="main/try-3")
     ended = solved("best-of", wrong(1), wrong(2), right)
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
@@ -43,7 +43,7 @@ def test_the_tests_of_all_decide_against_a_majority(solved: Solved) -> None:
     assert alone.answer("add(-1, -2)") != -3
 
 
-def test_a_reader_decides_where_tests_contradict_each_other(solved: Solved) -> None:
+def test_reader_decides_where_tests_contradict_each_other(solved: Solved) -> None:
     bad = equal("add(-1, -2)", 3), equal("add(-4, 1)", 5)
     lines = (
         line("So.", test_of("first", *WEAK, *bad), WRONG, SUBMIT, branch="main/try-1"),
@@ -59,7 +59,7 @@ def test_a_reader_decides_where_tests_contradict_each_other(solved: Solved) -> N
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
 
 
-def test_the_tests_of_an_attempt_whose_patch_another_made_too_count(solved: Solved) -> None:
+def test_tests_of_attempt_whose_patch_another_made_too_count(solved: Solved) -> None:
     """Two make the wrong patch, and one of them has the test that tells; the right patch comes with a weak test."""
     telling = line("So.", test_of("telling", *TELLING), WRONG, SUBMIT, branch="main/try-2")
     right = line("So.", test_of("weak3", *WEAK), RIGHT, SUBMIT, branch="main/try-3")
@@ -90,7 +90,7 @@ def test_what_is_not_proven_goes_round_again(solved: Solved) -> None:
     assert solved("react", half).kind != "verified"
 
 
-def test_the_dear_model_is_asked_after_the_cheap_one(solved: Solved) -> None:
+def test_dear_model_is_asked_after_cheap_one(solved: Solved) -> None:
     able = line("So.", test_of("strong", *WEAK, *TELLING), RIGHT, SUBMIT)
     tables = {"scripted": ModelTable(price_in=0.1, price_out=0.1)}
     ended = solved("best-of", line("I do not know."), roles={"senior": [able]}, attempts=2, models=tables)
@@ -100,7 +100,7 @@ def test_the_dear_model_is_asked_after_the_cheap_one(solved: Solved) -> None:
     assert ended.kind == "verified"
 
 
-def test_a_template_is_tried_before_any_model(solved: Solved) -> None:
+def test_template_is_tried_before_any_model(solved: Solved) -> None:
     failing = "import unittest\n\nfrom calc import add\n\n\nclass AddTest(unittest.TestCase):\n" + (
         f"    def test_add(self):\n        {equal('add(2, 3)', 5)}\n\n"
         f"    def test_more(self):\n        {equal('add(-7, 3)', -4)}\n        {equal('add(9, 0)', 9)}\n"
@@ -112,13 +112,13 @@ def test_a_template_is_tried_before_any_model(solved: Solved) -> None:
     assert ended.answer("add(-1, -2)") == -3
 
 
-def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
+def test_useless_model_comes_to_end(solved: Solved) -> None:
     ended = solved("best-of", line("Well.", act("shell", command="true"), usage={"input_tokens": 9}), max_steps=20)
     assert (ended.kind, ended.result.exit.code) == ("not_found", 1)
     assert ended.result.spent.calls <= 20
 
 
-def test_an_attempt_is_told_its_own_folder(solved: Solved) -> None:
+def test_attempt_is_told_its_own_folder(solved: Solved) -> None:
     looks = line("Where am I?", act("shell", command="pwd"), n=1)
     ended = solved("best-of", looks, line("That is all."), attempts=2, rounds=1, max_steps=9)
     for branch in ("main/try-1", "main/try-2"):
@@ -127,7 +127,7 @@ def test_an_attempt_is_told_its_own_folder(solved: Solved) -> None:
         assert f"The repository is in {folder}," in own[0].observations[0].text
 
 
-def test_the_words_of_the_attempt_that_was_taken_are_told(solved: Solved) -> None:
+def test_words_of_attempt_that_was_taken_are_told(solved: Solved) -> None:
     """Two make the same patch: the better tested one is taken, also where another ends last."""
     thin = line("So.", test_of("thin", WEAK[0]), RIGHT, act("submit", summary="Thin."), branch="main/try-1")
     thick = line("So.", test_of("thick", *TELLING), test_of("more", *WEAK), RIGHT, act("submit", summary="Thick."))

@@ -43,7 +43,7 @@ def test_what_is_lost_goes_back_and_is_mended(talk):
 
 
 @pytest.mark.slow
-def test_a_model_that_stands_by_its_loss_is_believed_and_the_loss_is_told(talk):
+def test_model_that_stands_by_its_loss_is_believed_and_loss_is_told(talk):
     it = talk(line("Louder.", LOUDER, n=1), line("Done.", n=2), line("That is what was asked for.", n=3))
     ended = it.go()
     assert len(proofs(it)) == 1
@@ -51,7 +51,7 @@ def test_a_model_that_stands_by_its_loss_is_believed_and_the_loss_is_told(talk):
     assert ended.word.startswith("That is what was asked for.\n\nNo longer passing: ")
 
 
-def test_what_the_user_says_while_the_tests_run_is_read(talk):
+def test_what_user_says_while_tests_run_is_read(talk):
     it = talk(line("Mend.", MEND, n=1), line("Done.", n=2), line("As you say.", contains="use tabs", n=3))
     told = []
 
@@ -67,14 +67,14 @@ def test_what_the_user_says_while_the_tests_run_is_read(talk):
     assert len(proofs(it)) == 1
 
 
-def test_tests_that_are_changed_with_the_code_are_no_loss(talk):
+def test_tests_that_are_changed_with_code_are_no_loss(talk):
     it = talk(line("Louder.", LOUDER, MEANT, n=1), line("Done.", n=2))
     ended = it.go()
     assert proofs(it) == [NO_LOSS_TEXT]
     assert ended.patch.tests
 
 
-def test_a_test_that_was_taken_out_is_named(talk):
+def test_test_that_was_taken_out_is_named(talk):
     it = talk(line("Rename.", RENAMED, MEND, n=1), line("Done.", n=2))
     it.go()
     proof = next(step for step in it.steps if step.author == "proof")
@@ -101,7 +101,7 @@ def by_pytest(bench, *lines):
 
 
 @pytest.mark.slow
-def test_a_hook_of_the_turn_does_not_judge_it(bench):
+def test_hook_of_turn_does_not_judge_it(bench):
     hook = act("edit", path="conftest.py", old="", new=HOOK)
     proof, verdict = by_pytest(bench, line("Louder.", LOUDER, hook, n=1), line("Done.", n=2))
     assert verdict.no_loss is None
@@ -111,7 +111,7 @@ def test_a_hook_of_the_turn_does_not_judge_it(bench):
 
 
 @pytest.mark.slow
-def test_a_loss_stays_one_with_a_changed_conftest(bench):
+def test_loss_stays_one_with_changed_conftest(bench):
     fixture = act("edit", path="conftest.py", old="", new=FIXTURE)
     said = [line("Louder.", LOUDER, fixture, n=1), line("Done.", n=2), line("It is meant so.", n=3)]
     proof, verdict = by_pytest(bench, *said)
@@ -121,7 +121,7 @@ def test_a_loss_stays_one_with_a_changed_conftest(bench):
 
 
 @pytest.mark.slow
-def test_a_changed_test_that_needs_a_new_fixture_is_no_loss(tmp_path, make_repo):
+def test_changed_test_that_needs_new_fixture_is_no_loss(tmp_path, make_repo):
     test = 'from words import loud\n\n\ndef test_loud():\n    assert loud("a") == "A"\n'
     bench = Bench(tmp_path, make_repo({"words.py": FILES["words.py"], "conftest.py": "", "test_words.py": test}))
     changed = [
@@ -148,7 +148,7 @@ def test_without_tests_nothing_is_claimed(tmp_path, make_repo):
     assert ended.word == f"Done.\n\n{NO_TESTS}"
 
 
-def test_after_a_plan_the_model_may_change_files_again(talk):
+def test_after_plan_model_may_change_files_again(talk):
     it = talk(line("A plan.", n=1), line("Done.", n=2), strategy="plan")
     it.go()
     it.say("Do it.")

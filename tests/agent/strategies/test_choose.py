@@ -61,7 +61,7 @@ def ended(engine: Engine):
 
 
 @pytest.mark.slow
-def test_a_doubted_edit_is_not_verified_until_somebody_chooses(settings: Settings, make_repo) -> None:
+def test_doubted_edit_is_not_verified_until_somebody_chooses(settings: Settings, make_repo) -> None:
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
     result = ended(reopen(directory, settings.state))
     assert (result.exit.code, result.exit.kind) == (6, "unproven")
@@ -91,7 +91,7 @@ def test_a_doubted_edit_is_not_verified_until_somebody_chooses(settings: Setting
 
 
 @pytest.mark.slow
-def test_a_choice_is_refused_where_the_file_is_another_now(settings: Settings, make_repo) -> None:
+def test_choice_is_refused_where_file_is_another_now(settings: Settings, make_repo) -> None:
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(FILES)), settings)
     result = ended(reopen(directory, settings.state))
     engine = reopen(directory, settings.state)
@@ -116,7 +116,7 @@ def test_what_is_not_doubted_offers_no_choice() -> None:
     )
 
 
-def test_a_run_without_edits_has_nothing_to_choose(settings: Settings, make_repo) -> None:
+def test_run_without_edits_has_nothing_to_choose(settings: Settings, make_repo) -> None:
     files = {**FILES, "shop.py": SHOP.replace("+", "-")}
     directory = begin(Issue("price() is wrong"), Repository.open(make_repo(files)), settings)
     ended(reopen(directory, settings.state))
@@ -124,7 +124,7 @@ def test_a_run_without_edits_has_nothing_to_choose(settings: Settings, make_repo
 
 
 @pytest.mark.slow
-def test_a_model_is_asked_once_and_what_it_takes_is_proven(settings: Settings, make_repo, tmp_path: Path) -> None:
+def test_model_is_asked_once_and_what_it_takes_is_proven(settings: Settings, make_repo, tmp_path: Path) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text(
         json.dumps({"reply": {"text": "A discount is taken off.\n**A**"}, "contains": "Which edit is right?"})
@@ -144,7 +144,7 @@ def test_a_model_is_asked_once_and_what_it_takes_is_proven(settings: Settings, m
 
 
 @pytest.mark.slow
-def test_an_interrupt_is_no_answer_of_the_model(
+def test_interrupt_is_no_answer_of_model(
     settings: Settings, make_repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "script.jsonl"
@@ -164,7 +164,7 @@ def test_an_interrupt_is_no_answer_of_the_model(
     assert ended(reopen(directory, settings.state)).exit.verdict.notes[0].startswith("A model chose A of ")
 
 
-def test_a_model_lifts_no_doubt_about_an_edit_made_for_the_tests() -> None:
+def test_model_lifts_no_doubt_about_edit_made_for_tests() -> None:
     edit = {"path": "a.py", "line": 1, "function": "", "description": "take out `x`", "special": ""}
     special = edit | {"special": "The edit has the value `23` of a failing test in it."}
     found = {"edits": [edit, special], "doubt": "Another edit passes the same tests."}

@@ -59,7 +59,7 @@ def test_blocks_are_actions(solved: Solved) -> None:
     assert solved("react", *lines, max_steps=8).kind != "verified"
 
 
-def test_only_the_first_block_is_run(solved: Solved) -> None:
+def test_only_first_block_is_run(solved: Solved) -> None:
     two = f"{block('bash', 'echo one')}\n{block('bash', 'echo two')}"
     lines = line(two, n=1), line("I am done.", n=2), line("Hm.", contains="had no block of code")
     ended = solved("code-act", *lines, max_steps=3)
@@ -68,7 +68,7 @@ def test_only_the_first_block_is_run(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_proof_is_against_comes_back(solved: Solved) -> None:
+def test_what_proof_is_against_comes_back(solved: Solved) -> None:
     loses = MEND.replace("'a + b')", "'a + b').replace('a * 2', 'a * 3')")
     again = "now = open('calc.py').read()\nopen('calc.py', 'w').write(now.replace('a * 3', 'a * 2'))"
     mends = block("python", again)
@@ -78,14 +78,14 @@ def test_what_the_proof_is_against_comes_back(solved: Solved) -> None:
     assert sum(step.author == "proof" for step in ended.steps) == 2
 
 
-def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
+def test_useless_model_comes_to_end(solved: Solved) -> None:
     ended = solved("code-act", line("Well."), max_steps=30)
     assert ended.result.exit.code == 1
     assert ended.result.spent.calls <= 30
 
 
 @pytest.mark.slow
-def test_what_blocks_printed_is_folded_where_the_window_is_small(solved: Solved) -> None:
+def test_what_blocks_printed_is_folded_where_window_is_small(solved: Solved) -> None:
     noise = "import random\nfor _ in range(150):\n    print([random.random() for _ in range(3)])"
     lines = [line(block("python", f"{noise}\n{n}"), n=n) for n in range(1, 13)]
     tables = {"scripted": ModelTable(context=15_000, max_output=500)}

@@ -22,7 +22,7 @@ UNDERSTOOD = line("add() takes the second from the first.", n=1, branch="main")
 TEST = test_of("signs", equal("add(2, 3)", 5), equal("add(-2, 3)", 1))
 
 
-def test_what_failed_leads_to_the_next_patch(solved: Solved) -> None:
+def test_what_failed_leads_to_next_patch(solved: Solved) -> None:
     wrong = line("So.", TEST, mend("abs(a) + abs(b)"), SUBMIT, n=2)
     right = line("Ah.", TEST, mend("a + b"), SUBMIT, n=3, contains="+    return abs(a) + abs(b)")
     ended = solved("converse", UNDERSTOOD, wrong, right, attempts=1)
@@ -33,7 +33,7 @@ def test_what_failed_leads_to_the_next_patch(solved: Solved) -> None:
     assert solved("react", {**wrong, "n": 1}).kind != "verified"
 
 
-def test_what_helps_a_part_of_the_way_stays(solved: Solved) -> None:
+def test_what_helps_part_of_way_stays(solved: Solved) -> None:
     files = {**FILES, "calc.py": CALC.replace("a * 2", "a + 2")}
     files["tests/test_calc.py"] = FILES["tests/test_calc.py"].replace("twice\n", "add, twice\n") + (
         "\n    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
@@ -57,7 +57,7 @@ def test_nothing_is_changed_before_it_is_understood(solved: Solved) -> None:
     assert "until you have explained the fault in words" in first.observations[0].text
 
 
-def test_a_patch_that_passes_is_compared_with_another(solved: Solved) -> None:
+def test_patch_that_passes_is_compared_with_another(solved: Solved) -> None:
     weak = line(
         "So.",
         test_of("weak", equal("add(2, 3)", 5), equal("add(1, 1)", 2)),
@@ -72,13 +72,13 @@ def test_a_patch_that_passes_is_compared_with_another(solved: Solved) -> None:
     assert ended.notes("score")[0].startswith("another: 100%")
 
 
-def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
+def test_useless_model_comes_to_end(solved: Solved) -> None:
     ended = solved("converse", line("Well."), max_steps=20)
     assert ended.result.exit.code == 1
     assert ended.result.spent.calls <= 20
 
 
-def test_a_patch_that_is_right_need_not_be_made_again(solved: Solved) -> None:
+def test_patch_that_is_right_need_not_be_made_again(solved: Solved) -> None:
     right = line("So.", TEST, mend("a + b"), SUBMIT, n=2, branch="main")
     ended = solved("converse", UNDERSTOOD, right, line("It is right as it is.", branch="main/another"), attempts=2)
     assert (ended.kind, ended.answer("add(-1, -2)"), ended.result.spent.calls) == ("verified", -3, 3)

@@ -47,7 +47,7 @@ def proposals(**plans: str) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_the_judge_decides(solved: Solved) -> None:
+def test_judge_decides(solved: Solved) -> None:
     chains = solved("debate", line("Well."), files=FILES, issue=ISSUE, attempts=2, max_steps=9).notes("candidate")
     assert len(chains) == 2
     judge = [line("B names the cause.\nB", branch="main/judge-1")]
@@ -65,7 +65,7 @@ def test_the_judge_decides(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_a_plan_that_fails_gives_way_to_another(solved: Solved) -> None:
+def test_plan_that_fails_gives_way_to_another(solved: Solved) -> None:
     judge = [line("A is right.\nA", branch="main/judge-1")]
     ended = solved(
         "debate", *proposals(**PLANS), WRONG, RIGHT, files=FILES, issue=ISSUE, attempts=2, roles={"judge": judge}
@@ -75,7 +75,7 @@ def test_a_plan_that_fails_gives_way_to_another(solved: Solved) -> None:
     assert ended.notes("phase")[-2:] == ["patch 1", "patch 2"]
 
 
-def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
+def test_useless_model_comes_to_end(solved: Solved) -> None:
     ended = solved("debate", line(""), files=FILES, issue=ISSUE, attempts=2, max_steps=20)
     assert ended.result.exit.code == 1
     assert ended.result.spent.calls <= 20

@@ -42,7 +42,7 @@ def smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.slow
-def test_the_guides_strategy_runs(smaller: str, solved: Solved) -> None:
+def test_guides_strategy_runs(smaller: str, solved: Solved) -> None:
     assert len(smaller.splitlines()) < 32
     long = line("So.", TEST, mend("a + b + 0 * (a - b)"), SUBMIT, branch="main/try-0")
     short = line("So.", TEST, mend("a + b"), SUBMIT, branch="main/try-1")
@@ -51,7 +51,7 @@ def test_the_guides_strategy_runs(smaller: str, solved: Solved) -> None:
     assert "+    return a + b\n" in ended.result.patch.source
 
 
-def test_the_list_tells_of_each_strategy_what_a_user_has_to_know(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_tells_of_each_strategy_what_user_has_to_know(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["strategies", "--json"]) == 0
     told = {one["name"]: one for one in json.loads(capsys.readouterr().out)["strategies"]}
     assert {"react", "best-of", "tree", "evolve", "debate", "converse", "pipeline", "templates"} <= told.keys()
@@ -62,7 +62,7 @@ def test_the_list_tells_of_each_strategy_what_a_user_has_to_know(capsys: pytest.
     assert "times the cost of react" in capsys.readouterr().out
 
 
-def test_each_strategy_stands_in_the_guide() -> None:
+def test_each_strategy_stands_in_guide() -> None:
     guide = GUIDE.read_text()
     for row in strategy_rows():
         cost = "" if row.cost is None else f" {row.cost} |"
@@ -71,7 +71,7 @@ def test_each_strategy_stands_in_the_guide() -> None:
 
 
 @pytest.mark.slow
-def test_the_guides_graph_runs(solved: Solved, tmp_path: Path) -> None:
+def test_guides_graph_runs(solved: Solved, tmp_path: Path) -> None:
     graph = next(text for text in re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL) if "[phase." in text)
     (tmp_path / "own").mkdir()
     (tmp_path / "own/team.graph.txt").write_text(graph)

@@ -26,7 +26,7 @@ OTHER = line("The double.", mend("a * 2", "a + 2"), SUBMIT, branch="main/born-1-
 
 
 @pytest.mark.slow
-def test_the_child_of_two_has_what_is_right_of_both(solved: Solved) -> None:
+def test_child_of_two_has_what_is_right_of_both(solved: Solved) -> None:
     child = line("Both are needed.", SUBMIT, branch="main/crossed-2", contains="The files contain the changes of both")
     ended = solved("evolve", ONE, OTHER, child, line("I do not know."), attempts=2, **ASKED)
     assert (ended.kind, ended.answer("add(1, 2)"), ended.answer("twice(5)")) == ("verified", 3, 10)
@@ -36,7 +36,7 @@ def test_the_child_of_two_has_what_is_right_of_both(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_the_worst_is_revised_knowing_what_it_did(solved: Solved) -> None:
+def test_worst_is_revised_knowing_what_it_did(solved: Solved) -> None:
     wrong = line("So.", mend("a * b"), SUBMIT, branch="main/born-1-1")
     right = line(
         "Anew.",
@@ -50,7 +50,7 @@ def test_the_worst_is_revised_knowing_what_it_did(solved: Solved) -> None:
     assert (ended.kind, ended.answer("add(1, 2)")) == ("verified", 3)
 
 
-def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
+def test_useless_model_comes_to_end(solved: Solved) -> None:
     ended = solved("evolve", line("Well."), attempts=2, max_steps=30)
     assert (ended.kind, ended.result.exit.code) == ("not_found", 1)
     assert ended.result.spent.calls <= 30

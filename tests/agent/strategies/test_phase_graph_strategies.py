@@ -50,7 +50,7 @@ def memories(misled: float) -> list[dict]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("misled", "sum"), [(0.2, -3), (0.9, 3)])
-def test_a_memory_that_misleads_is_dropped(solved: Solved, misled: float, sum: int) -> None:
+def test_memory_that_misleads_is_dropped(solved: Solved, misled: float, sum: int) -> None:
     ended = solved("recall", *memories(misled))
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", sum)
     scores = ended.notes("score")
@@ -72,7 +72,7 @@ MENDED = line("Ah.", TELLING, REWORKED, SUBMIT, branch="main/mend", n=2, contain
 
 
 @pytest.mark.slow
-def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solved) -> None:
+def test_patch_for_example_only_is_sent_back_by_reviewer(solved: Solved) -> None:
     no = line("add(-1, -2) is 3 with it.\nno", branch="main/review-1-1")
     yes = line("It keeps the sign.\nyes", branch="main/review-2-1")
     ended = solved("spec", *READS, FOR_THE_EXAMPLE, MENDED, no, yes)
@@ -86,7 +86,7 @@ def test_a_patch_for_the_example_only_is_sent_back_by_the_reviewer(solved: Solve
 
 
 @pytest.mark.slow
-def test_a_reviewer_who_is_never_content_is_heard(solved: Solved) -> None:
+def test_reviewer_who_is_never_content_is_heard(solved: Solved) -> None:
     again = line("Ah.", SUBMIT, branch="main/mend")
     ended = solved("spec", *READS, FOR_THE_EXAMPLE, again, line("I do not like it.\nNo."))
     assert (ended.kind, ended.result.exit.code) == ("unproven", 6)
@@ -95,7 +95,7 @@ def test_a_reviewer_who_is_never_content_is_heard(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_the_tester_sends_the_work_back(solved: Solved) -> None:
+def test_tester_sends_work_back(solved: Solved) -> None:
     lines = (
         line("calc.py:1 add.", branch="main/explore"),
         line("Mend add().", branch="main/plan-1-1"),
@@ -124,7 +124,7 @@ def test_the_tester_sends_the_work_back(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_tester_is_against_is_not_verified_where_the_steps_end(solved: Solved) -> None:
+def test_what_tester_is_against_is_not_verified_where_steps_end(solved: Solved) -> None:
     lines = (
         line("calc.py:1 add.", branch="main/explore"),
         line("Mend add().", branch="main/plan-1-1"),
@@ -174,7 +174,7 @@ NO_AREA = "A shape has no area\n\nSome shape raises NotImplementedError in area(
 
 
 @pytest.mark.slow
-def test_the_graph_finds_what_words_do_not(solved: Solved) -> None:
+def test_graph_finds_what_words_do_not(solved: Solved) -> None:
     ask = '{"name": "Shape", "follow": "subclasses", "depth": 3, "lacks": "area"}'
     test = act(
         "edit",
@@ -203,7 +203,7 @@ def test_the_graph_finds_what_words_do_not(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_an_anchor_stops_what_breaks_again(solved: Solved) -> None:
+def test_anchor_stops_what_breaks_again(solved: Solved) -> None:
     rules = act(
         "edit",
         path="tests/test_rules.py",
@@ -246,7 +246,7 @@ visits = 2
 
 
 @pytest.mark.slow
-def test_a_graph_of_the_users_own(solved: Solved, tmp_path: Path) -> None:
+def test_graph_of_users_own(solved: Solved, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own/team.graph.txt").write_text(GRAPH)
     lines = (
@@ -257,7 +257,7 @@ def test_a_graph_of_the_users_own(solved: Solved, tmp_path: Path) -> None:
     assert (ended.kind, ended.notes("phase")) == ("verified", ["guess", "work", "prove"])
 
 
-def test_a_bad_graph_is_told_before_there_is_a_run(solved: Solved, tmp_path: Path) -> None:
+def test_bad_graph_is_told_before_there_is_run(solved: Solved, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own/team.graph.txt").write_text(GRAPH.replace('next = "work"', 'next = "wrok"'))
     with pytest.raises(ConfigError, match="The graph's phase guess leads to the unknown phase 'wrok'"):
@@ -284,7 +284,7 @@ def test_a_bad_graph_is_told_before_there_is_a_run(solved: Solved, tmp_path: Pat
         ('[phase.a]\nasks = "words"\nnext = "b"', "The graph's phase a leads to the unknown phase 'b'."),
     ],
 )
-def test_a_graph_that_is_none_is_refused(text: str, said: str) -> None:
+def test_graph_that_is_none_is_refused(text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read_graph(text, ("coder", "tester"))
     assert said in caught.value.message
@@ -299,7 +299,7 @@ def test_who_does_no_work_is_not_told_to(strategy: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", GRAPHS)
-def test_a_useless_model_comes_to_an_end(strategy: str, solved: Solved) -> None:
+def test_useless_model_comes_to_end(strategy: str, solved: Solved) -> None:
     ended = solved(strategy, line("Well."), max_steps=30)
     assert ended.result.exit.code == 1
     assert ended.result.spent.calls <= 30

@@ -47,7 +47,7 @@ def patches(*texts: str) -> list[dict]:
     return [line(text, branch=f"main/patch-{number}") for number, text in enumerate(texts, 1)]
 
 
-def test_the_vote_decides(solved: Solved) -> None:
+def test_vote_decides(solved: Solved) -> None:
     wrong, right, same = block("return abs(a) + abs(b)"), block("return a + b"), block("return a + b  # the sum")
     ended = solved("pipeline", *QUESTIONS, *patches(wrong, right, same))
     assert (ended.kind, ended.answer("add(-1, -2)")) == ("verified", -3)
@@ -72,13 +72,13 @@ def test_what_loses_tests_is_filtered_whoever_made_it(solved: Solved) -> None:
     assert any("breaks" in note for note in ended.notes("prune"))
 
 
-def test_answers_without_a_block_are_no_end_of_it(solved: Solved) -> None:
+def test_answers_without_block_are_no_end_of_it(solved: Solved) -> None:
     nowhere = block("return a + b", "nowhere.py")
     ended = solved("pipeline", *QUESTIONS, *patches("I would add them.", nowhere, block("return a + b")))
     assert (ended.kind, ended.answer("add(1, 2)")) == ("verified", 3)
 
 
-def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
+def test_useless_model_comes_to_end(solved: Solved) -> None:
     ended = solved("pipeline", line("Well."))
     assert (ended.kind, ended.result.exit.code) == ("not_found", 1)
     assert ended.result.spent.calls == 7
@@ -103,7 +103,7 @@ def test_what_is_shown_stands_once_in_its_order_with_imports(solved: Solved) -> 
     assert "class TwiceTest" in tester.observations[0].text
 
 
-def test_a_test_that_may_not_stand_there_is_none(solved: Solved) -> None:
+def test_test_that_may_not_stand_there_is_none(solved: Solved) -> None:
     paths = (1, "../test_a.py"), (2, "tests/.git/test_b.py")
     astray = [line(TEST.replace("tests/test_issue.py", path), branch=f"main/test-{n}") for n, path in paths]
     ended = solved("pipeline", FILES, ELEMENTS, *astray, *patches(block("return a + b")), attempts=2)

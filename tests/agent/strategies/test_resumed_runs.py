@@ -120,7 +120,7 @@ CASES = best_of, tree, evolve, debate, converse, pipeline, recall, spec, team, s
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("strategy", CASES)
-def test_cut_off_at_its_records_it_comes_to_the_same(strategy, solved: Solved) -> None:
+def test_cut_off_at_its_records_it_comes_to_same(strategy, solved: Solved) -> None:
     whole = strategy(solved)
     assert whole.kind == "verified"
     directory = whole.result.directory

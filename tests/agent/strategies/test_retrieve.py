@@ -111,7 +111,7 @@ def looked(ended: Ended) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_a_past_fix_shows_how_this_project_mends_such_a_thing(past: Path, run: Run) -> None:
+def test_past_fix_shows_how_this_project_mends_such_thing(past: Path, run: Run) -> None:
     ended = run(past, "retrieve", WEIGHED, FOLLOWED, HELPLESS)
     assert ended.kind == "verified"
     assert "+    return rounded(sum(parts))\n" in ended.result.patch.source
@@ -131,7 +131,7 @@ def test_ways_over_commits_are_told_in_words(past: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("where", ["after", "beside"])
-def test_the_future_is_not_seen(past: Path, run: Run, where: str) -> None:
+def test_future_is_not_seen(past: Path, run: Run, where: str) -> None:
     git(past, "checkout", "-q", "-b", "other", "HEAD" if where == "after" else "HEAD~2")
     fix = commit(past, "Pennies are lost when the shop is locked: SECRET", {"shop/night.py": NIGHT + "\n\nGOLD = 1\n"})
     git(past, "checkout", "-q", "main")
@@ -142,7 +142,7 @@ def test_the_future_is_not_seen(past: Path, run: Run, where: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_failed_is_weighed_against_the_past(past: Path, run: Run) -> None:
+def test_what_failed_is_weighed_against_past(past: Path, run: Run) -> None:
     commit(past, "A test", {"tests/test_night.py": OLD_TEST})
     again = act("edit", path="shop/night.py", old="return 0.3", new="return rounded(sum(parts))")
     lines = (
@@ -178,7 +178,7 @@ def test_earlier_runs_and_unfriendly_fixes(past: Path, run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_past_it_goes_on(solved: Solved) -> None:
+def test_without_past_it_goes_on(solved: Solved) -> None:
     good = line("So.", test_of_add("sum", equal("add(2, 3)", 5), equal("add(-2, 3)", 1)), mend("a + b"), SUBMIT)
     ended = solved("retrieve", line("Nothing is alike.", branch="main/weigh-1-1"), good)
     assert ended.kind == "verified"
@@ -186,7 +186,7 @@ def test_without_a_past_it_goes_on(solved: Solved) -> None:
     assert ended.notes("summary") == ["librarian: Nothing is alike."]
 
 
-def test_who_does_not_ask_for_the_past_does_not_pay_for_it(past: Path, run: Run, tmp_path: Path) -> None:
+def test_who_does_not_ask_for_past_does_not_pay_for_it(past: Path, run: Run, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     graph = '[phase.work]\nasks = "work"\nprompt = "$places"\nnext = "prove"\n[phase.prove]\nasks = "proof"\n'
     (tmp_path / "own/team.graph.txt").write_text(graph)
@@ -197,7 +197,7 @@ def test_who_does_not_ask_for_the_past_does_not_pay_for_it(past: Path, run: Run,
     assert HELPER in asked(ended, "main/work")
 
 
-def test_a_useless_model_comes_to_an_end(past: Path, run: Run) -> None:
+def test_useless_model_comes_to_end(past: Path, run: Run) -> None:
     ended = run(past, "retrieve", line("Well."), max_steps=30)
     assert ended.result.exit.code == 1
     assert ended.result.spent.calls <= 30

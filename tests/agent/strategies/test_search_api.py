@@ -34,7 +34,7 @@ NEW["arguments"]["new"] = NEW["arguments"]["new"].replace("import add", "import 
 SUSPECT = "- calc.py:2 in gross: return a * 3"
 
 
-def test_the_lines_that_fail_say_where(solved: Solved) -> None:
+def test_lines_that_fail_say_where(solved: Solved) -> None:
     lines = (
         line("calc.py:gross multiplies by three.", branch="main/search", contains=SUSPECT),
         line("So.", NEW, mend("a * 2", "a * 3"), SUBMIT, contains="calc.py:gross multiplies by three."),
@@ -49,7 +49,7 @@ def test_the_lines_that_fail_say_where(solved: Solved) -> None:
     assert solved("react", *lines, **asked).kind != "verified"
 
 
-def test_what_does_not_fit_is_told_after_the_edit(solved: Solved) -> None:
+def test_what_does_not_fit_is_told_after_edit(solved: Solved) -> None:
     test = test_of("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
     bad, good = "twice(a, b) + b - a", "twice(a) + b - a"
     lines = (
@@ -104,7 +104,7 @@ def test_who_looks_in_circles_is_asked_for_words(solved: Solved) -> None:
     assert ended.kind == "verified"
 
 
-def test_the_net_still_tells_what_cannot_be_loaded(solved: Solved) -> None:
+def test_net_still_tells_what_cannot_be_loaded(solved: Solved) -> None:
     bad = mend("a - b\n\n\nfrom tests.test_calc import Nothing")
     lines = line("calc.py:add.", branch="main/search"), line("So.", bad, branch="main/mend", n=1), line("Hm.")
     ended = solved("search-api", *lines, max_steps=6)
@@ -122,7 +122,7 @@ def with_mypy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("with_mypy")
-def test_a_checker_tells_only_news_and_leaves_nothing(solved: Solved) -> None:
+def test_checker_tells_only_news_and_leaves_nothing(solved: Solved) -> None:
     test = test_of("signs", equal("add(-2, 3)", 1), equal("add(2, 3)", 5))
     typed = act("edit", path="calc.py", old="def add(a, b):", new="def add(a: int, b: int) -> int:")
     again = act("edit", path="calc.py", old="return a + b + 'x'", new="return a + b")

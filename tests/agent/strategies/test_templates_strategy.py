@@ -74,7 +74,7 @@ def drive(engine: Engine):
         engine.close()
 
 
-def test_a_bug_is_found_mended_and_proved(run) -> None:
+def test_bug_is_found_mended_and_proved(run) -> None:
     opened = run(FILES)
     authors, result = drive(opened())
     assert authors == ["templates", "proof", "templates"]
@@ -92,7 +92,7 @@ def test_a_bug_is_found_mended_and_proved(run) -> None:
     assert drive(opened()) == ([], result)
 
 
-def test_a_resumed_run_does_not_search_again(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_run_does_not_search_again(run, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = run(FILES)
     first = opened()
     running = solve(first)
@@ -105,7 +105,7 @@ def test_a_resumed_run_does_not_search_again(run, monkeypatch: pytest.MonkeyPatc
     assert (result.exit.code, result.exit.tree) == (0, step.tree)
 
 
-def test_what_was_tried_before_an_interrupt_is_not_tried_again(run) -> None:
+def test_what_was_tried_before_interrupt_is_not_tried_again(run) -> None:
     """The first process is stopped while it tries edits, the second goes on; no edit is on the record twice."""
     opened = run(NEVER)
     first = opened()
@@ -135,7 +135,7 @@ def tried(engine: Engine) -> list[bytes]:
     return [data[at : at + WIDTH] for at in range(0, len(data), WIDTH)]
 
 
-def test_the_search_ends_before_the_time_does(run) -> None:
+def test_search_ends_before_time_does(run) -> None:
     """Nothing mends it, and the run's own end is left for the proof: it ends by itself, not by the limit."""
     opened = run(NEVER, max_time=40.0)
     _, result = drive(opened())
@@ -143,7 +143,7 @@ def test_the_search_ends_before_the_time_does(run) -> None:
     assert "edits tried" in result.word
 
 
-def test_a_test_that_hangs_is_mended_and_proved(run) -> None:
+def test_test_that_hangs_is_mended_and_proved(run) -> None:
     loops = "def add(a, b):\n    while b:\n        a += 1\n        b += 1\n    return a\n"
     files = {**FILES, "calc.py": loops + "\n\ndef twice(a):\n    return add(a, a)\n"}
     _, result = drive(run(files, test_timeout=20.0)())
@@ -161,7 +161,7 @@ def test_tests_that_are_only_slow_are_not_to_be_mended(run, monkeypatch: pytest.
     assert "Slow, but passing" in result.word
 
 
-def test_what_edits_wrote_while_they_were_tried_is_not_in_the_patch(run) -> None:
+def test_what_edits_wrote_while_they_were_tried_is_not_in_patch(run) -> None:
     writes = "def add(a, b):\n    open(f'seen-{a}-{a - b}.txt', 'w').close()\n    return a - b\n\n\n"
     files = {**FILES, "calc.py": writes + "def twice(a):\n    return add(a, a)\n"}
     engine = run(files)()
@@ -178,7 +178,7 @@ def offered(new: str, doubt: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("doubts", [("", ""), ("Who knows?", ""), ("", "Who knows?")])
-def test_an_edit_that_the_proof_refutes_gives_way_to_the_next(run, monkeypatch, doubts: tuple[str, str]) -> None:
+def test_edit_that_proof_refutes_gives_way_to_next(run, monkeypatch, doubts: tuple[str, str]) -> None:
     """The first breaks a test that the search did not run; the second is proven under its own doubt."""
     edits = [offered(new, doubt) for new, doubt in zip(("a + b + (not a)", "a + b"), doubts, strict=True)]
     counts = {"places": 1, "tried": 2, "cpu": 0.1, "seconds": 0.1, "why": "", "suspects": [], "plausible": []}
@@ -193,7 +193,7 @@ def test_an_edit_that_the_proof_refutes_gives_way_to_the_next(run, monkeypatch, 
     assert "--choose A" not in result.word
 
 
-def test_without_a_failing_test_it_says_where_to_look_and_claims_nothing(run) -> None:
+def test_without_failing_test_it_says_where_to_look_and_claims_nothing(run) -> None:
     files = {**FILES, "calc.py": ADD.replace("a - b", "a + b")}
     opened = run(files, "twice() is wrong")
     engine = opened()
@@ -203,7 +203,7 @@ def test_without_a_failing_test_it_says_where_to_look_and_claims_nothing(run) ->
     assert "calc.py" in engine.trajectory.all_steps()[0].observations[0].text
 
 
-def test_where_no_edit_helps_the_suspicious_lines_are_told(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_edit_helps_suspicious_lines_are_told(run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.phases.template_search.SEARCH_SECONDS", 6.0)
     engine = run(NEVER)()
     _, result = drive(engine)
@@ -222,7 +222,7 @@ def test_given_tests_that_do_not_fail_are_not_silently_replaced_by_others(run, n
     assert how in engine.trajectory.all_steps()[0].observations[0].text
 
 
-def test_only_the_tests_that_the_issue_names_must_be_mended(run) -> None:
+def test_only_tests_that_issue_names_must_be_mended(run) -> None:
     other = "\n    def test_unrelated(self):\n        self.fail('another story')\n"
     files = {**FILES, "tests/test_calc.py": TESTS + other}
     _, result = drive(run(files, "test_add and test_twice fail: add() subtracts")())

@@ -90,7 +90,7 @@ def test_what_is_right_at_once_costs_one_call(run) -> None:
     assert result.exit.verdict.tests == ("tests.test_add.AddTest.test_add",)
 
 
-def test_a_red_test_opens_the_gate_without_a_word(run) -> None:
+def test_red_test_opens_gate_without_word(run) -> None:
     result, steps, trajectory = run(
         line("See it fail.", WRITE, RED, n=1), line("Mend it.", MEND, ALL, SUBMIT, n=2), max_steps=2
     )
@@ -108,7 +108,7 @@ def test_a_red_test_opens_the_gate_without_a_word(run) -> None:
         ("import nowhere\n" + file_of(EXAMPLE), "nowhere"),
     ],
 )
-def test_a_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: str) -> None:
+def test_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: str) -> None:
     result, steps, trajectory = run(
         line("See it fail.", act("edit", path=NEW, old="", new=wrong), RED, n=1),
         line("Ah.", act("shell", command=f"rm {NEW}"), WRITE, RED, n=2, contains="is not accepted"),
@@ -120,7 +120,7 @@ def test_a_test_that_is_red_for_another_reason_goes_back(run, wrong: str, said: 
     assert notes(trajectory, "gate")[0] in refused
 
 
-def test_a_note_beside_a_wrong_test_does_not_hide_it(run) -> None:
+def test_note_beside_wrong_test_does_not_hide_it(run) -> None:
     wrong = act("edit", path=NEW, old="", new=file_of("self.assertEqual(undefined(2, 3), 5)"))
     note = act("edit", path="CHANGES.md", old="", new="- add() adds.\n")
     result, steps, _ = run(
@@ -131,7 +131,7 @@ def test_a_note_beside_a_wrong_test_does_not_hide_it(run) -> None:
     assert [step.author for step in steps] == ["task", "coder", "task", "coder", "proof"]
 
 
-def test_a_name_that_the_test_forgot_to_import_goes_back(run) -> None:
+def test_name_that_test_forgot_to_import_goes_back(run) -> None:
     wrong = act("edit", path=NEW, old="", new=file_of(EXAMPLE, MORE, imports="import calc"))
     _, steps, trajectory = run(
         line("See it fail.", wrong, RED, n=1),
@@ -161,7 +161,7 @@ RAISES = "import unittest\n\nfrom calc import half\n\n\nclass HalfTest(unittest.
         ),
     ],
 )
-def test_a_test_may_fail_with_another_exception_than_the_issue_names(run, issue, source, test, mended) -> None:
+def test_test_may_fail_with_another_exception_than_issue_names(run, issue, source, test, mended) -> None:
     mend = act("edit", path="calc.py", old=source, new=mended)
     old = TESTS.replace("twice(4), 8", "callable(half), True").replace("twice", "half")
     _, steps, trajectory = run(
@@ -174,7 +174,7 @@ def test_a_test_may_fail_with_another_exception_than_the_issue_names(run, issue,
     assert proofs(steps) == ["verified"]
 
 
-def test_a_fix_by_the_shell_after_a_red_run_can_be_handed_in(run) -> None:
+def test_fix_by_shell_after_red_run_can_be_handed_in(run) -> None:
     result, steps, _ = run(
         line("At once.", WRITE, RED, act("shell", command="sed -i 's/a - b/a + b/' calc.py"), SUBMIT, n=1)
     )
@@ -182,7 +182,7 @@ def test_a_fix_by_the_shell_after_a_red_run_can_be_handed_in(run) -> None:
     assert result.spent.calls == 1
 
 
-def test_a_test_added_to_an_existing_file_goes_back(run) -> None:
+def test_test_added_to_existing_file_goes_back(run) -> None:
     grown = "    def test_add(self):\n        import calc\n        self.assertEqual(calc.add(2, 3), 5)\n"
     _, steps, trajectory = run(
         line("Add one.", act("edit", path="tests/test_calc.py", old="(4), 8)\n", new=f"(4), 8)\n\n{grown}"), ALL, n=1),
@@ -192,7 +192,7 @@ def test_a_test_added_to_an_existing_file_goes_back(run) -> None:
     assert "tests/test_calc.py already existed" in notes(trajectory, "gate")[0]
 
 
-def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None:
+def test_patch_for_example_only_is_sent_back_for_other_values(run) -> None:
     special = act(
         "edit",
         path="calc.py",
@@ -221,7 +221,7 @@ def test_a_patch_for_the_example_only_is_sent_back_for_other_values(run) -> None
     assert result.exit.kind == "verified"
 
 
-def test_a_model_that_stays_with_the_example_ends_unproven(run) -> None:
+def test_model_that_stays_with_example_ends_unproven(run) -> None:
     special = act(
         "edit",
         path="calc.py",
@@ -237,7 +237,7 @@ def test_a_model_that_stays_with_the_example_ends_unproven(run) -> None:
     assert (result.exit.kind, result.exit.code) == ("unproven", 6)
 
 
-def test_an_edited_test_is_restored_and_proves_nothing(run) -> None:
+def test_edited_test_is_restored_and_proves_nothing(run) -> None:
     tampered = {**FILES, "tests/test_calc.py": TESTS.replace("twice", "add").replace("add(4), 8", "add(2, 3), 5")}
     easy = act("edit", path="tests/test_calc.py", old="add(2, 3), 5", new="add(2, 3), -1")
     result, steps, _ = run(
@@ -250,7 +250,7 @@ def test_an_edited_test_is_restored_and_proves_nothing(run) -> None:
     assert "tests/test_calc.py" not in result.patch.diff
 
 
-def test_a_patch_that_breaks_another_test_is_told_which_and_how(run) -> None:
+def test_patch_that_breaks_another_test_is_told_which_and_how(run) -> None:
     broken = act("edit", path="calc.py", old="a * 2", new="add(a, 3)")
     result, steps, _ = run(
         line("Both.", WRITE, MEND, broken, act("run_tests", nodes=["tests.test_add"]), SUBMIT, n=1),
@@ -275,7 +275,7 @@ def test_three_rounds(run) -> None:
     assert result.spent.calls == 3
 
 
-def test_a_patch_that_never_comes_ends_with_the_best_there_is(run) -> None:
+def test_patch_that_never_comes_ends_with_best_there_is(run) -> None:
     result, steps, _ = run(
         line("Wrong.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="b - a"), SUBMIT, n=1),
         line("I am sure.", SUBMIT),
@@ -285,13 +285,13 @@ def test_a_patch_that_never_comes_ends_with_the_best_there_is(run) -> None:
     assert "b - a" in result.patch.source
 
 
-def test_a_model_that_only_looks_is_told_and_then_ends_stuck(run) -> None:
+def test_model_that_only_looks_is_told_and_then_ends_stuck(run) -> None:
     result, steps, _ = run(line("Looking.", act("view", path="calc.py")))
     assert (result.exit.kind, result.exit.code) == ("stuck", 1)
     assert [step.author for step in steps].count("hint") == 1
 
 
-def test_a_model_may_say_that_no_fix_is_to_be_made(run) -> None:
+def test_model_may_say_that_no_fix_is_to_be_made(run) -> None:
     why = "It is as documented."
     lines = [line("No.", act("submit"), n=1), line("So.", act("submit", summary=why), n=2), line("Not asked.", n=3)]
     result, steps, _ = run(*lines)
@@ -300,7 +300,7 @@ def test_a_model_may_say_that_no_fix_is_to_be_made(run) -> None:
     assert "submit again and say why" in next(s for s in steps if s.reply is not None).observations[0].text
 
 
-def test_a_fix_after_a_submit_without_a_change_counts(run) -> None:
+def test_fix_after_submit_without_change_counts(run) -> None:
     nothing = act("submit", summary="Nothing is wrong.")
     lines = [line("No.", nothing, n=1), line("Yes.", WRITE, RED, act("edit", path="calc.py", old="a - b", new="a + b"),
                                              SUBMIT, n=2)]  # fmt: skip
@@ -318,7 +318,7 @@ def test_swinging_between_two_states_is_told(run) -> None:
     assert result.exit.kind == "stuck"
 
 
-def test_submit_after_failing_tests_in_the_same_reply_does_not_count(run) -> None:
+def test_submit_after_failing_tests_in_same_reply_does_not_count(run) -> None:
     _result, steps, _ = run(
         line("Hopeful.", WRITE, act("edit", path="calc.py", old="a - b", new="b - a"), ALL, SUBMIT, n=1),
         line(
@@ -328,7 +328,7 @@ def test_submit_after_failing_tests_in_the_same_reply_does_not_count(run) -> Non
     assert proofs(steps) == ["verified"]
 
 
-def test_a_given_reproduction_skips_the_gate(run, tmp_path: Path) -> None:
+def test_given_reproduction_skips_gate(run, tmp_path: Path) -> None:
     given = tmp_path / "test_given.py"
     given.write_text(file_of(EXAMPLE))
     result, _steps, trajectory = run(line("Right.", MEND, SUBMIT), reproduce=str(given))
@@ -336,7 +336,7 @@ def test_a_given_reproduction_skips_the_gate(run, tmp_path: Path) -> None:
     assert notes(trajectory, "phase") == ["localize", "patch", "prove"]
 
 
-def test_a_test_that_failed_before_does_not_hold_up_a_submit(run) -> None:
+def test_test_that_failed_before_does_not_hold_up_submit(run) -> None:
     old = TESTS + "\n    def test_old(self):\n        self.assertEqual(twice(1), 3)\n"
     result, steps, _ = run(
         line("At once.", WRITE, RED, MEND, ALL, SUBMIT, n=1), files={**FILES, "tests/test_calc.py": old}
@@ -357,7 +357,7 @@ def test_rounds_are_bounded(run) -> None:
     assert result.exit.code == 6
 
 
-def test_an_old_test_that_the_model_says_the_issue_overrules_ends_unproven_at_once(run) -> None:
+def test_old_test_that_model_says_issue_overrules_ends_unproven_at_once(run) -> None:
     old = TESTS.replace("import twice", "import add, twice") + (
         "\n    def test_minus(self):\n        self.assertEqual(add(9, 4), 5)\n"
     )

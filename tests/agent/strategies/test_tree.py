@@ -21,7 +21,7 @@ BACK = "From here this was tried before"
 
 
 @pytest.mark.slow
-def test_a_dead_end_is_left_with_hindsight(solved: Solved) -> None:
+def test_dead_end_is_left_with_hindsight(solved: Solved) -> None:
     right = line("The sign, then.", TEST, mend("a + b"), SUBMIT, contains=BACK, branch="main")
     more = [
         line(f"More notes {n}.", act("edit", path=f"N{n}.md", old="", new="x\n"), n=n, branch="main")
@@ -48,7 +48,7 @@ def test_what_is_promising_is_gone_on_with(solved: Solved) -> None:
 
 
 @pytest.mark.slow
-def test_a_proof_that_fails_counts_against_its_way(solved: Solved) -> None:
+def test_proof_that_fails_counts_against_its_way(solved: Solved) -> None:
     wrong = line("So.", TEST, mend("abs(a) + abs(b)"), SUBMIT, n=1, branch="main")
     right = line("Otherwise.", TEST, mend("a + b"), SUBMIT, contains=BACK, branch="main")
     ended = solved("tree", wrong, right, roles={"critic": [line("?")]})
@@ -56,13 +56,13 @@ def test_a_proof_that_fails_counts_against_its_way(solved: Solved) -> None:
     assert ended.notes("score")[0].endswith("proof: unproven")
 
 
-def test_a_useless_model_comes_to_an_end(solved: Solved) -> None:
+def test_useless_model_comes_to_end(solved: Solved) -> None:
     ended = solved("tree", line("Looking.", act("shell", command="true")), attempts=2, max_steps=40)
     assert ended.result.exit.code == 1
     assert ended.result.spent.calls <= 40
 
 
-def test_of_two_ways_the_one_that_paid_is_gone_on_with_until_it_is_worn() -> None:
+def test_of_two_ways_one_that_paid_is_gone_on_with_until_it_is_worn() -> None:
     root = Node(1, "")
 
     def step(parent: Node, value: float) -> Node:

@@ -72,7 +72,7 @@ def test_every_strategy_is_tried() -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_strategy_runs_nothing_where_commands_are_denied(solved: Solved, marks: Path, strategy: str) -> None:
+def test_strategy_runs_nothing_where_commands_are_denied(solved: Solved, marks: Path, strategy: str) -> None:
     assert solve_denied(solved, marks, strategy, test="") == []
 
 
@@ -89,7 +89,7 @@ def test_optimize_runs_no_workload_where_commands_are_denied(solved: Solved, mar
     assert solve_denied(solved, marks, "optimize", **settings) == []
 
 
-def test_a_rule_about_a_word_of_the_workload_denies_it(
+def test_rule_about_word_of_workload_denies_it(
     solved: Solved, marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "touching.toml"

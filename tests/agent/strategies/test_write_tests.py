@@ -57,7 +57,7 @@ def test_what_fails_is_told_and_mended(solved: Solved) -> None:
     assert "After:  lines 3/3 (100%)" in ended.result.word
 
 
-def test_a_model_of_no_use_ends_after_its_repairs(solved: Solved) -> None:
+def test_model_of_no_use_ends_after_its_repairs(solved: Solved) -> None:
     ended = solved("write-tests", said(USELESS), **ASKED)
     assert ended.kind == "written"
     assert "Qkx9" not in written(ended)
@@ -66,13 +66,13 @@ def test_a_model_of_no_use_ends_after_its_repairs(solved: Solved) -> None:
     assert len(ended.trajectory.replies) == 3
 
 
-def test_an_answer_without_code_is_told(solved: Solved) -> None:
+def test_answer_without_code_is_told(solved: Solved) -> None:
     ended = solved("write-tests", said("I would rather not."), **ASKED)
     assert ended.kind == "written"
     assert "There is no test function in your answer." in told(ended) or "cannot be parsed" in told(ended)
 
 
-def test_a_command_that_is_no_runner_of_pythons_is_run_beside_the_new_tests(solved: Solved) -> None:
+def test_command_that_is_no_runner_of_pythons_is_run_beside_new_tests(solved: Solved) -> None:
     ended = solved("write-tests", said(RIGHT), **{**ASKED, "test": "test -f lock.py"})
     assert ended.kind == "written"
     assert "opened('Qkx9xkkkQ') == 13" in written(ended)
@@ -89,7 +89,7 @@ def test_tests_that_make_others_fail_are_not_kept(solved: Solved) -> None:
     assert "No test was kept, because other tests fail with them: " in ended.result.word
 
 
-def test_what_runs_commands_under_the_runner_only_is_stopped_and_dropped(solved: Solved, tmp_path: Path) -> None:
+def test_what_runs_commands_under_runner_only_is_stopped_and_dropped(solved: Solved, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     code = (
         "import os\n\n\ndef f(a):\n"
@@ -102,7 +102,7 @@ def test_what_runs_commands_under_the_runner_only_is_stopped_and_dropped(solved:
     assert not ran.exists()
 
 
-def test_a_test_that_notices_no_fault_in_what_it_runs_is_refused(solved: Solved) -> None:
+def test_test_that_notices_no_fault_in_what_it_runs_is_refused(solved: Solved) -> None:
     empty = "```python\ndef test_a():\n    opened('Qkx9xkkkQ')\n    assert 1 == 1\n```"
     ended = solved("write-tests", said(empty), **ASKED)
     assert "Qkx9" not in written(ended)
@@ -119,7 +119,7 @@ def test_what_its_runner_does_not_pass_takes_no_other_test_with_it_and_is_not_co
     assert "Dropped, because they do not pass every time: test_opened" in ended.result.word
 
 
-def test_a_name_that_cannot_be_imported_and_a_file_that_is_not_there_are_words(solved: Solved) -> None:
+def test_name_that_cannot_be_imported_and_file_that_is_not_there_are_words(solved: Solved) -> None:
     files = {**FILES, "my-tool.py": LOCK}
     ended = solved(
         "write-tests",
@@ -131,7 +131,7 @@ def test_a_name_that_cannot_be_imported_and_a_file_that_is_not_there_are_words(s
     assert "No test can import my-tool.py: 'my-tool' is not a valid Python name." in ended.result.word
 
 
-def test_what_has_to_be_set_to_run_the_file_is_told(solved: Solved) -> None:
+def test_what_has_to_be_set_to_run_file_is_told(solved: Solved) -> None:
     files = {"src/pkg/__init__.py": "", "src/pkg/lock.py": LOCK, ".gitignore": "__pycache__/\n"}
     ended = solved("write-tests", said("None."), **{**ASKED, "files": files, "function": "src/pkg/lock.py:opened"})
     assert ended.kind == "written"

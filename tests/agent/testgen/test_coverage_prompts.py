@@ -10,7 +10,7 @@ LONG = "def f(a, b):\n    c = a + 1\n" + "".join(f"    d{n} = {n}\n" for n in ra
 )  # fmt: skip
 
 
-def test_a_slice_holds_what_the_wanted_line_hangs_on() -> None:
+def test_slice_holds_what_wanted_line_hangs_on() -> None:
     (subject,) = find_subjects(LONG.encode(), ["f"])
     text = slice_of_function(LONG.encode(), subject, {156})
     assert "    1 def f(a, b):" in text
@@ -53,7 +53,7 @@ def test_a_slice_holds_what_the_wanted_line_hangs_on() -> None:
         ("def test_a():\n    assert f(0x" + "f" * 4000 + ")\n", "a number that is too long"),
     ],
 )
-def test_what_is_no_test_is_said_in_a_sentence(code: str, why: str) -> None:
+def test_what_is_no_test_is_said_in_sentence(code: str, why: str) -> None:
     found, wrong = read_tests(f"Here:\n```python\n{code}```", "f", {"f"}, {"shop"})
     assert found == []
     assert why in wrong[0]

@@ -32,7 +32,7 @@ def played(
 
 
 @pytest.mark.slow
-def test_what_is_typed_at_a_step_is_the_prompts(tmp_path: Path) -> None:
+def test_what_is_typed_at_step_is_prompts(tmp_path: Path) -> None:
     async def use(app: Played, pilot: Pilot[Any]) -> None:
         await pilot.press("ctrl+o")
         assert app.focused is app.conversation
@@ -44,7 +44,7 @@ def test_what_is_typed_at_a_step_is_the_prompts(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["Entry", "Conversation", "#files"])
-def test_keys_reach_the_prompt_wherever_the_focus_is(tmp_path: Path, where: str) -> None:
+def test_keys_reach_prompt_wherever_focus_is(tmp_path: Path, where: str) -> None:
     async def use(app: Played, pilot: Pilot[Any]) -> None:
         done: list[str] = []
         app.session.interrupt = lambda: done.append("interrupted")  # type: ignore[union-attr, method-assign]
@@ -83,7 +83,7 @@ def test_up_takes_nothing_from_what_is_typed(tmp_path: Path) -> None:
     played(tmp_path, use)
 
 
-def test_an_answer_is_not_repeated_when_the_next_turn_has_begun_meanwhile(tmp_path: Path) -> None:
+def test_answer_is_not_repeated_when_next_turn_has_begun_meanwhile(tmp_path: Path) -> None:
     async def use(app: Played, pilot: Pilot[Any]) -> None:
         first, second = step(4, "All is done."), step(5, "And now the next.")
         replies = {("main", 4): first.reply}
@@ -102,7 +102,7 @@ def test_an_answer_is_not_repeated_when_the_next_turn_has_begun_meanwhile(tmp_pa
     played(tmp_path, use, point=Point(WORKED))
 
 
-def test_the_panel_goes_where_there_is_no_room_and_comes_back(tmp_path: Path) -> None:
+def test_panel_goes_where_there_is_no_room_and_comes_back(tmp_path: Path) -> None:
     async def use(app: Played, pilot: Pilot[Any]) -> None:
         assert app.panel.display
         await pilot.resize_terminal(40, 20)
@@ -116,7 +116,7 @@ def test_the_panel_goes_where_there_is_no_room_and_comes_back(tmp_path: Path) ->
     played(tmp_path, use)
 
 
-def test_a_theme_of_textual_leaves_no_text_without_a_colour(tmp_path: Path) -> None:
+def test_theme_of_textual_leaves_no_text_without_colour(tmp_path: Path) -> None:
     async def use(app: Played, pilot: Pilot[Any]) -> None:
         app.theme = "textual-light"
         await pilot.pause()

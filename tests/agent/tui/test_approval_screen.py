@@ -80,7 +80,7 @@ def test_keys(keys: str, answer: Answer | None) -> None:
 
 
 @pytest.mark.slow
-def test_a_no_with_a_reason() -> None:
+def test_no_with_reason() -> None:
     assert answered(COMMAND, "r", "'yes", "space", "'a", "enter") == Answer(False, reason="yes a")
     assert answered(COMMAND, "r", "enter") == Answer(False)
     assert answered(COMMAND, "r", "'ys", "escape") is None
@@ -130,7 +130,7 @@ def test_esc_that_was_on_its_way_is_no_answer_either() -> None:
     assert running(app, look) == []
 
 
-def test_it_shows_the_rules_it_would_keep_and_text_as_text() -> None:
+def test_it_shows_rules_it_would_keep_and_text_as_text() -> None:
     app = Asking(COMMAND)
 
     async def look(pilot: Pilot[Any]) -> list[str]:
@@ -152,7 +152,7 @@ def test_escape_sequences_are_written_out() -> None:
     assert "because^[[1m [b]it" in shown
 
 
-def test_a_choice_can_be_clicked() -> None:
+def test_choice_can_be_clicked() -> None:
     app = Asking(COMMAND)
 
     async def look(pilot: Pilot[Any]) -> list[Any]:
@@ -165,7 +165,7 @@ def test_a_choice_can_be_clicked() -> None:
 
 
 @pytest.mark.parametrize("size", [(40, 20), (60, 24), (100, 30), (200, 60)])
-def test_every_choice_is_on_the_screen_whatever_its_size(size: tuple[int, int]) -> None:
+def test_every_choice_is_on_screen_whatever_its_size(size: tuple[int, int]) -> None:
     app = Asking(APPLY)
 
     async def look(pilot: Pilot[Any]) -> tuple[list[bool], int]:
@@ -177,7 +177,7 @@ def test_every_choice_is_on_the_screen_whatever_its_size(size: tuple[int, int]) 
     assert detail >= 3
 
 
-def test_a_long_detail_scrolls() -> None:
+def test_long_detail_scrolls() -> None:
     app = Asking(APPLY)
 
     async def look(pilot: Pilot[Any]) -> float:
@@ -212,11 +212,11 @@ def test_hunks_are_taken_by_key(keys: str, answer: Answer | None) -> None:
     assert answered(APPLY, *keys.split(), size=(40, 20)) == answer
 
 
-def test_one_part_is_taken_or_not_as_a_whole() -> None:
+def test_one_part_is_taken_or_not_as_whole() -> None:
     assert answered(Approval("apply", "Apply?", "a.py", PARTS[0], PARTS[:1]), "h", "space", "y") == Answer(True)
 
 
-def test_hunks_stand_under_their_files_and_the_chosen_one_is_shown() -> None:
+def test_hunks_stand_under_their_files_and_chosen_one_is_shown() -> None:
     app = Asking(APPLY)
 
     async def look(pilot: Pilot[Any]) -> tuple[list[str], list[str], str]:
@@ -242,7 +242,7 @@ def test_hunks_stand_under_their_files_and_the_chosen_one_is_shown() -> None:
 
 
 @pytest.mark.slow
-def test_a_long_hunk_is_scrolled_and_has_the_screen_if_wanted() -> None:
+def test_long_hunk_is_scrolled_and_has_screen_if_wanted() -> None:
     app = Asking(APPLY)
 
     async def look(pilot: Pilot[Any]) -> list[float]:
@@ -276,7 +276,7 @@ def rows(app: Asking) -> str:
         ("cat <<E\n@@ -1,1 +1,1 @@\nindex 1;evil|sh", "index 1;evil|sh"),
     ],
 )
-def test_the_command_that_is_shown_is_the_one_that_runs(command: str, shown: str) -> None:
+def test_command_that_is_shown_is_one_that_runs(command: str, shown: str) -> None:
     app = Asking(Approval("command", "Run this?", command))
 
     async def look(pilot: Pilot[Any]) -> str:
@@ -293,7 +293,7 @@ def test_the_command_that_is_shown_is_the_one_that_runs(command: str, shown: str
     ids=["line", "lines"],
 )
 @pytest.mark.parametrize("kept", [True, False], ids=["rule", "once"])
-def test_a_command_is_shown_whole_and_the_choices_stay(command: str, size: tuple[int, int], kept: bool) -> None:
+def test_command_is_shown_whole_and_choices_stay(command: str, size: tuple[int, int], kept: bool) -> None:
     rule = (f"command exactly {command}",) if kept else ()
     app = Asking(Approval("command", "Run this command on this machine?", command, always=rule, why="Why. " * 20))
 
@@ -312,7 +312,7 @@ def test_a_command_is_shown_whole_and_the_choices_stay(command: str, size: tuple
     assert "evil|sh" in last
 
 
-def test_what_comes_before_the_question_is_seen_is_no_answer() -> None:
+def test_what_comes_before_question_is_seen_is_no_answer() -> None:
     """Its time to be read begins with its first picture, not when it is thought of."""
     app = Asking(COMMAND)
     screen = ApprovalScreen(COMMAND, lambda: app.now)
@@ -321,7 +321,7 @@ def test_what_comes_before_the_question_is_seen_is_no_answer() -> None:
 
 
 @pytest.mark.slow
-def test_a_click_that_was_on_its_way_is_no_answer() -> None:
+def test_click_that_was_on_its_way_is_no_answer() -> None:
     app = Asking(COMMAND)
 
     async def look(pilot: Pilot[Any]) -> list[Any]:
@@ -335,7 +335,7 @@ def test_a_click_that_was_on_its_way_is_no_answer() -> None:
     assert running(app, look) == [[], Answer(True)]
 
 
-def test_an_edit_of_gits_own_files_is_shown_as_text() -> None:
+def test_edit_of_gits_own_files_is_shown_as_text() -> None:
     old, new = "- diff --git a/x b/x\n- @@ -1 +1 @@", "+ GIT binary patch\n+ fsmonitor = evil"
     edit = Approval("command", "Change it?", "edit .git/config", f"{old}\n@@ -1 +1 @@\n{new}")
     app = Asking(edit)
@@ -349,7 +349,7 @@ def test_an_edit_of_gits_own_files_is_shown_as_text() -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 20)], ids=str)
-def test_a_commits_message_that_looks_like_a_diff_is_shown_whole(size: tuple[int, int]) -> None:
+def test_commits_message_that_looks_like_diff_is_shown_whole(size: tuple[int, int]) -> None:
     message = "Fix\n\ndiff --git a/logo.png b/logo.png\nGIT binary patch\nindex 1;hidden\n\\ hidden too"
     app = Asking(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message=message))
 
@@ -367,7 +367,7 @@ def test_a_commits_message_that_looks_like_a_diff_is_shown_whole(size: tuple[int
     assert "-old" in last or "old" in last
 
 
-def test_a_long_message_leaves_room_for_the_choices() -> None:
+def test_long_message_leaves_room_for_choices() -> None:
     app = Asking(Approval("commit", "Commit 1 file?", "a.py", PARTS[0], message="\n".join(map(str, range(200)))))
 
     async def look(pilot: Pilot[Any]) -> str:

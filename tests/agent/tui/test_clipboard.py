@@ -20,7 +20,7 @@ def copied(sequence: str) -> str:
     return base64.b64decode(sequence[7:-1]).decode()
 
 
-def test_the_terminal_is_asked_to(tmp_path: Path) -> None:
+def test_terminal_is_asked_to(tmp_path: Path) -> None:
     said: list[str] = []
     assert copy(said.append, "größe\nb\x1b[31m", tmp_path, {"SSH_CONNECTION": "x"}) == "Copied 2 lines."
     assert [copied(each) for each in said] == ["größe\nb"]
@@ -33,7 +33,7 @@ def test_nothing_is_not_copied(tmp_path: Path) -> None:
     assert said == []
 
 
-def test_what_is_too_long_lies_in_a_file(tmp_path: Path) -> None:
+def test_what_is_too_long_lies_in_file(tmp_path: Path) -> None:
     said: list[str] = []
     folder = tmp_path / "run"
     for text in ("x" * LARGEST + "y", "é" * LARGEST):
@@ -44,7 +44,7 @@ def test_what_is_too_long_lies_in_a_file(tmp_path: Path) -> None:
     assert said == []
 
 
-def test_a_link_in_the_files_place_is_not_followed(tmp_path: Path) -> None:
+def test_link_in_files_place_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "mine"
     target.write_text("mine")
     (tmp_path / "copied.txt").symlink_to(target)
@@ -52,11 +52,11 @@ def test_a_link_in_the_files_place_is_not_followed(tmp_path: Path) -> None:
     assert target.read_text() == "mine"
 
 
-def test_without_a_run_there_is_no_file() -> None:
+def test_without_run_there_is_no_file() -> None:
     assert copy(lambda _: None, "x" * (LARGEST + 1), None, {}) == "74 kB is too much for a terminal's clipboard."
 
 
-def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "cannot be written" in copy(lambda _: None, "x" * (LARGEST + 1), tmp_path / "file", {})
 
@@ -74,5 +74,5 @@ def test_tmux_is_told_and_where_it_fails_its_terminal_is_asked(tmp_path: Path, c
     assert said == ([] if code == 0 else ["\x1bPtmux;\x1b\x1b]52;c;d29yZHM=\a\x1b\\"])
 
 
-def test_an_app_without_a_terminal_says_nothing() -> None:
+def test_app_without_terminal_says_nothing() -> None:
     writer(App())("\a")

@@ -40,7 +40,7 @@ class Asking(App[None]):
         self.dialogs.ask(cast(Session, self.session), APPLY)
 
 
-def test_an_answer_goes_to_the_session(monkeypatch: Any) -> None:
+def test_answer_goes_to_session(monkeypatch: Any) -> None:
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     app = Asking()
 
@@ -55,7 +55,7 @@ def test_an_answer_goes_to_the_session(monkeypatch: Any) -> None:
     assert app.session.given == [(APPLY.id, Answer(True))]
 
 
-def test_a_question_that_ended_otherwise_closes_with_what_is_open_over_it(monkeypatch: Any) -> None:
+def test_question_that_ended_otherwise_closes_with_what_is_open_over_it(monkeypatch: Any) -> None:
     monkeypatch.setattr(approval_screen, "GRACE", 0.0)
     app = Asking()
 

@@ -117,7 +117,7 @@ def test_files_are_gone_through() -> None:
     ]
 
 
-def test_it_begins_with_the_file_that_was_chosen() -> None:
+def test_it_begins_with_file_that_was_chosen() -> None:
     async def look(pilot: Pilot[Any]) -> str:
         await pilot.pause()
         return lines(pilot)[0]
@@ -125,7 +125,7 @@ def test_it_begins_with_the_file_that_was_chosen() -> None:
     assert running(Shown(large(3, 50), "f2.py"), look) == "A f2.py  +50 -0"
 
 
-def test_a_file_of_the_list_is_gone_to() -> None:
+def test_file_of_list_is_gone_to() -> None:
     async def look(pilot: Pilot[Any]) -> str:
         files = pilot.app.screen.query_one("#files", OptionList)
         files.focus()
@@ -174,7 +174,7 @@ def test_it_closes(key: str) -> None:
 
 
 @pytest.mark.slow
-def test_letters_go_into_the_search() -> None:
+def test_letters_go_into_search() -> None:
     async def look(pilot: Pilot[Any]) -> str:
         await pilot.press("slash", *"qnsp")
         return pilot.app.screen.query_one("#words", Input).value
@@ -211,7 +211,7 @@ def test_what_is_selected_has_no_numbers() -> None:
     assert running(Shown(SMALL), look) == ['old(): return "[red]"\ndef new', 'def new(): return "^[[31mredU+202E"']
 
 
-def test_a_line_of_a_megabyte_is_cut() -> None:
+def test_line_of_megabyte_is_cut() -> None:
     async def look(pilot: Pilot[Any]) -> tuple[int, str]:
         view = pilot.app.screen.query_one(DiffView)
         view.scroll_to(x=view.virtual_size.width, animate=False)

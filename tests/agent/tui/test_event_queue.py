@@ -52,7 +52,7 @@ def test_all_come_in_order() -> None:
     assert delivered(post) == [*told, SessionClosed()]
 
 
-def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
+def test_texts_that_follow_each_other_on_branch_are_one() -> None:
     events = [
         delta("a"),
         delta("b"),
@@ -87,7 +87,7 @@ def test_texts_that_follow_each_other_on_a_branch_are_one() -> None:
 
 
 @pytest.mark.slow
-def test_a_flood_of_text_loses_nothing() -> None:
+def test_flood_of_text_loses_nothing() -> None:
     def post(mailbox: EventQueue) -> None:
         for number in range(5_000):
             mailbox.post(delta(f"{number} "))
@@ -97,7 +97,7 @@ def test_a_flood_of_text_loses_nothing() -> None:
     assert len(texts) < 5_000
 
 
-def test_a_flood_leaves_time_between_frames() -> None:
+def test_flood_leaves_time_between_frames() -> None:
     async def main() -> None:
         frames = 0
         mailbox: EventQueue
@@ -125,7 +125,7 @@ def test_a_flood_leaves_time_between_frames() -> None:
     asyncio.run(main())
 
 
-def test_posting_to_a_screen_that_is_gone_is_no_trouble_of_the_session() -> None:
+def test_posting_to_screen_that_is_gone_is_no_trouble_of_session() -> None:
     async def main() -> EventQueue:
         return EventQueue(lambda frame: frame(), lambda event: None)
 

@@ -48,7 +48,7 @@ def shown(tmp_path: Path, use: Callable[[Played, Callable[..., None]], None]) ->
     asyncio.run(main())
 
 
-def test_a_new_run_shows_itself_and_one_that_is_taken_up_stands_as_it_stood() -> None:
+def test_new_run_shows_itself_and_one_that_is_taken_up_stands_as_it_stood() -> None:
     assert snapshot_event(RunOpened(trajectory(*RECORDS))) is None
     reopened = trajectory(*RECORDS, Note("main", "life", "begun"))
     kept = snapshot_event(RunOpened(reopened))
@@ -59,7 +59,7 @@ def test_a_new_run_shows_itself_and_one_that_is_taken_up_stands_as_it_stood() ->
     assert snapshot_event(STEP) is STEP
 
 
-def test_a_run_that_is_taken_up_takes_the_place_of_what_stood_there(tmp_path: Path) -> None:
+def test_run_that_is_taken_up_takes_place_of_what_stood_there(tmp_path: Path) -> None:
     def use(app: Played, tell: Callable[..., None]) -> None:
         tell(began("Something else."), STEP)
         reopened = snapshot_event(RunOpened(trajectory(*RECORDS, Note("main", "life", "begun"), STEP.reply, STEP.step)))
@@ -85,7 +85,7 @@ def test_what_streamed_goes_when_its_step_comes(tmp_path: Path) -> None:
     shown(tmp_path, use)
 
 
-def test_an_answer_is_not_told_again_at_the_end(tmp_path: Path) -> None:
+def test_answer_is_not_told_again_at_end(tmp_path: Path) -> None:
     def use(app: Played, tell: Callable[..., None]) -> None:
         app.session.engine = SimpleNamespace(  # type: ignore[union-attr, assignment]
             trajectory=trajectory(*RECORDS, STEP.reply, STEP.step), run=SimpleNamespace(id="fox")
@@ -100,7 +100,7 @@ def test_an_answer_is_not_told_again_at_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_turn_ends_with_the_same_verdict_live_and_taken_up_again(tmp_path: Path) -> None:
+def test_turn_ends_with_same_verdict_live_and_taken_up_again(tmp_path: Path) -> None:
     doubt = "Another edit passes the same tests."
     parts = {"red": True, "green": True, "red_again": True, "no_loss": True, "notes": (doubt,)}
     seen = Observation("", False, data={"verdict": {"kind": "unproven", **parts}, "asked": {"doubt": doubt}})
@@ -120,7 +120,7 @@ def test_a_turn_ends_with_the_same_verdict_live_and_taken_up_again(tmp_path: Pat
     shown(tmp_path, use)
 
 
-def test_a_proof_says_nothing_of_the_next_turn() -> None:
+def test_proof_says_nothing_of_next_turn() -> None:
     lost = Observation(
         "", False, data={"verdict": {"kind": "unproven", "no_loss": True}, "asked": {"reproduces": False}}
     )
@@ -133,7 +133,7 @@ def test_a_proof_says_nothing_of_the_next_turn() -> None:
     assert second.text.startswith("Not verified: the files are changed")
 
 
-def test_what_was_changed_is_still_known_when_the_session_has_let_go_of_it(tmp_path: Path) -> None:
+def test_what_was_changed_is_still_known_when_session_has_let_go_of_it(tmp_path: Path) -> None:
     def use(app: Played, tell: Callable[..., None]) -> None:
         session: Any = app.session
         session.status = replace(session.status, files=FILES)
@@ -148,7 +148,7 @@ def test_what_was_changed_is_still_known_when_the_session_has_let_go_of_it(tmp_p
     shown(tmp_path, use)
 
 
-def test_what_changes_only_the_status_adds_nothing_and_what_is_told_does(tmp_path: Path) -> None:
+def test_what_changes_only_status_adds_nothing_and_what_is_told_does(tmp_path: Path) -> None:
     def use(app: Played, tell: Callable[..., None]) -> None:
         tell(StatusChanged())
         assert app.conversation.items == []
@@ -158,7 +158,7 @@ def test_what_changes_only_the_status_adds_nothing_and_what_is_told_does(tmp_pat
     shown(tmp_path, use)
 
 
-def test_an_output_that_is_not_there_is_empty(tmp_path: Path) -> None:
+def test_output_that_is_not_there_is_empty(tmp_path: Path) -> None:
     session: Any = SimpleNamespace(engine=SimpleNamespace(journal=SimpleNamespace(directory=tmp_path)))
     assert read_output(session, 7) == ""
     (tmp_path / "out").mkdir()

@@ -20,7 +20,7 @@ from agent.tui.notifications import LONG, Notifier, notification_method, notific
         ({"TERM": "xterm-kitty", "ZELLIJ": "0"}, "bell"),
     ],
 )
-def test_auto_goes_by_the_terminal(environment: dict[str, str], expected: str) -> None:
+def test_auto_goes_by_terminal(environment: dict[str, str], expected: str) -> None:
     assert notification_method("auto", environment) == expected
     assert notification_method("off", environment) == "off"
     assert notification_method("osc9", environment) == "osc9"
@@ -63,7 +63,7 @@ def test_who_looks_is_not_called() -> None:
     assert terminal.said == ["\a"]
 
 
-def test_where_nobody_knows_a_long_work_calls() -> None:
+def test_where_nobody_knows_long_work_calls() -> None:
     terminal = Terminal()
     terminal.notifier.wanted("no model")
     terminal.notifier.began()
@@ -82,7 +82,7 @@ def test_off_is_off() -> None:
     assert terminal.said == []
 
 
-def test_the_title_is_set_once_and_given_back() -> None:
+def test_title_is_set_once_and_given_back() -> None:
     terminal = Terminal(TERM="xterm")
     terminal.notifier.restore()
     for words in ("working", "working", "idle\a\x1b[1m"):
@@ -93,7 +93,7 @@ def test_the_title_is_set_once_and_given_back() -> None:
 
 
 @pytest.mark.parametrize("term", ["linux", "dumb", ""])
-def test_a_terminal_without_a_title_gets_none(term: str) -> None:
+def test_terminal_without_title_gets_none(term: str) -> None:
     terminal = Terminal(TERM=term)
     terminal.notifier.title("working")
     terminal.notifier.restore()

@@ -98,7 +98,7 @@ def after(app: Choosing, *keys: str, size: tuple[int, int] = (100, 30)) -> Any:
     return running(app, look, size)
 
 
-def test_this_repositorys_are_listed_the_last_used_first(runs: Path) -> None:
+def test_this_repositorys_are_listed_last_used_first(runs: Path) -> None:
     rows, _, heading = after(Choosing(runs)).seen
     assert rows == [
         "  1h   VAT is [wrong]",
@@ -141,7 +141,7 @@ def test_esc_chooses_none(runs: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_preview_tells_what_a_run_came_to(runs: Path) -> None:
+def test_preview_tells_what_run_came_to(runs: Path) -> None:
     assert after(Choosing(runs)).seen[1].split("\n") == [
         "A patch, not verified.",
         "2 turns · 0 steps · $0.2500 100 in 20 out",
@@ -160,7 +160,7 @@ def test_the_preview_tells_what_a_run_came_to(runs: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_damaged_further_on_is_found_out_by_its_preview(runs: Path) -> None:
+def test_run_that_is_damaged_further_on_is_found_out_by_its_preview(runs: Path) -> None:
     rows, preview, _ = after(Choosing(runs), "end", "down", "down", "down").seen
     assert rows[3] == " 16d damaged: r5"
     assert "is damaged" in preview
@@ -173,7 +173,7 @@ def test_no_runs_at_all(tmp_path: Path) -> None:
     assert app.chosen == []
 
 
-def test_list_and_preview_have_room_on_a_small_screen(runs: Path) -> None:
+def test_list_and_preview_have_room_on_small_screen(runs: Path) -> None:
     app = Choosing(runs)
 
     async def look(pilot: Pilot[Any]) -> list[int]:
@@ -186,7 +186,7 @@ def test_list_and_preview_have_room_on_a_small_screen(runs: Path) -> None:
     assert running(app, look, (40, 20)) == [4, 11]
 
 
-def test_what_a_run_came_to_is_read_whole(runs: Path) -> None:
+def test_what_run_came_to_is_read_whole(runs: Path) -> None:
     seen = look_at(runs / "r2")
     assert (seen.turns, seen.request, seen.words, seen.exit) == (2, "And g", "Done [so far].", None)
     assert seen.spent.dollars == 0.25

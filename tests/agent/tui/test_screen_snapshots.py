@@ -38,7 +38,7 @@ def test_looks_as_it_did(
     assert snap_compare(app, press=POINTS[name].press, terminal_size=size, run_before=still)
 
 
-def test_the_picture_of_the_readme_is_what_it_looks_like() -> None:
+def test_picture_of_readme_is_what_it_looks_like() -> None:
     here = Path(__file__)
     looks = here.parent / "__snapshots__" / here.stem / "test_looks_as_it_did[working-100x30].svg"
     assert (here.parents[3] / "docs" / "session.svg").read_bytes() == looks.read_bytes(), f"copy {looks.name} there"

@@ -32,7 +32,7 @@ def test_what_is_written_arrives(lost):
     assert lost == []
 
 
-def test_a_terminal_that_is_gone_is_told_of_once(lost):
+def test_terminal_that_is_gone_is_told_of_once(lost):
     file = Terminal()
     lasts = SafeStream(file, lambda: lost.append(1))
     file.fails = OSError(errno.EIO, "Input/output error")
@@ -42,7 +42,7 @@ def test_a_terminal_that_is_gone_is_told_of_once(lost):
     assert lost == [1]
 
 
-def test_a_slow_one_is_not_gone(lost):
+def test_slow_one_is_not_gone(lost):
     file = Terminal()
     lasts = SafeStream(file, lambda: lost.append(1))
     file.fails = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
@@ -52,7 +52,7 @@ def test_a_slow_one_is_not_gone(lost):
     assert (file.getvalue(), lost) == ("kept", [])
 
 
-def test_it_stands_for_the_terminal_while_a_screen_is_drawn(lost, monkeypatch):
+def test_it_stands_for_terminal_while_screen_is_drawn(lost, monkeypatch):
     file = Terminal()
     monkeypatch.setattr(sys, "__stderr__", file)
     with safe_stderr(lambda: lost.append(1)):

@@ -69,7 +69,7 @@ def test_no_theme_of_textual_hides_its_text(shown: Theme) -> None:
         assert contrast(Color.parse(found["text-muted"]), Color.parse(found["background"])) >= 2.8
 
 
-def test_contrast_is_that_of_the_standard() -> None:
+def test_contrast_is_that_of_standard() -> None:
     assert contrast(Color.parse("#000000"), Color.parse("#ffffff")) == pytest.approx(21)
     assert contrast(Color.parse("#777777"), Color.parse("#ffffff")) == pytest.approx(4.48, abs=0.01)
 
@@ -120,7 +120,7 @@ def run(app: App[None], look: Callable[[App[None]], Any]) -> Any:
         ("256", "", "dark"),
     ],
 )
-def test_a_theme_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, colour: str, ground: str, shown: str) -> None:
+def test_theme_fits_terminal(monkeypatch: pytest.MonkeyPatch, colour: str, ground: str, shown: str) -> None:
     monkeypatch.setattr("textual.constants.COLOR_SYSTEM", colour)
     monkeypatch.setenv("COLORFGBG", ground)
     assert run(Themed("auto"), lambda app: app.theme) == shown
@@ -146,7 +146,7 @@ def test_without_colours_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None
     assert colours == {TERMINAL}, "the terminal's own, and no other"
 
 
-def test_a_chosen_theme_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chosen_theme_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config.toml"
     monkeypatch.setenv("SWE_AGENT_CONFIG", str(config))
     told = run(Themed("dark"), lambda app: (theme.choose_theme(app, "light"), app.theme))

@@ -109,7 +109,7 @@ def said(messages: Any) -> list[list[Any]]:
 
 @settings(max_examples=60)
 @given(runs())
-def test_a_trajectory_of_harbors_is_whole_and_refers_to_what_is_there(run: RunView) -> None:
+def test_trajectory_of_harbors_is_whole_and_refers_to_what_is_there(run: RunView) -> None:
     document = json.loads("".join(atif.export([run])))
     told = [check_atif(each, root=each is document) for each in every(document)]
     steps = [step["extra"]["step"] for document in told for step in document if step.get("extra", {}).get("step")]
@@ -156,7 +156,7 @@ def check_atif(document: dict[str, Any], root: bool) -> list[dict[str, Any]]:
 
 @settings(max_examples=40)
 @given(runs())
-def test_swe_agents_file_has_a_step_for_each_and_says_all_in_order(run: RunView) -> None:
+def test_swe_agents_file_has_step_for_each_and_says_all_in_order(run: RunView) -> None:
     document = json.loads("".join(swe_agent.export([run])))
     fields = {"action", "observation", "response", "thought", "state", "execution_time", "query", "extra_info"}
     assert all(step.keys() == fields for step in document["trajectory"])
@@ -172,7 +172,7 @@ def test_swe_agents_file_has_a_step_for_each_and_says_all_in_order(run: RunView)
 
 @settings(max_examples=60)
 @given(runs())
-def test_the_rest_says_something_of_everything(run: RunView) -> None:
+def test_rest_says_something_of_everything(run: RunView) -> None:
     text = "".join(markdown.export([run]))
     assert text.count("\n### ") >= len(run.trajectory.all_steps())
     text.encode()

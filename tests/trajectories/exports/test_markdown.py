@@ -61,7 +61,7 @@ def test_nothing_of_what_is_told_acts(data: st.DataObject) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
 
 
-def test_what_is_long_is_shortened_and_what_a_fence_holds_stays_in_it() -> None:
+def test_what_is_long_is_shortened_and_what_fence_holds_stays_in_it() -> None:
     made = Made()
     made.ask("Look.", [Action("shell", {"command": "cat README.md"})], ["````text\n" + "x" * 50_000])
     made.ask("Edit.", [Action("edit", {"path": "a.py", "old": "a\nb", "new": "c\n```\nd"})], ["Edited."])

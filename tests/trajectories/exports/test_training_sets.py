@@ -28,7 +28,7 @@ def texts(messages: Sequence[Message]) -> list[str]:
 # Fine-tuning
 
 
-def test_the_cheapest_proven_run_of_each_issue() -> None:
+def test_cheapest_proven_run_of_each_issue() -> None:
     dear = Making("dear").asks("Long.", "a", tokens=900).asks("So.").ends()
     cheap = Making("cheap").asks("Quick.", "b", tokens=100).asks("Done.").ends()
     wrong = Making("wrong").asks("No.", tokens=1).ends("unproven")
@@ -64,7 +64,7 @@ def counted(name: str, cost: int, tokens: int, backend: str = "valgrind") -> Run
     return making.adds(judged("a.py:f", PATCHED, cost, backend)).ends("faster")
 
 
-def test_the_fastest_by_instructions_where_they_were_counted() -> None:
+def test_fastest_by_instructions_where_they_were_counted() -> None:
     (row,) = rows(sft.export, counted("slow", 500, 1), counted("quick", 400, 9999))
     assert (row["run"], row["cost"], row["cost_in"]) == ("quick", 450, "instructions")
 
@@ -127,7 +127,7 @@ def test_attempts_are_answers_of_their_own() -> None:
 # Pairs
 
 
-def test_a_pair_has_one_beginning_and_two_ends() -> None:
+def test_pair_has_one_beginning_and_two_ends() -> None:
     good = Making("good").asks("One.", "a").asks("Two.", "b").folds().asks("Three.").ends()
     bad = Making("bad").asks("No.").ends("not_found", BASE)
     (row,) = rows(dpo.export, bad, good)
@@ -137,7 +137,7 @@ def test_a_pair_has_one_beginning_and_two_ends() -> None:
     assert (row["kind"], row["run"], row["rejected_run"]) == ("correctness", "good", "bad")
 
 
-def test_what_the_safety_net_took_back_is_told_as_it_was() -> None:
+def test_what_safety_net_took_back_is_told_as_it_was() -> None:
     made = Made()
     made.say("Solve it.")
     for command in ("look", "rm -rf tests"):
@@ -159,7 +159,7 @@ def test_what_the_safety_net_took_back_is_told_as_it_was() -> None:
     assert texts(row["prompt"]) == ["You mend.", "Solve it."]
 
 
-def test_both_of_a_pair_had_the_same_opening() -> None:
+def test_both_of_pair_had_same_opening() -> None:
     """The better one was told what an earlier run had come to; folders of a workspace are no difference."""
 
     def run(name: str, kind: str, folder: str, told: str = "") -> RunView:
@@ -204,13 +204,13 @@ def test_nine_pairs_for_being_right_to_one_for_being_fast() -> None:
     assert kinds.index("efficiency") == 9
 
 
-def test_what_costs_about_the_same_is_no_pair() -> None:
+def test_what_costs_about_same_is_no_pair() -> None:
     runs = [Making(str(n)).asks("Yes.", tokens=100 + n).ends() for n in (0, 4)]
     kinds = [row["kind"] for row in rows(dpo.export, *runs, Making("bad").asks("No.").ends("unproven"))]
     assert kinds == ["correctness", "correctness"]
 
 
-def test_each_is_in_a_pair_and_no_more_than_that() -> None:
+def test_each_is_in_pair_and_no_more_than_that() -> None:
     good = [Making(f"g{n}").asks("Yes.").ends() for n in range(2)]
     bad = [Making(f"b{n}").asks("No.").ends("unproven") for n in range(3)]
     pairs = [(row["run"], row["rejected_run"]) for row in rows(dpo.export, *good, *bad)]
@@ -236,7 +236,7 @@ def test_what_is_no_pair(other: RunView) -> None:
 # Groups
 
 
-def test_rewards_and_advantages_of_a_group() -> None:
+def test_rewards_and_advantages_of_group() -> None:
     runs = [
         Making("slow").asks("Yes.", tokens=2000).ends(),
         Making("fast").asks("Yes.", tokens=1000).ends(),
@@ -253,13 +253,13 @@ def test_rewards_and_advantages_of_a_group() -> None:
     assert (found[0]["cost"], found[0]["cost_in"]) == (2000, "tokens")
 
 
-def test_a_group_of_one_has_no_advantage() -> None:
+def test_group_of_one_has_no_advantage() -> None:
     alone = [Making("a").asks("Yes.").ends(), Making("b", "Else.").asks("Yes.").ends()]
     with pytest.raises(UsageError, match="No issue has two completed runs"):
         rows(rloo.export, *alone)
 
 
-def test_a_run_that_is_named_twice_counts_once() -> None:
+def test_run_that_is_named_twice_counts_once() -> None:
     good, bad = Making("good").asks("Yes.").ends(), Making("bad").asks("No.", "a").ends("unproven")
     assert [(row["run"], row["advantage"]) for row in rows(rloo.export, good, bad, good)] == [("good", 1), ("bad", -1)]
 
@@ -293,7 +293,7 @@ def test_pictures_are_told_of() -> None:
 
 
 @pytest.mark.parametrize("export", [sft.export, rloo.export, dpo.export], ids=["sft", "rloo", "dpo"])
-def test_every_row_has_the_same_columns(export: Callable[[Sequence[RunView]], Iterator[str]]) -> None:
+def test_every_row_has_same_columns(export: Callable[[Sequence[RunView]], Iterator[str]]) -> None:
     runs = [Making(str(n)).asks("Yes.", *commands).ends() for n, commands in enumerate([(), ("a",), ("b", "c")])]
     runs += [Making("other", "Else.").asks("Yes.", "a").ends(), Making("bad").asks("No.").ends("unproven")]
     columns = [{name: type(value) for name, value in row.items()} for row in rows(export, *runs)]

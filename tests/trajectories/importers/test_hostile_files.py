@@ -43,7 +43,7 @@ def written(folder: Path, data: Any, name: str = "a.traj") -> Path:
 
 @pytest.mark.slow
 @given(minis | runs | anything | messages)
-def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+def test_whatever_file_holds(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     path = written(tmp_path_factory.getbasetemp(), data if not isinstance(data, str) else json.dumps(data))
     try:
         material = importers.load(path)
@@ -65,7 +65,7 @@ def test_whatever_a_file_holds(tmp_path_factory: pytest.TempPathFactory, data: A
 
 
 @pytest.mark.parametrize("data", [MINI, SWE, {**SWE, "messages": []}], ids=["mini", "swe", "both"])
-def test_the_format_is_told_by_its_form(tmp_path: Path, data: dict[str, Any]) -> None:
+def test_format_is_told_by_its_form(tmp_path: Path, data: dict[str, Any]) -> None:
     program = "mini-swe-agent" if data is MINI else "swe-agent"
     assert importers.load(written(tmp_path, data)).trajectory.turns[0].strategy == program
 
@@ -80,7 +80,7 @@ def test_nobody_says_that_it_was_proven_here(tmp_path: Path, claim: str) -> None
             list(export([material, material]))
 
 
-def test_the_name_is_the_files(tmp_path: Path) -> None:
+def test_name_is_files(tmp_path: Path) -> None:
     assert importers.load(written(tmp_path, MINI, "people__calc-1.traj.json")).name == "people__calc-1"
 
 
@@ -139,7 +139,7 @@ def test_too_many_steps_of_all_attempts(tmp_path: Path) -> None:
         importers.load(written(tmp_path, {"attempts": attempts, "info": {}}))
 
 
-def test_a_long_real_trajectory_is_read(tmp_path: Path) -> None:
+def test_long_real_trajectory_is_read(tmp_path: Path) -> None:
     """Each of 100 steps has all that was sent before it, and its text has as many commas and braces as code has."""
     code = 'print({"a": [1, 2, 3]}, "b", "\\\\\\"", [], {})\n' * 40
     said = [{"role": role, "content": code} for role in ("user", "assistant") for _ in range(300)]
@@ -149,7 +149,7 @@ def test_a_long_real_trajectory_is_read(tmp_path: Path) -> None:
     assert len(importers.load(path).trajectory.replies) == 100
 
 
-def test_half_a_character(tmp_path: Path) -> None:
+def test_half_character(tmp_path: Path) -> None:
     """What cannot be written anywhere is replaced on reading."""
     call = '{"function": {"name": "bash\\ud800", "arguments": "{\\"b\\": \\"c\\\\ud800\\"}"}}'
     said = '{"messages": [{"role": "assistant", "content": "a\\ud800", "tool_calls": [' + call + "]}]}"
@@ -158,7 +158,7 @@ def test_half_a_character(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("figure", ["9" * 400, "1e400", "-1", "NaN"], ids=["digits", "power", "minus", "nan"])
-def test_a_figure_that_is_none(tmp_path: Path, figure: str) -> None:
+def test_figure_that_is_none(tmp_path: Path, figure: str) -> None:
     said = f'{{"messages": [{{"role": "assistant"}}], "info": {{"model_stats": {{"instance_cost": {figure}}}}}}}'
     assert importers.load(written(tmp_path, said)).spent.dollars is None
 
@@ -175,7 +175,7 @@ def test_no_text_takes_long(tmp_path: Path, text: str) -> None:
     assert importers.load(written(tmp_path, {"messages": said})).trajectory.run is not None
 
 
-def test_what_a_user_means(tmp_path: Path) -> None:
+def test_what_user_means(tmp_path: Path) -> None:
     path = written(tmp_path, MINI, "odd")
     assert importers.is_file_name("a.traj")
     assert importers.is_file_name("a.traj.json")

@@ -111,7 +111,7 @@ def test_of_responses() -> None:
     assert material.trajectory.exit is None
 
 
-def test_a_bare_list() -> None:
+def test_bare_list() -> None:
     assert mini_swe_agent.reads(OPENING)
     material = mini_swe_agent.load([*OPENING, {"role": "assistant", "content": [{"type": "text", "text": "Hi."}]}], "f")
     assert material.trajectory.replies["main", 1].text == "Hi."

@@ -108,14 +108,14 @@ def test_of_attempts() -> None:
     assert scores == [2.0, 7.5]
 
 
-def test_a_demonstration_has_the_history_alone() -> None:
+def test_demonstration_has_history_alone() -> None:
     step = acted("ls", "Look.", "calc.py")
     material = load(history=[SYSTEM, USER, said(step), {"role": "user", "content": "calc.py"}])
     last = material.trajectory.all_steps()[-1]
     assert (last.actions[0].arguments, last.observations[0].text) == ({"command": "ls"}, "calc.py")
 
 
-def test_steps_beside_the_history() -> None:
+def test_steps_beside_history() -> None:
     """What the program did itself at the end (a submission) has no reply in the history; no reply is lost to it."""
     look, auto = acted("ls", "Look.", "calc.py"), acted("submit", "", "", response="Exit due to cost limit")
     material = load(trajectory=[look, auto], history=[SYSTEM, USER, said(look)], info={})
@@ -143,7 +143,7 @@ def test_what_was_sent_belongs_to_its_step() -> None:
     assert [len(step["query"]) for step in queries] == [0, 2, 4]
 
 
-def test_a_stranger_has_verified_nothing() -> None:
+def test_stranger_has_verified_nothing() -> None:
     attempt = {"trajectory": [acted("ls", "", "")], "history": [USER], "info": {"exit_status": "verified"}}
     (note,) = load(attempts=[attempt], info={}).trajectory.notes
     assert note.text == "called verified"

@@ -74,7 +74,7 @@ def items(found, kind):
     return [item for item in found["items"] if item["kind"] == kind]
 
 
-def test_what_a_run_is_about():
+def test_what_run_is_about():
     found = build_report_data(material(run(budget=2.0, image="", models={"m": {}}, test="pytest"), turn()), WORDS)
     assert (found["name"], found["title"], found["strategy"], found["model"]) == ("r1", "Wrong", "build", "m")
     assert found["issue"]["comments"][0]["body"] == "me too"
@@ -87,7 +87,7 @@ def test_what_a_run_is_about():
     assert found["cut"] == []
 
 
-def test_a_run_that_was_not_begun_is_refused():
+def test_run_that_was_not_begun_is_refused():
     with pytest.raises(RunBroken, match="was not started"):
         build_report_data(material(), WORDS)
 
@@ -128,7 +128,7 @@ def test_steps_say_what_was_thought_done_seen_and_changed(trees, tmp_path):
     }
 
 
-def test_a_whole_output_that_is_gone_has_no_size(tmp_path):
+def test_whole_output_that_is_gone_has_no_size(tmp_path):
     acted = step(1, actions=(Action("bash"),), observations=(Observation("x", out=7),))
     found = build_report_data(material(run(), turn(), acted, directory=tmp_path), WORDS)
     assert items(found, "step")[0]["actions"][0]["size"] is None
@@ -189,7 +189,7 @@ def test_costs_grow_from_step_to_step_and_count_what_was_never_answered():
     ]
 
 
-def test_of_others_trajectories_replies_say_what_they_cost_and_of_forks_only_of_the_step(tmp_path):
+def test_of_others_trajectories_replies_say_what_they_cost_and_of_forks_only_of_step(tmp_path):
     _, reply, _ = asked(1, 0.5)
     reply = replace(reply, usage=Usage(100, 10, dollars=0.125))
     records = (run(), turn(), reply, step(1, reply=1))
@@ -232,7 +232,7 @@ def test_turns_messages_and_ends_in_order():
     assert found["strategy"] == "plan"
 
 
-def test_the_proof_has_a_row_for_each_question():
+def test_proof_has_row_for_each_question():
     verdict = Verdict("verified", red=True, commands=("pytest",), tests=("t::x",), notes=("few tests",))
     found = build_report_data(material(run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict)), WORDS)["verdict"]
     assert found["rows"] == [
@@ -248,14 +248,14 @@ def test_the_proof_has_a_row_for_each_question():
 
 
 @pytest.mark.parametrize("tree", [EMPTY_TREE, "f" * 40])
-def test_a_proof_holds_while_the_files_are_the_same(tree):
+def test_proof_holds_while_files_are_same(tree):
     verdict = Verdict("verified", red=True)
     records = (run(), turn(), Exit("verified", 0, EMPTY_TREE, verdict), turn("why?"), Exit("answered", 0, tree))
     found = build_report_data(material(*records), WORDS)["verdict"]
     assert (found or {}).get("kind") == ("verified" if tree == EMPTY_TREE else None)
 
 
-def test_a_phase_ends_with_its_turn():
+def test_phase_ends_with_its_turn():
     records = (run(), turn(), Note("main", "phase", "prove"), step(1), turn("more"), step(2))
     found = build_report_data(material(*records), WORDS)
     assert [item["phase"] for item in items(found, "step")] == ["prove", ""]
@@ -278,7 +278,7 @@ def test_another_programs_patch_is_told_by_file():
         assert "".join(file["diff"] for file in found["patch"]) == patch.source
 
 
-def test_a_patch_that_git_did_not_make_is_told_by_file():
+def test_patch_that_git_did_not_make_is_told_by_file():
     diff = "I did:\n--- a/x.py\t2024-01-01\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n"
     diff += "--- /dev/null\n+++ y.py\n@@ -0,0 +1,2 @@\n+b\n+c\n--- a/z.py\n+++ /dev/null\n@@ -1 +0,0 @@\n--- z\n"
     patch = build_report_data(replace(material(run(), turn()), patch=lambda: Patch(diff)), WORDS)["patch"]
@@ -296,7 +296,7 @@ def test_another_programs_patch_is_no_longer_than_ours(monkeypatch):
     assert "1 changed file" in found["cut"][1]
 
 
-def test_of_a_patch_that_is_not_the_one_that_was_made_it_is_said_why(trees):
+def test_of_patch_that_is_not_one_that_was_made_it_is_said_why(trees):
     made = {"a": b"1\n", "bin": b"\0", "latin": b"caf\xe9\n", "secret": f"key = {SECRET}\n".encode()}
     tree = trees.write(made, EMPTY_TREE)
     found = build_report_data(material(run(), turn(), step(1, tree), directory=trees.path, trees=trees), WORDS)
@@ -309,7 +309,7 @@ def test_of_a_patch_that_is_not_the_one_that_was_made_it_is_said_why(trees):
         }
 
 
-def test_a_turn_that_has_done_nothing_yet_stands_at_the_best_tree_of_the_last(trees):
+def test_turn_that_has_done_nothing_yet_stands_at_best_tree_of_last(trees):
     best, later = (trees.write({"a": data}, EMPTY_TREE) for data in (b"1\n", b"2\n"))
     records = (run(), turn(), step(1, best), step(2, later), Exit("unproven", 1, best), turn("more"))
     found = build_report_data(material(*records, directory=trees.path, trees=trees), WORDS)
@@ -335,7 +335,7 @@ def test_nothing_secret_is_told_wherever_it_stands():
     text.encode()
 
 
-def test_long_texts_lose_their_middle_and_no_half_of_a_secret_stays(monkeypatch):
+def test_long_texts_lose_their_middle_and_no_half_of_secret_stays(monkeypatch):
     long = "x" * 74 + SECRET + "y" * 500
     monkeypatch.setattr(report_data, "text_limit", lambda lengths, room: 100)
     found = build_report_data(material(run(), turn(), step(1, observations=(Observation(long),))), WORDS)
@@ -345,7 +345,7 @@ def test_long_texts_lose_their_middle_and_no_half_of_a_secret_stays(monkeypatch)
     assert found["cut"] == ["The middle of 1 text of more than 100 characters is left out."]
 
 
-def test_every_text_has_its_share_of_the_room(monkeypatch):
+def test_every_text_has_its_share_of_room(monkeypatch):
     monkeypatch.setattr(report_data, "ROOM", 30_000)
     long = "x" * 50_000
     issue = Issue(long, long, author=long, labels=(long,), comments=(Comment(long, long),))
@@ -383,7 +383,7 @@ def test_what_is_gone_or_too_much_is_said(trees, monkeypatch):
 
 
 @given(st.lists(st.integers(0, 500), max_size=30), st.integers(0, 3000))
-def test_short_texts_stay_whole_while_long_ones_fill_the_room(lengths, room):
+def test_short_texts_stay_whole_while_long_ones_fill_room(lengths, room):
     limit = text_limit(lengths, room, most=400)
     assert limit <= 400
     assert sum(min(length, limit) for length in lengths) <= max(room, 0)

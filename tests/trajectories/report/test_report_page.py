@@ -57,7 +57,7 @@ def test_what_is_told_comes_back_and_adds_no_tag(value: Any) -> None:
         assert known == given
 
 
-def test_a_score_without_end_is_told_in_words() -> None:
+def test_score_without_end_is_told_in_words() -> None:
     assert data_of(page(told() | {"scores": [float("nan"), float("-inf"), 1.5]}))["scores"] == ["nan", "-inf", 1.5]
 
 

@@ -140,7 +140,7 @@ def test_keys_go_from_step_to_step(show: Show) -> None:
 
 
 @pytest.mark.parametrize("keys", ["G", "x", "j j j j j j", "d d"])
-def test_where_keys_lead_is_on_the_screen(show: Show, keys: str) -> None:
+def test_where_keys_lead_is_on_screen(show: Show, keys: str) -> None:
     tall = run(12)
     for item in tall["items"]:
         item["text"] = "So much was thought.\n\n" * 12
@@ -149,7 +149,7 @@ def test_where_keys_lead_is_on_the_screen(show: Show, keys: str) -> None:
     expect(tab.locator("article[aria-current] .head")).to_be_in_viewport()
 
 
-def test_keys_are_told_and_leave_the_search_field_alone(show: Show) -> None:
+def test_keys_are_told_and_leave_search_field_alone(show: Show) -> None:
     tab = show(told(run()))
     press(tab, "j ?") if tab.locator("article[aria-current]").count() else tab.keyboard.press("?")
     expect(tab.locator("dialog")).to_be_visible()
@@ -198,7 +198,7 @@ def test_search_finds_what_is_folded(show: Show) -> None:
 
 
 @pytest.mark.slow
-def test_a_hit_in_a_step_that_is_sifted_out_is_shown(show: Show) -> None:
+def test_hit_in_step_that_is_sifted_out_is_shown(show: Show) -> None:
     tab = show(told(run()))
     tab.get_by_role("button", name="with changes").click()
     assert tab.locator("article:visible").count() == 1
@@ -225,7 +225,7 @@ def test_two_thousand_steps(show: Show) -> None:
     assert is_seen(tab, "article[aria-current]")
 
 
-def test_an_address_names_a_step(show: Show) -> None:
+def test_address_names_step(show: Show) -> None:
     tab = show(told(run()), at="#A%2Fmain%237")
     assert current(tab) == "Step main#7"
     assert is_seen(tab, "article[aria-current]")
@@ -233,7 +233,7 @@ def test_an_address_names_a_step(show: Show) -> None:
     tab.wait_for_function("document.querySelector('[aria-current]').id === 'A/main#1'")
 
 
-def test_the_plot_leads_to_its_steps(show: Show) -> None:
+def test_plot_leads_to_its_steps(show: Show) -> None:
     tab = show(told(run()))
     plot = tab.locator("svg.plot").first
     box = plot.bounding_box()
@@ -245,7 +245,7 @@ def test_the_plot_leads_to_its_steps(show: Show) -> None:
 
 
 @pytest.mark.slow
-def test_light_or_dark_as_the_system_or_as_one_likes(show: Show) -> None:
+def test_light_or_dark_as_system_or_as_one_likes(show: Show) -> None:
     paper = "getComputedStyle(document.body).backgroundColor"
     tab = show(told(run()), scheme="dark")
     dark = tab.evaluate(paper)
@@ -267,7 +267,7 @@ def test_print_shows_no_tools_and_cuts_nothing(show: Show) -> None:
 
 
 @pytest.mark.slow
-def test_the_patch_can_be_saved_and_applied(show: Show, make_repo: MakeRepo, tmp_path: Path) -> None:
+def test_patch_can_be_saved_and_applied(show: Show, make_repo: MakeRepo, tmp_path: Path) -> None:
     repo = make_repo({"a.py": "x = 1\r\ny = '\x0c\u202e'\n"})
     (repo / "a.py").write_bytes("x = 2\r\ny = '\x1b[31m\x0c\u202e'\n".encode())
     changed = subprocess.run(["git", "-C", repo, "diff"], capture_output=True, check=True).stdout.decode()
@@ -280,7 +280,7 @@ def test_the_patch_can_be_saved_and_applied(show: Show, make_repo: MakeRepo, tmp
     assert (repo / "a.py").read_bytes() == "x = 2\r\ny = '\x1b[31m\x0c\u202e'\n".encode()
 
 
-def test_a_patch_that_cannot_be_saved_says_why(show: Show) -> None:
+def test_patch_that_cannot_be_saved_says_why(show: Show) -> None:
     files = [
         {"path": f"{n}.png", "part": "source", "added": 0, "removed": 0, "diff": "", "cut": "binary"} for n in "abcd"
     ]
@@ -294,7 +294,7 @@ def test_a_patch_that_cannot_be_saved_says_why(show: Show) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 40], ids=["short", "cut"])
-def test_a_block_shows_its_language_and_no_marks(show: Show, size: int) -> None:
+def test_block_shows_its_language_and_no_marks(show: Show, size: int) -> None:
     telling = told(run())
     code = "rate('XX')\n" * size
     telling["runs"][0]["issue"]["body"] = f"Do `this`:\n\n```python\n{code}```\n\n~~~\nand\n~~~\n"
@@ -313,7 +313,7 @@ def test_a_block_shows_its_language_and_no_marks(show: Show, size: int) -> None:
 
 
 @pytest.mark.slow
-def test_candidates_are_compared_in_a_table(show: Show) -> None:
+def test_candidates_are_compared_in_table(show: Show) -> None:
     group = [
         {"what": "a set beside it", "instructions": 380328, "reward": 1.0},
         {"what": "a heap", "instructions": None},
@@ -378,7 +378,7 @@ def test_of_two_runs_each_address_leads_somewhere(show: Show) -> None:
 
 
 @pytest.mark.slow
-def test_of_two_runs_the_steps_of_a_branch_are_seen_and_all_again(show: Show) -> None:
+def test_of_two_runs_steps_of_branch_are_seen_and_all_again(show: Show) -> None:
     parting = {"same": 9, "first": None, "differences": [diff(5, "exit")], "texts": []}
     tab = show(told(run(), run(), parting=parting), "desk")
     every = tab.locator("article:visible, summary:visible, #steps .event:visible").count()
@@ -392,7 +392,7 @@ def test_of_two_runs_the_steps_of_a_branch_are_seen_and_all_again(show: Show) ->
     assert tab.locator("#steps .beside:visible article:not(:visible)").count() == 0
 
 
-def test_steps_that_only_share_a_number_are_not_alike(show: Show) -> None:
+def test_steps_that_only_share_number_are_not_alike(show: Show) -> None:
     parted = diff(2, "reply")
     parting = {"same": 1, "first": parted, "differences": [parted], "texts": []}
     tab = show(told(run(), run(), parting=parting), "desk")
@@ -400,7 +400,7 @@ def test_steps_that_only_share_a_number_are_not_alike(show: Show) -> None:
 
 
 @pytest.mark.parametrize("telling", [told({}), told({}, {}), told({"name": "a", "items": [], "issue": None})])
-def test_a_run_of_which_little_is_known(show: Show, telling: dict[str, Any]) -> None:
+def test_run_of_which_little_is_known(show: Show, telling: dict[str, Any]) -> None:
     expect(show(telling).locator("h1")).to_be_visible()
 
 

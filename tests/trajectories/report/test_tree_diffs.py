@@ -70,7 +70,7 @@ def test_what_is_too_much_is_named_and_left_out(trees, monkeypatch):
     assert [file.cut for file in again.files] == ["too long"] * 2
 
 
-def test_git_is_ended_where_a_step_changed_too_much_and_goes_on_with_the_next(trees, monkeypatch):
+def test_git_is_ended_where_step_changed_too_much_and_goes_on_with_next(trees, monkeypatch):
     monkeypatch.setattr(tree_diffs, "READ_BYTES", 200_000)
     monkeypatch.setattr(tree_diffs, "CHUNK", 1000)
     large = tree_of(trees, {f"f{n}": b"%d\n" % n * 30_000 for n in range(10)})
@@ -99,7 +99,7 @@ def test_one_git_tells_them_all(trees, monkeypatch):
 
 
 @pytest.mark.parametrize("tree", ["", "HEAD", "--all", "f" * 40, "é" * 40])
-def test_a_tree_that_is_not_there_is_told(trees, tree):
+def test_tree_that_is_not_there_is_told(trees, tree):
     known = tree_of(trees, {"a": b"a\n"})
     told = list(pair_diffs(trees, [(known, tree), (tree, tree), (EMPTY_TREE, known)], PLENTY))
     assert told[:2] == [PairDiff(missing=True), PairDiff()]

@@ -53,14 +53,14 @@ def altered(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-def test_a_real_hello_names_its_host() -> None:
+def test_real_hello_names_its_host() -> None:
     assert named([REAL]) == "registry.example"
     assert named([client_hello("127.0.0.1")]) == ""
 
 
 @pytest.mark.slow
 @given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?(\.[a-z]{1,10}){0,4}", fullmatch=True))
-def test_whatever_a_real_client_names_is_found(name: str) -> None:
+def test_whatever_real_client_names_is_found(name: str) -> None:
     try:
         hello = client_hello(name)
     except ValueError:  # Python's own check of names
@@ -71,7 +71,7 @@ def test_whatever_a_real_client_names_is_found(name: str) -> None:
 @pytest.mark.slow
 @given(st.one_of(st.binary(max_size=400), altered()), st.lists(st.integers(0, 2000), max_size=8))
 @example(b"\x16\x03\x01\x40\x00" + b"\x01\x00\x80\x00" + bytes(16380), [])
-def test_any_bytes_have_a_clear_name_or_are_refused_however_they_are_cut(data: bytes, places: list[int]) -> None:
+def test_any_bytes_have_clear_name_or_are_refused_however_they_are_cut(data: bytes, places: list[int]) -> None:
     found = named([data])
     assert found == named(cut(data, places)) == named([data[at : at + 1] for at in range(len(data))])
     assert found.startswith(("refused: ", "not whole")) or found == "" or HOST_NAME.fullmatch(found)
@@ -79,7 +79,7 @@ def test_any_bytes_have_a_clear_name_or_are_refused_however_they_are_cut(data: b
 
 @pytest.mark.slow
 @given(st.binary(max_size=300))
-def test_any_message_has_a_clear_name_or_is_refused(message: bytes) -> None:
+def test_any_message_has_clear_name_or_is_refused(message: bytes) -> None:
     body = len(message).to_bytes(3, "big") + message
     for whole in (message, b"\x01" + body, REAL[5:][:40] + message):
         asks_for_second_hello(whole)
@@ -90,7 +90,7 @@ def test_any_message_has_a_clear_name_or_is_refused(message: bytes) -> None:
         assert name == "" or HOST_NAME.fullmatch(name)
 
 
-def test_a_hello_that_has_no_end_is_refused_before_it_is_kept() -> None:
+def test_hello_that_has_no_end_is_refused_before_it_is_kept() -> None:
     came = HandshakeReader()
     with pytest.raises(BadHello, match="too long"):
         came.add(b"\x16\x03\x01\x00\x04\x01\xff\xff\xff")
@@ -100,7 +100,7 @@ def test_a_hello_that_has_no_end_is_refused_before_it_is_kept() -> None:
 
 @pytest.mark.parametrize("kind", [ALERT, CHANGE_CIPHER_SPEC])
 @pytest.mark.parametrize("length", [1, 2, 3, 1 << 14])
-def test_one_short_record_of_another_type_may_come_before_the_hello(kind: int, length: int) -> None:
+def test_one_short_record_of_another_type_may_come_before_hello(kind: int, length: int) -> None:
     record = bytes([kind, 3, 3]) + length.to_bytes(2, "big") + bytes(length)
     came = HandshakeReader(kind)
     if length > 2:
@@ -115,7 +115,7 @@ def test_one_short_record_of_another_type_may_come_before_the_hello(kind: int, l
     assert came.add(record + REAL) == REAL[5:]
 
 
-def test_a_hello_of_many_small_records_takes_no_more_than_is_said() -> None:
+def test_hello_of_many_small_records_takes_no_more_than_is_said() -> None:
     part, held = b"\x16\x03\x01\x00\x01", 0
     came = HandshakeReader()
     message = b"\x01" + (MAX_HANDSHAKE_BYTES - 4).to_bytes(3, "big") + bytes(MAX_HANDSHAKE_BYTES - 4)

@@ -94,7 +94,7 @@ def test_many_connections_at_once(only: dict[str, str]) -> None:
     assert all(each == BIG for each in got)
 
 
-def test_a_reader_that_is_slow_makes_its_sender_wait(only: dict[str, str]) -> None:
+def test_reader_that_is_slow_makes_its_sender_wait(only: dict[str, str]) -> None:
     sent: list[int] = []
     stalled = Event()
 
@@ -113,7 +113,7 @@ def test_a_reader_that_is_slow_makes_its_sender_wait(only: dict[str, str]) -> No
         assert sock.recv(1) == b"\0"
 
 
-def test_a_writer_is_not_heard_further_than_it_is_listened_to(only: dict[str, str]) -> None:
+def test_writer_is_not_heard_further_than_it_is_listened_to(only: dict[str, str]) -> None:
     deaf, done = Event(), Event()
 
     def ignores(client: socket.socket) -> None:
@@ -138,7 +138,7 @@ def sent_until_it_stalls(sock: socket.socket) -> int:
     return total
 
 
-def test_a_connection_that_breaks_on_this_side_breaks_there(only: dict[str, str]) -> None:
+def test_connection_that_breaks_on_this_side_breaks_there(only: dict[str, str]) -> None:
     def breaks(client: socket.socket) -> None:
         client.close()
 
@@ -147,7 +147,7 @@ def test_a_connection_that_breaks_on_this_side_breaks_there(only: dict[str, str]
         assert rest(sock) == b""
 
 
-def test_a_program_that_breaks_off_ends_what_is_done_for_it(only: dict[str, str]) -> None:
+def test_program_that_breaks_off_ends_what_is_done_for_it(only: dict[str, str]) -> None:
     ended = Event()
 
     def endless(client: socket.socket) -> None:
@@ -164,7 +164,7 @@ def test_a_program_that_breaks_off_ends_what_is_done_for_it(only: dict[str, str]
         assert ended.wait(30)
 
 
-def test_connections_beyond_the_most_wait_or_are_refused_and_others_go_on_after_them(only: dict[str, str]) -> None:
+def test_connections_beyond_most_wait_or_are_refused_and_others_go_on_after_them(only: dict[str, str]) -> None:
     with relay(only, echo) as there:
         idle = [connected(there) for _ in range(CONNECTIONS + 20)]
         for sock in idle:
@@ -181,7 +181,7 @@ def soon(to: ContainerRelay) -> bytes:
         return b""
 
 
-def test_a_relay_that_dies_is_told_once_and_all_is_cleaned(only: dict[str, str]) -> None:
+def test_relay_that_dies_is_told_once_and_all_is_cleaned(only: dict[str, str]) -> None:
     lost = Event()
     with relay(only, echo, lost.set) as there, connected(there) as sock:
         there._process.kill()
@@ -189,7 +189,7 @@ def test_a_relay_that_dies_is_told_once_and_all_is_cleaned(only: dict[str, str])
         assert rest(sock) == b""
 
 
-def test_a_relay_that_was_stopped_is_killed(only: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relay_that_was_stopped_is_killed(only: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container_relay, "_END", 0.2)
     with relay(only, echo) as there:
         os.kill(there._process.pid, signal.SIGSTOP)
@@ -248,13 +248,13 @@ def data(length: int) -> bytes:
         [frame(b"O"), frame(b"E"), data(1)],
     ],
 )
-def test_a_relay_that_does_not_keep_to_the_rules_is_not_listened_to(frames: list[bytes]) -> None:
+def test_relay_that_does_not_keep_to_rules_is_not_listened_to(frames: list[bytes]) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(Broken):
         said(*frames, opened=lambda: ours)
 
 
-def test_more_than_the_window_is_not_taken() -> None:
+def test_more_than_window_is_not_taken() -> None:
     """A relay that is not ours might send on and on to a connection that is not read."""
     ours, theirs = socket.socketpair()
     link = Link(*os.pipe(), lambda: ours, print)
@@ -273,7 +273,7 @@ def test_frames_of_connections_that_are_gone_are_passed_over() -> None:
     assert said(data(100), frame(b"E", 7), frame(b"R", 7), frame(b"C", 7, 5)) == b""
 
 
-def test_a_connection_that_is_refused_is_reset() -> None:
+def test_connection_that_is_refused_is_reset() -> None:
     source, ours = os.pipe()
     theirs, sink = os.pipe()
     link = Link(source, sink, lambda: None, print)

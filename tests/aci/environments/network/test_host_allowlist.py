@@ -21,7 +21,7 @@ def at(*addresses: str) -> HostAllowlist:
     return HostAllowlist(["full.example", ".example"], lambda host, port: list(addresses))
 
 
-def test_a_host_is_allowed_by_its_name_at_the_usual_ports_only() -> None:
+def test_host_is_allowed_by_its_name_at_usual_ports_only() -> None:
     allowed = HostAllowlist(["pypi.org"])
     assert passes(allowed, "pypi.org", 443)
     assert passes(allowed, "pypi.org", 80)
@@ -31,13 +31,13 @@ def test_a_host_is_allowed_by_its_name_at_the_usual_ports_only() -> None:
     assert not passes(allowed, "pypi.org.evil.example")
 
 
-def test_a_port_that_is_named_with_a_host_is_the_only_one() -> None:
+def test_port_that_is_named_with_host_is_only_one() -> None:
     allowed = HostAllowlist(["localhost:4873"])
     assert passes(allowed, "localhost", 4873)
     assert not passes(allowed, "localhost", 443)
 
 
-def test_a_dot_in_front_means_all_below() -> None:
+def test_dot_in_front_means_all_below() -> None:
     allowed = HostAllowlist([".example.com"])
     assert passes(allowed, "a.example.com")
     assert passes(allowed, "a.b.example.com")
@@ -46,12 +46,12 @@ def test_a_dot_in_front_means_all_below() -> None:
 
 
 @pytest.mark.parametrize("entry", ["", ".", "*.pypi.org", "https://pypi.org", "a b", "pypi.org:0", "x:99999", "[::1"])
-def test_an_entry_that_names_no_host_is_told(entry: str) -> None:
+def test_entry_that_names_no_host_is_told(entry: str) -> None:
     with pytest.raises(ConfigError, match="cannot name a package registry"):
         HostAllowlist([entry])
 
 
-def test_a_name_that_is_not_listed_is_never_looked_up() -> None:
+def test_name_that_is_not_listed_is_never_looked_up() -> None:
     asked: list[str] = []
 
     def resolve(host: str, port: int) -> list[str]:
@@ -72,20 +72,20 @@ def test_a_name_that_is_not_listed_is_never_looked_up() -> None:
         *("::127.0.0.1", "64:ff9b:1::7f00:1", "64:ff9b:1:2:3::7f00:1", "fec0::1"),
     ],
 )
-def test_a_name_behind_a_suffix_may_not_lead_into_this_machine_or_its_network(address: str) -> None:
+def test_name_behind_suffix_may_not_lead_into_this_machine_or_its_network(address: str) -> None:
     with pytest.raises(Refusal, match="private address") as caught:
         at(address).addresses("rebound.example", 443)
     assert caught.value.status == 403
     assert at(address).addresses("full.example", 443) == [address]
 
 
-def test_a_label_that_is_too_long_is_not_found() -> None:
+def test_label_that_is_too_long_is_not_found() -> None:
     with pytest.raises(Refusal, match="was not found") as caught:
         HostAllowlist([".example"]).addresses("x" * 64 + ".example", 443)
     assert caught.value.status == 502
 
 
-def test_of_several_addresses_only_the_public_ones_are_used() -> None:
+def test_of_several_addresses_only_public_ones_are_used() -> None:
     assert at("127.0.0.1", "93.184.216.34", "2606:2800:21f::1").addresses("x.example", 443) == [
         "93.184.216.34",
         "2606:2800:21f::1",
@@ -107,7 +107,7 @@ def test_places_are_read_strictly() -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_text_that_is_taken_for_a_place_has_more_in_it_than_a_place(text: str) -> None:
+def test_no_text_that_is_taken_for_place_has_more_in_it_than_place(text: str) -> None:
     try:
         host, port = host_and_port(text)
     except ValueError:

@@ -51,7 +51,7 @@ def ask(through: int, text: bytes) -> bytes:
         return everything(sock)
 
 
-def test_a_listed_host_is_reached() -> None:
+def test_listed_host_is_reached() -> None:
     with registry() as (port, seen), proxy(f"localhost:{port}") as through:
         assert fetch(through, f"http://localhost:{port}/a?b") == f"/a?b of localhost:{port}".encode()
         assert fetch(through, f"http://localhost:{port}/", b"posted" * 100_000) == b"posted" * 100_000
@@ -72,7 +72,7 @@ def test_another_host_is_refused_and_told_once() -> None:
     assert [f"localhost:{port}" in said[0], f"127.0.0.1:{port}" in said[1], len(said)] == [True, True, 2]
 
 
-def test_a_flood_of_hosts_is_not_told_one_by_one() -> None:
+def test_flood_of_hosts_is_not_told_one_by_one() -> None:
     said: list[str] = []
     with proxy("pypi.org", said=said) as through:
         for number in range(30):
@@ -80,26 +80,26 @@ def test_a_flood_of_hosts_is_not_told_one_by_one() -> None:
     assert len(said) == 11
 
 
-def test_a_port_that_is_not_listed_is_refused() -> None:
+def test_port_that_is_not_listed_is_refused() -> None:
     with listening(echo) as port, proxy("localhost") as through:
         assert ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\nhello" % port).startswith(b"HTTP/1.1 403 ")
 
 
-def test_a_tunnel_passes_an_end_on_and_what_comes_after_it() -> None:
+def test_tunnel_passes_end_on_and_what_comes_after_it() -> None:
     said = client_hello("localhost") + BIG
     with listening(tls_echo) as port, proxy(f"localhost:{port}") as through:
         answer = ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port + said)
     assert answer == b"HTTP/1.1 200 Connection established\r\n\r\n" + SERVER_HELLO + said
 
 
-def test_a_host_that_does_not_answer_is_a_bad_gateway() -> None:
+def test_host_that_does_not_answer_is_bad_gateway() -> None:
     with listening(echo) as port:
         pass
     with proxy(f"localhost:{port}") as through:
         assert ask(through, b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % port).startswith(b"HTTP/1.1 502 ")
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_reached() -> None:
+def test_address_that_was_checked_is_one_that_is_reached() -> None:
     """A name that has another address when it is asked for again cannot lead into this machine."""
     answers = iter([["192.0.2.1"], ["127.0.0.1"]])
     with registry() as (port, seen):
@@ -110,7 +110,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_reached() -> None:
     assert not seen
 
 
-def test_a_second_request_on_a_connection_is_not_passed_on() -> None:
+def test_second_request_on_connection_is_not_passed_on() -> None:
     with registry() as (port, seen), proxy(f"localhost:{port}") as through:
         first = b"GET http://localhost:%d/first HTTP/1.1\r\n\r\n" % port
         answer = ask(through, first + b"GET /second HTTP/1.1\r\nHost: evil.example\r\n\r\n")
@@ -130,7 +130,7 @@ def test_many_downloads_at_once_arrive_whole() -> None:
     assert all(each == BIG for each in got)
 
 
-def test_a_connection_that_is_silent_too_long_is_ended() -> None:
+def test_connection_that_is_silent_too_long_is_ended() -> None:
     def silent(client: socket.socket) -> None:
         with client:
             client.sendall(SERVER_HELLO)
@@ -143,7 +143,7 @@ def test_a_connection_that_is_silent_too_long_is_ended() -> None:
             assert everything(sock).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_client_that_stays_when_all_is_said_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_stays_when_all_is_said_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket_pipe, "_AFTER", 0.05)
 
     def says_and_goes(server: socket.socket) -> None:
@@ -181,7 +181,7 @@ def test_closing_ends_what_is_under_way_and_what_comes_later() -> None:
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-def test_a_tunnel_goes_through_the_proxy_of_this_machine(name: str) -> None:
+def test_tunnel_goes_through_proxy_of_this_machine(name: str) -> None:
     with listening(tls_echo) as port, proxy(f"only-the-other-finds-it.example:{port}", f"localhost:{port}") as other:
         environment = {name: f"http://me:p%40ss@localhost:{other}"}
         with proxy(f"localhost:{port}", environment=environment) as through:
@@ -190,7 +190,7 @@ def test_a_tunnel_goes_through_the_proxy_of_this_machine(name: str) -> None:
     assert answer.endswith(b"\r\n\r\n" + SERVER_HELLO + said)
 
 
-def test_a_plain_request_goes_through_the_proxy_of_this_machine_with_its_password() -> None:
+def test_plain_request_goes_through_proxy_of_this_machine_with_its_password() -> None:
     with registry() as (other, seen):
         environment = {"http_proxy": f"localhost:{other}".replace("localhost", "http://me:p%40ss@localhost")}
         with proxy("deb.example", environment=environment) as through:
@@ -200,7 +200,7 @@ def test_a_plain_request_goes_through_the_proxy_of_this_machine_with_its_passwor
     assert headers["proxy-authorization"] == "Basic " + base64.b64encode(b"me:p@ss").decode()
 
 
-def test_what_the_proxy_of_this_machine_refuses_is_told() -> None:
+def test_what_proxy_of_this_machine_refuses_is_told() -> None:
     with listening(echo) as port, proxy("pypi.org") as other:
         environment = {"HTTPS_PROXY": f"http://localhost:{other}"}
         with proxy(f"localhost:{port}", environment=environment) as through:
@@ -218,13 +218,13 @@ def test_hosts_of_no_proxy_are_reached_directly(entry: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://a:b", "http://", "http://x:99999", "[::1", "http://[a]:1"])
-def test_a_proxy_that_cannot_be_read_is_told_at_once(url: str) -> None:
+def test_proxy_that_cannot_be_read_is_told_at_once(url: str) -> None:
     with pytest.raises(ConfigError, match="proxy, of kind 'http'") as caught:
         Proxy(HostAllowlist([]), print, {"HTTPS_PROXY": url})
     assert "HTTPS_PROXY" in caught.value.fix
 
 
-def test_a_proxy_of_another_kind_is_told_at_once() -> None:
+def test_proxy_of_another_kind_is_told_at_once() -> None:
     with pytest.raises(ConfigError, match="socks5"):
         Proxy(HostAllowlist([]), print, {"ALL_PROXY": "socks5://localhost:1080"})
 
@@ -238,7 +238,7 @@ def test_a_proxy_of_another_kind_is_told_at_once() -> None:
         b"\r\n\r\nGET /second HTTP/1.1\r\nHost: evil.example\r\n\r\n",
     ],
 )
-def test_whatever_follows_the_body_of_a_request_reaches_nobody(second: bytes) -> None:
+def test_whatever_follows_body_of_request_reaches_nobody(second: bytes) -> None:
     with registry() as (port, seen), proxy(f"localhost:{port}") as through:
         first = (
             b"POST http://localhost:%d/first HTTP/1.1\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\nabc" % port
@@ -268,7 +268,7 @@ def test_no_connection_becomes_one_of_another_protocol() -> None:
     assert b"upgrade" not in got[0].lower()
 
 
-def test_a_request_that_names_two_hosts_reaches_neither() -> None:
+def test_request_that_names_two_hosts_reaches_neither() -> None:
     with registry() as (port, seen), proxy(f"localhost:{port}") as through:
         answer = ask(through, b"GET http://localhost:%d/ HTTP/1.1\r\nHost: evil.example\r\n\r\n" % port)
     assert answer.startswith(b"HTTP/1.1 400 swe-agent: the request names two hosts")

@@ -24,12 +24,12 @@ def status(data: bytes) -> int:
     return caught.value.status
 
 
-def test_a_tunnel() -> None:
+def test_tunnel() -> None:
     request = sent(b"CONNECT pypi.org:443 HTTP/1.1\r\nHost: pypi.org:443\r\n\r\nhello")
     assert (request.tunnel, request.host, request.port, request.begun) == (True, "pypi.org", 443, b"hello")
 
 
-def test_a_plain_request_goes_on_for_the_host_that_is_checked_and_for_one_answer() -> None:
+def test_plain_request_goes_on_for_host_that_is_checked_and_for_one_answer() -> None:
     request = sent(
         b"GET http://deb.example:81/a?b=c HTTP/1.1\r\nHost: DEB.example:81\r\nProxy-Authorization: x\r\n"
         b"Connection: keep-alive\r\nAccept: a, b\r\n\r\n"
@@ -40,7 +40,7 @@ def test_a_plain_request_goes_on_for_the_host_that_is_checked_and_for_one_answer
     )
 
 
-def test_of_a_body_no_more_goes_on_than_was_stated() -> None:
+def test_of_body_no_more_goes_on_than_was_stated() -> None:
     request = sent(b"POST http://a.example HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n")
     assert (request.path, request.length, request.begun) == ("/", 3, b"abc")
     assert sent(b"GET http://a.example?q HTTP/1.1\r\n\r\n").path == "/?q"
@@ -88,7 +88,7 @@ def test_huge_and_cut_heads_are_refused() -> None:
     assert status(b"GET http://a.example/ HTTP/1.1\r\nHost: a.ex") == 400
 
 
-def test_a_head_that_does_not_come_is_not_waited_for_without_end() -> None:
+def test_head_that_does_not_come_is_not_waited_for_without_end() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(Refusal) as caught:
         read_request(theirs, 0.01)
@@ -97,7 +97,7 @@ def test_a_head_that_does_not_come_is_not_waited_for_without_end() -> None:
 
 @given(st.lists(st.sampled_from([b"GET ", b"http://a.example", b"/", b" HTTP/1.1", b"\r\n", b"\n", b"\r", b"X:", b" ",
                                  b"\0", b"Host: e", b"\x85", b"Content-Length: 0", b"y"]), max_size=14))  # fmt: skip
-def test_no_head_goes_on_with_a_line_that_was_not_one(parts: list[bytes]) -> None:
+def test_no_head_goes_on_with_line_that_was_not_one(parts: list[bytes]) -> None:
     try:
         request = sent(b"".join(parts) + b"\r\n\r\n")
     except Refusal:

@@ -83,7 +83,7 @@ def outside(variables: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_a_registry_is_reached_and_nothing_else(container: str, daemon: Daemon, run: Run) -> None:
+def test_registry_is_reached_and_nothing_else(container: str, daemon: Daemon, run: Run) -> None:
     said: list[str] = []
     before = threading.active_count()
     with registry() as (port, seen), registry() as (other, unseen):
@@ -114,7 +114,7 @@ def test_many_downloads_at_once_arrive_whole(container: str, daemon: Daemon, run
 
 
 @pytest.mark.slow
-def test_a_program_that_floods_does_not_end_the_way_for_others(container: str, daemon: Daemon, run: Run) -> None:
+def test_program_that_floods_does_not_end_way_for_others(container: str, daemon: Daemon, run: Run) -> None:
     with (
         registry() as (port, _),
         open_registries(container, daemon.environment(), [f"localhost:{port}"], print) as variables,
@@ -125,7 +125,7 @@ def test_a_program_that_floods_does_not_end_the_way_for_others(container: str, d
         assert after.stdout == BIG, after.stderr
 
 
-def test_a_relay_that_the_set_up_kills_is_told(container: str, daemon: Daemon, run: Run) -> None:
+def test_relay_that_set_up_kills_is_told(container: str, daemon: Daemon, run: Run) -> None:
     said: Queue[str] = Queue()
     with open_registries(container, daemon.environment(), ["pypi.org"], said.put):
         kill = "for p in /proc/[0-9]*; do grep -q '[c]lass Link' $p/cmdline && kill -9 ${p#/proc/}; done 2>/dev/null"
@@ -134,7 +134,7 @@ def test_a_relay_that_the_set_up_kills_is_told(container: str, daemon: Daemon, r
     assert said.empty()
 
 
-def test_what_the_user_named_wrongly_is_told_before_anything_starts(container: str, daemon: Daemon) -> None:
+def test_what_user_named_wrongly_is_told_before_anything_starts(container: str, daemon: Daemon) -> None:
     with (
         pytest.raises(ConfigError),
         open_registries(container, daemon.environment(), ["https://pypi.org/simple"], print),
@@ -142,7 +142,7 @@ def test_what_the_user_named_wrongly_is_told_before_anything_starts(container: s
         pass
 
 
-def test_a_container_that_is_gone_is_told(daemon: Daemon) -> None:
+def test_container_that_is_gone_is_told(daemon: Daemon) -> None:
     with (
         pytest.raises(WorkspaceError, match="did not start"),
         open_registries("swe-agent-of-nobody", daemon.environment(), ["pypi.org"], print),
@@ -165,7 +165,7 @@ def test_certificates_that_cannot_be_brought_are_told(daemon: Daemon, tmp_path: 
         install_certificates("swe-agent-of-nobody", daemon.environment(), tmp_path / "missing")
 
 
-def test_the_bundle_that_the_user_has_named_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundle_that_user_has_named_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in registry_access._ASKED:
         monkeypatch.delenv(name, raising=False)
     assert local_certificates() is None

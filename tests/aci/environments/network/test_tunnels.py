@@ -64,7 +64,7 @@ def trusting(pem: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=pem)
 
 
-def test_a_client_that_asks_for_the_host_of_its_tunnel_is_answered(pem: Path) -> None:
+def test_client_that_asks_for_host_of_its_tunnel_is_answered(pem: Path) -> None:
     with tls_registry(pem, body=BIG) as (port, asked), proxy(f"localhost:{port}") as (through, said):
         for name in ("localhost", "LOCALHOST"):
             with tunnel(through, f"localhost:{port}") as sock:
@@ -76,7 +76,7 @@ def test_a_client_that_asks_for_the_host_of_its_tunnel_is_answered(pem: Path) ->
     assert said == []
 
 
-def test_a_client_that_asks_for_another_host_is_cut_off(pem: Path) -> None:
+def test_client_that_asks_for_another_host_is_cut_off(pem: Path) -> None:
     with (
         tls_registry(pem) as (port, asked),
         proxy(f"localhost:{port}") as (through, said),
@@ -89,7 +89,7 @@ def test_a_client_that_asks_for_another_host_is_cut_off(pem: Path) -> None:
     assert said == [f"{told}: the tunnel was closed."]
 
 
-def test_curl_reaches_the_host_of_its_tunnel_only(pem: Path) -> None:
+def test_curl_reaches_host_of_its_tunnel_only(pem: Path) -> None:
     with tls_registry(pem) as (port, asked), proxy(f"localhost:{port}") as (through, _):
 
         def curl(*words: str) -> subprocess.CompletedProcess[bytes]:
@@ -103,7 +103,7 @@ def test_curl_reaches_the_host_of_its_tunnel_only(pem: Path) -> None:
     assert asked == ["localhost"]
 
 
-def test_pip_installs_through_the_proxy(pem: Path) -> None:
+def test_pip_installs_through_proxy(pem: Path) -> None:
     listed = b'<!DOCTYPE html><a href="thing-1.0-py3-none-any.whl">thing-1.0-py3-none-any.whl</a>'
     with tls_registry(pem, body=listed) as (port, asked), proxy(f"localhost:{port}") as (through, said):
         options = ["--isolated", "--no-input", "--disable-pip-version-check", "--cert", str(pem)]
@@ -119,7 +119,7 @@ def test_pip_installs_through_the_proxy(pem: Path) -> None:
     assert said == []
 
 
-def test_a_second_hello_that_the_server_asks_for_is_passed_on(pem: Path) -> None:
+def test_second_hello_that_server_asks_for_is_passed_on(pem: Path) -> None:
     with (
         tls_registry(pem, curve="secp384r1") as (port, asked),
         proxy(f"localhost:{port}") as (through, said),
@@ -134,7 +134,7 @@ def test_a_second_hello_that_the_server_asks_for_is_passed_on(pem: Path) -> None
 
 
 @pytest.mark.parametrize("change", [b"", b"\x14\x03\x03\x00\x01\x01"], ids=["at once", "after a change of cipher"])
-def test_a_second_hello_asks_for_no_other_host(pem: Path, change: bytes) -> None:
+def test_second_hello_asks_for_no_other_host(pem: Path, change: bytes) -> None:
     second = client_hello("evil.example", curve="secp384r1")
     with tls_registry(pem, curve="secp384r1") as (port, asked), proxy(f"localhost:{port}") as (through, said):
         for eager in (True, False):
@@ -148,7 +148,7 @@ def test_a_second_hello_asks_for_no_other_host(pem: Path, change: bytes) -> None
     assert "names evil.example" in said[0]
 
 
-def test_a_client_cannot_fill_the_memory_before_its_second_hello() -> None:
+def test_client_cannot_fill_memory_before_its_second_hello() -> None:
     retry = b"\x03\x03" + RETRY + b"\0\x13\x01\0"
     message = b"\x02" + len(retry).to_bytes(3, "big") + retry
     sent = 0
@@ -182,7 +182,7 @@ def records(hello: bytes, size: int) -> bytes:
 @pytest.mark.parametrize("name", ["localhost", "evil.example"])
 @pytest.mark.parametrize("pieces", [1, 7, 10_000])
 @pytest.mark.parametrize("size", [1, 9, 16_000])
-def test_a_hello_in_many_records_and_segments(pem: Path, name: str, pieces: int, size: int) -> None:
+def test_hello_in_many_records_and_segments(pem: Path, name: str, pieces: int, size: int) -> None:
     hello = records(client_hello(name), size)
     with (
         tls_registry(pem) as (port, asked),
@@ -255,7 +255,7 @@ def _two_in_a_record(hello: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_is_not_a_clear_hello_to_the_host_reaches_nobody(attack: str) -> None:
+def test_what_is_not_clear_hello_to_host_reaches_nobody(attack: str) -> None:
     made, why = ATTACKS[attack]
     got: list[bytes] = []
 
@@ -275,7 +275,7 @@ def test_what_is_not_a_clear_hello_to_the_host_reaches_nobody(attack: str) -> No
     assert why in said[0]
 
 
-def test_a_long_hello_is_passed_on() -> None:
+def test_long_hello_is_passed_on() -> None:
     hello = client_hello("localhost", longer=9_000)
     with (
         listening(tls_echo) as port,
@@ -287,7 +287,7 @@ def test_a_long_hello_is_passed_on() -> None:
         assert everything(sock) == SERVER_HELLO + hello
 
 
-def test_an_address_is_asked_for_without_a_name(pem: Path) -> None:
+def test_address_is_asked_for_without_name(pem: Path) -> None:
     with tls_registry(pem) as (port, asked), proxy(f"127.0.0.1:{port}") as (through, said):
         with tunnel(through, f"127.0.0.1:{port}") as sock:
             trusting(pem).wrap_socket(sock, server_hostname="127.0.0.1").close()
@@ -297,7 +297,7 @@ def test_an_address_is_asked_for_without_a_name(pem: Path) -> None:
     assert "names evil.example" in said[0]
 
 
-def test_a_server_that_does_not_answer_in_tls_is_cut_off() -> None:
+def test_server_that_does_not_answer_in_tls_is_cut_off() -> None:
     """A server of plain HTTP may pass over a ClientHello as garbage and then answer a request."""
     got: list[bytes] = []
 
@@ -319,7 +319,7 @@ def test_a_server_that_does_not_answer_in_tls_is_cut_off() -> None:
     assert said == [], "it is not the ClientHello that is wrong"
 
 
-def test_a_hello_that_does_not_come_is_not_waited_for_without_end() -> None:
+def test_hello_that_does_not_come_is_not_waited_for_without_end() -> None:
     with (
         listening(lambda client: client.close()) as port,
         proxy(f"localhost:{port}", patience=0.05) as (through, said),
@@ -330,7 +330,7 @@ def test_a_hello_that_does_not_come_is_not_waited_for_without_end() -> None:
     assert "not complete" in said[0]
 
 
-def test_a_head_that_comes_byte_by_byte_is_not_waited_for_without_end() -> None:
+def test_head_that_comes_byte_by_byte_is_not_waited_for_without_end() -> None:
     with (
         proxy("localhost", patience=0.1) as (through, _),
         socket.create_connection(("127.0.0.1", through), timeout=30) as sock,

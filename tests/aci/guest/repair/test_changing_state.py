@@ -65,7 +65,7 @@ def edit(new: str) -> Candidate:
     return Candidate("lib.py", ((start, start + 1, new),), "", 1, function)
 
 
-def test_a_process_tries_many_although_each_registers_something(
+def test_process_tries_many_although_each_registers_something(
     make_repo: Callable[..., Path], open_ws: Callable[..., Any], tmp_path: Path
 ) -> None:
     pids = tmp_path / "pids"

@@ -163,7 +163,7 @@ def test_every_outcome_of_pytest(place):
     assert found["test_ok"] == ["passed"]
 
 
-def test_a_failure_has_its_message_type_place_and_frames(place):
+def test_failure_has_its_message_type_place_and_frames(place):
     place.add("tests/test_a.py", MIXED)
     boom = by_id(place.pytest()[0])["tests/test_a.py::test_boom"]
     assert boom["message"] == "KeyError: 'a'"
@@ -199,7 +199,7 @@ def test_thousands_of_nodes(place):
     assert len(by_id(place.pytest(nodes=nodes)[0])) == 1500
 
 
-def test_a_file_that_cannot_be_imported_hides_no_other(place):
+def test_file_that_cannot_be_imported_hides_no_other(place):
     place.add("tests/test_a.py", "def test_a(): pass")
     place.add("tests/test_b.py", "from os import nope")
     found = by_id(place.pytest()[0])
@@ -208,7 +208,7 @@ def test_a_file_that_cannot_be_imported_hides_no_other(place):
     assert found["tests/test_a.py::test_a"]["outcome"] == "passed"
 
 
-def test_all_failures_are_wanted_whatever_the_options(place):
+def test_all_failures_are_wanted_whatever_options(place):
     place.add("tests/test_a.py", MIXED)
     assert len(by_id(place.pytest("-x")[0])) == 15
     place.add("test_b.py", CASES)
@@ -226,7 +226,7 @@ def test_workers_of_xdist_choose_and_report(place):
     assert lines[-1]["finish"] == 1
 
 
-def test_a_run_inside_a_run_is_not_recorded(place):
+def test_run_inside_run_is_not_recorded(place):
     place.add("inner/test_inner.py", "def test_inner(): pass")
     place.add(
         "test_outer.py",
@@ -242,7 +242,7 @@ def test_a_run_inside_a_run_is_not_recorded(place):
     assert sum("start" in line for line in lines) == sum("finish" in line for line in lines) == 1
 
 
-def test_the_tree_stays_clean(place):
+def test_tree_stays_clean(place):
     place.add("test_a.py", "def test_a(): assert 0")
     place.pytest()
     assert [file.name for file in place.root.iterdir()] == ["test_a.py"]
@@ -258,7 +258,7 @@ def test_strict_options_do_not_mind_us(place, options):
     assert len(by_id(lines)) == 1
 
 
-def test_a_root_directory_below_the_repository(place):
+def test_root_directory_below_repository(place):
     place.add("sub/pytest.ini", "[pytest]")
     place.add("sub/tests/test_a.py", "def test_a(): pass")
     for node in ("tests/test_a.py::test_a", "sub/tests/test_a.py::test_a"):
@@ -267,7 +267,7 @@ def test_a_root_directory_below_the_repository(place):
 
 
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
-def test_an_ended_interpreter_leaves_no_finish(place, ending):
+def test_ended_interpreter_leaves_no_finish(place, ending):
     place.add("test_a.py", f"import os\ndef test_a(): pass\ndef test_b(): {ending}\ndef test_c(): pass")
     lines, _ = place.pytest()
     assert lines[-1] == {"running": "test_a.py::test_b"}
@@ -276,7 +276,7 @@ def test_an_ended_interpreter_leaves_no_finish(place, ending):
     assert lines == [{"start": "unittest"}, {"running": "test_u.T.test_a"}]
 
 
-def test_an_early_goodbye_shows_in_the_counts(place):
+def test_early_goodbye_shows_in_counts(place):
     place.add("test_a.py", "import pytest\ndef test_a(): pytest.exit('enough', returncode=0)\ndef test_b(): assert 0")
     lines, code = place.pytest()
     assert code == 0
@@ -286,7 +286,7 @@ def test_an_early_goodbye_shows_in_the_counts(place):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("body", ["while True: pass", "time.sleep(60)", "[spin() for _ in iter(int, 1)]"])
-def test_a_test_that_hangs_fails_and_the_others_run(place, body):
+def test_test_that_hangs_fails_and_others_run(place, body):
     text = f"""
         import time, unittest
         def spin():
@@ -306,7 +306,7 @@ def test_a_test_that_hangs_fails_and_the_others_run(place, body):
         assert "finish" in lines[-1]
 
 
-def test_an_alarm_that_the_test_uses_is_its_own(place):
+def test_alarm_that_test_uses_is_its_own(place):
     place.add(
         "test_a.py",
         """
@@ -357,7 +357,7 @@ def test_unittest_chooses_by_either_form(place):
     assert len(by_id(place.unittest(nodes=["tests/test_a.py"])[0])) == 8
 
 
-def test_unittest_finds_an_asked_file_that_discovery_misses(place):
+def test_unittest_finds_asked_file_that_discovery_misses(place):
     place.add("tests/test_a.py", CASES)
     place.add("extra/check.py", "import unittest\nclass T(unittest.TestCase):\n  def test_it(self): pass")
     found = by_id(place.unittest("discover", "-s", "tests", nodes=["extra/check.py"])[0])
@@ -365,7 +365,7 @@ def test_unittest_finds_an_asked_file_that_discovery_misses(place):
     assert found["check.T.test_it"]["path"] == "extra/check.py"
 
 
-def test_a_suite_that_cannot_be_loaded_has_no_finish(place):
+def test_suite_that_cannot_be_loaded_has_no_finish(place):
     place.add("test_a.py", "import os; os._exit(0)")
     lines, code = place.unittest()
     assert code == 0
@@ -410,7 +410,7 @@ def test_what_is_built_on_unittest_tells_too(place, way):
     assert len(found) == 8
 
 
-def test_a_framework_is_narrowed(place):
+def test_framework_is_narrowed(place):
     place.add("runtests.py", FRAMEWORK)
     place.add("test_a.py", CASES)
     nodes = ["test_a.py::T::test_ok", "test_a.Broken"]
@@ -459,7 +459,7 @@ SEES = """
 
 @pytest.mark.slow
 @pytest.mark.parametrize("own", [None, "/nowhere"])
-def test_tests_see_the_environment_of_the_session(place, own):
+def test_tests_see_environment_of_session(place, own):
     place.add("test_env.py", SEES.replace("EXPECTED", repr(own)))
     place.add("runtests.py", FRAMEWORK)
     place.env = {"PYTHONPATH": f"{place.harness}{os.pathsep}{own}"} if own else {}
@@ -474,7 +474,7 @@ def test_tests_see_the_environment_of_the_session(place, own):
         assert [line["outcome"] for line in by_id(lines).values()] == ["passed"]
 
 
-def test_the_targets_own_sitecustomize_is_run(place):
+def test_targets_own_sitecustomize_is_run(place):
     place.add("lib/sitecustomize.py", "import builtins\nbuiltins.customized = __name__")
     place.add("test_a.py", "def test_a(): assert customized == 'sitecustomize'")
     place.env = {"PYTHONPATH": f"{place.harness}{os.pathsep}{place.root}/lib"}

@@ -65,7 +65,7 @@ def test_answers_are_written_into_our_pipes(ws):
         assert error.fix  # noqa: PT017  (either way will do)
 
 
-def test_a_frame_is_read_back_and_repeated(ws):
+def test_frame_is_read_back_and_repeated(ws):
     """Whatever the shell knows of how its answers are framed is printed again; the next answer is its own."""
     known = "set; export -p; fc -l -100; tr '\\0' '\\n' < /proc/$$/cmdline; tr '\\0' '\\n' < /proc/$$/environ"
     seen = ws.run(f"{{ {known}; }} 2>&1 | sed 's/[^ -~]//g' | head -c 100000").text
@@ -75,7 +75,7 @@ def test_a_frame_is_read_back_and_repeated(ws):
     assert ws.run("echo third").text == "third\n"
 
 
-def test_a_poisoned_environment(ws):
+def test_poisoned_environment(ws):
     ws.snapshot()
     ws.run(
         "export PATH=/nowhere:$PATH GIT_DIR=/nowhere GIT_INDEX_FILE=/nowhere GIT_OBJECT_DIRECTORY=/nowhere IFS=x "

@@ -22,7 +22,7 @@ def test_links_that_leave(ws, marker):
 
 
 @pytest.mark.slow
-def test_a_directory_that_becomes_a_link_meanwhile(ws, marker):
+def test_directory_that_becomes_link_meanwhile(ws, marker):
     """Files written in a race never land on this machine."""
     ws.run(f"mkdir -p d /tmp/away {marker.parent}")
     ws.run(f"(while :; do rm -rf d; ln -s {marker.parent} d; rm -f d; mkdir d; done) >/dev/null 2>&1 &")
@@ -36,7 +36,7 @@ def test_a_directory_that_becomes_a_link_meanwhile(ws, marker):
     assert not marker.exists()
 
 
-def test_a_hard_link_is_not_written_through(ws):
+def test_hard_link_is_not_written_through(ws):
     ws.run("echo outside > /tmp/outside; ln -f /tmp/outside README")
     tree = ws.snapshot().tree
     assert ws.options.trees.read(tree, "README") == b"outside\n"
@@ -79,7 +79,7 @@ def test_files_that_change_while_they_are_stored(ws):
 
 
 @pytest.mark.slow
-def test_a_small_pack_that_unfolds(ws):
+def test_small_pack_that_unfolds(ws):
     """A few hundred kilobytes on the wire, hundreds of megabytes with whoever unpacks them."""
     before = sum(file.stat().st_size for file in ws.options.trees.path.rglob("*") if file.is_file())
     ws.run("head -c 200000000 /dev/zero > zeros; cp zeros zeros1; echo 1 >> zeros1", timeout=100)

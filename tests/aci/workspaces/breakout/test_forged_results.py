@@ -80,7 +80,7 @@ NOT_CATCHABLE = ("patches the runner", "equals everything", "knows it is tested"
 
 @pytest.mark.docker
 @pytest.mark.parametrize("how", SOURCES)
-def test_a_source_that_forges_is_caught_or_it_is_said_that_it_cannot_be(make_repo, open_ws, how):
+def test_source_that_forges_is_caught_or_it_is_said_that_it_cannot_be(make_repo, open_ws, how):
     base = {"shop.py": WRONG, "tests/__init__.py": "", "tests/test_other.py": "import shop\n\n" + OTHER}
     ws = open_ws("docker", make_repo(base))
     trees, start = ws.options.trees, ws.options.base.tree
@@ -103,7 +103,7 @@ def test_a_source_that_forges_is_caught_or_it_is_said_that_it_cannot_be(make_rep
     ],
     ids=lambda files: next(iter(files)),
 )
-def test_new_files_around_the_tests_prove_nothing(make_repo, open_ws, files):
+def test_new_files_around_tests_prove_nothing(make_repo, open_ws, files):
     base = {"shop.py": WRONG, "tests/__init__.py": "", "tests/test_other.py": OTHER}
     ws = open_ws("docker", make_repo(base))
     trees, start = ws.options.trees, ws.options.base.tree

@@ -31,7 +31,7 @@ def test_config_hooks_filters_fsmonitor(ws, marker):
     assert ws.run("ls /tmp/ran").code != 0, "not even our session in the container ran it"
 
 
-def test_the_git_directory_is_somewhere_else(ws):
+def test_git_directory_is_somewhere_else(ws):
     ws.run("mv .git /tmp/moved; echo 'gitdir: /etc' > .git; echo new > new.txt")
     assert "new.txt" in names(ws, ws.snapshot().tree)
     ws.run("rm .git; ln -s /proc/1/root .git")
@@ -59,7 +59,7 @@ HOSTILE_ALONE = (".git", "..", ".", ".GIT", "git~1", ".git\u200c", ".git ", ".gi
 
 
 @pytest.mark.parametrize("name", HOSTILE + HOSTILE_ALONE)
-def test_a_tree_with_a_hostile_name(ws, name):
+def test_tree_with_hostile_name(ws, name):
     """git in the container is ours no more: it answers with a tree nobody could have written by `add`."""
     ws.snapshot()
     ws.run("mkdir -p /tmp/bin; real=$(command -v git); " + WRAPPER.replace("NAME", name))

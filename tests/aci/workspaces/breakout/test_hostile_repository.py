@@ -73,7 +73,7 @@ def test_modules_that_stand_in_for_ours(machine, calculator, issue_file, marker)
 
 
 @pytest.mark.slow
-def test_a_planted_state_is_nobodys(machine, calculator, issue_file):
+def test_planted_state_is_nobodys(machine, calculator, issue_file):
     """Runs, caches and settings that lie in the repository are its files and nothing else."""
     journal = '{"type": "run", "id": "evil"}\n'
     write(calculator, {
@@ -92,7 +92,7 @@ def test_a_planted_state_is_nobodys(machine, calculator, issue_file):
 @pytest.mark.parametrize(
     "name", [".swe-agent.toml", ".devcontainer/devcontainer.json", "Dockerfile", "AGENTS.md", "pyproject.toml"]
 )
-def test_a_link_to_a_file_of_the_users(machine, calculator, issue_file, tmp_path, name):
+def test_link_to_file_of_users(machine, calculator, issue_file, tmp_path, name):
     secret = tmp_path / "id_rsa"
     secret.write_text("canary = the-canary-of-this-test\n")
     for target in (secret, Path("/dev/zero")):
@@ -111,7 +111,7 @@ def test_a_link_to_a_file_of_the_users(machine, calculator, issue_file, tmp_path
             assert b"the-canary-of-this-test" not in (run / "journal.jsonl").read_bytes()
 
 
-def test_a_fifo_hangs_nobody(calculator, tmp_path):
+def test_fifo_hangs_nobody(calculator, tmp_path):
     os.mkfifo(calculator / ".swe-agent.toml")
     os.mkfifo(calculator / "calc" / "pipe")
     with Trees(tmp_path / "trees.git") as trees:
@@ -124,7 +124,7 @@ def test_a_fifo_hangs_nobody(calculator, tmp_path):
 
 
 @pytest.mark.slow
-def test_escapes_in_an_issue_and_in_names(machine, calculator, issue_file):
+def test_escapes_in_issue_and_in_names(machine, calculator, issue_file):
     evil = "\x1b]0;owned\x07\x1b]52;c;ZWNobw==\x07\x9b2J\u202ereversed"
     Path(issue_file).write_text(f"# add() {evil} subtracts\n\nSee calc/core.py {evil}\n")
     write(calculator, {f"calc/{evil.replace('/', '')}.py": "def add(a, b):\n    return a\n"})

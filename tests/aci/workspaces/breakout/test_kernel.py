@@ -75,7 +75,7 @@ def test_devices(ws):
     )
 
 
-def test_the_docker_socket(ws):
+def test_docker_socket(ws):
     refused(
         ws,
         "find / -xdev -name 'docker*.sock' -o -xdev -name 'containerd*.sock' -o -xdev -name 'podman*.sock' | grep .",
@@ -84,7 +84,7 @@ def test_the_docker_socket(ws):
     )
 
 
-def test_a_set_uid_program_gives_nothing(ws):
+def test_set_uid_program_gives_nothing(ws):
     ws.run("cp $(command -v cat) /tmp/cat; chmod 4755 /tmp/cat")
     status = ws.run("/tmp/cat /proc/self/status").text
     assert "CapEff:\t0000000000000000" in status
@@ -130,7 +130,7 @@ def test_no_namespace_of_another_is_joined(ws):
     refused(ws, python(join + " == 0 for n in ('mnt', 'pid', 'uts', 'ipc')))"), "unshare -Ur true", "unshare -p true")
 
 
-def test_the_clock_and_the_host_name_stay(ws):
+def test_clock_and_host_name_stay(ws):
     refused(ws, "date -s 2001-01-01", "hostname owned", "sysctl -w kernel.hostname=owned", "renice -n -5 -p $$")
 
 
@@ -171,13 +171,13 @@ socket.create_connection(server.getsockname()).close()
 """
 
 
-def test_sockets_to_the_hypervisor_and_io_uring(ws):
+def test_sockets_to_hypervisor_and_io_uring(ws):
     refused(ws, python(SOCKETS))
     assert ws.run(python(USUAL)).code == 0
 
 
 @pytest.mark.slow
-def test_a_set_up_has_the_same_system_calls(ws):
+def test_set_up_has_same_system_calls(ws):
     daemon = connect()
     with SetupContainer(daemon, IMAGE, ws.options) as room:
         assert room.run(python(SOCKETS), {}, 20, where="/").output.strip() == "[]"

@@ -35,7 +35,7 @@ def later(make_repo) -> tuple[Path, str, set[str]]:
     return repo, base, every - known
 
 
-def test_no_object_is_later_than_the_base(kind, open_ws, later):
+def test_no_object_is_later_than_base(kind, open_ws, later):
     repo, base, newer = later
     ws = open_ws(kind, repo, base)
     listing = "cat-file --batch-all-objects --unordered --batch-check='%(objectname)'"
@@ -53,7 +53,7 @@ def test_no_object_is_later_than_the_base(kind, open_ws, later):
     assert ws.run("git log --all --format=%s").text.split() == ["second", "The", "first", "commit"]
 
 
-def test_a_fork_has_no_more(kind, open_ws, later):
+def test_fork_has_no_more(kind, open_ws, later):
     repo, base, newer = later
     ws = open_ws(kind, repo, base)
     ws.write("b.py", b"mine\n")

@@ -32,7 +32,7 @@ def test_no_address_of_this_machine_is_reached(ws, listener):
     assert listener.visitors == []
 
 
-def test_an_abstract_socket_is_not_reached(ws, listener):
+def test_abstract_socket_is_not_reached(ws, listener):
     connect = f"import socket; socket.socket(socket.AF_UNIX).connect('\\0{listener.name}')"
     refused(ws, python(connect))
     assert listener.visitors == []

@@ -34,7 +34,7 @@ def alive(ws) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_bomb(hostile):
+def test_fork_bomb(hostile):
     ws = hostile(processes=128)
     before = len(list(Path("/proc").glob("[0-9]*")))
     ws.run("bomb() { [ $1 -gt 0 ] && { bomb $(($1 - 1)) & bomb $(($1 - 1)) & } ; sleep 5; }; bomb 10", timeout=3)
@@ -59,7 +59,7 @@ def test_shared_memory_is_small(ws):
 
 
 @pytest.mark.slow
-def test_a_full_disk(hostile, tmp_path):
+def test_full_disk(hostile, tmp_path):
     ws = hostile(disk="200m")
     free = shutil.disk_usage("/").free
     ws.run("i=0; while [ $i -lt 60 ]; do head -c 50000000 /dev/zero > f$i || break; i=$((i+1)); done", timeout=90)
@@ -101,7 +101,7 @@ def test_removed_files_that_are_still_open(hostile, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_command_of_ours_that_a_full_disk_ended_has_no_result(hostile, monkeypatch):
+def test_command_of_ours_that_full_disk_ended_has_no_result(hostile, monkeypatch):
     """Another program may have filled the disk: the tests that ran say nothing."""
     ws = hostile()
     ws.run("true", session=HARNESS_SESSION)
@@ -112,7 +112,7 @@ def test_a_command_of_ours_that_a_full_disk_ended_has_no_result(hostile, monkeyp
 
 
 @pytest.mark.slow
-def test_a_command_of_ours_that_wrote_too_much_has_failed(hostile):
+def test_command_of_ours_that_wrote_too_much_has_failed(hostile):
     ws = hostile(disk="20m")
     ran = ws.run("head -c 30000000 /dev/zero > f; sleep 30", timeout=60, session=HARNESS_SESSION)
     assert ran.code
@@ -121,7 +121,7 @@ def test_a_command_of_ours_that_wrote_too_much_has_failed(hostile):
 
 
 @pytest.mark.slow
-def test_a_disk_that_goes_on_to_fill_up(hostile, monkeypatch):
+def test_disk_that_goes_on_to_fill_up(hostile, monkeypatch):
     """Ending all processes did not help: the files of the container go too."""
     ws = hostile()
     monkeypatch.setattr(disk_space, "reserve", lambda free: free + 1)
@@ -130,7 +130,7 @@ def test_a_disk_that_goes_on_to_fill_up(hostile, monkeypatch):
 
 
 @pytest.mark.slow
-def test_one_container_at_a_time_is_ended_to_free_space(hostile, monkeypatch):
+def test_one_container_at_time_is_ended_to_free_space(hostile, monkeypatch):
     ws = hostile()
     other = ws.fork(ws.options.base.tree)
     for each in (ws, other):
@@ -173,7 +173,7 @@ print(fallocate(fd, 3, 0, 1 << 20), full >= 2048, os.fstat(fd).st_blocks < full)
 
 
 @pytest.mark.skipif(not has_seccomp_profile(), reason="no profile for this processor")
-def test_space_beyond_a_files_size(ws):
+def test_space_beyond_files_size(ws):
     """Neither the daemon nor the limit of one file counts it; it stays when all processes are ended."""
     said = ws.run(python(ALLOCATE)).text.splitlines()
     assert said[:3] == ["-1 Operation not supported"] * 3
@@ -181,7 +181,7 @@ def test_space_beyond_a_files_size(ws):
     assert said[6:] == ["0", "0 True True"]
 
 
-def test_one_file_of_a_terabyte(ws):
+def test_one_file_of_terabyte(ws):
     ran = ws.run("truncate -s 1T huge; head -c 1 /dev/zero >> huge; ls -l huge")
     assert "1099511627777" not in ran.text
     ws.snapshot()
@@ -214,7 +214,7 @@ def test_files_that_docker_mounts_cannot_be_filled(hostile):
 
 
 @pytest.mark.parametrize("user", ["0", "1000"])
-def test_no_container_has_a_writable_mount_of_the_host(user):
+def test_no_container_has_writable_mount_of_host(user):
     daemon = connect()
     container = daemon.start(IMAGE, user=user)
     try:
@@ -232,7 +232,7 @@ exec /usr/bin/git "$@"
 
 
 @pytest.mark.slow
-def test_a_base_whose_git_fills_the_disk(hostile):
+def test_base_whose_git_fills_disk(hostile):
     """The image may come from a set-up, so its programs are not trusted when the base is made either."""
     name = f"swe-agent-test-{uuid.uuid4().hex[:8]}:latest"
     client = docker.from_env()

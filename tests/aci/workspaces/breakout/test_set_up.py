@@ -76,7 +76,7 @@ def devcontainer(command: str, **more: object) -> dict[str, str]:
     ],
     ids=lambda asked: next(iter(asked)),
 )
-def test_a_devcontainer_that_asks_for_more(build, marker, asked):
+def test_devcontainer_that_asks_for_more(build, marker, asked):
     text = json.dumps({"image": IMAGE, **asked}).replace("MARKER", str(marker))
     assert build({".devcontainer/devcontainer.json": text}).returncode == 0
     said = build({"another": "commit\n"}, "why").stdout
@@ -98,7 +98,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_a_settings_file_that_asks_for_more(build, marker, name):
+def test_settings_file_that_asks_for_more(build, marker, name):
     toml = f"setup = 'touch {marker}'\n{name} = {FOREIGN[name]}\n"
     for verb in ("why", "build"):
         done = build({".swe-agent.toml": toml, "verb": verb}, verb)
@@ -107,7 +107,7 @@ def test_a_settings_file_that_asks_for_more(build, marker, name):
     assert not marker.exists()
 
 
-def test_what_a_settings_file_may_ask_for_runs_in_the_container(seen, machine, marker):
+def test_what_settings_file_may_ask_for_runs_in_container(seen, machine, marker):
     with (machine.home / "config.toml").open("a") as config:
         config.write(f'[images]\npython = "{IMAGE}"\n')
     touch = f"mkdir -p {marker.parent}; touch {marker}; ls {marker} > {SEEN}; cat /proc/1/cgroup /etc/hostname"
@@ -156,7 +156,7 @@ def test_set_up_reaches_no_listener_and_sees_no_secret(seen, machine, listener):
     reached_nobody(told, listener)
 
 
-def test_a_hostile_set_up_is_bounded(seen, machine):
+def test_hostile_set_up_is_bounded(seen, machine):
     machine.extra |= {"SWE_AGENT_PROCESSES": str(PROCESSES), "SWE_AGENT_MEMORY": "300m"}
     bomb = f"""
 import errno, os, time
@@ -184,7 +184,7 @@ for pid in made:  # what is to come of set-up needs room
     assert 0 < int(made) < PROCESSES
 
 
-def test_output_does_not_drive_the_terminal(machine, calculator, issue_file):
+def test_output_does_not_drive_terminal(machine, calculator, issue_file):
     evil = r"\033]0;owned\007\033]52;c;ZWNobw==\007\033[2J\033[1;1H\233\061\062;\x9b31m\033Pq\033\\visible"
     machine.workspace = "docker"
     script = machine.script(answer("\x1b]0;from the model\x07Look.", call("shell", command=f"printf '{evil}'")),
@@ -196,7 +196,7 @@ def test_output_does_not_drive_the_terminal(machine, calculator, issue_file):
     assert "visible" in shown.stdout + done.stderr
 
 
-def test_a_dockerfile_that_lets_the_daemon_fetch(build, seen, machine, listener):
+def test_dockerfile_that_lets_daemon_fetch(build, seen, machine, listener):
     """`ADD http://…` is done by the daemon, which has a network even where RUN has none."""
     adds = [f"ADD http://{host}:{listener.port}/x /x" for host in listener.addresses]
     said = build({"Dockerfile": "\n".join([f"FROM {IMAGE}", *adds, f"RUN : {uuid4()}"])}, "why").stdout
@@ -212,7 +212,7 @@ def test_a_dockerfile_that_lets_the_daemon_fetch(build, seen, machine, listener)
     assert listener.visitors == []
 
 
-def test_a_devcontainer_that_asks_for_the_users_environment(seen, build, machine):
+def test_devcontainer_that_asks_for_users_environment(seen, build, machine):
     machine.extra |= {"MY_TOKEN": "the-canary-of-this-test"}
     wants = {"A": "${localEnv:MY_TOKEN}", "B": "${env:MY_TOKEN}", "C": "plain", "GIT_DIR": "/nowhere"}
     files = devcontainer(f"env > {SEEN}", containerEnv=wants, remoteEnv={"D": "x${localEnv:MY_TOKEN}"},
@@ -229,7 +229,7 @@ def test_a_devcontainer_that_asks_for_the_users_environment(seen, build, machine
     assert ws.snapshot().tree == ws.options.base.tree, "a GIT_DIR of theirs is none of ours"
 
 
-def test_a_set_up_that_fills_the_disk(build, machine):
+def test_set_up_that_fills_disk(build, machine):
     machine.extra |= {"SWE_AGENT_IMAGE": "", "SWE_AGENT_DISK": "200m"}
     fill = f": {uuid4()}; for i in $(seq 20); do head -c 100000000 /dev/zero > /f$i; done"
     done = build({".devcontainer/devcontainer.json": json.dumps({"image": IMAGE, "postCreateCommand": fill})})

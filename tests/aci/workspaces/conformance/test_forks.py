@@ -14,7 +14,7 @@ from trajectories.errors import Cancelled, RunBroken, WorkspaceError
 
 
 @pytest.mark.slow
-def test_a_fork_is_fresh(ws: PosixWorkspace) -> None:
+def test_fork_is_fresh(ws: PosixWorkspace) -> None:
     ws.run("echo new > a; echo log > x.log; export A=1; cd pkg; sleep 501 >/dev/null 2>&1 &")
     tree = ws.snapshot().tree
     ws.run("echo later > b; git branch mine; git config user.name me")
@@ -26,7 +26,7 @@ def test_a_fork_is_fresh(ws: PosixWorkspace) -> None:
         assert out(fork, f"ls -A {fork.scratch}") == ""
 
 
-def test_neither_sees_what_the_other_does(ws: PosixWorkspace) -> None:
+def test_neither_sees_what_other_does(ws: PosixWorkspace) -> None:
     with ws.fork(ws.options.base.tree) as fork:
         fork.write("README", b"fork\n")
         ws.write("run.sh", b"origin\n")
@@ -36,7 +36,7 @@ def test_neither_sees_what_the_other_does(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_of_a_fork(ws: PosixWorkspace) -> None:
+def test_fork_of_fork(ws: PosixWorkspace) -> None:
     ws.write("a", b"1")
     with ws.fork(ws.snapshot().tree) as fork:
         fork.write("b", b"2")
@@ -47,7 +47,7 @@ def test_a_fork_of_a_fork(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_of_everything_that_is_odd(ws: PosixWorkspace) -> None:
+def test_fork_of_everything_that_is_odd(ws: PosixWorkspace) -> None:
     for name in FILES:
         if not name.startswith("many/"):
             ws.write(name, b"changed: " + name.encode("utf-8", "surrogateescape"))
@@ -57,12 +57,12 @@ def test_a_fork_of_everything_that_is_odd(ws: PosixWorkspace) -> None:
         assert fork.snapshot(exact=True).tree == tree
 
 
-def test_a_fork_at_no_tree(ws: PosixWorkspace) -> None:
+def test_fork_at_no_tree(ws: PosixWorkspace) -> None:
     with pytest.raises((RunBroken, WorkspaceError)):
         ws.fork("1" * 40)
 
 
-def test_a_fork_is_cancelled_by_itself(ws: PosixWorkspace) -> None:
+def test_fork_is_cancelled_by_itself(ws: PosixWorkspace) -> None:
     cancel = threading.Event()
     with ws.fork(ws.options.base.tree, cancel=cancel) as fork:
         threading.Timer(0.2, cancel.set).start()
@@ -90,7 +90,7 @@ def test_attempts_in_parallel(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_outlives_its_origin(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_fork_outlives_its_origin(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws(kind, make_repo({"README": "hello\n"}))
     with ws.fork(ws.options.base.tree) as fork:
         ws.close()

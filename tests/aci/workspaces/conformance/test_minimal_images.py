@@ -132,7 +132,7 @@ def _trees(ws: PosixWorkspace) -> None:
     ws.restore(base)
 
 
-def test_a_git_of_the_image_that_never_ends_is_named(
+def test_git_of_image_that_never_ends_is_named(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = '#!/bin/sh\\ncase "$*" in *index-pack*) exec sleep 1000 ;; esac\\nexec /usr/bin/real-git "$@"\\n'

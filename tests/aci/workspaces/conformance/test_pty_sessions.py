@@ -56,7 +56,7 @@ def last(ws: PosixWorkspace, session: str, *texts: str, wait: float = 10.0, unti
     return shown
 
 
-def test_a_shell_at_a_terminal(ws: PosixWorkspace) -> None:
+def test_shell_at_terminal(ws: PosixWorkspace) -> None:
     assert last(ws, "a", "") == "$"
     shown = last(ws, "a", "[ -t 0 ] && [ -t 1 ] && tty; stty size; pwd; echo $TERM\n", until="\n$")
     assert shown.splitlines()[1].startswith("/dev/")
@@ -72,7 +72,7 @@ def test_what_is_set_lasts_and_others_know_nothing_of_it(ws: PosixWorkspace) -> 
 
 
 @pytest.mark.slow
-def test_the_python_debugger(ws: PosixWorkspace) -> None:
+def test_python_debugger(ws: PosixWorkspace) -> None:
     ws.write("sum.py", SUM.encode())
     assert "(Pdb)" in last(ws, "pdb", "python3 -m pdb sum.py\n", until="(Pdb)")
     assert "Breakpoint 1 at" in last(ws, "pdb", "b 4\n", until="\n(Pdb)")
@@ -82,7 +82,7 @@ def test_the_python_debugger(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_python_prompt(ws: PosixWorkspace) -> None:
+def test_python_prompt(ws: PosixWorkspace) -> None:
     assert last(ws, "py", "python3 -q\n", until=">>>").endswith(">>>")
     shown = last(ws, "py", "x = 20\n", "for i in range(2):\n    print(x + i)\n\n", until="21\n>>>")
     assert shown.splitlines()[-3:] == ["20", "21", ">>>"]
@@ -92,7 +92,7 @@ def test_a_python_prompt(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_an_endless_loop_is_interrupted(ws: PosixWorkspace) -> None:
+def test_endless_loop_is_interrupted(ws: PosixWorkspace) -> None:
     last(ws, "py", "python3 -q\n", until="\n>>>")
     last(ws, "py", "while True: pass\n\n", wait=1)
     assert last(ws, "py", "<ctrl-c>", until="\n>>>").splitlines()[-2:] == ["KeyboardInterrupt", ">>>"]
@@ -100,7 +100,7 @@ def test_an_endless_loop_is_interrupted(ws: PosixWorkspace) -> None:
     assert last(ws, "py", "<c-c>", until="\n$").splitlines()[-1] == "$"
 
 
-def test_a_password_is_asked_for(ws: PosixWorkspace) -> None:
+def test_password_is_asked_for(ws: PosixWorkspace) -> None:
     asks = "import getpass; p = getpass.getpass(); print(len(p), 'characters')"
     assert last(ws, "a", f'python3 -c "{asks}"\n', until="Password:").splitlines()[-1] == "Password:"
     shown = last(ws, "a", "hunter2hunter2\n", until="\n$")
@@ -109,7 +109,7 @@ def test_a_password_is_asked_for(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_an_interactive_rebase(ws: PosixWorkspace) -> None:
+def test_interactive_rebase(ws: PosixWorkspace) -> None:
     ws.run("git config user.name a; git config user.email a@b; git config commit.gpgsign false")
     ws.run("for n in 1 2 3; do git commit -q --allow-empty -m commit-$n; done")
     ws.write(f"{ws.scratch}/ask", b'#!/bin/sh\ncat "$1"; printf "drop which? "; read n; sed -i "/commit-$n/d" "$1"\n')
@@ -122,7 +122,7 @@ def test_an_interactive_rebase(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_program_that_paints_the_screen(ws: PosixWorkspace) -> None:
+def test_program_that_paints_screen(ws: PosixWorkspace) -> None:
     ws.write(f"{ws.scratch}/editor.py", EDITOR.encode())
     seen = ws.type("ed", f"python3 {ws.scratch}/editor.py\n")
     assert seen.painted
@@ -145,7 +145,7 @@ def test_vi(shared: Shared) -> None:
 
 
 @pytest.mark.slow
-def test_each_key_reaches_the_program_at_once(ws: PosixWorkspace) -> None:
+def test_each_key_reaches_program_at_once(ws: PosixWorkspace) -> None:
     """ctrl-p ctrl-q leaves a container's terminal without ending what runs there, if it is not asked for other keys."""
     loop = "while (k := os.read(0, 9)) != b'x': print(k, end=';', flush=True)"
     ws.write("keys.py", f"import os, tty\ntty.setraw(0)\nprint('ready')\n{loop}\n".encode())
@@ -162,7 +162,7 @@ def test_lines_are_whole_however_long(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_binary_junk_and_a_flood(ws: PosixWorkspace) -> None:
+def test_binary_junk_and_flood(ws: PosixWorkspace) -> None:
     ws.type("a", "head -c 300000 /dev/urandom; printf '\\033c'\n")
     shown = last(ws, "a", "head -c 5000000 /dev/zero | tr '\\0' x; echo; echo end\n", wait=30, until="end\n$")
     assert len(shown) < 2_000_000
@@ -170,7 +170,7 @@ def test_binary_junk_and_a_flood(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_session_that_ends_can_be_begun_anew(ws: PosixWorkspace) -> None:
+def test_session_that_ends_can_be_begun_anew(ws: PosixWorkspace) -> None:
     seen = ws.type("a", "A=1; exit 3\n")
     assert seen.code == (3 if ws.kind == "local" else seen.code)
     assert seen.code is not None
@@ -180,7 +180,7 @@ def test_a_session_that_ends_can_be_begun_anew(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_what_runs_in_it_outlives_a_time_out_of_the_shell_and_ends_with_it(ws: PosixWorkspace) -> None:
+def test_what_runs_in_it_outlives_time_out_of_shell_and_ends_with_it(ws: PosixWorkspace) -> None:
     ws.type("a", "sleep 611\n", wait=1)
     assert ws.run("sleep 612", timeout=0.4).timed_out
     assert running(ws, "sleep 611", "sleep 612") == ["sleep 611"]
@@ -188,7 +188,7 @@ def test_what_runs_in_it_outlives_a_time_out_of_the_shell_and_ends_with_it(ws: P
     assert running(ws, "sleep 611") == []
 
 
-def test_its_files_are_in_the_tree(ws: PosixWorkspace) -> None:
+def test_its_files_are_in_tree(ws: PosixWorkspace) -> None:
     ws.type("a", "echo typed > new; echo at $PWD\n")
     assert changed(ws, ws.snapshot().tree) == {"new": "A"}
 
@@ -201,7 +201,7 @@ def test_cancel_ends_it(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "$(id)"])
-def test_it_needs_a_plain_name(ws: PosixWorkspace, name: str) -> None:
+def test_it_needs_plain_name(ws: PosixWorkspace, name: str) -> None:
     with pytest.raises(UsageError):
         ws.type(name, "")
 
@@ -223,7 +223,7 @@ def test_there_are_only_so_many(kind: str, make_repo: MakeRepo, open_ws: OpenWor
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_a_container_that_is_gone_is_no_program_that_ended(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_container_that_is_gone_is_no_program_that_ended(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     ws = open_ws("docker", make_repo({"README": "hello\n"}))
     ws.type("a", "")
     subprocess.run(["docker", "kill", ws._host._container.id], check=True, capture_output=True)  # type: ignore[attr-defined]

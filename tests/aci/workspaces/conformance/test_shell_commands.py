@@ -21,7 +21,7 @@ def test_directory_variables_and_functions_last(shell: Asked) -> None:
     assert shell.run("pwd").cwd.endswith("/a b")
 
 
-def test_an_alias_an_umask_and_an_option_last(shell: Asked) -> None:
+def test_alias_umask_and_option_last(shell: Asked) -> None:
     shell.run("alias ll='echo listed'; umask 077; set -f")
     assert out(shell, "umask; echo *; set +f").split() == ["0077", "*"]
 
@@ -43,7 +43,7 @@ def test_an_alias_an_umask_and_an_option_last(shell: Asked) -> None:
         ("cd /no/such/folder 2>/dev/null || (exit 9)", 9),
     ],
 )
-def test_an_exit_status_is_told(shell: Asked, command: str, code: int) -> None:
+def test_exit_status_is_told(shell: Asked, command: str, code: int) -> None:
     ran = shell.run(command)
     assert (ran.code, ran.restarted) == (code, False)
 
@@ -64,7 +64,7 @@ def test_an_exit_status_is_told(shell: Asked, command: str, code: int) -> None:
         ("ulimit -t 1; while :; do :; done", (137, 152)),
     ],
 )
-def test_a_shell_that_died_is_replaced(shell: Asked, command: str, code: int | tuple[int, ...]) -> None:
+def test_shell_that_died_is_replaced(shell: Asked, command: str, code: int | tuple[int, ...]) -> None:
     shell.run("mkdir d; cd d; export A='x\n'\"'y\"; B=gone")
     ran = shell.run(f"echo before; {command}", timeout=20)
     assert ran.code in (code if isinstance(code, tuple) else (code,))
@@ -100,7 +100,7 @@ def test_a_shell_that_died_is_replaced(shell: Asked, command: str, code: int | t
         "echo > ",
     ],
 )
-def test_a_syntax_error_is_an_answer(shell: Asked, command: str) -> None:
+def test_syntax_error_is_answer(shell: Asked, command: str) -> None:
     ran = shell.run(command)
     assert ran.code != 0
     assert out(shell, "echo alive") == "alive"
@@ -165,7 +165,7 @@ QUIET = [
 
 
 @pytest.mark.parametrize(("command", "output"), [case[1:] for case in QUIET], ids=[case[0] for case in QUIET])
-def test_commands_cannot_disturb_the_frame(shell: Asked, command: str, output: str) -> None:
+def test_commands_cannot_disturb_frame(shell: Asked, command: str, output: str) -> None:
     assert shell.run(command, timeout=20).text == output
     assert shell.run("echo next", timeout=20).text.endswith("next\n")
 
@@ -188,11 +188,11 @@ def test_no_process_shows_what_frames_are_made_of(shell: Asked, of: str) -> None
     assert not any(mark in shown for mark in marks)
 
 
-def test_a_function_named_command_does_not_hide_an_exit_status(shell: Asked) -> None:
+def test_function_named_command_does_not_hide_exit_status(shell: Asked) -> None:
     assert shell.run("command() { return 0; }; (exit 3)").code == 3
 
 
-def test_tracing_shows_the_command_and_nothing_of_ours(shell: Asked) -> None:
+def test_tracing_shows_command_and_nothing_of_ours(shell: Asked) -> None:
     assert "printf" not in shell.run("set -x; echo t").text
     assert "printf" not in shell.run("echo u").text
 
@@ -201,11 +201,11 @@ def test_nul_bytes_are_refused(shell: Asked) -> None:
     assert shell.run("echo a\0b").code == 2
 
 
-def test_a_command_of_half_a_megabyte(shell: Asked) -> None:
+def test_command_of_half_megabyte(shell: Asked) -> None:
     assert out(shell, "x='" + "é" * 250_000 + '\'; printf %s "$x" | wc -c').strip() == "500000"
 
 
-def test_the_middle_of_a_long_output_is_dropped(shell: Asked) -> None:
+def test_middle_of_long_output_is_dropped(shell: Asked) -> None:
     size = 20_000_000
     ran = shell.run(f"printf head; head -c {size} /dev/zero; printf tail")
     assert len(ran.output) <= 16_000_000
@@ -214,22 +214,22 @@ def test_the_middle_of_a_long_output_is_dropped(shell: Asked) -> None:
     assert ran.output.endswith(b"\0tail")
 
 
-def test_a_background_job_does_not_hold_the_shell(shell: Asked) -> None:
+def test_background_job_does_not_hold_shell(shell: Asked) -> None:
     assert not shell.run("sleep 90 &", timeout=60).timed_out
     assert shell.run("sleep 90 & exit 1", timeout=60).code == 1
 
 
-def test_output_of_a_background_job_comes_later(shell: Asked) -> None:
+def test_output_of_background_job_comes_later(shell: Asked) -> None:
     shell.run("(sleep 0.2; echo late) &")
     assert shell.run("sleep 0.5").text == "late\n"
 
 
-def test_a_background_job_can_be_waited_for(shell: Asked) -> None:
+def test_background_job_can_be_waited_for(shell: Asked) -> None:
     shell.run("(sleep 0.2; exit 6) & job=$!")
     assert shell.run("wait $job").code == 6
 
 
-def test_a_time_out_gives_what_was_said(shell: Asked) -> None:
+def test_time_out_gives_what_was_said(shell: Asked) -> None:
     shell.run("export A=1")
     ran = shell.run("cd /; printf said; sleep 60", timeout=0.4)
     assert (ran.code, ran.text, ran.timed_out, ran.restarted) == (124, "said", True, True)
@@ -256,14 +256,14 @@ def test_what_never_ends_is_ended(shell: Asked, endless: str) -> None:
     assert out(shell, "echo alive") == "alive"
 
 
-def test_a_shell_killed_between_commands_is_replaced(shell: Asked) -> None:
+def test_shell_killed_between_commands_is_replaced(shell: Asked) -> None:
     shell.run("cd /; export A=kept; (sleep 0.2; kill -9 $$) &")
     time.sleep(0.6)
     ran = shell.run('echo "$PWD $A"')
     assert (ran.text, ran.restarted) == ("/ kept\n", True)
 
 
-def test_a_directory_that_is_gone(shell: Asked) -> None:
+def test_directory_that_is_gone(shell: Asked) -> None:
     first = out(shell, "pwd")
     shell.run('mkdir gone; cd gone; rmdir "$PWD"')
     assert shell.run("exit").restarted

@@ -35,13 +35,13 @@ def running(ws: PosixWorkspace, *commands: str) -> list[str]:
     return [command for command in commands if any(line.strip() == command for line in seen)]
 
 
-def test_a_session_lasts_and_others_know_nothing_of_it(ws: PosixWorkspace) -> None:
+def test_session_lasts_and_others_know_nothing_of_it(ws: PosixWorkspace) -> None:
     ws.run("cd pkg; export A='b c'; B=2")
     assert out(ws, 'echo "$PWD|$A|$B"') == f"{ws.root}/pkg|b c|2"
     assert ws.run('echo "$PWD|$A|$B"', session="other").text == f"{ws.root}||\n"
 
 
-def test_the_folder_of_a_session_is_not_read_from_a_variable(ws: PosixWorkspace) -> None:
+def test_folder_of_session_is_not_read_from_variable(ws: PosixWorkspace) -> None:
     ws.run("ln -s pkg link-of-folder; cd link-of-folder")
     assert ws.folder() == f"{ws.root}/pkg"
     ws.run("export PWD=/tmp; OLDPWD=/tmp")
@@ -50,7 +50,7 @@ def test_the_folder_of_a_session_is_not_read_from_a_variable(ws: PosixWorkspace)
     assert ws.folder() == f"{ws.scratch}/gone"
 
 
-def test_a_folder_of_files_is_no_repository_in_a_local_workspace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_folder_of_files_is_no_repository_in_local_workspace(make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     """Files that a tool may write unasked could name programs that git runs."""
     ws = open_ws("local", make_repo({"README": "hello\n"}))
     for path, text in {"HEAD": "ref: refs/heads/main\n", "objects/x": "", "refs/x": ""}.items():
@@ -68,24 +68,24 @@ def test_a_folder_of_files_is_no_repository_in_a_local_workspace(make_repo: Make
     )
 
 
-def test_a_session_begins_at_the_root(ws: PosixWorkspace) -> None:
+def test_session_begins_at_root(ws: PosixWorkspace) -> None:
     assert out(ws, "pwd") == ws.root
     assert ws.run("true").cwd == ws.root
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a-b", "$(id)"])
-def test_a_session_needs_a_plain_name(ws: PosixWorkspace, name: str) -> None:
+def test_session_needs_plain_name(ws: PosixWorkspace, name: str) -> None:
     with pytest.raises(UsageError):
         ws.run("true", session=name)
 
 
-def test_a_session_has_no_terminal_and_no_input(ws: PosixWorkspace) -> None:
+def test_session_has_no_terminal_and_no_input(ws: PosixWorkspace) -> None:
     assert ws.run("cat; [ -t 0 ] || [ -t 1 ] || [ -t 2 ]").code == 1
     assert ws.run("echo x > /dev/tty").code != 0
     assert out(ws, "echo $PYTHONDONTWRITEBYTECODE $PAGER $TERM") == "1 cat dumb"
 
 
-def test_the_environment_is_an_allow_list(
+def test_environment_is_allow_list(
     kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo = make_repo({"README": "hello\n"})
@@ -99,7 +99,7 @@ def test_the_environment_is_an_allow_list(
     assert names <= ALLOWED | {NO_PLUGINS}
 
 
-def test_nothing_of_ours_is_on_the_python_path(ws: PosixWorkspace) -> None:
+def test_nothing_of_ours_is_on_python_path(ws: PosixWorkspace) -> None:
     assert out(ws, "echo $PYTHONPATH").split(":")[:2] == [ws.root, f"{ws.root}/src"]
     assert ws.harness not in out(ws, "env")
 
@@ -108,7 +108,7 @@ def test_nothing_of_ours_is_open(ws: PosixWorkspace) -> None:
     assert out(ws, "ls /proc/self/fd").split() == ["0", "1", "2", "3"], "3 is the folder that is listed"
 
 
-def test_the_agents_git_is_its_own(ws: PosixWorkspace) -> None:
+def test_agents_git_is_its_own(ws: PosixWorkspace) -> None:
     given = (
         {f"{name}={value}" for name, value in local.EXPLICIT_BARE_REPOSITORY.items()} if ws.kind == "local" else set()
     )
@@ -120,7 +120,7 @@ def test_the_agents_git_is_its_own(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.slow
-def test_a_time_out_ends_what_the_command_started_and_nothing_else(ws: PosixWorkspace) -> None:
+def test_time_out_ends_what_command_started_and_nothing_else(ws: PosixWorkspace) -> None:
     ws.run("sleep 301 >/dev/null 2>&1 &")
     time.sleep(0.2)
     ran = ws.run("echo before; sleep 302 & (setsid sleep 303 &); sleep 304; touch after", timeout=0.5)
@@ -144,20 +144,20 @@ def test_what_hides_is_ended_too(ws: PosixWorkspace, hide: str) -> None:
     assert running(ws, "sleep 311") == []
 
 
-def test_a_time_out_in_one_session_leaves_the_others(ws: PosixWorkspace) -> None:
+def test_time_out_in_one_session_leaves_others(ws: PosixWorkspace) -> None:
     ws.run("A=kept; sleep 321 & :", session="other")
     assert ws.run("sleep 322", timeout=0.3).timed_out
     assert ws.run("echo $A", session="other").text == "kept\n"
     assert running(ws, "sleep 321", "sleep 322") == ["sleep 321"]
 
 
-def test_exported_variables_and_directory_outlive_a_time_out(ws: PosixWorkspace) -> None:
+def test_exported_variables_and_directory_outlive_time_out(ws: PosixWorkspace) -> None:
     ws.run("cd pkg; export A=' a\n\\b'; B=gone")
     assert ws.run("cd /; export A=changed; sleep 60", timeout=0.3).timed_out
     assert out(ws, 'echo "$PWD|$A|$B"') == f"{ws.root}/pkg| a\n\\b|"
 
 
-def test_a_time_out_of_a_flood_keeps_head_and_tail(ws: PosixWorkspace) -> None:
+def test_time_out_of_flood_keeps_head_and_tail(ws: PosixWorkspace) -> None:
     ran = ws.run(
         "echo first; while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done", timeout=0.5
     )
@@ -173,7 +173,7 @@ def test_background_jobs_run_on_between_commands(ws: PosixWorkspace) -> None:
     assert out(ws, "cat flag") == "done"
 
 
-def test_output_of_a_background_job_that_outlives_its_shell_is_lost_not_misplaced(ws: PosixWorkspace) -> None:
+def test_output_of_background_job_that_outlives_its_shell_is_lost_not_misplaced(ws: PosixWorkspace) -> None:
     ws.run("(sleep 0.4; echo stray) & exit")
     time.sleep(0.6)
     assert out(ws, "echo mine") == "mine"
@@ -183,7 +183,7 @@ def test_output_of_a_background_job_that_outlives_its_shell_is_lost_not_misplace
 
 
 @pytest.mark.parametrize("endless", ["sleep 71; touch after", "while :; do echo y; done", "trap '' TERM; sleep 71"])
-def test_cancel_ends_a_command_within_a_second(ws: PosixWorkspace, endless: str) -> None:
+def test_cancel_ends_command_within_second(ws: PosixWorkspace, endless: str) -> None:
     ws.run("true")
     threading.Timer(0.2, ws.options.cancel.set).start()
     with pytest.raises(Cancelled):
@@ -196,7 +196,7 @@ def test_cancel_ends_a_command_within_a_second(ws: PosixWorkspace, endless: str)
 
 
 @pytest.mark.slow
-def test_cancelling_ends_a_snapshot_and_closing_works(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_cancelling_ends_snapshot_and_closing_works(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     cancel = threading.Event()
     ws = open_ws(kind, make_repo({"README": "hello\n"}), cancel=cancel)
     job = out(ws, "head -c 150000000 /dev/urandom > big; sleep 303 >/dev/null 2>&1 & echo $!")

@@ -151,7 +151,7 @@ DONE: list[tuple[str, str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("commands", "expected"), [case[1:] for case in DONE], ids=[case[0] for case in DONE])
-def test_what_was_done_is_in_the_tree_and_can_be_undone(
+def test_what_was_done_is_in_tree_and_can_be_undone(
     ws: PosixWorkspace, commands: str, expected: dict[str, str]
 ) -> None:
     base = ws.options.base.tree
@@ -223,7 +223,7 @@ def test_what_git_cannot_take_keeps_its_last_state_and_is_named(
     assert ws.snapshot(exact=True) == Snapshot(ws.options.base.tree)
 
 
-def test_an_unreadable_file_keeps_its_last_state(ws: PosixWorkspace) -> None:
+def test_unreadable_file_keeps_its_last_state(ws: PosixWorkspace) -> None:
     ws.run("echo changed > README; chmod 000 README; echo 1 > fine")
     readable = ws.run("cat README").code == 0
     snapshot = ws.snapshot()
@@ -237,7 +237,7 @@ def test_an_unreadable_file_keeps_its_last_state(ws: PosixWorkspace) -> None:
     assert ws.read("README") == b"hello\n"
 
 
-def test_what_was_made_read_only_can_be_written_after_a_restore(ws: PosixWorkspace) -> None:
+def test_what_was_made_read_only_can_be_written_after_restore(ws: PosixWorkspace) -> None:
     ws.run("chmod 444 README; chmod 555 pkg; chmod 000 run.sh")
     ws.restore(ws.options.base.tree)
     for path in ("README", "pkg/new", "run.sh"):
@@ -253,7 +253,7 @@ def test_restore_removes_what_resists(ws: PosixWorkspace) -> None:
     assert out(ws, "ls -d ro nest hidden 2>/dev/null || :") == ""
 
 
-def test_the_bytes_in_a_tree_are_those_of_the_file(ws: PosixWorkspace) -> None:
+def test_bytes_in_tree_are_those_of_file(ws: PosixWorkspace) -> None:
     ws.write("c.crlf", b"x\ny\r\n")
     ws.write("d.id", b"$Id$\r\n")
     trees, tree = ws.options.trees, ws.snapshot().tree
@@ -270,7 +270,7 @@ def test_the_bytes_in_a_tree_are_those_of_the_file(ws: PosixWorkspace) -> None:
     assert ws.read("c.crlf") == b"x\ny\r\n"
 
 
-def test_a_tree_made_on_the_host_can_be_restored(ws: PosixWorkspace) -> None:
+def test_tree_made_on_host_can_be_restored(ws: PosixWorkspace) -> None:
     tree = ws.options.trees.write({"pkg/mod.py": b"\xff\0host\n", "README": None}, ws.options.base.tree)
     ws.restore(tree)
     assert ws.read("pkg/mod.py") == b"\xff\0host\n"
@@ -288,7 +288,7 @@ def test_to_and_fro_between_many_trees(ws: PosixWorkspace) -> None:
         assert ws.snapshot(exact=True).tree == tree
 
 
-def test_a_tree_that_does_not_exist(ws: PosixWorkspace) -> None:
+def test_tree_that_does_not_exist(ws: PosixWorkspace) -> None:
     with pytest.raises((RunBroken, WorkspaceError)):
         ws.restore("1" * 40)
     assert ws.snapshot(exact=True).tree == ws.options.base.tree
@@ -300,7 +300,7 @@ def test_ignored_files_stay_when_files_are_restored(ws: PosixWorkspace) -> None:
     assert out(ws, "cat x.log build/x; ls a 2>/dev/null || :") == "1\n2"
 
 
-def test_a_session_in_a_folder_that_is_restored(ws: PosixWorkspace) -> None:
+def test_session_in_folder_that_is_restored(ws: PosixWorkspace) -> None:
     ws.run("cd pkg; rm -rf ../pkg")
     ws.restore(ws.options.base.tree)
     assert out(ws, "cat mod.py && pwd") == f"def f():\n    return 1\n{ws.root}/pkg"
@@ -309,7 +309,7 @@ def test_a_session_in_a_folder_that_is_restored(ws: PosixWorkspace) -> None:
     assert out(ws, "pwd") == ws.root
 
 
-def test_a_stale_lock_of_ours(ws: PosixWorkspace) -> None:
+def test_stale_lock_of_ours(ws: PosixWorkspace) -> None:
     ws._service.run('touch "$GIT_DIR/index.lock"')
     ws.run("echo new > a")
     assert changed(ws, ws.snapshot().tree) == {"a": "A"}
@@ -317,14 +317,14 @@ def test_a_stale_lock_of_ours(ws: PosixWorkspace) -> None:
     ws.restore(ws.options.base.tree)
 
 
-def test_exact_sees_a_write_whose_time_was_put_back(ws: PosixWorkspace) -> None:
+def test_exact_sees_write_whose_time_was_put_back(ws: PosixWorkspace) -> None:
     ws.snapshot()
     ws.run("touch -r README stamp; printf 'HELLO\\n' > README; touch -r stamp README; rm stamp")
     assert changed(ws, ws.snapshot(exact=True).tree) == {"README": "M"}
 
 
 @pytest.mark.slow
-def test_a_snapshot_while_files_change(ws: PosixWorkspace) -> None:
+def test_snapshot_while_files_change(ws: PosixWorkspace) -> None:
     ws.run(
         "(i=0; while [ $i -lt 400 ]; do echo $i > busy; rm busy; echo $i > busy2; i=$((i+1)); done) >/dev/null 2>&1 &"
     )
@@ -334,7 +334,7 @@ def test_a_snapshot_while_files_change(ws: PosixWorkspace) -> None:
     assert changed(ws, ws.snapshot().tree) == {"busy2": "A"}
 
 
-def test_a_pack_that_is_refused_is_told(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pack_that_is_refused_is_told(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aci.runtime.snapshots.PACK_LIMIT", 20_000)
     ws.run("head -c 100000 /dev/urandom > big")
     snapshot = ws.snapshot()
@@ -347,13 +347,13 @@ def test_a_pack_that_is_refused_is_told(ws: PosixWorkspace, monkeypatch: pytest.
 # The base
 
 
-def test_stands_at_the_base(ws: PosixWorkspace) -> None:
+def test_stands_at_base(ws: PosixWorkspace) -> None:
     assert out(ws, "git rev-parse HEAD") == ws.options.base.commit
     assert out(ws, "git -c core.quotepath=off -c filter.lfs.clean=cat status --porcelain") == ""
     assert ws.snapshot().tree == ws.snapshot(exact=True).tree == ws.options.base.tree
 
 
-def test_shows_what_the_user_has_not_committed(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_shows_what_user_has_not_committed(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     repo = make_repo({"README": "hello\n", "run.sh": "#!/bin/sh\necho ran\n", "gone": "x"})
     (repo / "README").write_text("changed\n")
     (repo / "new.txt").write_text("new\n")
@@ -367,7 +367,7 @@ def test_shows_what_the_user_has_not_committed(kind: str, make_repo: MakeRepo, o
     assert ws.snapshot(exact=True).tree == ws.options.base.tree
 
 
-def test_nothing_later_than_the_base_is_in_it(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_nothing_later_than_base_is_in_it(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     repo = make_repo({"README": "hello\n"})
     first = git(repo, "rev-parse", "HEAD")
     (repo / "README").write_text("the fix\n")
@@ -380,7 +380,7 @@ def test_nothing_later_than_the_base_is_in_it(kind: str, make_repo: MakeRepo, op
     assert out(ws, "git tag; git remote; git reflog; git stash list; git for-each-ref | grep -v refs/heads || :") == ""
 
 
-def test_from_a_folder_of_a_monorepo(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
+def test_from_folder_of_monorepo(kind: str, make_repo: MakeRepo, open_ws: OpenWorkspace) -> None:
     repo = make_repo({"packages/app/app.py": "x = 1\n", "packages/lib/lib.py": "y = 1\n"})
     ws = open_ws(kind, repo / "packages" / "app")
     assert out(ws, "ls packages") == "app\nlib", "the workspace is the whole repository"
@@ -388,7 +388,7 @@ def test_from_a_folder_of_a_monorepo(kind: str, make_repo: MakeRepo, open_ws: Op
     assert changed(ws, ws.snapshot().tree) == {"packages/lib/lib.py": "M"}
 
 
-def test_a_submodule_keeps_its_commit(ws: PosixWorkspace) -> None:
+def test_submodule_keeps_its_commit(ws: PosixWorkspace) -> None:
     base = ws.options.base.tree
     ws.run('cd vendor/sub; rm -rf "$PWD"')
     assert changed(ws, ws.snapshot().tree) == {"vendor/sub": "D"}
@@ -398,7 +398,7 @@ def test_a_submodule_keeps_its_commit(ws: PosixWorkspace) -> None:
 
 
 @pytest.mark.parametrize("verb", ["add", "write-tree", "pack-objects"])
-def test_a_git_that_never_ends_holds_no_snapshot(
+def test_git_that_never_ends_holds_no_snapshot(
     verb: str, make_repo: MakeRepo, open_ws: OpenWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake, real, broken = tmp_path / "fake" / "git", shutil.which("git"), tmp_path / "broken"
@@ -420,7 +420,7 @@ def test_a_git_that_never_ends_holds_no_snapshot(
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_a_git_of_the_image_that_never_ends_is_named(
+def test_git_of_image_that_never_ends_is_named(
     make_repo: MakeRepo, open_ws: OpenWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = open_ws("docker", make_repo({"README": "hello\n"}))
@@ -432,7 +432,7 @@ def test_a_git_of_the_image_that_never_ends_is_named(
     assert "--image" in caught.value.fix
 
 
-def test_the_time_for_a_snapshot_grows_with_the_repository() -> None:
+def test_time_for_snapshot_grows_with_repository() -> None:
     small = [Entry("100644", "0" * 40, 2_000)] * 100
     assert snapshots.estimate_git_seconds(small) < 1
     assert snapshots.estimate_git_seconds(small * 2_000) > 900, "200,000 files have as long as they always had"

@@ -187,7 +187,7 @@ def held(kind: str, shared: Shared) -> Iterator[PosixWorkspace]:
 
 
 @pytest.mark.slow
-def test_any_mix_is_what_the_model_says(held: PosixWorkspace) -> None:
+def test_any_mix_is_what_model_says(held: PosixWorkspace) -> None:
     class Here(Machine):
         workspace = held
 

@@ -32,7 +32,7 @@ def test_what_is_written_is_read(ws: PosixWorkspace, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if not name.startswith("many/")])
-def test_a_file_of_the_base_is_read_and_written_whatever_its_name(ws: PosixWorkspace, name: str) -> None:
+def test_file_of_base_is_read_and_written_whatever_its_name(ws: PosixWorkspace, name: str) -> None:
     content = FILES[name]
     assert ws.read(name) == (content.encode() if isinstance(content, str) else content)
     ws.write(name, b"other\0\r\n")
@@ -43,31 +43,31 @@ def test_a_file_of_the_base_is_read_and_written_whatever_its_name(ws: PosixWorks
 @pytest.mark.parametrize(
     "name", ["n\n", "n\n\n", "dir\n/n\n", "-", "--help", "*", "~", " ", "é", LATIN + "x", LONG + "x"]
 )
-def test_a_new_file_may_have_any_name(ws: PosixWorkspace, name: str) -> None:
+def test_new_file_may_have_any_name(ws: PosixWorkspace, name: str) -> None:
     ws.write(name, name.encode("utf-8", "surrogateescape"))
     assert ws.read(name) == name.encode("utf-8", "surrogateescape")
     assert changed(ws, ws.snapshot().tree) == {name: "A"}
 
 
-def test_a_name_that_is_too_long(ws: PosixWorkspace) -> None:
+def test_name_that_is_too_long(ws: PosixWorkspace) -> None:
     for use in (lambda: ws.read("n" * 300), lambda: ws.write("n" * 300, b"")):
         with pytest.raises((UsageError, OSError)):
             use()
     assert ws.read("README") == b"hello\n"
 
 
-def test_writing_keeps_the_mode(ws: PosixWorkspace) -> None:
+def test_writing_keeps_mode(ws: PosixWorkspace) -> None:
     ws.write("run.sh", b"#!/bin/sh\necho new\n")
     assert out(ws, "./run.sh") == "new"
 
 
-def test_a_megabyte_and_more(ws: PosixWorkspace) -> None:
+def test_megabyte_and_more(ws: PosixWorkspace) -> None:
     data = os.urandom(1_500_000)
     ws.write("big", data)
     assert ws.read("big") == data
 
 
-def test_scratch_and_harness_are_outside_the_tree(ws: PosixWorkspace) -> None:
+def test_scratch_and_harness_are_outside_tree(ws: PosixWorkspace) -> None:
     ws.write(f"{ws.scratch}/note", b"n")
     ws.write(f"{ws.harness}/plug/in.py", b"h")
     assert ws.read(f"{ws.scratch}/note") + ws.read(f"{ws.harness}/plug/in.py") == b"nh"
@@ -118,7 +118,7 @@ def test_what_would_block_is_refused(ws: PosixWorkspace, special: str) -> None:
             use()
 
 
-def test_a_limit_is_kept(ws: PosixWorkspace) -> None:
+def test_limit_is_kept(ws: PosixWorkspace) -> None:
     with pytest.raises(UsageError):
         ws.read("README", limit=5)
     assert ws.read("README", limit=6) == b"hello\n"
@@ -135,7 +135,7 @@ def test_no_permission_is_told(ws: PosixWorkspace) -> None:
         ws.read("closed")
 
 
-def test_a_read_only_file_and_folder(ws: PosixWorkspace) -> None:
+def test_read_only_file_and_folder(ws: PosixWorkspace) -> None:
     ws.run("chmod 444 README; mkdir ro; chmod 555 ro")
     if ws.run("echo x > ro/x").code == 0:
         pytest.skip("root writes everywhere here")
@@ -159,7 +159,7 @@ def swap(folder: Path, program: str, commands: str) -> None:
         ('rm "$last"; mkfifo "$last"', UsageError),
     ],
 )
-def test_a_file_that_changes_while_it_is_read(
+def test_file_that_changes_while_it_is_read(
     make_repo: MakeRepo,
     open_ws: OpenWorkspace,
     tmp_path: Path,
@@ -178,7 +178,7 @@ def test_a_file_that_changes_while_it_is_read(
 
 
 @pytest.mark.slow
-def test_a_file_that_becomes_a_pipe_before_it_is_written(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_becomes_pipe_before_it_is_written(ws: PosixWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
     put = ControlShell.put
 
     def late(service: ControlShell, path: bytes, data: bytes, *more: float) -> CommandResult:

@@ -71,13 +71,13 @@ def test_no_run_is_kept_once_it_is_done(make_repo: MakeRepo, tmp_path: Path, scr
     assert all("a + b" in done.patch for done in load_results(out))
 
 
-def test_a_place_that_nobody_has_is_named_with_those_there_are(tmp_path: Path):
+def test_place_that_nobody_has_is_named_with_those_there_are(tmp_path: Path):
     with pytest.raises(UsageError, match="no engine named 'moon'") as raised:
         open_executor("moon", ExecutorOptions(tmp_path, 1, CancellationToken()))
     assert "local" in raised.value.fix
 
 
-def test_what_a_row_names_counts_less_than_a_flag_and_more_than_the_repository(make_repo: MakeRepo, tmp_path: Path):
+def test_what_row_names_counts_less_than_flag_and_more_than_repository(make_repo: MakeRepo, tmp_path: Path):
     repo = make_repo({"a.py": "", ".swe-agent.toml": 'test = "of the repository"\nsetup = "make"\n'})
     row = Instance("i", str(repo), git(repo, "rev-parse", "HEAD"), Issue("x"), test="of the row")
 
@@ -94,7 +94,7 @@ def test_what_a_row_names_counts_less_than_a_flag_and_more_than_the_repository(m
     assert test_of(Instance("i", str(repo), "", Issue("x"))) == "of the repository"
 
 
-def test_a_repository_whose_file_cannot_be_used_fails_its_instance_only(make_repo: MakeRepo, tmp_path: Path):
+def test_repository_whose_file_cannot_be_used_fails_its_instance_only(make_repo: MakeRepo, tmp_path: Path):
     repo = make_repo({".swe-agent.toml": 'model = "mine"\n'})
     preparing = JobPreparation(Repositories(tmp_path), {}, tmp_path / "out")
     (job,) = preparing.jobs([Instance("i", str(repo), "", Issue("x"))], 1)
@@ -102,7 +102,7 @@ def test_a_repository_whose_file_cannot_be_used_fails_its_instance_only(make_rep
         preparing(job)
 
 
-def test_instances_of_an_image_share_their_settings(tmp_path: Path):
+def test_instances_of_image_share_their_settings(tmp_path: Path):
     some = [Instance(f"i{n}", "a/b", "", Issue("x"), image=f"image{n % 2}") for n in range(10)]
     jobs = JobPreparation(Repositories(tmp_path), {}, tmp_path).jobs(some, 2, done={"i0", "i1.2"})
     assert len(jobs) == 18
@@ -124,7 +124,7 @@ EVIL_TABLE = {"openai/x": {"api_base": "http://127.0.0.1:9/v1", "key_env": "ANTH
 @pytest.mark.parametrize(
     "said", [{"workspace": "docker"}, {"disk": "900g"}, {"reproduce": "/etc/passwd"}, {"models": EVIL_TABLE}]
 )
-def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: MakeRepo, tmp_path: Path, script, said):
+def test_run_in_output_folder_asks_for_no_more_than_batch(make_repo: MakeRepo, tmp_path: Path, script, said):
     repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
     preparing = JobPreparation(
         Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out"
@@ -146,7 +146,7 @@ def test_a_run_in_the_output_folder_asks_for_no_more_than_the_batch(make_repo: M
         begin_job(job)
 
 
-def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(make_repo, tmp_path: Path, script: str):
+def test_run_in_output_folder_that_somebody_else_solved_is_not_continued(make_repo, tmp_path: Path, script: str):
     repo = make_repo({"core.py": "def add(a, b):\n    return a - b\n"})
     preparing = JobPreparation(
         Repositories(tmp_path / "clones"), {"model": script, "workspace": "local"}, tmp_path / "out"
@@ -159,7 +159,7 @@ def test_a_run_in_the_output_folder_that_somebody_else_solved_is_not_continued(m
         begin_job(job)
 
 
-def test_a_run_that_someone_else_put_into_the_output_folder_is_not_continued(
+def test_run_that_someone_else_put_into_output_folder_is_not_continued(
     make_repo: MakeRepo, tmp_path: Path, script
 ):
     """Not even one that has only its first records: they name a model, a repository state and prompts."""

@@ -62,7 +62,7 @@ def test_what_is_in_it(data: Path, model: str) -> None:
     json.dumps(found)
 
 
-def test_the_settings_of_the_models_table_are_in_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_models_table_are_in_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-the-key-of-the-user-0123456789")
     table = {"effort": "low", "temperature": 0.25, "api_base": "https://ada:secret@example.org/v1?key=hidden"}
     found = made(data, model="openai/gpt-4o", effort="high", models={"openai/gpt-4o": table})
@@ -81,14 +81,14 @@ def test_no_key_is_in_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "postgres:16" in text
 
 
-def test_without_a_model(data: Path) -> None:
+def test_without_model(data: Path) -> None:
     found = made(data)
     assert (found["strategy"], found["model"], found["prices"]) == ("templates", None, {})
     with pytest.raises(ConfigError):
         made(data, strategy="react")
 
 
-def test_the_hash_is_of_what_a_solver_is_told(data: Path) -> None:
+def test_hash_is_of_what_solver_is_told(data: Path) -> None:
     known = made(data)["data"]
     assert made(data, INSTANCES[::-1])["data"] == known
     for changed in ({"hints": "look there"}, {"base": "2" * 40}, {"issue": Issue("It stalls", "!")}, {"id": "other"}):
@@ -171,7 +171,7 @@ def test_other_data_is_refused(tmp_path: Path, data: Path) -> None:
         check(tmp_path, made(data, other))
 
 
-def test_a_price_may_be_mended(tmp_path: Path, data: Path, model: str) -> None:
+def test_price_may_be_mended(tmp_path: Path, data: Path, model: str) -> None:
     check(tmp_path, made(data, model=model))
     found = check(tmp_path, made(data, model=model, models={"scripted": {"price_in": 1.0, "price_out": 2.0}}))
     assert found["prices"][model]["output"] == 2.0
@@ -187,7 +187,7 @@ def test_digests_are_added_as_they_become_known(tmp_path: Path, data: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"commits": {}}'])
-def test_a_damaged_manifest_is_told(tmp_path: Path, data: Path, text: str) -> None:
+def test_damaged_manifest_is_told(tmp_path: Path, data: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(RunBroken, match="is damaged"):
         check(tmp_path, made(data))
@@ -201,7 +201,7 @@ def test_damaged_hashes_are_told(tmp_path: Path, data: Path) -> None:
         check(tmp_path, made(data))
 
 
-def test_a_crash_between_the_two_files_changes_nothing(tmp_path: Path, data: Path) -> None:
+def test_crash_between_two_files_changes_nothing(tmp_path: Path, data: Path) -> None:
     check(tmp_path, made(data, INSTANCES[:1]))
     before = (tmp_path / "manifest.json").read_bytes()
     known = check(tmp_path, made(data))
@@ -220,7 +220,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         made(tmp_path / "nothing.jsonl")
 
 
-def test_a_checkout_names_its_commit(tmp_path: Path) -> None:
+def test_checkout_names_its_commit(tmp_path: Path) -> None:
     commit = module._commit()
     house = Path(module.__file__).parents[3]
     assert bool(commit) == (house / ".git").exists()

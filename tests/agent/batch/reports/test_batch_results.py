@@ -89,7 +89,7 @@ def test_repeats_have_predictions_of_their_own(tmp_path: Path) -> None:
         assert [row["model_patch"] for row in agreeing(folder).values()] == [done("a", repeat).patch]
 
 
-def test_a_run_comes_to_one_thing(tmp_path: Path) -> None:
+def test_run_comes_to_one_thing(tmp_path: Path) -> None:
     with ResultStore(tmp_path) as store:
         assert store.add(done(), "m")
         assert not store.add(done(patch="another"), "m")
@@ -105,7 +105,7 @@ def test_nothing_done_is_no_predictions(tmp_path: Path) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8") | st.characters(categories=["Cs"])), st.none() | st.floats(0, 9))
-def test_a_line_says_what_was_done(text: str, dollars: float | None) -> None:
+def test_line_says_what_was_done(text: str, dollars: float | None) -> None:
     made = done(patch=text, error=text.encode("utf-8", "replace").decode(), dollars=dollars)
     line = encode(made, "m")
     assert decode(line) == (made, "m")
@@ -120,7 +120,7 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     assert (tmp_path / "results.jsonl").read_bytes() == b""
 
 
-def test_threads_share_a_store(tmp_path: Path) -> None:
+def test_threads_share_store(tmp_path: Path) -> None:
     with ResultStore(tmp_path) as store, ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda number: store.add(done(f"i{number}"), "m"), range(100)))
     assert set(agreeing(tmp_path)) == {f"i{number}" for number in range(100)} == {d.run for d in load_results(tmp_path)}
@@ -132,7 +132,7 @@ def test_another_driver_is_kept_out(tmp_path: Path) -> None:
     ResultStore(tmp_path).close()
 
 
-def test_a_folder_that_is_none(tmp_path: Path) -> None:
+def test_folder_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(WorkspaceError, match="cannot be written"):
         ResultStore(tmp_path / "a")
@@ -152,7 +152,7 @@ def three(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["results.jsonl", "all_preds.jsonl"])
 @pytest.mark.parametrize("rest", [1, 17, 40])
-def test_a_torn_last_line_is_cut(three: Path, name: str, rest: int) -> None:
+def test_torn_last_line_is_cut(three: Path, name: str, rest: int) -> None:
     data = (three / name).read_bytes()
     start = data.rindex(b"\n", 0, -1) + 1
     (three / name).write_bytes(data[: start + rest])
@@ -168,7 +168,7 @@ def test_a_torn_last_line_is_cut(three: Path, name: str, rest: int) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 1, 2])
-def test_predictions_that_a_crash_left_out_are_added(three: Path, left: int) -> None:
+def test_predictions_that_crash_left_out_are_added(three: Path, left: int) -> None:
     before = agreeing(three)
     whole = (three / "all_preds.jsonl").read_bytes().splitlines(keepends=True)
     (three / "all_preds.jsonl").write_bytes(b"".join(whole[:left]))
@@ -179,7 +179,7 @@ def test_predictions_that_a_crash_left_out_are_added(three: Path, left: int) -> 
 
 @pytest.mark.parametrize("name", ["results.jsonl", "all_preds.jsonl"])
 @pytest.mark.parametrize("damage", [b"\0" * 10, b"{}", b"[1]", b'{"instance_id": 7}', b"{", b"twice"])
-def test_damage_before_the_end_is_told_and_nothing_touched(three: Path, name: str, damage: bytes) -> None:
+def test_damage_before_end_is_told_and_nothing_touched(three: Path, name: str, damage: bytes) -> None:
     whole = (three / name).read_bytes().splitlines()
     whole[1] = whole[0] if damage == b"twice" else damage
     (three / name).write_bytes(b"\n".join([*whole, b""]))
@@ -191,7 +191,7 @@ def test_damage_before_the_end_is_told_and_nothing_touched(three: Path, name: st
         ResultStore(three)
 
 
-def test_predictions_that_are_not_those_of_the_results_are_refused(three: Path) -> None:
+def test_predictions_that_are_not_those_of_results_are_refused(three: Path) -> None:
     for which in range(3):
         whole = (three / "all_preds.jsonl").read_bytes()
         patch = b"patch of " + b"abc"[which : which + 1]
@@ -244,7 +244,7 @@ threads = [Thread(target=work, args=(number,), daemon=True) for number in range(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("often", ["often", "seldom"])
-def test_a_killed_driver_leaves_whole_records(tmp_path: Path, often: str) -> None:
+def test_killed_driver_leaves_whole_records(tmp_path: Path, often: str) -> None:
     """Killed after a random number of results, six times, while another thread is in the middle of the next ones."""
     chance = random.Random(7)
     told: set[str] = set()
@@ -307,7 +307,7 @@ def test_preds_json_is_not_written_for_each_of_many(tmp_path: Path, monkeypatch:
     assert len(agreeing(tmp_path)) == 200
 
 
-def test_a_full_disk_is_told_and_what_was_promised_stays(tmp_path: Path) -> None:
+def test_full_disk_is_told_and_what_was_promised_stays(tmp_path: Path) -> None:
     """In a process that may write 6 kB to a file, as on a disk without room."""
     code = f"""
 import resource, signal, sys
@@ -363,7 +363,7 @@ def test_links_beside_what_is_written_anew_are_replaced(tmp_path):
     assert list(json.loads((out / "preds.json").read_text())) == ["a"]
 
 
-def test_a_lock_that_is_another_file_is_not_emptied(tmp_path):
+def test_lock_that_is_another_file_is_not_emptied(tmp_path):
     (tmp_path / "mine").write_text("mine")
     os.link(tmp_path / "mine", tmp_path / "batch.lock")
     with pytest.raises(RunBroken, match="is not a lock of swe-agent"):

@@ -103,7 +103,7 @@ def page(out: Path, golds: dict[str, str] | None = None) -> Text:
 # Diagnosis
 
 
-def test_a_real_run_says_where_it_got_stuck(bench):
+def test_real_run_says_where_it_got_stuck(bench):
     bench.begin(line("Look.", act("view", path="nothing.py")))
 
     def solve(task):
@@ -122,7 +122,7 @@ def test_a_real_run_says_where_it_got_stuck(bench):
     assert found.damaged == ""
 
 
-def test_the_last_doings_are_told_without_messages_to_the_model(tmp_path):
+def test_last_doings_are_told_without_messages_to_model(tmp_path):
     (tmp_path / "journal.jsonl").write_bytes(
         journal(
             Note("main", "phase", "reproduce"),
@@ -137,7 +137,7 @@ def test_the_last_doings_are_told_without_messages_to_the_model(tmp_path):
     assert diagnose(tmp_path) == RunDiagnosis("patch", ("edit", "talk", "shell failed"), "first line")
 
 
-def test_of_what_was_handed_in_the_proof_is_told(tmp_path):
+def test_of_what_was_handed_in_proof_is_told(tmp_path):
     verdict = {"kind": "unproven", "red": True, "green": False, "red_again": None, "no_loss": True}
     (tmp_path / "journal.jsonl").write_bytes(
         journal(
@@ -166,13 +166,13 @@ def test_of_what_was_handed_in_the_proof_is_told(tmp_path):
     ],
     ids=range(9),  # a record's time is no name for a test
 )
-def test_a_damaged_journal_is_told(tmp_path, lines, damage):
+def test_damaged_journal_is_told(tmp_path, lines, damage):
     if lines is not None:
         (tmp_path / "journal.jsonl").write_bytes(lines)
     assert diagnose(tmp_path).damaged == damage
 
 
-def test_a_journal_that_cannot_be_opened_is_told(tmp_path):
+def test_journal_that_cannot_be_opened_is_told(tmp_path):
     (tmp_path / "journal.jsonl").mkdir()
     assert diagnose(tmp_path).damaged == "The journal cannot be read: Is a directory."
 
@@ -182,12 +182,12 @@ def test_a_journal_that_cannot_be_opened_is_told(tmp_path):
     [({"kind": "verified", "red": True, "green": True, "red_again": True, "no_loss": True}, "Proof verified"),
      ({"kind": "none"}, "Proof none: a test fails without the patch: not judged"), (None, "Proof")],
 )  # fmt: skip
-def test_what_a_proof_lacks(tmp_path, verdict, told):
+def test_what_proof_lacks(tmp_path, verdict, told):
     (tmp_path / "journal.jsonl").write_bytes(journal(step(1, author="proof", verdict=verdict)))
     assert diagnose(tmp_path).seen == told
 
 
-def test_what_came_before_the_damage_is_told_and_a_torn_line_is_none(tmp_path):
+def test_what_came_before_damage_is_told_and_torn_line_is_none(tmp_path):
     whole = journal(Note("main", "phase", "patch"), step(1, "view", text="seen"))
     (tmp_path / "journal.jsonl").write_bytes(whole + b"damage\n")
     assert diagnose(tmp_path) == RunDiagnosis("patch", ("view",), "seen", damaged="Line 5 of the journal is damaged.")
@@ -198,7 +198,7 @@ def test_what_came_before_the_damage_is_told_and_a_torn_line_is_none(tmp_path):
 # Places
 
 
-def test_files_of_a_diff():
+def test_files_of_diff():
     new = "diff --git a/new.py b/new.py\nnew file mode 100644\n--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+x\n"
     moved = "diff --git a/old.py b/to.py\nsimilarity index 100%\nrename from old.py\nrename to to.py\n"
     tricky = "diff --git a/a b.py b/a b.py\n--- a/a b.py\t\n+++ b/a b.py\t\n@@ -1 +1 @@\n--- a/no.py\n+++ b/no.py\n"
@@ -303,7 +303,7 @@ def test_nothing_is_fetched_and_nothing_runs(tmp_path):
     assert not re.search(r"https?://|url\(|@import", html)
 
 
-def test_what_is_damaged_is_a_row(tmp_path):
+def test_what_is_damaged_is_row(tmp_path):
     out = batch(tmp_path / "out", {"a": (done("a", patch=CALC), b"damage\n"), "b": (done("b"), None)})
     with (out / "results.jsonl").open("ab") as file:
         file.write(b"no result\n" + encode(done("c", "limit"), "m") + b'{"torn')
@@ -315,7 +315,7 @@ def test_what_is_damaged_is_a_row(tmp_path):
     assert text.row("cswe-agent")
 
 
-def test_a_batch_that_did_nothing_has_a_page(tmp_path):
+def test_batch_that_did_nothing_has_page(tmp_path):
     tmp_path.joinpath("out").mkdir()
     assert "0 runs" in page(tmp_path / "out").said
 
@@ -327,7 +327,7 @@ def test_without_prices_costs_are_not_known(tmp_path):
     assert text.row("bswe-agent")[-1] == "—"
 
 
-def test_an_evaluation_says_what_is_solved(tmp_path):
+def test_evaluation_says_what_is_solved(tmp_path):
     out = batch(
         tmp_path / "out",
         {
@@ -357,7 +357,7 @@ def test_an_evaluation_says_what_is_solved(tmp_path):
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_batch(tmp_path):
+def test_memory_does_not_grow_with_batch(tmp_path):
     def peak(runs: int) -> int:
         out = batch(
             tmp_path / f"out{runs}",
@@ -380,20 +380,20 @@ def test_memory_does_not_grow_with_the_batch(tmp_path):
     assert peak(2400) < peak(800) + 200_000, "125 bytes a run at most"
 
 
-def test_a_page_that_cannot_be_written(tmp_path):
+def test_page_that_cannot_be_written(tmp_path):
     with pytest.raises(WorkspaceError, match=r"failures\.html cannot be written"):
         write_failures(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("report", ["{}", "[" * 100_000, '{"model": "m", "runs": [{"run_id": "all"}]}', '{"runs": 3}'])
-def test_a_report_that_cannot_be_read_is_none(tmp_path, report):
+def test_report_that_cannot_be_read_is_none(tmp_path, report):
     out = batch(tmp_path / "out", {"right": (done("right", "verified", patch=CALC), None)})
     (out / "evaluation").mkdir()
     (out / "evaluation" / "evaluation.json").write_text(report)
     assert "solved according to an evaluation" not in page(out).said
 
 
-def test_no_link_and_no_pipe_is_read_as_a_journal(tmp_path):
+def test_no_link_and_no_pipe_is_read_as_journal(tmp_path):
     out = batch(tmp_path, {name: (done(name, "unproven"), journal()) for name in ("link", "pipe")})
     for name in ("link", "pipe"):
         (out / "runs" / name / "journal.jsonl").unlink()

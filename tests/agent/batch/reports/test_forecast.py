@@ -17,7 +17,7 @@ enough = st.lists(amounts, min_size=12, max_size=30)
 
 @pytest.mark.slow
 @given(enough, some, st.integers(0, 500))
-def test_the_range_holds_the_mean_and_all_that_is_paid(done, running, waiting):
+def test_range_holds_mean_and_all_that_is_paid(done, running, waiting):
     cost = forecast_cost(done, running, waiting)
     assert cost is not None
     assert cost.low <= cost.mean <= cost.high
@@ -33,14 +33,14 @@ def test_time_left_is_never_less_than_none(done, running, waiting, workers):
 
 
 @given(some)
-def test_at_the_end_it_is_exact(done):
+def test_at_end_it_is_exact(done):
     paid = math.fsum(done)
     assert forecast_cost(done, [], 0) == ForecastRange(paid, paid, paid)
     assert forecast_time(done, [], 0, 4) == ForecastRange(0, 0, 0)
 
 
 @given(enough, st.floats(1.5, 10), st.integers(1, 100))
-def test_more_spread_gives_a_wider_range_around_the_same_mean(done, factor, waiting):
+def test_more_spread_gives_wider_range_around_same_mean(done, factor, waiting):
     middle = mean(done)
     wider = [middle + factor * (one - middle) for one in done]
     near, far = forecast_cost(done, [], waiting), forecast_cost(wider, [], waiting)
@@ -51,7 +51,7 @@ def test_more_spread_gives_a_wider_range_around_the_same_mean(done, factor, wait
 
 
 @given(st.lists(amounts, min_size=FEWEST, max_size=5), st.integers(1, 100))
-def test_the_same_seen_more_often_gives_a_narrower_range(done, waiting):
+def test_same_seen_more_often_gives_narrower_range(done, waiting):
     few, many = forecast_cost(done, [], waiting), forecast_cost(done * 10, [], waiting)
     assert few is not None
     assert many is not None
@@ -60,7 +60,7 @@ def test_the_same_seen_more_often_gives_a_narrower_range(done, waiting):
 
 @pytest.mark.slow
 @given(enough, some, st.integers(0, 100))
-def test_an_instance_costs_its_budget_at_most(done, running, waiting):
+def test_instance_costs_its_budget_at_most(done, running, waiting):
     cost = forecast_cost(done, running, waiting, most=1000)
     assert cost is not None
     assert cost.high <= math.fsum(done) + 1000 * (len(running) + waiting) + 1e-6
@@ -88,7 +88,7 @@ def test_equal_instances_leave_no_doubt():
     assert left.mean == pytest.approx(300, rel=0.1)
 
 
-def test_running_alone_ends_with_the_longest():
+def test_running_alone_ends_with_longest():
     left = forecast_time([10.0] * 20, [1.0, 9.0], 0, 8)
     assert left is not None
     assert left.mean == pytest.approx(9)
@@ -119,7 +119,7 @@ def snapshots(
 
 
 @pytest.mark.parametrize("at", [10, 30, 100])
-def test_the_quick_ones_do_not_fool_it(at):
+def test_quick_ones_do_not_fool_it(at):
     looks = [snapshots(seed, 300, 8, at) for seed in range(60)]
     held = sum(cost.low <= truth <= cost.high for cost, truth, *_ in looks)
     in_time = sum(left.low <= rest <= left.high for *_, left, rest in looks)

@@ -93,7 +93,7 @@ def solved(once: Solved, tmp_path: Path) -> Solved:
     return own
 
 
-def test_what_is_in_a_submission(solved: Solved) -> None:
+def test_what_is_in_submission(solved: Solved) -> None:
     assert "+    return a + b" in solved.done.patch
     folder = solved.submission()
     predictions = [json.loads(row) for row in (folder / "all_preds.jsonl").read_text().splitlines()]
@@ -117,7 +117,7 @@ def test_what_is_in_a_submission(solved: Solved) -> None:
     assert metadata["assets"].keys() == {"logs", "trajs"}
 
 
-def test_the_readme_has_figures_and_the_checklist(solved: Solved) -> None:
+def test_readme_has_figures_and_checklist(solved: Solved) -> None:
     text = (solved.submission() / "README.md").read_text()
     assert "| instances | 2 |" in text
     assert "| without a patch | 1 |" in text
@@ -129,7 +129,7 @@ def test_the_readme_has_figures_and_the_checklist(solved: Solved) -> None:
     assert "The first of 2 attempts is submitted." in text
 
 
-def test_what_hints_and_containers_change_in_the_checklist(solved: Solved) -> None:
+def test_what_hints_and_containers_change_in_checklist(solved: Solved) -> None:
     solved.manifest["options"]["hints"] = True
     solved.manifest["room"]["workspace"] = "docker"
     text = (solved.submission() / "README.md").read_text()
@@ -137,7 +137,7 @@ def test_what_hints_and_containers_change_in_the_checklist(solved: Solved) -> No
     assert "- [x] Does not have web-browsing" in text
 
 
-def test_a_trajectory_can_be_read(solved: Solved) -> None:
+def test_trajectory_can_be_read(solved: Solved) -> None:
     text = (solved.submission() / "trajs" / "calc-1.md").read_text()
     issue, thought, action, end = (
         text.index(words) for words in ("add() subtracts", "The sign is wrong.", "**edit** `", "## Prediction")
@@ -163,7 +163,7 @@ def evaluated(solved: Solved, *runs: str) -> None:
     (solved.out / "evaluation" / "evaluation.json").write_text(json.dumps(report))
 
 
-def test_logs_of_the_evaluation_are_taken_along(solved: Solved) -> None:
+def test_logs_of_evaluation_are_taken_along(solved: Solved) -> None:
     for stamp, (run, resolved) in enumerate([("evaluate", True), ("evaluate.2", False), ("evaluate.other", False)]):
         shelf = GradingStore(solved.out / "evaluation", run)
         graded = GradingResult("calc-1", resolved, applied=True, log="1 passed", script="pytest")
@@ -188,7 +188,7 @@ def test_logs_of_another_patch_or_of_no_report_are_none_of_ours(solved: Solved) 
     assert f"| resolved | {MISSING}" in (solved.folder / "README.md").read_text()
 
 
-def test_a_report_that_is_torn_counts_as_none(solved: Solved) -> None:
+def test_report_that_is_torn_counts_as_none(solved: Solved) -> None:
     shelf = GradingStore(solved.out / "evaluation", "evaluate")
     shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
     (shelf.of(str(solved.model), "calc-1") / "report.json").write_text('{"calc-1": {')
@@ -226,7 +226,7 @@ def added(solved: Solved, done: JobResult) -> None:
 
 
 @pytest.mark.parametrize("absolute", [True, False])
-def test_no_name_of_an_instance_leads_out_of_the_folder(solved: Solved, tmp_path: Path, absolute: bool) -> None:
+def test_no_name_of_instance_leads_out_of_folder(solved: Solved, tmp_path: Path, absolute: bool) -> None:
     notes = tmp_path / "NOTES.md"
     notes.write_text("mine")
     name = str(tmp_path / "NOTES") if absolute else "../../NOTES"
@@ -237,14 +237,14 @@ def test_no_name_of_an_instance_leads_out_of_the_folder(solved: Solved, tmp_path
 
 
 @pytest.mark.parametrize("name", ["..", "../../elsewhere", "/etc", "a/b", "", "a\0"])
-def test_no_name_of_a_run_leads_out_of_the_runs(solved: Solved, name: str) -> None:
+def test_no_name_of_run_leads_out_of_runs(solved: Solved, name: str) -> None:
     added(solved, replace(solved.done, instance="other", run=name))
     with pytest.raises(RunBroken, match="damaged"):
         solved.submission()
 
 
 @pytest.mark.parametrize("name", ["patch.diff", "report.json", "test_output.txt"])
-def test_no_link_in_the_logs_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
+def test_no_link_in_logs_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
     shelf = GradingStore(solved.out / "evaluation", "evaluate")
     shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
     evaluated(solved, "evaluate")
@@ -260,7 +260,7 @@ def test_no_link_in_the_logs_is_followed(solved: Solved, tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("name", ["all_preds.jsonl", "manifest.json", "evaluation"])
-def test_no_link_out_of_the_folder_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
+def test_no_link_out_of_folder_is_followed(solved: Solved, tmp_path: Path, name: str) -> None:
     shelf = GradingStore(solved.out / "evaluation", "evaluate")
     shelf.put(str(solved.model), GradingResult("calc-1", True, applied=True), "key", solved.done.patch)
     evaluated(solved, "evaluate")
@@ -271,7 +271,7 @@ def test_no_link_out_of_the_folder_is_followed(solved: Solved, tmp_path: Path, n
     assert not (solved.folder / name).exists()
 
 
-def test_a_pipe_is_not_published(solved: Solved) -> None:
+def test_pipe_is_not_published(solved: Solved) -> None:
     (solved.out / "preds.json").unlink()
     os.mkfifo(solved.out / "preds.json")
     with pytest.raises(UsageError, match="not published"):

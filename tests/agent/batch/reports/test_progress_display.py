@@ -62,7 +62,7 @@ def busy(workers: int = 32, plan: BatchLimits | None = None) -> Dashboard:
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])
-def test_it_fits_the_terminal(width):
+def test_it_fits_terminal(width):
     lines = drawn(busy(plan=BatchLimits(32, 50.0, 2.0, lambda: {STRANGE: 12.0})), width)
     assert len(lines) < 24
     assert max(Text(one).cell_len for one in lines) <= width
@@ -74,7 +74,7 @@ def test_it_fits_the_terminal(width):
 
 
 @pytest.mark.parametrize("height", [1, 3, 6, 9])
-def test_it_fits_a_low_terminal(height):
+def test_it_fits_low_terminal(height):
     assert len(drawn(busy(), 80, height)) <= max(height, 5)
 
 
@@ -84,7 +84,7 @@ def test_text_of_strangers_is_shown_as_it_is_and_drives_nothing():
     assert "red [bold]mark[/bold] [/] 漢字" in text
 
 
-def test_the_longest_at_work_come_first_with_step_dollars_and_what_they_are_at():
+def test_longest_at_work_come_first_with_step_dollars_and_what_they_are_at():
     now = [0.0]
     dashboard = Dashboard(BatchLimits(3), screen())
     dashboard._tally.clock = lambda: now[0]
@@ -186,7 +186,7 @@ def log(workers: int = 2, **plan: object) -> tuple[PlainLines, io.StringIO]:
     return PlainLines(BatchLimits(workers, **plan), Console(file=file, color_system=None, highlight=False)), file
 
 
-def test_a_log_has_a_line_an_event():
+def test_log_has_line_event():
     lines, file = log()
     with lines:
         lines.began([job("a"), job("b")], [done("c", dollars=1.0)])
@@ -206,7 +206,7 @@ def test_a_log_has_a_line_an_event():
     ]
 
 
-def test_a_pause_of_all_is_one_line():
+def test_pause_of_all_is_one_line():
     pauses = {"gpt": 20.0}
     lines, file = log(pauses=lambda: pauses)
     for name in ("a", "b", "c"):
@@ -243,7 +243,7 @@ SHOWS = (
         ({"TERM": "dumb"}, [], "PlainLines"),
     ],
 )
-def test_a_terminal_gets_the_dashboard(environment, flags, shown):
+def test_terminal_gets_dashboard(environment, flags, shown):
     ours, theirs = pty.openpty()
     try:
         known = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
@@ -286,7 +286,7 @@ def test_times_and_lines():
     assert single_line("x" * 10_000) == "x" * 239 + "…"
 
 
-def test_how_a_batch_stands_is_told_without_a_look_at_all_that_is_done():
+def test_how_batch_stands_is_told_without_look_at_all_that_is_done():
     now = [0.0]
     tally = BatchProgress(BatchLimits(1), clock=lambda: now[0])
     tally.began([job("another"), job("more")], [done(f"d{n}") for n in range(20_000)])

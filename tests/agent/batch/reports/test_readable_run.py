@@ -41,7 +41,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_everything_is_on_the_page_in_order(directory: Path) -> None:
+def test_everything_is_on_page_in_order(directory: Path) -> None:
     text = page(DONE, directory)
     parts = [
         "# a\n",
@@ -67,7 +67,7 @@ def test_everything_is_on_the_page_in_order(directory: Path) -> None:
     assert "\x1b" not in text
 
 
-def test_a_run_without_a_patch_and_one_without_a_record(directory: Path, tmp_path: Path) -> None:
+def test_run_without_patch_and_one_without_record(directory: Path, tmp_path: Path) -> None:
     lost = JobResult("b", 1, "b", 5, "infrastructure", "none", "", None, error="No room.")
     assert page(lost, tmp_path / "nothing") == "# b\n\nThere is no record of a run: No room.\n"
     assert page(lost, directory).endswith("## Prediction\n\nNo patch.\n")
@@ -80,7 +80,7 @@ def test_keys_are_masked(directory: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @given(st.text(st.sampled_from("`\n~ ab#"), max_size=40))
-def test_a_patch_stays_between_its_fences(text: str) -> None:
+def test_patch_stays_between_its_fences(text: str) -> None:
     lines = "\n".join(_fenced(text)).split("\n")
     fence = lines[0]
     assert re.fullmatch("`{3,}", fence)

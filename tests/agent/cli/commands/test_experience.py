@@ -53,7 +53,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> tupl
     return said.out, said.err
 
 
-def test_an_empty_bank(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_bank(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
     assert "There is no experience yet" in told(capsys, "list", "--plain")[0]
     assert json.loads(told(capsys, "--json")[0]) == {"folder": str(bank.folder), "entries": [], "trouble": []}
 
@@ -84,7 +84,7 @@ def test_read_let_in_and_forgotten(bank: Bank, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("verb", [["list"], ["show", "run-1"]], ids=["list", "show"])
-def test_nothing_in_an_entry_moves_the_terminal(
+def test_nothing_in_entry_moves_terminal(
     verb: list[str], bank: Bank, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = {"issue", "author", "url", "ended", "symptom", "change", "summary", "run"}
@@ -106,13 +106,13 @@ def test_nothing_in_an_entry_moves_the_terminal(
         (["list", "--repo", "/nowhere"], "There is no folder /nowhere."),
     ],
 )
-def test_a_mistake_gets_one_sentence(
+def test_mistake_gets_one_sentence(
     bank: Bank, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said in told(capsys, *words, code=2)[1]
 
 
-def test_a_spoilt_file_is_named(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+def test_spoilt_file_is_named(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
     bank.add(OURS)
     (bank.folder / "worked" / "run-0.toml").write_text("spoilt")
     out, err = told(capsys, "--plain")
@@ -120,7 +120,7 @@ def test_a_spoilt_file_is_named(bank: Bank, capsys: pytest.CaptureFixture[str]) 
     assert "run-0.toml cannot be read" in err
 
 
-def test_a_time_that_is_none_ends_nothing(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
+def test_time_that_is_none_ends_nothing(bank: Bank, capsys: pytest.CaptureFixture[str]) -> None:
     bank.add(OURS)
     file = bank.folder / "worked" / "run-1.toml"
     file.write_text(file.read_text().replace("at = 9.0", "at = 1e300"))
@@ -128,7 +128,7 @@ def test_a_time_that_is_none_ends_nothing(bank: Bank, capsys: pytest.CaptureFixt
     assert "There is no entry" in told(capsys, "show", "run-1", code=2)[1]
 
 
-def test_a_shallow_clone_says_what_to_do(bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_shallow_clone_says_what_to_do(bank: Bank, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shallow = tmp_path / "shallow"
     subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "More"], check=True)
     subprocess.run(["git", "clone", "-q", "--depth=1", f"file://{Path.cwd()}", str(shallow)], check=True)

@@ -58,7 +58,7 @@ def hubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_the_gate_lets_nothing_through(hubs: Iterator[Failing], monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+def test_gate_lets_nothing_through(hubs: Iterator[Failing], monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     for hub in hubs:
         hub.status = status
         gated = Gated.begun(hub.folder.parent, hub, monkeypatch)

@@ -67,7 +67,7 @@ def said(job: Job) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_follow_up_goes_on_with_the_conversation_and_is_proven_whole(pulled):
+def test_follow_up_goes_on_with_conversation_and_is_proven_whole(pulled):
     assert follow(pulled, line("Add.", DOUBLE, n=2), line("Added double().", n=3)) == 0
     outcome, diff = pulled.told
     assert outcome.result["verdict"]["kind"] == "verified"
@@ -82,7 +82,7 @@ def test_a_follow_up_goes_on_with_the_conversation_and_is_proven_whole(pulled):
 
 
 @pytest.mark.slow
-def test_an_answer_changes_nothing(pulled):
+def test_answer_changes_nothing(pulled):
     assert follow(pulled, line("Because of the sign.", n=2)) == 0
     outcome, diff = pulled.told
     assert (outcome.exit, outcome.answer, diff, outcome.tried) == (0, "Because of the sign.", "", ())
@@ -105,7 +105,7 @@ def test_what_people_committed_meanwhile_is_kept(pulled):
 
 
 @pytest.mark.slow
-def test_a_follow_up_of_a_follow_up_goes_on_with_both(pulled):
+def test_follow_up_of_follow_up_goes_on_with_both(pulled):
     assert follow(pulled, line("Add.", DOUBLE, n=2), line("Added.", n=3)) == 0
     (pulled.folder / "patch").write_text(pulled.told[1])
     git(pulled.repository, "checkout", "-qf", "HEAD")
@@ -121,7 +121,7 @@ def test_a_follow_up_of_a_follow_up_goes_on_with_both(pulled):
 
 
 @pytest.mark.slow
-def test_without_the_earlier_run_a_new_one_begins_at_the_head(pulled):
+def test_without_earlier_run_new_one_begins_at_head(pulled):
     assert follow(pulled, line("Add.", DOUBLE, n=1), line("Added double().", n=2), parent=False) == 0
     outcome, diff = pulled.told
     assert (outcome.exit, outcome.answer, outcome.title) == (6, "Added double().", "add double()")
@@ -130,7 +130,7 @@ def test_without_the_earlier_run_a_new_one_begins_at_the_head(pulled):
     assert opening.index("Now it adds it") < opening.index("Why?") < opening.index("Also add double().")
 
 
-def test_an_earlier_run_of_another_history_is_not_gone_on_with(pulled):
+def test_earlier_run_of_another_history_is_not_gone_on_with(pulled):
     git(pulled.repository, "checkout", "-q", "--orphan", "other")
     commit(pulled)
     git(pulled.repository, "branch", "-D", "main", "swe-agent/issue-7")
@@ -141,7 +141,7 @@ def test_an_earlier_run_of_another_history_is_not_gone_on_with(pulled):
     assert "Now it adds it" in said(pulled)[0]
 
 
-def test_of_an_earlier_run_nothing_but_records_and_objects_is_taken(pulled):
+def test_of_earlier_run_nothing_but_records_and_objects_is_taken(pulled):
     parent = pulled.folder / "parent"
     secret = pulled.folder / "secret"
     secret.write_text("not to be read")
@@ -161,7 +161,7 @@ def test_of_an_earlier_run_nothing_but_records_and_objects_is_taken(pulled):
     assert not (pulled.folder / "ran").exists()
 
 
-def test_a_damaged_earlier_run_is_not_gone_on_with(pulled):
+def test_damaged_earlier_run_is_not_gone_on_with(pulled):
     journal = pulled.folder / "parent" / "journal.jsonl"
     journal.write_text("{}\n" * 3 + journal.read_text())
     assert follow(pulled, line("Hm.")) == 0
@@ -169,7 +169,7 @@ def test_a_damaged_earlier_run_is_not_gone_on_with(pulled):
 
 
 @pytest.mark.slow
-def test_a_follow_up_killed_at_any_record_ends_as_the_one_that_was_not(pulled):
+def test_follow_up_killed_at_any_record_ends_as_one_that_was_not(pulled):
     lines = [line("Add.", DOUBLE, n=2), line("Added double().", n=3)]
     assert follow(pulled, *lines) == 0
     whole = pulled.told

@@ -16,7 +16,7 @@ def asked(gated: Gated, pull: Pull, words: str = "/swe-agent also for floats", b
     return gated.hub.event("issue_comment", "created", pull.comment(by, words, at=ASKED))
 
 
-def test_words_on_our_pull_request_are_the_request(gated: Gated) -> None:
+def test_words_on_our_pull_request_are_request(gated: Gated) -> None:
     pull = gated.pull(gated.issue().number)
     pull.comment("mallory", "Rather delete the tests.", at=BEFORE)
     edited = pull.comment("cyd", "Fine.", at=BEFORE)
@@ -40,7 +40,7 @@ def test_words_on_our_pull_request_are_the_request(gated: Gated) -> None:
     assert "is left out: cyd." in gated.summary
 
 
-def test_a_review_thread_is_what_is_answered(gated: Gated) -> None:
+def test_review_thread_is_what_is_answered(gated: Gated) -> None:
     pull = gated.pull(gated.issue().number)
     pull.comment("mallory", "Elsewhere.", at=BEFORE)
     pull.review_comment("bob", "Another line.", "calc.py", 1, at=BEFORE)
@@ -58,7 +58,7 @@ def test_a_review_thread_is_what_is_answered(gated: Gated) -> None:
     assert (errand.reply_to, errand.request) == (first.id, "do that")
 
 
-def test_a_review_that_was_pending_for_minutes_is_one_of_its_sending(gated: Gated) -> None:
+def test_review_that_was_pending_for_minutes_is_one_of_its_sending(gated: Gated) -> None:
     pull = gated.pull(gated.issue().number)
     first = pull.review_comment("bob", "Why not sum()?", "calc.py", 2, at=BEFORE)
     said = pull.review_comment("ada", "/swe-agent do that", "calc.py", 2, reply_to=first, at=ASKED)
@@ -70,7 +70,7 @@ def test_a_review_that_was_pending_for_minutes_is_one_of_its_sending(gated: Gate
     assert (gated.errand.at, gated.summary.count("edited")) == (LATER, 0)
 
 
-def test_a_branch_that_was_pushed_to_meanwhile(gated: Gated) -> None:
+def test_branch_that_was_pushed_to_meanwhile(gated: Gated) -> None:
     pull = gated.pull(gated.issue().number)
     said = pull.review_comment("ada", "/swe-agent do that", "calc.py", 2, at=ASKED)
     payload = gated.hub.event("pull_request_review_comment", "created", said)
@@ -136,14 +136,14 @@ def test_what_cannot_be_gone_on_with(gated: Gated, meanwhile: Callable[[Gated, P
     assert gated.reason == reason
 
 
-def test_a_stranger_on_our_pull_request_is_not_answered(gated: Gated) -> None:
+def test_stranger_on_our_pull_request_is_not_answered(gated: Gated) -> None:
     pull = gated.pull(gated.issue().number)
 
     assert not gated.decide("issue_comment", asked(gated, pull, by="mallory"))
     assert not gated.writes
 
 
-def test_a_pull_request_is_no_issue(gated: Gated) -> None:
+def test_pull_request_is_no_issue(gated: Gated) -> None:
     pull = gated.pull(gated.issue().number)
     inputs = {"issue": str(pull.number)}
 
@@ -154,7 +154,7 @@ def test_a_pull_request_is_no_issue(gated: Gated) -> None:
 
 
 @pytest.mark.slow
-def test_the_issue_and_its_pull_requests_have_one_budget(gated: Gated) -> None:
+def test_issue_and_its_pull_requests_have_one_budget(gated: Gated) -> None:
     gated.rules(budget_per_issue=3)
     issue = gated.issue()
     pull = gated.pull(issue.number)
@@ -177,7 +177,7 @@ def test_the_issue_and_its_pull_requests_have_one_budget(gated: Gated) -> None:
     ],
     ids=["ours", "of-a-pull-request", "another-workflow", "of-a-fork", "gone"],
 )
-def test_the_journal_to_go_on_from_is_one_of_this_workflows(
+def test_journal_to_go_on_from_is_one_of_this_workflows(
     gated: Gated, run: dict[str, Any] | None, known: bool
 ) -> None:
     issue = gated.issue()

@@ -22,7 +22,7 @@ def ago(**much: float) -> str:
     return (datetime.now(UTC) - timedelta(**much)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_a_budget_is_held_before_and_settled_after(gated: Gated) -> None:
+def test_budget_is_held_before_and_settled_after(gated: Gated) -> None:
     issue = gated.issue()
     assert gated.decide("issues", gated.labelled(issue), run="41")
     place = repository(own_repository())
@@ -48,7 +48,7 @@ def test_settled_again_it_loses_neither_money_nor_pull_request(gated: Gated) -> 
     assert [(one.dollars, one.pull) for one in find(place, 1, BOT).charges] == [(1.9, 9)]
 
 
-def test_what_is_left_of_the_issues_budget_is_what_a_run_gets(gated: Gated) -> None:
+def test_what_is_left_of_issues_budget_is_what_run_gets(gated: Gated) -> None:
     gated.rules(budget_per_issue=3)
     issue = gated.issue()
     charged(issue, Charge("1", ago(days=3), 2.0, spent=1.5), Charge("2", ago(days=2), 0.5))
@@ -57,7 +57,7 @@ def test_what_is_left_of_the_issues_budget_is_what_a_run_gets(gated: Gated) -> N
     assert gated.errand.budget == 1.0
 
 
-def test_an_issue_on_which_enough_was_spent_is_left_alone(gated: Gated) -> None:
+def test_issue_on_which_enough_was_spent_is_left_alone(gated: Gated) -> None:
     gated.rules(budget_per_issue=3)
     issue = gated.issue()
     pull = gated.pull(99)
@@ -71,7 +71,7 @@ def test_an_issue_on_which_enough_was_spent_is_left_alone(gated: Gated) -> None:
 
 
 @pytest.mark.slow
-def test_all_pull_requests_of_an_issue_are_counted(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pull_requests_of_issue_are_counted(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
     gated.rules(budget_per_issue=20)
     issue, pulls = gated.issue(), []
     for number in range(12):
@@ -91,7 +91,7 @@ def test_all_pull_requests_of_an_issue_are_counted(gated: Gated, monkeypatch: py
 
 
 @pytest.mark.slow
-def test_a_days_budget_is_for_the_whole_repository(gated: Gated) -> None:
+def test_days_budget_is_for_whole_repository(gated: Gated) -> None:
     gated.rules(budget_per_day=3)
     for number in range(2):
         charged(gated.issue(f"Another {number}"), Charge(str(number), ago(seconds=1), 2.0, spent=1.49))
@@ -117,7 +117,7 @@ def test_what_anybody_else_wrote_is_no_ledger(gated: Gated) -> None:
     assert gated.errand.budget == 2.0
 
 
-def test_a_ledger_that_cannot_be_read_ends_it(gated: Gated) -> None:
+def test_ledger_that_cannot_be_read_ends_it(gated: Gated) -> None:
     issue = gated.issue()
     issue.comment(BOT, f"{MARK}[[]]{END}\nDone.", at=ASKED)
 
@@ -125,7 +125,7 @@ def test_a_ledger_that_cannot_be_read_ends_it(gated: Gated) -> None:
         gated.decide("issues", gated.labelled(issue))
 
 
-def test_while_a_run_is_at_work_no_other_begins(gated: Gated) -> None:
+def test_while_run_is_at_work_no_other_begins(gated: Gated) -> None:
     issue = gated.issue()
     charged(issue, Charge("1", ago(minutes=170), 2.0))
     asked = issue.comment("ada", "/swe-agent fix", at=now())
@@ -137,7 +137,7 @@ def test_while_a_run_is_at_work_no_other_begins(gated: Gated) -> None:
     assert gated.decide("issue_comment", payload, run="1"), "run again, by hand"
 
 
-def test_what_a_dead_run_held_keeps_no_other_off_but_is_counted(gated: Gated) -> None:
+def test_what_dead_run_held_keeps_no_other_off_but_is_counted(gated: Gated) -> None:
     gated.rules(minutes=30, budget_per_issue=3)
     issue = gated.issue()
     charged(issue, Charge("1", ago(minutes=91), 2.0))
@@ -147,7 +147,7 @@ def test_what_a_dead_run_held_keeps_no_other_off_but_is_counted(gated: Gated) ->
     assert gated.errand.budget == 1.0
 
 
-def test_a_label_that_a_later_run_has_seen_is_dealt_with(gated: Gated) -> None:
+def test_label_that_later_run_has_seen_is_dealt_with(gated: Gated) -> None:
     issue = gated.issue()
     payload = gated.labelled(issue, at=ASKED)
     charged(issue, Charge("1", LATER, 2.0, spent=0.1))
@@ -156,7 +156,7 @@ def test_a_label_that_a_later_run_has_seen_is_dealt_with(gated: Gated) -> None:
     assert gated.reason == "A later run has handled this already."
 
 
-def test_of_two_that_begin_at_once_the_first_goes_on(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_that_begin_at_once_first_goes_on(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both have found nothing that is held; the other one wrote its comment a moment before."""
     issue = gated.issue()
     payload = gated.labelled(issue)
@@ -208,7 +208,7 @@ def test_who_was_written_over_goes_back(gated: Gated, monkeypatch: pytest.Monkey
     assert gated.reason == "Another run has started on #1."
 
 
-def test_two_issues_do_not_spend_the_rest_of_a_day_at_once(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_issues_do_not_spend_rest_of_day_at_once(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
     gated.rules(budget_per_day=3)
     issue, other = gated.issue(), gated.issue("Another")
     payload = gated.labelled(issue)
@@ -225,7 +225,7 @@ def test_two_issues_do_not_spend_the_rest_of_a_day_at_once(gated: Gated, monkeyp
     assert find(repository(own_repository()), issue.number, BOT).charges == ()
 
 
-def test_two_comments_of_ours_are_one_ledger_in_which_the_oldest_is_right(gated: Gated) -> None:
+def test_two_comments_of_ours_are_one_ledger_in_which_oldest_is_right(gated: Gated) -> None:
     issue = gated.issue()
     first = Charge("1", ago(days=2), 2.0, spent=0.5)
     charged(issue, first, text="First.")
@@ -238,7 +238,7 @@ def test_two_comments_of_ours_are_one_ledger_in_which_the_oldest_is_right(gated:
     assert (found.id, found.text, spent(found.charges)) == (issue.comments[0].id, "First.", 1.2)
 
 
-def test_a_comment_that_was_deleted_is_made_anew_and_a_long_one_cut(gated: Gated) -> None:
+def test_comment_that_was_deleted_is_made_anew_and_long_one_cut(gated: Gated) -> None:
     issue = gated.issue()
     for name, value in gated.hub.env(actor="ada", token="gate").items():
         gated.patch.setenv(name, value)

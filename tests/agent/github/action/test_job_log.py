@@ -20,7 +20,7 @@ def commands(printed: str) -> list[str]:
 
 @pytest.mark.parametrize(("error", "code"), [(ValueError(ODD), 1), (ConfigError(ODD, ODD), 3)], ids=["odd", "foreseen"])
 @pytest.mark.parametrize("verb", ["gate_job.decide", "solve_job.solve", "publish_job.publish"])
-def test_an_error_is_text(verb: str, error: Exception, code: int, monkeypatch, capsys, tmp_path) -> None:
+def test_error_is_text(verb: str, error: Exception, code: int, monkeypatch, capsys, tmp_path) -> None:
     def fails(*_: object) -> int:
         sys.stdout.write("::notice::x")
         raise error
@@ -38,7 +38,7 @@ def test_what_went_well_is_told_as_it_was(capsys) -> None:
     assert capsys.readouterr().out == "four"
 
 
-def test_it_may_be_freed_after_the_stream_was_closed() -> None:
+def test_it_may_be_freed_after_stream_was_closed() -> None:
     stream = io.StringIO()
     harmless = EscapedStream(stream)
     stream.close()

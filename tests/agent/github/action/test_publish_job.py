@@ -18,7 +18,7 @@ from tests.conftest import git
 from trajectories.errors import TryLater, UsageError
 
 
-def test_a_verified_fix_becomes_a_draft(world: World) -> None:
+def test_verified_fix_becomes_draft(world: World) -> None:
     assert world.run() == 0
     (pull,) = world.repo.pulls
     assert (pull.draft, pull.head, pull.base, pull.author.login) == (True, "swe-agent/issue-1", "main", BOT)
@@ -37,7 +37,7 @@ def test_a_verified_fix_becomes_a_draft(world: World) -> None:
     assert said.endswith(world.summary.read_text().strip())
 
 
-def test_an_apps_pull_request_does_not_wait_for_approval(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apps_pull_request_does_not_wait_for_approval(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.hub.token("publish", "fixer[bot]", permissions=RIGHTS, app=True)
     monkeypatch.setenv("SWE_AGENT_GITHUB_BOT", "fixer[bot]")
     world.run()
@@ -54,7 +54,7 @@ def test_what_runs_by_itself_stands_first(world: World) -> None:
     assert "runs or is read on install" in body
 
 
-def test_a_patch_of_workflows_is_refused(world: World) -> None:
+def test_patch_of_workflows_is_refused(world: World) -> None:
     assert world.run(DIFF + WORKFLOW) == 0
     assert (world.branches, world.repo.pulls) == (["main"], [])
     assert world.outputs == {"outcome": "refused", "pull": ""}
@@ -63,13 +63,13 @@ def test_a_patch_of_workflows_is_refused(world: World) -> None:
     assert "gh run download 77 -R octo/calc -n swe-agent-handover" in said
 
 
-def test_a_patch_that_does_not_fit_is_refused(world: World) -> None:
+def test_patch_that_does_not_fit_is_refused(world: World) -> None:
     world.run(DIFF.replace(b"return a - b", b"return a * b"))
     assert world.branches == ["main"]
     assert "does not apply" in world.said[0]
 
 
-def test_what_is_not_proven_is_a_comment(world: World) -> None:
+def test_what_is_not_proven_is_comment(world: World) -> None:
     assert world.run(exit=6) == 0
     assert (world.branches, world.outputs["outcome"]) == (["main"], "unproven")
     (said,) = world.said
@@ -79,7 +79,7 @@ def test_what_is_not_proven_is_a_comment(world: World) -> None:
     assert f"tar -xf handover.tar patch.diff\ngit checkout {world.base[:12]}\npython -m pytest" in said
 
 
-def test_what_is_not_proven_becomes_a_draft_where_the_owner_wants_it(
+def test_what_is_not_proven_becomes_draft_where_owner_wants_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWE_AGENT_GITHUB_OPEN_UNPROVEN", "true")
@@ -102,7 +102,7 @@ def test_no_fix_says_where_to_look_and_what_was_tried(world: World) -> None:
     assert world.outputs["outcome"] == "none"
 
 
-def test_the_budget_ended_first(world: World) -> None:
+def test_budget_ended_first(world: World) -> None:
     world.run(DIFF, exit=4)
     assert "The budget ran out before a fix was found;" in world.said[0]
     assert (
@@ -113,13 +113,13 @@ def test_the_budget_ended_first(world: World) -> None:
 
 
 @pytest.mark.parametrize(("code", "fix"), [(3, "Set OPENAI_API_KEY."), (5, "Start Docker."), (75, "Try again later.")])
-def test_an_error_is_told_with_its_fix(world: World, code: int, fix: str) -> None:
+def test_error_is_told_with_its_fix(world: World, code: int, fix: str) -> None:
     assert world.run(b"", exit=code, result={"error": {"code": code, "message": "It broke.", "fix": fix}}) == 0
     assert f"The run failed: It broke. {fix}".replace("_", "") in world.said[0].replace("_", "").replace("`", "")
     assert world.outputs["outcome"] == "error"
 
 
-def test_a_solving_job_that_died_is_told_with_its_run(world: World) -> None:
+def test_solving_job_that_died_is_told_with_its_run(world: World) -> None:
     assert world.run(None) == 0
     assert "ended without a result" in world.said[0]
     assert "actions/runs/77" in world.said[0]
@@ -129,7 +129,7 @@ def test_a_solving_job_that_died_is_told_with_its_run(world: World) -> None:
 # What is not as it was
 
 
-def test_a_handover_that_cannot_be_had_is_no_death(world: World) -> None:
+def test_handover_that_cannot_be_had_is_no_death(world: World) -> None:
     """Publishing fails, so that it is run again."""
     digest = task_request.write(world.errand(), world.folder / "errand.json")
     with pytest.raises(UsageError, match="cannot be read"):
@@ -137,7 +137,7 @@ def test_a_handover_that_cannot_be_had_is_no_death(world: World) -> None:
     assert "cannot be read" in world.said[0]
 
 
-def test_an_errand_of_another_digest_is_not_acted_on(world: World) -> None:
+def test_errand_of_another_digest_is_not_acted_on(world: World) -> None:
     world.run(None)
     before = world.written()
     with pytest.raises(UsageError, match="not the file that the gate wrote"):
@@ -145,13 +145,13 @@ def test_an_errand_of_another_digest_is_not_acted_on(world: World) -> None:
     assert world.written() == before
 
 
-def test_an_errand_of_another_repository_is_not_acted_on(world: World) -> None:
+def test_errand_of_another_repository_is_not_acted_on(world: World) -> None:
     with pytest.raises(UsageError, match="is for octo/other"):
         world.run(asked=world.errand(repository="octo/other"))
     assert world.written() == []
 
 
-def test_a_handover_that_was_swapped_is_not_published(world: World) -> None:
+def test_handover_that_was_swapped_is_not_published(world: World) -> None:
     asked = world.errand()
     digest = task_request.write(asked, world.folder / "errand.json")
     (world.folder / "handover.tar").write_bytes(b"x")
@@ -172,7 +172,7 @@ def test_a_handover_that_was_swapped_is_not_published(world: World) -> None:
     ],
     ids=["errand", "base", "verdict", "nothing", "exit"],
 )
-def test_a_handover_that_does_not_agree_is_not_published(world: World, told: dict[str, Any], why: str) -> None:
+def test_handover_that_does_not_agree_is_not_published(world: World, told: dict[str, Any], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         world.run(**told)
     assert why in world.said[0]
@@ -196,12 +196,12 @@ def test_keys_in_what_models_say_are_not_published(world: World) -> None:
     assert key not in f"{message}{pull.title}{pull.body}{world.said}{world.summary.read_text()}"
 
 
-def test_the_projects_policy_is_named(world: World) -> None:
+def test_projects_policy_is_named(world: World) -> None:
     world.run(asked=world.errand(policies=("https://example.org/AI_POLICY.md",)))
     assert "The project's policy on AI: https://example.org/AI_POLICY.md" in str(world.repo.pulls[0].body)
 
 
-def test_a_changelog_is_kept_as_the_repository_keeps_it(world: World) -> None:
+def test_changelog_is_kept_as_repository_keeps_it(world: World) -> None:
     text = "# Changelog\n\n## Unreleased\n\n### Fixed\n\n- One thing.\n\n## 1.0\n\n### Fixed\n\n- Another.\n"
     world.base = world.push("main", {"CHANGELOG.md": text})
     world.run()
@@ -209,7 +209,7 @@ def test_a_changelog_is_kept_as_the_repository_keeps_it(world: World) -> None:
     assert "The entry in `CHANGELOG.md` was not part of the proof." in str(world.repo.pulls[0].body)
 
 
-def test_a_changelog_without_an_entry_is_to_be_looked_at(world: World) -> None:
+def test_changelog_without_entry_is_to_be_looked_at(world: World) -> None:
     world.base = world.push("main", {"CHANGES.rst": "Changes\n=======\n\n1.0\n---\n\n- First.\n"})
     world.run()
     assert "**Look first at**\n- `CHANGES.rst` has no entry for this change.\n- `core.py`" in str(
@@ -217,7 +217,7 @@ def test_a_changelog_without_an_entry_is_to_be_looked_at(world: World) -> None:
     )
 
 
-def test_a_second_run_after_a_crash_before_the_pull_request(world: World) -> None:
+def test_second_run_after_crash_before_pull_request(world: World) -> None:
     world.hub.fault("POST", r"/pulls$", status=502, times=1)
     with pytest.raises(TryLater):
         world.run()
@@ -228,7 +228,7 @@ def test_a_second_run_after_a_crash_before_the_pull_request(world: World) -> Non
     assert "#2 is a draft" in world.said[0]
 
 
-def test_a_second_run_after_a_crash_before_the_comment(world: World) -> None:
+def test_second_run_after_crash_before_comment(world: World) -> None:
     world.hub.fault("POST", r"/comments$", status=502, times=1)
     with pytest.raises(TryLater):
         world.run()
@@ -237,7 +237,7 @@ def test_a_second_run_after_a_crash_before_the_comment(world: World) -> None:
     assert world.outputs == {"outcome": "pull", "pull": "2"}
 
 
-def test_the_whole_workflow_again_makes_no_second_pull_request(world: World) -> None:
+def test_whole_workflow_again_makes_no_second_pull_request(world: World) -> None:
     world.run()
     world.run(DIFF.replace(b"a + b", b"b + a"))
     assert (len(world.branches), len(world.repo.pulls)) == (2, 1)
@@ -245,7 +245,7 @@ def test_the_whole_workflow_again_makes_no_second_pull_request(world: World) -> 
     assert world.outputs == {"outcome": "skipped", "pull": ""}
 
 
-def test_a_pull_request_of_somebody_elses_meanwhile(world: World) -> None:
+def test_pull_request_of_somebody_elses_meanwhile(world: World) -> None:
     world.push("topic", {"core.py": "x = 1\n"})
     world.repo.pull("topic", "main", author="bob", title="Add", body="Closes #1")
     world.run()
@@ -253,14 +253,14 @@ def test_a_pull_request_of_somebody_elses_meanwhile(world: World) -> None:
     assert "swe-agent/issue-1" not in world.branches
 
 
-def test_an_issue_that_was_closed_meanwhile(world: World) -> None:
+def test_issue_that_was_closed_meanwhile(world: World) -> None:
     world.issue.close()
     world.run()
     assert "#1 was closed meanwhile. So nothing was pushed." in world.said[0]
     assert world.branches == ["main"]
 
 
-def test_a_pull_request_with_this_patch_that_was_closed_stays_so(world: World) -> None:
+def test_pull_request_with_this_patch_that_was_closed_stays_so(world: World) -> None:
     world.run()
     world.repo.pulls[0].close(None)
     world.run()
@@ -268,7 +268,7 @@ def test_a_pull_request_with_this_patch_that_was_closed_stays_so(world: World) -
     assert len(world.repo.pulls) == 1
 
 
-def test_a_pull_request_that_was_closed_is_not_taken_for_a_new_one(world: World) -> None:
+def test_pull_request_that_was_closed_is_not_taken_for_new_one(world: World) -> None:
     world.run()
     world.repo.pulls[0].close(None)
     git(world.repo.git, "branch", "-D", "swe-agent/issue-1")
@@ -277,7 +277,7 @@ def test_a_pull_request_that_was_closed_is_not_taken_for_a_new_one(world: World)
     assert "#3 is a draft" in world.said[0]
 
 
-def test_a_shallow_checkout_is_enough(world: World) -> None:
+def test_shallow_checkout_is_enough(world: World) -> None:
     world.base = world.push("main", {"x.py": "x = 1\n"})
     shallow = world.folder / "shallow"
     git(world.folder, "clone", "-q", "--depth=1", f"file://{world.repo.git}", str(shallow))
@@ -287,7 +287,7 @@ def test_a_shallow_checkout_is_enough(world: World) -> None:
     assert git(world.repo.git, "rev-parse", f"{world.repo.pulls[0].head}^") == world.base
 
 
-def test_a_branch_that_is_taken_is_left_alone(world: World) -> None:
+def test_branch_that_is_taken_is_left_alone(world: World) -> None:
     taken = world.push("swe-agent/issue-1", {"x.py": "x = 1\n"})
     world.run()
     assert git(world.repo.git, "rev-parse", "swe-agent/issue-1") == taken
@@ -295,14 +295,14 @@ def test_a_branch_that_is_taken_is_left_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize(("files", "fits"), [({"README.md": "# Calculator\n"}, True), ({"core.py": "x\n"}, False)])
-def test_a_base_that_went_on(world: World, files: dict[str, str], fits: bool) -> None:
+def test_base_that_went_on(world: World, files: dict[str, str], fits: bool) -> None:
     world.push("main", files)
     world.run()
     assert ("`main` has new commits meanwhile" not in str(world.repo.pulls[0].body)) is fits
     assert git(world.repo.git, "rev-parse", "swe-agent/issue-1^") == world.base
 
 
-def test_a_dry_run_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dry_run_writes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWE_AGENT_GITHUB_DRY_RUN", "true")
     assert world.run() == 0
     assert world.written() == []
@@ -329,7 +329,7 @@ def test_what_was_held_is_settled(world: World) -> None:
     assert len(world.said) == 1
 
 
-def test_a_cost_that_is_a_lie_is_counted_as_a_few_budgets(world: World) -> None:
+def test_cost_that_is_lie_is_counted_as_few_budgets(world: World) -> None:
     place = repository(own_repository())
     status_comment.hold(
         place, status_comment.StatusComment(1), "Working on it.", Charge("77", "2026-01-02T04:00:00Z", 2.0)
@@ -338,7 +338,7 @@ def test_a_cost_that_is_a_lie_is_counted_as_a_few_budgets(world: World) -> None:
     assert status_comment.find(place, 1, BOT).charges[0].spent == 10.0
 
 
-def test_a_comment_that_is_too_long_is_cut_between_lines(world: World) -> None:
+def test_comment_that_is_too_long_is_cut_between_lines(world: World) -> None:
     """In the midst of one, a name would step out of its span of code."""
     place = repository(own_repository())
     status_comment.update_comment(

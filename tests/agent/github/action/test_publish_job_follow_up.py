@@ -31,7 +31,7 @@ def of_bot(pull: Any) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_follow_up_is_one_commit_on_the_branch(world: World) -> None:
+def test_follow_up_is_one_commit_on_branch(world: World) -> None:
     world.run()
     asked = follow_up(world)
     assert world.run(README, asked=asked) == 0
@@ -47,7 +47,7 @@ def test_a_follow_up_is_one_commit_on_the_branch(world: World) -> None:
     assert git(world.repo.git, "rev-parse", "swe-agent/issue-1^") == asked.base
 
 
-def test_a_follow_up_may_be_an_answer_only(world: World) -> None:
+def test_follow_up_may_be_answer_only(world: World) -> None:
     world.run()
     pull = world.repo.pulls[0]
     asked = follow_up(world)
@@ -59,7 +59,7 @@ def test_a_follow_up_may_be_an_answer_only(world: World) -> None:
     assert world.outputs["outcome"] == "answer"
 
 
-def test_an_answer_stands_in_the_thread_that_asked(world: World) -> None:
+def test_answer_stands_in_thread_that_asked(world: World) -> None:
     world.run()
     pull = world.repo.pulls[0]
     said = pull.review_comment("ada", "/swe-agent why?", "core.py", 2)
@@ -71,7 +71,7 @@ def test_an_answer_stands_in_the_thread_that_asked(world: World) -> None:
 
 
 @pytest.mark.parametrize("how", ["pushed", "closed", "gone"])
-def test_a_branch_that_went_on_is_left_alone(world: World, how: str) -> None:
+def test_branch_that_went_on_is_left_alone(world: World, how: str) -> None:
     world.run()
     pull = world.repo.pulls[0]
     asked = follow_up(world)
@@ -93,7 +93,7 @@ def test_a_branch_that_went_on_is_left_alone(world: World, how: str) -> None:
     assert world.outputs["outcome"] == "skipped"
 
 
-def test_an_answer_that_is_too_long_is_cut_between_lines(world: World) -> None:
+def test_answer_that_is_too_long_is_cut_between_lines(world: World) -> None:
     """In the midst of one, a name would step out of its span of code."""
     world.run()
     asked = follow_up(world)

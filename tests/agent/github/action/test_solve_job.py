@@ -36,7 +36,7 @@ def test_solving_alone_is_not_run_again(job, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_proven_patch_is_handed_over_with_what_was_wrong_and_done(job):
+def test_proven_patch_is_handed_over_with_what_was_wrong_and_done(job):
     assert job.run(job.errand(), line("Red, then mend.", SHOW, MEND, SUBMIT)) == 0
     outcome, diff = job.told
     assert (outcome.exit, outcome.result["verdict"]["kind"]) == (0, "verified")
@@ -51,7 +51,7 @@ def test_a_proven_patch_is_handed_over_with_what_was_wrong_and_done(job):
 
 
 @pytest.mark.slow
-def test_the_words_of_who_asked_reach_the_model_with_the_discussion(job):
+def test_words_of_who_asked_reach_model_with_discussion(job):
     issue = Issue("add() subtracts", author="mallory", trust="stranger", comments=(Comment("eve", "Same here."),))
     assert job.run(job.errand(issue=issue, request="Only add(), please."), line("Well.", SHOW, MEND, SUBMIT)) == 0
     journal = Path(job.outputs["folder"], "journal.jsonl").read_text()
@@ -61,7 +61,7 @@ def test_the_words_of_who_asked_reach_the_model_with_the_discussion(job):
 
 
 @pytest.mark.slow
-def test_where_nothing_is_proven_the_red_test_the_places_and_what_was_tried_are_told(job):
+def test_where_nothing_is_proven_red_test_places_and_what_was_tried_are_told(job):
     wrong = act("edit", path="calc.py", old="a - b", new="a * b")
     lines = [
         line("Red.", SHOW, act("run_tests"), n=1),
@@ -79,7 +79,7 @@ def test_where_nothing_is_proven_the_red_test_the_places_and_what_was_tried_are_
     assert outcome.places[0]["why"]
 
 
-def test_a_run_that_comes_to_nothing_says_so(job):
+def test_run_that_comes_to_nothing_says_so(job):
     lines = [line(f"Look {n}.", act("shell", command=f"echo {n}"), n=n) for n in range(1, 4)]
     assert job.run(job.errand(), *lines, max_steps=2) == 0
     outcome, diff = job.told
@@ -88,7 +88,7 @@ def test_a_run_that_comes_to_nothing_says_so(job):
 
 
 @pytest.mark.parametrize("handed_in", [(), (SUBMIT,)], ids=["talk", "handed in"])
-def test_a_red_test_alone_is_no_fix_and_is_told_with_why_the_model_gave_up(job, handed_in):
+def test_red_test_alone_is_no_fix_and_is_told_with_why_model_gave_up(job, handed_in):
     why = "I do not see why add() should add: its page says nothing of it."
     lines = [line("Red.", SHOW, act("run_tests"), n=1), line(why, *handed_in, n=2)]
     lines += [line(f"{n}. No.", n=n) for n in (3, 4, 5)]
@@ -102,7 +102,7 @@ def test_a_red_test_alone_is_no_fix_and_is_told_with_why_the_model_gave_up(job, 
         assert outcome.tried == ("tests.test_calc.CalcTest.test_add fails: AssertionError: -1 != 5",)
 
 
-def test_a_model_that_gives_up_is_told_in_its_words(job):
+def test_model_that_gives_up_is_told_in_its_words(job):
     why = act("submit", summary="The page of add() says that it subtracts.")
     assert job.run(job.errand(), line("No.", why, n=1), line("No.", why, n=2)) == 0
     outcome, diff = job.told
@@ -110,7 +110,7 @@ def test_a_model_that_gives_up_is_told_in_its_words(job):
     assert outcome.result["error"]["message"] == "The model says: The page of add() says that it subtracts."
 
 
-def test_the_errands_budget_holds_whatever_the_settings_say(job, own_config, monkeypatch):
+def test_errands_budget_holds_whatever_settings_say(job, own_config, monkeypatch):
     own_config.write_text("[models.scripted]\nprice_in = 1.0\nprice_out = 5.0\nmax_output = 1000\n")
     monkeypatch.setenv("SWE_AGENT_BUDGET", "50")
     monkeypatch.setenv("SWE_AGENT_APPLY", "1")
@@ -132,19 +132,19 @@ def test_the_errands_budget_holds_whatever_the_settings_say(job, own_config, mon
         ({"model": "scripted:/nowhere"}, 3, "cannot be read"),
     ],
 )
-def test_an_error_before_the_run_is_handed_over_too(job, flags, code, said):
+def test_error_before_run_is_handed_over_too(job, flags, code, said):
     assert job.run(job.errand(), line("x"), **flags) == code
     outcome, diff = job.told
     assert (outcome.exit, diff, job.outputs["folder"]) == (code, "", "")
     assert said in outcome.result["error"]["message"] + outcome.result["error"]["fix"]
 
 
-def test_a_checkout_without_the_errands_commit_is_an_error_that_says_so(job):
+def test_checkout_without_errands_commit_is_error_that_says_so(job):
     assert job.run(job.errand(base="0" * 40), line("x")) == 2
     assert "0" * 40 in job.told[0].result["error"]["message"]
 
 
-def test_another_errand_than_the_gates_is_not_worked_on(job):
+def test_another_errand_than_gates_is_not_worked_on(job):
     write(job.errand(), job.folder / "errand.json")
     with pytest.raises(UsageError, match="not the file that the gate wrote"):
         solve(job.folder / "errand.json", "0" * 64, job.repository, job.handover, None, {})
@@ -167,7 +167,7 @@ def test_no_secret_is_handed_over_or_kept(job, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", [SECRET, b64encode(f"x{SECRET}".encode()).decode(), SECRET.encode().hex()])
-def test_a_patch_with_a_key_in_it_is_not_handed_over(job, monkeypatch, form):
+def test_patch_with_key_in_it_is_not_handed_over(job, monkeypatch, form):
     monkeypatch.setenv("SOME_API_KEY", SECRET)
     hidden = act("shell", command=f"printf %s '{form[:9]}' > key.txt; printf %s '{form[9:]}' >> key.txt")
     assert job.run(job.errand(), line("Mend.", SHOW, MEND, hidden, SUBMIT)) == 3
@@ -178,7 +178,7 @@ def test_a_patch_with_a_key_in_it_is_not_handed_over(job, monkeypatch, form):
 
 
 @pytest.mark.slow
-def test_words_to_the_agent_are_named_with_who_said_them(job):
+def test_words_to_agent_are_named_with_who_said_them(job):
     issue = Issue(
         "add() subtracts",
         "It gives -1.",
@@ -193,7 +193,7 @@ def test_words_to_the_agent_are_named_with_who_said_them(job):
 
 
 @pytest.mark.slow
-def test_nothing_that_is_printed_is_a_command_to_the_runner(job, capfd):
+def test_nothing_that_is_printed_is_command_to_runner(job, capfd):
     title = "::add-mask::x"
     printing = act("shell", command="printf '::set-env name=A::b\\n##[error]x\\n'")
     told = act("submit", summary="::stop-commands::x\n##[add-path]/tmp\n  ::notice::y\r::debug::z")
@@ -206,7 +206,7 @@ def test_nothing_that_is_printed_is_a_command_to_the_runner(job, capfd):
 
 
 @pytest.mark.slow
-def test_the_same_errand_again_tells_the_same_and_asks_nobody(job):
+def test_same_errand_again_tells_same_and_asks_nobody(job):
     errand = job.errand()
     assert job.run(errand, line("Red.", SHOW, MEND, SUBMIT)) == 0
     first = job.told
@@ -248,7 +248,7 @@ def test_what_was_killed_goes_on_where_it_was(job):
 
 
 @pytest.mark.slow
-def test_a_job_that_is_cancelled_leaves_what_it_has(job):
+def test_job_that_is_cancelled_leaves_what_it_has(job):
     process = started(job, line("Mend.", SHOW, MEND, n=1), line("Wait.", hang(job), n=2))
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 130
@@ -262,7 +262,7 @@ def test_a_job_that_is_cancelled_leaves_what_it_has(job):
 
 @pytest.mark.slow
 @pytest.mark.docker
-def test_an_errand_is_solved_in_a_container(job):
+def test_errand_is_solved_in_container(job):
     job.flags = {"workspace": "docker", "image": IMAGE, "test": "python3 -m unittest discover -s tests -t ."}
     assert job.run(job.errand(), line("Red, then mend.", SHOW, MEND, SUBMIT)) == 0
     outcome, diff = job.told

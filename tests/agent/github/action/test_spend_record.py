@@ -35,7 +35,7 @@ def test_charges_are_read_back_whatever_text_follows(charges: list[Charge], text
 
 @pytest.mark.slow
 @given(st.lists(CHARGES))
-def test_the_line_is_one_hidden_comment(charges: list[Charge]) -> None:
+def test_line_is_one_hidden_comment(charges: list[Charge]) -> None:
     told = line(charges)
 
     assert told.startswith(MARK)
@@ -46,7 +46,7 @@ def test_the_line_is_one_hidden_comment(charges: list[Charge]) -> None:
 
 
 @given(HOSTILE, st.lists(CHARGES, max_size=3))
-def test_a_line_that_is_not_the_first_is_text(text: str, charges: list[Charge]) -> None:
+def test_line_that_is_not_first_is_text(text: str, charges: list[Charge]) -> None:
     for body in (f"{text}\n{line(charges)}", f" {line(charges)}", f"> {line(charges)}"):
         if not body.startswith(MARK):
             assert read(body, "here") == ()
@@ -82,7 +82,7 @@ def test_many_charges_cost_no_less_when_they_are_one(charges: list[Charge]) -> N
     ],
     ids=["cut", "number", "short", "more", "time", "run", "held", "spent", "nan", "much", "five", "deep"],
 )
-def test_a_ledger_that_somebody_changed_is_no_empty_one(rows: str) -> None:
+def test_ledger_that_somebody_changed_is_no_empty_one(rows: str) -> None:
     with pytest.raises(UsageError, match="The spending record in there cannot be read"):
         read(f"{MARK}{rows}{END}\nDone.", "there")
 

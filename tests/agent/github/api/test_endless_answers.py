@@ -65,7 +65,7 @@ def read(server: Endless) -> str:
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_an_answer_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+def test_answer_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.setattr(response_bodies, "MOST", 1 << 20)
     with closing(Endless(HEAD % (status, b""), repeat(b'{"x": ' + b" " * 100_000), 0)) as server:
         assert "more than 1,048,576 bytes" in read(server)
@@ -79,21 +79,21 @@ def test_what_is_asked_again_is_not_read_to_its_end() -> None:
         assert server.left.wait(10)
 
 
-def test_a_compressed_answer_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compressed_answer_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response_bodies, "MOST", 1 << 20)
     bomb = gzip.compress(b" " * (32 << 20))
     with closing(Endless(HEAD % (200, b"Content-Encoding: gzip\r\n"), iter([bomb]), 0)) as server:
         assert "more than 1,048,576 bytes" in read(server)
 
 
-def test_an_answer_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response_bodies, "SECONDS", 0.3)
     with closing(Endless(HEAD % (200, b"Content-Length: 1000000\r\n"), repeat(b" "), 0.01)) as server:
         assert "did not answer in time" in read(server)
         assert server.left.wait(10)
 
 
-def test_a_picture_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_picture_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.github.api.issue_images.SECONDS", 0.3)
     with closing(Endless(HEAD % (200, b"Content-Length: 1000000\r\n"), repeat(b" "), 0.01)) as server:
         address = Address(server.url, "us/it", 1)

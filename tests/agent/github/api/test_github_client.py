@@ -77,7 +77,7 @@ def test_each_fault_is_told(hub: Hub, errors: Any, said: str) -> None:
     assert said in refused(hub).message
 
 
-def test_the_permission_that_a_caller_names_comes_first(hub: Hub) -> None:
+def test_permission_that_caller_names_comes_first(hub: Hub) -> None:
     hub.fault("GET", "/issues/1$", status=403, body={"message": "No"}, headers=RIGHTS)
     with pytest.raises(ConfigError) as caught, translate_errors("open a pull request", "pull-requests: write"):
         assert repository(Address(hub.url, "octo/calc")).get_issue(1).title
@@ -113,7 +113,7 @@ def test_what_writes_is_sent_once(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_limit_is_waited_for_where_it_is_short(hub: Hub, status: int) -> None:
+def test_limit_is_waited_for_where_it_is_short(hub: Hub, status: int) -> None:
     hub.secondary("POST", "/comments$", retry_after=0, status=status)
     with translate_errors("comment"):
         issue = repository(Address(hub.url, "octo/calc")).get_issue(1)
@@ -125,7 +125,7 @@ def test_a_limit_is_waited_for_where_it_is_short(hub: Hub, status: int) -> None:
     assert len(hub.writes) == 3
 
 
-def test_a_token_is_not_sent_on_to_another_server(hub: Hub, tmp_path: Path) -> None:
+def test_token_is_not_sent_on_to_another_server(hub: Hub, tmp_path: Path) -> None:
     with Hub(tmp_path / "other") as other:
         to = f"http://localhost:{other.url.rpartition(':')[2]}/api/v3/repos/octo/calc/issues/1"
         hub.fault("GET", "/issues/1$", status=301, body={"message": "Moved Permanently"}, headers={"Location": to})
@@ -135,7 +135,7 @@ def test_a_token_is_not_sent_on_to_another_server(hub: Hub, tmp_path: Path) -> N
     assert "redirected from host 127.0.0.1 to localhost" in error.message
 
 
-def test_a_circle_has_an_end(hub: Hub) -> None:
+def test_circle_has_end(hub: Hub) -> None:
     for there, to in (("1", "2"), ("2", "1")):
         headers = {"Location": f"{hub.api}/repos/octo/calc/issues/{to}"}
         hub.fault("GET", f"/issues/{there}$", status=301, body={"message": "Moved"}, headers=headers, times=99)

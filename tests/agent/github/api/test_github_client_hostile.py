@@ -25,7 +25,7 @@ def refusal(url: str) -> SweAgentError:
 # Reading
 
 
-def test_an_issue_with_all_that_belongs_to_it(hub: Hub, repo: Repo) -> None:
+def test_issue_with_all_that_belongs_to_it(hub: Hub, repo: Repo) -> None:
     repo.permissions["ada"] = "write"
     issue = repo.issue("Boom 💥", "It **breaks**.", author="bob", labels=["bug", "good first issue"])
     issue.comment("ada", "I see it, too.")
@@ -48,7 +48,7 @@ def test_all_pages(repo: Repo, count: int) -> None:
 
 
 @pytest.mark.slow
-def test_of_very_many_pages_the_first_and_the_last_and_it_is_said(repo: Repo) -> None:
+def test_of_very_many_pages_first_and_last_and_it_is_said(repo: Repo) -> None:
     issue, said = repo.issue("Boom"), list[str]()
     for n in range(1_101):
         issue.comment("bob", str(n))
@@ -70,13 +70,13 @@ def test_bodies_of_any_kind(repo: Repo, body: str | None) -> None:
     (read.body + read.comments[0].body).encode()
 
 
-def test_a_body_that_everybody_sees_is_kept_to_the_letter(repo: Repo) -> None:
+def test_body_that_everybody_sees_is_kept_to_letter(repo: Repo) -> None:
     text = f"Fails:\n\n```py\nx = '<!-- not a comment -->'\n```\n{FAMILY} naïve 日本語"
     assert fetch_issue(repo.issue("Boom", text).url).body == text
 
 
 @pytest.mark.parametrize(("title", "body"), [(" ", ""), ("​", None)])
-def test_an_issue_that_says_nothing(repo: Repo, title: str, body: str | None) -> None:
+def test_issue_that_says_nothing(repo: Repo, title: str, body: str | None) -> None:
     error = refusal(repo.issue(title, body).url)
     assert isinstance(error, UsageError)
     assert "is empty" in error.message
@@ -92,7 +92,7 @@ def test_users_that_are_gone(hub: Hub, repo: Repo) -> None:
     assert {one.author for one in read.comments} == {"ghost"}
 
 
-def test_a_locked_issue_is_read(repo: Repo) -> None:
+def test_locked_issue_is_read(repo: Repo) -> None:
     issue = repo.issue("Boom")
     issue.lock()
     assert fetch_issue(issue.url).title == "Boom"
@@ -107,7 +107,7 @@ def test_what_is_linked_from_elsewhere_has_no_say(hub: Hub, repo: Repo) -> None:
     ]
 
 
-def test_a_pull_request_is_no_issue(repo: Repo) -> None:
+def test_pull_request_is_no_issue(repo: Repo) -> None:
     error = refusal(repo.pull("fix").url)
     assert isinstance(error, UsageError)
     assert "of a pull request" in error.message
@@ -141,7 +141,7 @@ def test_transferred_to_where_nobody_sees_it(hub: Hub, repo: Repo) -> None:
     assert isinstance(refusal(issue.url), UsageError)
 
 
-def test_sent_to_another_server_the_token_stays(hub: Hub, repo: Repo, as_: Callable[..., None], tmp_path: Path) -> None:
+def test_sent_to_another_server_token_stays(hub: Hub, repo: Repo, as_: Callable[..., None], tmp_path: Path) -> None:
     as_("ada")
     with Hub(tmp_path / "other") as other:
         to = other.api.replace("127.0.0.1", "localhost") + "/repos/octo/calc/issues/1"
@@ -165,7 +165,7 @@ def test_sent_round_in_circles(hub: Hub, repo: Repo, status: int) -> None:
 # Refused
 
 
-def test_a_token_that_is_not_known(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_that_is_not_known(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_stale")
     error = refusal(repo.issue("Boom").url)
     assert isinstance(error, ConfigError)
@@ -182,14 +182,14 @@ def test_what_is_not_there_or_private_is_told_alike(repo: Repo, private: bool) -
     assert "private" in error.message
 
 
-def test_a_private_issue_is_read_with_a_token_that_may(repo: Repo, as_: Callable[..., None]) -> None:
+def test_private_issue_is_read_with_token_that_may(repo: Repo, as_: Callable[..., None]) -> None:
     repo.private = True
     repo.permissions["ada"] = "read"
     as_("ada")
     assert fetch_issue(repo.issue("Boom").url).title == "Boom"
 
 
-def test_a_permission_that_is_missing_is_named(repo: Repo, as_: Callable[..., None]) -> None:
+def test_permission_that_is_missing_is_named(repo: Repo, as_: Callable[..., None]) -> None:
     repo.private = True
     as_(BOT, contents="read")
     error = refusal(repo.issue("Boom").url)
@@ -197,7 +197,7 @@ def test_a_permission_that_is_missing_is_named(repo: Repo, as_: Callable[..., No
     assert "`issues: read`" in error.fix
 
 
-def test_a_deleted_issue_and_none_at_all(repo: Repo) -> None:
+def test_deleted_issue_and_none_at_all(repo: Repo) -> None:
     issue = repo.issue("Boom")
     issue.delete()
     assert "This issue was deleted" in refusal(issue.url).message
@@ -239,7 +239,7 @@ def test_lists_that_are_none(hub: Hub, repo: Repo, where: str, raw: bytes) -> No
         assert isinstance(refusal(issue.url), TryLater)
 
 
-def test_a_second_page_that_is_none(hub: Hub, repo: Repo) -> None:
+def test_second_page_that_is_none(hub: Hub, repo: Repo) -> None:
     issue = repo.issue("Boom")
     for n in range(101):
         issue.comment("bob", str(n))

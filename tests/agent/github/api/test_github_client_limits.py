@@ -18,7 +18,7 @@ from trajectories.errors import TryLater, UsageError
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_the_hour_is_used_up(hub: Hub, repo: Repo, as_: Callable[..., None], status: int) -> None:
+def test_hour_is_used_up(hub: Hub, repo: Repo, as_: Callable[..., None], status: int) -> None:
     issue = repo.issue("Boom")
     hub.rate(status=status)
     error = refusal(issue.url)
@@ -35,7 +35,7 @@ def test_the_hour_is_used_up(hub: Hub, repo: Repo, as_: Callable[..., None], sta
 
 @pytest.mark.parametrize("status", [403, 429])
 @pytest.mark.parametrize("retry_after", [None, 600])
-def test_a_secondary_limit_with_a_long_wait(hub: Hub, repo: Repo, retry_after: int | None, status: int) -> None:
+def test_secondary_limit_with_long_wait(hub: Hub, repo: Repo, retry_after: int | None, status: int) -> None:
     hub.secondary("GET", "/issues/1$", retry_after=retry_after, status=status, times=9)
     error = refusal(repo.issue("Boom").url)
     assert isinstance(error, TryLater)
@@ -43,7 +43,7 @@ def test_a_secondary_limit_with_a_long_wait(hub: Hub, repo: Repo, retry_after: i
     assert len(hub.requests) == 1
 
 
-def test_a_secondary_limit_with_a_short_wait_is_waited_for(hub: Hub, repo: Repo) -> None:
+def test_secondary_limit_with_short_wait_is_waited_for(hub: Hub, repo: Repo) -> None:
     hub.secondary("GET", "/issues/1$", retry_after=0)
     assert fetch_issue(repo.issue("Boom").url).title == "Boom"
 
@@ -78,7 +78,7 @@ def test_what_changed_is_read_anew(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("before", [99, 100, 200])
-def test_a_page_that_came_later_is_seen(repo: Repo, before: int) -> None:
+def test_page_that_came_later_is_seen(repo: Repo, before: int) -> None:
     """The first page is what it was, and so is its ETag."""
     issue = repo.issue("Boom")
     for n in range(before):
@@ -88,7 +88,7 @@ def test_a_page_that_came_later_is_seen(repo: Repo, before: int) -> None:
     assert fetch_issue(issue.url).comments[-1].body == "The last word."
 
 
-def test_without_the_cache_nothing_is_conditional(hub: Hub, repo: Repo) -> None:
+def test_without_cache_nothing_is_conditional(hub: Hub, repo: Repo) -> None:
     address = address_of(repo.issue("Boom").url)
     fetch_issue(address.issue_url)
     reader = Reader(connect(address), address, kept=False)

@@ -43,7 +43,7 @@ def opened(ours: Any, body: str = "Fixes #1") -> Any:
     return open_pull(ours, HEAD, "main", "Mended — 💥", body)
 
 
-def test_a_draft_is_opened_once(ours: Any, repo: Repo, hub: Hub) -> None:
+def test_draft_is_opened_once(ours: Any, repo: Repo, hub: Hub) -> None:
     issue = repo.issue("Boom")
     first = opened(ours, "Fixes #1\r\n\r\n" + "é" * 60_000)
     assert (first.number, first.url, first.draft, first.said) == (2, repo.pulls[0].url, True, "")
@@ -82,7 +82,7 @@ def test_no_drafts_in_this_plan(ours: Any, repo: Repo) -> None:
     ],
     ids=["setting", "archived", "base", "head", "same", "renamed"],
 )
-def test_a_pull_request_that_is_refused(
+def test_pull_request_that_is_refused(
     ours: Any, repo: Repo, change: Callable[[Repo], Any], kind: type[SweAgentError], words: str
 ) -> None:
     change(repo)
@@ -93,7 +93,7 @@ def test_a_pull_request_that_is_refused(
 
 
 @pytest.mark.parametrize("what", ["pull", "comment"])
-def test_a_right_to_write_that_is_missing_is_named(ours: Any, repo: Repo, as_: Callable[..., None], what: str) -> None:
+def test_right_to_write_that_is_missing_is_named(ours: Any, repo: Repo, as_: Callable[..., None], what: str) -> None:
     repo.issue("Boom")
     as_(BOT, issues="read", pull_requests="read")
     with pytest.raises(ConfigError) as caught:
@@ -103,7 +103,7 @@ def test_a_right_to_write_that_is_missing_is_named(ours: Any, repo: Repo, as_: C
     assert ("`pull-requests: write`" if what == "pull" else "`issues: write`") in caught.value.fix
 
 
-def test_a_comment_under_an_old_name_is_not_taken_for_said(ours: Any, repo: Repo) -> None:
+def test_comment_under_old_name_is_not_taken_for_said(ours: Any, repo: Repo) -> None:
     issue = repo.issue("Boom")
     repo.rename("abacus")
     for there in (0, 17):
@@ -112,7 +112,7 @@ def test_a_comment_under_an_old_name_is_not_taken_for_said(ours: Any, repo: Repo
     assert issue.comments == []
 
 
-def test_a_page_of_a_proxy_is_no_pull_request(ours: Any, repo: Repo, hub: Hub) -> None:
+def test_page_of_proxy_is_no_pull_request(ours: Any, repo: Repo, hub: Hub) -> None:
     hub.fault("POST", "/pulls$", status=200, raw=b"<html>", headers={"Content-Type": "text/html"})
     with pytest.raises(TryLater, match="invalid answer"):
         opened(ours)
@@ -129,7 +129,7 @@ def test_what_may_have_been_done_is_not_sent_twice(ours: Any, repo: Repo, hub: H
     assert len(hub.writes) == 2
 
 
-def test_what_a_limit_kept_off_is_sent_again(ours: Any, repo: Repo, hub: Hub) -> None:
+def test_what_limit_kept_off_is_sent_again(ours: Any, repo: Repo, hub: Hub) -> None:
     repo.issue("Boom")
     for path in (r"/pulls$", r"/comments$"):
         hub.secondary("POST", path, retry_after=0)
@@ -154,13 +154,13 @@ def test_one_comment_that_is_kept_up_to_date(ours: Any, repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 65_536, "💥" * 65_536, "a\r\n" * 40_000])
-def test_a_comment_that_is_too_long_is_cut(ours: Any, repo: Repo, text: str) -> None:
+def test_comment_that_is_too_long_is_cut(ours: Any, repo: Repo, text: str) -> None:
     issue = repo.issue("Boom")
     status_comment.update_comment(ours, status_comment.StatusComment(1), text)
     assert len(issue.comments[0].body) <= 65_536
 
 
-def test_a_locked_issue_takes_words_of_those_who_may_write(
+def test_locked_issue_takes_words_of_those_who_may_write(
     ours: Any, repo: Repo, as_: Callable[..., None], hub: Hub
 ) -> None:
     repo.issue("Boom").lock()
@@ -186,7 +186,7 @@ def test_a_locked_issue_takes_words_of_those_who_may_write(
     ],
     ids=["deleted", "transferred", "hidden", "disabled", "archived", "hour", "secondary", "token", "html"],
 )
-def test_a_comment_that_is_refused(
+def test_comment_that_is_refused(
     ours: Any, hub: Hub, repo: Repo, change: Callable[[Hub, Any], Any], kind: type[SweAgentError], words: str
 ) -> None:
     issue = repo.issue("Boom")
@@ -197,7 +197,7 @@ def test_a_comment_that_is_refused(
     assert issue.comments == []
 
 
-def test_an_answer_in_a_thread_is_given_once(ours: Any, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_in_thread_is_given_once(ours: Any, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_RUN_ID", "7000000001")
     pull = repo.pull("swe-agent/issue-1", author=BOT)
     first = pull.review_comment("ada", "Why? 🤔", "src/a.py", 3)

@@ -22,7 +22,7 @@ def ada(hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", hub.token("t1", "ada"))
 
 
-def test_an_issue_with_all_that_belongs_to_it(hub: Hub, repo: Repo) -> None:
+def test_issue_with_all_that_belongs_to_it(hub: Hub, repo: Repo) -> None:
     shot = hub.picture("/user-attachments/assets/1", PNG)
     issue = repo.issue(
         "It adds wrongly \U0001f9ee",
@@ -74,7 +74,7 @@ def test_what_is_private_elsewhere_stays_there(hub: Hub, repo: Repo) -> None:
     assert [comment.about for comment in fetch_issue(issue.url).comments] == ["octo/open#1, open issue: Here, too"]
 
 
-def test_what_came_after_the_base_is_left_out(hub: Hub, repo: Repo) -> None:
+def test_what_came_after_base_is_left_out(hub: Hub, repo: Repo) -> None:
     issue = repo.issue("It adds wrongly", author="bob", at="2026-01-01T00:00:00Z")
     repo.pull(head="a", author="ada", title="Before", at="2026-01-02T00:00:00Z").refer(issue)
     repo.pull(head="b", author="ada", title="After", at="2026-01-04T00:00:00Z").refer(issue)
@@ -94,7 +94,7 @@ def test_locked_closed_long_or_empty(hub: Hub, repo: Repo) -> None:
         fetch_issue(repo.issue("\u200b", "", author="bob").url)
 
 
-def test_without_a_token_what_is_public_is_read(hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_token_what_is_public_is_read(hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = repo.issue("It adds wrongly", author="bob")
     private = hub.repo("octo/secret", private=True).issue("Ours", author="ada")
     monkeypatch.setenv("GITHUB_TOKEN", "")
@@ -149,7 +149,7 @@ def test_each_account_has_what_it_read_itself(
     assert all(b"t1" not in re.split(rb"\W", file.read_bytes()) for file in kept.iterdir()), "no token is kept"
 
 
-def test_a_cache_that_cannot_be_used_is_done_without(
+def test_cache_that_cannot_be_used_is_done_without(
     hub: Hub, repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     issue = repo.issue("It adds wrongly", author="bob")

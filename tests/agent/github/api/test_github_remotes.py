@@ -36,7 +36,7 @@ PORT = Address("https://git.example.org:8443", "octo/calc", 1)
         ("../calc.git", HOME, "", ""),
     ],
 )
-def test_a_remote_is_known_in_any_form(make_repo: MakeRepo, url, address, name, push):
+def test_remote_is_known_in_any_form(make_repo: MakeRepo, url, address, name, push):
     root = make_repo({"a": "1"})
     git(root, "remote", "add", "origin", url)
     found = [(remote.repository, remote.url) for remote in remotes(Repository.open(root), address)]

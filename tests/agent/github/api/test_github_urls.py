@@ -61,7 +61,7 @@ def test_addresses_of_nobody_we_know(url: str) -> None:
     assert caught.value.fix
 
 
-def test_a_token_goes_to_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_goes_to_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
     public, corp = Address("https://github.com", "a/b"), Address("https://git.corp", "a/b")
     monkeypatch.setenv("GITHUB_TOKEN", "public")
     monkeypatch.setenv("GH_ENTERPRISE_TOKEN", "corp")
@@ -73,7 +73,7 @@ def test_a_token_goes_to_its_own_server(monkeypatch: pytest.MonkeyPatch) -> None
     assert Address("https://github.com", "a/b").token == ""
 
 
-def test_the_repository_of_an_action(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repository_of_action(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     assert own_repository() == Address("https://github.com", "octo/calc")
     for name in ("", "octo", "octo/..", "octo/calc/x", "octo/c alc"):

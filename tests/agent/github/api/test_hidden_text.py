@@ -59,7 +59,7 @@ def test_what_is_seen(text: str) -> None:
     assert visible_text(text) == VisibleText(text)
 
 
-def test_what_was_left_out_is_named_at_the_end() -> None:
+def test_what_was_left_out_is_named_at_end() -> None:
     assert str(visible_text("a<!-- b -->\u200b")) == (
         "a\n\n[Removed, because readers do not see it: 1 invisible character, 1 HTML comment.]"
     )

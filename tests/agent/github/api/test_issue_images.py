@@ -135,7 +135,7 @@ ASSET = "/user-attachments/assets/1"
     ],
     ids=range(26),
 )
-def test_where_a_picture_may_come_from(
+def test_where_picture_may_come_from(
     url: str, allowed: bool, with_token: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
@@ -144,7 +144,7 @@ def test_where_a_picture_may_come_from(
     assert (_allowed(url, address), _may_have_token(url, address)) == (allowed, with_token)
 
 
-def test_an_enterprises_attachments_get_no_token_of_the_publics(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enterprises_attachments_get_no_token_of_publics(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.corp")
     monkeypatch.setenv("GITHUB_TOKEN", "t1")
     address = Address("https://git.corp", "octo/calc", 7)

@@ -22,7 +22,7 @@ from trajectories.errors import ConfigError, SweAgentError, UsageError
     ],
     ids=["contents", "pulls", "app contents", "app pulls"],
 )
-def test_a_right_that_is_missing_is_named(
+def test_right_that_is_missing_is_named(
     world: World, monkeypatch: pytest.MonkeyPatch, bot: str, rights: dict[str, str], fix: str
 ) -> None:
     world.hub.token("publish", bot, permissions=RIGHTS | rights, app=True)
@@ -34,7 +34,7 @@ def test_a_right_that_is_missing_is_named(
     assert world.outputs["outcome"] == "error"
 
 
-def test_a_right_to_comment_that_is_missing_is_named(world: World) -> None:
+def test_right_to_comment_that_is_missing_is_named(world: World) -> None:
     world.hub.token("publish", BOT, permissions=RIGHTS | {"issues": "read"}, app=True)
     with pytest.raises(ConfigError) as error:
         world.run()
@@ -56,14 +56,14 @@ def test_actions_that_may_not_open_pull_requests(world: World) -> None:
     assert (len(world.repo.pulls), len(world.branches)) == (1, 2)
 
 
-def test_a_repository_in_the_archive(world: World) -> None:
+def test_repository_in_archive(world: World) -> None:
     world.repo.archived = True
     with pytest.raises(ConfigError) as error:
         world.run()
     assert error.value.fix.endswith("Unarchive this repository.")
 
 
-def test_a_token_that_is_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_that_is_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "ended")
     with pytest.raises(ConfigError) as error:
         world.run()
@@ -71,7 +71,7 @@ def test_a_token_that_is_no_more(world: World, monkeypatch: pytest.MonkeyPatch) 
     assert "ended" not in world.summary.read_text().split()
 
 
-def test_a_rule_against_the_branch(world: World) -> None:
+def test_rule_against_branch(world: World) -> None:
     world.repo.rulesets.add("swe-agent/*")
     with pytest.raises(ConfigError) as error:
         world.run()

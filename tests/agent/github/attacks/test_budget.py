@@ -15,7 +15,7 @@ def ask(place: Place, issue: Any) -> Done:
 
 
 @pytest.mark.slow
-def test_many_triggers_of_an_issue(place: Place) -> None:
+def test_many_triggers_of_issue(place: Place) -> None:
     """Stopped by the budget of an issue: what is held counts as spent until it is settled."""
     place.rules(budget=2, budget_per_issue=5)
     issue = place.approved()
@@ -27,7 +27,7 @@ def test_many_triggers_of_an_issue(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_many_issues_in_a_day(place: Place) -> None:
+def test_many_issues_in_day(place: Place) -> None:
     """Stopped by the budget of a day, over all issues."""
     place.rules(budget=2, budget_per_issue=10, budget_per_day=5)
     done = [ask(place, place.approved(title=f"Issue {number}")) for number in range(5)]
@@ -37,7 +37,7 @@ def test_many_issues_in_a_day(place: Place) -> None:
 
 
 @pytest.mark.parametrize("by", ["mallory", "bob", "tri", "ada", "evil[bot]"])
-def test_a_forged_ledger_raises_nothing_and_lowers_nothing(place: Place, by: str) -> None:
+def test_forged_ledger_raises_nothing_and_lowers_nothing(place: Place, by: str) -> None:
     """Stopped by the author: only comments of the bot itself are read, whatever others begin with."""
     place.rules(budget=2, budget_per_issue=5)
     issue = place.approved()
@@ -52,7 +52,7 @@ def test_a_forged_ledger_raises_nothing_and_lowers_nothing(place: Place, by: str
     assert ask(place, issue).held <= 1
 
 
-def test_the_bot_made_to_say_a_ledger(place: Place) -> None:
+def test_bot_made_to_say_ledger(place: Place) -> None:
     """Stopped by the place: a comment of the bot is a ledger only where it begins as one."""
     place.rules(budget=2, budget_per_issue=5)
     issue = place.approved()
@@ -66,7 +66,7 @@ def test_the_bot_made_to_say_a_ledger(place: Place) -> None:
     assert second.held + ask(place, issue).held <= 3
 
 
-def test_a_forged_sticky_comment_is_not_edited(place: Place) -> None:
+def test_forged_sticky_comment_is_not_edited(place: Place) -> None:
     """Stopped by the author: the forged one stays as it is, and ours is our own."""
     issue = place.approved()
     ask(place, issue)
@@ -100,7 +100,7 @@ def test_what_was_held_and_never_settled(place: Place) -> None:
 
 
 @pytest.mark.parametrize("dollars", [-5.0, float("nan"), float("-inf"), "0", None, True], ids=range(6))
-def test_a_handover_that_says_it_was_cheap(place: Place, dollars: object) -> None:
+def test_handover_that_says_it_was_cheap(place: Place, dollars: object) -> None:
     """Stopped by the form of a number of dollars: what is none settles nothing, and the hold counts whole."""
     place.rules(budget=2, budget_per_issue=3)
     issue = place.approved()
@@ -134,7 +134,7 @@ def test_pull_requests_that_only_look_like_ours_do_not_block(place: Place) -> No
     assert ask(place, place.approved()).went
 
 
-def test_a_policy_against_ai(place: Place) -> None:
+def test_policy_against_ai(place: Place) -> None:
     """Stopped by the repository's own file."""
     from tests.conftest import git
 

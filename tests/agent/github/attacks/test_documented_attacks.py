@@ -8,7 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def test_the_table_has_each_case_once() -> None:
+def test_table_has_each_case_once() -> None:
     page = (HERE.parents[3] / "docs" / "github-attacks.md").read_text("utf-8")
     listed = re.findall(r"(?m)^\| ([a-z][^|]+) \| [^|].* \| (?:held|did not|test was wrong|part of the last) \|$", page)
     files = [file for file in HERE.glob("test_*.py") if file != Path(__file__)]

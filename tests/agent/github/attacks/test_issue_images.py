@@ -71,7 +71,7 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("address", ADDRESSES, ids=range(len(ADDRESSES)))
-def test_a_picture_inside_the_network(place: Place, inside: Inside, address: str) -> None:
+def test_picture_inside_network(place: Place, inside: Inside, address: str) -> None:
     """Stopped by the list of hosts; the issue goes on without the picture."""
     url = address.format(port=inside.port, hub=place.hub.url)
     done = asked(place, f"See ![x]({url}) and <img src='{url}'>")
@@ -80,7 +80,7 @@ def test_a_picture_inside_the_network(place: Place, inside: Inside, address: str
     assert place.read_errand()["issue"]["images"] == []
 
 
-def test_a_picture_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
+def test_picture_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
     """Stopped at the redirect: each address on the way is held against the list, and no token goes along."""
     url = place.hub.picture("/user-attachments/assets/x.png", PNG, "image/png")
     path = url.removeprefix(place.hub.url)
@@ -97,7 +97,7 @@ def test_a_picture_that_sends_on_elsewhere(place: Place, inside: Inside) -> None
     assert done.went
 
 
-def test_the_api_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
+def test_api_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
     """Stopped by not taking the token to another host."""
     location = {"Location": f"http://localhost:{inside.port}/steal"}
     place.hub.fault("GET", r"/issues/1$", status=301, body={"message": "Moved"}, headers=location, times=9)
@@ -115,14 +115,14 @@ def test_the_api_that_sends_on_elsewhere(place: Place, inside: Inside) -> None:
     ],
     ids=["svg", "html", "huge"],
 )
-def test_a_picture_that_is_none(place: Place, data: bytes, kind: str) -> None:
+def test_picture_that_is_none(place: Place, data: bytes, kind: str) -> None:
     """Stopped by its first bytes and by a cap; the issue goes on without it."""
     url = place.hub.picture("/user-attachments/assets/x.png", data, kind)
     assert asked(place, f"![x]({url})").went
     assert place.read_errand()["issue"]["images"] == []
 
 
-def test_a_thousand_pictures(place: Place) -> None:
+def test_thousand_pictures(place: Place) -> None:
     """Stopped by a cap on how many are fetched."""
     url = place.hub.picture("/user-attachments/assets/x.png", PNG, "image/png")
     asked(place, "\n".join(f"![x]({url}?{number})" for number in range(1000)))

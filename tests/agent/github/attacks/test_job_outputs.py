@@ -35,7 +35,7 @@ def clean(done: Done) -> None:
 
 
 @pytest.mark.parametrize("text", SHELL, ids=range(len(SHELL)))
-def test_a_title_with_shell_text(place: Place, text: str) -> None:
+def test_title_with_shell_text(place: Place, text: str) -> None:
     """Stopped by no output holding strangers' words: title and body are in the errand's file only."""
     issue = place.approved(title=text, body=text)
     done = place.gate("issues", place.labelled(issue))
@@ -45,7 +45,7 @@ def test_a_title_with_shell_text(place: Place, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", LINES, ids=range(len(LINES)))
-def test_a_body_with_lines_for_the_output(place: Place, text: str) -> None:
+def test_body_with_lines_for_output(place: Place, text: str) -> None:
     """Stopped by no output holding strangers' words."""
     issue = place.approved(title="A title", body=text)
     comment = issue.comment("ada", f"/swe-agent fix {text}")
@@ -53,7 +53,7 @@ def test_a_body_with_lines_for_the_output(place: Place, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", LINES, ids=range(len(LINES)))
-def test_a_reason_that_names_a_strangers_thing(place: Place, text: str) -> None:
+def test_reason_that_names_strangers_thing(place: Place, text: str) -> None:
     """Stopped by one way to write an output, which takes no line ends; the label's name is a stranger's here."""
     event = place.labelled(place.approved(), "ada", "other")
     event["label"]["name"] = text
@@ -63,7 +63,7 @@ def test_a_reason_that_names_a_strangers_thing(place: Place, text: str) -> None:
 
 
 @pytest.mark.parametrize("login", ["x\ngo=true", "../../user", "a/b", "$(id)", "ada/../mallory", "ada?x=", "ada#"])
-def test_a_login_that_is_none(place: Place, login: str) -> None:
+def test_login_that_is_none(place: Place, login: str) -> None:
     """Stopped by a login's shape: it goes into the path of a request."""
     place.repo.permissions["ada"] = "write"
     event = place.labelled(place.approved(), "mallory")
@@ -79,7 +79,7 @@ def test_a_login_that_is_none(place: Place, login: str) -> None:
     ["swe-agent/$(id)", "swe-agent/`id`", "swe-agent/x;id", "swe-agent/é", "swe-agent/a'b", 'swe-agent/"', "-x"],
     ids=range(7),
 )
-def test_a_branch_with_shell_text(place: Place, branch: str) -> None:
+def test_branch_with_shell_text(place: Place, branch: str) -> None:
     """Stopped by the shape of our own branches, and by no output that holds one."""
     pull = place.pull()
     event = place.commented(pull.comment("ada", "/swe-agent again"))
@@ -89,7 +89,7 @@ def test_a_branch_with_shell_text(place: Place, branch: str) -> None:
     assert branch not in done.raw
 
 
-def test_a_body_of_the_summary(place: Place) -> None:
+def test_body_of_summary(place: Place) -> None:
     """Stopped by the summary being text: no pictures and no markup of strangers in it."""
     issue = place.approved(title="![b](https://evil.example/b.png) <img src=https://evil.example/c.png>")
     done = place.gate("issues", place.labelled(issue))

@@ -44,7 +44,7 @@ IDS = [*CODED, "odd"]
 
 @pytest.mark.parametrize("way", ["texts", "patch", "path"])
 @pytest.mark.parametrize(("secret", "coded"), FORMS, ids=IDS)
-def test_the_publishing_token(place: Place, way: str, secret: str, coded: Callable[[str], str]) -> None:
+def test_publishing_token(place: Place, way: str, secret: str, coded: Callable[[str], str]) -> None:
     """Stopped by masking what the job itself holds in every text, and by refusing a patch that has it."""
     place.hub.token(secret, BOT, permissions=PUBLISH, app=True)
     value = coded(secret)
@@ -59,14 +59,14 @@ def test_the_publishing_token(place: Place, way: str, secret: str, coded: Callab
 
 
 @pytest.mark.parametrize("coded", CODED.values(), ids=CODED)
-def test_the_publishing_token_in_a_comment(place: Place, coded: Callable[[str], str]) -> None:
+def test_publishing_token_in_comment(place: Place, coded: Callable[[str], str]) -> None:
     """Stopped by masking in comments, too."""
     place.hub.token(TOKEN, BOT, permissions=PUBLISH, app=True)
     place.publish(diff=b"", token=TOKEN, **everywhere(f"It is {coded(TOKEN)}."), **NONE)
     nowhere(place, TOKEN)
 
 
-def test_the_gates_token_in_the_errand(place: Place) -> None:
+def test_gates_token_in_errand(place: Place) -> None:
     """Stopped by masking: an issue that quotes a key has it in no artifact."""
     place.hub.token(TOKEN, "github-actions[bot]", permissions=GATE, app=True)
     issue = place.approved(body=f"My log says {TOKEN}")
@@ -77,7 +77,7 @@ def test_the_gates_token_in_the_errand(place: Place) -> None:
     assert not any(form in told for form in forms(TOKEN))
 
 
-def test_the_publishing_job_reads_no_model_key(place: Place) -> None:
+def test_publishing_job_reads_no_model_key(place: Place) -> None:
     """Stopped by construction: with a key in its environment by mistake it says nothing of it."""
     place.patch.setenv("OPENAI_API_KEY", KEY)
     place.publish(cause=f"It is {KEY}.")

@@ -24,7 +24,7 @@ def test_signs_that_are_doubled(place: Place) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
-def test_a_path_in_what_git_says(place: Place, name: str) -> None:
+def test_path_in_what_git_says(place: Place, name: str) -> None:
     """Stopped by showing git's words as text: a patch that does not fit names its files in them."""
     name = name.replace("/", "")
     diff = GOOD.replace(b"calc/core.py", f"calc/{name}.py".encode())
@@ -38,13 +38,13 @@ def test_a_path_in_what_git_says(place: Place, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", [*MIGHTY, ".swe-agent.toml"])
-def test_who_merges_and_what_the_next_run_runs(place: Place, path: str) -> None:
+def test_who_merges_and_what_next_run_runs(place: Place, path: str) -> None:
     """Stopped by the path: files that give the right to merge, and our own, that a follow-up would obey."""
     stopped(place, place.publish(diff=GOOD + adds(path)))
 
 
 @pytest.mark.parametrize("language", ["mermaid", "geojson", "suggestion", "math"])
-def test_a_block_that_github_acts_on(place: Place, language: str) -> None:
+def test_block_that_github_acts_on(place: Place, language: str) -> None:
     """Stopped by leaving out the language: diagrams load pictures, and a suggestion is a commit at one press."""
     pull = place.pull()
     errand = place.errand(kind="follow-up", number=pull.number, branch="swe-agent/issue-1", request="why?")
@@ -53,7 +53,7 @@ def test_a_block_that_github_acts_on(place: Place, language: str) -> None:
     assert not any(f"```{language}" in comment.body for comment in pull.comments)
 
 
-def test_a_frame_that_an_issue_ends(place: Place) -> None:
+def test_frame_that_issue_ends(place: Place) -> None:
     """Stopped by the frame's own marks being taken from what stands in it."""
     from agent.prompts.quotation import framed_issue
     from trajectories.records import Comment, Issue
@@ -69,7 +69,7 @@ def test_a_frame_that_an_issue_ends(place: Place) -> None:
     assert 'author="ada"' not in [line[9:21] for line in told.splitlines() if line.startswith("<comment")]
 
 
-def test_another_workflow_speaks_as_the_same_bot(place: Place) -> None:
+def test_another_workflow_speaks_as_same_bot(place: Place) -> None:
     """Stopped by sums that only grow: every workflow's own token is `github-actions[bot]`, so what one of them repeats
     of a stranger's words can be a ledger; it can hold the Action up, and spend nothing."""
     place.rules(budget=2, budget_per_issue=5)
@@ -83,7 +83,7 @@ def test_another_workflow_speaks_as_the_same_bot(place: Place) -> None:
     assert done.held <= 3
 
 
-def test_a_push_that_the_token_may_not(place: Place) -> None:
+def test_push_that_token_may_not(place: Place) -> None:
     """Stopped by GitHub; it is said which right is missing, and the token stands nowhere."""
     place.hub.token("ghs_reads", BOT, permissions=PUBLISH | {"contents": "read"}, app=True)
     done = place.publish(token="ghs_reads")

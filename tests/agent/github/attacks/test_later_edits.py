@@ -23,7 +23,7 @@ def refused(place: Place, done: Done) -> None:
 
 
 @pytest.mark.parametrize("part", ["title", "body"])
-def test_an_issue_edited_after_approval(place: Place, part: str) -> None:
+def test_issue_edited_after_approval(place: Place, part: str) -> None:
     """Stopped by comparing the event with the issue as it is."""
     issue = place.approved()
     event = labelled(place, issue)
@@ -31,7 +31,7 @@ def test_an_issue_edited_after_approval(place: Place, part: str) -> None:
     refused(place, place.gate("issues", event))
 
 
-def test_an_issue_edited_before_a_comment_reaches_the_gate(place: Place) -> None:
+def test_issue_edited_before_comment_reaches_gate(place: Place) -> None:
     """Stopped by comparing the event with the issue as it is."""
     issue = place.approved()
     event = place.commented(issue.comment("ada", "/swe-agent fix", at=AT))
@@ -39,7 +39,7 @@ def test_an_issue_edited_before_a_comment_reaches_the_gate(place: Place) -> None
     refused(place, place.gate("issue_comment", event))
 
 
-def test_the_command_edited_after_it_was_given(place: Place) -> None:
+def test_command_edited_after_it_was_given(place: Place) -> None:
     """Stopped by comparing the event with the comment as it is: somebody else with rights may have edited it."""
     comment = place.approved().comment("ada", "/swe-agent fix", at=AT)
     event = place.commented(comment)
@@ -47,7 +47,7 @@ def test_the_command_edited_after_it_was_given(place: Place) -> None:
     refused(place, place.gate("issue_comment", event))
 
 
-def test_a_comment_smuggled_in_after_approval(place: Place) -> None:
+def test_comment_smuggled_in_after_approval(place: Place) -> None:
     """Stopped by the time: a later comment is not in the errand."""
     issue = place.approved()
     event = labelled(place, issue)
@@ -56,7 +56,7 @@ def test_a_comment_smuggled_in_after_approval(place: Place) -> None:
     assert LATER not in place.errand_file.read_text("utf-8")
 
 
-def test_a_comment_edited_after_approval(place: Place) -> None:
+def test_comment_edited_after_approval(place: Place) -> None:
     """Stopped by leaving it out, and saying whose it is."""
     issue = place.approved()
     theirs = issue.comment("mallory", "It is the sign.", at=BEFORE)
@@ -68,7 +68,7 @@ def test_a_comment_edited_after_approval(place: Place) -> None:
     assert "mallory" in told + done.summary + done.reason, "it is told whose words are left out"
 
 
-def test_an_issue_edited_while_it_is_solved(place: Place) -> None:
+def test_issue_edited_while_it_is_solved(place: Place) -> None:
     """Stopped by the errand: it holds the text, and nobody reads the issue again."""
     issue = place.approved()
     assert place.gate("issues", labelled(place, issue)).went
@@ -76,7 +76,7 @@ def test_an_issue_edited_while_it_is_solved(place: Place) -> None:
     assert place.read_errand()["issue"]["body"].strip() == "add(2, 3) gives -1."
 
 
-def test_a_command_deleted_before_the_gate_looks(place: Place) -> None:
+def test_command_deleted_before_gate_looks(place: Place) -> None:
     """Stopped by the comment being gone: its author took it back."""
     comment = place.approved().comment("ada", "/swe-agent fix", at=AT)
     event = place.commented(comment)
@@ -86,7 +86,7 @@ def test_a_command_deleted_before_the_gate_looks(place: Place) -> None:
     assert not place.errand_file.exists()
 
 
-def test_an_issue_moved_away_after_approval(place: Place) -> None:
+def test_issue_moved_away_after_approval(place: Place) -> None:
     """Stopped by the issue being in another repository now."""
     issue = place.approved()
     event = labelled(place, issue)
@@ -105,7 +105,7 @@ def test_deleted_users_are_strangers(place: Place) -> None:
     assert {told["trust"], *(comment["trust"] for comment in told["comments"])} == {"stranger"}
 
 
-def test_a_giant_comment(place: Place) -> None:
+def test_giant_comment(place: Place) -> None:
     """Stopped by a cap; the gate goes on."""
     issue = place.approved()
     issue.comment("mallory", "🦄" * 65_536, at=BEFORE)
@@ -114,7 +114,7 @@ def test_a_giant_comment(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_comments(place: Place) -> None:
+def test_thousand_comments(place: Place) -> None:
     """Stopped by a cap on requests and on the errand; the gate goes on."""
     issue = place.approved()
     for number in range(1000):

@@ -80,7 +80,7 @@ def harmless(text: str, number: int, message: bool = False) -> None:
 
 
 @pytest.mark.parametrize("said", TRIES.values(), ids=TRIES)
-def test_in_the_text_of_a_pull_request(place: Place, said: str) -> None:
+def test_in_text_of_pull_request(place: Place, said: str) -> None:
     """Stopped by neutralising each text of a model before it stands in title, body or commit."""
     place.publish(**dict.fromkeys(PARTS, said))
     texts = shown(place)
@@ -92,7 +92,7 @@ def test_in_the_text_of_a_pull_request(place: Place, said: str) -> None:
 
 
 @pytest.mark.parametrize("said", TRIES.values(), ids=TRIES)
-def test_in_a_comment(place: Place, said: str) -> None:
+def test_in_comment(place: Place, said: str) -> None:
     """Stopped by the same in comments, of which places, tried ways and a red test are parts."""
     place.publish(diff=b"", **everywhere(said), **NONE)
     assert list(place.repo.pulls) == []
@@ -100,7 +100,7 @@ def test_in_a_comment(place: Place, said: str) -> None:
     harmless(text, place.issues[0].number)
 
 
-def test_in_a_comment_on_what_is_not_proven(place: Place) -> None:
+def test_in_comment_on_what_is_not_proven(place: Place) -> None:
     """Stopped by the same, all at once."""
     place.publish(**everywhere("\n\n".join(said for said in TRIES.values() if len(said) < 1000)), **UNPROVEN)
     assert list(place.repo.pulls) == []
@@ -116,7 +116,7 @@ def everywhere(said: str) -> dict:
 
 
 @pytest.mark.parametrize("said", [TRIES[name] for name in ("mentions", "closes", "beacon", "hidden", "fence")])
-def test_in_an_answer_to_a_follow_up(place: Place, said: str) -> None:
+def test_in_answer_to_follow_up(place: Place, said: str) -> None:
     """Stopped by the same in what is answered in words only."""
 
     pull = place.pull()
@@ -129,7 +129,7 @@ def test_in_an_answer_to_a_follow_up(place: Place, said: str) -> None:
 @pytest.mark.parametrize(
     "path", ["../CHANGES.md", "/etc/passwd", ".github/x.md", "-x", "calc/core.py\n\n@everyone", ".git/config"]
 )
-def test_a_changelog_entry_elsewhere(place: Place, path: str) -> None:
+def test_changelog_entry_elsewhere(place: Place, path: str) -> None:
     """Stopped by the tree: the path that the handover names is text, and changes nothing by itself."""
     place.publish(changelog=path)
     for pull in place.repo.pulls:
@@ -139,14 +139,14 @@ def test_a_changelog_entry_elsewhere(place: Place, path: str) -> None:
         harmless(text, place.issues[0].number)
 
 
-def test_a_title_of_the_issue_in_the_branch(place: Place) -> None:
+def test_title_of_issue_in_branch(place: Place) -> None:
     """Stopped by the branch's name being made of the issue's number alone."""
     place.issues.append(place.approved(title="x; $(id) .. @{-1} ~^: é"))
     place.publish(title="x; $(id) .. @{-1} ~^: é")
     assert place.refs == {"refs/heads/main", "refs/heads/swe-agent/issue-1"}
 
 
-def test_only_the_bot_signs(place: Place) -> None:
+def test_only_bot_signs(place: Place) -> None:
     """Stopped by author and committer being the Action's own, whoever asked."""
     place.publish()
     (pull,) = place.repo.pulls

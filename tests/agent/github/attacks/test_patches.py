@@ -105,18 +105,18 @@ def stopped(place: Place, done: Done) -> str:
 
 
 @pytest.mark.parametrize("diff", REFUSED.values(), ids=[name.replace(" ", "-") for name in REFUSED])
-def test_a_patch_that_is_refused(place: Place, diff: bytes) -> None:
+def test_patch_that_is_refused(place: Place, diff: bytes) -> None:
     """Stopped by what the tree holds that was not in the base's, or by git, which takes no such patch."""
     stopped(place, place.publish(diff=diff))
 
 
-def test_a_patch_beyond_the_owners_limit(place: Place) -> None:
+def test_patch_beyond_owners_limit(place: Place) -> None:
     """Stopped by `max-patch`."""
     place.rules(max_patch=100)
     assert "100" in stopped(place, place.publish(diff=GOOD))
 
 
-def test_a_patch_that_is_fine(place: Place) -> None:
+def test_patch_that_is_fine(place: Place) -> None:
     """The other side: the same way, and it is a draft."""
     done = place.publish()
     assert done.code == 0, done.said
@@ -142,7 +142,7 @@ def test_what_runs_on_install_is_named_first(place: Place, path: str) -> None:
     assert body.index(path) < body.index("core.py") if "core.py" in body else True
 
 
-def test_a_branch_that_is_there(place: Place) -> None:
+def test_branch_that_is_there(place: Place) -> None:
     """Stopped by pushing without force, to a name that is free."""
     from tests.conftest import git
 
@@ -161,7 +161,7 @@ def test_a_branch_that_is_there(place: Place) -> None:
     ],
     ids=range(19),
 )
-def test_a_follow_up_to_a_branch_that_is_not_ours(place: Place, branch: str) -> None:
+def test_follow_up_to_branch_that_is_not_ours(place: Place, branch: str) -> None:
     """Stopped by the name: one commit goes to a branch of the Action's own, and fast-forward."""
     pull = place.pull(author="mallory")
     before = place.refs, place.base
@@ -170,7 +170,7 @@ def test_a_follow_up_to_a_branch_that_is_not_ours(place: Place, branch: str) -> 
     assert (place.refs, place.base) == before
 
 
-def test_a_follow_up_to_a_branch_that_moved(place: Place) -> None:
+def test_follow_up_to_branch_that_moved(place: Place) -> None:
     """Stopped by fast-forward only: what a person pushed meanwhile stays."""
     from tests.conftest import git
 

@@ -20,28 +20,28 @@ def refused(place: Place, done: Done, why: str, answered: int = 0) -> None:
 
 
 @pytest.mark.parametrize("who", ["mallory", "bob", "tri"], ids=["nobody", "reader", "triage"])
-def test_a_comment_of_who_may_not_write(place: Place, who: str) -> None:
+def test_comment_of_who_may_not_write(place: Place, who: str) -> None:
     """Stopped by the collaborator's permission; `triage` is `read` there."""
     comment = place.approved().comment(who, FIX)
     refused(place, place.gate("issue_comment", place.commented(comment)), "write")
 
 
 @pytest.mark.parametrize("who", ["mallory", "tri"], ids=["form", "triage"])
-def test_a_label_of_who_may_not_write(place: Place, who: str) -> None:
+def test_label_of_who_may_not_write(place: Place, who: str) -> None:
     """Stopped by the permission of who labelled. Issue forms label in the name of whoever opens an issue."""
     issue = place.approved(author=who)
     event = place.labelled(issue, who)
     refused(place, place.gate("issues", event), "write")
 
 
-def test_an_author_may_not_approve_their_own_issue(place: Place) -> None:
+def test_author_may_not_approve_their_own_issue(place: Place) -> None:
     """Stopped by the permission: who wrote an issue has no right by that."""
     comment = place.approved(author="mallory").comment("mallory", FIX)
     refused(place, place.gate("issue_comment", place.commented(comment)), "write")
 
 
 @pytest.mark.parametrize("role", ["MEMBER", "COLLABORATOR", "OWNER"])
-def test_a_role_in_the_event_is_no_permission(place: Place, role: str) -> None:
+def test_role_in_event_is_no_permission(place: Place, role: str) -> None:
     """Stopped by the permission: `author_association` says MEMBER of people who may not write."""
     comment = place.approved().comment("bob", FIX)
     event = place.commented(comment)
@@ -49,21 +49,21 @@ def test_a_role_in_the_event_is_no_permission(place: Place, role: str) -> None:
     refused(place, place.gate("issue_comment", event), "write")
 
 
-def test_a_member_without_write_opens_an_issue(place: Place) -> None:
+def test_member_without_write_opens_issue(place: Place) -> None:
     """Stopped by the permission, where the owner wants members' issues worked on."""
     place.rules(on_opened="members")
     issue = place.repo.issue("Mine", "Do it.", author="bob", association="MEMBER")
     refused(place, place.gate("issues", place.hub.event("issues", "opened", issue)), "write")
 
 
-def test_a_new_issue_unasked(place: Place) -> None:
+def test_new_issue_unasked(place: Place) -> None:
     """Stopped by `on-opened`, which is `nobody` unless the owner says otherwise, even for an owner's own."""
     issue = place.repo.issue("Mine", "/swe-agent fix", author="ada")
     refused(place, place.gate("issues", place.hub.event("issues", "opened", issue)), "without a request")
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 502])
-def test_the_permission_cannot_be_asked_for(place: Place, status: int) -> None:
+def test_permission_cannot_be_asked_for(place: Place, status: int) -> None:
     """Stopped by failing closed: what is not known is not allowed."""
     comment = place.approved().comment("ada", FIX)
     place.hub.fault("GET", r"/collaborators/ada/permission$", status=status, body=None, headers={}, times=9)
@@ -74,7 +74,7 @@ def test_the_permission_cannot_be_asked_for(place: Place, status: int) -> None:
 
 
 @pytest.mark.parametrize("bot", ["dependabot[bot]", "evil[bot]"])
-def test_a_bot_with_write(place: Place, bot: str) -> None:
+def test_bot_with_write(place: Place, bot: str) -> None:
     """Stopped by being a bot that is not listed."""
     place.hub.user(bot, kind="Bot")
     place.repo.permissions[bot] = "write"
@@ -99,7 +99,7 @@ def test_two_bots_talk_to_each_other(place: Place) -> None:
     refused(place, place.gate("issue_comment", place.commented(comment)), "")
 
 
-def test_a_listed_bot_asks(place: Place) -> None:
+def test_listed_bot_asks(place: Place) -> None:
     """The other side: what the owner listed gets through. GitHub does not tell what an App may do."""
     place.rules(allowed_bots="helper[bot]")
     place.hub.user("helper[bot]", kind="Bot")
@@ -107,7 +107,7 @@ def test_a_listed_bot_asks(place: Place) -> None:
     assert place.gate("issues", event).went
 
 
-def test_a_person_called_as_a_listed_bot(place: Place) -> None:
+def test_person_called_as_listed_bot(place: Place) -> None:
     """Stopped by the permission: the list names a bot, and `helper` is a person who may not write."""
     place.rules(allowed_bots="helper[bot]")
     comment = place.approved().comment("helper", FIX)
@@ -137,13 +137,13 @@ def test_another_label(place: Place, label: str) -> None:
     ],
     ids=range(10),
 )
-def test_a_command_that_nobody_gave(place: Place, said: str) -> None:
+def test_command_that_nobody_gave(place: Place, said: str) -> None:
     """Stopped by the command being the first words of a comment only; ada, who may write, quotes a stranger here."""
     comment = place.approved().comment("ada", said)
     refused(place, place.gate("issue_comment", place.commented(comment)), "")
 
 
-def test_a_comment_made_a_command_by_editing(place: Place) -> None:
+def test_comment_made_command_by_editing(place: Place) -> None:
     """Stopped by the kind of event: only new comments count."""
     comment = place.approved().comment("ada", FIX)
     event = place.commented(comment) | {"action": "edited"}
@@ -151,7 +151,7 @@ def test_a_comment_made_a_command_by_editing(place: Place) -> None:
 
 
 @pytest.mark.parametrize("how", ["closed", "locked"])
-def test_a_discussion_that_is_over(place: Place, how: str) -> None:
+def test_discussion_that_is_over(place: Place, how: str) -> None:
     """Stopped by the issue's state."""
     issue = place.approved()
     issue.close() if how == "closed" else issue.lock()
@@ -160,14 +160,14 @@ def test_a_discussion_that_is_over(place: Place, how: str) -> None:
 
 
 @pytest.mark.parametrize("author", ["mallory", "ada", "dependabot[bot]"])
-def test_a_follow_up_on_the_pull_request_of_another(place: Place, author: str) -> None:
+def test_follow_up_on_pull_request_of_another(place: Place, author: str) -> None:
     """Stopped by who opened it: a branch of our name is not ours by that."""
     pull = place.pull(author=author, body="Fixes #1")
     event = place.commented(pull.comment("ada", FOLLOW))
     refused(place, place.gate("issue_comment", event), "not a pull request of the action", pull.number)
 
 
-def test_a_follow_up_on_a_fork(place: Place) -> None:
+def test_follow_up_on_fork(place: Place) -> None:
     """Stopped by whose repository the branch is in, although the bot opened the pull request."""
     fork = place.hub.repo("mallory/calc", git=copied(place.repo.git, place.folder / "fork.git"), fork_of=place.repo)
     pull = place.pull(fork=fork)
@@ -175,7 +175,7 @@ def test_a_follow_up_on_a_fork(place: Place) -> None:
     refused(place, place.gate("issue_comment", event), "not a pull request of the action", pull.number)
 
 
-def test_a_stranger_asks_in_a_review_thread(place: Place) -> None:
+def test_stranger_asks_in_review_thread(place: Place) -> None:
     """Stopped by the permission, in our own pull request too."""
     pull = place.pull()
     comment = pull.review_comment("mallory", FOLLOW, "calc/core.py", 3)
@@ -186,7 +186,7 @@ def test_a_stranger_asks_in_a_review_thread(place: Place) -> None:
 @pytest.mark.parametrize(
     "number", ["", "0", "-1", "1; id", "1\ngo=true", "../2", "٣", "1e0", "99999999999", "$(id)", "0x1"], ids=range(11)
 )
-def test_a_dispatch_for_no_number(place: Place, number: str) -> None:
+def test_dispatch_for_no_number(place: Place, number: str) -> None:
     """Stopped by the input being a number in plain digits, or else nothing."""
     place.approved()
     event = place.hub.event("workflow_dispatch", "", place.repo, actor="ada", inputs={"issue": number})
@@ -196,7 +196,7 @@ def test_a_dispatch_for_no_number(place: Place, number: str) -> None:
     assert "Traceback" not in done.said
 
 
-def test_an_event_of_another_repository(place: Place) -> None:
+def test_event_of_another_repository(place: Place) -> None:
     """Stopped by the repository being the one that Actions names, in which the job runs."""
     other = place.hub.repo("mallory/evil", git=None)
     issue = other.issue("Theirs", "x", author="mallory")
@@ -206,7 +206,7 @@ def test_an_event_of_another_repository(place: Place) -> None:
 
 
 @pytest.mark.parametrize("name", ["push", "pull_request_target", "fork", "issues"])
-def test_an_event_of_another_kind(place: Place, name: str) -> None:
+def test_event_of_another_kind(place: Place, name: str) -> None:
     """Stopped by the kinds of events being a list."""
     event = place.labelled(place.approved())
     done = place.gate(name, event | {"action": "unlabeled"})

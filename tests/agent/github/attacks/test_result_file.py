@@ -27,7 +27,7 @@ def named(name: str, **more: object) -> tarfile.TarInfo:
     return member
 
 
-def test_an_artifact_swapped(place: Place) -> None:
+def test_artifact_swapped(place: Place) -> None:
     """Stopped by the digest, an output of the job that wrote it."""
     digest = place.write(place.errand())
     good = tar(outcome(digest, place.base), GOOD)
@@ -38,7 +38,7 @@ def test_an_artifact_swapped(place: Place) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", "0" * 64, "*"], ids=["none", "other", "star"])
-def test_an_artifact_without_its_digest(place: Place, digest: str) -> None:
+def test_artifact_without_its_digest(place: Place, digest: str) -> None:
     """Stopped by the digest: without one nothing is believed."""
     own = place.write(place.errand())
     done = place.publish_these(own, tar(outcome(own, place.base), GOOD), digest)
@@ -46,7 +46,7 @@ def test_an_artifact_without_its_digest(place: Place, digest: str) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", "0" * 64], ids=["none", "other"])
-def test_an_errand_swapped(place: Place, digest: str) -> None:
+def test_errand_swapped(place: Place, digest: str) -> None:
     """Stopped by the errand's digest, an output of the gate; nothing at all is written then."""
     own = place.write(place.errand(number=1))
     done = place.publish_these(digest, tar(outcome(own, place.base), GOOD))
@@ -55,7 +55,7 @@ def test_an_errand_swapped(place: Place, digest: str) -> None:
     assert place.written == []
 
 
-def test_an_errand_swapped_before_solving(place: Place) -> None:
+def test_errand_swapped_before_solving(place: Place) -> None:
     """Stopped by the errand's digest before any model is asked."""
     place.write(place.errand())
     done = place.solve("0" * 64, "--model", "scripted:/nowhere", "--workspace", "local")
@@ -63,7 +63,7 @@ def test_an_errand_swapped_before_solving(place: Place) -> None:
     assert not place.handover_file.exists()
 
 
-def test_a_handover_of_another_errand(place: Place) -> None:
+def test_handover_of_another_errand(place: Place) -> None:
     """Stopped by the errand's digest inside: an earlier run's handover is not this one's."""
     other = place.write(place.errand(request="another"))
     digest = place.write(place.errand())
@@ -71,13 +71,13 @@ def test_a_handover_of_another_errand(place: Place) -> None:
     stopped(place, place.publish_these(digest, tar(outcome(other, place.base), GOOD)))
 
 
-def test_a_handover_for_another_base(place: Place) -> None:
+def test_handover_for_another_base(place: Place) -> None:
     """Stopped by the base, which the errand names."""
     digest = place.write(place.errand())
     stopped(place, place.publish_these(digest, tar(outcome(digest, "f" * 40), GOOD)))
 
 
-def test_a_handover_that_names_where_it_goes(place: Place) -> None:
+def test_handover_that_names_where_it_goes(place: Place) -> None:
     """Stopped by reading none of it: repository, issue, branch and base are the errand's."""
     other = place.hub.repo("octo/other", git=None)
     digest = place.write(place.errand())
@@ -108,7 +108,7 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize("member", MEMBERS.values(), ids=[name.replace(" ", "-") for name in MEMBERS])
-def test_a_tar_with_a_member_more(place: Place, member: tarfile.TarInfo) -> None:
+def test_tar_with_member_more(place: Place, member: tarfile.TarInfo) -> None:
     """Stopped by the members being two plain files of these names, once each, read in memory and never unpacked."""
     digest = place.write(place.errand())
     data = b"" if member.type != tarfile.REGTYPE else b"x"
@@ -138,7 +138,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=[name.replace(" ", "-") for name in BROKEN])
-def test_a_file_that_is_no_handover(place: Place, data: bytes) -> None:
+def test_file_that_is_no_handover(place: Place, data: bytes) -> None:
     """Stopped by caps and by the form."""
     digest = place.write(place.errand())
     stopped(place, place.publish_these(digest, data))
@@ -154,7 +154,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=[name.replace(" ", "-") for name in TOLD])
-def test_an_outcome_that_is_none(place: Place, told: bytes) -> None:
+def test_outcome_that_is_none(place: Place, told: bytes) -> None:
     """Stopped by reading it as a stranger's: one sentence, no traceback."""
     digest = place.write(place.errand())
     stopped(place, place.publish_these(digest, tar(told, GOOD)))
@@ -173,17 +173,17 @@ LIES = {
 
 
 @pytest.mark.parametrize("told", LIES.values(), ids=[name.replace(" ", "-") for name in LIES])
-def test_an_outcome_that_contradicts_itself(place: Place, told: dict) -> None:
+def test_outcome_that_contradicts_itself(place: Place, told: dict) -> None:
     """Stopped by taking the weaker: no pull request but for what is verified in all its parts."""
     stopped(place, place.publish(**told))
 
 
-def test_verified_without_a_patch(place: Place) -> None:
+def test_verified_without_patch(place: Place) -> None:
     """Stopped by there being nothing to publish."""
     stopped(place, place.publish(diff=b""))
 
 
-def test_solve_died_without_a_handover(place: Place) -> None:
+def test_solve_died_without_handover(place: Place) -> None:
     """The issue is told, and nothing else happens."""
     done = place.publish(diff=None)
     stopped(place, done)

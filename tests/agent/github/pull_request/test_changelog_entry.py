@@ -81,7 +81,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_an_entry_has_the_repositorys_form(name):
+def test_entry_has_repositorys_form(name):
     given, path, text = FORMS[name]
     files = {name: each if isinstance(each, bytes) else each.encode() for name, each in given.items()}
     assert build_entry(files, files.get, "Add it", 12, ["calc.py"]) == ((path, text.encode()) if path else None)
@@ -92,7 +92,7 @@ def test_an_entry_has_the_repositorys_form(name):
     [({"CHANGELOG.md": KEEP}, "CHANGELOG.md"), ({"changelog.d/3.fix.rst": "- X.\n"}, "changelog.d/12.feature.rst")],
     ids=["file", "fragment"],
 )
-def test_a_patch_with_an_entry_gets_no_second(files, changed):
+def test_patch_with_entry_gets_no_second(files, changed):
     data = {name: text.encode() for name, text in files.items()}
     assert build_entry(data, data.get, "Add it", 12, ["calc.py", changed]) is None
 
@@ -114,6 +114,6 @@ def test_hostile_words_are_plain():
     ("changed", "said"),
     [("a.py", "CHANGES.rst"), ("CHANGES.rst", ""), ("changelog/12.bugfix.rst", ""), ("tests/news.py", "CHANGES.rst")],
 )
-def test_a_changelog_that_a_patch_leaves_alone_is_named(changed: str, said: str) -> None:
+def test_changelog_that_patch_leaves_alone_is_named(changed: str, said: str) -> None:
     assert untouched_changelog(["src/changes.py", "CHANGES.rst", "a.py"], [changed]) == said
     assert untouched_changelog(["src/changes.py", "a.py"], [changed]) == ""

@@ -21,7 +21,7 @@ ANSWERS = st.lists(st.tuples(BEGINNINGS, HOSTILES).map("".join), max_size=6).map
 
 
 @given(ANSWERS)
-def test_an_answer_does_nothing(text: str) -> None:
+def test_answer_does_nothing(text: str) -> None:
     check_harmless(comment_texts.prose(text))
     kinds = {token.type for token in tokens(comment_texts.prose(text)) if token.nesting == 1}
     assert kinds <= {"paragraph_open", "bullet_list_open", "ordered_list_open", "list_item_open"}
@@ -40,12 +40,12 @@ def test_an_answer_does_nothing(text: str) -> None:
     ],
     ids=["paragraphs", "lists", "heading", "number", "code", "suggestion", "diagram"],
 )
-def test_an_answer_keeps_its_form(said: str, shown: str) -> None:
+def test_answer_keeps_its_form(said: str, shown: str) -> None:
     assert comment_texts.prose(said) == shown
 
 
 @pytest.mark.parametrize("kind", ["opened", "committed", "answered", "unproven", "not_fixed", "stopped", "refused"])
-def test_no_part_of_an_outcome_does_anything(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_part_of_outcome_does_anything(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     monkeypatch.delenv("GITHUB_RUN_ID", raising=False)
     nasty = "@ada fixes octo/calc#3 <img src=x> ![a](http://e.x/p.png)\n</details>\n\n<!-- x -->```\n@ada"
@@ -74,7 +74,7 @@ def test_no_part_of_an_outcome_does_anything(kind: str, monkeypatch: pytest.Monk
     check_harmless(text, tuple(html))
 
 
-def test_why_the_model_gave_up_comes_first_where_no_fix_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_why_model_gave_up_comes_first_where_no_fix_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     error = {"code": 1, "message": "The model gave 3 replies without an action.", "fix": ""}
     result = {**RESULT, "exit": 1, "verdict": NONE, "error": error}

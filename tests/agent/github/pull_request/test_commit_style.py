@@ -70,11 +70,11 @@ def test_it_is_as_others_are(texts, near, expected):
     assert title(WORDS, subjects(texts), 12, subjects(near)) == expected
 
 
-def test_the_number_of_a_merged_request_is_no_issues():
+def test_number_of_merged_request_is_no_issues():
     assert title(WORDS, subjects([f"{text} (#{n})" for n, text in enumerate(PLAIN)], merged=True), 12) == WORDS.lower()
 
 
-def test_a_prefix_of_the_models_is_not_put_twice():
+def test_prefix_of_models_is_not_put_twice():
     assert title("fix: Include the last day", subjects(CONVENTIONAL)) == "fix: include the last day"
     assert title("Fix #12: include it", subjects(DJANGO), 12) == "Fixed #12 -- Include it."
 
@@ -88,7 +88,7 @@ def test_names_stay_and_long_titles_are_cut_between_words(words):
 
 
 @given(HOSTILES, HOSTILES, HOSTILES, HOSTILES)
-def test_no_hostile_words_act_in_a_commit(words, cause, near, model):
+def test_no_hostile_words_act_in_commit(words, cause, near, model):
     shown = title(words, subjects([f"{near}: {text}" for text in PLAIN]), 0, subjects([f"{near}: x", f"{near}: y"]))
     text = message(shown, cause, words, model)
     for line in text.splitlines():
@@ -97,7 +97,7 @@ def test_no_hostile_words_act_in_a_commit(words, cause, near, model):
     assert not re.search(r"(?<!\w)@[\w-]|#\d|\bGH-\d|/issues/\d", text, re.IGNORECASE), text
 
 
-def test_a_message_says_why_and_who():
+def test_message_says_why_and_who():
     assert message("Add it", "It was left out. Signed-off-by: A", "`x` has it.", "openai/x") == (
         "Add it\n\nIt was left out. Signed-off-by A `x` has it.\n\nGenerated-by: swe-agent (openai/x)\n"
     )
@@ -113,7 +113,7 @@ def test_a_message_says_why_and_who():
     ],
     ids=["two", "labels", "one", "none"],
 )
-def test_a_summary_has_parts(summary, given, expected):
+def test_summary_has_parts(summary, given, expected):
     assert split_summary(summary, given) == expected
 
 
@@ -133,5 +133,5 @@ def test_a_summary_has_parts(summary, given, expected):
     ],
     ids=["code", "clause", "cut", "short"],
 )
-def test_a_title_is_a_clause(said, expected):
+def test_title_is_clause(said, expected):
     assert make_title(said) == expected

@@ -74,7 +74,7 @@ def check(patch: Mapping[str, File | None], size: int = 500, base: Mapping[str, 
     return check_patch(Memory(base=base, after=after), "base", "after", size, 200_000, ("canary-of-the-model",))
 
 
-def test_an_honest_patch_passes_with_nothing_to_say() -> None:
+def test_honest_patch_passes_with_nothing_to_say() -> None:
     assert check(HONEST) == PatchFindings()
 
 
@@ -221,13 +221,13 @@ def forbidden(draw: st.DrawFn) -> tuple[str, File]:
 
 
 @given(FILES, forbidden())
-def test_a_patch_with_a_forbidden_thing_never_passes(files: dict[str, bytes], bad: tuple[str, File]) -> None:
+def test_patch_with_forbidden_thing_never_passes(files: dict[str, bytes], bad: tuple[str, File]) -> None:
     path, file = bad
     assert check({**files, path: file}).refused
 
 
 @given(FILES.filter(bool))
-def test_a_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
+def test_patch_of_text_in_new_folders_passes(files: dict[str, bytes]) -> None:
     assert check(files).refused == ()
 
 
@@ -324,7 +324,7 @@ def test_what_ci_mentions_is_flagged(ci: bytes, path: str) -> None:
     assert found.flagged == {path: "is named in the CI configuration"}
 
 
-def test_an_executable_file_is_flagged() -> None:
+def test_executable_file_is_flagged() -> None:
     base: Mapping[str, File] = {**BASE, "tool": ("100755", b"#!/usr/bin/perl\n")}
     found = check({**HONEST, "tool": ("100755", b"#!/usr/bin/perl -w\n")}, base=base)
     assert found == PatchFindings((), {"tool": "is executable"})
@@ -358,7 +358,7 @@ def test_not_flagged(path: str) -> None:
     assert check({**HONEST, path: b"x\n"}) == PatchFindings()
 
 
-def test_what_a_reviewer_would_not_see_is_flagged() -> None:
+def test_what_reviewer_would_not_see_is_flagged() -> None:
     turned, tagged, long = "if a:  # \u202e\n", "x = 'a\U000e0041'\n", f"x = 1{' ' * 1200}; evil()\n"
     found = check({"a.py": turned.encode(), "b.py": tagged.encode(), "c.py": long.encode()})
     assert found.refused == ()
@@ -370,7 +370,7 @@ def test_what_a_reviewer_would_not_see_is_flagged() -> None:
 
 
 @pytest.mark.parametrize("hidden", ["\u2028", "\u2029", "\x85", "\ufeff", "\u200b", "\U000e0001", "\x0b"])
-def test_code_behind_a_line_break_of_other_languages_is_flagged(hidden: str) -> None:
+def test_code_behind_line_break_of_other_languages_is_flagged(hidden: str) -> None:
     """JavaScript ends a comment at U+2028; a review shows one line."""
     found = check({"a.js": f"// looks fine{hidden}evil()\n".encode()})
     assert found.flagged == {"a.js": "has invisible characters"}
@@ -381,7 +381,7 @@ def test_characters_of_plain_files_are_not_flagged(text: str) -> None:
     assert check({"a.py": text.encode()}) == PatchFindings()
 
 
-def test_what_was_there_is_no_fault_of_the_patch() -> None:
+def test_what_was_there_is_no_fault_of_patch() -> None:
     """A moved binary, a key among the lines that stay, a text of another encoding, a removed file."""
     base: Mapping[str, File] = {**BASE, "keys.py": f"a = 1\nx = '{TOKEN}'\n".encode(), "a\tb.py": b"x\n"}
     patch: Mapping[str, File | None] = {
@@ -395,6 +395,6 @@ def test_what_was_there_is_no_fault_of_the_patch() -> None:
     assert check(patch, base=base) == PatchFindings()
 
 
-def test_a_removed_file_that_runs_by_itself_is_flagged() -> None:
+def test_removed_file_that_runs_by_itself_is_flagged() -> None:
     flagged = check({"setup.py": None}, base={**BASE, "setup.py": b"x\n"}).flagged
     assert flagged == {"setup.py": "runs or is read on install and by builds (removed)"}

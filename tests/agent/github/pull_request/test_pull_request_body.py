@@ -173,7 +173,7 @@ def test_what_was_not_seen_is_not_said(verdict, said):
     assert said in body(outcome(verdict), 12, DIFF)
 
 
-def test_no_note_says_where_a_package_lies_or_twice_that_no_test_shows_it():
+def test_no_note_says_where_package_lies_or_twice_that_no_test_shows_it():
     copy = "_pytest 7.0 is installed in /opt/venv/site-packages/_pytest, not from the repository: it may hold the fix."
     verdict = {"kind": "unproven", "red": None, "green": None, "notes": (copy, "No test reproduces the issue.")}
     told = outcome(verdict)
@@ -183,7 +183,7 @@ def test_no_note_says_where_a_package_lies_or_twice_that_no_test_shows_it():
         assert "reproduces" not in text
 
 
-def test_a_proof_is_repeated_and_nothing_stays_changed(tmp_path):
+def test_proof_is_repeated_and_nothing_stays_changed(tmp_path):
     """In the branch as it is: the source is taken out where a file is new, changed and gone, and put back."""
     repo = committed(tmp_path / "repo", {"a b.py": "1\n", "gone.py": "2\n"})
     base = git(repo, "rev-parse", "HEAD")
@@ -204,7 +204,7 @@ def test_a_proof_is_repeated_and_nothing_stays_changed(tmp_path):
     assert git(repo, "status", "--porcelain") == ""
 
 
-def test_what_is_not_the_diff_of_a_follow_up_alone_is_not_said_to_be():
+def test_what_is_not_diff_of_follow_up_alone_is_not_said_to_be():
     text = comment_texts.committed_comment("0" * 40, "swe-agent/issue-1", OUTCOME)
     assert "fails without this pull request, passes with it" in text
 
@@ -220,7 +220,7 @@ def test_what_is_small_is_not_said_to_be_nothing(dollars, said):
     assert (f" for {said}. It needs" in body(told, 12, DIFF)) == bool(dollars)
 
 
-def test_a_link_to_the_run_ends_its_sentence(monkeypatch):
+def test_link_to_run_ends_its_sentence(monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "octo/calc")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
     monkeypatch.setenv("GITHUB_RUN_ID", "77")
@@ -269,7 +269,7 @@ def test_what_to_look_at_first_is_in_order():
 
 
 @pytest.mark.slow
-def test_nothing_pushes_a_file_that_runs_by_itself_out():
+def test_nothing_pushes_file_that_runs_by_itself_out():
     """However much there is of all else, each path stands there, and what follows it is whole."""
     long = "@x " * 9_000
     paths = {f"requirements/{'a' * 170}{n}.txt": "lists what is installed" for n in range(99)}
@@ -288,7 +288,7 @@ def test_nothing_pushes_a_file_that_runs_by_itself_out():
         assert text.endswith("It needs review by a person.")
 
 
-def test_the_template_is_filled_and_nothing_is_ticked():
+def test_template_is_filled_and_nothing_is_ticked():
     assert (
         body(OUTCOME, 12, DIFF, template=FORM)
         == """\
@@ -333,7 +333,7 @@ Made by swe-agent with `openai/gpt-5` in 61 s for $0.031. It needs review by a p
 @pytest.mark.parametrize(
     "form", ["Thanks!\n", "- [x] Tests\n", "## Checklist\n- [x] a\n", "### Issue\nFixes #\n### Tests\n"]
 )
-def test_every_part_has_a_place_in_any_template(form):
+def test_every_part_has_place_in_any_template(form):
     text = body(OUTCOME, 12, DIFF, template=form)
     for part in ("Fixes #12.", "`add` subtracted.", "**Proof:**", "**Look first at**", "Made by swe-agent"):
         assert text.count(part) == 1
@@ -372,7 +372,7 @@ def test_headings_have_many_forms(form, expected):
     assert fill_template(form, parts) == expected
 
 
-def test_the_template_is_found_where_github_looks():
+def test_template_is_found_where_github_looks():
     files = {"docs/pull_request_template.md": b"docs", "PULL_REQUEST_TEMPLATE.md": b"root", "a.md": b""}
     assert find_template(files, files.get) == "root"
     assert find_template(["a.md"], files.get) == ""
@@ -395,7 +395,7 @@ def test_nothing_hostile_survives(data):
 
 
 @given(HOSTILES, HOSTILES)
-def test_a_hostile_template_does_nothing(one, two):
+def test_hostile_template_does_nothing(one, two):
     form = FORM.replace("Say **what** changes.", one).replace("Bug fix", two)
     text = fill_template(form, {"fixes": "Fixes.", "what": "What.", "proof": "Proof.", "look": "", "cost": "Cost."})
     check_harmless(text, links=True)

@@ -47,7 +47,7 @@ def person(terminal: Person) -> Person:
 
 
 @pytest.mark.slow
-def test_a_verified_patch_becomes_a_draft_pull_request(terminal: Person):
+def test_verified_patch_becomes_draft_pull_request(terminal: Person):
     told, (pull,) = terminal.first, terminal.opened  # type: ignore[attr-defined]
     assert (told["exit"], told["pull"]) == (0, pull.url)
     assert (pull.draft, pull.title, pull.head, pull.base) == (
@@ -61,7 +61,7 @@ def test_a_verified_patch_becomes_a_draft_pull_request(terminal: Person):
     assert git(terminal.clone, "status", "--porcelain") == ""
 
 
-def test_the_commit_is_of_the_patch_and_names_who_made_it(person: Person):
+def test_commit_is_of_patch_and_names_who_made_it(person: Person):
     person.resume()
     made = person.git("show", "--format=%an|%cn|%B", "--stat=80", "swe-agent/issue-1")
     assert made.startswith("Ada|Ada|Add instead of subtracting\n\n`add` subtracted its second argument.")
@@ -72,7 +72,7 @@ def test_the_commit_is_of_the_patch_and_names_who_made_it(person: Person):
 
 
 @pytest.mark.slow
-def test_the_token_is_nowhere_on_disk(person: Person):
+def test_token_is_nowhere_on_disk(person: Person):
     person.resume()
     files = [path for folder in (person.state, person.clone) for path in folder.rglob("*") if path.is_file()]
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
@@ -111,14 +111,14 @@ def test_who_may_not_push_uses_their_fork(person: Person):
     assert git(bare, "rev-parse", "swe-agent/issue-1^") == person.base
 
 
-def test_a_name_that_is_taken_is_left_to_who_has_it(person: Person):
+def test_name_that_is_taken_is_left_to_who_has_it(person: Person):
     person.git("update-ref", "refs/heads/swe-agent/issue-1", person.base)
     person.resume()
     assert [pull.head for pull in person.pulls] == ["swe-agent/issue-1-2"]
     assert person.git("rev-parse", "swe-agent/issue-1") == person.base
 
 
-def test_a_repository_that_was_renamed_is_found(person: Person):
+def test_repository_that_was_renamed_is_found(person: Person):
     person.repo.rename("sums")
     try:
         told = person.resume()
@@ -129,7 +129,7 @@ def test_a_repository_that_was_renamed_is_found(person: Person):
     assert len(person.pulls) == 1
 
 
-def test_a_rule_that_is_none_is_said_and_the_run_goes_on_later(person: Person, monkeypatch):
+def test_rule_that_is_none_is_said_and_run_goes_on_later(person: Person, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_GITHUB_MAX_PATCH", "many")
     told = person.resume()
     assert (told["exit"], told["error"]["fix"]) == (3, "Correct SWE_AGENT_GITHUB_MAX_PATCH.")
@@ -137,7 +137,7 @@ def test_a_rule_that_is_none_is_said_and_the_run_goes_on_later(person: Person, m
     assert person.resume()["exit"] == 0
 
 
-def test_without_drafts_it_is_an_ordinary_one_and_said(person: Person):
+def test_without_drafts_it_is_ordinary_one_and_said(person: Person):
     errors = [{"resource": "PullRequest", "code": "custom", "message": "Draft pull requests are not supported here."}]
     body = {"message": "Validation Failed", "errors": errors}
     person.hub.fault("POST", r"/pulls$", status=422, body={**body, "documentation_url": "https://docs.github.com"})
@@ -146,7 +146,7 @@ def test_without_drafts_it_is_an_ordinary_one_and_said(person: Person):
     assert "does not support drafts: it is an ordinary" in (person.runs[-1] / "journal.jsonl").read_text()
 
 
-def test_a_push_that_is_refused_leaves_a_run_to_go_on_with(person: Person):
+def test_push_that_is_refused_leaves_run_to_go_on_with(person: Person):
     person.hub.token(TOKEN, "ada", {"contents": "read", "pull_requests": "write", "metadata": "read"})
     told = person.resume()
     person.hub.token(TOKEN, "ada")
@@ -157,7 +157,7 @@ def test_a_push_that_is_refused_leaves_a_run_to_go_on_with(person: Person):
     assert len(person.pulls) == 1
 
 
-def test_a_branch_that_began_to_be_pushed_is_not_pushed_twice(person: Person):
+def test_branch_that_began_to_be_pushed_is_not_pushed_twice(person: Person):
     person.hub.fault("POST", r"/pulls$", status=502)
     told = person.resume()
     assert told["exit"] == 75
@@ -261,7 +261,7 @@ def test_what_was_not_committed_is_in_no_pull_request(person: Person, monkeypatc
     assert (told["exit"], read(Path(told["directory"])).run.base.changes) == (6, 0)
 
 
-def test_a_patch_that_may_not_be_published_is_told_each_time_and_noted_once(person: Person, monkeypatch):
+def test_patch_that_may_not_be_published_is_told_each_time_and_noted_once(person: Person, monkeypatch):
     monkeypatch.setenv("SWE_AGENT_GITHUB_MAX_PATCH", "10")
     told = person.resume()
     assert (told["exit"], person.pulls) == (0, [])
@@ -283,7 +283,7 @@ def test_a_patch_that_may_not_be_published_is_told_each_time_and_noted_once(pers
     ],
     ids=["apply", "branch", "all", "no issue"],
 )
-def test_a_patch_goes_to_one_place(given, said):
+def test_patch_goes_to_one_place(given, said):
     with pytest.raises(UsageError, match=re.escape(said)):
         check_delivery(*given)
 

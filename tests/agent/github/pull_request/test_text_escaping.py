@@ -122,14 +122,14 @@ def test_code_is_one_span(text):
 
 
 @given(HOSTILES)
-def test_a_fence_ends_where_it_ends(text):
+def test_fence_ends_where_it_ends(text):
     (block,) = GITHUB.parse(code_block(text))
     assert block.type == "fence"
     assert block.content.rstrip("\n") == strip_invisible(text).rstrip("\n")
 
 
 @given(HOSTILES)
-def test_a_title_is_plain(text):
+def test_title_is_plain(text):
     line = plain(text)
     assert "\n" not in line
     assert not ACTIVE.search(line), line
@@ -140,7 +140,7 @@ def test_a_title_is_plain(text):
         st.sampled_from([*"#@*:/-[] 1", "GH", "fixes", "skip ci", "Signed-off-by", "https://x.y/octo/calc/issues/"])
     )
 )
-def test_nothing_in_a_title_steps_together(parts):
+def test_nothing_in_title_steps_together(parts):
     line = plain("".join(parts))
     assert plain(line) == line
     assert not ACTIVE.search(line), line
@@ -178,5 +178,5 @@ def test_words_stay_readable(said, shown):
     ],
     ids=["calls", "skip", "brackets", "box", "links", "url", "trailer", "signs", "url's sign"],
 )
-def test_a_title_stays_readable(said, shown):
+def test_title_stays_readable(said, shown):
     assert plain(said) == shown

@@ -79,7 +79,7 @@ TAKEN = [
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
-def test_a_refusal_is_found(text: str) -> None:
+def test_refusal_is_found(text: str) -> None:
     assert refusal(f"# Contributing\r\n\r\nBe kind.\n\n{text}\n\nThank you.\n")
 
 
@@ -88,7 +88,7 @@ def test_anything_else_is_none(text: str) -> None:
     assert refusal(f"# Contributing\n\nBe kind.\n\n{text}\n\nThank you.\n") == ""
 
 
-def test_where_all_is_about_it_a_sentence_need_not_say_so() -> None:
+def test_where_all_is_about_it_sentence_need_not_say_so() -> None:
     text = "LLMs have no place here: contributions are rejected.\n\nNever share code with an AI of another company.\n"
 
     assert refusal(text) == ""
@@ -104,7 +104,7 @@ def test_what_nobody_watches_is_refused_where_nobody_asked() -> None:
     assert refusal(text, asked=False) == "Absolutely no unsupervised agentic tools."
 
 
-def test_the_sentence_is_told_alone_and_short() -> None:
+def test_sentence_is_told_alone_and_short() -> None:
     text = f"Hello. We [do not](x.md) accept AI-generated code, {'whatever it does, ' * 100}ever. Bye."
 
     found = refusal(text)
@@ -125,7 +125,7 @@ def test_the_sentence_is_told_alone_and_short() -> None:
         ),
     ],
 )
-def test_a_policy_is_known_by_its_name(name: str) -> None:
+def test_policy_is_known_by_its_name(name: str) -> None:
     assert is_policy(name)
 
 

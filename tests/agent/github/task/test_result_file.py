@@ -51,7 +51,7 @@ def whole(text: bytes, diff: bytes = DIFF) -> bytes:
     return tar(member("outcome.json", text), member("patch.diff", diff))
 
 
-def test_what_is_packed_is_unpacked_and_packed_twice_is_the_same(tmp_path):
+def test_what_is_packed_is_unpacked_and_packed_twice_is_same(tmp_path):
     outcome = replace(TOLD, title="Ü \ud800", places=({"path": "a.py", "line": 3, "name": "f", "why": "named"},))
     digest = pack(outcome, DIFF, tmp_path / "one")
     assert pack(outcome, DIFF, tmp_path / "two") == digest
@@ -106,7 +106,7 @@ def test_another_digest_is_refused(tmp_path):
         unpack(tmp_path / "none.tar", "")
 
 
-def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path):
+def test_file_that_is_too_large_is_not_read_to_its_end(tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(MOST_BYTES * 100)
     with pytest.raises(UsageError, match="is not the file that"):
@@ -138,7 +138,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("where", ["", "result"])
-def test_a_name_that_is_a_strangers_is_not_said(tmp_path, where):
+def test_name_that_is_strangers_is_not_said(tmp_path, where):
     odd = {"##[set-output name=outcome]x": 1}
     with pytest.raises(UsageError) as raised:
         read(tmp_path, whole(told(result={**RESULT, **odd}) if where else told(**odd)))
@@ -147,6 +147,6 @@ def test_a_name_that_is_a_strangers_is_not_said(tmp_path, where):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_outcome_of_another_form_is_refused(tmp_path, fault):
+def test_outcome_of_another_form_is_refused(tmp_path, fault):
     with pytest.raises(UsageError, match=r"is invalid|has version 2"):
         read(tmp_path, whole(FAULTS[fault]))

@@ -31,14 +31,14 @@ def test_it_is_read_as_it_was_written(tmp_path: Path, issue: Issue, request: str
     assert read(tmp_path / "errand.json", digest) == asked
 
 
-def test_half_a_character_does_not_end_it(tmp_path: Path) -> None:
+def test_half_character_does_not_end_it(tmp_path: Path) -> None:
     asked = TaskRequest("fix", "octo/calc", 1, Issue("Bug \ud800"), "ada", "", "", "main", 2.0)
 
     assert read(tmp_path / "e", write(asked, tmp_path / "e")).issue.title == "Bug ?"
 
 
 @pytest.mark.parametrize("digest", ["", "0" * 64])
-def test_of_another_digest_it_is_not_the_gates(tmp_path: Path, digest: str) -> None:
+def test_of_another_digest_it_is_not_gates(tmp_path: Path, digest: str) -> None:
     write(ERRAND, tmp_path / "e")
 
     with pytest.raises(UsageError, match="is not the file that the gate wrote"):
@@ -50,7 +50,7 @@ def test_one_that_is_not_there(tmp_path: Path) -> None:
         read(tmp_path / "e", "0" * 64)
 
 
-def test_a_large_one_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_one_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = write(ERRAND, tmp_path / "e")
     monkeypatch.setattr(errands, "MOST_BYTES", 100)
 

@@ -150,7 +150,7 @@ def test_every_habit_is_called_with_something() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ARGUMENTS))
-def test_a_habit_is_known(name: str) -> None:
+def test_habit_is_known(name: str) -> None:
     assert bool(offers(name)) == (name not in UNTOUCHED)
 
 
@@ -178,7 +178,7 @@ def regular(argument: object) -> bool:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_rewrites_of_the_slow_functions_answer_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rewrites_of_slow_functions_answer_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SLOW))
     subject, inputs = imported(name), imported(f"{name}_inputs")
     data = (SLOW / f"{name}.py").read_bytes()
@@ -214,7 +214,7 @@ def bare(outcome: tuple[Any, ...]) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize(("newline", "indent"), [("\r\n", "    "), ("\n", "\t"), ("\r\n", "\t"), ("\n", "  ")])
 @pytest.mark.parametrize("name", ["unique", "fib", "lookup2", "josephus", "merge", "zscores", "cumulative", "anagrams"])
-def test_line_ends_and_indentation_are_the_files_own(name: str, newline: str, indent: str) -> None:
+def test_line_ends_and_indentation_are_files_own(name: str, newline: str, indent: str) -> None:
     text = excerpt(name).decode()
     lines = [indent * ((len(line) - len(line.lstrip())) // 4) + line.lstrip() for line in text.splitlines()]
     data = newline.join([*lines, ""]).encode()
@@ -228,7 +228,7 @@ def test_line_ends_and_indentation_are_the_files_own(name: str, newline: str, in
 
 
 @pytest.mark.parametrize("name", sorted(set(ARGUMENTS) - UNTOUCHED))
-def test_a_rewrite_changes_imports_and_the_one_function(name: str) -> None:
+def test_rewrite_changes_imports_and_one_function(name: str) -> None:
     offered = offers(name)
     assert len({one.data for one in offered} | {excerpt(name)}) == len(offered) + 1
     assert len(offered) <= module.MOST
@@ -256,7 +256,7 @@ def test_steps_are_combined() -> None:
     assert load(first.data, "f")([1, 2, 3], [2, 3], [0, 2]) == load(code.encode(), "f")([1, 2, 3], [2, 3], [0, 2])
 
 
-def test_a_target_that_is_not_there() -> None:
+def test_target_that_is_not_there() -> None:
     with pytest.raises(UsageError):
         rewrites(b"x = 1\n", Target("a.py", "f"))
 

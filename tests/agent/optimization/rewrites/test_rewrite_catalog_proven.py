@@ -25,7 +25,7 @@ def test_every_slow_function_has_inputs() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_cheapest_rewrite_is_proven_and_a_wrong_one_is_out() -> None:
+def test_cheapest_rewrite_is_proven_and_wrong_one_is_out() -> None:
     data = (SLOW / "statements.py").read_bytes()
     target = Target("statements.py", "statements")
     wrong = Rewrite("forget one", data.replace(b"len(own)", b"len(own[1:])"))

@@ -32,7 +32,7 @@ def said(code: str, name: str = "f") -> str:
         "grow(ys)",
     ],
 )
-def test_a_list_that_changes_in_the_loop_is_no_set(change: str) -> None:
+def test_list_that_changes_in_loop_is_no_set(change: str) -> None:
     code = f"def grow(a):\n    a.append(1)\n\ndef f(xs, ys):\n    zs = ys\n    {LOOKUP.format(change)}\n"
     assert "in a set of `ys`" not in said(code)
 
@@ -40,7 +40,7 @@ def test_a_list_that_changes_in_the_loop_is_no_set(change: str) -> None:
 @pytest.mark.parametrize(
     "harmless", ["len(ys)", "y = ys[0]", "z = sorted(ys)", "ys.index(x)", "look(ys)", "zs = [ys]", "x.name = 1"]
 )
-def test_a_list_that_is_only_read_is_a_set(harmless: str) -> None:
+def test_list_that_is_only_read_is_set(harmless: str) -> None:
     code = f"def look(a):\n    return a[0]\n\ndef f(xs, ys):\n    {LOOKUP.format(harmless)}\n"
     assert "in a set of `ys`" in said(code)
 
@@ -51,11 +51,11 @@ def test_what_is_quick_to_look_into_stays(start: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["set[int]", "dict[str, int]", "str", "frozenset", "Mapping[int, int]", "'set[int]'"])
-def test_an_annotation_is_believed(kind: str) -> None:
+def test_annotation_is_believed(kind: str) -> None:
     assert "set of `ys`" not in said(f"def f(xs, ys: {kind}):\n    {LOOKUP.format('pass')}\n")
 
 
-def test_a_part_of_a_text_is_no_item() -> None:
+def test_part_of_text_is_no_item() -> None:
     assert "set of" not in said("def f(lines):\n    return [x for x in lines for y in lines if 'ab' in y]\n")
 
 
@@ -67,7 +67,7 @@ def test_functions_whose_work_is_not_done_when_they_return(head: str) -> None:
     assert said(f"{head}{LOOKUP.format('pass')}\n") == ""
 
 
-def test_a_function_inside_another_that_binds_names_outside() -> None:
+def test_function_inside_another_that_binds_names_outside() -> None:
     inner = "nonlocal k\n        k += 1\n        return n < 2 or g(n - 1) + g(n - 2)"
     assert said(f"def f(n):\n    k = 0\n    def g(n):\n        {inner}\n    return g(n)\n") == ""
 
@@ -88,12 +88,12 @@ def test_recursion_with_effects_or_once_is_not_remembered(body: str) -> None:
 
 
 @pytest.mark.parametrize("use", ["q.sort()", "q[0:1] = []", "x = q.pop(1)", "q, x = [], q", "del q[1:]"])
-def test_a_list_used_otherwise_is_no_deque(use: str) -> None:
+def test_list_used_otherwise_is_no_deque(use: str) -> None:
     code = f"def f(xs):\n    q = list(xs)\n    while q:\n        x = q.pop(0)\n        {use}\n    return 1\n"
     assert "becomes a deque" not in said(code)
 
 
-def test_a_parameter_that_is_emptied_stays_a_list() -> None:
+def test_parameter_that_is_emptied_stays_list() -> None:
     assert "deque" not in said("def f(q):\n    while q:\n        print(q.pop(0))\n")
 
 
@@ -103,14 +103,14 @@ def test_what_differs_each_time_is_not_hoisted(value: str) -> None:
     assert f"compute `{value}`" not in said(code)
 
 
-def test_a_list_that_is_kept_is_made_each_time() -> None:
+def test_list_that_is_kept_is_made_each_time() -> None:
     assert "sorted(ys)" not in said("def f(xs, ys):\n    return [sorted(ys) for x in xs]\n")
     assert "sorted(ys)" not in said(
         "def f(xs, ys, out):\n    for x in xs:\n        a = sorted(ys)\n        out.append(a)\n"
     )
 
 
-def test_a_copy_of_what_changes_is_needed() -> None:
+def test_copy_of_what_changes_is_needed() -> None:
     assert said("def f(d):\n    for k in list(d):\n        del d[k]\n") == ""
     assert said("def f(xs):\n    for x in xs[:]:\n        xs.remove(x)\n") == ""
 
@@ -126,21 +126,21 @@ def test_a_copy_of_what_changes_is_needed() -> None:
         "if next(b.k) == a.k:\n                out.append(b)",
     ],
 )
-def test_an_inner_loop_that_does_more_than_find_equals_stays(inner: str) -> None:
+def test_inner_loop_that_does_more_than_find_equals_stays(inner: str) -> None:
     code = (
         f"def f(xs, ys):\n    out = []\n    for a in xs:\n        for b in ys:\n            {inner}\n    return out\n"
     )
     assert "index" not in said(code)
 
 
-def test_a_name_that_is_taken_is_not_taken_again() -> None:
+def test_name_that_is_taken_is_not_taken_again() -> None:
     code = "deque = 1\n\ndef f(xs):\n    q = list(xs)\n    while q:\n        print(q.pop(0))\n"
     assert "deque" not in said(code)
     code = "def f(xs, ys, ys_set):\n    return [x for x in xs if x in ys]\n"
     assert all(b"ys_lookup" in one.data for one in rewrites(code.encode(), Target("a.py", "f")))
 
 
-def test_an_import_that_is_there_is_used() -> None:
+def test_import_that_is_there_is_used() -> None:
     code = "import collections\n\ndef f(xs):\n    return [xs.count(x) for x in xs]\n"
     offered = rewrites(code.encode(), Target("a.py", "f"))
     assert offered

@@ -63,11 +63,11 @@ def before(name: str, place: int = 0, last: bool = False) -> list[str]:
     return [fit.text for fit in Snippets([source]).before(source, holder, statement, last)]
 
 
-def test_what_binds_a_name_that_is_read_in_vain_comes_first() -> None:
+def test_what_binds_name_that_is_read_in_vain_comes_first() -> None:
     assert before("last")[0] == "pool = tuple(iterable)"
 
 
-def test_a_strange_name_is_renamed_to_each_in_scope() -> None:
+def test_strange_name_is_renamed_to_each_in_scope() -> None:
     found = before("count")
     assert "if not total:\n    return text" in found
     assert "total = tuple(text)" in found
@@ -79,7 +79,7 @@ def test_what_looks_at_other_attributes_does_not_fit() -> None:
     assert any("self.items.append" in text for text in before("Box.take"))
 
 
-def test_a_function_has_nothing_from_itself() -> None:
+def test_function_has_nothing_from_itself() -> None:
     source, functions = read()
     fits = Snippets([source]).fitting(source, functions["count"])
     assert all(fit.snippet.holder is not functions["count"] for fit in fits)
@@ -108,7 +108,7 @@ def h(a):
     assert next(Snippets([source]).before(source, holder, close)).text == "a.lock()"
 
 
-def test_snippets_are_asked_for_in_the_same_order_each_time() -> None:
+def test_snippets_are_asked_for_in_same_order_each_time() -> None:
     assert before("last") == before("last")
     assert before("Box.put", last=True) == before("Box.put", last=True)
 
@@ -134,7 +134,7 @@ def test_names_are_renamed_at_each_use(text: str, names: dict[str, str], expecte
     assert rename(text, names) == expected
 
 
-def test_what_a_function_raises_is_what_it_and_its_file_raise() -> None:
+def test_what_function_raises_is_what_it_and_its_file_raise() -> None:
     code = "def f(a):\n    raise KeyError(a)\n\ndef g(b):\n    raise TypeError('x')\n\ndef h(a, c):\n    return c\n"
     source, functions = read(code)
     found = raise_statements(source, functions["g"])

@@ -71,7 +71,7 @@ def test_names_are_those_in_scope() -> None:
     assert "own" not in at("return after").names
 
 
-def test_the_nearest_come_first() -> None:
+def test_nearest_come_first() -> None:
     assert at("return after").names[0] == "after"
     assert set(at("late =").names[:2]) == {"late", "item"}
 
@@ -93,7 +93,7 @@ def test_one_view_does_not_change_another() -> None:
     assert first.names == names
 
 
-def test_the_library_knows_signatures_members_and_keywords() -> None:
+def test_library_knows_signatures_members_and_keywords() -> None:
     source = Source("a.py", CODE)
     library = Library([source])
     assert library.functions["run"] == [Signature("run", ("first", "second"), 2)]
@@ -107,7 +107,7 @@ def test_the_library_knows_signatures_members_and_keywords() -> None:
     assert library.attributes_of(source, "first") == ["left"]
 
 
-def test_classes_that_inherit_from_each_other_have_an_end() -> None:
+def test_classes_that_inherit_from_each_other_have_end() -> None:
     source = Source("a.py", b"class A(B):\n    x = 1\nclass B(A):\n    y = 2\n")
     assert sorted(Library([source]).members["A"]) == ["x", "y"]
 
@@ -127,7 +127,7 @@ def test_classes_that_inherit_from_each_other_have_an_end() -> None:
         ("a", 1, ["a"], False),
     ],
 )
-def test_what_a_signature_takes(head: str, count: int, keywords: list[str], possible: bool) -> None:
+def test_what_signature_takes(head: str, count: int, keywords: list[str], possible: bool) -> None:
     node = ast.parse(f"def f({head}): ...").body[0]
     assert isinstance(node, Definition)
     assert signature(node).takes(count, keywords) is possible
@@ -152,7 +152,7 @@ def test_annotations_are_read(text: str, kinds: set[str]) -> None:
     assert annotated(ast.parse(text, mode="eval").body) == kinds
 
 
-def test_hints_are_the_literals_of_failing_tests_and_issue() -> None:
+def test_hints_are_literals_of_failing_tests_and_issue() -> None:
     files = {
         "tests/test_a.py": b"class TestA:\n  def test_b(self):\n    x = 'given'\n    assert f(x) == 'wanted'\n",
         "tests/test_c.py": b"def test_d():\n    assertEqual(1.5, f(True, b'x'))\n",
@@ -170,7 +170,7 @@ def test_hints_are_the_literals_of_failing_tests_and_issue() -> None:
     assert found == ["'wanted'", "1.5", "b'x'", "'given'", "'wrong'", "'right'"]
 
 
-def test_a_file_of_tests_is_read_once_however_many_fail() -> None:
+def test_file_of_tests_is_read_once_however_many_fail() -> None:
     code = "".join(f"def test_{number}(x):\n    assert f({number}) == 'a{number}'\n" for number in range(50))
     read: list[str] = []
 
@@ -199,7 +199,7 @@ def test_a_file_of_tests_is_read_once_however_many_fail() -> None:
         "for other in one: pass",
     ],
 )
-def test_whatever_binds_a_name_offers_it(bound: str) -> None:
+def test_whatever_binds_name_offers_it(bound: str) -> None:
     source = Source("a.py", f"def f(one):\n    {bound}\n    return one\n".encode())
     holder = source.functions[0][1]
     found = Donors(source, holder)
@@ -209,7 +209,7 @@ def test_whatever_binds_a_name_offers_it(bound: str) -> None:
     assert "other" in Library([module]).visible(module)
 
 
-def test_what_a_file_calls_and_assigns_is_found_once() -> None:
+def test_what_file_calls_and_assigns_is_found_once() -> None:
     source = Source("a.py", CODE)
     library = Library([source])
     holder = source.functions[-1][1]

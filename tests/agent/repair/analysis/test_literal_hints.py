@@ -54,7 +54,7 @@ def test_what_runners_say_is_understood() -> None:
     assert observed("test_writes", "AssertionError: assert 1 == 2").awaited == ""
 
 
-def test_an_exception_other_than_the_one_asked_for_is_one_in_vain() -> None:
+def test_exception_other_than_one_asked_for_is_one_in_vain() -> None:
     assert waited_for(observed("test_refuses", "AttributeError: no", raised=True)) == ("Empty", "TypeError")
     assert waited_for(observed("test_refuses", "TypeError: no", raised=True)) == ()
     assert waited_for(observed("test_refuses", "AssertionError: no")) == ()
@@ -72,6 +72,6 @@ def test_what_is_waited_for_in_vain_is_raised_early() -> None:
     assert place(("TypeError",)) < 20 < place(())
 
 
-def test_what_is_asserted_comes_first_whatever_the_assertion_is_called_on() -> None:
+def test_what_is_asserted_comes_first_whatever_assertion_is_called_on() -> None:
     test = b"def test_a():\n    first = 'b'\n    made(first).assert_called_with('a')\n"
     assert literal_hints(lambda path: test, ["test_a.py::test_a"]) == ["'a'", "'b'"]

@@ -58,7 +58,7 @@ def lines_in_slice(folder: Path, source: str) -> list[str]:
     return [texts[number - 1].strip() for _, number in sorted(found)]
 
 
-def test_what_is_not_read_again_is_not_in_the_slice(tmp_path: Path) -> None:
+def test_what_is_not_read_again_is_not_in_slice(tmp_path: Path) -> None:
     source = """\
     def test():
         a = 1
@@ -71,7 +71,7 @@ def test_what_is_not_read_again_is_not_in_the_slice(tmp_path: Path) -> None:
     assert lines_in_slice(tmp_path, source) == ["a = 1", "c = a + 1", "assert c == 3"]
 
 
-def test_a_slice_goes_into_calls_and_out_of_them(tmp_path: Path) -> None:
+def test_slice_goes_into_calls_and_out_of_them(tmp_path: Path) -> None:
     source = """\
     def double(n):
         noise = n * 3
@@ -91,7 +91,7 @@ def test_a_slice_goes_into_calls_and_out_of_them(tmp_path: Path) -> None:
     assert lines_in_slice(tmp_path, source) == expected
 
 
-def test_a_slice_follows_attributes_and_what_is_changed_through_a_parameter(tmp_path: Path) -> None:
+def test_slice_follows_attributes_and_what_is_changed_through_parameter(tmp_path: Path) -> None:
     source = """\
     class Bag:
         def __init__(self):
@@ -126,7 +126,7 @@ def test_a_slice_follows_attributes_and_what_is_changed_through_a_parameter(tmp_
     assert lines_in_slice(tmp_path, source) == expected
 
 
-def test_what_decides_that_a_statement_runs_is_in_the_slice(tmp_path: Path) -> None:
+def test_what_decides_that_statement_runs_is_in_slice(tmp_path: Path) -> None:
     source = """\
     def test():
         total = 0
@@ -142,7 +142,7 @@ def test_what_decides_that_a_statement_runs_is_in_the_slice(tmp_path: Path) -> N
     assert lines_in_slice(tmp_path, source) == expected
 
 
-def test_a_branch_that_would_have_changed_what_is_wanted_is_in_the_slice(tmp_path: Path) -> None:
+def test_branch_that_would_have_changed_what_is_wanted_is_in_slice(tmp_path: Path) -> None:
     source = """\
     def test():
         limit, other = 3, 4
@@ -156,7 +156,7 @@ def test_a_branch_that_would_have_changed_what_is_wanted_is_in_the_slice(tmp_pat
     assert lines_in_slice(tmp_path, source) == expected
 
 
-def test_what_is_changed_by_another_name_is_in_the_slice(tmp_path: Path) -> None:
+def test_what_is_changed_by_another_name_is_in_slice(tmp_path: Path) -> None:
     source = """\
     class Rows:
         def __init__(self):
@@ -275,7 +275,7 @@ def test_where_it_raised_and_what_was_said_count(watched) -> None:
     assert lines.index(line_of("key = name")) < lines.index(line_of("log = len")), "the log is in no slice"
 
 
-def test_what_the_issue_points_at_counts(watched) -> None:
+def test_what_issue_points_at_counts(watched) -> None:
     evaluator, files = watched
     seen = spectrum(evaluator, "low")
     plain = named(find_suspects(seen, files.get))
@@ -342,7 +342,7 @@ def number(text):
 """
 
 
-def test_handlers_that_let_an_exception_pass_are_suspected(make_repo, open_ws) -> None:
+def test_handlers_that_let_exception_pass_are_suspected(make_repo, open_ws) -> None:
     files = {"lib.py": UNHANDLED, "test_lib.py": "import lib\n\n\ndef test_x():\n    assert lib.number('x') == 0\n"}
     name = "test_lib.py::test_x"
     with Evaluator(open_ws("local", make_repo(files)), "python -m pytest -q", [name], Event()) as evaluator:

@@ -44,7 +44,7 @@ def texts(candidates: list[Candidate]) -> list[str]:
     return [one.apply(CODE.encode()).decode() for one in candidates]
 
 
-def test_parts_of_an_expression_that_stand_once_have_no_twin() -> None:
+def test_parts_of_expression_that_stand_once_have_no_twin() -> None:
     assert found(single("a.a", "x.a", 1.0), single("+ b", "- b", 0.5))[0].template == "pair"
 
 
@@ -57,14 +57,14 @@ def test_names_attributes_keywords_and_texts_are_not_mixed_up() -> None:
     assert twin.score < one.score
 
 
-def test_a_pair_has_both_edits_and_the_function_of_both() -> None:
+def test_pair_has_both_edits_and_function_of_both() -> None:
     (pair,) = [one for one in found(single("+ b", "- b", 0.5), single("+ g", "- g", 0.4)) if one.template == "pair"]
     assert texts([pair]) == [CODE.replace("+ b", "- b").replace("+ g", "- g")]
     assert pair.function == FUNCTIONS[0]
     assert pair.description == "+ b to - b and + g to - g"
 
 
-def test_a_pair_of_two_functions_is_an_edit_of_the_module() -> None:
+def test_pair_of_two_functions_is_edit_of_module() -> None:
     (pair,) = found(single("+ b", "- b", 0.5), single("return a\n", "return 0\n", 0.4))
     assert pair.function is None
 
@@ -132,7 +132,7 @@ def twin(old: str, new: str, nth: int) -> str:
     return next((each.apply(source.data).decode() for each in MultiPlaceEdits([source]).of([one])), "")
 
 
-def test_a_value_is_not_put_where_something_is_written_to() -> None:
+def test_value_is_not_put_where_something_is_written_to() -> None:
     where = ROLES.count("x", 0, ROLES.index("g(x, x=x)") + 2)
     new = twin("x", "not x", where)
     ast.parse(new)
@@ -142,7 +142,7 @@ def test_a_value_is_not_put_where_something_is_written_to() -> None:
     assert "for not_ in" not in new
 
 
-def test_each_place_has_the_parentheses_that_it_asks_for() -> None:
+def test_each_place_has_parentheses_that_it_asks_for() -> None:
     code = b"def f(x):\n    if x and g(x):\n        return 1 + x\n"
     source = Source("a.py", code)
     at = code.index(b"x and")
@@ -151,7 +151,7 @@ def test_each_place_has_the_parentheses_that_it_asks_for() -> None:
     assert new == b"def f(x):\n    if not x and g(not x):\n        return 1 + (not x)\n"
 
 
-def test_a_name_is_put_everywhere_and_words_only_where_they_mean_the_same() -> None:
+def test_name_is_put_everywhere_and_words_only_where_they_mean_same() -> None:
     new = twin("x", "w", 1)
     assert "for w in y:\n        w += g(w, x=w)\n        del w" in new
     assert "if (w := y)" in new

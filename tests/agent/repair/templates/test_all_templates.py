@@ -87,7 +87,7 @@ def parses(data: bytes) -> bool:
         ("raise a", "return b"),
     ],
 )
-def test_each_kind_of_change_is_among_the_candidates(before: str, after: str) -> None:
+def test_each_kind_of_change_is_among_candidates(before: str, after: str) -> None:
     body = f"{before}\n            b = a" if before.endswith(":") else before
     code = f"def f(a, b):\n    a.second()\n    for z in b:\n        {body}\n"
     assert code.replace(before, after).encode() in candidates(code.encode())

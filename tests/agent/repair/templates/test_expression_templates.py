@@ -310,7 +310,7 @@ def test_terms_are_of_like_type_only() -> None:
     assert not any(text.split()[-1] == "b" for text in found)
 
 
-def test_a_call_changes_only_to_what_takes_its_arguments() -> None:
+def test_call_changes_only_to_what_takes_its_arguments() -> None:
     found = results("callee", "y = other(a, b)")
     assert "y = helper(a, b)" in found
     assert "y = Box(a, b)" in found
@@ -320,25 +320,25 @@ def test_a_call_changes_only_to_what_takes_its_arguments() -> None:
     assert "y = other(a)" not in results("callee", "y = unknown(a)")
 
 
-def test_a_literal_changes_to_what_the_tests_name() -> None:
+def test_literal_changes_to_what_tests_name() -> None:
     found = list(results("text", "y = 'colour of it'", hints=["'far away'", "'color of it'"]))
     assert found[0] == "y = 'color of it'"
     assert "y = 'far away'" in found
     assert "y = 42" in results("number", "y = 7", hints=["42"])
 
 
-def test_a_new_entry_goes_on_a_line_of_its_own_where_the_others_do() -> None:
+def test_new_entry_goes_on_line_of_its_own_where_others_do() -> None:
     hole = "y = {\n                'a': a,\n                'b': b,\n            }"
     expected = "y = {\n                'a': a,\n                'b': b,\n                'key': key,\n            }"
     assert expected in results("entry", hole)
 
 
-def test_quotes_of_an_f_string_are_not_used_inside_it() -> None:
+def test_quotes_of_f_string_are_not_used_inside_it() -> None:
     found = results("lookup", "y = f'{a[b]}'")
     assert "y = f'{a.get(b, \"\")}'" in found
 
 
-def test_a_definition_offers_its_default_values_only() -> None:
+def test_definition_offers_its_default_values_only() -> None:
     source = Source("a.py", b"def f(a, b=[], *, c=True):\n    return a\n")
     node = source.functions[0][1]
     place = TemplateSite(source, Donors(source, node), node)
@@ -365,7 +365,7 @@ def test_streams_alternate(rows: list[list[int]]) -> None:
         ("element", "y = (a, (b))", "y = (a, (b, x))"),
     ],
 )
-def test_nothing_is_put_into_the_parentheses_of_a_part(name: str, hole: str, never: str) -> None:
+def test_nothing_is_put_into_parentheses_of_part(name: str, hole: str, never: str) -> None:
     found = results(name, hole)
     assert never not in found
     assert len(found) > 1
@@ -382,5 +382,5 @@ def test_guards_and_values_of_cases_are_edited() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [("{}", "[{}]"), ("[a, b]", "[[a, b]]"), ("(a, b)", "((a, b),)")])
-def test_a_display_may_lack_a_level(old: str, new: str) -> None:
+def test_display_may_lack_level(old: str, new: str) -> None:
     assert f"y = {new}" in results("power", f"y = {old}")

@@ -147,7 +147,7 @@ def body(*lines: str, head: str = "def f(a, b):") -> str:
         ("mirror", ["left = a[0]", "return b"], ["left = a[0]", "right = a[0]", "return b"]),
     ],
 )
-def test_a_template_yields_the_change(name: str, before: list[str], after: list[str]) -> None:
+def test_template_yields_change(name: str, before: list[str], after: list[str]) -> None:
     assert body(*after) in results(TEMPLATES[name], body(*before))
 
 
@@ -180,7 +180,7 @@ def test_exceptions_copies_and_names(name: str, before: list[str], after: list[s
     assert body(*after) in results(TEMPLATES[name], body(*before))
 
 
-def test_a_mutable_default_is_made_at_each_call() -> None:
+def test_mutable_default_is_made_at_each_call() -> None:
     code = body('"""Why."""', "c.append(a)", "return c", head="def f(a, c=[]):")
     new = body('"""Why."""', "if c is None:", "    c = []", "c.append(a)", "return c", head="def f(a, c=None):")
     assert results(copies.mutable_default, code) == [new]
@@ -218,7 +218,7 @@ class Shelf:
         ("finish", "        return self.books\n", None),
     ],
 )
-def test_a_lost_statement_of_a_method_is_written_again(name: str, old: str, new: str | None) -> None:
+def test_lost_statement_of_method_is_written_again(name: str, old: str, new: str | None) -> None:
     if new is None:
         anchor = "{}\n" if name == "store" else 'room."""\n'
         assert SHELF.replace(anchor, anchor + old) in results(TEMPLATES[name], SHELF)
@@ -226,18 +226,18 @@ def test_a_lost_statement_of_a_method_is_written_again(name: str, old: str, new:
         assert SHELF in results(TEMPLATES[name], SHELF.replace(old, new))
 
 
-def test_a_guard_asks_whether_a_parameter_was_given() -> None:
+def test_guard_asks_whether_parameter_was_given() -> None:
     code = body("return b", head="def f(a, b=MISSING):")
     new = body("if b is MISSING:", "    return a", "return b", head="def f(a, b=MISSING):")
     assert new in results(guards.guard, code)
 
 
-def test_a_statement_of_another_function_is_put_in() -> None:
+def test_statement_of_another_function_is_put_in() -> None:
     code = "def f(it):\n    it = iter(it)\n    return next(it)\n\n\ndef g(it):\n    return next(it)\n"
     assert f"{code[:-20]}    it = iter(it)\n    return next(it)\n" in results(surgery.transplant, code)
 
 
-def test_a_like_statement_of_another_function_takes_the_place() -> None:
+def test_like_statement_of_another_function_takes_place() -> None:
     code = "def f(a):\n    key = a.name.lower()\n    return key\n\n\ndef g(a):\n    key = a.name.upper()\n    h(key)\n"
     assert code.replace("upper", "lower") in results(surgery.borrow, code)
 
@@ -295,7 +295,7 @@ def test_line_ends_and_tabs_are_kept(newline: str) -> None:
     assert code.replace(f"\t\tg(b){newline}", tried) in results(exceptions.attempt, code)
 
 
-def test_nothing_is_put_before_an_elif_or_into_a_shared_line() -> None:
+def test_nothing_is_put_before_elif_or_into_shared_line() -> None:
     code = body("if a: g(a); g(b)", "elif b:", "    g(b)")
     for name in ("guard", "only_if", "attempt", "order", "inward", "outward"):
         for new in results(TEMPLATES[name], code):
@@ -332,7 +332,7 @@ def f(a, b):
         ("only_if", "    a += 1  # one\n", "    if not a:\n        a += 1  # one\n"),
     ],
 )
-def test_a_comment_goes_where_its_statement_goes(name: str, gone: str, there: str | None) -> None:
+def test_comment_goes_where_its_statement_goes(name: str, gone: str, there: str | None) -> None:
     found = results(TEMPLATES[name], REMARKS)
     if name == "order" and "if b" in gone:
         found = [one for one in found if one.index("return") < one.index("if b")]
@@ -347,14 +347,14 @@ def test_a_comment_goes_where_its_statement_goes(name: str, gone: str, there: st
 
 
 @pytest.mark.parametrize("head", ["", "    @wraps(a)\n", "    @wraps(a)\n    @cache\n"])
-def test_a_guard_before_a_function_inside_a_function(head: str) -> None:
+def test_guard_before_function_inside_function(head: str) -> None:
     code = f"def f(a):\n    total = a\n{head}    def g(b):\n        return b + total\n    return g(a)\n"
     new = code.replace("total = a\n", "total = a\n    if not a:\n        return None\n")
     assert new in results(guards.guard, code)
     assert all("if not b:\n        return None\n    def" not in one for one in results(guards.guard, code))
 
 
-def test_a_guard_asks_first_about_what_was_bound_just_before() -> None:
+def test_guard_asks_first_about_what_was_bound_just_before() -> None:
     code = body("n = len(a)", "return h(a, b, c, n)", head="def f(a, b, c):")
     (*_, spot) = spots(code)
     first = [draft.edits[0][2].strip() for draft in islice(guards.refuse(spot), 200) if draft is not None]
@@ -374,7 +374,7 @@ class Point:
 """
 
 
-def test_an_operator_refuses_what_is_not_of_its_class() -> None:
+def test_operator_refuses_what_is_not_of_its_class() -> None:
     refused = "        if not isinstance(other, Point):\n            return NotImplemented\n"
     found = results(guards.guard, OPERATOR)
     new = OPERATOR.replace("        return self.x", f"{refused}        return self.x")
@@ -383,7 +383,7 @@ def test_an_operator_refuses_what_is_not_of_its_class() -> None:
     assert any("if not isinstance(point, int):\n            return other.x\n" in one for one in found)
 
 
-def test_an_else_binds_what_the_branch_binds_or_returns_the_opposite() -> None:
+def test_else_binds_what_branch_binds_or_returns_opposite() -> None:
     code = body("if a:", "    c = g(a)", "    h(c)", "return c")
     assert body("if a:", "    c = g(a)", "    h(c)", "else:", "    c = set()", "return c") in results(
         inserts.otherwise, code
@@ -392,12 +392,12 @@ def test_an_else_binds_what_the_branch_binds_or_returns_the_opposite() -> None:
     assert results(inserts.otherwise, code)[0] == body("if a:", "    return True", "else:", "    return False")
 
 
-def test_an_elif_becomes_an_if_where_the_if_before_it_goes() -> None:
+def test_elif_becomes_if_where_if_before_it_goes() -> None:
     code = body("if a:", "    g(a)", "elif b:", "    g(b)", "else:", "    g(1)")
     assert body("if b:", "    g(b)", "else:", "    g(1)") in results(flow.unguard, code)
 
 
-def test_an_assignment_inside_a_condition_keeps_its_value() -> None:
+def test_assignment_inside_condition_keeps_its_value() -> None:
     found = results(conditions.conjunct, body("if y := g(a):", "    g(y)"))
     assert any("if y or (y := g(a)):" in one for one in found)
     for one in found:
@@ -429,7 +429,7 @@ def test_guards_that_never_fire_come_last() -> None:
     assert set(weights(found, "a == b")) == {1.0}
 
 
-def test_a_condition_that_changes_no_failing_arrival_comes_last() -> None:
+def test_condition_that_changes_no_failing_arrival_comes_last() -> None:
     code = body("if a:", "    g(b)")
     seen = {
         "a": ConditionTruth("10", "1"),

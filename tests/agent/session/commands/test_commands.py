@@ -20,7 +20,7 @@ def test_help_has_every_command_and_key(talk):
     assert talk.say("/help /locate").told[-1].startswith("`/locate WORDS`: ")
 
 
-def test_cost_by_turn_and_a_new_budget(talk):
+def test_cost_by_turn_and_new_budget(talk):
     talk = talk([says("One.", n=1), says("Two.")], mode="plan")
     assert talk.say("/cost").told[-1] == "Nothing has been spent yet. The budget is $2."
     talk.say("First question").say("Second question").say("/cost 7").say("/cost")
@@ -36,7 +36,7 @@ def test_no_amount(talk, words):
     assert "is not an amount of dollars" in talk([]).say(f"/cost {words}").told[-1]
 
 
-def test_a_model_is_looked_for_before_it_is_chosen(talk, tmp_path):
+def test_model_is_looked_for_before_it_is_chosen(talk, tmp_path):
     talk = talk([says("One.")], mode="plan")
     before = talk.session.settings.model
     talk.say("/model scripted:/nowhere").say("/model nonsense-9")
@@ -65,12 +65,12 @@ def test_strategies_are_listed_and_chosen(talk):
     assert "no strategy named 'magic'" in talk.told[-1]
 
 
-def test_without_a_model_the_strategy_needs_none(talk):
+def test_without_model_strategy_needs_none(talk):
     assert talk([]).session.status.strategy == "templates"
 
 
 @pytest.mark.slow
-def test_commands_in_the_workspace(talk):
+def test_commands_in_workspace(talk):
     talk = talk([])
     talk.say("!echo out && echo more > c.txt").say("!cat c.txt").say("/test")
     shown = [step.step.observations[0].text for step in talk.all(session_events.StepRecorded)]
@@ -80,7 +80,7 @@ def test_commands_in_the_workspace(talk):
     assert [(file.letter, file.path) for file in talk.session.status.files] == [("A", "c.txt")]
 
 
-def test_a_command_by_hand_is_interrupted(talk):
+def test_command_by_hand_is_interrupted(talk):
     talk = talk([])
     flagged = []
 
@@ -96,7 +96,7 @@ def test_a_command_by_hand_is_interrupted(talk):
     assert talk.all(session_events.StepRecorded)[-1].step.observations[0].text == "on"
 
 
-def test_a_fork_goes_on_and_the_old_run_stays(talk):
+def test_fork_goes_on_and_old_run_stays(talk):
     talk = talk([says("One.", n=1), says("Two.", n=2)], mode="plan").say("First")
     old = talk.session.engine.run.id
     talk.say("/fork")
@@ -111,7 +111,7 @@ def test_a_fork_goes_on_and_the_old_run_stays(talk):
     assert len(talk.session.engine.trajectory.turns) == 1
 
 
-def test_a_new_run(talk):
+def test_new_run(talk):
     talk = talk([says("One.", n=1)], mode="plan").say("First")
     old = talk.session.engine.run.id
     talk.say("/new")
@@ -121,7 +121,7 @@ def test_a_new_run(talk):
     assert talk.session.engine.run.id != old
 
 
-def test_an_untrusted_run_is_continued_as_a_copy_under_the_sessions_settings(talk, tmp_path) -> None:
+def test_untrusted_run_is_continued_as_copy_under_sessions_settings(talk, tmp_path) -> None:
     given: dict[str, str] = {}
     talk = talk([says("First.", n=1), says("Second.", n=2)], given=given).say("One?")
     old = talk.session.engine.journal.directory
@@ -140,7 +140,7 @@ def test_an_untrusted_run_is_continued_as_a_copy_under_the_sessions_settings(tal
     assert engine.journal.directory not in (old, theirs)
 
 
-def test_a_fork_of_nothing(talk):
+def test_fork_of_nothing(talk):
     talk = talk([]).say("/fork").say("/compact").say("/prove").say("/resume nothing")
     assert talk.told[-4:] == [
         "There is nothing to fork yet. Say what to do first.",
@@ -150,7 +150,7 @@ def test_a_fork_of_nothing(talk):
     ]
 
 
-def test_what_only_a_front_end_has_is_wanted_of_it(talk):
+def test_what_only_front_end_has_is_wanted_of_it(talk):
     talk = talk([says("Look.", LOOK, n=1), says("One.", n=2), says("Two.")], mode="plan")
     talk.say("/copy").say("First").say("Second")
     assert talk.told[-1].startswith("There is no answer yet.")
@@ -165,7 +165,7 @@ def test_what_only_a_front_end_has_is_wanted_of_it(talk):
 
 
 @pytest.mark.slow
-def test_the_diff_is_copied(talk):
+def test_diff_is_copied(talk):
     talk = talk([says("New.", NEW, n=1), says("Done.")]).say("Add g")
     talk.say("/copy diff")
     assert "+def g():" in talk.all(session_events.FrontEndRequested)[-1].words
@@ -175,13 +175,13 @@ def test_the_diff_is_copied(talk):
     assert status.base == "HEAD"
 
 
-def test_places_without_a_model(talk):
+def test_places_without_model(talk):
     talk = talk([]).say("/locate").say("/locate the function f in a.py")
     assert "There is nothing to search for" in talk.told[-2]
     assert "a.py" in talk.told[-1]
 
 
-def test_a_proof_without_a_find_leaves_nothing_out(talk):
+def test_proof_without_find_leaves_nothing_out(talk):
     talk = talk([says("Hello.", n=1), says("In short: hello.", n=2), says("Yes.")], mode="plan")
     talk.say("Hi").say("/prove").say("/compact")
     engine = talk.session.engine
@@ -191,7 +191,7 @@ def test_a_proof_without_a_find_leaves_nothing_out(talk):
 
 
 @pytest.mark.slow
-def test_a_command_s_turn_has_the_words_it_was_asked_with(talk):
+def test_command_s_turn_has_words_it_was_asked_with(talk):
     talk = talk([])
     talk.say("!echo x > c.txt").say("/test nowhere.py").say("/prove").say("/undo 2")
     assert [turn.request for turn in talk.session.engine.trajectory.turns[1:3]] == ["/test nowhere.py", "/prove"]
@@ -199,7 +199,7 @@ def test_a_command_s_turn_has_the_words_it_was_asked_with(talk):
     assert talk.all(session_events.StepRecorded)[1].step.actions[0].arguments["nodes"] == ["nowhere.py"]
 
 
-def test_there_is_nothing_to_choose_from_without_a_search(talk):
+def test_there_is_nothing_to_choose_from_without_search(talk):
     assert "nothing to choose from yet" in talk([]).say("/choose B").told[-1]
     talk = talk([says("One.")], mode="plan").say("Hi").say("/choose B")
     assert "There is nothing to choose from." in talk.told[-1]
@@ -223,7 +223,7 @@ def searched(talk, *edits):
 TWO, THREE = edit_of("return 2", "replace `1` by `2`"), edit_of("return 3", "replace `1` by `3`")
 
 
-def test_choose_alone_lists_what_can_be_chosen_and_what_is_in_the_files(talk):
+def test_choose_alone_lists_what_can_be_chosen_and_what_is_in_files(talk):
     talk = searched(talk([]), TWO, THREE)
     listed = talk.say("/choose").told[-1].splitlines()
     assert listed[:2] == [
@@ -255,7 +255,7 @@ def test_choose_alone_says_where_there_is_nothing_to_choose(talk):
 
 
 @pytest.mark.slow
-def test_a_turn_ends_with_its_last_proof(talk):
+def test_turn_ends_with_its_last_proof(talk):
     talk = talk([says("New.", NEW, n=1), says("Done.", n=2), says("Hello.")]).say("Add g").say("Hi")
     changed, answered = talk.all(session_events.TurnEnded)
     assert changed.proof.author == "proof"

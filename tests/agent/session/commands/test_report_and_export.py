@@ -6,7 +6,7 @@ from agent.runs.run_export import formats
 from tests.agent.session.scripted_session import says
 
 
-def test_a_session_of_two_turns_is_written_as_a_page_and_in_other_formats(talk, tmp_path, monkeypatch):
+def test_session_of_two_turns_is_written_as_page_and_in_other_formats(talk, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     talk = talk([says("One.", n=1), says("Two.")], mode="plan")
     assert talk.say("/report").told[-1] == "There is nothing to report yet. Ask something first."

@@ -83,7 +83,7 @@ def test_lines_have_their_numbers(files: dict[str, FileDiff]) -> None:
     assert [row.n for row in files["a.py"].rows] == list(range(8))
 
 
-def test_a_missing_end_of_line_is_told(files: dict[str, FileDiff]) -> None:
+def test_missing_end_of_line_is_told(files: dict[str, FileDiff]) -> None:
     kinds = [row.kind for row in files["end.txt"].rows]
     assert kinds == ["hunk", "removed", "note", "added", "note"]
 
@@ -103,7 +103,7 @@ def test_whatever_it_is_is_read(text: str) -> None:
     assert set(told) <= set(text.split("\n"))
 
 
-def test_a_hunk_that_is_cut_short_ends_at_the_next_file() -> None:
+def test_hunk_that_is_cut_short_ends_at_next_file() -> None:
     files = parse_diff("diff --git a/x b/x\n@@ -1,9 +1,9 @@\n a\ndiff --git a/y b/y\nnew file mode 100755\n")
     assert [(file.path, file.letter, file.notes) for file in files] == [("x", "M", []), ("y", "A", ["executable"])]
 

@@ -55,7 +55,7 @@ def test_commands_are_offered_with_their_help() -> None:
     assert typed("'/m")[1] == ["/mode    Choose what the next turn may do.", "/model   Another model."]
 
 
-def test_a_narrow_screen_has_room_for_one_help() -> None:
+def test_narrow_screen_has_room_for_one_help() -> None:
     app = Completed()
 
     async def look(pilot: Pilot[None]) -> list[str]:
@@ -105,7 +105,7 @@ def test_keys(keys: list[str], left: str, heard: list[str]) -> None:
     assert (text, said) == (left, heard)
 
 
-def test_a_folder_that_was_taken_offers_what_is_in_it() -> None:
+def test_folder_that_was_taken_offers_what_is_in_it() -> None:
     assert typed("'@s", "tab")[1] == ["@src/", "@src/app.py", "@src/[b]odd.py"]
 
 
@@ -115,12 +115,12 @@ def test_esc_closes_until_something_else_is_typed_and_tab_opens_again() -> None:
     assert len(typed("'/m", "escape", "'o")[1]) == 2
 
 
-def test_choices_follow_the_cursor() -> None:
+def test_choices_follow_cursor() -> None:
     assert typed("'/mo", "home")[1] == []
     assert len(typed("'/mo", "home", "right", "tab")[1]) == len(COMMANDS)
 
 
-def test_what_comes_from_the_history_opens_nothing() -> None:
+def test_what_comes_from_history_opens_nothing() -> None:
     app = Completed()
     app.history.add("/mode plan")
 
@@ -131,7 +131,7 @@ def test_what_comes_from_the_history_opens_nothing() -> None:
     assert running(app, look) == []
 
 
-def test_keys_may_be_faster_than_the_list() -> None:
+def test_keys_may_be_faster_than_list() -> None:
     app = Completed()
 
     async def look(pilot: Pilot[None]) -> list[str]:
@@ -142,7 +142,7 @@ def test_keys_may_be_faster_than_the_list() -> None:
     assert running(app, look) == ["Submitted /mode plan"]
 
 
-def test_a_choice_can_be_clicked() -> None:
+def test_choice_can_be_clicked() -> None:
     app = Completed()
 
     async def look(pilot: Pilot[None]) -> str:

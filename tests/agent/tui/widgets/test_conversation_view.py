@@ -60,7 +60,7 @@ def step(number: int, text: str = "", seen: str = "seen", ok: bool = True, **arg
     return StepItem(taken, Reply(text or f"Thought {number}.", (action,)))
 
 
-def test_a_step_is_a_thought_and_a_line_an_action() -> None:
+def test_step_is_thought_and_line_action() -> None:
     async def act(app: Shown) -> None:
         app.conversation.add(
             UserMessage("Do it."), step(1, "I *look*.", "first\nsecond"), step(2, "Again.", "gone", ok=False)
@@ -75,7 +75,7 @@ def test_a_step_is_a_thought_and_a_line_an_action() -> None:
     shown(act)
 
 
-def test_enter_opens_the_step_at_the_cursor_and_closes_it() -> None:
+def test_enter_opens_step_at_cursor_and_closes_it() -> None:
     async def act(app: Shown) -> None:
         conversation = app.conversation
         conversation.add(step(1, seen="one\nhidden 1"), step(2, seen="two\nhidden 2"))
@@ -95,7 +95,7 @@ def test_enter_opens_the_step_at_the_cursor_and_closes_it() -> None:
     shown(act)
 
 
-def test_an_opened_step_shows_the_whole_output_that_was_kept() -> None:
+def test_opened_step_shows_whole_output_that_was_kept() -> None:
     async def act(app: Shown) -> None:
         taken = step(1).step
         cut = Step("main", 1, "", "coder", "t", actions=taken.actions, observations=(Observation("cut", out=3),))
@@ -106,7 +106,7 @@ def test_an_opened_step_shows_the_whole_output_that_was_kept() -> None:
     shown(act)
 
 
-def test_nothing_that_a_stranger_wrote_drives_the_terminal_or_is_markup() -> None:
+def test_nothing_that_stranger_wrote_drives_terminal_or_is_markup() -> None:
     evil = "\x1b]0;title\x07\x1b[2J[bold red]x[/] [link=http://a]b[/link] <b>y</b>"
 
     async def act(app: Shown) -> None:
@@ -129,7 +129,7 @@ def test_nothing_that_a_stranger_wrote_drives_the_terminal_or_is_markup() -> Non
     shown(act, (80, 60))
 
 
-def test_it_follows_the_end_until_its_reader_goes_elsewhere() -> None:
+def test_it_follows_end_until_its_reader_goes_elsewhere() -> None:
     async def act(app: Shown) -> None:
         conversation = app.conversation
         conversation.add(*(step(number) for number in range(100)))
@@ -163,7 +163,7 @@ def test_scrolling_up_and_down_again_ends_where_it_began(lines: int) -> None:
     shown(act)
 
 
-def test_a_new_width_keeps_the_place() -> None:
+def test_new_width_keeps_place() -> None:
     async def main() -> None:
         app = Shown()
         async with app.run_test(size=(80, 24)) as pilot:
@@ -214,7 +214,7 @@ def test_streaming_text_is_there_until_its_step_is() -> None:
     shown(act)
 
 
-def test_a_key_that_streams_is_not_shown() -> None:
+def test_key_that_streams_is_not_shown() -> None:
     async def act(app: Shown) -> None:
         app.conversation.live._secrets = lambda: ("hunter2hunter2",)
         for word in ("the key is hunt", "er2hunt"):
@@ -228,7 +228,7 @@ def test_a_key_that_streams_is_not_shown() -> None:
     shown(act)
 
 
-def test_a_proof_says_each_of_its_parts() -> None:
+def test_proof_says_each_of_its_parts() -> None:
     verdict = {"kind": "unproven", "red": True, "green": True, "red_again": None, "no_loss": False, "lost": ["test_x"]}
     proof = Step("main", 1, "", "proof", "t", observations=(Observation("words", False, data={"verdict": verdict}),))
 
@@ -256,7 +256,7 @@ def unproven(**verdict: Any) -> Exit:
     return Exit("unproven", 6, verdict=Verdict(**verdict))
 
 
-def test_where_all_of_the_proof_holds_the_end_says_why_it_is_not_verified_nevertheless() -> None:
+def test_where_all_of_proof_holds_end_says_why_it_is_not_verified_nevertheless() -> None:
     proof = proof_of(HOLDS | {"notes": [DOUBT, "A note."]}, doubt=DOUBT)
     said, verdict = end_lines(unproven(**HOLDS, notes=("A vote.", DOUBT)), f"Tried.\n{DOUBT}\nA: x\nB: y", proof)
     assert said.text == "Tried.\nA: x\nB: y"
@@ -275,7 +275,7 @@ def test_where_all_of_the_proof_holds_the_end_says_why_it_is_not_verified_nevert
     assert verdict.text.endswith("its results cannot be trusted; its notes say why.")
 
 
-def test_a_turn_whose_proof_is_not_complete_is_called_not_verified_whatever_its_strategy_says() -> None:
+def test_turn_whose_proof_is_not_complete_is_called_not_verified_whatever_its_strategy_says() -> None:
     exit = unproven(red=True, green=True, no_loss=False)
     said, verdict = end_lines(exit, f"I tried.\n{DOUBT}", proof_of({"kind": "unproven"}, doubt=DOUBT))
     assert said.text == f"I tried.\n{DOUBT}"
@@ -283,7 +283,7 @@ def test_a_turn_whose_proof_is_not_complete_is_called_not_verified_whatever_its_
     assert end_lines(exit) == [verdict]
 
 
-def test_a_turn_that_lost_nothing_says_so_in_the_words_of_its_proof() -> None:
+def test_turn_that_lost_nothing_says_so_in_words_of_its_proof() -> None:
     exit, proof = unproven(no_loss=True), proof_of({"kind": "unproven", "no_loss": True}, reproduces=False)
     (line,) = end_lines(exit, NO_LOSS_TEXT, proof)
     assert line.text == NO_LOSS_TEXT
@@ -291,7 +291,7 @@ def test_a_turn_that_lost_nothing_says_so_in_the_words_of_its_proof() -> None:
     assert [each.text for each in end_lines(exit, f"{NO_LOSS_TEXT}\n- A note.", proof)] == ["- A note.", NO_LOSS_TEXT]
 
 
-def test_an_edit_has_the_lines_that_its_diff_has() -> None:
+def test_edit_has_lines_that_its_diff_has() -> None:
     edited = "Edited stock.py\n@@ -10,3 +10,3 @@\n a\n-b\n+c\n d\n@@ -30,2 +30,3 @@\n e\n+f\n g"
     arguments = {"path": "stock.py", "old": "b", "new": "c"}
     taken = Step("main", 1, "", "coder", "t", actions=(Action("edit", arguments),), observations=(Observation(edited),))
@@ -309,7 +309,7 @@ def test_endings_say_what_to_do() -> None:
     assert end_lines(Exit("answered", 1)) == []
 
 
-def test_the_last_words_are_the_answer_what_changed_and_how_to_go_on() -> None:
+def test_last_words_are_answer_what_changed_and_how_to_go_on() -> None:
     answer = StepItem(Step("main", 2, "", "coder", "t", reply=2), Reply("It is **done**."))
     strips = farewell(
         [UserMessage("Old."), UserMessage("Do it."), step(1), answer], None, "20260101-abc", LineRenderer(60)
@@ -332,7 +332,7 @@ def test_who_leaves_what_is_not_applied_is_told_so_and_how_it_is() -> None:
     assert "Not applied" not in told(status(files=()))
 
 
-def test_parts_of_a_text_are_the_text_and_no_fence_is_cut() -> None:
+def test_parts_of_text_are_text_and_no_fence_is_cut() -> None:
     text = "\n\n".join(["A paragraph. " * 30, "```python\n" + "x = 1\n\n" * 400 + "```", "- a\n\n- b", "End. " * 400])
     found = list(split_markdown(text))
     assert "".join(found) == text

@@ -114,12 +114,12 @@ def test_keys(keys: list[str], left: str, heard: list[str]) -> None:
     assert after(*keys) == (left, heard)
 
 
-def test_enter_on_an_empty_prompt_goes_on_with_what_was_stopped() -> None:
+def test_enter_on_empty_prompt_goes_on_with_what_was_stopped() -> None:
     assert after("enter", state="paused") == ("", ["Resumed"])
     assert after("'no", "enter", state="paused") == ("", ["Submitted no"])
 
 
-def test_up_takes_the_last_queued_words_back_and_only_from_an_empty_prompt() -> None:
+def test_up_takes_last_queued_words_back_and_only_from_empty_prompt() -> None:
     assert after("up", state="working", queued=("one", "two"), history=["old"]) == ("", ["Unqueued"])
     assert after("'x", "up", state="working", queued=("one",), history=["old"]) == ("old", [])
 
@@ -150,11 +150,11 @@ def test_what_waits_is_shown_above() -> None:
         (["down"], ""),
     ],
 )
-def test_up_and_down_at_the_edges_go_through_what_was_typed(keys: list[str], left: str) -> None:
+def test_up_and_down_at_edges_go_through_what_was_typed(keys: list[str], left: str) -> None:
     assert after(*keys, history=["first", "second\nof two"])[0] == left
 
 
-def test_up_and_down_within_lines_move_the_cursor() -> None:
+def test_up_and_down_within_lines_move_cursor() -> None:
     assert after("'b", "ctrl+j", "'b", "up", "home", "'a", "down", "end", "'c", history=["old"])[0] == "ab\nbc"
 
 
@@ -189,7 +189,7 @@ def test_ctrl_r_searches_what_was_typed(keys: list[str], left: str, heard: list[
     assert after(*keys, history=["Fix a", "test", "fix b"]) == (left, heard)
 
 
-def test_the_search_says_what_it_looks_for() -> None:
+def test_search_says_what_it_looks_for() -> None:
     app = Typed(["fix"])
 
     async def look(pilot: Pilot[None]) -> tuple[str, str]:
@@ -203,7 +203,7 @@ def test_the_search_says_what_it_looks_for() -> None:
     assert gone == ""
 
 
-def test_the_search_says_where_it_ends() -> None:
+def test_search_says_where_it_ends() -> None:
     app = Typed(["fix a"])
 
     async def look(pilot: Pilot[None]) -> list[bool]:
@@ -241,7 +241,7 @@ def test_ctrl_c_copies_what_is_selected_and_says_how_to_leave() -> None:
         ({"model": ""}, "No model"),
     ],
 )
-def test_an_empty_prompt_says_what_can_be_done(changes: dict[str, Any], said: str) -> None:
+def test_empty_prompt_says_what_can_be_done(changes: dict[str, Any], said: str) -> None:
     app = Typed(**changes)
 
     async def look(pilot: Pilot[None]) -> str:
@@ -250,7 +250,7 @@ def test_an_empty_prompt_says_what_can_be_done(changes: dict[str, Any], said: st
     assert said in running(app, look)
 
 
-def test_an_empty_prompt_says_as_much_as_a_new_width_has_room_for() -> None:
+def test_empty_prompt_says_as_much_as_new_width_has_room_for() -> None:
     app = Typed(state="working")
 
     async def look(pilot: Pilot[None]) -> list[str]:
@@ -267,7 +267,7 @@ def test_an_empty_prompt_says_as_much_as_a_new_width_has_room_for() -> None:
     assert len(narrow) <= 35
 
 
-def test_a_shell_command_and_plan_mode_have_colours_of_their_own() -> None:
+def test_shell_command_and_plan_mode_have_colours_of_their_own() -> None:
     app = Typed(mode="plan")
 
     async def look(pilot: Pilot[None]) -> tuple[bool, bool, bool]:
@@ -280,7 +280,7 @@ def test_a_shell_command_and_plan_mode_have_colours_of_their_own() -> None:
 
 
 @pytest.mark.slow
-def test_it_grows_to_a_third_of_the_screen() -> None:
+def test_it_grows_to_third_of_screen() -> None:
     app = Typed()
 
     async def look(pilot: Pilot[None]) -> list[int]:
@@ -324,12 +324,12 @@ def test_what_is_typed_and_pasted_is_sent(pieces: list[tuple[bool, str]], long: 
     assert running(app, look) == expected + normalize_input(long) * 2
 
 
-def test_plain_text_keeps_lines_and_holds_nothing_for_a_terminal() -> None:
+def test_plain_text_keeps_lines_and_holds_nothing_for_terminal() -> None:
     assert normalize_input("a\r\nb\rc\u2028d\x0ce\tf") == "a\nb\nc\nd\ne\tf"
     assert normalize_input("\x1b[31mred\x9b0m\x00\x7f\ud800") == "[31mred0m"
 
 
-def test_a_paste_of_a_megabyte_is_one_mark_and_goes_as_a_whole() -> None:
+def test_paste_of_megabyte_is_one_mark_and_goes_as_whole() -> None:
     app = Typed()
     text = "".join(f"line {n} of what was pasted\n" for n in range(40_000))
 
@@ -345,12 +345,12 @@ def test_a_paste_of_a_megabyte_is_one_mark_and_goes_as_a_whole() -> None:
     assert running(app, look) == ["see[pasted 1: 40000 lines]", "True", "see!"]
 
 
-def test_a_long_paste_comes_back_from_the_history_whole() -> None:
+def test_long_paste_comes_back_from_history_whole() -> None:
     text = "word " * LONG
     assert after("up", history=[text])[0] == text
 
 
-def test_what_was_copied_within_is_pasted_without_what_controls_a_terminal() -> None:
+def test_what_was_copied_within_is_pasted_without_what_controls_terminal() -> None:
     app = Typed()
 
     async def look(pilot: Pilot[None]) -> str:

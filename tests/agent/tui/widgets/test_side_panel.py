@@ -30,14 +30,14 @@ class Shown(App[None]):
         self.chosen.append(message.path)
 
 
-def test_the_plan_says_where_it_is() -> None:
+def test_plan_says_where_it_is() -> None:
     phases = ("localize", "reproduce")
     assert plan(status(phases=phases, state="working")).plain == "✓ localize\n▸ reproduce"
     assert plan(status(phases=phases)).plain == "✓ localize\n✓ reproduce"
     assert not plan(status())
 
 
-def test_nothing_is_called_verified_without_a_proof() -> None:
+def test_nothing_is_called_verified_without_proof() -> None:
     assert not proof(status()), "there is nothing to prove"
     assert proof(status(files=FILES)).plain == "not verified: /prove"
     regression = Verdict("unproven", no_loss=True)
@@ -54,7 +54,7 @@ def test_what_waits_is_one_line_each() -> None:
     assert queue(status(queued=("do\nthis", "[b]that"))).plain == "1 do this\n2 [b]that"
 
 
-def test_of_a_long_path_the_end_is_shown() -> None:
+def test_of_long_path_end_is_shown() -> None:
     lines = [file_line(file, 30).plain for file in FILES]
     assert lines == [
         "M …r/long/path/money.py +12 -3",
@@ -63,7 +63,7 @@ def test_of_a_long_path_the_end_is_shown() -> None:
     ]
 
 
-def test_a_chosen_file_is_told() -> None:
+def test_chosen_file_is_told() -> None:
     async def look(pilot: Pilot[None]) -> list[str]:
         files = pilot.app.query_one("#files", OptionList)
         files.focus()

@@ -35,7 +35,7 @@ def test_it_fits_and_what_matters_stays(width: int) -> None:
         assert "$0.12 of $2.00" in told.plain
 
 
-def test_a_wide_line_says_more() -> None:
+def test_wide_line_says_more() -> None:
     seen = [len(line(status(), width).plain.split(" · ")) for width in (40, 60, 100, 160)]
     assert seen == sorted(seen)
     assert seen[0] < seen[-1]
@@ -57,7 +57,7 @@ def test_what_is_told(changes: dict[str, object], words: str) -> None:
     assert words in line(status(**changes), 200).plain
 
 
-def test_without_a_model_none_is_told() -> None:
+def test_without_model_none_is_told() -> None:
     assert line(status(model="", context=None), 200).plain.startswith("● ready · build · $0.12 of $2.00")
 
 
@@ -71,7 +71,7 @@ def test_without_a_model_none_is_told() -> None:
         ({"state": "asking"}, "? asks you", "bold $text-warning"),
     ],
 )
-def test_what_needs_the_user_has_a_colour(changes: dict[str, object], piece: str, style: str) -> None:
+def test_what_needs_user_has_colour(changes: dict[str, object], piece: str, style: str) -> None:
     told = line(status(**changes), 200)
     at = told.plain.index(piece)
     assert [span.style for span in told.spans if span.start == at and span.style] == ([style] if style else [])
@@ -93,7 +93,7 @@ class Shown(App[None]):
 @pytest.mark.parametrize(
     ("state", "motion", "moves"), [("working", "full", True), ("working", "none", False), ("idle", "full", False)]
 )
-def test_a_mark_moves_while_it_works(state: str, motion: str, moves: bool) -> None:
+def test_mark_moves_while_it_works(state: str, motion: str, moves: bool) -> None:
     app = Shown()
     app.animation_level = motion  # type: ignore[assignment]
 
@@ -105,7 +105,7 @@ def test_a_mark_moves_while_it_works(state: str, motion: str, moves: bool) -> No
     assert running(app, look) is moves
 
 
-def test_it_stops_moving_when_the_work_is_done() -> None:
+def test_it_stops_moving_when_work_is_done() -> None:
     async def look(pilot: Pilot[None]) -> tuple[bool, bool]:
         shown = pilot.app.query_one(StatusLine)
         shown.show(status(state="working"))
@@ -123,7 +123,7 @@ def test_before_anything_is_known_it_is_empty() -> None:
     assert running(Shown(), look) is None
 
 
-def test_what_the_user_changed_meanwhile_is_told():
+def test_what_user_changed_meanwhile_is_told():
     assert "you changed 2 files" in line(status(edited=("a.py", "b.py")), 200).plain
     assert "you changed 1 file " in line(status(edited=("a.py",)), 200).plain
     assert "you changed" not in line(status(), 200).plain

@@ -42,7 +42,7 @@ def test_what_grows_is_drawn_at_once_and_then_once_for_all_that_grew() -> None:
     assert not drawing.later
 
 
-def test_after_a_rest_it_is_drawn_at_once_again() -> None:
+def test_after_rest_it_is_drawn_at_once_again() -> None:
     drawing = Drawing()
     drawing.pace.wanted()
     drawing.pass_by(1.0)
@@ -51,7 +51,7 @@ def test_after_a_rest_it_is_drawn_at_once_again() -> None:
     assert not drawing.later
 
 
-def test_keys_have_most_of_the_time_but_what_is_new_never_waits_for_long() -> None:
+def test_keys_have_most_of_time_but_what_is_new_never_waits_for_long() -> None:
     drawing = Drawing()
     for drawing.takes in (0.05, 10.0):
         drawing.pass_by(LONGEST)
